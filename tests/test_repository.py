@@ -1,0 +1,150 @@
+"""The shape of the source: which layer may import which, no import cycles, no heavy imports, files of readable length."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import wengert
+
+ROOT = Path(wengert.__file__).parent
+
+# An import goes down this list only, or stays inside its own package. The packages on one line do not see each other.
+LAYERS = (
+    ("core",),
+    ("prims", "ir"),
+    ("tensors",),
+    ("autograd",),
+    ("ops",),
+    ("tracing", "func"),
+    ("compiler",),
+    ("nn", "optim", "utils", "io", "view"),
+    ("vision", "compat", "testing"),
+    ("demo",),
+    ("cli", "__init__"),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# Programs that use wengert as any user does, by its public face.
+USERS = {"demo", "cli", "compat", "vision"}
+# The two places that reach upward, at run time and inside a function: the dispatcher asks the compiler for kernels when
+# it first meets a large array, and `Tensor.backward` asks the engine.
+EXCEPTIONS = {("core", "compiler"), ("tensors", "autograd")}
+LARGE_FILE, LARGEST_FILE = 500, 800
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(ROOT.parent).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def package_of(module: str) -> str:
+    """The layer's name: what follows `wengert.`, or `__init__` for the public face itself."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def imports_of(module: str) -> Iterator[tuple[str, bool]]:
+    """Every module of wengert that `module` imports, and whether it does so on being imported itself."""
+    path = FILES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    deferred = {
+        id(inner)
+        for outer in ast.walk(tree)
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) or is_type_checking(outer)
+        for inner in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            ancestors = package.split(".")
+            base = ".".join(ancestors[: len(ancestors) - node.level + 1]) if node.level else ""
+            source = ".".join(part for part in (base, node.module) if part)
+            # `from package import module` imports the module; `from module import name` the module alone.
+            names = [f"{source}.{alias.name}" if f"{source}.{alias.name}" in FILES else source for alias in node.names]
+        elif is_import_module(node):
+            names = [node.args[0].value]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "wengert":
+                yield name, id(node) not in deferred
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def is_import_module(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("import_module")
+        and isinstance(node.args[0], ast.Constant)
+    )
+
+
+def test_every_package_has_a_layer() -> None:
+    assert {package_of(module) for module in FILES} <= set(RANK)
+
+
+def test_imports_go_down_the_layers() -> None:
+    wrong = []
+    for module in FILES:
+        here = package_of(module)
+        for target, at_import in imports_of(module):
+            there = package_of(target)
+            excepted = not at_import and (here, there) in EXCEPTIONS
+            public_face = there == "__init__" and here in USERS
+            if here != there and RANK[there] >= RANK[here] and not excepted and not public_face:
+                wrong.append(f"{module} imports {target}")
+    assert wrong == []
+
+
+def test_primitives_do_not_import_each_other() -> None:
+    """Rules name other primitives through the run-time namespace `P`."""
+    families = {module for module in FILES if module.startswith("wengert.prims.")}
+    assert [f"{m} imports {t}" for m in sorted(families) for t, _ in imports_of(m) if t in families] == []
+
+
+def test_no_import_cycles() -> None:
+    graph = {module: {target for target, at_import in imports_of(module) if at_import} for module in FILES}
+    for module in FILES:
+        # The public face imports everything, and those who use it come after it.
+        if package_of(module) in USERS | {"__init__"}:
+            graph[module].discard("wengert")
+    finished: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> None:
+        assert module not in path, "an import cycle: " + " -> ".join([*path[path.index(module) :], module])
+        if module not in finished:
+            for target in sorted(graph.get(module, ())):
+                visit(target, [*path, module])
+            finished.add(module)
+
+    for module in FILES:
+        visit(module, [])
+
+
+def test_importing_wengert_loads_numpy_and_the_standard_library_only() -> None:
+    foreign = loaded_by("import wengert") - loaded_by("pass") - set(sys.stdlib_module_names)
+    assert {name for name in foreign if not name.startswith("_")} == {"wengert", "numpy"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after `statement`."""
+    program = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_file_lengths() -> None:
+    """Files stay under about 500 lines; where one reads better longer it may be, within reason."""
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in FILES.values()}
+    long = {name: length for name, length in sorted(lengths.items()) if length > LARGE_FILE}
+    print("files over", LARGE_FILE, "lines:", long or "none")
+    assert {name: length for name, length in long.items() if length > LARGEST_FILE} == {}

@@ -1,0 +1,131 @@
+"""Whether operations are recorded: context managers that are decorators too."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from ..core.state import state
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Mode:
+    """Sets ``state.grad`` for a block, or for every call of a function it decorates (a generator's steps included)."""
+
+    wanted: bool
+
+    def __enter__(self) -> None:
+        self.before = (state.grad, state.inference)
+        state.grad = self.wanted
+
+    def __exit__(self, *exception: object) -> None:
+        state.grad, state.inference = self.before
+
+    def again(self) -> _Mode:
+        """A fresh one of the same setting, so that a decorated function may call itself."""
+        return type(self)()
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} cannot decorate a class; decorate its methods")
+        if inspect.isgeneratorfunction(function):
+            return self._generator(function)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self.again():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+    def _generator(self, function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            sent = None
+            while True:
+                try:
+                    with self.again():
+                        value = generator.send(sent)
+                except StopIteration as stop:
+                    return stop.value
+                sent = yield value
+
+        return wrapped
+
+
+class no_grad(_Mode):
+    """Nothing is recorded inside: results need no gradient. Use as ``with no_grad():`` or ``@no_grad()``."""
+
+    wanted = False
+
+    @overload
+    def __new__(cls) -> no_grad: ...
+    @overload
+    def __new__(cls, function: Function) -> Function: ...
+    def __new__(cls, function: Any = None) -> Any:
+        mode = object.__new__(cls)
+        return mode if function is None else mode(function)
+
+
+class enable_grad(no_grad):
+    """Recording is on inside, also within `no_grad`."""
+
+    wanted = True
+
+
+class set_grad_enabled(_Mode):
+    """Recording is on or off as ``mode`` says: from the call on, or inside the block it opens."""
+
+    def __init__(self, mode: bool) -> None:
+        self.previous = state.grad
+        self.wanted = bool(mode)
+        state.grad = self.wanted
+
+    def __enter__(self) -> None:
+        self.before = (self.previous, state.inference)
+        state.grad = self.wanted
+
+    def again(self) -> _Mode:
+        return set_grad_enabled(self.wanted)
+
+    def __call__(self, function: Function) -> Function:
+        state.grad = self.previous
+        return super().__call__(function)
+
+
+class inference_mode(_Mode):
+    """Like `no_grad`, and `is_inference_mode_enabled` says so."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        this = object.__new__(cls)
+        if callable(mode):
+            this.wanted, this.mode = False, True
+            return this(mode)
+        return this
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = bool(mode)
+        self.wanted = not self.mode
+
+    def __enter__(self) -> None:
+        self.before = (state.grad, state.inference)
+        if self.mode:
+            state.grad = False
+        state.inference = self.mode
+
+    def again(self) -> _Mode:
+        return inference_mode(self.mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether `inference_mode` is on in this thread."""
+    return state.inference

@@ -1,0 +1,130 @@
+"""The command `wengert`.
+
+Bad arguments get one line on standard error and the exit code 2; what else can go wrong, the code 1; an interrupt 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import util
+from pathlib import Path
+from typing import NoReturn
+
+import wengert
+
+DEMO_MODULES = ("matplotlib", "tqdm")
+LARGEST_SEED = 2**64 - 1
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line given, or the process's own, and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return _demo(options)
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; closing it once more at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="wengert",
+        description="Automatic differentiation you can see, in Python, at machine speed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wengert {wengert.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    demo = commands.add_parser(
+        "demo",
+        help="learn what automatic differentiation is, on one small graph and one hundred flowers",
+        description="Explains a function graph, trains ADALINE on Iris in three ways, and draws two pictures.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    demo.add_argument("--epochs", type=_epochs, default=20, metavar="N", help="how often to go through the flowers")
+    demo.add_argument("--lr", type=_learning_rate, default=0.01, metavar="RATE", help="the learning rate")
+    demo.add_argument("--seed", type=_seed, default=123, metavar="N", help="what the shuffling starts from")
+    demo.add_argument("--out", type=Path, default=Path("wengert-demo"), metavar="FOLDER", help="where the pictures go")
+    return parser
+
+
+def _epochs(text: str) -> int:
+    epochs = _whole_number(text)
+    if epochs < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more; got {text!r}")
+    return epochs
+
+
+def _learning_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, such as 0.01; got {text!r}")
+    return rate
+
+
+def _seed(text: str) -> int:
+    seed = _whole_number(text)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {LARGEST_SEED}; got {text!r}")
+    return seed
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number; got {text!r}") from None
+
+
+def _demo(options: argparse.Namespace) -> int:
+    missing = [module for module in DEMO_MODULES if util.find_spec(module) is None]
+    if missing:
+        return _fail(f"the demo needs {' and '.join(missing)}: pip install 'wengert[demo]'", code=1)
+    try:
+        _make_writable_folder(options.out)
+    except OSError as error:
+        return _fail(f"argument --out: cannot write to {str(options.out)!r}: {error.strerror}", code=2)
+
+    from wengert.demo.lesson import teach
+
+    teach(options.epochs, options.lr, options.seed, options.out)
+    return 0
+
+
+def _make_writable_folder(folder: Path) -> None:
+    """Make `folder` if need be and try a file in it, so that a bad --out is known before the work and not after."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"wengert demo: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Devices. There is one so far, the CPU; asking for another says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import DeviceError
+
+_TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
+
+
+class device:
+    """Where a tensor's numbers live: ``device("cpu")``, ``device("cuda", 0)``, ``device("cuda:0")``.
+
+    A device can be named whether or not it exists; making a tensor there raises. Usable as a context manager, as
+    PyTorch's is.
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: str | device | int = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, int):
+            type, index = "cuda", type
+        elif ":" in type:
+            type, _, number = type.partition(":")
+            if not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}:{number}'; a device looks like 'cpu' or 'cuda:0'")
+            index = int(number)
+        if type not in _TYPES:
+            raise RuntimeError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}")
+        self.type: str = type
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return device, (self.type, self.index)
+
+    def __enter__(self) -> device:
+        require_cpu(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
+CPU = device("cpu")
+
+
+def require_cpu(where: device | str | int | None) -> None:
+    """Raises `DeviceError` unless ``where`` is the CPU (or None)."""
+    if where is None or where is CPU:
+        return
+    asked = device(where)
+    if asked.type != "cpu":
+        raise DeviceError(
+            f"[device] the CPU was expected: wengert has no {asked.type} back end yet; got device '{asked}'; use "
+            f"device('cpu'), or choose with: 'cuda' if cuda.is_available() else 'cpu'"
+        )

@@ -1,0 +1,383 @@
+"""What a primitive is, the registry of all of them, and `P`, the namespace through which rules name each other.
+
+A primitive is an operation that wengert knows how to evaluate and to differentiate; every other operation is composed
+of primitives. All that is known of one stands in one statement in one file under ``prims/``. The function that makes
+it (`elementwise`, `linear`, `reduction`, `view`, `fused`, `opaque`, ...) is its kind, and the kind derives most rules.
+
+The one idea to know: rules are written once and run on two sorts of values. Given numpy arrays, ``P.mul(x, y)`` and
+``x * y`` compute at once; given tensors they are recorded on the tape. So a derivative rule serves first order at the
+speed of numpy, and every higher order for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .errors import MissingRuleError
+from .spec import Spec, broadcast_shapes
+
+Rule = Callable[..., Any]
+
+OUT = "out"
+_OPERANDS = ("x", "y", "z", "w")
+
+# Values on which a rule computes at once; anything else is a tensor and goes to the dispatcher.
+_PLAIN = frozenset({np.ndarray, float, int, bool, complex, type(None), tuple, list})
+
+
+class Primitive:
+    """One elementary operation with its rules.
+
+    ========== =====================================================================================================
+    rule       meaning
+    ========== =====================================================================================================
+    eval       ``eval(xp, *arrays, **params) -> array``; ``xp`` is the array module. A string names a function of it
+    spec       ``spec(*specs, **params) -> Spec``: shape and dtype of the result; raises the worded error
+    vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one an operand, None where ``needs`` is false.
+               ``saved`` is ``(*operands, out, shapes)`` with None for what ``saves`` does not name
+    derivative for elementwise primitives, ``derivative[i](*operands, out, **params)``: the local partial derivative
+    jvp        ``jvp(tangents, operands, out, params) -> tangent``
+    lower      ``lower(builder, *operands)``: the scalar expression from which a kernel is generated
+    label      what PyTorch calls the node: a string, or ``label(params) -> str``
+    saves      the words for what ``vjp`` reads: operands ``x y z w`` (or their positions; ``*`` for all), ``out``,
+               ``shapes``; or a function from ``needs`` to them; for elementwise primitives one string an operand,
+               of what that operand's derivative reads
+    samples    ``samples() -> iterable of (operands, params)``: inputs on which tests hold the rules against numbers
+    missing    rules that it lacks, each with the reason
+    ========== =====================================================================================================
+    """
+
+    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "kind", "label", "lower", "missing",
+                 "multiple", "name", "plans", "promotion", "run", "samples", "spec", "step", "vjp")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        eval: str | Rule,
+        *,
+        arity: int = 1,
+        spec: Rule | None = None,
+        vjp: Rule | None = None,
+        derivative: tuple[Any, ...] | None = None,
+        saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
+        jvp: Rule | None = None,
+        lower: Rule | None = None,
+        promotion: str | None = None,
+        label: str | Callable[[dict[str, Any]], str] | None = None,
+        multiple: bool = False,
+        samples: Callable[[], Any] | None = None,
+        missing: dict[str, str] | None = None,
+        doc: str = "",
+    ) -> None:
+        self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
+        self.vjp, self.jvp, self.derivative, self.lower = vjp, jvp, derivative, lower
+        self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
+        self._saves, self.promotion, self.multiple = saves, promotion, multiple
+        self.label = label if label is not None else _camel(name)
+        self.samples, self.missing, self.doc = samples, missing or {}, doc
+        self.step: Any = None
+        self.run = self.bind(np)
+        self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
+
+    def bind(self, module: Any) -> Rule:
+        """``eval`` with the array module filled in: a function of arrays and parameters."""
+        return getattr(module, self.eval) if isinstance(self.eval, str) else partial(self.eval, module)
+
+    def plan(self, needs: tuple[bool, ...]) -> tuple[tuple[Any, ...], bool]:
+        """What a node keeps when the operands marked in ``needs`` want gradients: positions of operands (the number
+        of operands stands for the output), and whether to keep the operands' shapes."""
+        found = self.plans.get(needs)
+        if found is None:
+            words: set[Any] = set()
+            if self.derivative is not None:
+                for need, reads in zip(needs, self._saves, strict=False):
+                    words.update(reads.split() if need else ())
+                words.update(("shapes",) if self.arity > 1 else ())
+            else:
+                words.update(self._saves(needs) if callable(self._saves) else self._saves)
+            shapes = "shapes" in words
+            count = len(needs)
+            positions = {count if word == OUT else _OPERANDS.index(word) if isinstance(word, str) else word
+                         for word in words - {"shapes", "*"}}
+            if "*" in words:
+                positions.update(range(count))
+            found = self.plans[needs] = (tuple(sorted(positions)), shapes)
+        return found
+
+    def node_name(self, params: dict[str, Any]) -> str:
+        """What PyTorch calls a node of this primitive: ``"MulBackward0"``."""
+        label = self.label if isinstance(self.label, str) else self.label(params)
+        return label if label[-1].isdigit() or label.endswith("Backwards") else f"{label}Backward0"
+
+    def rule(self, name: str) -> Rule:
+        """The rule ``name``, or `MissingRuleError` with the reason why there is none."""
+        found = getattr(self, name)
+        if found is None:
+            raise MissingRuleError(f"[{self.name}] has no {name} rule: {self.missing.get(name, 'not in wengert yet')}")
+        return found
+
+    def __call__(self, *operands: Any, **params: Any) -> Any:
+        for operand in operands:
+            if type(operand) not in _PLAIN and not isinstance(operand, np.generic):
+                return dispatcher(self, operands, params)
+        if self.lower is not None and not params:
+            result = run_large(self, operands)
+            if result is not None:
+                return result
+        return self.run(*operands, **params)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name} ({self.kind})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (P, self.name)
+
+
+def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Runs a primitive on tensors. The layer of tensors puts its own function here."""
+    raise RuntimeError("wengert.tensors has not been imported")
+
+
+LARGE = 16384
+"""From this many elements on, elementwise primitives with a ``lower`` rule run as generated kernels."""
+
+large_kernels: Callable[..., Any] | None = None
+"""``large_kernels(primitive, *arrays)`` runs a generated kernel, or returns None where there is none. `run_large` fills
+this slot from the compiler the first time it meets a large array, so that small programs never load a compiler."""
+
+
+def run_large(primitive: Primitive, operands: Sequence[Any]) -> Any:
+    """The result by a generated kernel; None where the operands are small or no kernel takes them."""
+    global large_kernels
+    if not any(type(x) is np.ndarray and x.size >= LARGE for x in operands):
+        return None
+    if large_kernels is None:
+        large_kernels = import_module("wengert.compiler.kernels").run_large
+    return large_kernels(primitive, *operands)
+
+
+class Namespace:
+    """Every primitive by name: ``P.mul``. Iterating gives them in the order of their definition."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Primitive] = {}
+
+    def __getattr__(self, name: str) -> Primitive:
+        try:
+            return self.__dict__["_all"][name]
+        except KeyError:
+            raise AttributeError(f"there is no primitive called {name!r}") from None
+
+    def __iter__(self) -> Iterator[Primitive]:
+        return iter(self._all.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._all
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def _register(self, primitive: Primitive) -> Primitive:
+        if primitive.name in self._all:
+            raise ValueError(f"there are two primitives called {primitive.name!r}")
+        self._all[primitive.name] = primitive
+        self.__dict__[primitive.name] = primitive
+        return primitive
+
+
+P: Any = Namespace()
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Adds a primitive to the registry. Kinds call it; only a primitive of a kind of its own does so itself."""
+    return P._register(primitive)
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+def elementwise(
+    name: str,
+    eval: str | Rule,
+    *,
+    derivative: Any = None,
+    saves: str | tuple[str, ...] = "",
+    promotion: str = "same",
+    vjp: Rule | None = None,
+    **rest: Any,
+) -> Primitive:
+    """A primitive that maps elements to elements, operands broadcast against each other.
+
+    ``derivative`` is one function of ``(*operands, out)``, or one an operand; a number stands for a constant partial,
+    None for an operand without one. ``promotion``: ``"same"`` (operands meet in one dtype), ``"float"`` (integers
+    become the default float first), ``"compare"`` (operands meet, the result is bool).
+    """
+    derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
+    reads = saves if isinstance(saves, tuple) else (saves,) * len(derivatives)
+    if len(reads) != len(derivatives):
+        raise ValueError(f"[{name}] one 'saves' an operand was expected")
+    primitive = Primitive(name, "elementwise", eval, arity=len(derivatives), derivative=derivatives, saves=reads,
+                          promotion=promotion, vjp=vjp, **rest)
+    if primitive.vjp is None and any(d is not None for d in derivatives):
+        primitive.vjp = _elementwise_vjp_1(primitive) if primitive.arity == 1 else _elementwise_vjp_n(primitive)
+    if primitive.vjp is None:
+        primitive.missing.setdefault("vjp", "its result does not vary smoothly with its operands")
+        primitive.missing.setdefault("jvp", "its result does not vary smoothly with its operands")
+    elif primitive.jvp is None:
+        primitive.jvp = partial(_elementwise_jvp, primitive)
+    primitive.spec = partial(_elementwise_spec, primitive)
+    return register(primitive)
+
+
+def linear(name: str, eval: str | Rule, *, transpose: Rule, **rest: Any) -> Primitive:
+    """A primitive linear in its first operand. ``transpose(ct, shape, params)`` is its adjoint, to a value of ``shape``."""
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        return (transpose(ct, saved[-1][0], params),) + (None,) * (len(needs) - 1)
+
+    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+        return primitive(tangents[0], *operands[1:], **params)
+
+    primitive = Primitive(name, "linear", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
+    return register(primitive)
+
+
+def bilinear(name: str, eval: str | Rule, *, transposes: tuple[Rule, Rule], **rest: Any) -> Primitive:
+    """A primitive linear in each of two operands. ``transposes[i](ct, other, shape, params)`` is the adjoint in operand i."""
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        x, y, _, shapes = saved
+        return (transposes[0](ct, y, shapes[0], params) if needs[0] else None,
+                transposes[1](ct, x, shapes[1], params) if needs[1] else None)
+
+    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+        terms = [primitive(*(t if i == j else x for j, x in enumerate(operands)), **params)
+                 for i, t in enumerate(tangents) if t is not None]
+        return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+    def saves(needs: tuple[bool, ...]) -> list[str]:
+        return ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1]
+
+    primitive = Primitive(name, "bilinear", eval, arity=2, vjp=vjp, jvp=jvp, saves=saves, **rest)
+    return register(primitive)
+
+
+def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, **rest: Any) -> Primitive:
+    """A primitive whose result shares its operand's memory.
+
+    ``eval`` must return a view of the operand. ``adjoint(ct, shape, params)``, where given, is a cheaper adjoint than
+    the derived one, which adds the cotangent into zeros through the same view.
+    """
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        shape = saved[-1][0]
+        if adjoint is not None:
+            return (adjoint(ct, shape, params),)
+        return (P.view_adjoint(ct, step=(primitive, params), shape=shape),)
+
+    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+        return primitive(tangents[0], **params)
+
+    primitive = Primitive(name, "view", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
+    return register(primitive)
+
+
+def reduction(name: str, eval: str | Rule, **rest: Any) -> Primitive:
+    """A primitive that combines elements along dimensions: params ``dim`` (a tuple) and ``keepdim``."""
+    return register(Primitive(name, "reduction", eval, **rest))
+
+
+def fused(name: str, eval: str | Rule, **rest: Any) -> Primitive:
+    """A composition that is one primitive for speed or accuracy."""
+    return register(Primitive(name, "fused", eval, **rest))
+
+
+def opaque(name: str, eval: str | Rule, **rest: Any) -> Primitive:
+    """A primitive of which only what is given is known: sorting, indexing, decompositions."""
+    return register(Primitive(name, "opaque", eval, **rest))
+
+
+# --- derived rules ----------------------------------------------------------------------------------------------------
+
+
+def _times(ct: Any, partial_: Any) -> Any:
+    """The cotangent times a local partial derivative (conjugated, where complex: PyTorch's convention)."""
+    if type(partial_) in (int, float):
+        return ct if partial_ == 1 else -ct if partial_ == -1 else ct * partial_
+    if type(partial_) is complex:
+        return ct * partial_.conjugate()
+    return ct * (P.conj(partial_) if partial_.dtype.kind == "c" else partial_)
+
+
+def _elementwise_vjp_1(primitive: Primitive) -> Rule:
+    assert primitive.derivative is not None
+    derivative = primitive.derivative[0]
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        x, out, _ = saved
+        if not callable(derivative):
+            return (_times(ct, derivative),)
+        return (_times(ct, derivative(x, out, **params)),)
+
+    return vjp
+
+
+def _elementwise_vjp_n(primitive: Primitive) -> Rule:
+    assert primitive.derivative is not None
+    derivatives = primitive.derivative
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        values, shapes = saved[:-1], saved[-1]
+        grads: list[Any] = []
+        for i, derivative in enumerate(derivatives):
+            if not needs[i] or derivative is None:
+                grads.append(None)
+                continue
+            grad = _times(ct, derivative(*values, **params) if callable(derivative) else derivative)
+            if shapes is not None and grad.shape != shapes[i]:
+                grad = P.sum_to(grad, shape=shapes[i])
+            grads.append(grad)
+        return tuple(grads)
+
+    return vjp
+
+
+def _elementwise_jvp(primitive: Primitive, tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    assert primitive.derivative is not None
+    total = None
+    for tangent, derivative in zip(tangents, primitive.derivative, strict=True):
+        if tangent is None or derivative is None:
+            continue
+        partial_ = derivative(*operands, out, **params) if callable(derivative) else derivative
+        term = tangent * partial_
+        total = term if total is None else total + term
+    return total
+
+
+def _elementwise_spec(primitive: Primitive, *specs: Any, **params: Any) -> Spec:
+    """Shapes broadcast; the dtype is found by evaluating on one element of each."""
+    shape = broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)), op=primitive.name)
+    ones = [s._replace(shape=()) if isinstance(s, Spec) else s for s in specs]
+    return _spec_by_dummies(primitive, *ones, **params)._replace(shape=shape)
+
+
+def _spec_by_dummies(primitive: Primitive, *specs: Any, **params: Any) -> Any:
+    """The shape and dtype of the result, read off an evaluation on ones."""
+    from .dtypes import from_numpy
+
+    dummies = [np.ones(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
+    with np.errstate(all="ignore"):
+        result = primitive.run(*dummies, **params)
+    if primitive.multiple:
+        return tuple(Spec(r.shape, from_numpy(r.dtype)) for r in result)
+    return Spec(result.shape, from_numpy(result.dtype))
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,91 @@
+"""Shapes and specs: what is known of a value without its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from .dtypes import DType
+from .errors import OutOfRangeError, ShapeError
+
+Shape = tuple[int, ...]
+
+
+class Size(tuple[int, ...]):
+    """A shape. A tuple of ints that prints as PyTorch's and can count its elements."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        return prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (tuple(self),)
+
+
+class Spec(NamedTuple):
+    """What is known of a value before it is computed: its shape, its dtype, its device."""
+
+    shape: Shape
+    dtype: DType
+    device: str = "cpu"
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+
+
+def broadcast_shapes(*shapes: Sequence[int], op: str = "broadcast") -> Shape:
+    """The shape in which all ``shapes`` meet: aligned at the right, sizes equal or 1. Raises `ShapeError`."""
+    rank = max((len(shape) for shape in shapes), default=0)
+    result = [1] * rank
+    for shape in shapes:
+        for position, size in enumerate(shape, start=rank - len(shape)):
+            if size == 1 or size == result[position]:
+                continue
+            if result[position] != 1:
+                raise ShapeError(
+                    f"[{op}] The size of tensor a ({result[position]}) must match the size of tensor b ({size}) at "
+                    f"non-singleton dimension {position}; got shapes {' and '.join(str(tuple(s)) for s in shapes)}; "
+                    f"make the sizes equal, or 1 where one is to be repeated"
+                )
+            result[position] = size
+    return tuple(result)
+
+
+def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
+    """``dim`` counted from the front. A 0-d tensor counts as having one dimension. Raises `OutOfRangeError`."""
+    limit = rank or 1
+    if not -limit <= dim < limit:
+        raise OutOfRangeError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim}) [{op}]")
+    return dim + limit if dim < 0 else dim
+
+
+def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> tuple[int, ...]:
+    """Dimensions counted from the front; None or an empty list means all of them. Raises on a repeated one."""
+    if dims is None:
+        return tuple(range(rank))
+    listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)  # type: ignore[arg-type]
+    if not listed:
+        return tuple(range(rank))
+    wrapped = tuple(wrap_dim(int(dim), rank, op) for dim in listed)
+    if len(set(wrapped)) != len(wrapped):
+        repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)
+        raise RuntimeError(f"[{op}] dim {repeated} appears multiple times in the list of dims {listed}")
+    return wrapped if rank else ()

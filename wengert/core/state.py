@@ -1,0 +1,36 @@
+"""What a thread knows while it computes: whether to record, and whether anybody watches.
+
+Reading an attribute of `state` is all that a plain operation pays for every rare feature.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from typing import Any
+
+import numpy as np
+
+
+class State(threading.local):
+    """Thread-local switches.
+
+    ``grad``       whether operations are recorded on the tape
+    ``inference``  whether `inference_mode` is on
+    ``special``    None on the plain path; else the object that watches or replaces evaluation (see tensors/special.py)
+    ``quiet``      calls a function in a context where numpy does not warn about overflow, division by zero and the
+                   like, as tensors have IEEE arithmetic; entering `numpy.errstate` costs ten times as much. It must
+                   not be nested.
+    """
+
+    grad: bool = True
+    inference: bool = False
+    special: Any = None
+
+    def __init__(self) -> None:
+        context = contextvars.copy_context()
+        context.run(np.seterr, all="ignore")
+        self.quiet = context.run
+
+
+state = State()

@@ -1,0 +1,236 @@
+"""Nonlinearities as functions. Each takes a tensor of any shape and returns one of that shape, unless said otherwise.
+
+Those with ``inplace=True``, and those whose names end in an underscore, overwrite their input and return it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from wengert.autograd.modes import is_grad_enabled
+from wengert.core.dtypes import DType, float64
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import empty, empty_like, ones_like, zeros_like
+from wengert.tensors.tensor import Tensor
+
+# Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def _run(inplace: bool, function: Callable[..., Any], input: Tensor, **params: Any) -> Any:
+    """``function(input)``, or the same written over ``input``."""
+    if not inplace:
+        return function(input, **params)
+    # The tape may have to keep the old value, which is about to be overwritten.
+    old = input.clone() if is_grad_enabled() and input.requires_grad else input
+    return input.copy_(function(old, **params))
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0)."""
+    return input.relu_() if inplace else P.relu(input)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return _run(inplace, P.hardtanh, input, low=0.0, high=6.0)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where x > 0, else slope · x."""
+    return _run(inplace, P.leaky_relu, input, negative_slope=negative_slope)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, else weight · x (He et al., *Delving Deep into Rectifiers*, 2015).
+
+    ``input`` is ``(N, C, ...)``; ``weight`` has one element, or ``C`` of them. Raises ShapeError.
+    """
+    if weight.dim() > 1:
+        raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
+    if weight.numel() != 1:
+        channels = input.shape[1] if input.dim() > 1 else 1
+        if weight.numel() != channels:
+            raise ShapeError(
+                "[prelu] Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.numel()} and channel size = {channels} (input of shape {tuple(input.shape)}); "
+                f"use num_parameters={channels}"
+            )
+        weight = weight.view(-1, *(1,) * (input.dim() - 2))
+    return P.prelu(input, weight)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """x where x > 0, else slope · x (Xu et al., *Empirical Evaluation of Rectified Activations*, 2015).
+
+    In training each slope is drawn uniformly from ``[lower, upper]``; in evaluation it is the mean of the two.
+    """
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    negative = input.detach() <= 0
+    slopes = ones_like(input.detach())
+    # PyTorch draws in double precision, and only for the elements that need a slope.
+    slopes[negative] = empty(int(negative.sum()), dtype=float64).uniform_(lower, upper).to(slopes.dtype)
+    return _run(inplace, partial(P.mul, slopes), input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else α (eˣ − 1) (Clevert et al., 2015)."""
+    return _run(inplace, P.elu, input, alpha=alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """The scaled `elu` under which activations keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return _run(inplace, P.elu, input, alpha=SELU_ALPHA, scale=SELU_SCALE)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else α (e^(x/α) − 1) (Barron, 2017). Raises RuntimeError for α = 0."""
+    if alpha == 0:
+        raise RuntimeError("[celu] ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _run(inplace, P.elu, input, alpha=alpha, input_scale=1.0 / alpha)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x Φ(x), with Φ the standard normal distribution function (Hendrycks & Gimpel, 2016).
+
+    ``approximate="tanh"`` takes the paper's formula with tanh for it. Raises RuntimeError for any other word.
+    """
+    if approximate == "none":
+        return P.gelu(input)
+    if approximate == "tanh":
+        return P.gelu_tanh(input)
+    raise RuntimeError(f"[gelu] approximate argument must be either none or tanh; got {approximate!r}")
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x σ(x), also called swish."""
+    return _run(inplace, P.silu, input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(softplus(x)) (Misra, 2019)."""
+    return _run(inplace, P.mish, input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^(βx)) / β; x itself where βx > ``threshold``."""
+    return P.softplus(input, beta=beta, threshold=threshold)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e⁻ˣ)."""
+    return P.sigmoid(input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log σ(x)."""
+    return P.log_sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return P.tanh(input)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x − tanh x."""
+    return input - P.tanh(input)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x cut off at ``min_val`` and ``max_val``. Raises ValueError if they are the wrong way round."""
+    if min_val > max_val:
+        raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
+    return _run(inplace, P.hardtanh, input, low=min_val, high=max_val)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x + 3, 0), 6) / 6."""
+    return _run(inplace, P.hardsigmoid, input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x · hardsigmoid(x) (Howard et al., *Searching for MobileNetV3*, 2019)."""
+    return _run(inplace, P.hardswish, input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > ``lambd``, else 0."""
+    return P.hardshrink(input, limit=lambd)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x moved towards 0 by ``lambd``, and no further than 0. Raises RuntimeError for a negative ``lambd``."""
+    if lambd < 0:
+        raise RuntimeError(f"[softshrink] lambda must be in range [0, ∞), but found {lambd:g}")
+    return P.softshrink(input, limit=lambd)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where x > ``threshold``, else ``value``."""
+    return _run(inplace, P.threshold, input, limit=threshold, value=value)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a σ(b), with a and b the halves of ``input`` along ``dim`` (Dauphin et al., 2017). Raises ShapeError."""
+    if input.dim() == 0:
+        raise ShapeError("[glu] glu does not support scalars because halving size must be even")
+    if input.shape[dim] % 2:
+        raise ShapeError(
+            f"[glu] Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
+        )
+    kept, gate = input.chunk(2, dim)
+    return kept * P.sigmoid(gate)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """`relu` in place."""
+    return relu(input, inplace=True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu` in place."""
+    return elu(input, alpha, inplace=True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu` in place."""
+    return selu(input, inplace=True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu` in place."""
+    return celu(input, alpha, inplace=True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu` in place."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
+    """`rrelu` in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh` in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold` in place."""
+    return _run(True, P.threshold, input, limit=threshold, value=value)

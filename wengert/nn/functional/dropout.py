@@ -1,0 +1,119 @@
+"""Functions that drop elements or whole channels at random, from the default generator, as PyTorch does."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from wengert.ops import empty, empty_like
+from wengert.tensors.tensor import Tensor
+
+# What selu approaches for x → −∞, negated: the value that dropped elements take in `alpha_dropout`.
+_ALPHA = 1.7580993408473766
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zeroes each element with probability ``p`` and divides the others by 1 − p; the identity if not ``training``.
+
+    (Srivastava et al., 2014.) Raises ValueError if ``p`` is not within [0, 1].
+    """
+    _check_probability(p)
+    return _drop(input, tuple(input.shape), p, training, inplace)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``."""
+    _check_probability(p)
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input. Note that dropout1d exists to "
+            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+            "batch dimension (i.e. 2D or 3D inputs)."
+        )
+    batch = input.shape[:1] if input.dim() == 3 else ()
+    return _drop(input, (*batch, input.shape[-2], 1), p, training, inplace)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, H, W)``. A 3-D input is ``(N, C, L)`` still, as in PyTorch."""
+    _check_probability(p)
+    _warn_unless("dropout2d", 2, input, (3, 4))
+    if input.dim() == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
+            "- input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a "
+            "future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain "
+            "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+            stacklevel=2,
+        )
+    return _drop_channels(input, p, training, inplace)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    _check_probability(p)
+    _warn_unless("dropout3d", 3, input, (4, 5))
+    if input.dim() == 4:
+        return _drop(input, (input.shape[0], 1, 1, 1), p, training, inplace)
+    return _drop_channels(input, p, training, inplace)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """The `dropout` that keeps mean and variance of `selu` activations (Klambauer et al., 2017)."""
+    _check_probability(p)
+    return _alpha_drop(input, tuple(input.shape), p, training, inplace)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """`alpha_dropout` of whole channels of ``(N, C, ...)``."""
+    _check_probability(p)
+    return _alpha_drop(input, _channel_shape(input), p, training, inplace)
+
+
+def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * input.new_zeros(())
+    mask = empty(mask_shape, dtype=input.dtype).bernoulli_(1 - p).div_(1 - p)
+    return input.mul_(mask) if inplace else input * mask
+
+
+def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    return _drop(input, _channel_shape(input), p, training, inplace)
+
+
+def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * input.new_zeros(())
+    keep = empty(mask_shape, dtype=input.dtype).bernoulli_(1 - p)
+    scale = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
+    shift = (keep - 1) * (_ALPHA * scale) + _ALPHA * scale * p
+    mask = keep * scale
+    return input.mul_(mask).add_(shift) if inplace else input * mask + shift
+
+
+def _channel_shape(input: Tensor) -> tuple[int, ...]:
+    if input.dim() < 2:
+        raise RuntimeError(
+            f"[feature_dropout] Feature dropout requires at least 2 dimensions in the input; got {tuple(input.shape)}"
+        )
+    return (*input.shape[:2], *(1,) * (input.dim() - 2))
+
+
+def _check_probability(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _warn_unless(name: str, spatial: int, input: Tensor, ranks: tuple[int, ...]) -> None:
+    if input.dim() not in ranks:
+        warnings.warn(
+            f"{name}: Received a {input.dim()}-D input to {name}, which is deprecated and will result in an error in a "
+            f"future release. To retain the behavior and silence this warning, please use dropout instead. Note that "
+            f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel "
+            f"dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
+            stacklevel=3,
+        )

@@ -1,0 +1,133 @@
+"""Affine maps, distances and look-ups."""
+
+from __future__ import annotations
+
+from wengert.autograd.modes import no_grad
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import arange, unique, where
+from wengert.tensors.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x Wᵀ + b.
+
+    ``input`` is ``(..., in_features)``, ``weight`` ``(out_features, in_features)`` or ``(in_features,)``, ``bias``
+    ``(out_features,)``; the result is ``(..., out_features)`` or ``(...)``. Raises ShapeError.
+    """
+    return P.linear(input, weight) if bias is None else P.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x₁ᵀ W x₂ + b.
+
+    ``input1`` is ``(..., in1)``, ``input2`` ``(..., in2)``, ``weight`` ``(out, in1, in2)``, ``bias`` ``(out,)``; the
+    result is ``(..., out)``. Raises ShapeError.
+    """
+    for number, (given, expected) in enumerate(((input1, weight.shape[1]), (input2, weight.shape[2])), start=1):
+        if given.shape[-1] != expected:
+            raise ShapeError(
+                f"[bilinear] input{number} size does not match weight size: got {given.shape[-1]} but expected "
+                f"{expected} (weight of shape {tuple(weight.shape)})"
+            )
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise ShapeError(
+            "[bilinear] input batch dimensions do not match: got "
+            f"{tuple(input1.shape[:-1])} and {tuple(input2.shape[:-1])}"
+        )
+    rows = input1.reshape(-1, weight.shape[1])
+    # (out, N, in2): every output's matrix applied to every row of the first input.
+    halfway = rows @ weight
+    result = (halfway * input2.reshape(1, -1, weight.shape[2])).sum(-1).t()
+    result = result.reshape(*input1.shape[:-1], weight.shape[0])
+    return result if bias is None else result + bias
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """The rows of ``weight`` that ``input`` numbers.
+
+    ``input`` holds integers, any shape ``(...)``; ``weight`` is ``(rows, width)``; the result ``(..., width)``. The row
+    ``padding_idx`` gets no gradient. With ``max_norm``, rows that are used and have a larger norm are scaled down in
+    place first. ``scale_grad_by_freq`` divides a row's gradient by how often it was used. Gradients are dense:
+    ``sparse=True`` raises NotImplementedError. Raises IndexError for a number that is no row.
+    """
+    if sparse:
+        raise NotImplementedError("[embedding] sparse gradients are not in wengert yet; use sparse=False")
+    rows = weight.shape[0]
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    if max_norm is not None:
+        _limit_norms(weight, input, max_norm, norm_type)
+    if input.is_floating_point() or input.is_complex():
+        raise RuntimeError(
+            "[embedding] Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+            f"Int; but got {input.type()} instead"
+        )
+    try:
+        picked = weight.index_select(0, input.reshape(-1)).reshape(*input.shape, *weight.shape[1:])
+    except IndexError:
+        raise IndexError(
+            f"[embedding] index out of range in self: numbers from 0 to {rows - 1} were expected; got numbers from "
+            f"{int(input.min())} to {int(input.max())}"
+        ) from None
+    if not picked.requires_grad:
+        return picked
+    if padding_idx is not None:
+        picked = where((input == padding_idx).unsqueeze(-1), picked.detach(), picked)
+    if scale_grad_by_freq:
+        counts = input.reshape(-1).bincount(minlength=rows)[input].unsqueeze(-1).to(picked.dtype)
+        picked.register_hook(lambda gradient: gradient / counts)
+    return picked
+
+
+def _limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    with no_grad():
+        used = unique(input)
+        norms = weight[used].norm(norm_type, dim=-1, keepdim=True)
+        scale = where(norms > max_norm, max_norm / (norms + 1e-7), norms.new_ones(()))
+        weight[used] = weight[used] * scale
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """An int64 tensor of one dimension more, 1 at the class that ``tensor`` names and 0 elsewhere.
+
+    ``num_classes=-1`` counts up to the largest class. Raises RuntimeError for a class out of range.
+    """
+    if tensor.is_floating_point() or tensor.is_complex():
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.type()}")
+    if tensor.numel() == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if tensor.numel() and int(tensor.min()) < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    largest = int(tensor.max()) if tensor.numel() else -1
+    if num_classes == -1:
+        num_classes = largest + 1
+    elif largest >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return (tensor.unsqueeze(-1) == arange(num_classes)).long()
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(‖x‖ₚ, ε), the norm taken along ``dim``."""
+    return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
+    norms = x1.norm(2, dim, keepdim=True).clamp_min(eps), x2.norm(2, dim, keepdim=True).clamp_min(eps)
+    return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)

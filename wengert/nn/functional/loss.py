@@ -1,0 +1,333 @@
+"""Loss functions. Each returns a 0-d tensor, or with ``reduction="none"`` the loss of every element.
+
+``size_average`` and ``reduce`` are PyTorch's old way to choose a reduction and still work, with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from wengert.core.dtypes import int64, uint8
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import broadcast_tensors, xlogy
+from wengert.tensors.tensor import Tensor
+
+from .reduction import choose
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(x − y)². Warns where the shapes differ and are broadcast.
+
+    ``weight``, of the shape of ``input``, weighs the elements; the mean is then a weighted mean.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        input, target = _broadcast(input, target)
+    if weight is None:
+        return P.mse_loss(input, target, reduction=reduction)
+    _check_weight(weight, input)
+    total = _reduce(P.mse_loss(input, target, reduction="none") * weight, "none" if reduction == "none" else "sum")
+    return total / weight.sum() if reduction == "mean" else total
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|x − y|. Warns where the shapes differ and are broadcast. ``weight`` as for `mse_loss`."""
+    reduction = choose(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        input, target = _broadcast(input, target)
+    loss = (input - target).abs()
+    if weight is None:
+        return _reduce(loss, reduction)
+    _check_weight(weight, input)
+    total = _reduce(loss * weight, "none" if reduction == "none" else "sum")
+    return total / weight.sum() if reduction == "mean" else total
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β. Raises RuntimeError for a negative β."""
+    reduction = choose(reduction, size_average, reduce)
+    if beta < 0:
+        raise RuntimeError(f"[smooth_l1_loss] smooth_l1_loss does not support negative values for beta; got {beta}")
+    if input.shape != target.shape:
+        input, target = _broadcast(input, target)
+    if beta == 0:
+        return _reduce((input - target).abs(), reduction)
+    return P.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ). Raises RuntimeError unless δ > 0."""
+    reduction = choose(reduction)
+    if delta <= 0:
+        raise RuntimeError(f"[huber_loss] huber_loss does not support non-positive values for delta; got {delta}")
+    if input.shape != target.shape:
+        input, target = _broadcast(input, target)
+    if weight is None:
+        return P.huber_loss(input, target, reduction=reduction, delta=delta)
+    _check_weight(weight, input)
+    return _reduce(P.huber_loss(input, target, reduction="none", delta=delta) * weight, reduction)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """The Kullback-Leibler divergence y (log y − x), of log-probabilities x and probabilities y.
+
+    ``log_target`` says that the target holds logarithms too. ``reduction="batchmean"`` is the divergence itself;
+    ``"mean"`` divides by the number of elements and warns.
+    """
+    batch_mean = reduction == "batchmean"
+    if reduction == "mean" and size_average is None and reduce is None:
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            stacklevel=2,
+        )
+    reduction = choose("sum" if batch_mean else reduction, size_average, reduce)
+    loss = target.exp() * (target - input) if log_target else xlogy(target, target) - target * input
+    reduced = _reduce(loss, reduction)
+    return reduced / input.shape[0] if batch_mean and input.dim() else reduced
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−(y log x + (1 − y) log(1 − x)), of probabilities x and targets y in [0, 1] of the same shape.
+
+    ``weight`` is broadcast to that shape. Raises ValueError for different shapes and RuntimeError for an x outside
+    [0, 1].
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    if weight is None:
+        return P.binary_cross_entropy(input, target, reduction=reduction)
+    return P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """`binary_cross_entropy` of σ(x), computed from x without loss of accuracy.
+
+    ``weight`` and ``pos_weight``, the weight of positive targets, are broadcast to the shape of ``input``. Raises
+    ValueError for different shapes.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    weights = [weight, pos_weight] if pos_weight is not None else [weight] if weight is not None else []
+    return P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−x[n, target[n]]: the negative log-likelihood of classes, given log-probabilities.
+
+    ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``; ``target`` ``()``, ``(N,)`` or ``(N, d₁, ...)`` of int64.
+    ``weight``, ``(C,)``, weighs classes, and the mean is weighted. Targets equal to ``ignore_index`` count nothing.
+    Raises ValueError or ShapeError for shapes that do not fit, IndexError for a target that is no class.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    _check_classes(input, target, weight)
+    if input.dim() == 1:
+        input, target = input.unsqueeze(0), target.reshape(1)
+        loss = _nll(input, target, weight, reduction, ignore_index)
+        return loss.squeeze(0) if reduction == "none" else loss
+    return _nll(input, target, weight, reduction, ignore_index)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """`nll_loss` of ``log_softmax(input)``.
+
+    ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``. ``target`` holds classes, as for `nll_loss`, or
+    probabilities in the shape of ``input``. ``label_smoothing`` mixes that share of the uniform distribution into the
+    target (Szegedy et al., 2016). Raises what `nll_loss` raises, and RuntimeError for a bad ``label_smoothing``.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"[cross_entropy] label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    dim = 0 if input.dim() == 1 else 1
+    if target.shape == input.shape and input.dim():
+        if not target.is_floating_point():
+            raise RuntimeError(
+                "[cross_entropy] Expected floating point type for target with class probabilities, got "
+                f"{target.dtype}; for classes give a target of shape {(*input.shape[:dim], *input.shape[dim + 1 :])}"
+            )
+        return _probabilities(input, target, weight, ignore_index, reduction, label_smoothing, dim)
+    if input.dim():
+        log_probabilities = input.log_softmax(dim)
+    else:
+        raise ValueError("[cross_entropy] Expected 1 or more dimensions (got 0)")
+    hard = nll_loss(log_probabilities, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0:
+        return hard
+    return _smoothed(hard, log_probabilities, target, weight, ignore_index, reduction, label_smoothing, dim)
+
+
+def _probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float, dim: int
+) -> Tensor:
+    """Cross-entropy with a distribution over the classes as the target."""
+    if ignore_index >= 0:
+        raise RuntimeError("[cross_entropy] ignore_index is not supported for floating point target")
+    classes = input.shape[dim]
+    _check_class_weight(weight, classes)
+    if smoothing > 0:
+        target = target * (1 - smoothing) + smoothing / classes
+    products = input.log_softmax(dim) * target
+    if weight is not None:
+        products = products * _along(weight, dim, input.dim())
+    if reduction == "none":
+        return -products.sum(dim)
+    total = -products.sum()
+    return total / (input.numel() // classes) if reduction == "mean" else total
+
+
+def _smoothed(
+    hard: Tensor,
+    log_probabilities: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    dim: int,
+) -> Tensor:
+    """The loss for classes, with the share ``smoothing`` of it replaced by that of the uniform distribution."""
+    classes = log_probabilities.shape[dim]
+    if weight is None:
+        uniform = -log_probabilities.sum(dim)
+    else:
+        uniform = -(log_probabilities * _along(weight, dim, log_probabilities.dim())).sum(dim)
+    ignored = target == ignore_index
+    uniform = uniform.masked_fill(ignored, 0.0)
+    if reduction == "sum":
+        uniform = uniform.sum()
+    elif reduction == "mean":
+        if weight is None:
+            uniform = uniform.sum() / (~ignored).sum()
+        else:
+            chosen = weight[target.masked_fill(ignored, 0).long()]
+            uniform = uniform.sum() / chosen.masked_fill(ignored, 0.0).sum()
+    return (1 - smoothing) * hard + uniform * (smoothing / classes)
+
+
+def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
+    if weight is None:
+        return P.nll_loss(input, target, reduction=reduction, ignore_index=ignore_index)
+    return P.nll_loss(input, target, weight, reduction=reduction, ignore_index=ignore_index)
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def _along(weight: Tensor, dim: int, rank: int) -> Tensor:
+    """A weight of classes, shaped so that it broadcasts along dimension ``dim`` of ``rank``."""
+    return weight.reshape(-1, *(1,) * (rank - 1 - dim))
+
+
+def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    warnings.warn(
+        f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
+        "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+        stacklevel=3,
+    )
+    input, target = broadcast_tensors(input, target)
+    return input, target
+
+
+def _check_weight(weight: Tensor, input: Tensor) -> None:
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+
+
+def _check_class_weight(weight: Tensor | None, classes: int) -> None:
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ShapeError(
+            f"[nll_loss] weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
+
+
+def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    rank = input.dim()
+    if rank == 0:
+        raise ValueError("[nll_loss] Expected 1 or more dimensions (got 0)")
+    if target.dtype is not int64 and target.dtype is not uint8:
+        raise RuntimeError(
+            f"[nll_loss] expected target dtype to be Long or Byte, but got {target.dtype}; convert it with .long()"
+        )
+    given, expected = tuple(target.shape), (*input.shape[:1], *input.shape[2:]) if rank > 1 else ()
+    if rank > 1 and input.shape[0] != (given[0] if given else None):
+        raise ValueError(
+            f"[nll_loss] Expected input batch_size ({input.shape[0]}) to match target batch_size "
+            f"({given[0] if given else 0}); got input {tuple(input.shape)} and target {given}"
+        )
+    if given != expected and not (rank == 1 and given == (1,)):
+        raise ShapeError(
+            f"[nll_loss] Expected target size {list(expected)}, got {list(given)} (input of shape "
+            f"{tuple(input.shape)}: the second dimension is that of the classes)"
+        )
+    _check_class_weight(weight, input.shape[0 if rank == 1 else 1])

@@ -1,0 +1,31 @@
+"""How a loss of many elements becomes one number: ``"none"``, ``"mean"`` or ``"sum"``, and the old ways to say so."""
+
+from __future__ import annotations
+
+import warnings
+
+_WORDS = frozenset({"none", "mean", "sum"})
+
+
+def choose(reduction: str, size_average: bool | None = None, reduce: bool | None = None, stacklevel: int = 3) -> str:
+    """The reduction that is meant; the deprecated flags go before the word. Raises ValueError for an unknown word."""
+    if size_average is not None or reduce is not None:
+        reduction = from_flags(size_average, reduce, stacklevel + 1)
+    if reduction in _WORDS:
+        return reduction
+    if reduction == "elementwise_mean":
+        warnings.warn(
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=stacklevel
+        )
+        return "mean"
+    raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def from_flags(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
+    """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
+    word = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.",
+        stacklevel=stacklevel,
+    )
+    return word

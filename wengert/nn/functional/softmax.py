@@ -1,0 +1,57 @@
+"""Functions that normalise along a dimension."""
+
+from __future__ import annotations
+
+import warnings
+
+from wengert.core.dtypes import DType
+from wengert.core.spec import wrap_dim
+from wengert.core.primitive import P
+from wengert.ops import empty_like, zeros_like
+from wengert.tensors.tensor import Tensor
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """exp(x) / Σ exp(x), the sum along ``dim``. With ``dtype`` the input is converted first."""
+    if dim is None:
+        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+    return (input if dtype is None else input.to(dtype)).softmax(dim)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """log(softmax(x)) along ``dim``, computed at once. With ``dtype`` the input is converted first."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+    return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """softmax(−x) along ``dim``. With ``dtype`` the input is converted first."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+    return (-(input if dtype is None else input.to(dtype))).softmax(dim)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A sample from the Gumbel-softmax distribution with temperature ``tau`` (Jang et al.; Maddison et al., 2016).
+
+    With ``hard`` it is one-hot, and has the gradient of the soft sample. ``eps`` has no effect.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = -empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    chosen = soft.detach().argmax(dim, keepdim=True)
+    return zeros_like(logits).scatter_(dim, chosen, 1.0) - soft.detach() + soft
+
+
+def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if rank in (0, 1, 3) else 1

@@ -1,0 +1,255 @@
+"""Functions that run when a module is called, differentiated, saved or loaded.
+
+The one idea: a module without hooks has no `ModuleHooks` at all, so that calling it costs one comparison. The first
+hook makes one; from then on the call goes through `call_with_hooks`.
+
+Hooks on gradients are fed by two invisible identities on the tape, one around the module's inputs and one around its
+outputs (`_Watch`): when backward passes an identity, it hands over the gradients.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wengert.autograd.function import Function
+from wengert.autograd.hooks import RemovableHandle
+from wengert.autograd.modes import is_grad_enabled
+from wengert.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .module import Module
+
+Gradients = tuple[Tensor | None, ...]
+
+
+class Hook(NamedTuple):
+    """A function and how it wants to be called."""
+
+    function: Callable[..., Any]
+    with_kwargs: bool = False
+    always_call: bool = False
+
+
+class ModuleHooks:
+    """The hooks of one module: a dictionary for each moment at which hooks run, in the order in which they do."""
+
+    __slots__ = (
+        "backward",
+        "backward_pre",
+        "forward",
+        "forward_pre",
+        "legacy_backward",
+        "load_state_dict_post",
+        "load_state_dict_pre",
+        "state_dict_post",
+        "state_dict_pre",
+    )
+
+    def __init__(self) -> None:
+        self.forward_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.forward: OrderedDict[int, Hook] = OrderedDict()
+        self.backward_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.backward: OrderedDict[int, Hook] = OrderedDict()
+        self.legacy_backward: OrderedDict[int, Hook] = OrderedDict()
+        self.state_dict_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.state_dict_post: OrderedDict[int, Hook] = OrderedDict()
+        self.load_state_dict_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.load_state_dict_post: OrderedDict[int, Hook] = OrderedDict()
+
+
+def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
+    """Adds ``hook`` at the end of ``table``, or in front of all others; the handle removes it."""
+    handle = RemovableHandle(table)
+    table[handle.id] = hook
+    table.move_to_end(handle.id, last=not prepend)
+    return handle
+
+
+def call_with_hooks(module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Calls ``module.forward`` and, around it, the module's hooks."""
+    result: Any = None
+    called: set[int] = set()
+    try:
+        args, kwargs = _run_forward_pre_hooks(module, hooks, args, kwargs)
+        watch = _BackwardWatch(module, hooks) if hooks.backward or hooks.backward_pre else None
+        if watch is not None:
+            args = watch.around_inputs(args)
+        result = module.forward(*args, **kwargs)
+        for key, hook in list(hooks.forward.items()):
+            called.add(key)
+            changed = _call_forward_hook(module, hook, args, kwargs, result)
+            result = result if changed is None else changed
+        if watch is not None:
+            result = watch.around_outputs(result)
+        if hooks.legacy_backward:
+            _attach_legacy_hooks(module, hooks, result)
+        return result
+    except Exception:
+        for key, hook in list(hooks.forward.items()):
+            if hook.always_call and key not in called:
+                try:
+                    _call_forward_hook(module, hook, args, kwargs, result)
+                except Exception as error:
+                    warnings.warn(
+                        "module forward hook with ``always_call=True`` raised an exception that was silenced as "
+                        f"another error was raised in forward: {error}",
+                        stacklevel=3,
+                    )
+        raise
+
+
+def _run_forward_pre_hooks(
+    module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    for hook in list(hooks.forward_pre.values()):
+        if hook.with_kwargs:
+            changed = hook.function(module, args, kwargs)
+            if changed is None:
+                continue
+            if not (isinstance(changed, tuple) and len(changed) == 2):
+                raise RuntimeError(
+                    f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                )
+            args, kwargs = changed
+        else:
+            changed = hook.function(module, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+    return args, kwargs
+
+
+def _call_forward_hook(module: Module, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+    if hook.with_kwargs:
+        return hook.function(module, args, kwargs, result)
+    return hook.function(module, args, result)
+
+
+def _attach_legacy_hooks(module: Module, hooks: ModuleHooks, result: Any) -> None:
+    """Hooks of `Module.register_backward_hook` watch the one node that made the (first) output."""
+    while not isinstance(result, Tensor):
+        result = next(iter(result.values())) if isinstance(result, dict) else result[0]
+    if result.grad_fn is not None:
+        for hook in hooks.legacy_backward.values():
+            result.grad_fn.register_hook(
+                lambda grad_input, grad_output, hook=hook: hook.function(module, grad_input, grad_output)
+            )
+
+
+class _Watch(Function):
+    """The identity on some tensors; backward passes their gradients through a function given at the start."""
+
+    @staticmethod
+    def forward(ctx: Any, function: Callable[[Gradients], Gradients], *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.function = function
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*(tensor for tensor in tensors if not tensor.requires_grad))
+        return tuple(tensor.view_as(tensor) for tensor in tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
+        return (None, *ctx.function(gradients))
+
+
+class _BackwardWatch:
+    """One call of a module whose gradients somebody wants to see."""
+
+    def __init__(self, module: Module, hooks: ModuleHooks) -> None:
+        self.module = module
+        self.hooks = [hook.function for hook in hooks.backward.values()]
+        self.pre_hooks = [hook.function for hook in hooks.backward_pre.values()]
+        self.input_count = 0
+        self.watches_inputs = False
+        self.grad_outputs: Gradients | None = None
+
+    def around_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, with the identity around those that are tensors."""
+        self.input_count = len(args)
+        watched, self.watches_inputs = _watch_tensors(args, self._at_inputs)
+        return watched
+
+    def around_outputs(self, result: Any) -> Any:
+        """The result, with the identity around its tensors."""
+        if not isinstance(result, (Tensor, tuple)):
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+                f"{type(result)}",
+                stacklevel=4,
+            )
+            return result
+        if isinstance(result, tuple):
+            return _watch_tensors(result, self._at_outputs)[0]
+        return _watch_tensors((result,), self._at_outputs)[0][0]
+
+    def _at_outputs(self, gradients: Gradients) -> Gradients:
+        for hook in self.pre_hooks:
+            changed = hook(self.module, gradients)
+            if changed is not None:
+                if len(changed) != len(gradients):
+                    raise RuntimeError(
+                        "Backward pre hook returned an invalid number of grad_output, got "
+                        f"{len(changed)}, but expected {len(gradients)}"
+                    )
+                gradients = tuple(changed)
+        self.grad_outputs = gradients
+        if not self.watches_inputs:
+            # Backward will not reach the inputs, so this is the moment.
+            self._without_inputs()
+        return gradients
+
+    def _without_inputs(self) -> None:
+        if self.hooks:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                "inputs require gradients.",
+                stacklevel=2,
+            )
+        for hook in self.hooks:
+            changed = hook(self.module, (None,) * self.input_count, self.grad_outputs)
+            if changed is not None and any(gradient is not None for gradient in changed):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always return None or None for "
+                    "all gradients."
+                )
+        self.grad_outputs = None
+
+    def _at_inputs(self, gradients: Gradients) -> Gradients:
+        if self.grad_outputs is None:
+            # The gradient came by a way that does not pass the module's outputs, as in a second backward.
+            return gradients
+        for hook in self.hooks:
+            changed = hook(self.module, gradients, self.grad_outputs)
+            if changed is not None:
+                if len(changed) != len(gradients):
+                    raise RuntimeError(
+                        "Backward hook returned an invalid number of grad_input, got "
+                        f"{len(changed)}, but expected {len(gradients)}"
+                    )
+                gradients = tuple(changed)
+        self.grad_outputs = None
+        return gradients
+
+
+def _watch_tensors(values: tuple[Any, ...], function: Callable[[Gradients], Gradients]) -> tuple[tuple[Any, ...], bool]:
+    """``values`` with the identity around its tensors, and whether there was a gradient to watch.
+
+    ``function`` sees a gradient, or None, for each of ``values``, tensor or not.
+    """
+    positions = [position for position, value in enumerate(values) if isinstance(value, Tensor)]
+    if not (is_grad_enabled() and any(values[position].requires_grad for position in positions)):
+        return values, False
+
+    def among_all(gradients: Sequence[Tensor | None]) -> Gradients:
+        full: list[Tensor | None] = [None] * len(values)
+        for position, gradient in zip(positions, gradients, strict=True):
+            full[position] = gradient
+        seen = function(tuple(full))
+        return tuple(seen[position] for position in positions)
+
+    watched = list(values)
+    for position, tensor in zip(positions, _Watch.apply(among_all, *(values[p] for p in positions)), strict=True):
+        watched[position] = tensor
+    rebuilt: Any = tuple(watched) if type(values) is tuple else type(values)(*watched)
+    return rebuilt, True

@@ -1,0 +1,104 @@
+"""How a user function is declared: once, as a plain function, from which its other forms are made.
+
+``@function`` registers a function under its name (and its aliases) for the package's namespace, as a method of `Tensor`,
+as an in-place method ``name_`` by the one law of views and writes, and with ``out=``. It also understands numpy's
+keyword names where PyTorch does (``axis`` for ``dim``, ``keepdims`` for ``keepdim``).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.state import state
+from ..tensors.alias import castable, check_writable, edge_of, type_name
+from ..tensors import inplace as inplace_forms
+from ..tensors.inplace import overwrite
+from ..tensors.tensor import TENSORS, Tensor
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""The functions of the package's namespace, by name."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""The methods of `Tensor` that the layer ``ops`` installs, by name."""
+
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+
+
+def function(
+    *,
+    method: bool = True,
+    inplace: bool = False,
+    out: bool = True,
+    public: bool = True,
+    aliases: tuple[str, ...] = (),
+    takes_tensor: bool = True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
+    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor."""
+
+    def register(plain: Callable[..., Any]) -> Callable[..., Any]:
+        name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
+        full = _complete(plain, name, out, takes_tensor)
+        for each in (name, *aliases):
+            if public:
+                FUNCTIONS[each] = full
+            if method:
+                METHODS[each] = full
+            if inplace:
+                METHODS[each + "_"] = _inplace(full, each + "_")
+        return full
+
+    return register
+
+
+def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
+    return inplace_forms.inplace(full, name)
+
+
+def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool) -> Callable[..., Any]:
+    """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
+
+    @functools.wraps(plain)
+    def full(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for numpy_name, ours in _NUMPY_NAMES.items():
+                if numpy_name in kwargs and ours not in kwargs:
+                    kwargs[ours] = kwargs.pop(numpy_name)
+            target = kwargs.pop("out", None) if out else None
+            if target is not None:
+                return into(plain(*args, **kwargs), target, name)
+        if takes_tensor and args and type(args[0]) not in TENSORS:
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
+        return plain(*args, **kwargs)
+
+    full.__name__ = full.__qualname__ = name
+    return full
+
+
+def into(result: Any, out: Any, op: str) -> Any:
+    """Puts results into the tensors given as ``out=``: resized if empty or of another shape, cast if the kind allows."""
+    if isinstance(result, tuple):
+        for part, target in zip(result, out, strict=True):
+            into(part, target, op)
+        return out
+    if state.grad and (edge_of(out) is not None or edge_of(result) is not None):
+        raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one of "
+                           "the arguments requires grad.")
+    if not castable(result._data.dtype, out._data.dtype):
+        raise RuntimeError(f"result type {type_name(result._data.dtype)} can't be cast to the desired output type "
+                           f"{type_name(out._data.dtype)}")
+    check_writable(out, op)
+    if out._data.shape != result._data.shape:
+        out._data = np.empty(result._data.shape, out._data.dtype)
+    return overwrite(out, result, op)
+
+
+def install() -> None:
+    """Puts the registered methods on `Tensor`."""
+    for name, method in METHODS.items():
+        if name not in Tensor.__dict__:
+            setattr(Tensor, name, method)

@@ -1,0 +1,159 @@
+"""Nonlinearities of neural networks, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core.primitive import P, elementwise
+
+SQRT_HALF = math.sqrt(0.5)
+TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def _select(slope_where: Any) -> Any:
+    """A vjp that selects: the cotangent where ``slope_where(saved)`` holds, zero elsewhere, whatever the cotangent is."""
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        return (P.where(slope_where(saved, params), ct, 0.0),)
+
+    return vjp
+
+
+relu = elementwise(
+    "relu", lambda xp, x: xp.maximum(x, x.dtype.type(0)),
+    derivative=lambda x, out: P.cast(out > 0, dtype=out.dtype), saves="out",
+    vjp=_select(lambda saved, params: saved[1] > 0),
+    lower=lambda b, x: b.max(x, b.const(0.0)),
+)
+sigmoid = elementwise(
+    "sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), promotion="float",
+    derivative=lambda x, out: (1 - out) * out, saves="out",
+    lower=lambda b, x: b.sigmoid(x),
+)
+
+
+def _log_sigmoid(xp: Any, x: Any) -> Any:
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+log_sigmoid = elementwise(
+    "log_sigmoid", _log_sigmoid, promotion="float", label="LogSigmoid",
+    derivative=lambda x, out: P.sigmoid(-x), saves="x",
+)
+
+
+def _softplus(xp: Any, x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    scaled = x * beta
+    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
+
+
+softplus = elementwise(
+    "softplus", _softplus, promotion="float",
+    derivative=lambda x, out, beta=1.0, threshold=20.0: P.where(x * beta > threshold, 1.0, P.sigmoid(x * beta)),
+    saves="x",
+)
+
+
+def _gelu(xp: Any, x: Any) -> Any:
+    return x * (0.5 * (1 + P.erf(x * SQRT_HALF)))
+
+
+gelu = elementwise(
+    "gelu", _gelu, promotion="float",
+    derivative=lambda x, out: 0.5 * (1 + P.erf(x * SQRT_HALF)) + x * (
+        (0.5 * SQRT_HALF * TWO_OVER_SQRT_PI) * P.exp(-0.5 * (x * x))),
+    saves="x",
+    lower=lambda b, x: b.mul(b.mul(x, b.const(0.5)), b.add(b.const(1.0), b.erf(b.mul(x, b.const(SQRT_HALF))))),
+)
+GELU_TANH = math.sqrt(2 / math.pi)
+
+
+def _gelu_tanh(xp: Any, x: Any) -> Any:
+    return 0.5 * x * (1 + xp.tanh(GELU_TANH * (x + 0.044715 * x * x * x)))
+
+
+def _gelu_tanh_derivative(x: Any, out: Any) -> Any:
+    """Hendrycks & Gimpel, *Gaussian Error Linear Units*, 2016, the tanh form, differentiated."""
+    t = P.tanh(GELU_TANH * (x + 0.044715 * x * x * x))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (GELU_TANH * (1 + 3 * 0.044715 * x * x))
+
+
+gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, promotion="float", label="Gelu",
+                        derivative=_gelu_tanh_derivative, saves="x")
+silu = elementwise(
+    "silu", lambda xp, x: x / (1 + xp.exp(-x)), promotion="float",
+    derivative=lambda x, out: P.sigmoid(x) * (1 + x * (1 - P.sigmoid(x))), saves="x",
+    lower=lambda b, x: b.mul(x, b.sigmoid(x)),
+)
+
+
+def _mish(xp: Any, x: Any) -> Any:
+    return x * xp.tanh(_softplus(xp, x))
+
+
+def _mish_derivative(x: Any, out: Any) -> Any:
+    t = P.tanh(P.softplus(x))
+    return t + x * P.sigmoid(x) * (1 - t * t)
+
+
+mish = elementwise("mish", _mish, promotion="float", derivative=_mish_derivative, saves="x")
+
+
+def _leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Any:
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+leaky_relu = elementwise(
+    "leaky_relu", _leaky_relu, saves="x",
+    derivative=lambda x, out, negative_slope=0.01: P.where(x > 0, 1.0, negative_slope),
+    vjp=lambda ct, saved, params, needs: (
+        P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),),
+)
+
+
+def _elu(xp: Any, x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    return xp.where(x > 0, x * scale, xp.expm1(xp.minimum(x, 0) * input_scale) * (alpha * scale))
+
+
+def _elu_derivative(x: Any, out: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    negative = P.exp(P.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)
+    return P.where(x > 0, scale, negative)
+
+
+elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x")
+
+
+def _clip(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+    if low is not None and high is not None and low > high:
+        return xp.full_like(x, high)
+    return xp.clip(x, low, high)
+
+
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    if low is None or high is None:
+        return x <= high if low is None else x >= low
+    return (x >= low) & (x <= high)
+
+
+clamp = elementwise(
+    "clamp", _clip, saves="x",
+    derivative=lambda x, out, low=None, high=None: P.cast(_inside(x, low, high), dtype=x.dtype),
+    vjp=_select(lambda saved, params: _inside(saved[0], params.get("low"), params.get("high"))),
+)
+
+
+def _open_inside(saved: Any, params: dict[str, Any]) -> Any:
+    x = saved[0]
+    return (x > params["low"]) & (x < params["high"])
+
+
+hardtanh = elementwise(
+    "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",
+    derivative=lambda x, out, low, high: P.cast((x > low) & (x < high), dtype=x.dtype), vjp=_select(_open_inside),
+)
+threshold = elementwise(
+    "threshold", lambda xp, x, limit, value: xp.where(x > limit, x, x.dtype.type(value)), saves="x",
+    derivative=lambda x, out, limit, value: P.cast(x > limit, dtype=x.dtype),
+    vjp=_select(lambda saved, params: saved[0] > params["limit"]),
+)

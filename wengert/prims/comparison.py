@@ -1,0 +1,58 @@
+"""Comparisons, logic and choice, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.primitive import P, elementwise
+
+
+def _constant(name: str, eval: Any, arity: int = 2, promotion: str = "compare", **rest: Any) -> Any:
+    return elementwise(name, eval, derivative=(None,) * arity, saves=("",) * arity, promotion=promotion, **rest)
+
+
+eq = _constant("eq", "equal")
+ne = _constant("ne", "not_equal")
+lt = _constant("lt", "less")
+le = _constant("le", "less_equal")
+gt = _constant("gt", "greater")
+ge = _constant("ge", "greater_equal")
+logical_and = _constant("logical_and", "logical_and")
+logical_or = _constant("logical_or", "logical_or")
+logical_xor = _constant("logical_xor", "logical_xor")
+logical_not = _constant("logical_not", "logical_not", 1)
+isnan = _constant("isnan", "isnan", 1)
+isinf = _constant("isinf", "isinf", 1)
+isfinite = _constant("isfinite", "isfinite", 1)
+signbit = _constant("signbit", "signbit", 1)
+bitwise_and = _constant("bitwise_and", "bitwise_and", promotion="same")
+bitwise_or = _constant("bitwise_or", "bitwise_or", promotion="same")
+bitwise_xor = _constant("bitwise_xor", "bitwise_xor", promotion="same")
+bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same")
+left_shift = _constant("left_shift", "left_shift", promotion="same")
+right_shift = _constant("right_shift", "right_shift", promotion="same")
+
+
+def _where_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    condition, _, _, _, shapes = saved
+    grads: list[Any] = [None]
+    for i in (1, 2):
+        grad = None
+        if needs[i]:
+            grad = P.where(condition, ct, 0.0) if i == 1 else P.where(condition, 0.0, ct)
+            if shapes is not None and grad.shape != shapes[i]:
+                grad = P.sum_to(grad, shape=shapes[i])
+        grads.append(grad)
+    return tuple(grads)
+
+
+def _where_eval(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    return xp.where(condition, x, y)
+
+
+where = elementwise(
+    "where", _where_eval, promotion="where",
+    derivative=(None, lambda c, x, y, out: P.cast(c, dtype=out.dtype),
+                lambda c, x, y, out: P.cast(P.logical_not(c), dtype=out.dtype)),
+    saves=("", "x", "x"), vjp=_where_vjp,
+)

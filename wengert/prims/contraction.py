@@ -1,0 +1,133 @@
+"""Products of matrices. BLAS, through numpy, does the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.errors import ShapeError
+from ..core.primitive import P, bilinear, fused
+from ..core.spec import Spec, broadcast_shapes
+
+
+def _widened(x: Any) -> Any:
+    """Half-precision operands are multiplied in float32."""
+    return x.astype("float32") if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
+
+
+def _matmul(xp: Any, x: Any, y: Any) -> Any:
+    narrow = x.dtype
+    if narrow.itemsize == 2 and narrow.kind not in "iu":
+        return _matmul(xp, _widened(x), _widened(y)).astype(narrow)
+    if x.ndim == 2 and y.ndim == 2:
+        return x.dot(y)
+    if y.ndim == 2 and x.ndim > 2:
+        return x.reshape(-1, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[-1])
+    return xp.matmul(x, y)
+
+
+def _matmul_spec(x: Spec, y: Spec) -> Spec:
+    if not x.shape or not y.shape:
+        raise ShapeError(f"[matmul] both arguments to matmul need to be at least 1D, but they are {len(x.shape)}D and {len(y.shape)}D")
+    inner = y.shape[-2] if len(y.shape) > 1 else y.shape[0]
+    if x.shape[-1] != inner:
+        raise ShapeError(
+            f"[matmul] mat1 and mat2 shapes cannot be multiplied ({_rows(x)}x{x.shape[-1]} and {inner}x"
+            f"{y.shape[-1] if len(y.shape) > 1 else 1}); the last size of the first operand must be the "
+            f"{'second-to-last' if len(y.shape) > 1 else 'only'} size of the second; got shapes {x.shape} and {y.shape}; "
+            f"transpose one of them (.mT), or check the order")
+    lead = broadcast_shapes(x.shape[:-2], y.shape[:-2], op="matmul")
+    rows = x.shape[-2:-1] if len(x.shape) > 1 else ()
+    columns = y.shape[-1:] if len(y.shape) > 1 else ()
+    return Spec(lead + rows + columns, x.dtype)
+
+
+def _rows(x: Spec) -> int:
+    return x.shape[-2] if len(x.shape) > 1 else 1
+
+
+def _transposed(x: Any) -> Any:
+    """x with its last two dimensions swapped, conjugated where complex."""
+    rank = len(x.shape)
+    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
+    return P.conj(swapped) if x.dtype.kind == "c" else swapped
+
+
+def _fit(grad: Any, shape: Any) -> Any:
+    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
+
+
+def _conjugate(x: Any) -> Any:
+    return P.conj(x) if x.dtype.kind == "c" else x
+
+
+def _matmul_left(ct: Any, y: Any, shape: Any, params: dict[str, Any]) -> Any:
+    if len(y.shape) == 1:
+        return _fit(ct[..., None] * _conjugate(y) if len(shape) > 1 else ct * _conjugate(y), shape)
+    if len(shape) == 1:
+        row = P.matmul(ct[..., None, :], _transposed(y))
+        return _fit(row[..., 0, :], shape)
+    return _fit(P.matmul(ct, _transposed(y)), shape)
+
+
+def _matmul_right(ct: Any, x: Any, shape: Any, params: dict[str, Any]) -> Any:
+    if len(x.shape) == 1:
+        return _fit(_conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * _conjugate(x), shape)
+    if len(shape) == 1:
+        return _fit(P.matmul(_transposed(x), ct[..., None])[..., 0], shape)
+    if len(shape) == 2 and len(x.shape) > 2:
+        rows = P.reshape(x, shape=(-1, x.shape[-1]))
+        return P.matmul(_transposed(rows), P.reshape(ct, shape=(-1, shape[-1])))
+    return _fit(P.matmul(_transposed(x), ct), shape)
+
+
+def _label(params: dict[str, Any]) -> str:
+    return str(params.get("label", "Mm"))
+
+
+matmul = bilinear(
+    "matmul", lambda xp, x, y, label="": _matmul(xp, x, y),
+    spec=lambda x, y, label="": _matmul_spec(x, y), label=_label,
+    transposes=(_matmul_left, _matmul_right),
+)
+
+
+def _linear(xp: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    out = _matmul(xp, x, weight.T)
+    if bias is None:
+        return out
+    return xp.add(out, bias, out) if out.dtype == bias.dtype and out.ndim else out + bias
+
+
+def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
+    if not x.shape or len(weight.shape) not in (1, 2) or x.shape[-1] != weight.shape[-1]:
+        rows = 1
+        for n in x.shape[:-1]:
+            rows *= n
+        last = x.shape[-1] if x.shape else 0
+        raise ShapeError(
+            f"[linear] mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {weight.shape[-1]}x{weight.shape[0]}); "
+            f"an input whose last size is in_features = {weight.shape[-1]} was expected; got input {x.shape} and weight "
+            f"{weight.shape}; check in_features, or reshape the input")
+    return Spec((*x.shape[:-1], *weight.shape[:-1]), x.dtype)
+
+
+def _linear_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x, weight, shapes = saved[0], saved[1], saved[-1]
+    for_x = P.matmul(ct, _conjugate(weight)) if needs[0] else None
+    for_weight = None
+    flat = ct if len(ct.shape) == 2 else P.reshape(ct, shape=(-1, ct.shape[-1]))
+    if needs[1]:
+        rows = x if len(x.shape) == 2 else P.reshape(x, shape=(-1, x.shape[-1]))
+        for_weight = P.matmul(P.permute(flat, dims=(1, 0)), _conjugate(rows))
+    if len(needs) < 3:
+        return for_x, for_weight
+    for_bias = _fit(P.sum(flat, dim=(0,)), shapes[2]) if needs[2] else None
+    return for_x, for_weight, for_bias
+
+
+linear = fused(
+    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, promotion="same", label="Addmm",
+    saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
+    missing={"jvp": "not in wengert yet"},
+    doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",
+)

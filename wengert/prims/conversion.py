@@ -1,0 +1,104 @@
+"""Primitives that copy, convert or overwrite values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import DType
+from ..core.primitive import P, elementwise, linear, opaque
+
+
+def _numpy_dtype(dtype: Any) -> Any:
+    return dtype.numpy if isinstance(dtype, DType) else dtype
+
+
+def _cast(xp: Any, x: Any, dtype: Any) -> Any:
+    target = _numpy_dtype(dtype)
+    x = xp.asarray(x)
+    if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
+        x = x.real
+    return x.astype(target)
+
+
+def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    return (P.cast(ct, dtype=params["back"]) if ct.dtype != params.get("back") else ct,)
+
+
+cast = opaque(
+    "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy",
+    vjp=_cast_vjp,
+    jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
+    doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
+)
+clone = linear("clone", lambda xp, x: xp.array(x), transpose=lambda ct, shape, params: ct)
+
+
+def _overwrite(xp: Any, old: Any, new: Any) -> Any:
+    result = xp.empty_like(old)
+    if result.dtype.kind != "c" and getattr(new, "dtype", np.dtype(type(new))).kind == "c":
+        raise RuntimeError("value cannot be converted to type without overflow")
+    result[...] = new
+    return result
+
+
+def _overwrite_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    shapes = saved[-1]
+    old = P.zeros_like(ct) if needs[0] else None
+    if len(needs) < 2 or not needs[1]:
+        return old, None
+    new = ct if ct.shape == shapes[1] else P.sum_to(ct, shape=shapes[1])
+    return old, new
+
+
+overwrite = opaque(
+    "overwrite", _overwrite, arity=2, vjp=_overwrite_vjp, saves=("shapes",),
+    label=lambda params: "CopyBackwards",
+    jvp=lambda tangents, operands, out, params: None if tangents[1] is None else P.overwrite(operands[0], tangents[1]),
+    doc="The second operand, broadcast to the shape and cast to the dtype of the first: what an assignment leaves.",
+)
+
+
+def _fill(xp: Any, old: Any, value: Any = 0) -> Any:
+    result = xp.empty_like(old)
+    result[...] = value
+    return result
+
+
+fill = opaque(
+    "fill", _fill, label=lambda params: "Zero" if params.get("value", 0) == 0 else "Fill",
+    vjp=lambda ct, saved, params, needs: (P.zeros_like(ct),),
+    jvp=lambda tangents, operands, out, params: P.zeros_like(tangents[0]),
+    doc="A constant in the shape and dtype of the operand.",
+)
+zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x),
+                    transpose=lambda ct, shape, params: P.zeros_like(ct))
+
+conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
+                   derivative=1, vjp=lambda ct, saved, params, needs: (P.conj(ct),),
+                   jvp=lambda tangents, operands, out, params: P.conj(tangents[0]))
+angle = elementwise(
+    "angle", lambda xp, x: xp.angle(x).astype(x.real.dtype), promotion="float", saves="x", derivative=0,
+    vjp=lambda ct, saved, params, needs: (_angle_vjp(ct, saved[0]),),
+)
+
+
+def _angle_vjp(ct: Any, z: Any) -> Any:
+    """d arg(z) = Im(conj(z) dz) / |z|^2, in PyTorch's convention of conjugate cotangents."""
+    if z.dtype.kind != "c":
+        return ct * 0.0
+    radius = P.abs(z)
+    return P.where(radius == 0, 0.0, z * (1j * ct) / (radius * radius))
+
+
+make_complex = opaque(
+    "complex", lambda xp, re, im: (re + 1j * im).astype(xp.result_type(re, xp.complex64)), arity=2, label="Complex",
+    vjp=lambda ct, saved, params, needs: (P.copy_real(ct), P.copy_imag(ct)),
+    jvp=lambda tangents, operands, out, params: P.complex(
+        *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True))),
+)
+copy_real = linear("copy_real", lambda xp, x: xp.ascontiguousarray(xp.real(x)) if x.ndim else xp.real(x).copy(),
+                   transpose=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)))
+copy_imag = linear("copy_imag", lambda xp, x: xp.ascontiguousarray(xp.imag(x)) if x.ndim else xp.imag(x).copy(),
+                   transpose=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct))

@@ -1,0 +1,137 @@
+"""Exponentials, logarithms, trigonometry and special functions, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import P, elementwise
+
+TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def _each(function: Any) -> Any:
+    """A function of Python floats, applied to each element."""
+    vectorised = np.frompyfunc(function, 1, 1)
+
+    def evaluate(xp: Any, x: Any) -> Any:
+        return xp.asarray(vectorised(x), dtype=x.dtype)
+
+    return evaluate
+
+
+def _unary(name: str, eval: Any, derivative: Any, saves: str, **rest: Any) -> Any:
+    return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
+
+
+exp = _unary("exp", "exp", lambda x, out: out, "out", lower=lambda b, x: b.exp(x))
+exp2 = _unary("exp2", "exp2", lambda x, out: out * math.log(2), "out", lower=lambda b, x: b.exp2(x))
+expm1 = _unary("expm1", "expm1", lambda x, out: out + 1, "out", lower=lambda b, x: b.expm1(x))
+log = _unary("log", "log", lambda x, out: 1 / x, "x", lower=lambda b, x: b.log(x))
+log2 = _unary("log2", "log2", lambda x, out: 1 / (x * math.log(2)), "x", lower=lambda b, x: b.log2(x))
+log10 = _unary("log10", "log10", lambda x, out: 1 / (x * math.log(10)), "x", lower=lambda b, x: b.log10(x))
+log1p = _unary("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", lower=lambda b, x: b.log1p(x))
+sqrt = _unary("sqrt", "sqrt", lambda x, out: 0.5 / out, "out", lower=lambda b, x: b.sqrt(x))
+rsqrt = _unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda x, out: -0.5 * (out * out * out), "out",
+               lower=lambda b, x: b.rsqrt(x))
+sin = _unary("sin", "sin", lambda x, out: P.cos(x), "x", lower=lambda b, x: b.sin(x))
+cos = _unary("cos", "cos", lambda x, out: -P.sin(x), "x", lower=lambda b, x: b.cos(x))
+tan = _unary("tan", "tan", lambda x, out: 1 + out * out, "out")
+asin = _unary("asin", "arcsin", lambda x, out: P.rsqrt(1 - x * x), "x")
+acos = _unary("acos", "arccos", lambda x, out: -P.rsqrt(1 - x * x), "x")
+atan = _unary("atan", "arctan", lambda x, out: 1 / (1 + x * x), "x")
+sinh = _unary("sinh", "sinh", lambda x, out: P.cosh(x), "x")
+cosh = _unary("cosh", "cosh", lambda x, out: P.sinh(x), "x")
+tanh = _unary("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda b, x: b.tanh(x))
+asinh = _unary("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
+acosh = _unary("acosh", "arccosh", lambda x, out: P.rsqrt(x * x - 1), "x")
+atanh = _unary("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
+atan2 = elementwise(
+    "atan2", "arctan2", promotion="float",
+    derivative=(lambda y, x, out: x / (x * x + y * y), lambda y, x, out: -y / (x * x + y * y)), saves=("x y", "x y"),
+)
+logaddexp = elementwise(
+    "logaddexp", "logaddexp", promotion="float",
+    derivative=(lambda x, y, out: P.exp(x - out), lambda x, y, out: P.exp(y - out)), saves=("x out", "y out"),
+)
+logaddexp2 = elementwise(
+    "logaddexp2", "logaddexp2", promotion="float",
+    derivative=(lambda x, y, out: P.exp2(x - out), lambda x, y, out: P.exp2(y - out)), saves=("x out", "y out"),
+)
+sinc = _unary(
+    "sinc", "sinc", lambda x, out: P.where(x == 0, 0.0, (P.cos(x * math.pi) - out) / x), "x out")
+
+erf = _unary("erf", _each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
+             lower=lambda b, x: b.erf(x))
+erfc = _unary("erfc", _each(math.erfc), lambda x, out: -TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
+              lower=lambda b, x: b.erfc(x))
+
+
+def _erfinv(x: float) -> float:
+    """The inverse of erf: Giles' rational start (M. Giles, *Approximating the erfinv function*, 2011, table 5), then
+    two Newton steps."""
+    if not -1.0 < x < 1.0:
+        return math.copysign(math.inf, x) if abs(x) == 1.0 else math.nan
+    w = -math.log((1.0 - x) * (1.0 + x))
+    if w < 5.0:
+        w -= 2.5
+        coefficients = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+                        -0.00125372503, -0.00417768164, 0.246640727, 1.50140941)
+    else:
+        w = math.sqrt(w) - 3.0
+        coefficients = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+                        -0.0076224613, 0.00943887047, 1.00167406, 2.83297682)
+    y = 0.0
+    for c in coefficients:
+        y = y * w + c
+    y *= x
+    for _ in range(2):
+        error = math.erf(y) - x
+        y -= error / (TWO_OVER_SQRT_PI * math.exp(-y * y))
+    return y
+
+
+erfinv = _unary("erfinv", _each(_erfinv), lambda x, out: (1 / TWO_OVER_SQRT_PI) * P.exp(out * out), "out")
+
+
+def _lgamma(x: float) -> float:
+    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
+        return math.inf
+    return math.lgamma(x)
+
+
+def _polygamma(order: int, x: float) -> float:
+    """Digamma (order 0) and its derivatives by the recurrence up to x >= 15 and the asymptotic series
+    (Abramowitz & Stegun, 6.3.18 and 6.4.11); reflection for negative x of digamma."""
+    if math.isnan(x):
+        return x
+    if x <= 0 and x == math.floor(x):
+        return (math.nan if x else math.copysign(math.inf, -x or -1.0)) if order == 0 else math.inf
+    if order == 0 and x < 0:
+        return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * x)
+    total = 0.0
+    sign = -1.0 if order % 2 == 0 else 1.0
+    factorial = math.factorial(order)
+    while x < 15.0:
+        total += sign * factorial / x ** (order + 1)
+        x += 1.0
+    bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+    if order == 0:
+        series = math.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(bernoulli, 1))
+        return total + series
+    series = math.factorial(order - 1) / x**order + factorial / (2 * x ** (order + 1))
+    series += sum(b * math.factorial(2 * k + order - 1) / (math.factorial(2 * k) * x ** (2 * k + order))
+                  for k, b in enumerate(bernoulli, 1))
+    return total + sign * series
+
+
+def _polygamma_each(xp: Any, x: Any, n: int = 0) -> Any:
+    return xp.asarray(np.frompyfunc(lambda v: _polygamma(n, v), 1, 1)(x), dtype=x.dtype)
+
+
+lgamma = _unary("lgamma", _each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
+polygamma = _unary("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x")
+deg2rad = _unary("deg2rad", "deg2rad", math.pi / 180, "")
+rad2deg = _unary("rad2deg", "rad2deg", 180 / math.pi, "")

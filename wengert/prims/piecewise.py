@@ -1,0 +1,41 @@
+"""Nonlinearities made of straight and bent pieces, which act as the derivative says where pieces meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.primitive import P, elementwise
+
+hardsigmoid = elementwise(
+    "hardsigmoid", lambda xp, x: xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
+    derivative=lambda x, out: P.cast((x > -3) & (x < 3), dtype=x.dtype) / 6,
+    vjp=lambda ct, saved, params, needs: (P.where((saved[0] > -3) & (saved[0] < 3), ct / 6, 0.0),),
+    doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).",
+)
+hardswish = elementwise(
+    "hardswish", lambda xp, x: x * xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
+    derivative=lambda x, out: P.where(x <= -3, 0.0, P.where(x < 3, x / 3 + 0.5, 1.0)),
+    doc="x · clip(x + 3, 0, 6) / 6 (Howard et al., *Searching for MobileNetV3*, 2019).",
+)
+
+
+def _outside(x: Any, limit: float) -> Any:
+    """Where x is not within [−limit, limit]; NaN is nowhere within."""
+    return P.logical_not((x >= -limit) & (x <= limit))
+
+
+hardshrink = elementwise(
+    "hardshrink", lambda xp, x, limit: xp.where((x >= -limit) & (x <= limit), x.dtype.type(0), x), saves="x",
+    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype),
+    vjp=lambda ct, saved, params, needs: (P.where(_outside(saved[0], params["limit"]), ct, 0.0),),
+)
+softshrink = elementwise(
+    "softshrink", lambda xp, x, limit: xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0)), saves="x",
+    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype),
+    vjp=lambda ct, saved, params, needs: (P.where(_outside(saved[0], params["limit"]), ct, 0.0),),
+)
+prelu = elementwise(
+    "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel",
+    derivative=(lambda x, weight, out: P.where(x > 0, 1.0, weight), lambda x, weight, out: P.where(x > 0, 0.0, x)),
+    saves=("x y", "x"),
+)

@@ -1,0 +1,224 @@
+"""Views, and primitives that move elements about. Rules of views return memory shared with their operand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ShapeError
+from ..core.primitive import P, Primitive, linear, register, view
+
+
+def _label(default: str) -> Any:
+    return lambda params: params.get("label", default)
+
+
+def _reshape(xp: Any, x: Any, shape: Any, label: str = "") -> Any:
+    return x.reshape(shape)
+
+
+reshape = view(
+    "reshape", _reshape, label=_label("View"),
+    adjoint=lambda ct, shape, params: P.reshape(ct, shape=shape),
+    doc="The caller makes sure that no copy is needed where a view is promised; numpy copies otherwise.",
+)
+permute = view(
+    "permute", lambda xp, x, dims, label="": x.transpose(dims), label=_label("Permute"),
+    adjoint=lambda ct, shape, params: P.permute(ct, dims=_inverse(params["dims"])),
+)
+
+
+def _inverse(dims: Any) -> tuple[int, ...]:
+    inverse = [0] * len(dims)
+    for position, dim in enumerate(dims):
+        inverse[dim] = position
+    return tuple(inverse)
+
+
+def _expand(xp: Any, x: Any, shape: Any) -> Any:
+    """Repeats by a stride of zero; the result is writable where the operand is, as views of it may be written."""
+    x = xp.asarray(x)
+    lead = len(shape) - x.ndim
+    strides = (0,) * lead + tuple(0 if n == 1 and m != 1 else s
+                                  for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True))
+    return xp.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, shape=shape))
+
+
+def _slice_label(params: dict[str, Any]) -> str:
+    last = next((i for i in reversed(params["index"]) if i is not None and i != slice(None)), None)
+    if last is None:
+        return "Unsqueeze" if None in params["index"] else "Alias"
+    return "Slice" if isinstance(last, slice) else "Select"
+
+
+slice_ = view(
+    "slice", lambda xp, x, index: x[(*index, ...)], label=_slice_label,
+    doc="Basic indexing: ints, slices, None and Ellipsis, in a tuple.",
+)
+diagonal = view(
+    "diagonal", lambda xp, x, offset=0, dim1=0, dim2=1: _writable(x.diagonal(offset, dim1, dim2), x),
+)
+
+
+def _writable(part: Any, whole: Any) -> Any:
+    """numpy marks diagonals read-only; they are ordinary views."""
+    if whole.flags.writeable:
+        part.flags.writeable = True
+    return part
+
+
+def _unfold(xp: Any, x: Any, dimension: int, size: int, step: int) -> Any:
+    count = (x.shape[dimension] - size) // step + 1
+    shape = (*x.shape[:dimension], count, *x.shape[dimension + 1:], size)
+    stride = x.strides[dimension]
+    strides = (*x.strides[:dimension], stride * step, *x.strides[dimension + 1:], stride)
+    return xp.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+unfold = view("unfold", _unfold)
+
+
+def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0) -> Any:
+    flat = x.reshape(-1)
+    if flat.base is not x and flat.base is not x.base and x.size > 1 and not np.shares_memory(flat, x):
+        raise ShapeError("[as_strided] a contiguous tensor was expected; got one with gaps; call contiguous() first")
+    start = flat[offset:]
+    return xp.lib.stride_tricks.as_strided(start, size, tuple(s * x.itemsize for s in stride))
+
+
+as_strided = view("as_strided", _as_strided)
+real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)))
+imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct))
+
+
+def _part_dtype(dtype: Any) -> Any:
+    return np.dtype(np.float64 if dtype.itemsize == 16 else np.float32)
+
+
+view_as_real = view(
+    "view_as_real", lambda xp, x: x.view(_part_dtype(x.dtype)).reshape((*x.shape, 2)) if x.ndim else
+    x.reshape(1).view(_part_dtype(x.dtype)),
+    adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
+)
+view_as_complex = view(
+    "view_as_complex",
+    lambda xp, x: x.view(np.complex128 if x.dtype.itemsize == 8 else np.complex64)[..., 0],
+    adjoint=lambda ct, shape, params: P.stack_parts(ct),
+)
+stack_parts = linear(
+    "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),
+    transpose=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), label="ViewAsReal",
+)
+
+
+def _view_adjoint(xp: Any, ct: Any, step: Any, shape: Any) -> Any:
+    """Zeros of ``shape`` with ``ct`` added in through the view ``step``; overlapping elements accumulate."""
+    primitive, params = step
+    zeros = xp.zeros(shape, ct.dtype)
+    target = primitive.run(zeros, **params)
+    if primitive.name in ("unfold", "as_strided"):
+        places = primitive.run(xp.arange(zeros.size).reshape(shape), **params)
+        xp.add.at(zeros.reshape(-1), places.reshape(-1), xp.asarray(ct).reshape(-1))
+        return zeros
+    target[...] = ct
+    return zeros
+
+
+view_adjoint = linear(
+    "view_adjoint", _view_adjoint, label="SliceBackward",
+    transpose=lambda ct, shape, params: params["step"][0](ct, **params["step"][1]),
+    doc="The adjoint of a view: what a gradient of a part is, seen as a gradient of the whole.",
+)
+
+
+def _follow(array: Any, steps: Any) -> Any:
+    for primitive, params in steps:
+        array = primitive.run(array, **params)
+    return array
+
+
+def _scatter_view(xp: Any, base: Any, part: Any, steps: Any) -> Any:
+    result = xp.array(base, copy=True)
+    _follow(result, steps)[...] = part
+    return result
+
+
+def _scatter_view_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    steps = params["steps"]
+    for_base = P.scatter_view(ct, _constant_like(ct, steps), steps=steps) if needs[0] else None
+    for_part = None
+    if needs[1]:
+        for_part = ct
+        for primitive, step in steps:
+            for_part = primitive(for_part, **step)
+    return for_base, for_part
+
+
+def _constant_like(ct: Any, steps: Any) -> Any:
+    part = ct
+    for primitive, step in steps:
+        part = primitive(part, **step)
+    return P.zeros_like(part)
+
+
+scatter_view = register(Primitive(
+    "scatter_view", "linear", _scatter_view, arity=2, vjp=_scatter_view_vjp, label="CopySlices",
+    jvp=lambda tangents, operands, out, params: P.scatter_view(
+        *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
+    doc="The base with the part that a chain of view steps shows replaced: what a write through a view leaves.",
+))
+
+
+def _cat(xp: Any, *arrays: Any, dim: int) -> Any:
+    return xp.concatenate(arrays, axis=dim)
+
+
+def _cat_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    dim, start, grads = params["dim"], 0, []
+    head = (slice(None),) * dim
+    for shape, need in zip(saved[-1], needs, strict=True):
+        stop = start + shape[dim]
+        grads.append(ct[(*head, slice(start, stop))] if need else None)
+        start = stop
+    return tuple(grads)
+
+
+cat = register(Primitive(
+    "cat", "linear", _cat, arity=-1, vjp=_cat_vjp, saves=("shapes",),
+    jvp=lambda tangents, operands, out, params: P.cat(
+        *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
+))
+flip = linear("flip", lambda xp, x, dims: xp.ascontiguousarray(xp.flip(x, dims)),
+              transpose=lambda ct, shape, params: P.flip(ct, **params))
+roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
+              transpose=lambda ct, shape, params: P.roll(
+                  ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]))
+
+
+def _tri(name: str) -> Any:
+    def evaluate(xp: Any, x: Any, diagonal: int = 0) -> Any:
+        return getattr(xp, name)(x, diagonal)
+
+    return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params))
+
+
+tril = _tri("tril")
+triu = _tri("triu")
+
+
+def _pad(xp: Any, x: Any, widths: Any, value: float = 0.0) -> Any:
+    """Constant padding by ``widths``, a pair a dimension; negative widths crop."""
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+    result = xp.full(shape, value, x.dtype)
+    inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, widths, strict=True))
+    outer = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
+    result[inner] = x[outer]
+    return result
+
+
+pad = linear("pad", _pad, label="ConstantPadNd",
+             transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])))

@@ -1,0 +1,212 @@
+"""The one law for views and in-place writes.
+
+A *storage* is one memory with one history: the edge of its whole current value, and a generation that counts how often
+that edge was replaced. Every tensor on it is the whole or a chain of view steps of it. A write ``t.op_(...)`` means:
+``y = op(t, ...)``; the whole becomes ``scatter(whole, y)`` through the chain of ``t``; the version moves on; every
+tensor on the storage has its history rebuilt, through its own chain, when it is next used.
+
+A tensor without views has no storage object: its own node is the edge of the whole. The version cell ``[count, line
+of the last writer]`` is apart from the storage, because detached tensors share memory and version but not history.
+
+Note [no cycle]: nodes never refer to tensors or storages, only to arrays, version cells and other nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DTypeError, InplaceError, ShapeError
+from ..core.primitive import P, Primitive
+from ..core.state import state
+from .tape import Leaf, Node
+
+Step = tuple[Primitive, dict[str, Any]]
+
+
+class Storage:
+    """One memory with one history; see the module's text. ``base`` is (shape, dtype) of the whole."""
+
+    __slots__ = ("edge", "generation", "shape")
+
+    def __init__(self, edge: Any, shape: tuple[int, ...]) -> None:
+        self.edge, self.shape, self.generation = edge, shape, 0
+
+
+class Alias:
+    """A tensor's place on a storage: the chain of view steps from the whole, and the generation it has seen.
+
+    ``tracked`` is false for a view made where nothing was recorded: it never takes part in the history.
+    """
+
+    __slots__ = ("generation", "steps", "storage", "tracked")
+
+    def __init__(self, storage: Storage, steps: tuple[Step, ...], tracked: bool = True) -> None:
+        self.storage, self.steps, self.tracked = storage, steps, tracked
+        self.generation = storage.generation
+
+
+def edge_of(tensor: Any) -> Any:
+    """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written."""
+    alias = tensor._alias
+    if alias is not None and alias.generation != alias.storage.generation:
+        storage = alias.storage
+        edge, shape = storage.edge, storage.shape
+        if edge is not None and alias.tracked:
+            for primitive, params in alias.steps:
+                edge, shape = view_node(primitive, params, edge, shape)
+        elif not alias.tracked:
+            edge = None
+        tensor._node, alias.generation = edge, storage.generation
+    return tensor._node
+
+
+def view_node(primitive: Primitive, params: dict[str, Any], edge: Any, shape: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+    """A node for one view step of a value of ``shape``, and the shape that it yields."""
+    node = Node(primitive, params, (edge,), (None, None, (shape,)), ())
+    if state.special is not None:
+        state.special.recorded(node)
+    return node, params["result_shape"] if "result_shape" in params else _shape_after(primitive, params, shape)
+
+
+def _shape_after(primitive: Primitive, params: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+    dummy = np.lib.stride_tricks.as_strided(np.zeros(1, np.complex64), shape, (0,) * len(shape))
+    return tuple(primitive.run(dummy, **params).shape)
+
+
+def alias_of(tensor: Any) -> Alias:
+    """The tensor's place on its storage; the storage is made when its first view is."""
+    alias: Alias | None = tensor._alias
+    if alias is None:
+        edge = tensor._node
+        alias = tensor._alias = Alias(Storage(edge, tensor._data.shape), ())
+    return alias
+
+
+def version_cell(tensor: Any) -> list[Any]:
+    """The version cell of the tensor's memory, shared by all that share the memory."""
+    cell: list[Any] | None = tensor._version
+    if cell is None:
+        cell = tensor._version = [0, None]
+    return cell
+
+
+def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, Any]) -> None:
+    """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage."""
+    alias = alias_of(whole)
+    part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and state.grad)
+    part._version = version_cell(whole)
+
+
+def overlaps_itself(array: Any) -> bool:
+    """Whether two places of an (expanded) array are the same memory."""
+    return array.size > 1 and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+
+
+def check_writable(tensor: Any, op: str) -> None:
+    """Raises, before anything is written, where a write may not happen."""
+    if state.special is None and overlaps_itself(tensor._data):
+        raise InplaceError(
+            f"[{op}] unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            f"location; got an expanded tensor of shape {tuple(tensor._data.shape)}; clone() it before the write"
+        )
+    if not state.grad:
+        return
+    alias = tensor._alias
+    if alias is None:
+        if type(tensor._node) is Leaf:
+            raise InplaceError(_LEAF.format(op=op, what="a leaf Variable that requires grad"))
+        return
+    edge = alias.storage.edge
+    if type(edge) is Leaf:
+        what = "a view of a leaf Variable that requires grad" if alias.steps else "a leaf Variable that requires grad"
+        raise InplaceError(_LEAF.format(op=op, what=what))
+    if not alias.tracked and edge is not None:
+        raise InplaceError(
+            f"[{op}] A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make the "
+            f"view with grad mode on, or write to it under no_grad()"
+        )
+
+
+_LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
+         "under torch.no_grad(), or to a clone()")
+
+
+def wrote(tensor: Any, line: str | None = None) -> None:
+    """Notes that the tensor's memory has been written."""
+    cell = version_cell(tensor)
+    cell[0] += 1
+    if line is not None:
+        cell[1] = line
+    elif state.special is not None:
+        cell[1] = state.special.line()
+
+
+def snapshot(tensor: Any, op_records: bool) -> Any:
+    """A tensor with this one's value and history, apart from its storage: what ``op`` reads in ``t.op_()``.
+
+    Where the operation is recorded it gets a copy, since backward may read the old value, and the memory is about to
+    change. (PyTorch saves a clone likewise.)
+    """
+    from .tensor import make
+
+    data = tensor._data
+    if op_records and state.special is None:
+        data = data.copy()
+    return make(data, edge_of(tensor))
+
+
+def write(tensor: Any, new: Any, op: str) -> Any:
+    """Ends ``t.op_()``: puts the value of ``new`` = op(old) into the memory of ``tensor``, its history into the tape."""
+    target, value = tensor._data, new._data
+    if value.shape != target.shape:
+        raise ShapeError(f"[{op}] output with shape {list(target.shape)} doesn't match the broadcast shape "
+                         f"{list(value.shape)}; an in-place operation cannot change its target's shape")
+    if not castable(value.dtype, target.dtype):
+        raise DTypeError(f"[{op}] result type {type_name(value.dtype)} can't be cast to the desired output type "
+                         f"{type_name(target.dtype)}; write out of place, or convert the operand with .to(...)")
+    if state.special is None or not state.special.write(tensor, new):
+        state.quiet(np.copyto, target, value, "unsafe")
+    wrote(tensor)
+    if state.grad:
+        node = edge_of(new)
+        if node is not None and value.dtype != target.dtype:
+            node = Node(P.cast, {"dtype": target.dtype, "back": value.dtype}, (node,), (None, None, None), ())
+        rebase(tensor, node)
+    return tensor
+
+
+def rebase(tensor: Any, node: Any) -> None:
+    """Makes ``node`` the history of the tensor's value, and of the whole storage that it is a part of."""
+    alias = tensor._alias
+    if alias is None:
+        tensor._node = node
+        return
+    storage = alias.storage
+    if node is None and storage.edge is None:
+        return
+    if alias.steps:
+        node = Node(P.scatter_view, {"steps": alias.steps}, (storage.edge, node), (None, None, None, None), ())
+        if state.special is not None:
+            state.special.recorded(node)
+    storage.edge = node
+    storage.generation += 1
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
+
+
+def castable(source: Any, target: Any) -> bool:
+    """Whether an in-place result of dtype ``source`` may be stored as ``target``: its category may not fall."""
+    return source == target or _RANK[source.kind] <= _RANK[target.kind]
+
+
+_TYPE_NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
+               "uint8": "Byte", "bool": "Bool", "float16": "Half", "bfloat16": "BFloat16", "complex64": "ComplexFloat",
+               "complex128": "ComplexDouble"}
+
+
+def type_name(dtype: Any) -> str:
+    """PyTorch's word for a numpy dtype in messages: ``Float``, ``Long``."""
+    return _TYPE_NAMES.get(str(dtype), str(dtype))

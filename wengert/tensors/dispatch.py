@@ -1,0 +1,279 @@
+"""How a call becomes a node: promote the operands, evaluate the primitive, record it if a gradient is needed.
+
+`apply` does this for any primitive. `unary` and `binary` make the functions behind the operators that programs call a
+million times: the same steps with the common case first (two tensors of one dtype, nobody watching). Text of errors is
+built after the failure, from the primitive's ``spec`` rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, primitive as registry
+from ..core.dtypes import DType, category, from_numpy
+from ..core.errors import DTypeError, ShapeError
+from ..core.primitive import LARGE, P, Primitive, run_large
+from ..core.spec import Spec
+from ..core.state import state
+from .alias import attach_view, edge_of
+from .special import evaluate
+from .tape import Node, Out
+from .tensor import TENSORS, Tensor, make
+
+ndarray = np.ndarray
+new = object.__new__
+NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+
+
+def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
+    if primitive.promotion is not None:
+        operands = promote(primitive, operands)
+    if primitive.kind == "view":
+        return _apply_view(primitive, operands[0], params)
+    special = state.special
+    try:
+        if special is None:
+            values = [x._data if type(x) in TENSORS else x for x in operands]
+            data = evaluate(primitive, values, params)
+        else:
+            data = special.evaluate(primitive, operands, params)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise reworded(primitive, operands, params, error) from error
+    if primitive.multiple:
+        return _record_many(primitive, operands, params, data)
+    out = make(data, None)
+    if state.grad:
+        edges = tuple([edge_of(x) if type(x) in TENSORS else None for x in operands])
+        if any(edges) and out._data.dtype.kind in "fcV":
+            record(primitive, operands, edges, out, params)
+    return out
+
+
+registry.dispatcher = apply
+
+
+def _apply_view(primitive: Primitive, whole: Any, params: dict[str, Any]) -> Any:
+    """A view shares the storage of its operand; where numpy had to copy it is an ordinary result."""
+    special = state.special
+    try:
+        if special is None:
+            data = primitive.run(whole._data, **params)
+        else:
+            data = special.evaluate(primitive, (whole,), params)
+    except (ValueError, TypeError, IndexError) as error:
+        raise reworded(primitive, (whole,), params, error) from error
+    out = make(data, None)
+    if state.grad:
+        edge = edge_of(whole)
+        if edge is not None:
+            record(primitive, (whole,), (edge,), out, params)
+    if special is not None or shares(out._data, whole._data):
+        attach_view(whole, out, primitive, params)
+    return out
+
+
+def shares(part: Any, whole: Any) -> bool:
+    """Whether an array made from ``whole`` is a view of it."""
+    return part.base is whole or (part.base is not None and part.base is whole.base) or np.may_share_memory(part, whole)
+
+
+def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: dict[str, Any]) -> None:
+    """Puts a node on the tape for ``out``, a tensor or a tuple of tensors."""
+    needs = tuple([edge is not None for edge in edges])
+    positions, wants_shapes = primitive.plans.get(needs) or primitive.plan(needs)
+    count = len(operands)
+    saved: list[Any] = [None] * (count + 2)
+    guards = []
+    for i in positions:
+        tensor = operands[i] if i < count else out
+        if type(tensor) in TENSORS:
+            saved[i] = tensor._data
+            cell = tensor._version
+            if cell is None:
+                cell = tensor._version = [0, None]
+            guards.append((cell, cell[0]))
+        elif type(tensor) is tuple:
+            saved[i] = tuple([t._data for t in tensor])
+            for t in tensor:
+                cell = t._version = [0, None]
+                guards.append((cell, 0))
+        else:
+            saved[i] = tensor
+    if wants_shapes:
+        shapes = tuple([x._data.shape if type(x) in TENSORS else () for x in operands])
+        if count == 1 or primitive.kind != "elementwise" or any([s != shapes[0] for s in shapes]):
+            saved[-1] = shapes
+    node = Node(primitive, params, edges, tuple(saved), guards)
+    if type(out) is tuple:
+        for i, tensor in enumerate(out):
+            if tensor._data.dtype.kind in "fcV":
+                tensor._node = Out(node, i)
+    else:
+        out._node = node
+    if state.special is not None:
+        state.special.recorded(node)
+
+
+def _record_many(primitive: Primitive, operands: Any, params: dict[str, Any], data: Any) -> tuple[Any, ...]:
+    out = tuple([make(part, None) for part in data])
+    if state.grad:
+        edges = tuple([edge_of(x) if type(x) in TENSORS else None for x in operands])
+        if any(edges):
+            record(primitive, operands, edges, out, params)
+    return out
+
+
+# --- promotion --------------------------------------------------------------------------------------------------------
+
+
+def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
+    first = 1 if primitive.promotion == "where" else 0
+    meeting = operands[first:]
+    target = result_type(primitive.name, meeting)
+    if primitive.promotion == "float" and category(target) < 2:
+        target = dtypes.get_default_dtype()
+    return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
+
+
+def result_type(op: str, operands: Any) -> DType:
+    """The dtype in which tensors and numbers meet (PyTorch's rule)."""
+    dimensioned, zero_dim, scalars = [], [], []
+    for x in operands:
+        if type(x) in TENSORS:
+            (dimensioned if x._data.ndim else zero_dim).append(from_numpy(x._data.dtype))
+        elif isinstance(x, NUMBERS):
+            scalars.append(dtypes.of_scalar(x))
+        elif x is not None:
+            raise TypeError(f"{op}(): argument must be Tensor or a number, not {type(x).__name__}")
+    return dtypes.result_type(dimensioned, zero_dim, scalars)
+
+
+def _meet(x: Any, target: DType, compares: bool) -> Any:
+    if type(x) in TENSORS:
+        return x if x._data.dtype == target.numpy else P.cast(x, dtype=target, back=from_numpy(x._data.dtype))
+    if x is None or compares:
+        return x
+    return number_for(x, target)
+
+
+def number_for(x: Any, target: DType) -> Any:
+    """A Python number of the kind of ``target``; integers beyond its range wrap round, as in PyTorch."""
+    if target.kind == "f":
+        return float(x)
+    if target.kind == "c":
+        return complex(x) if isinstance(x, (complex, np.complexfloating)) else float(x)
+    if target.kind == "b":
+        return bool(x)
+    value, bits = int(x), 8 * target.itemsize
+    wrapped = value & ((1 << bits) - 1)
+    return wrapped - (1 << bits) if target.kind == "i" and wrapped >> (bits - 1) else wrapped
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def spec_of(x: Any) -> Any:
+    """The spec of a tensor; other operands as they are."""
+    return Spec(tuple(x._data.shape), from_numpy(x._data.dtype)) if isinstance(x, Tensor) else x
+
+
+def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error: Exception) -> Exception:
+    """The failure in our words: those of the spec rule, or numpy's with the operands named."""
+    if isinstance(error, (ShapeError, DTypeError)) or str(error).startswith("["):
+        return error
+    specs = [spec_of(x) for x in operands]
+    try:
+        primitive.spec(*specs, **params)
+    except (ShapeError, DTypeError) as worded:
+        return worded
+    except (ValueError, TypeError, IndexError, OverflowError, RuntimeError, MemoryError):
+        pass  # the spec rule fails where evaluation did: its words are not better than those of `error`
+    came = ", ".join(str(s) for s in specs)
+    kind = IndexError if isinstance(error, IndexError) else DTypeError if isinstance(error, TypeError) else ShapeError
+    return kind(f"[{primitive.name}] {error}; got {came}")
+
+
+# --- the hot paths ----------------------------------------------------------------------------------------------------
+
+
+def unary(primitive: Primitive) -> Callable[[Any], Any]:
+    """The function of one tensor for an elementwise primitive."""
+    run, lowered = primitive.run, primitive.lower is not None
+    floats_only = primitive.promotion == "float"
+    saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
+
+    def function(x: Any) -> Any:
+        if type(x) not in TENSORS or state.special is not None:
+            return apply(primitive, (x,), {})
+        value = x._data
+        if (floats_only and value.dtype.kind not in "fc") or (lowered and value.size >= LARGE):
+            return apply(primitive, (x,), {})
+        data = state.quiet(run, value)
+        out = new(Tensor)
+        out._data = data if type(data) is ndarray else np.asarray(data)
+        out._node = out._alias = out._version = out._rare = None
+        if state.grad:
+            edge = x._node if x._alias is None else edge_of(x)
+            if edge is not None:
+                guards = []
+                saved_x = saved_out = None
+                if saves_x:
+                    saved_x, cell = value, x._version
+                    if cell is None:
+                        cell = x._version = [0, None]
+                    guards.append((cell, cell[0]))
+                if saves_out:
+                    saved_out, cell = out._data, [0, None]
+                    out._version = cell
+                    guards.append((cell, 0))
+                out._node = Node(primitive, {}, (edge,), (saved_x, saved_out, None), guards)
+        return out
+
+    function.__name__ = primitive.name
+    return function
+
+
+def binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    """The function of two operands, the first a tensor, for an elementwise primitive."""
+    run, lowered = primitive.run, primitive.lower is not None
+    same = primitive.promotion != "float"
+    differentiable = primitive.vjp is not None
+
+    def function(x: Any, y: Any) -> Any:
+        if type(x) not in TENSORS or state.special is not None:
+            return apply(primitive, (x, y), {})
+        x_value = x._data
+        kind = x_value.dtype.kind
+        if type(y) in TENSORS:
+            y_value = y._data
+            if x_value.dtype is not y_value.dtype or not (same or kind in "fc"):
+                return apply(primitive, (x, y), {})
+            y_edge = y._node if y._alias is None else edge_of(y)
+        elif (type(y) is float or type(y) is int) and kind in "fc":
+            y_value, y_edge = y, None
+        else:
+            return apply(primitive, (x, y), {})
+        try:
+            data = None
+            if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
+                data = run_large(primitive, (x_value, y_value))
+            if data is None:
+                data = state.quiet(run, x_value, y_value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise reworded(primitive, (x, y), {}, error) from error
+        out = new(Tensor)
+        out._data = data if type(data) is ndarray else np.asarray(data)
+        out._node = out._alias = out._version = out._rare = None
+        if state.grad:
+            x_edge = x._node if x._alias is None else edge_of(x)
+            if (x_edge is not None or y_edge is not None) and differentiable:
+                record(primitive, (x, y), (x_edge, y_edge), out, {})
+        return out
+
+    function.__name__ = primitive.name
+    return function

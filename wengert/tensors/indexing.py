@@ -1,0 +1,175 @@
+"""``x[index]`` and ``x[index] = value``.
+
+Ints, slices, None and Ellipsis are applied first, as a view; index tensors and masks then act on that view. (numpy
+treats an int beside an index array as an index array; PyTorch does not, and neither do we.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import OutOfRangeError
+from ..core.primitive import P
+from ..core.state import state
+from .alias import check_writable, snapshot, write, wrote
+from .inplace import needs_tape, overwrite
+from .tensor import TENSORS, Tensor, wrap
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """The part of ``x`` that ``index`` shows: a view for basic indices, a copy where tensors or masks index."""
+    basic, places, arrays = parse(x, index)
+    part = x if basic is None else _slice(x, basic)
+    if not arrays:
+        return part
+    try:
+        return P.index(part, *arrays, places=places)
+    except IndexError as error:
+        raise _out_of_range(part, places, arrays, error) from error
+
+
+def _slice(x: Any, basic: tuple[Any, ...]) -> Any:
+    try:
+        return P.slice(x, index=basic)
+    except IndexError as error:
+        raise OutOfRangeError(str(error).replace("axis", "dimension")) from error
+
+
+def _out_of_range(part: Any, places: Any, arrays: Any, error: Exception) -> Exception:
+    if "shape mismatch" in str(error):
+        shapes = ", ".join(str(list(a._data.shape)) for a in arrays)
+        return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}")
+    if "boolean index" in str(error):
+        mask = next(a for a in arrays if a._data.dtype == bool)
+        return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed tensor "
+                          f"{list(part._data.shape)}: {error}")
+    return OutOfRangeError(str(error).replace("axis", "dimension"))
+
+
+def setitem(x: Any, index: Any, value: Any) -> None:
+    """Writes ``value``, a tensor or number broadcast to the part, into the part of ``x`` that ``index`` shows."""
+    basic, places, arrays = parse(x, index)
+    if isinstance(value, np.ndarray):
+        value = wrap(value)
+    part = x if basic is None else _slice(x, basic)
+    if not arrays:
+        if isinstance(value, Tensor) and value._data.ndim > part._data.ndim:
+            value = _drop_leading(value, part)
+        overwrite(part, value, "setitem")
+        return
+    check_writable(part, "setitem")
+    if state.special is None and not needs_tape(part, value):
+        source = value._data if isinstance(value, Tensor) else value
+        where = _where(places, arrays)
+        try:
+            part._data[where] = np.asarray(source).astype(part._data.dtype)
+        except IndexError as error:
+            raise _out_of_range(part, places, arrays, error) from error
+        except ValueError as error:
+            raise RuntimeError(f"[setitem] shape mismatch: the value cannot be broadcast to the indexed part: {error}") from error
+        wrote(part)
+        return
+    put = P.index_put(snapshot(part, False), value, *arrays, places=places)
+    write(part, put, "setitem")
+
+
+def _drop_leading(value: Any, part: Any) -> Any:
+    """Leading dimensions of size 1 of an assigned value do not count."""
+    extra = value._data.ndim - part._data.ndim
+    if any(n != 1 for n in value._data.shape[:extra]):
+        return value
+    return P.reshape(value, shape=value._data.shape[extra:])
+
+
+def _where(places: Any, arrays: Any) -> tuple[Any, ...]:
+    found = iter(arrays)
+    return tuple(next(found)._data if place else slice(None) for place in places)
+
+
+def parse(x: Any, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...], list[Any]]:
+    """An index as its basic part (None where there is none), the dimensions of the rest that have an index array, and
+    these arrays."""
+    if type(index) is int or type(index) is slice:
+        return (_checked(index),), (), []
+    items = index if type(index) is tuple else (index,)
+    if type(index) is list and index and any(isinstance(i, (slice, type(None), type(Ellipsis), list, Tensor)) for i in index) \
+            and not all(isinstance(i, (list, Tensor)) for i in index):
+        items = tuple(index)
+    items = _spread_ellipsis(tuple([_item(i) for i in items]), x._data.ndim)
+    if not any(type(i) in TENSORS for i in items):
+        return items, (), []
+    basic: list[Any] = []
+    places: list[bool] = []
+    arrays: list[Any] = []
+    for item in items:
+        if type(item) in TENSORS:
+            mask = item._data.dtype == bool
+            basic.extend([slice(None)] * (item._data.ndim if mask and item._data.ndim else 0 if mask else 1))
+            if mask and not item._data.ndim:
+                basic.append(None)
+                item = wrap(item._data.reshape(1))
+            places.append(True)
+            arrays.append(item)
+        else:
+            basic.append(item)
+            if not isinstance(item, int):
+                places.append(False)
+    nothing = all(type(i) is slice and i == slice(None) for i in basic)
+    return (None if nothing else tuple(basic)), tuple(places), arrays
+
+
+def _item(item: Any) -> Any:
+    """One entry of an index: an int, a checked slice, None, Ellipsis, or a tensor of int64 or bool."""
+    if isinstance(item, (bool, np.bool_)):
+        return wrap(np.array(bool(item)))
+    if isinstance(item, (int, np.integer)):
+        return int(item)
+    if isinstance(item, slice):
+        return _checked(item)
+    if item is None or item is Ellipsis:
+        return item
+    if type(item) in TENSORS:
+        array = item._data
+        if array.dtype.kind not in "iub":
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if not array.ndim and array.dtype.kind in "iu" and not (state.special is not None and state.special.traces):
+            return int(array)
+        return wrap(array.astype(bool)) if array.dtype == np.uint8 else item
+    if isinstance(item, (list, tuple, range, np.ndarray)):
+        array = np.asarray([i._data if type(i) in TENSORS else i for i in item] if not isinstance(item, np.ndarray) else item)
+        if not array.size:
+            array = array.astype(np.int64)
+        if array.dtype.kind not in "iub":
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        return wrap(array if array.dtype == bool else array.astype(np.int64))
+    raise TypeError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                    f"(got {type(item).__name__})")
+
+
+def _checked(item: Any) -> Any:
+    if type(item) is slice:
+        start, stop, step = (None if i is None else i.__index__() for i in (item.start, item.stop, item.step))
+        if step is not None and step <= 0:
+            raise ValueError("step must be greater than zero")
+        return slice(start, stop, step)
+    return item
+
+
+def _spread_ellipsis(items: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
+    taken = 0
+    for item in items:
+        if type(item) in TENSORS and item._data.dtype == bool:
+            taken += item._data.ndim
+        elif item is not None and item is not Ellipsis:
+            taken += 1
+    if taken > rank:
+        raise OutOfRangeError(f"too many indices for tensor of dimension {rank}")
+    if not any(item is Ellipsis for item in items):
+        return items
+    position = next(i for i, item in enumerate(items) if item is Ellipsis)
+    rest = items[position + 1:]
+    if any(item is Ellipsis for item in rest):
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    return (*items[:position], *(slice(None),) * (rank - taken), *rest)

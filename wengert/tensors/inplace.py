@@ -1,0 +1,88 @@
+"""In-place forms, derived from the functional ones by the law of `alias`: ``t.op_()`` writes ``op(t)`` into ``t``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import P, Primitive
+from ..core.state import state
+from .alias import check_writable, edge_of, overlaps_itself, snapshot, write, wrote
+from .dispatch import reworded
+from .tape import Leaf
+from .tensor import TENSORS, Tensor
+
+
+def needs_tape(*operands: Any) -> bool:
+    """Whether an operation on these operands is recorded."""
+    return state.grad and any([type(x) in TENSORS and edge_of(x) is not None for x in operands])
+
+
+def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The in-place form of a function of tensors: same arguments, the first one written and returned."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check_writable(self, name)
+        records = needs_tape(self, *args, *kwargs.values())
+        return write(self, function(snapshot(self, records), *args, **kwargs), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In-place version of `{function.__name__}`: writes the result into this tensor and returns it."
+    return method
+
+
+def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Like `inplace`, for a binary ufunc: where nothing is recorded, numpy writes its result into the target."""
+    general = inplace(function, name)
+    run = primitive.run
+    same = primitive.promotion == "same"
+
+    def method(self: Any, other: Any, **kwargs: Any) -> Any:
+        target = self._data
+        if kwargs or state.special is not None or target.dtype.kind not in "fc" or self._alias is not None:
+            return general(self, other, **kwargs)
+        node = self._node
+        if type(other) in TENSORS:
+            value = other._data
+            if value.dtype is not target.dtype or (state.grad and (node is not None or edge_of(other) is not None)):
+                return general(self, other)
+        elif type(other) is float or type(other) is int:
+            value = other
+            if state.grad and node is not None:
+                return general(self, other)
+        else:
+            return general(self, other)
+        if type(node) is Leaf and state.grad or overlaps_itself(target):
+            return general(self, other)
+        try:
+            state.quiet(run, target, value, target)
+        except (ValueError, TypeError) as error:
+            raise reworded(primitive, (self, other), {}, error) from error
+        wrote(self)
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = general.__doc__
+    return method if same or primitive.name == "div" else general
+
+
+def overwrite(tensor: Any, value: Any, op: str) -> Any:
+    """Puts ``value``, a tensor or a number, broadcast and cast, into the tensor's memory and history."""
+    check_writable(tensor, op)
+    if state.special is None and not needs_tape(tensor, value):
+        source = value._data if isinstance(value, Tensor) else value
+        if tensor._data.dtype.kind != "c" and getattr(source, "dtype", np.dtype(type(source))).kind == "c":
+            raise RuntimeError("value cannot be converted to a real type without overflow")
+        try:
+            if not isinstance(value, Tensor) and tensor._data.dtype.kind in "iu":
+                source = np.array(source).astype(tensor._data.dtype)
+            state.quiet(np.copyto, tensor._data, source, "unsafe")
+        except (ValueError, TypeError, OverflowError) as error:
+            raise reworded(P.overwrite, (tensor, value), {}, error) from error
+        wrote(tensor)
+        return tensor
+    if isinstance(value, Tensor):
+        return write(tensor, P.overwrite(snapshot(tensor, False), value), op)
+    return write(tensor, P.fill(snapshot(tensor, False), value=value), op)

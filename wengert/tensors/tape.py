@@ -1,0 +1,217 @@
+"""The tape: a node for each recorded operation, a leaf for each tensor that collects a gradient.
+
+A tensor that needs a gradient refers to the node that made it; a node refers to the nodes of its operands; nothing
+refers back, so that reference counting frees a graph the moment its last tensor goes. Values that backward will read
+are saved as arrays, each with the version cell of its memory: when the count there has moved on, the value was
+overwritten and backward says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import GradError, InplaceError
+from ..core.primitive import Primitive
+from ..core.state import state
+
+next_sequence = itertools.count().__next__
+
+
+class Node:
+    """One recorded operation.
+
+    ``edges`` has one entry an operand: the node (or `Out`, for one output of several) that made it, or None where no
+    gradient flows. ``saved`` is what the primitive's vjp reads; ``guards`` pairs version cells with the counts seen.
+    ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients.
+    """
+
+    __slots__ = ("__weakref__", "edges", "guards", "params", "primitive", "rare", "saved", "sequence")
+
+    primitive: Primitive
+    params: dict[str, Any]
+    edges: tuple[Any, ...]
+    saved: Any
+    guards: Any
+    rare: dict[str, Any] | None
+    sequence: int
+
+    def __init__(self, primitive: Any, params: dict[str, Any], edges: tuple[Any, ...], saved: Any, guards: Any) -> None:
+        self.primitive, self.params, self.edges = primitive, params, edges
+        self.saved, self.guards, self.rare = saved, guards, None
+        self.sequence = next_sequence()
+
+    def name(self) -> str:
+        """What PyTorch calls this node: ``"MulBackward0"``."""
+        return self.primitive.node_name(self.params)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes of the operands, each with the number of its output."""
+        return tuple((None, 0) if edge is None else (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+                     for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dict for the user's own notes on this node."""
+        return self.rarely().setdefault("metadata", {})
+
+    def rarely(self) -> dict[str, Any]:
+        """The dict of rare things, made when first needed."""
+        if self.rare is None:
+            self.rare = {}
+        return self.rare
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """``hook(grad_inputs, grad_outputs)`` runs after this node; what it returns, if not None, replaces grad_inputs."""
+        return RemovableHandle(self.rarely().setdefault("hooks", {}), hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """``hook(grad_outputs)`` runs before this node; what it returns, if not None, replaces grad_outputs."""
+        return RemovableHandle(self.rarely().setdefault("prehooks", {}), hook)
+
+    def unpack(self, as_tensors: Callable[[Any, Any], Any] | None) -> Any:
+        """The saved values, checked; as tensors on the tape where ``as_tensors(array, edge)`` is given."""
+        saved = self.saved
+        if saved is None:
+            raise GradError(
+                f"[backward] Trying to backward through the graph a second time (or directly access saved tensors after "
+                f"they have already been freed): the values saved by {self.name()}{at_line(self)} were freed when it ran "
+                f"first. Specify retain_graph=True if you need to backward through the graph a second time."
+            )
+        for cell, count in self.guards:
+            if cell[0] != count:
+                raise InplaceError(overwritten(self, cell, count))
+        if self.rare is not None and "packed" in self.rare:
+            saved = self.rare["packed"](saved)
+        if as_tensors is None:
+            return saved
+        count = len(self.edges)
+        values = [as_tensors(value, self.edges[i]) if is_data(value) else value for i, value in enumerate(saved[:count])]
+        out = saved[count]
+        if type(out) is tuple:
+            out = tuple(as_tensors(value, Out(self, i) if value.dtype.kind in "fcV" else None)
+                        for i, value in enumerate(out))
+        elif out is not None:
+            out = as_tensors(out, self)
+        return (*values, out, saved[-1])
+
+    def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
+        """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
+        primitive = self.primitive
+        saved = self.unpack(as_tensors)
+        needs = tuple([edge is not None for edge in self.edges])
+        if as_tensors is None:
+            return state.quiet(primitive.vjp or primitive.rule, *(
+                (ct, saved, self.params, needs) if primitive.vjp else ("vjp",)))  # type: ignore[arg-type, no-any-return]
+        return primitive.rule("vjp")(ct, saved, self.params, needs)  # type: ignore[no-any-return]
+
+    def free(self) -> None:
+        """Lets go of saved values. A node that saved none can still run again."""
+        if self.guards:
+            self.saved, self.guards = None, ()
+
+    def __call__(self, *cotangents: Any) -> Any:
+        """Runs this node alone on tensors: the cotangents of its operands."""
+        from .tensor import on_tape
+
+        ct = cotangents[0] if not self.primitive.multiple else list(cotangents)
+        grads = tuple(self.pull(ct, on_tape))
+        return grads[0] if len(grads) == 1 else grads
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class Out:
+    """One output of a node that has several."""
+
+    __slots__ = ("index", "node")
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node, self.index = node, index
+
+
+class Leaf:
+    """Where the gradient of a leaf tensor is collected: the end of the tape.
+
+    The gradient lives here and not on the tensor, so that tensor and tape form no cycle.
+    """
+
+    __slots__ = ("__weakref__", "_variable", "grad", "rare", "sequence")
+
+    edges: tuple[Any, ...] = ()
+    next_functions: tuple[Any, ...] = ()
+
+    def __init__(self, variable: Any) -> None:
+        self.grad: Any = None
+        self._variable = weakref.ref(variable)
+        self.rare: dict[str, Any] | None = None
+        self.sequence = next_sequence()
+
+    @property
+    def variable(self) -> Any:
+        """The leaf tensor, or None once it is gone."""
+        return self._variable()
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def rarely(self) -> dict[str, Any]:
+        if self.rare is None:
+            self.rare = {}
+        return self.rare
+
+    register_hook = Node.register_hook
+    register_prehook = Node.register_prehook
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+class RemovableHandle:
+    """What registering a hook returns; ``remove()`` takes the hook off. Usable as a context manager."""
+
+    _next_id = itertools.count().__next__
+
+    def __init__(self, hooks: dict[int, Any], hook: Any = None) -> None:
+        self.id = RemovableHandle._next_id()
+        self._hooks = hooks
+        if hook is not None:
+            hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def is_data(value: Any) -> bool:
+    """Whether a saved value is an array (or a traced value), not a Python number."""
+    return value is not None and type(value) is not tuple and hasattr(value, "dtype") and not isinstance(value, np.generic)
+
+
+def at_line(node: Node | Leaf) -> str:
+    """``" at file:line"`` where lines are being recorded, else nothing."""
+    line = None if node.rare is None else node.rare.get("line")
+    return "" if line is None else f" at {line}"
+
+
+def overwritten(node: Node, cell: Any, count: int) -> str:
+    """The words for a saved value that was written to before backward read it."""
+    place = next(i for i, (c, _) in enumerate(node.guards) if c is cell)
+    arrays = [value for value in node.saved if is_data(value)]
+    shape = list(arrays[place].shape) if place < len(arrays) else []
+    writer = f"; it was written at {cell[1]}" if cell[1] else ""
+    hint = "" if cell[1] else " Run under autograd.detect_anomaly() to see the lines that saved and that wrote it."
+    return (f"[backward] one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"a tensor of shape {shape} saved by {node.name()}{at_line(node)} is at version {cell[0]}; expected version "
+            f"{count} instead{writer}. Write out of place (y = y + 1, not y += 1), or clone() the tensor first.{hint}")

@@ -1,0 +1,532 @@
+"""`Tensor`: an array, an edge to the tape, a place on a storage.
+
+The class here has what every other module builds on: slots, making, the leaf and gradient attributes, conversion to
+Python values. Operations are installed on it by the layer ``ops``, under the names and with the signatures of PyTorch.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.device import CPU, device, require_cpu
+from ..core.dtypes import DType, from_numpy
+from ..core.errors import DTypeError, GradError, TraceError
+from ..core.primitive import P
+from ..core.spec import Size
+from ..core.state import state
+from .alias import alias_of, check_writable, edge_of, version_cell, wrote
+from .printing import tensor_format, tensor_repr
+from .tape import Leaf, Node, Out, RemovableHandle
+
+ndarray = np.ndarray
+
+TENSORS: set[type] = set()
+"""`Tensor` and every subclass: an exact type test against it is the cheapest test for a tensor that there is."""
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype whose operations can be differentiated.
+
+    Made by `tensor`, `zeros`, `randn` and the like, or by an operation. ``requires_grad=True`` makes it a leaf whose
+    gradient `backward` collects in ``.grad``.
+
+    >>> import wengert as torch
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_node", "_rare", "_version")
+    __array_priority__ = 1000
+
+    _data: Any
+    _node: Any
+    _alias: Any
+    _version: Any
+    _rare: dict[str, Any] | None
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        TENSORS.add(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """PyTorch's legacy constructor: ``Tensor(2, 3)`` is uninitialised of that shape, ``Tensor([1, 2])`` holds data;
+        always of the default dtype."""
+        out = object.__new__(cls)
+        out._node = out._alias = out._version = out._rare = None
+        dtype = dtypes.get_default_dtype().numpy
+        if len(args) == 1 and isinstance(args[0], Tensor):
+            out._data = args[0]._data
+            out._version = version_cell(args[0])
+        elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
+            from .creation import array_from
+
+            out._data = array_from(args[0], None).astype(dtype, copy=False)
+        else:
+            shape = args[0] if len(args) == 1 and isinstance(args[0], Size) else args
+            out._data = np.empty(tuple(int(n) for n in shape) if args else (0,), dtype)
+        return out
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return Size(self._data.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return from_numpy(self._data.dtype)
+
+    @property
+    def device(self) -> device:
+        """Where the elements are: the CPU."""
+        return CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self._data.ndim)
+
+    @property
+    def is_cuda(self) -> bool:
+        return False
+
+    is_mps = is_xpu = is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_cuda
+
+    @property
+    def layout(self) -> str:
+        return "torch.strided"
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        if dim is None:
+            return Size(self._data.shape)
+        from ..core.spec import wrap_dim
+
+        wrapped = wrap_dim(int(dim), self._data.ndim, "size")
+        return self._data.shape[wrapped]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self._data.ndim)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._data.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return int(self._data.dtype.itemsize)
+
+    @property
+    def itemsize(self) -> int:
+        return int(self._data.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._data.size * self._data.dtype.itemsize)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The steps, in elements, from one index to the next, of every dimension or of one."""
+        array = self._data
+        strides = tuple(s // array.itemsize for s in array.strides)
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """The position of the first element in its memory, in elements."""
+        base = self._data
+        while isinstance(base.base, ndarray):
+            base = base.base
+        start = self._data.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        return int(start // self._data.itemsize)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(self._data.__array_interface__["data"][0])
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in memory in row-major order, without gaps."""
+        return bool(self._data.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self._data.dtype.kind == "c"
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    def get_device(self) -> int:
+        """-1, as PyTorch answers for the CPU."""
+        return -1
+
+    # --- the tape -----------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted for this tensor, or for one that it was computed from."""
+        return edge_of(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Makes this leaf collect a gradient, or stop doing so; returns it."""
+        edge = edge_of(self)
+        if requires_grad and edge is None:
+            if self._data.dtype.kind not in "fcV":
+                raise DTypeError(
+                    "[requires_grad] only Tensors of floating point and complex dtype can require gradients; got "
+                    f"{self.dtype}; convert with .float() first")
+            self._set_edge(Leaf(self))
+            if self._rare is not None and "grad" in self._rare:
+                self._node.grad = self._rare.pop("grad")
+        elif not requires_grad and edge is not None:
+            if type(edge) is not Leaf:
+                raise GradError(
+                    "[requires_grad_] you can only change requires_grad flags of leaf variables. If you want to use a "
+                    "computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
+            if edge.grad is not None:
+                self._rarely()["grad"] = edge.grad
+            self._set_edge(None)
+        return self
+
+    def _set_edge(self, edge: Any) -> None:
+        self._node = edge
+        if self._alias is not None and not self._alias.steps:
+            self._alias.storage.edge = edge
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        edge = edge_of(self)
+        return edge is None or type(edge) is Leaf
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made this tensor; None for a leaf."""
+        edge = edge_of(self)
+        if edge is None or type(edge) is Leaf:
+            return None
+        return edge.node if type(edge) is Out else edge
+
+    @property
+    def output_nr(self) -> int:
+        edge = edge_of(self)
+        return edge.index if type(edge) is Out else 0
+
+    @property
+    def _base(self) -> Any:
+        return None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has collected, or None."""
+        node = self._node
+        if type(node) is Leaf:
+            if state.special is not None and state.special.traces:
+                return state.special.grad_of(self)  # type: ignore[no-any-return]
+            return node.grad  # type: ignore[no-any-return]
+        kept = None if self._rare is None else self._rare.get("grad")
+        if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.", UserWarning, stacklevel=2)
+        return kept
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type \"{type(value).__name__}\"")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(
+                    f"[grad] assigned grad has data of a different size: expected {list(self._data.shape)}, got "
+                    f"{list(value._data.shape)}")
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
+        node = self._node
+        if type(node) is Leaf:
+            if state.special is not None and state.special.traces:
+                state.special.set_grad(self, value)
+            else:
+                node.grad = value
+        else:
+            self._rarely()["grad"] = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def _rarely(self) -> dict[str, Any]:
+        if self._rare is None:
+            self._rare = {}
+        return self._rare
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+                 inputs: Any = None) -> None:
+        """Adds the gradient of this tensor by every leaf that it was computed from to the leaf's ``.grad``.
+
+        ``gradient`` is the cotangent of this tensor, of its shape; it may be left out for a single element (1).
+        ``retain_graph`` keeps what backward needs for a second run; ``create_graph`` records the run itself, for
+        higher derivatives. ``inputs`` restricts the leaves.
+        """
+        from ..autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Makes backward keep the gradient of this non-leaf tensor in ``.grad``."""
+        edge = edge_of(self)
+        if edge is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if type(edge) is Leaf:
+            return
+        self._rarely()["retains"] = True
+        node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+        node.rarely().setdefault("retains", []).append((index, weakref.ref(self)))
+
+    @property
+    def retains_grad(self) -> bool:
+        return bool(self._rare and self._rare.get("retains"))
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """``hook(grad)`` runs when the gradient of this tensor is computed; what it returns replaces the gradient."""
+        edge = edge_of(self)
+        if edge is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+        return RemovableHandle(node.rarely().setdefault("tensor_hooks", {}).setdefault(index, {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """``hook(tensor)`` runs after backward has added to this leaf's ``.grad``."""
+        edge = edge_of(self)
+        if type(edge) is not Leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return RemovableHandle(edge.rarely().setdefault("post_hooks", {}), hook)
+
+    def detach(self) -> Tensor:
+        """A tensor of the same memory without history: no gradient flows through it."""
+        cell = version_cell(self)
+        if state.special is not None and state.special.traces:
+            return P.alias(self)._forget()  # type: ignore[no-any-return]
+        out = make(self._data, None)
+        out._version = cell
+        return out
+
+    def _forget(self) -> Tensor:
+        self._node = None
+        if self._alias is not None:
+            self._alias.tracked = False
+        return self
+
+    def detach_(self) -> Tensor:
+        """Takes this tensor off the tape: it becomes a leaf that needs no gradient."""
+        if self._alias is not None and self._alias.steps:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._set_edge(None)
+        if self._alias is not None:
+            self._alias.storage.generation += 1
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """This tensor without history, sharing its memory. Assigning to it replaces the memory."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._node is not None and value._data.dtype.kind not in "fcV":
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        self._data = value._data
+        self._version = version_cell(value)
+        self._alias = None
+
+    @property
+    def _version_count(self) -> int:
+        return 0 if self._version is None else int(self._version[0])
+
+    # --- Python values ------------------------------------------------------------------------------------------------
+
+    def _concrete(self, what: str) -> Any:
+        """The array, where there is one: not while a function is being recorded."""
+        if state.special is not None and state.special.traces:
+            raise TraceError(
+                f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
+                f"values yet; compute with tensors (torch.where instead of if), or take the value outside the function")
+        return self._data
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        array = self._concrete("item")
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        value = array.item()
+        return float(value) if array.dtype.kind == "V" else value
+
+    def tolist(self) -> Any:
+        """The elements as (nested lists of) Python numbers."""
+        array = self._concrete("tolist")
+        return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
+
+    def __bool__(self) -> bool:
+        array = self._concrete("bool")
+        if array.size != 1:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous" if array.size == 0 else
+                               "Boolean value of Tensor with more than one value is ambiguous")
+        return bool(array.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self._data.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self._data.shape[0])])  # type: ignore[index]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return self._text("tensor")
+
+    def _text(self, kind: str) -> str:
+        array = self._concrete("repr") if isinstance(self._data, ndarray) else None
+        if array is None:
+            return f"<traced tensor {self._data!r}>"
+        edge = edge_of(self)
+        leaf = edge is None or type(edge) is Leaf
+        fn = None if leaf else (edge.node if type(edge) is Out else edge).name()
+        return tensor_repr(array, dtype_name=self.dtype.name, default_dtype_name=dtypes.get_default_dtype().name,
+                           requires_grad=edge is not None and leaf, grad_fn_name=fn, kind=kind)
+
+    def __format__(self, spec: str) -> str:
+        return tensor_format(self._concrete("format"), spec, text=self.__repr__, class_name=type(self).__name__)
+
+    # --- numpy --------------------------------------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """The elements as a numpy array that shares this tensor's memory.
+
+        Raises where the tensor requires grad, unless ``force``: use ``detach().numpy()``.
+        """
+        array = self._concrete("numpy")
+        if edge_of(self) is not None and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return array  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+        if array.dtype == bool:
+            array = array.astype(np.uint8)
+        return make(np.asarray(array), None)
+
+    # --- copies -------------------------------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if id(self) in memo:
+            return memo[id(self)]  # type: ignore[no-any-return]
+        if not self.is_leaf:
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+                               "at the moment.")
+        out = self._like(self._data.copy(order="K"))
+        memo[id(self)] = out
+        if self.requires_grad:
+            out.requires_grad_()
+        grad = self.grad if type(self._node) is Leaf else None
+        if grad is not None:
+            out.grad = grad.__deepcopy__(memo)
+        if self.__dict__:
+            import copy
+
+            out.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return out
+
+    def _like(self, array: ndarray) -> Tensor:
+        """A tensor of this class around an array."""
+        out = object.__new__(type(self))
+        out._data = array
+        out._node = out._alias = out._version = out._rare = None
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise RuntimeError("Only leaf tensors can be pickled: detach() it first")
+        array = self._concrete("pickle")
+        stored = array.view(np.uint16) if array.dtype.kind == "V" else array
+        return _rebuild, (type(self), stored, self.dtype.name, self.requires_grad, dict(self.__dict__))
+
+    def _write_start(self, op: str) -> None:
+        """The checks before a write into this tensor's memory."""
+        check_writable(self, op)
+
+
+TENSORS.add(Tensor)
+
+
+def _rebuild(cls: type, array: ndarray, dtype: str, requires_grad: bool, attributes: dict[str, Any]) -> Tensor:
+    out = object.__new__(cls)
+    out._data = array if dtype != "bfloat16" else array.view(dtypes.by_name(dtype).numpy)
+    out._node = out._alias = out._version = out._rare = None
+    out.__dict__.update(attributes)
+    if requires_grad:
+        out.requires_grad_()
+    return out  # type: ignore[no-any-return]
+
+
+def make(data: Any, edge: Any) -> Tensor:
+    """A tensor around an array (shared, not copied), with the given edge to the tape."""
+    out = object.__new__(Tensor)
+    out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
+    out._node = edge
+    out._alias = out._version = out._rare = None
+    return out
+
+
+def wrap(array: Any) -> Tensor:
+    """A tensor around an array: no copy, no history."""
+    return make(array, None)
+
+
+on_tape = make
+"""How saved arrays become tensors again when rules are run on tensors."""
+
+__all__ = ["TENSORS", "Node", "Tensor", "alias_of", "make", "on_tape", "require_cpu", "wrap", "wrote"]
