@@ -23,12 +23,13 @@ def table(results: Sequence[Result]) -> str:
     """A Markdown table whose columns also line up as plain text."""
     rows = [HEADER, *(row(result) for result in results)]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(HEADER))]
-    aligned = [
-        [cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(zip(cells, widths))]
-        for cells in rows
-    ]
-    aligned.insert(1, ["-" * width if column == 0 else "-" * (width - 1) + ":" for column, width in enumerate(widths)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in aligned)
+    rows.insert(1, tuple("-" * (width - 1) + ("-" if column == 0 else ":") for column, width in enumerate(widths)))
+    return "\n".join(f"| {' | '.join(map(pad, range(len(HEADER)), cells, widths))} |" for cells in rows)
+
+
+def pad(column: int, cell: str, width: int) -> str:
+    """A cell as wide as its column: names to the left, figures to the right."""
+    return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
 def row(result: Result) -> tuple[str, ...]:
@@ -81,8 +82,9 @@ def section(suite: str, results: Sequence[Result], rounds: int) -> str:
     """The part of `RESULTS.md` that belongs to a suite."""
     return (
         f"## {suite}\n\n`python -m benchmarks {suite} --write`, {date.today():%Y-%m-%d}, {THREADS} threads.\n"
-        f"{machine()}.\n\nMedians of {rounds} rounds in which the two libraries take turns, each in a process of its own; "
-        "`ratio` is the median\nof wengert's time over PyTorch's, round by round.\n\n"
+        f"{machine()}.\n\n"
+        f"Medians of {rounds} rounds in which the two libraries take turns, each in a process of its own;\n"
+        "`ratio` is the median of wengert's time over PyTorch's, round by round.\n\n"
         f"{table(results)}\n"
     )
 

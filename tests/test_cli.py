@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 from importlib import util
 from pathlib import Path
 
@@ -100,6 +101,8 @@ def test_piped_output_has_no_bar_and_fits_an_ascii_terminal(tmp_path: Path) -> N
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    os.set_blocking(ours, False)
     with subprocess.Popen(
         [*COMMAND, "demo", "--epochs", "2", "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=theirs
     ) as process:

@@ -1,4 +1,4 @@
-"""The lecture's examples, with the numbers it publishes: S. Raschka, *STAT 453*, lecture 6, and his ADALINE notebooks."""
+"""The lecture's examples with the numbers it publishes: S. Raschka, *STAT 453*, lecture 6, and its notebooks."""
 
 from __future__ import annotations
 

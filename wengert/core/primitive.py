@@ -357,6 +357,8 @@ def _elementwise_jvp(primitive: Primitive, tangents: Any, operands: Any, out: An
         partial_ = derivative(*operands, out, **params) if callable(derivative) else derivative
         term = tangent * partial_
         total = term if total is None else total + term
+    if total is not None and total.shape != out.shape:
+        total = P.expand(total, shape=tuple(out.shape))
     return total
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ class FunctionGraph:
     def explain(self, leaf: str) -> str:
         """That sum of products, written out: first with the names of the edges and then with their numbers."""
         paths = self.paths(leaf)
-        names = " + ".join(" · ".join(_partial(*step) for step in zip(path, path[1:])) for path in paths)
+        names = " + ".join(" · ".join(_partial(*step) for step in pairwise(path)) for path in paths)
         numbers = " + ".join(" · ".join(f"{partial:g}" for partial in self._partials(path)) for path in paths)
         return f"d{self.output}/d{leaf} = {names} = {numbers} = {self.derivative(leaf):g}"
 
@@ -108,7 +109,7 @@ class FunctionGraph:
         # A node that uses the same input twice, like w * w, has two edges to it, which count as one: their sum.
         return [
             sum(edge.partial for edge in self.edges[name] if edge.input == follower)
-            for name, follower in zip(path, path[1:])
+            for name, follower in pairwise(path)
         ]
 
 
@@ -117,7 +118,7 @@ def _partial(name: str, by: str) -> str:
 
 
 def _tape_key(node: Any) -> int:
-    """What identifies a node: for the one that accumulates a leaf's gradient the leaf itself, for all others the node."""
+    """What identifies a node: the leaf, where the node accumulates a leaf's gradient, and else the node itself."""
     return id(getattr(node, "variable", node))
 
 

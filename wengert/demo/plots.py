@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from wengert import Tensor
 from wengert.demo.iris import FEATURES, SPECIES, Split
 
 INK = "#22262e"
@@ -20,7 +20,7 @@ GREY = "#8a93a3"
 BLUE, ORANGE = "#2f6db5", "#d9742b"
 PALE_BLUE, PALE_ORANGE = "#e6eef8", "#fbecdf"
 # Drawn over each other from wide to narrow, so that equal curves all stay visible.
-CURVE_STYLES = (
+CURVE_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#f2b98a", "linewidth": 9, "solid_capstyle": "round"},
     {"color": BLUE, "linewidth": 3},
     {"color": INK, "linewidth": 0, "marker": "o", "markersize": 3.5},
@@ -62,7 +62,8 @@ def draw_decision(split: Split, line: tuple[float, float, float], path: Path) ->
         wrong = features[(features @ slopes > threshold) != (labels == 1)]
         if len(wrong):
             count = f"on the wrong side: {len(wrong)} of {len(features)}"
-            axes.scatter(*wrong.T, s=190, facecolors="none", edgecolors=INK, linewidths=1.3, label=count)
+            x, y = wrong.T
+            axes.scatter(x, y, s=190, facecolors="none", edgecolors=INK, linewidths=1.3, label=count)
     axes.set_xlabel(f"{FEATURES[0].replace('_', ' ')} in cm")
     axes.set_ylabel(f"{FEATURES[1].replace('_', ' ')} in cm")
     axes.legend(frameon=True, framealpha=0.9, edgecolor="none", loc="upper left")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-from wengert.autograd.hooks import RemovableHandle
+from wengert.tensors.tape import RemovableHandle
 from wengert.autograd.modes import no_grad
 from wengert.core.device import device as Device
 from wengert.core.dtypes import DType

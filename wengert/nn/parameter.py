@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from wengert.tensors.creation import empty
+from wengert.ops import empty
 from wengert.tensors.tensor import Tensor
+
+
+def _around(cls: Any, data: Tensor | None, requires_grad: bool) -> Any:
+    """A tensor of class ``cls`` that shares the memory of ``data``, but not its history."""
+    shared = (empty(0) if data is None else data).detach()
+    tensor = object.__new__(cls)
+    for slot in ("_data", "_node", "_alias", "_version", "_rare"):
+        setattr(tensor, slot, getattr(shared, slot))
+    return tensor.requires_grad_() if requires_grad else tensor
 
 
 class Parameter(Tensor):
@@ -14,24 +23,21 @@ class Parameter(Tensor):
     ``data`` is any tensor; the parameter shares its memory but not its history. None stands for an empty tensor. With
     ``requires_grad=False`` the parameter is frozen.
 
-    >>> Parameter(wengert.zeros(2))
+    >>> nn.Parameter(wengert.zeros(2))
     Parameter containing:
     tensor([0., 0.], requires_grad=True)
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
-        return Tensor._make_subclass(cls, empty(0) if data is None else data, requires_grad)
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
+        return _around(cls, data, requires_grad)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if id(self) not in memo:
             memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.data, self.requires_grad, dict(self.__dict__))
 
 
 class Buffer(Tensor):
@@ -42,26 +48,15 @@ class Buffer(Tensor):
 
     persistent: bool
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
-        source = empty(0) if data is None else data
-        buffer = Tensor._make_subclass(cls, source, source.requires_grad)
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
+        buffer = _around(cls, data, data is not None and data.requires_grad)
         buffer.persistent = persistent
         return buffer
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if id(self) not in memo:
             memo[id(self)] = type(self)(self.data.clone(), persistent=self.persistent)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+    def __repr__(self) -> str:
         return "Buffer containing:\n" + super().__repr__()
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.data, self.requires_grad, dict(self.__dict__))
-
-
-def _rebuild(cls: type[Any], data: Tensor, requires_grad: bool, attributes: dict[str, Any]) -> Any:
-    """What unpickling calls."""
-    rebuilt = Tensor._make_subclass(cls, data, requires_grad)
-    rebuilt.__dict__.update(attributes)
-    return rebuilt

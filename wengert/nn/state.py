@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from wengert.autograd.hooks import RemovableHandle
+from wengert.tensors.tape import RemovableHandle
 from wengert.autograd.modes import no_grad
 from wengert.tensors.tensor import Tensor
 

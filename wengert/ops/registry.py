@@ -55,6 +55,17 @@ def function(
     return register
 
 
+def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers the decorated function as a method of `Tensor` only, under ``name``, as it is: no ``out=``, no checks."""
+
+    def register(plain: Callable[..., Any]) -> Callable[..., Any]:
+        METHODS[name] = plain
+        plain.__name__ = plain.__qualname__ = name
+        return plain
+
+    return register
+
+
 def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
     return inplace_forms.inplace(full, name)
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import P, elementwise
+from ..core.samples import cases, reals
+
+
+def _flat(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """The vjp of a staircase: zeros, whatever the cotangent is."""
+    return (P.zeros_like(ct),)
+
+
+def _conjugate(x: Any) -> Any:
+    return P.conj(x) if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
+
+
+def _fit(grad: Any, shapes: Any, position: int) -> Any:
+    """A cotangent in the shape of its operand; ``shapes`` is None where all operands have the shape of the result."""
+    return grad if shapes is None or grad.shape == shapes[position] else P.sum_to(grad, shape=shapes[position])
+
 
 add = elementwise(
     "add", "add",
@@ -23,9 +40,20 @@ mul = elementwise(
     derivative=(lambda x, y, out: y, lambda x, y, out: x), saves=("y", "x"),
     lower=lambda b, x, y: b.mul(x, y),
 )
+
+
+def _div_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Divides the cotangent (not: multiplies it by a reciprocal), as PyTorch does, to agree to the last bit."""
+    x, y, _, shapes = saved
+    for_x = _fit(ct / _conjugate(y), shapes, 0) if needs[0] else None
+    for_y = _fit(-ct * _conjugate((x / y) / y), shapes, 1) if needs[1] else None
+    return for_x, for_y
+
+
 div = elementwise(
-    "div", "true_divide", promotion="float",
-    derivative=(lambda x, y, out: 1 / y, lambda x, y, out: -x / (y * y)), saves=("y", "x y"),
+    "div", "true_divide", promotion="float", vjp=_div_vjp,
+    derivative=(lambda x, y, out: 1 / y, lambda x, y, out: -((x / y) / y)), saves=("y", "x y"),
+    samples=reals((-3, 3), (0.5, 2)),
     lower=lambda b, x, y: b.div(x, y),
 )
 
@@ -51,8 +79,21 @@ square = elementwise(
 )
 
 
-def _is_zero(value: Any) -> bool:
-    return type(value) in (int, float, bool, complex) and value == 0
+_POWERS = {2: lambda xp, x: x * x, 3: lambda xp, x: x * x * x, 1: lambda xp, x: +x, 0.5: lambda xp, x: xp.sqrt(x),
+           -0.5: lambda xp, x: 1 / xp.sqrt(x), -1: lambda xp, x: 1 / x, -2: lambda xp, x: 1 / (x * x)}
+
+
+def _pow(xp: Any, x: Any, y: Any) -> Any:
+    """Frequent constant exponents of floats go without the power function: faster, and the same bits as PyTorch."""
+    if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
+        return _POWERS[y](xp, x)
+    if getattr(x, "dtype", None) == bool and getattr(y, "dtype", None) == bool:
+        return xp.logical_or(x, xp.logical_not(y))
+    if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and hasattr(y, "dtype") and (y < 0).any():
+        # The integer part of the true result: 0, but for the bases 1 and -1.
+        unit = xp.where(x == 1, 1, xp.where(x == -1, xp.where(y % 2 == 0, 1, -1), 0)).astype(x.dtype)
+        return xp.where(y < 0, unit, xp.power(x, xp.maximum(y, 0)))
+    return xp.power(x, y)
 
 
 def _pow_by_base(x: Any, y: Any, out: Any) -> Any:
@@ -78,7 +119,7 @@ def _pow_by_exponent(x: Any, y: Any, out: Any) -> Any:
 
 
 pow = elementwise(
-    "pow", "power", label="Pow",
+    "pow", _pow, label="Pow", samples=reals((0.3, 2), (-2, 2)),
     derivative=(_pow_by_base, _pow_by_exponent), saves=("x y", "x y out"),
 )
 
@@ -114,47 +155,55 @@ def _fmod(xp: Any, x: Any, y: Any) -> Any:
 floor_divide = elementwise("floor_divide", _floor_divide, derivative=(None, None), saves=("", ""))
 trunc_divide = elementwise("trunc_divide", _truncated_quotient, derivative=(None, None), saves=("", ""))
 remainder = elementwise(
-    "remainder", _remainder,
+    "remainder", _remainder, samples=reals((2.2, 2.8), (0.9, 1.1)),
     derivative=(1, lambda x, y, out: -P.floor_divide(x, y)), saves=("", "x y"),
 )
 fmod = elementwise(
-    "fmod", _fmod,
+    "fmod", _fmod, samples=reals((2.2, 2.8), (0.9, 1.1)), label="Fmod",
     derivative=(1, lambda x, y, out: -P.trunc_divide(x, y)), saves=("", "x y"),
 )
 
 
-def _share(x: Any, y: Any, better: Any) -> Any:
-    """1 where ``x`` is chosen, 1/2 where the two tie, 0 elsewhere."""
-    chosen = P.cast(better, dtype=_real_dtype(x, y))
-    return P.where(x == y, 0.5, chosen)
+def _better(name: str, loses: Any, **rest: Any) -> Any:
+    """maximum and minimum: the cotangent goes to the operand that is not worse; a tie shares it evenly, and where one
+    is NaN both have all of it."""
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        x, y, _, shapes = saved
+        shared = P.where(x == y, ct * 0.5, ct)
+        for_x = _fit(P.where(loses(x, y), 0.0, shared), shapes, 0) if needs[0] else None
+        for_y = _fit(P.where(loses(y, x), 0.0, shared), shapes, 1) if needs[1] else None
+        return for_x, for_y
+
+    return elementwise(
+        name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)),
+        derivative=(lambda x, y, out: P.where(loses(x, y), 0.0, P.where(x == y, 0.5, 1.0)),
+                    lambda x, y, out: P.where(loses(y, x), 0.0, P.where(x == y, 0.5, 1.0))), **rest)
 
 
-def _real_dtype(x: Any, y: Any) -> Any:
-    return x.dtype if hasattr(x, "dtype") else y.dtype
+maximum = _better("maximum", lambda x, y: x < y, lower=lambda b, x, y: b.max(x, y))
+minimum = _better("minimum", lambda x, y: x > y, lower=lambda b, x, y: b.min(x, y))
 
 
-maximum = elementwise(
-    "maximum", "maximum",
-    derivative=(lambda x, y, out: _share(x, y, x > y), lambda x, y, out: _share(x, y, y > x)), saves=("x y", "x y"),
-    lower=lambda b, x, y: b.max(x, y),
-)
-minimum = elementwise(
-    "minimum", "minimum",
-    derivative=(lambda x, y, out: _share(x, y, x < y), lambda x, y, out: _share(x, y, y < x)), saves=("x y", "x y"),
-    lower=lambda b, x, y: b.min(x, y),
-)
-fmax = elementwise(
-    "fmax", "fmax",
-    derivative=(lambda x, y, out: P.cast((x >= y) | P.isnan(y), dtype=_real_dtype(x, y)),
-                lambda x, y, out: P.cast(P.logical_not((x >= y) | P.isnan(y)), dtype=_real_dtype(x, y))),
-    saves=("x y", "x y"),
-)
-fmin = elementwise(
-    "fmin", "fmin",
-    derivative=(lambda x, y, out: P.cast((x <= y) | P.isnan(y), dtype=_real_dtype(x, y)),
-                lambda x, y, out: P.cast(P.logical_not((x <= y) | P.isnan(y)), dtype=_real_dtype(x, y))),
-    saves=("x y", "x y"),
-)
+def _number(name: str, better: Any) -> Any:
+    """fmax and fmin: a NaN loses against any number; a tie goes to the first operand."""
+
+    def first(x: Any, y: Any) -> Any:
+        return better(x, y) | P.isnan(y)
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        x, y, _, shapes = saved
+        chosen = first(x, y)
+        return (_fit(P.where(chosen, ct, 0.0), shapes, 0) if needs[0] else None,
+                _fit(P.where(chosen, 0.0, ct), shapes, 1) if needs[1] else None)
+
+    return elementwise(
+        name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)),
+        derivative=(lambda x, y, out: P.where(first(x, y), 1.0, 0.0), lambda x, y, out: P.where(first(x, y), 0.0, 1.0)))
+
+
+fmax = _number("fmax", lambda x, y: x >= y)
+fmin = _number("fmin", lambda x, y: x <= y)
 
 
 def _abs_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -172,10 +221,11 @@ abs = elementwise(
     derivative=lambda x, out: P.sgn(x), saves="x", vjp=_abs_vjp,
     lower=lambda b, x: b.abs(x),
 )
-sign = elementwise("sign", _sgn, derivative=0)
+sign = elementwise("sign", _sgn, derivative=0, vjp=_flat, samples=reals(0.2, 2))
 sgn = elementwise(
     "sgn", _sgn, saves="x",
-    derivative=lambda x, out: 0.0 * x if x.dtype.kind != "c" else None,
+    derivative=0, samples=reals(0.2, 2),
+    jvp=lambda tangents, operands, out, params: _sgn_vjp(tangents[0], operands[0]),
     vjp=lambda ct, saved, params, needs: (_sgn_vjp(ct, saved[0]),),
 )
 
@@ -183,26 +233,102 @@ sgn = elementwise(
 def _sgn_vjp(ct: Any, x: Any) -> Any:
     """For z/|z|: the part of the cotangent across z, over |z|."""
     if x.dtype.kind != "c":
-        return 0.0 * ct
+        return P.zeros_like(ct)
     radius = P.abs(x)
     direction = P.sgn(x)
     along = P.real(ct * P.conj(direction))
     return P.where(radius == 0, 0.0, (ct - along * direction) / radius)
 
 
-floor = elementwise("floor", lambda xp, x: x.copy() if x.dtype.kind in "iu" else xp.floor(x), derivative=0,
-                    lower=lambda b, x: b.floor(x))
-ceil = elementwise("ceil", lambda xp, x: x.copy() if x.dtype.kind in "iu" else xp.ceil(x), derivative=0,
-                   lower=lambda b, x: b.ceil(x))
-trunc = elementwise("trunc", lambda xp, x: x.copy() if x.dtype.kind in "iu" else xp.trunc(x), derivative=0,
-                    lower=lambda b, x: b.trunc(x))
-round = elementwise("round", lambda xp, x, decimals=0: xp.round(x, decimals), derivative=lambda x, out, decimals=0: 0,
+
+
+def _whole_already(name: str) -> Any:
+    """Rounding of floats; integers are whole already."""
+    return lambda xp, x: x.copy() if x.dtype.kind in "iu" else getattr(xp, name)(x)
+
+
+floor = elementwise("floor", _whole_already("floor"), derivative=0, vjp=_flat, lower=lambda b, x: b.floor(x))
+ceil = elementwise("ceil", _whole_already("ceil"), derivative=0, vjp=_flat, lower=lambda b, x: b.ceil(x))
+trunc = elementwise("trunc", _whole_already("trunc"), derivative=0, vjp=_flat, lower=lambda b, x: b.trunc(x))
+
+
+def _round(xp: Any, x: Any, decimals: int = 0) -> Any:
+    """Half to even. Decimals scale by a power of ten and back, in the dtype itself, as PyTorch does."""
+    if not decimals:
+        return x.copy() if x.dtype.kind in "iu" else xp.rint(x)
+    scale = 10.0 ** builtins.abs(decimals)
+    return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
+
+
+round = elementwise("round", _round, derivative=lambda x, out, decimals=0: 0, vjp=_flat,
+                    label=lambda params: "RoundBackward1" if params.get("decimals") else "Round",
                     lower=lambda b, x: b.round(x))
+frac = elementwise("frac", lambda xp, x: x - xp.trunc(x), derivative=1)
 hypot = elementwise(
-    "hypot", "hypot", promotion="float",
+    "hypot", "hypot", promotion="float", samples=reals((-2, 2), (0.5, 2)),
     derivative=(lambda x, y, out: x / out, lambda x, y, out: y / out), saves=("x out", "y out"),
 )
 copysign = elementwise(
-    "copysign", "copysign", promotion="float",
-    derivative=(lambda x, y, out: P.where(x == 0, 0.0, out / x), 0), saves=("x out", "out"),
+    "copysign", "copysign", promotion="float", samples=reals((0.5, 2), (0.5, 2)),
+    derivative=(lambda x, y, out: P.where(x == 0, 0.0, out / x), 0), saves=("x out", ""),
+)
+heaviside = elementwise("heaviside", "heaviside", derivative=(None, None), saves=("", ""))
+nextafter = elementwise("nextafter", "nextafter", derivative=(None, None), saves=("", ""), promotion="float")
+gcd = elementwise("gcd", "gcd", derivative=(None, None), saves=("", ""),
+                  samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))
+lcm = elementwise("lcm", "lcm", derivative=(None, None), saves=("", ""),
+                  samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))
+
+
+def _lerp(xp: Any, x: Any, y: Any, weight: Any) -> Any:
+    """From whichever end is nearer, so that the ends themselves are met exactly."""
+    difference = y - x
+    if type(weight) in (int, float):
+        return x + weight * difference if weight < 0.5 else y - difference * (1 - weight)
+    return xp.where(xp.abs(weight) < 0.5, x + weight * difference, y - difference * (1 - weight))
+
+
+lerp = elementwise(
+    "lerp", _lerp, samples=reals((-2, 2), (-2, 2), (0, 1)),
+    derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x), saves=("z", "z", "x y"),
+)
+addcmul = elementwise(
+    "addcmul", lambda xp, x, y, z, value=1: x + (y * z if value == 1 else value * y * z),
+    samples=reals((-2, 2), (-2, 2), (-2, 2)), saves=("", "z", "y"),
+    derivative=(1, lambda x, y, z, out, value=1: z * value, lambda x, y, z, out, value=1: y * value),
+    vjp=lambda ct, saved, params, needs: _addcmul_vjp(ct, saved, needs, **params),
+)
+addcdiv = elementwise(
+    "addcdiv", lambda xp, x, y, z, value=1: x + (y / z if value == 1 else value * y / z),
+    samples=reals((-2, 2), (-2, 2), (0.5, 2)), saves=("", "z", "y z"),
+    derivative=(1, lambda x, y, z, out, value=1: value / z, lambda x, y, z, out, value=1: -value * y / (z * z)),
+    vjp=lambda ct, saved, params, needs: _addcdiv_vjp(ct, saved, needs, **params),
+)
+
+
+def _addcmul_vjp(ct: Any, saved: Any, needs: Any, value: Any = 1) -> tuple[Any, ...]:
+    _, y, z, _, shapes = saved
+    return (_fit(ct, shapes, 0) if needs[0] else None,
+            _fit(ct * (_conjugate(z) * value), shapes, 1) if needs[1] else None,
+            _fit(ct * (_conjugate(y) * value), shapes, 2) if needs[2] else None)
+
+
+def _addcdiv_vjp(ct: Any, saved: Any, needs: Any, value: Any = 1) -> tuple[Any, ...]:
+    _, y, z, _, shapes = saved
+    return (_fit(ct, shapes, 0) if needs[0] else None,
+            _fit(ct * _conjugate(value / z), shapes, 1) if needs[1] else None,
+            _fit(-ct * _conjugate(value * y / (z * z)), shapes, 2) if needs[2] else None)
+
+
+def _nan_to_num(xp: Any, x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    if x.dtype.kind in "biu":
+        return x.copy()
+    info = xp.finfo(x.dtype)
+    high, low = info.max if posinf is None else posinf, info.min if neginf is None else neginf
+    return xp.nan_to_num(x, nan=nan, posinf=high, neginf=low)
+
+
+nan_to_num = elementwise(
+    "nan_to_num", _nan_to_num, saves="x", derivative=lambda x, out, **params: P.cast(P.isfinite(x), dtype=x.dtype),
+    vjp=lambda ct, saved, params, needs: (P.where(P.isfinite(saved[0]), ct, 0.0),),
 )

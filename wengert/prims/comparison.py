@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.primitive import P, elementwise
+from ..core.samples import cases
 
 
 def _constant(name: str, eval: Any, arity: int = 2, promotion: str = "compare", **rest: Any) -> Any:
     return elementwise(name, eval, derivative=(None,) * arity, saves=("",) * arity, promotion=promotion, **rest)
 
 
+def _ordered(name: str) -> Any:
+    """A comparison of order, which complex numbers do not have (numpy would compare them by their real parts)."""
+
+    def evaluate(xp: Any, x: Any, y: Any) -> Any:
+        if (getattr(x, "dtype", None) or np.dtype(type(x))).kind == "c" or (
+                getattr(y, "dtype", None) or np.dtype(type(y))).kind == "c":
+            raise RuntimeError(f'"{name}_cpu" not implemented for complex numbers, which have no order')
+        return getattr(xp, name)(x, y)
+
+    return evaluate
+
+
+_INTEGERS = cases((np.array([12, -7, 0]), np.array([3, 2, 1])))
 eq = _constant("eq", "equal")
 ne = _constant("ne", "not_equal")
-lt = _constant("lt", "less")
-le = _constant("le", "less_equal")
-gt = _constant("gt", "greater")
-ge = _constant("ge", "greater_equal")
+lt = _constant("lt", _ordered("less"))
+le = _constant("le", _ordered("less_equal"))
+gt = _constant("gt", _ordered("greater"))
+ge = _constant("ge", _ordered("greater_equal"))
 logical_and = _constant("logical_and", "logical_and")
 logical_or = _constant("logical_or", "logical_or")
 logical_xor = _constant("logical_xor", "logical_xor")
@@ -25,12 +41,12 @@ isnan = _constant("isnan", "isnan", 1)
 isinf = _constant("isinf", "isinf", 1)
 isfinite = _constant("isfinite", "isfinite", 1)
 signbit = _constant("signbit", "signbit", 1)
-bitwise_and = _constant("bitwise_and", "bitwise_and", promotion="same")
-bitwise_or = _constant("bitwise_or", "bitwise_or", promotion="same")
-bitwise_xor = _constant("bitwise_xor", "bitwise_xor", promotion="same")
-bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same")
-left_shift = _constant("left_shift", "left_shift", promotion="same")
-right_shift = _constant("right_shift", "right_shift", promotion="same")
+bitwise_and = _constant("bitwise_and", "bitwise_and", promotion="same", samples=_INTEGERS)
+bitwise_or = _constant("bitwise_or", "bitwise_or", promotion="same", samples=_INTEGERS)
+bitwise_xor = _constant("bitwise_xor", "bitwise_xor", promotion="same", samples=_INTEGERS)
+bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same", samples=cases((np.array([12, -7, 0]),)))
+left_shift = _constant("left_shift", "left_shift", promotion="same", samples=_INTEGERS)
+right_shift = _constant("right_shift", "right_shift", promotion="same", samples=_INTEGERS)
 
 
 def _where_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -55,4 +71,5 @@ where = elementwise(
     derivative=(None, lambda c, x, y, out: P.cast(c, dtype=out.dtype),
                 lambda c, x, y, out: P.cast(P.logical_not(c), dtype=out.dtype)),
     saves=("", "x", "x"), vjp=_where_vjp,
+    samples=cases((np.array([[True], [False]]), (2, 3), (3,)), (np.array([True, False]), (2,), 0.5)),
 )

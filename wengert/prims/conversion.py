@@ -32,7 +32,7 @@ cast = opaque(
     jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
-clone = linear("clone", lambda xp, x: xp.array(x), transpose=lambda ct, shape, params: ct)
+clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order), transpose=lambda ct, shape, params: ct)
 
 
 def _overwrite(xp: Any, old: Any, new: Any) -> Any:

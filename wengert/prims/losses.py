@@ -1,6 +1,7 @@
 """Loss functions that are one node each: the loss of every element and its mean or sum in one go.
 
-``reduction`` is ``"none"``, ``"mean"`` or ``"sum"`` everywhere. Operands have the same shape, as `nn.functional` sees to.
+``reduction`` is ``"none"``, ``"mean"`` or ``"sum"`` everywhere. Operands x and y have one shape, as `nn.functional`
+sees to; weights broadcast against it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import P, fused
+from ..core.samples import cases, uniform
+
+_LATER = {"jvp": "not in wengert yet"}
+_REDUCTIONS: tuple[dict[str, Any], ...] = ({"reduction": "mean"}, {"reduction": "sum"}, {"reduction": "none"})
 
 
 def _reduce(xp: Any, loss: Any, reduction: str) -> Any:
@@ -26,7 +31,11 @@ def _share(ct: Any, shape: Any, reduction: str) -> Any:
     return ct * (1.0 / prod(shape)) if reduction == "mean" and prod(shape) else ct
 
 
-def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str) -> Any:
+def _fit(grad: Any, shape: Any) -> Any:
+    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
+
+
+def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str, **settings: float) -> Any:
     """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone, with the derivative ``slope(d)``."""
 
     def evaluate(xp: Any, x: Any, y: Any, reduction: str = "mean", **params: Any) -> Any:
@@ -39,8 +48,10 @@ def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., An
         grad = slope(x - y, **rest) * _share(ct, x.shape, reduction)
         return grad if needs[0] else None, -grad if needs[1] else None
 
-    return fused(name, evaluate, arity=2, vjp=vjp, saves=("x", "y"), promotion="float", doc=doc,
-                 missing={"jvp": "not in wengert yet"})
+    return fused(
+        name, evaluate, arity=2, vjp=vjp, saves=("x", "y"), promotion="float", doc=doc, missing=_LATER,
+        samples=cases(*[((3, 4), (3, 4), {**settings, **how}) for how in _REDUCTIONS]),
+    )
 
 
 mse_loss = _of_difference("mse_loss", lambda xp, d: d * d, lambda d: 2 * d, doc="(x − y)².")
@@ -49,12 +60,14 @@ smooth_l1_loss = _of_difference(
     lambda xp, d, beta=1.0: xp.where(xp.abs(d) < beta, d * d * (0.5 / beta), xp.abs(d) - 0.5 * beta),
     lambda d, beta=1.0: P.clamp(d * (1.0 / beta), low=-1.0, high=1.0),
     doc="½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β (Girshick, *Fast R-CNN*, 2015).",
+    beta=0.7,
 )
 huber_loss = _of_difference(
     "huber_loss",
     lambda xp, d, delta=1.0: xp.where(xp.abs(d) < delta, d * d * 0.5, delta * (xp.abs(d) - 0.5 * delta)),
     lambda d, delta=1.0: P.clamp(d, low=-delta, high=delta),
-    doc="½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ) (Huber, 1964).",
+    doc="½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ) (Huber, *Robust Estimation*, 1964).",
+    delta=0.7,
 )
 
 
@@ -65,26 +78,33 @@ _LOG_FLOOR = -100.0  # what log 0 counts as, so that a hopeless prediction costs
 
 def _binary(xp: Any, x: Any, y: Any, weight: Any = None, reduction: str = "mean") -> Any:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise RuntimeError("[binary_cross_entropy] all elements of input should be between 0 and 1; "
-                           f"got values from {x.min()} to {x.max()}; apply sigmoid first, or use "
-                           "binary_cross_entropy_with_logits")
+        raise RuntimeError("[binary_cross_entropy] all elements of input should be between 0 and 1; got values from "
+                           f"{x.min()} to {x.max()}; apply sigmoid first, or use binary_cross_entropy_with_logits")
     loss = (y - 1) * xp.maximum(xp.log1p(-x), _LOG_FLOOR) - y * xp.maximum(xp.log(x), _LOG_FLOOR)
     return _reduce(xp, loss if weight is None else loss * weight, reduction)
 
 
 def _binary_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    x, y, weight = saved[0], saved[1], saved[2] if len(needs) > 2 else None
+    x, y, weight, shapes = saved[0], saved[1], saved[2] if len(needs) > 2 else None, saved[-1]
     share = _share(ct, x.shape, params.get("reduction", "mean"))
-    share = share if weight is None else share * weight
-    for_x = share * (x - y) / P.clamp((1 - x) * x, low=1e-12) if needs[0] else None
-    for_y = share * (P.log1p(-x) - P.log(x)) if needs[1] else None
-    return (for_x, for_y, None)[: len(needs)]
+    weighted = share if weight is None else share * weight
+    for_x = weighted * (x - y) / P.clamp((1 - x) * x, low=1e-12) if needs[0] else None
+    for_y = weighted * (P.log1p(-x) - P.log(x)) if needs[1] else None
+    if len(needs) < 3 or not needs[2]:
+        return (for_x, for_y, None)[: len(needs)]
+    loss = (y - 1) * P.clamp(P.log1p(-x), low=_LOG_FLOOR) - y * P.clamp(P.log(x), low=_LOG_FLOOR)
+    return for_x, for_y, _fit(share * loss, shapes[2])
+
+
+def _probabilities(*shape: int, seed: int = 0) -> Any:
+    return uniform(0.1, 0.9, *shape, seed=seed)
 
 
 binary_cross_entropy = fused(
-    "binary_cross_entropy", _binary, arity=3, vjp=_binary_vjp, saves=("*",), promotion="float",
-    missing={"jvp": "not in wengert yet"},
+    "binary_cross_entropy", _binary, arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", missing=_LATER,
     doc="−(y log x + (1 − y) log(1 − x)), times an optional weight; logarithms are cut off at −100.",
+    samples=cases(*[(_probabilities(3, 4), _probabilities(3, 4, seed=1), *weight, how)
+                    for how in _REDUCTIONS for weight in ((), ((3, 4),))]),
 )
 
 
@@ -100,24 +120,33 @@ def _logits(xp: Any, x: Any, y: Any, weight: Any = None, pos_weight: Any = None,
 
 def _logits_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, y, weight, pos_weight = (*saved[: len(needs)], None, None)[:4]
+    shapes = saved[-1]
+    wants = (*needs, False, False)[:4]
     share = _share(ct, x.shape, params.get("reduction", "mean"))
-    share = share if weight is None else share * weight
-    for_x = for_y = None
-    if needs[0]:
-        if pos_weight is None:
-            for_x = share * (P.sigmoid(x) - y)
-        else:
-            positive = pos_weight * y
-            for_x = share * ((positive + 1 - y) * P.sigmoid(x) - positive)
-    if needs[1]:
-        for_y = share * (-x if pos_weight is None else -x - (pos_weight - 1) * P.log_sigmoid(x))
-    return (for_x, for_y, None, None)[: len(needs)]
+    weighted = share if weight is None else share * weight
+    grads: list[Any] = [None] * 4
+    if wants[0] and pos_weight is None:
+        grads[0] = weighted * (P.sigmoid(x) - y)
+    elif wants[0]:
+        positive = pos_weight * y
+        grads[0] = weighted * ((positive + 1 - y) * P.sigmoid(x) - positive)
+    if wants[1]:
+        grads[1] = weighted * (-x if pos_weight is None else -x - (pos_weight - 1) * P.log_sigmoid(x))
+    if wants[2]:
+        factor = 1 if pos_weight is None else (pos_weight - 1) * y + 1
+        grads[2] = _fit(share * ((1 - y) * x - factor * P.log_sigmoid(x)), shapes[2])
+    if wants[3]:
+        grads[3] = _fit(-weighted * y * P.log_sigmoid(x), shapes[3])
+    return tuple(grads[: len(needs)])
 
 
 binary_cross_entropy_with_logits = fused(
-    "binary_cross_entropy_with_logits", _logits, arity=4, vjp=_logits_vjp, saves=("*",), promotion="float",
-    missing={"jvp": "not in wengert yet"},
-    doc="`binary_cross_entropy` of sigmoid(x) without the detour, with optional weights of elements and of positives.",
+    "binary_cross_entropy_with_logits", _logits, arity=4, vjp=_logits_vjp, saves=("*", "shapes"), promotion="float",
+    missing=_LATER,
+    doc="`binary_cross_entropy` of sigmoid(x) without the detour; operands x, y, weight, pos_weight, the last two "
+        "optional, None standing for none.",
+    samples=cases(*[((3, 4), _probabilities(3, 4), *weights, how) for how in _REDUCTIONS
+                    for weights in ((), ((3, 4),), ((4,), (4,)), (None, (4,)))]),
 )
 
 
@@ -151,17 +180,34 @@ def _nll_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     targets = P.reshape(target, shape=(shape[0], 1, *shape[2:]))
     hot = P.eq(targets, np.arange(shape[1]).reshape(1, shape[1], *rest))
     hot = P.logical_and(hot, P.ne(targets, params.get("ignore_index", -100)))
-    shares = P.cast(hot, dtype=ct.dtype) if weight is None else P.where(hot, P.reshape(weight, shape=(1, shape[1], *rest)), 0.0)
+    row = None if weight is None else P.reshape(weight, shape=(1, shape[1], *rest))
+    shares = P.cast(hot, dtype=ct.dtype) if row is None else P.where(hot, row, 0.0)
     if reduction == "none":
         ct = P.reshape(ct, shape=(shape[0], 1, *shape[2:]))
     elif reduction == "mean":
         ct = ct / P.sum(shares, dim=tuple(range(len(shape))))
-    return (P.where(hot, shares * -ct, 0.0),) + (None,) * (len(needs) - 1)
+    for_x = P.where(hot, shares * -ct, 0.0) if needs[0] else None
+    if len(needs) < 3 or not needs[2]:
+        return (for_x, None, None)[: len(needs)]
+    x, out = saved[0], saved[3]
+    slope = -x - out if reduction == "mean" else -x
+    others = (0, *range(2, len(shape)))
+    return for_x, None, P.sum(P.where(hot, slope * ct, 0.0), dim=others)
 
+
+def _nll_saves(needs: Any) -> tuple[Any, ...]:
+    if len(needs) < 3:
+        return "y", "shapes"
+    return ("x", "y", "z", "out", "shapes") if needs[2] else ("y", "z", "shapes")
+
+
+_TARGETS = np.array([[0, 2], [3, 1], [2, 2]])
 
 nll_loss = fused(
-    "nll_loss", _nll, arity=3, vjp=_nll_vjp, saves=lambda needs: ("y", "z", "shapes") if len(needs) > 2 else ("y", "shapes"),
-    promotion=None, missing={"jvp": "not in wengert yet"}, label="NllLoss",
+    "nll_loss", _nll, arity=3, vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_LATER,
     doc="−x[n, target[n]] for x (N, C, ...) and target (N, ...), with optional weights of the C classes; the mean is "
         "weighted, and elements whose target is ignore_index count nothing.",
+    samples=cases(*[((3, 4, 2), _TARGETS, *weight, {"ignore_index": ignored, **how}) for how in _REDUCTIONS
+                    for weight in ((), (uniform(0.5, 2, 4),)) for ignored in (-100, 2)],
+                  ((3, 4), _TARGETS[:, 0]), ((0, 4), _TARGETS[:0, 0], {"reduction": "sum"})),
 )

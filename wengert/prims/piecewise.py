@@ -1,20 +1,23 @@
-"""Nonlinearities made of straight and bent pieces, which act as the derivative says where pieces meet."""
+"""Nonlinearities made of straight and bent pieces, whose slope where pieces meet is the one PyTorch chose."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.primitive import P, elementwise
+from ..core.samples import cases, reals
 
 hardsigmoid = elementwise(
     "hardsigmoid", lambda xp, x: xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
     derivative=lambda x, out: P.cast((x > -3) & (x < 3), dtype=x.dtype) / 6,
     vjp=lambda ct, saved, params, needs: (P.where((saved[0] > -3) & (saved[0] < 3), ct / 6, 0.0),),
+    samples=reals(-4, 4),
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).",
 )
 hardswish = elementwise(
     "hardswish", lambda xp, x: x * xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
     derivative=lambda x, out: P.where(x <= -3, 0.0, P.where(x < 3, x / 3 + 0.5, 1.0)),
+    samples=reals(-4, 4),
     doc="x · clip(x + 3, 0, 6) / 6 (Howard et al., *Searching for MobileNetV3*, 2019).",
 )
 
@@ -24,18 +27,22 @@ def _outside(x: Any, limit: float) -> Any:
     return P.logical_not((x >= -limit) & (x <= limit))
 
 
+def _kept_outside(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    return (P.where(_outside(saved[0], params["limit"]), ct, 0.0),)
+
+
 hardshrink = elementwise(
     "hardshrink", lambda xp, x, limit: xp.where((x >= -limit) & (x <= limit), x.dtype.type(0), x), saves="x",
-    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype),
-    vjp=lambda ct, saved, params, needs: (P.where(_outside(saved[0], params["limit"]), ct, 0.0),),
+    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype), vjp=_kept_outside,
+    samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 softshrink = elementwise(
     "softshrink", lambda xp, x, limit: xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0)), saves="x",
-    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype),
-    vjp=lambda ct, saved, params, needs: (P.where(_outside(saved[0], params["limit"]), ct, 0.0),),
+    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype), vjp=_kept_outside,
+    samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 prelu = elementwise(
     "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel",
     derivative=(lambda x, weight, out: P.where(x > 0, 1.0, weight), lambda x, weight, out: P.where(x > 0, 0.0, x)),
-    saves=("x y", "x"),
+    saves=("x y", "x"), samples=reals((-2, 2), (0.1, 0.9)),
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["box_muller", "fused_multiply_add", "libm"]
+__all__ = ["box_muller", "cosine_sine", "fused_multiply_add", "libm"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,6 +47,14 @@ def libm(function: Callable[[float], float], x: Array) -> Array:
     return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
+def cosine_sine(x: Array) -> tuple[Array, Array]:
+    """Cosine and sine of the float64 values ``x``, by the C library: both are parts of its complex exponential."""
+    turned = np.zeros(x.shape, np.complex128)
+    turned.imag = x
+    turned = np.exp(turned)
+    return turned.real, turned.imag
+
+
 def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
     """Turns uniform numbers of [0, 1) in place into normal ones: Box and Muller's transform by blocks of sixteen.
 
@@ -65,8 +73,8 @@ def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
 
 def _transform64(u1: Array, u2: Array) -> tuple[Array, Array]:
     radius = np.sqrt(-2.0 * libm(math.log, u1))
-    theta = (2.0 * math.pi) * u2
-    return radius * libm(math.cos, theta), radius * libm(math.sin, theta)
+    cosine, sine = cosine_sine((2.0 * math.pi) * u2)
+    return radius * cosine, radius * sine
 
 
 def _transform32(u1: Array, u2: Array) -> tuple[Array, Array]:

@@ -56,7 +56,9 @@ class Generator:
     array([0.4962566 , 0.7682218 , 0.08847743], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_block", "_engine", "_numbers", "_position", "_seed", "_started", "device", "next_normal")
+    __slots__ = (
+        "__weakref__", "_block", "_engine", "_numbers", "_position", "_seed", "_started", "device", "next_normal",
+    )  # fmt: skip
 
     def __init__(self, device: Device | str = "cpu") -> None:
         require_cpu(device)
@@ -226,7 +228,7 @@ class Generator:
 
         if not isinstance(new_state, Tensor):
             raise TypeError(
-                f"[set_state] expected a torch.ByteTensor; got {type(new_state).__name__}; pass what get_state() returned"
+                f"[set_state] expected a torch.ByteTensor; got {type(new_state).__name__}; pass what get_state() gave"
             )
         self.set_state_array(new_state._data)
         return self

@@ -1,1 +1,1 @@
-
+"""What serves training without being part of a model: data and its loading."""

@@ -1,6 +1,6 @@
 """Neural-network functions that keep no state of their own; what the layers of `wengert.nn` compute with."""
 
-from .activation import (
+from .activations import (
     celu,
     celu_,
     elu,
@@ -34,9 +34,9 @@ from .activation import (
     threshold,
     threshold_,
 )
-from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
-from .linear import bilinear, cosine_similarity, embedding, linear, normalize, one_hot, pairwise_distance
-from .loss import (
+from .dropouts import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from .affine import bilinear, cosine_similarity, embedding, linear, normalize, one_hot, pairwise_distance
+from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -47,6 +47,65 @@ from .loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from .softmax import gumbel_softmax, log_softmax, softmax, softmin
+from .softmaxes import gumbel_softmax, log_softmax, softmax, softmin
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "alpha_dropout",
+    "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
+    "celu_",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "elu",
+    "elu_",
+    "embedding",
+    "feature_alpha_dropout",
+    "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hardtanh_",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "leaky_relu",
+    "leaky_relu_",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pairwise_distance",
+    "prelu",
+    "relu",
+    "relu_",
+    "relu6",
+    "rrelu",
+    "rrelu_",
+    "selu",
+    "selu_",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+    "threshold_",
+]

@@ -5,16 +5,15 @@ Those with ``inplace=True``, and those whose names end in an underscore, overwri
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from wengert.autograd.modes import is_grad_enabled
-from wengert.core.dtypes import DType, float64
+from wengert.core.dtypes import float64
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
-from wengert.ops import empty, empty_like, ones_like, zeros_like
+from wengert.ops import empty, ones_like
 from wengert.tensors.tensor import Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.

@@ -1,0 +1,193 @@
+"""The worker threads that help with large kernels.
+
+A worker is a Python daemon thread inside one foreign call (``runtime.serve``), without the interpreter's lock. It spins
+for `PATIENCE` seconds after its last job, so that a run of kernels meets it awake, and then sleeps on a Python lock,
+where it costs nothing; the next job that is worth it wakes it. Workers start at the first job. They end at exit, and a
+forked child starts its own.
+
+Results are the same bits for any number of threads: an element's value depends on nothing but its operands.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import threading
+import time
+from typing import Any
+
+from . import runtime
+from .jit import engine
+
+PATIENCE = 500e-6
+"""Seconds that a worker without a job spins before it sleeps."""
+
+WAKE_WORTH = 100_000
+"""Vector instructions from which on a job wakes sleeping workers."""
+
+CHUNK_BYTES = 32768
+"""Bytes of one operand that a thread takes at once."""
+
+
+def default_threads() -> int:
+    """``WENGERT_NUM_THREADS``, or ``OMP_NUM_THREADS``, or else the number of processors this process may use."""
+    for name in ("WENGERT_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "")
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Pool:
+    """``threads - 1`` workers and the control block that they share with the thread that has a job.
+
+    ``run`` may be called from any thread; while one thread's job runs, the others' jobs run on their own threads.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.library = engine().load(runtime.runtime_module(engine().triple), "direct", "launch", "serve")
+        address, operands = self.library.addresses, [ctypes.c_int64] * runtime.OPERANDS
+        word = ctypes.c_int64
+        self.direct: Any = ctypes.CFUNCTYPE(None, word, word, *operands)(address["direct"])
+        self.launch: Any = ctypes.CFUNCTYPE(None, word, word, word, word, word, *operands)(address["launch"])
+        self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
+        slots = runtime.control_slots(threads)
+        self._memory = (ctypes.c_int64 * (slots + runtime.LINE))()
+        self.control = -(-ctypes.addressof(self._memory) // 64) * 64
+        self._slots = (ctypes.c_int64 * slots).from_address(self.control)
+        self._slots[runtime.SEGMENTS] = threads
+        self._yield = _yield_address()
+        self._slots[runtime.YIELD] = self._yield
+        self._job = threading.Lock()
+        self._asleep: list[Any] = []
+        self._ticket = 0
+        self._workers: list[threading.Thread] = []
+
+    def run(self, kernel: int, count: int, chunk: int, worth: int, *operands: int) -> None:
+        """Runs the kernel at address ``kernel`` over ``count`` elements in chunks of ``chunk``.
+
+        ``operands`` are the `runtime.OPERANDS` slots of its table; ``worth`` is the size of the job in instructions.
+        """
+        if self.threads == 1 or count <= chunk or not self._job.acquire(blocking=False):
+            self.direct(kernel, count, *operands)
+            return
+        try:
+            if not self._workers:
+                self._start()
+            if self._asleep and worth >= WAKE_WORTH:
+                while self._asleep:
+                    self._asleep.pop().release()
+            self._ticket += 1
+            self.launch(self.control, self._ticket, kernel, count, chunk, *operands)
+        finally:
+            self._job.release()
+
+    def _start(self) -> None:
+        patience = self._rounds(PATIENCE)
+        for segment in range(1, self.threads):
+            worker = threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
+                                      name=f"wengert-worker-{segment}")
+            self._workers.append(worker)
+            worker.start()
+
+    def _rounds(self, seconds: float) -> int:
+        """How many rounds of ``serve`` take this long."""
+        trial = 500
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            self.serve(self.control, 0, 0, trial)
+            times.append(time.perf_counter() - begin)
+        return max(trial, int(trial * seconds / min(times)))
+
+    def _serve(self, segment: int, patience: int) -> None:
+        ticket = 0
+        bell = threading.Lock()
+        bell.acquire()
+        while True:
+            ticket = self.serve(self.control, segment, ticket, patience)
+            if ticket < 0:
+                return
+            self._asleep.append(bell)
+            bell.acquire()
+
+    def stop(self) -> None:
+        """Ends the workers and waits for them."""
+        with self._job:
+            self._slots[runtime.STOP] = 1
+            workers, self._workers = self._workers, []
+            while any(worker.is_alive() for worker in workers):
+                while self._asleep:
+                    self._asleep.pop().release()
+                for worker in workers:
+                    worker.join(0.001)
+            self._slots[runtime.STOP] = 0
+
+
+class _State:
+    """The process's pool, made when first asked for."""
+
+    def __init__(self) -> None:
+        self.threads = 0
+        self.pool: Pool | None = None
+        self.lock = threading.Lock()
+
+
+_state = _State()
+
+
+def pool() -> Pool:
+    """The process's pool."""
+    found = _state.pool
+    if found is None:
+        with _state.lock:
+            found = _state.pool
+            if found is None:
+                found = _state.pool = Pool(get_num_threads())
+    return found
+
+
+def get_num_threads() -> int:
+    """How many threads share a large kernel, the calling one included."""
+    if _state.threads == 0:
+        _state.threads = default_threads()
+    return _state.threads
+
+
+def set_num_threads(threads: int) -> None:
+    """Sets how many threads share a large kernel. Raises `ValueError` unless ``threads`` is a positive int."""
+    if type(threads) is not int or threads < 1:
+        raise ValueError(f"[set_num_threads] a positive int was expected; got {threads!r}")
+    with _state.lock:
+        _state.threads = threads
+        old, _state.pool = _state.pool, None
+    if old is not None:
+        old.stop()
+
+
+def _stop_at_exit() -> None:
+    if _state.pool is not None:
+        _state.pool.stop()
+
+
+def _after_fork() -> None:
+    """The child has none of the parent's threads, and a lock of theirs may be held for ever: all is made anew."""
+    _state.pool, _state.lock = None, threading.Lock()
+
+
+def _yield_address() -> int:
+    """The address of the C function that gives up the processor."""
+    if os.name == "nt":
+        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined]
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+atexit.register(_stop_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,48 @@
+"""Modules that normalise along a dimension."""
+
+from __future__ import annotations
+
+from wengert.tensors.tensor import Tensor
+
+from ..functional import softmaxes as functional
+from ..module import Module
+
+# The warning about a missing ``dim`` points at the call of the module: past forward and Module.__call__.
+_CALLER = 5
+
+
+class Softmax(Module):
+    """exp(x) / Σ exp(x), the sum along ``dim``."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmax(input, self.dim, _stacklevel=_CALLER)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """log(softmax(x)) along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.log_softmax(input, self.dim, _stacklevel=_CALLER)
+
+
+class Softmin(Softmax):
+    """softmax(−x) along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmin(input, self.dim, _stacklevel=_CALLER)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of ``(N, C, H, W)`` or ``(C, H, W)``. Raises ValueError for another rank."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
+        return functional.softmax(input, -3)

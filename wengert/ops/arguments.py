@@ -1,0 +1,76 @@
+"""Arguments that many functions take in the same forms: sizes, dtypes, devices, flags, dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.device import require_cpu
+from ..core.dtypes import DType
+from ..core.layout import strided
+from ..tensors.tensor import Tensor, make
+
+_PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+
+
+def dtype_of(dtype: Any) -> DType | None:
+    """A ``dtype=`` argument: a `DType`, one of Python's number types (as PyTorch reads them), or None."""
+    if dtype is None or type(dtype) is DType:
+        return dtype
+    try:
+        return _PYTHON_TYPES[dtype]
+    except (KeyError, TypeError):
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}: {dtype!r}") from None
+
+
+def check_options(device: Any = None, layout: Any = None) -> None:
+    """Raises for a device or a layout that wengert does not have."""
+    if device is not None:
+        require_cpu(device)
+    if layout is not None and layout is not strided:
+        raise NotImplementedError(f"layout {layout!r} is not in wengert yet; use torch.strided")
+
+
+def finish(array: Any, requires_grad: bool) -> Tensor:
+    """A new tensor around an array of its own, as a leaf if asked."""
+    out = make(array, None)
+    return out.requires_grad_() if requires_grad else out
+
+
+def sizes_of(sizes: tuple[Any, ...], op: str, negative: bool = False) -> tuple[int, ...]:
+    """Sizes given as ``f(2, 3)``, ``f((2, 3))`` or ``f([2, 3])``; every one an integer, of which only -1 may be
+    negative, and only where ``negative`` allows it."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = tuple(sizes[0])
+    shape = tuple([size if type(size) is int else integer(size, op) for size in sizes])
+    least = -1 if negative else 0
+    if any([size < least for size in shape]):
+        what = f"invalid shape dimension {min(shape)}" if negative else \
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        raise RuntimeError(f"[{op}] {what}; sizes must not be negative")
+    return shape
+
+
+def integer(value: Any, op: str) -> int:
+    """An integer argument: an int, or anything that is an index, such as a 0-d integer tensor."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{op}(): argument must be int, or a sequence of ints, not {type(value).__name__}")
+    return int(value.__index__())
+
+
+def integers(values: Any, op: str) -> tuple[int, ...]:
+    """One integer or a sequence of them, as a tuple."""
+    if isinstance(values, (tuple, list)):
+        return tuple([integer(value, op) for value in values])
+    return (integer(values, op),)
+
+
+def tensors_of(tensors: Any, op: str) -> tuple[Tensor, ...]:
+    """A sequence of tensors, as a tuple."""
+    listed = tuple(tensors)
+    for position, tensor in enumerate(listed):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{op}(): expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}")
+    return listed

@@ -1,0 +1,228 @@
+"""Other dtypes, copies, contiguity, and questions about types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.device import device as Device
+from ..core.device import require_cpu
+from ..core.dtypes import DType, from_numpy
+from ..core.errors import DeviceError
+from ..core.layout import CHANNELS_LAST, contiguous_format, memory_format as MemoryFormat, preserve_format
+from ..core.primitive import P
+from ..core.state import state
+from ..tensors.alias import alias_of, version_cell
+from ..tensors.dispatch import result_type as meeting_type
+from ..tensors.inplace import overwrite
+from ..tensors.tensor import Tensor
+from .arguments import dtype_of, sizes_of
+from .registry import function, method
+
+
+def cast(x: Tensor, dtype: DType) -> Tensor:
+    """``x`` in another dtype: itself where it has that dtype already."""
+    if x._data.dtype == dtype.numpy:
+        return x
+    return P.cast(x, dtype=dtype, back=from_numpy(x._data.dtype))  # type: ignore[no-any-return]
+
+
+@method("to")
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: Any = None, non_blocking: bool = False,
+       copy: bool = False, memory_format: Any = None) -> Tensor:
+    """This tensor with another dtype or device: ``x.to(dtype)``, ``x.to(device, dtype)``, ``x.to(other)``.
+
+    Returns the tensor itself where nothing changes, unless ``copy``. Raises `DeviceError` for a device other than the CPU.
+    """
+    for position, argument in enumerate(args):
+        if type(argument) is DType or argument in (float, int, bool, complex):
+            dtype = argument
+        elif isinstance(argument, (str, Device)):
+            device = argument
+        elif isinstance(argument, Tensor):
+            other = argument
+        elif isinstance(argument, MemoryFormat):
+            memory_format = argument
+        elif isinstance(argument, bool):
+            copy = argument if position == len(args) - 1 and sum(isinstance(a, bool) for a in args) == 2 else copy
+        elif isinstance(argument, int):
+            device = Device("cuda", argument)
+        elif argument is not None:
+            raise TypeError(f"to() received an invalid combination of arguments - got {type(argument).__name__}: a dtype, a "
+                            f"device or a tensor was expected")
+    if device is not None:
+        require_cpu(device)
+    wanted = other.dtype if other is not None else dtype_of(dtype)
+    result = self if wanted is None else cast(self, wanted)
+    if result is self and copy:
+        return clone(self) if memory_format is None else clone(self, memory_format=memory_format)
+    return result if memory_format is None or memory_format is preserve_format else contiguous(result, memory_format)
+
+
+@method("type")
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """Without an argument the name of this tensor's type (``'torch.FloatTensor'``); else the tensor in that type."""
+    if dtype is None:
+        return f"torch.{TYPE_NAMES[self.dtype.name]}"
+    if isinstance(dtype, str):
+        name = dtype.removeprefix("torch.")
+        if name.startswith("cuda."):
+            raise DeviceError(f"[type] the CPU was expected: wengert has no cuda back end yet; got type {dtype!r}")
+        found = next((known for known, type_name in TYPE_NAMES.items() if type_name == name), None)
+        if found is None:
+            raise ValueError(f"invalid type: '{dtype}'")
+        return cast(self, dtypes.by_name(found))
+    legacy = getattr(dtype, "dtype", None) if isinstance(dtype, type) else None
+    return cast(self, legacy if legacy is not None else dtype_of(dtype))  # type: ignore[arg-type]
+
+
+TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+              "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor",
+              "uint8": "ByteTensor", "bool": "BoolTensor", "complex64": "ComplexFloatTensor",
+              "complex128": "ComplexDoubleTensor"}
+"""PyTorch's old names for the types of tensors."""
+
+
+@method("type_as")
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor in the dtype of another."""
+    return cast(self, other.dtype)
+
+
+def _conversion(name: str, dtype: DType) -> None:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return cast(self, dtype)
+
+    convert.__doc__ = f"This tensor as {dtype.name}; itself where it is that already."
+    method(name)(convert)
+
+
+for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32",
+                      "long": "int64", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
+                      "cfloat": "complex64", "cdouble": "complex128"}.items():
+    _conversion(_name, dtypes.by_name(_dtype))
+
+
+@method("cpu")
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """This tensor: it is on the CPU."""
+    return self
+
+
+@method("cuda")
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """Raises `DeviceError`: there is no CUDA back end yet."""
+    require_cpu(Device("cuda") if device is None else Device(device) if not isinstance(device, int) else Device("cuda", device))
+    return self
+
+
+@method("pin_memory")
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """This tensor: pinned memory speeds up copies to an accelerator, and there is none."""
+    return self
+
+
+@method("is_pinned")
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """False: no memory is pinned."""
+    return False
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+@function(out=False)
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy, through which gradients flow. Dimensions keep their order in memory, unless ``memory_format`` gives one."""
+    if memory_format is None or memory_format is preserve_format:
+        return P.clone(input)  # type: ignore[no-any-return]
+    if memory_format in CHANNELS_LAST:
+        return _channels_last(input)
+    return P.clone(input, order="C")  # type: ignore[no-any-return]
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """A copy whose channels, dimension 1, lie innermost in memory."""
+    inner = (0, *range(2, x.ndim), 1)
+    back = (0, x.ndim - 1, *range(1, x.ndim - 1))
+    return P.permute(P.clone(P.permute(x, dims=inner), order="C"), dims=back)  # type: ignore[no-any-return]
+
+
+@method("contiguous")
+def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """This tensor with its elements in row-major order in memory: itself where they are, else a copy."""
+    if self.is_contiguous(memory_format):
+        return self
+    return clone(self, memory_format=memory_format)  # type: ignore[no-any-return]
+
+
+@method("copy_")
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Writes ``other``, broadcast and cast, into this tensor. Gradients flow to ``other``."""
+    return overwrite(self, other, "copy_")  # type: ignore[no-any-return]
+
+
+@method("fill_")
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Fills this tensor with a number or a 0-d tensor."""
+    if isinstance(value, Tensor) and value.ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    return overwrite(self, value, "fill_")  # type: ignore[no-any-return]
+
+
+@method("zero_")
+def zero_(self: Tensor) -> Tensor:
+    """Fills this tensor with zeros."""
+    return overwrite(self, 0, "zero_")  # type: ignore[no-any-return]
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@function(method=False, out=False, takes_tensor=False)
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+@function(method=False, out=False)
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are of a floating type."""
+    return input.is_floating_point()
+
+
+@function(method=False, out=False)
+def is_complex(input: Tensor) -> bool:
+    """Whether the elements are complex."""
+    return input.is_complex()
+
+
+@function(out=False)
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element of ``input`` is not zero. Raises RuntimeError for more or fewer elements."""
+    if input.numel() != 1:
+        raise RuntimeError(f"Boolean value of Tensor with {'no values' if not input.numel() else 'more than one value'} is ambiguous")
+    return bool(input)
+
+
+@function(method=False, out=False)
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+@function(method=False, out=False, takes_tensor=False)
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype in which two tensors or numbers meet in arithmetic."""
+    return meeting_type("result_type", (tensor1, tensor2))
+
+
+@function(method=False, out=False, takes_tensor=False)
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of dtype ``from_`` may be stored as ``to``: the kind (bool, integer, floating, complex) may not
+    fall."""
+    if from_.kind == "b" or from_ is to:
+        return True
+    return to.kind != "b" and dtypes.category(from_) <= dtypes.category(to)

@@ -1,0 +1,382 @@
+"""New tensors: from data, filled with a constant, and sequences of numbers."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.dtypes import DType
+from ..core.layout import contiguous_format
+from ..core.primitive import P
+from ..core.spec import Size
+from ..tensors.creation import array_from
+from ..tensors.tensor import Tensor, make
+from .arguments import check_options, dtype_of, finish, integer, sizes_of
+from .registry import function
+
+_COPY_ADVICE = ("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+                "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).")
+
+
+@function(method=False, out=False, takes_tensor=False)
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A new leaf tensor holding a copy of ``data``: a number, nested sequences of numbers, an array.
+
+    Without ``dtype``, Python ints give int64, floats the default dtype, bools bool, complex numbers the default's
+    complex type; arrays keep theirs. Raises ValueError for sequences of unequal length, TypeError for what is no number.
+
+    >>> import wengert as torch
+    >>> torch.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    check_options(device)
+    if isinstance(data, Tensor):
+        warnings.warn(_COPY_ADVICE, UserWarning, stacklevel=3)
+    return finish(array_from(data, dtype_of(dtype)), requires_grad)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """``data`` as a tensor, without a copy where it is a tensor or a numpy array of that dtype already."""
+    check_options(device)
+    wanted = dtype_of(dtype)
+    if isinstance(data, Tensor):
+        return data if wanted is None else data.to(wanted)  # type: ignore[attr-defined, no-any-return]
+    if isinstance(data, np.ndarray):
+        out = from_numpy(data)
+        return out if wanted is None else out.to(wanted)  # type: ignore[attr-defined, no-any-return]
+    return make(array_from(data, wanted), None)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to)."""
+    check_options(device)
+    if hasattr(obj, "__dlpack__") and not isinstance(obj, (Tensor, np.ndarray)):
+        obj = np.from_dlpack(obj)
+    if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
+        obj = obj.detach()
+    shared = as_tensor(obj, dtype)
+    kept = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(shared._data, obj._data if isinstance(obj, Tensor) else obj)
+    if copy is False and not kept:
+        raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the dtype "
+                         "asked for; leave out copy=False")
+    if copy and kept:
+        shared = shared.clone()  # type: ignore[attr-defined]
+    return shared.requires_grad_() if requires_grad else shared
+
+
+@function(method=False, out=False, takes_tensor=False)
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares the memory of a numpy array. Raises TypeError for a dtype that wengert does not have."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.from_numpy(ndarray.dtype)
+    if any(stride < 0 for stride in ndarray.strides):
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+                         "not currently supported. (You can probably work around this by making a copy of your array with "
+                         "array.copy().)")
+    if not ndarray.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte "
+                         "orders is currently not supported.")
+    if not ndarray.flags.writeable:
+        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. Writing to "
+                      "this tensor raises; copy the array first if you mean to.", UserWarning, stacklevel=3)
+    return make(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A 1-d tensor over the bytes of an object with Python's buffer interface."""
+    wanted = dtype_of(dtype)
+    if wanted is None:
+        raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
+    return finish(np.frombuffer(buffer, wanted.numpy, count, offset), requires_grad)
+
+
+# --- constants --------------------------------------------------------------------------------------------------------
+
+
+def _numpy_dtype(dtype: Any) -> Any:
+    return (dtype_of(dtype) or dtypes.get_default_dtype()).numpy
+
+
+def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
+    """An uninitialised array of a tensor's shape, in its order in memory unless another is asked for."""
+    target = dtype_of(dtype)
+    order = "C" if memory_format is contiguous_format else "K"
+    return np.empty_like(input._data, None if target is None else target.numpy, order=order)
+
+
+def _constant(name: str, value: Any) -> None:
+    """Registers ``zeros``, ``ones`` or ``empty`` (value None), its ``_like`` form, and the method ``new_...``."""
+    what = "Zeros" if value == 0 else "Ones" if value == 1 else "Uninitialised elements"
+
+    def make_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return np.zeros(shape, dtype) if value == 0 else np.ones(shape, dtype) if value == 1 else np.empty(shape, dtype)
+
+    def plain(*sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+              requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+        check_options(device, layout)
+        shape = sizes_of(sizes if size is None else (size,), name)
+        return finish(make_array(shape, _numpy_dtype(dtype)), requires_grad)
+
+    def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+             memory_format: Any = None, pin_memory: bool = False) -> Tensor:
+        check_options(device, layout)
+        array = _like(input, dtype, memory_format)
+        if value is not None:
+            array.fill(value)
+        return finish(array, requires_grad)
+
+    def new(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, layout: Any = None,
+            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+        check_options(device, layout)
+        shape = sizes_of(sizes if size is None else (size,), f"new_{name}")
+        return finish(make_array(shape, (dtype_of(dtype) or self.dtype).numpy), requires_grad)
+
+    plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; the default dtype unless ``dtype`` is given."
+    like.__doc__ = f"{what} of the shape of ``input``, and of its dtype unless another is given."
+    new.__doc__ = f"{what} of the given size, of this tensor's dtype unless another is given."
+    plain.__name__, like.__name__, new.__name__ = name, f"{name}_like", f"new_{name}"
+    function(method=False, takes_tensor=False)(plain)
+    function(method=False, out=False)(like)
+    function(public=False, out=False)(new)
+
+
+_constant("zeros", 0)
+_constant("ones", 1)
+_constant("empty", None)
+
+
+def _fill_dtype(value: Any, dtype: Any) -> DType:
+    if dtype is not None:
+        return dtype_of(dtype)  # type: ignore[return-value]
+    return value.dtype if isinstance(value, Tensor) else dtypes.of_scalar(value)  # type: ignore[no-any-return]
+
+
+@function(method=False, takes_tensor=False)
+def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A tensor of the given size filled with one number, whose kind gives the dtype unless ``dtype`` does."""
+    check_options(device, layout)
+    wanted = _fill_dtype(fill_value, dtype)
+    number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return finish(np.full(sizes_of((size,), "full"), array_from(number, wanted), wanted.numpy), requires_grad)
+
+
+@function(method=False, out=False)
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+              requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False) -> Tensor:
+    """A tensor of the shape and dtype of ``input`` filled with one number."""
+    check_options(device, layout)
+    array = _like(input, dtype, memory_format)
+    array[...] = array_from(fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype))
+    return finish(array, requires_grad)
+
+
+@function(public=False, out=False)
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A tensor of the given size filled with one number, of this tensor's dtype."""
+    return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=device, layout=layout,  # type: ignore[no-any-return]
+                requires_grad=requires_grad)
+
+
+@function(public=False, out=False)
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor holding a copy of ``data``, of this tensor's dtype."""
+    return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=device, requires_grad=requires_grad)  # type: ignore[no-any-return]
+
+
+@function(public=False, out=False)
+def new(self: Tensor, *data: Any) -> Tensor:
+    """PyTorch's legacy maker: ``x.new(2, 3)`` is uninitialised, ``x.new([1, 2])`` holds data; of this tensor's dtype."""
+    if len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray, Tensor)) and not isinstance(data[0], Size):
+        return make(array_from(data[0], self.dtype), None)
+    return make(np.empty(sizes_of(data, "new") if data else (0,), self._data.dtype), None)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+                  requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Uninitialised elements of the given size and strides (in elements)."""
+    check_options(device, layout)
+    shape, steps = sizes_of((size,), "empty_strided"), sizes_of((stride,), "empty_strided")
+    need = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
+    flat = np.empty(need, _numpy_dtype(dtype))
+    return finish(np.lib.stride_tricks.as_strided(flat, shape, tuple(s * flat.itemsize for s in steps)), requires_grad)
+
+
+@function(method=False, takes_tensor=False)
+def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere."""
+    check_options(device, layout)
+    rows, columns = integer(n, "eye"), integer(n if m is None else m, "eye")
+    if rows < 0 or columns < 0:
+        raise RuntimeError(f"[eye] n and m must not be negative; got {rows} and {columns}")
+    return finish(np.eye(rows, columns, dtype=_numpy_dtype(dtype)), requires_grad)
+
+
+# --- sequences --------------------------------------------------------------------------------------------------------
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, (Tensor, np.generic)) else value
+
+
+@function(method=False, takes_tensor=False)
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, layout: Any = None, device: Any = None,
+           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """The numbers from ``start`` (included, 0 if not given) to ``end`` (excluded) by ``step``.
+
+    ``ceil((end - start) / step)`` of them, computed in float64. int64 if all arguments are integers, else the default
+    dtype. Raises RuntimeError for a step of zero, or bounds against its sign.
+
+    >>> import wengert as torch
+    >>> torch.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
+    check_options(device, layout)
+    if end is None:
+        start, end = 0, start
+    start, end, step = _number(start), _number(end), _number(step)
+    whole = all(isinstance(value, int) for value in (start, end, step))
+    wanted = dtype_of(dtype) or (dtypes.int64 if whole else dtypes.get_default_dtype())
+    if step == 0:
+        raise RuntimeError("[arange] step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"[arange] unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by {step}")
+    if wanted.kind in "iub":
+        start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise RuntimeError("[arange] step must be nonzero")
+    count = -((start - end) // step) if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else \
+        math.ceil((end - start) / step)
+    return finish(_progression(start, step, count, wanted.numpy), requires_grad)
+
+
+def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
+    """``start + i * step``. Floats as PyTorch's vector code rounds them: within eight (float64: four) elements, the
+    first is rounded and the others counted from it."""
+    if dtype.kind in "iub":
+        return (start + step * np.arange(count, dtype=np.int64)).astype(dtype)
+    exact = float(start) + float(step) * np.arange(count)
+    result = exact.astype(dtype)
+    if dtype == np.float32:
+        lanes = count - count % 8
+        first = result[:lanes].reshape(-1, 8)[:, :1].astype(np.float64)
+        result[:lanes] = (first + float(step) * np.arange(8)).reshape(-1)
+    return result
+
+
+@function(method=False, takes_tensor=False)
+def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
+           requires_grad: bool = False) -> Tensor:
+    """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
+    warnings.warn("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent "
+                  "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+                  UserWarning, stacklevel=3)
+    check_options(device, layout)
+    if end is None:
+        start, end = 0, start
+    start, end, step = _number(start), _number(end), _number(step)
+    count = math.floor((end - start) / step) + 1
+    return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad)
+
+
+@function(method=False, takes_tensor=False)
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included."""
+    check_options(device, layout)
+    start, end, count = _number(start), _number(end), integer(steps, "linspace")
+    return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), requires_grad)
+
+
+def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
+    if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
+        return dtypes.to_complex(dtypes.get_default_dtype()).numpy
+    return _numpy_dtype(dtype)
+
+
+def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray:
+    """Counted from the nearer end, in the dtype's own precision, as PyTorch does."""
+    if count < 0:
+        raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
+    work = np.dtype(np.float64) if dtype.kind in "iub" else np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+    first, last = work.type(start), work.type(end)
+    if count == 1:
+        return np.full(1, first).astype(dtype)
+    step = work.type((last - first) / work.type(max(count - 1, 1)))
+    places = np.arange(count)
+    half = count // 2
+    result = np.empty(count, work)
+    result[:half] = first + step * places[:half].astype(work)
+    result[half:] = last - step * (count - 1 - places[half:]).astype(work)
+    return result.astype(dtype)
+
+
+@function(method=False, takes_tensor=False)
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """``base`` to the powers `linspace` gives."""
+    check_options(device, layout)
+    start, end, count = _number(start), _number(end), integer(steps, "logspace")
+    wanted = _spaced_dtype(start, end, dtype)
+    exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128), "logspace")
+    return finish(np.power(float(base), exponents).astype(wanted), requires_grad)
+
+
+# --- matrices from vectors --------------------------------------------------------------------------------------------
+
+
+@function(method=False)
+def complex_(real: Tensor, imag: Tensor) -> Tensor:
+    """The complex numbers with the given parts; both of one floating dtype."""
+    for part in (real, imag):
+        if not part.is_floating_point():
+            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}")
+    if real.dtype is not imag.dtype:
+        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
+    return P.complex(real, imag)  # type: ignore[no-any-return]
+
+
+@function(method=False)
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
+    """The complex numbers of the given absolute values and angles."""
+    return P.complex(abs * P.cos(angle), abs * P.sin(angle))  # type: ignore[operator, no-any-return]
+
+
+@function(method=False)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The Vandermonde matrix of a vector: its powers, column by column."""
+    if x.ndim != 1:
+        raise RuntimeError(f"[vander] x must be a one-dimensional tensor; got shape {tuple(x.shape)}")
+    columns = x._data.shape[0] if N is None else N
+    powers = np.arange(columns) if increasing else np.arange(columns)[::-1]
+    base = x if x._data.dtype.kind in "fcV" else x.to(dtypes.int64)  # type: ignore[attr-defined]
+    return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))  # type: ignore[no-any-return]
+
+
+def _triangle_indices(name: str, inside: Any) -> None:
+    def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+        check_options(device, layout)
+        places = np.nonzero(inside(np.ones((row, col), bool), offset))
+        return make(np.stack(places).astype((dtype_of(dtype) or dtypes.int64).numpy), None)
+
+    plain.__name__ = name
+    plain.__doc__ = f"The (2, n) row and column numbers of the {'lower' if name[3] == 'l' else 'upper'} triangle of a (row, col) matrix."
+    function(method=False, out=False, takes_tensor=False)(plain)
+
+
+_triangle_indices("tril_indices", np.tril)
+_triangle_indices("triu_indices", np.triu)

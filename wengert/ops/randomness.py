@@ -1,0 +1,264 @@
+"""Random numbers: the functions of the namespace and the in-place fills, on the arrays that `tensors.sampling` makes.
+
+An in-place fill is a write like any other: by the law of views and writes it moves the version on, clears the history
+of what it overwrites, and may not touch a leaf that requires grad while recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.state import state
+from ..tensors import counting, sampling
+from ..tensors.alias import check_writable, rebase, write, wrote
+from ..tensors.generator import Generator, default_generator
+from ..tensors.tensor import Tensor, make
+from .arguments import check_options, dtype_of, finish, integer, sizes_of
+from .registry import FUNCTIONS, function, method
+
+
+def manual_seed(seed: int) -> Generator:
+    """Starts the stream of random numbers of ``seed``, an int, and returns the default generator.
+
+    >>> import wengert as torch
+    >>> _ = torch.manual_seed(123)
+    >>> torch.rand(2)
+    tensor([0.2961, 0.5166])
+    """
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Starts the stream of a seed taken from the operating system, and returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed from which the stream was started."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator, as a tensor of bytes that `set_rng_state` (also PyTorch's) takes."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Puts the default generator into a state that `get_rng_state` returned."""
+    default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu") -> Iterator[None]:
+    """A context after which the default generator goes on where it was before."""
+    saved = default_generator.state_array() if enabled else None
+    try:
+        yield
+    finally:
+        if saved is not None:
+            default_generator.set_state_array(saved)
+
+
+FUNCTIONS.update({each.__name__: each for each in (manual_seed, seed, initial_seed, get_rng_state, set_rng_state)})
+
+
+def _generator(generator: Generator | None) -> Generator:
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise TypeError(f"argument 'generator' must be a torch.Generator, not {type(generator).__name__}")
+    return generator
+
+
+def _numpy_dtype(dtype: Any) -> Any:
+    return (dtype_of(dtype) or dtypes.get_default_dtype()).numpy
+
+
+# --- new tensors ------------------------------------------------------------------------------------------------------
+
+
+def _sampled(name: str, sample: Callable[..., Any], summary: str) -> None:
+    """Registers a function of a size and its ``_like`` form."""
+
+    def plain(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
+              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+        check_options(device, layout)
+        shape = sizes_of(sizes if size is None else (size,), name)
+        return finish(sample(_generator(generator), shape, _numpy_dtype(dtype)), requires_grad)
+
+    def like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+        check_options(device, layout)
+        wanted = (dtype_of(dtype) or input.dtype).numpy
+        return finish(sample(_generator(generator), input._data.shape, wanted), requires_grad)
+
+    plain.__name__, like.__name__ = name, f"{name}_like"
+    plain.__doc__ = f"{summary}, in a tensor of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``."
+    like.__doc__ = f"{summary}, in a tensor of the shape and dtype of ``input``."
+    function(method=False, takes_tensor=False)(plain)
+    function(method=False, out=False)(like)
+
+
+_sampled("rand", sampling.uniform, "Numbers spread evenly over [0, 1)")
+_sampled("randn", sampling.normal, "Numbers of the standard normal distribution")
+
+
+@function(method=False, takes_tensor=False)
+def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Integers from ``low`` (0 if not given) up to, but not including, ``high``: ``randint(high, size)`` or
+    ``randint(low, high, size)``; int64 unless ``dtype`` is given."""
+    check_options(device, layout)
+    if size is None:
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    if size is None:
+        raise TypeError("randint(): a size was expected: randint(high, size) or randint(low, high, size)")
+    wanted = (dtype_of(dtype) or dtypes.int64).numpy
+    return finish(sampling.random_from_to(_generator(generator), sizes_of((size,), "randint"), integer(low, "randint"),
+                                          integer(high, "randint"), wanted), requires_grad)
+
+
+@function(method=False, out=False)
+def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+                 layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+    """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``."""
+    bounds = (0, low) if high is None else (low, high)
+    return randint(*bounds, tuple(input._data.shape), generator=generator, dtype=dtype_of(dtype) or input.dtype,  # type: ignore[no-any-return]
+                   layout=layout, device=device, requires_grad=requires_grad)
+
+
+@function(method=False, takes_tensor=False)
+def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
+    check_options(device, layout)
+    wanted = (dtype_of(dtype) or dtypes.int64).numpy
+    return finish(sampling.randperm(_generator(generator), integer(n, "randperm"), wanted), requires_grad)
+
+
+@function(method=False, takes_tensor=False)
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+           layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Normal numbers: with a mean and a standard deviation for each (tensors), or ``size`` of one mean and one
+    deviation. Raises RuntimeError for a negative deviation."""
+    check_options(device, layout)
+    source = _generator(generator)
+    if size is not None:
+        return finish(sampling.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std), requires_grad)
+    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+        raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor of them")
+    return make(sampling.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))), None)
+
+
+@function()
+def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
+    """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
+    chance = input._data if p is None else p
+    return make(sampling.bernoulli(_generator(generator), chance, input._data.dtype, input._data.shape), None)
+
+
+@function()
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
+    return make(counting.multinomial(_generator(generator), input._data, num_samples, replacement), None)
+
+
+@function(method=False, out=False)
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Poisson-distributed counts with the rates in ``input``."""
+    return make(counting.poisson(_generator(generator), input._data), None)
+
+
+@function(method=False, out=False)
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Numbers of successes among ``count`` trials of probability ``prob`` each."""
+    return make(counting.binomial(_generator(generator), count._data, prob._data), None)
+
+
+# --- into a tensor that exists ----------------------------------------------------------------------------------------
+
+
+def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tensor:
+    """Has ``fill`` write into the tensor's memory. Nothing of the old value is left, so the new one has no history."""
+    check_writable(tensor, op)
+    if state.special is not None:
+        values = np.empty(tensor._data.shape, tensor._data.dtype)
+        fill(values)
+        return write(tensor, make(values, None), op)  # type: ignore[no-any-return]
+    fill(tensor._data)
+    wrote(tensor)
+    if state.grad:
+        rebase(tensor, None)
+    return tensor
+
+
+def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, Any], summary: str) -> None:
+    """Registers the in-place method ``name`` for a function of `sampling`; ``parameters`` with their defaults."""
+    names = tuple(parameters)
+
+    def fill(self: Tensor, *values: Any, generator: Generator | None = None, **named: Any) -> Tensor:
+        if len(values) > len(names) or not named.keys() <= set(names[len(values):]):
+            raise TypeError(f"{name}() takes {', '.join(names)} and generator; got {len(values)} positional arguments and "
+                            f"the keywords {', '.join(named) or 'none'}")
+        given = {**parameters, **dict(zip(names, values, strict=False)), **named}
+        missing = [parameter for parameter, value in given.items() if value is ...]
+        if missing:
+            raise TypeError(f"{name}() missing 1 required positional argument: {missing[0]!r}")
+        source, chosen = _generator(generator), [float(value) for value in given.values()]
+        return _refill(self, name, lambda target: sampling.fill(
+            target, lambda count: sample(source, count, target.dtype, *chosen)))
+
+    fill.__doc__ = summary
+    method(name)(fill)
+
+
+_fill_method("uniform_", sampling.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly over [from, to).")
+_fill_method("exponential_", sampling.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of rate ``lambd``.")
+_fill_method("cauchy_", sampling.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed numbers.")
+_fill_method("log_normal_", sampling.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials of normal numbers.")
+_fill_method("geometric_", sampling.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the first success.")
+
+
+@method("normal_")
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fills this tensor with normal numbers of the given mean and standard deviation."""
+    source = _generator(generator)
+    return _refill(self, "normal_", lambda target: sampling.normal_fill(source, target, float(mean), float(std)))
+
+
+@method("random_")
+def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **named: Any) -> Tensor:
+    """Fills this tensor with integers: ``random_()`` over the range of the dtype, ``random_(to)`` from 0, or
+    ``random_(from, to)``; ``to`` is excluded, and None means the dtype's largest."""
+    low, high = named.get("from", 0), named.get("to")
+    if len(bounds) == 1:
+        low, high = (bounds[0], high) if "to" in named else (0, bounds[0])
+    elif bounds:
+        low, high = bounds
+    source = _generator(generator)
+    if not bounds and not named:
+        return _refill(self, "random_", lambda target: sampling.fill(
+            target, lambda count: sampling.random_(source, count, target.dtype)))
+    return _refill(self, "random_", lambda target: sampling.fill(
+        target, lambda count: sampling.random_from_to(source, count, int(low), None if high is None else int(high), target.dtype)))
+
+
+@method("bernoulli_")
+def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    """Fills this tensor with ones, with probability ``p`` (a number, or a tensor of them), and zeros."""
+    source, chance = _generator(generator), p._data if isinstance(p, Tensor) else float(p)
+
+    def fill(target: np.ndarray) -> None:
+        if isinstance(chance, np.ndarray):
+            target[...] = sampling.bernoulli(source, chance, target.dtype, target.shape)
+        else:
+            sampling.fill(target, lambda count: sampling.bernoulli(source, chance, target.dtype, count))
+
+    return _refill(self, "bernoulli_", fill)

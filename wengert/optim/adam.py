@@ -1,0 +1,163 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wengert.core.dtypes import float32, float64, get_default_dtype
+from wengert.core.state import state as thread
+from wengert.ops import maximum, view_as_real, zeros, zeros_like
+from wengert.tensors.tensor import Tensor
+
+from .optimizer import Group, Optimizer, Parameters, check_settings
+
+Corrections = dict[Any, tuple[Tensor, Tensor]]
+
+
+class Adam(Optimizer):
+    """Steps scaled by running moments of the gradient (Kingma & Ba, *Adam*, 2015, algorithm 1).
+
+    m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², p ← p − lr · m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁ᵗ) and
+    v̂ = v / (1 − β₂ᵗ). ``amsgrad`` takes the largest v so far (Reddi et al., 2018). ``weight_decay`` adds that multiple
+    of p to g, or with ``decoupled_weight_decay`` shrinks p by that share of lr, as `AdamW` does. ``maximize`` turns g
+    round. ``foreach``, ``fused`` and ``capturable`` are accepted and change nothing: there is one implementation.
+    Raises ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        check_settings(
+            lr,
+            eps=eps,
+            betas=betas,
+            weight_decay=weight_decay,
+            foreach=foreach,
+            fused=fused,
+            differentiable=differentiable,
+        )
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _start(self, parameter: Tensor, group: Group) -> dict[str, Any]:
+        counter = zeros((), dtype=float64 if get_default_dtype() is float64 else float32)
+        names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * group["amsgrad"]
+        return {"step": counter, **{name: zeros_like(parameter).detach() for name in names}}
+
+    def _update(self, group: Group) -> None:
+        lr, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
+        weight_decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
+        maximize, amsgrad = group["maximize"], group["amsgrad"]
+        corrections: Corrections = {}
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            state = self._fitting_state(parameter, group)
+            mean, square = state["exp_avg"], state["exp_avg_sq"]
+            rate, root = _corrections(state["step"].add_(1), parameter, group, corrections)
+            if maximize:
+                gradient = -gradient
+            if weight_decay != 0:
+                if decoupled:
+                    parameter.mul_(1 - lr * weight_decay)
+                else:
+                    gradient = gradient + parameter * weight_decay
+            if parameter.is_complex():
+                # Real and imaginary parts move as two parameters.
+                parameter, gradient = view_as_real(parameter), view_as_real(gradient)
+                mean, square = view_as_real(mean), view_as_real(square)
+            mean.add_((gradient - mean) * (1 - beta1))
+            square.mul_(beta2).add_(gradient * gradient * (1 - beta2))
+            if amsgrad:
+                largest = state["max_exp_avg_sq"]
+                largest = view_as_real(largest) if largest.is_complex() else largest
+                square = largest.copy_(maximum(largest, square))
+            parameter.sub_(mean / square.sqrt().div_(root).add_(eps) * rate)
+
+    def _fitting_state(self, parameter: Tensor, group: Group) -> dict[str, Any]:
+        """The state of ``parameter``, converted if its dtype has changed, completed if amsgrad was switched on."""
+        state = self._state_of(parameter, group)
+        if state["exp_avg"].dtype is not parameter.dtype:
+            for name, value in state.items():
+                if name != "step":
+                    state[name] = value.to(parameter.dtype)
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = zeros_like(parameter).detach()
+        return state
+
+
+def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Corrections) -> tuple[Tensor, Tensor]:
+    """lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ), computed in double precision, in the dtype of the parameter.
+
+    Parameters that have made as many steps share them. Whether they have can be seen only outside a recording; there
+    each gets its own, the same to the last bit.
+    """
+    recording = thread.special is not None and thread.special.traces
+    dtype = parameter.dtype.to_real()
+    key = (id(step) if recording else step.item(), dtype)
+    if key not in known:
+        exact = step.to(float64)
+        beta1, beta2 = group["betas"]
+        rate = group["lr"] / (1 - beta1**exact)
+        known[key] = rate.to(dtype), (1 - beta2**exact).sqrt().to(dtype)
+    return known[key]
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p ← p − lr · ``weight_decay`` · p beside the step (Loshchilov & Hutter, 2019)."""
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -1,0 +1,87 @@
+"""How samples become a batch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.dtypes import float64
+from wengert.ops import as_tensor, stack, tensor
+from wengert.tensors.tensor import Tensor
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """Puts samples together, with the batch as the first dimension.
+
+    Tensors and arrays are stacked; numbers become a tensor (floats of float64); strings and bytes stay a list; dicts,
+    named tuples and sequences are collated member by member, where a tuple becomes a list. Raises TypeError for
+    anything else and RuntimeError for sequences of different lengths.
+
+    >>> default_collate([(wengert.tensor([1.0]), 0), (wengert.tensor([2.0]), 1)])
+    [tensor([[1.],
+            [2.]]), tensor([0, 1])]
+    """
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return stack(list(batch), 0)
+    if isinstance(first, np.ndarray):
+        if first.dtype.kind in "SUaO":
+            raise _unknown(first.dtype)
+        return stack([as_tensor(array) for array in batch], 0)
+    if isinstance(first, np.generic) and first.dtype.kind in "biufc":
+        return as_tensor(np.array(batch, dtype=first.dtype))
+    if isinstance(first, float):
+        return tensor(batch, dtype=float64)
+    if isinstance(first, int):
+        return tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return _rebuild(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(default_collate(members) for members in zip(*batch, strict=True)))
+    if isinstance(first, Sequence):
+        if any(len(sample) != len(first) for sample in batch):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        members = [default_collate(column) for column in zip(*batch, strict=True)]
+        return members if isinstance(first, tuple) else _rebuild(first, members)
+    raise _unknown(type(first))
+
+
+def default_convert(data: Any) -> Any:
+    """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched."""
+    if isinstance(data, Tensor):
+        return data
+    if isinstance(data, (np.ndarray, np.generic)):
+        return data if np.asarray(data).dtype.kind in "SUO" else as_tensor(data)
+    if isinstance(data, Mapping):
+        return _rebuild(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(member) for member in data))
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        members = [default_convert(member) for member in data]
+        return members if isinstance(data, tuple) else _rebuild(data, members)
+    return data
+
+
+def _rebuild(pattern: Any, members: Any) -> Any:
+    """``members`` in a collection of the type of ``pattern``, as far as that type lets itself be made."""
+    try:
+        if isinstance(pattern, (MutableMapping, MutableSequence)):
+            # The type may have more to it than its members, so a copy is changed.
+            clone = copy.copy(pattern)
+            for key, member in members.items() if isinstance(members, dict) else enumerate(members):
+                clone[key] = member
+            return clone
+        return type(pattern)(members)
+    except TypeError:
+        return members
+
+
+def _unknown(kind: Any) -> TypeError:
+    return TypeError(
+        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found " + str(kind)
+    )
