@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wengert.tensors import integers, sampling
+from wengert.compiler.random import normal_blocks
+from wengert.tensors import box_muller, integers, sampling
 from wengert.tensors.box_muller import fused_multiply_add
 from wengert.tensors.generator import Generator, default_generator
 
@@ -113,7 +114,8 @@ def check_against_golden(seed: int, perform: Callable[..., Array]) -> None:
 
 
 @pytest.mark.parametrize("seed", BY_SEED)
-def test_arrays_are_those_of_pytorch(seed: int) -> None:
+def test_arrays_are_those_of_pytorch(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_muller, "generated", lambda *_: False)
     check_against_golden(seed, perform_on_arrays)
 
 
@@ -298,6 +300,26 @@ def test_randperm_is_the_shuffle_step_by_step(n: int) -> None:
         partner = step + word % (n - step)
         order[step], order[partner] = order[partner], order[step]
     assert integers.randperm(Generator().manual_seed(n), n).tolist() == order
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.3, 1.7), (-2.0, 0.01), (0.0, 3.0), (1.0, 0.0)])
+def test_generated_code_gives_the_same_bits_as_numpy(mean: float, std: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_muller, "generated", lambda *_: False)
+    for size in (0, 16, 48, 1 << 17):
+        ours = sampling.uniform(Generator().manual_seed(size), size, FLOAT32)
+        by_numpy, by_kernel = ours.copy(), ours.copy()
+        box_muller.box_muller(by_numpy, mean, std)
+        if not normal_blocks(by_kernel, mean, std):
+            pytest.skip("this processor has no fused multiply-add")
+        assert np.array_equal(by_numpy.view(np.int32), by_kernel.view(np.int32))
+
+
+def test_large_arrays_are_made_by_generated_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_muller, "generated", None)
+    large = sampling.normal(Generator().manual_seed(0), 1 << 17, FLOAT32)
+    assert box_muller.generated is normal_blocks
+    monkeypatch.setattr(box_muller, "generated", lambda *_: False)
+    assert np.array_equal(sampling.normal(Generator().manual_seed(0), 1 << 17, FLOAT32), large)
 
 
 def test_dropout_masks_scale_what_they_keep() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import wengert
+from tools.primitive_table import table
 
 ROOT = Path(wengert.__file__).parent
 
@@ -22,6 +23,7 @@ LAYERS = (
     ("tracing", "func"),
     ("compiler",),
     ("nn", "optim", "utils", "io", "view"),
+    ("accelerator", "backends", "cuda", "linalg", "random", "return_types", "settings", "special", "version"),
     ("vision", "compat", "testing"),
     ("demo",),
     ("cli", "_missing"),
@@ -30,9 +32,9 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Programs that use wengert as any user does, by its public face.
 USERS = {"demo", "cli", "compat", "vision"}
-# The two places that reach upward, at run time and inside a function: the dispatcher asks the compiler for kernels when
-# it first meets a large array, and `Tensor.backward` asks the engine.
-EXCEPTIONS = {("core", "compiler"), ("tensors", "autograd")}
+# The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
+# compiler for kernels when they first meet a large array, and `Tensor.backward` asks the engine.
+EXCEPTIONS = {("core", "compiler"), ("tensors", "compiler"), ("tensors", "autograd")}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 
@@ -150,3 +152,8 @@ def test_file_lengths() -> None:
     long = {name: length for name, length in sorted(lengths.items()) if length > LARGE_FILE}
     print("files over", LARGE_FILE, "lines:", long or "none")
     assert {name: length for name, length in long.items() if length > LARGEST_FILE} == {}
+
+
+def test_the_table_of_primitives_is_current() -> None:
+    """If not: `python -m tools.primitive_table > docs/primitives.md`."""
+    assert (ROOT.parent / "docs" / "primitives.md").read_text("utf-8") == table()

@@ -66,6 +66,13 @@ def erf_over_x(t: Decimal) -> Decimal:
 
 
 @cache
+def normal_over_x(t: Decimal) -> Decimal:
+    """(Phi(x) - 1/2) / x with t = x**2, where Phi is the normal distribution function."""
+    x = t.sqrt()
+    return error_function(x / TWO.sqrt()) / (2 * x) if x else 1 / (2 * circle_constant()).sqrt()
+
+
+@cache
 def scaled_erfc(x: Decimal) -> Decimal:
     """exp(x**2) * erfc(x), with as many more digits as its cancellation eats."""
     context = getcontext()
@@ -310,6 +317,10 @@ def main() -> None:
         else:
             show("ATANH", "(2*atanh(s)/s - 2) / s**2 in s**2, for s <= (sqrt(2)-1)/(sqrt(2)+1)",
                  polynomial(atanh_tail, lambda t: t / 2, nearly_zero, atanh_end, 6), single)
+        if single:
+            low, end = Decimal(0), Decimal("30.2")
+            found = quotient(normal_over_x, lambda t: (t + nearly_zero).sqrt(), low, end, 5, 5)
+            show("NORMAL", "(Phi(x) - 1/2) / x in x**2 up to 30.2, times x", well_rounded(found, normal_over_x, low, end), single)
         for name, what, function, high, degrees in (
             ("ERF", "erf(x) / x in x**2", erf_over_x, fit("15.4", "35.2"), fit((5, 5), (12, 12))),
             ("ERFCX", "exp(x**2) * erfc(x)", scaled_erfc, fit("10.1", "27.3"), fit((4, 5), (9, 10))),

@@ -1,11 +1,14 @@
 """wengert: automatic differentiation you can see, in Python, at machine speed.
 
 The public face, in PyTorch's shape: ``import wengert as torch``. Names only; where things are made is said in
-``docs/design/architecture.md``.
+``docs/design/architecture.md``. Importing it loads numpy and the standard library; the packages named in `_LATER` are
+imported when first asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from math import e, inf, nan, pi
 from typing import Any
 
 from . import prims  # noqa: F401  (fills the registry of primitives)
@@ -30,8 +33,19 @@ from .core.dtypes import (
     uint8,
 )
 from .core.dtypes import DType as dtype
+from .core.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .core.spec import Size
 from .tensors import Tensor
+from .tensors.generator import Generator, default_generator
+from .tensors.printing import set_printoptions
 from . import ops as _ops
 from . import autograd
 from .autograd import (
@@ -42,18 +56,57 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
+from .ops.legacy import TYPES as _TYPES
+from .ops.legacy import set_default_tensor_type
+from .ops.storage import TypedStorage, UntypedStorage, is_storage
+from .settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_default_device,
+    set_deterministic,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
+from .version import __version__
 
 bool = _dtypes.bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
+newaxis = None
 
-globals().update({name: value for name, value in _ops.FUNCTIONS.items()})
+globals().update(_ops.FUNCTIONS)
+globals().update(_TYPES)
 
-__version__ = "0.1.0"
+_LATER = ("accelerator", "backends", "compiler", "cuda", "func", "io", "linalg", "nn", "optim", "random", "return_types",
+          "special", "testing", "utils", "version")
+
+
+def typename(obj: Any, /) -> str:
+    """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``)."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
+    return module + kind.__qualname__
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return _import_module(f"wengert.{name}")
     from ._missing import explain
 
     raise AttributeError(explain("wengert", name, globals()))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+import wengert
 from wengert.tensors import integers, sampling
 from wengert.tensors.generator import Generator
 
@@ -255,7 +257,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["float32", "float64", "float16", "complex64"])
 def test_fills_of_arrays_that_are_not_contiguous(layout: str, name: str) -> None:
     pair = Pair(15)
     dtype = numpy_dtype(name)
@@ -267,6 +269,12 @@ def test_fills_of_arrays_that_are_not_contiguous(layout: str, name: str) -> None
     into_theirs.normal_(0.5, 1.5, generator=pair.theirs)
     sampling.normal_fill(pair.ours, into_ours, 0.5, 1.5)
     pair.check(ours, theirs)
+    if dtype.kind == "f":
+        p = torch.rand(into_theirs.shape, generator=torch.Generator().manual_seed(1))
+        for ours_p, theirs_p in ((0.3, 0.3), (p.numpy(), p)):
+            into_theirs.bernoulli_(theirs_p, generator=pair.theirs)
+            sampling.bernoulli_fill(pair.ours, into_ours, ours_p)
+            pair.check(ours, theirs)
 
 
 def test_states_go_both_ways_in_the_middle_of_a_pair() -> None:
@@ -307,3 +315,51 @@ def test_random_sequences_of_calls(seed: int) -> None:
             t.set_state(torch.from_numpy(state))
         size = choose.choice([0, 1, 2, 3, 7, 15, 16, 17, 20, 33, 100, 311, 312, 313, 623, 624, 625, 700])
         pair.check(*choose.choice(calls)(size))
+
+
+PUBLIC = """
+rand(3)                               rand(2, 3)                            rand((2, 3), dtype=t.float64)
+rand(5, dtype=t.complex64)            randn(7)                              randn(20)
+randn(4, 5, dtype=t.float64)          rand_like(t.zeros(3, 4))              randn_like(t.zeros(30))
+randint(10, (5,))                     randint(-3, 9, (4, 4))                randint(0, 2**40, (5,))
+randint_like(t.zeros(5), 10)          randint(0, 9, (5,), dtype=t.int32)    randperm(10)
+randperm(7, dtype=t.int32)            normal(0.0, 1.0, (20,))               normal(2.0, 3.0, size=(5,))
+normal(t.arange(5.0), 2.0)            normal(0.5, t.arange(1.0, 20.0))      normal(t.arange(5.0), t.arange(1.0, 6.0))
+bernoulli(t.full((20,), 0.3))         bernoulli(t.zeros(20), 0.3)           multinomial(t.arange(4.0), 2)
+multinomial(t.arange(4.0), 20, True)  poisson(t.full((10,), 4.0))           binomial(t.full((9,), 2.0), t.rand(9))
+zeros(5).uniform_()                   zeros(5).uniform_(-1, 1)              zeros(4, 6).t().uniform_(2, 3)
+zeros(40).normal_()                   zeros(4, 6).t().normal_(1, 2)         zeros(40)[::2].normal_()
+zeros(9).exponential_()               zeros(9).exponential_(2.0)            zeros(9).cauchy_()
+zeros(9).log_normal_()                zeros(9).geometric_(0.4)              zeros(9).random_()
+zeros(9, dtype=t.int64).random_(10)   zeros(9, dtype=t.int8).random_(3, 9)  zeros(9, dtype=t.uint8).random_()
+zeros(9).bernoulli_()                 zeros(9).bernoulli_(0.2)              zeros(3, 4).t().bernoulli_(t.rand(4, 3))
+"""
+
+NETWORKS = """
+nn.functional.dropout(t.ones(30), 0.3)                    nn.functional.dropout(t.ones(5, 6).t(), 0.3)
+nn.functional.dropout2d(t.ones(2, 3, 4, 4), 0.5)          nn.functional.alpha_dropout(t.ones(30), 0.3)
+nn.functional.feature_alpha_dropout(t.ones(2, 3, 4), 0.3) nn.Linear(3, 4).weight
+nn.Linear(30, 40).bias                                    nn.Linear(5, 6, dtype=t.float64).weight
+nn.init.uniform_(t.empty(5, 6), -1, 2)                    nn.init.normal_(t.empty(5, 6), 1, 2)
+nn.init.xavier_uniform_(t.empty(5, 6))                    nn.init.xavier_normal_(t.empty(5, 6))
+nn.init.kaiming_uniform_(t.empty(5, 6))                   nn.init.kaiming_normal_(t.empty(5, 6))
+nn.init.trunc_normal_(t.empty(50, 6), 0, 1, -0.5, 3)      nn.init.sparse_(t.empty(5, 6), 0.3)
+"""
+
+
+def expressions(table: str) -> list[str]:
+    return [cell for line in table.splitlines() for cell in re.split(r"  +|(?<=\)) (?=nn)", line) if cell]
+
+
+@pytest.mark.parametrize("expression", expressions(PUBLIC) + expressions(NETWORKS))
+def test_public_functions(expression: str) -> None:
+    if expression.startswith("nn.") and not hasattr(wengert, "nn"):
+        pytest.skip("wengert.nn is not part of the public face yet")
+    torch.manual_seed(17)
+    wengert.manual_seed(17)
+    for _ in range(2):  # the second time from the middle of a block
+        theirs = eval(f"t.{expression}", {"t": torch}).detach().numpy()
+        ours = eval(f"t.{expression}", {"t": wengert}).detach().numpy()
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(wengert.get_rng_state().numpy(), torch.get_rng_state().numpy())

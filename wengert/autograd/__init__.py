@@ -1,6 +1,9 @@
 """Differentiation: running the tape back, switching it off, watching it, extending it."""
 
+from . import functional, graph
 from .engine import backward, grad
+from .function import Function, once_differentiable
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import (
     enable_grad,
     inference_mode,
@@ -9,6 +12,15 @@ from .modes import (
     no_grad,
     set_grad_enabled,
 )
+from .variable import Variable
+from .watch import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    record_lines,
+    set_detect_anomaly,
+)
 
-__all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad",
-           "set_grad_enabled"]
+__all__ = ["Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "functional", "grad", "gradcheck",
+           "gradgradcheck", "graph", "inference_mode", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "is_grad_enabled",
+           "is_inference_mode_enabled", "no_grad", "once_differentiable", "record_lines", "set_detect_anomaly", "set_grad_enabled"]

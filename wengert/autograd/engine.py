@@ -9,16 +9,17 @@ recorded, they are tensors, and what the rules do is recorded like everything el
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import GradError, ShapeError
+from ..core.errors import DTypeError, GradError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
-from ..tensors.alias import wrote
+from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make, on_tape
 
@@ -54,8 +55,9 @@ class Pass:
             np.add(previous, ct, previous)
 
 
-def collect(roots: Iterable[Any], targets: set[Any] | None) -> list[Any]:
-    """The nodes that the roots reach, youngest first; only those that lead to ``targets``, where given."""
+def collect(roots: Iterable[Any], targets: set[Any] | None) -> tuple[list[Any], set[Any] | None]:
+    """The nodes that the roots reach, youngest first. Where there are ``targets``: only those that lead to one, and the
+    set of those among them that must run for it (a target itself need not)."""
     seen: set[Any] = set()
     stack = [edge.node if type(edge) is Out else edge for edge in roots]
     while stack:
@@ -70,12 +72,15 @@ def collect(roots: Iterable[Any], targets: set[Any] | None) -> list[Any]:
                     stack.append(below)
     order = sorted(seen, key=_by_sequence, reverse=True)
     if targets is None:
-        return order
-    leading = set(targets)
+        return order, None
+    needed: set[Any] = set()
     for node in reversed(order):
-        if any([(edge.node if type(edge) is Out else edge) in leading for edge in node.edges if edge is not None]):
-            leading.add(node)
-    return [node for node in order if node in leading]
+        for edge in node.edges:
+            below = edge.node if type(edge) is Out else edge
+            if below in needed or below in targets:
+                needed.add(node)
+                break
+    return [node for node in order if node in needed or node in targets], needed
 
 
 def run(
@@ -97,66 +102,82 @@ def run(
     for edge, ct in roots:
         this.add(edge, ct if tensors else ct._data)
     targets = None if inputs is None else {edge.node if type(edge) is Out else edge for edge in inputs}
+    order, needed = collect([edge for edge, _ in roots], targets)
     captured: dict[Any, Any] = {}
     grad_before = state.grad
     state.grad = create_graph
     as_tensors = on_tape if tensors else None
+    ct = grads = grad = None
     try:
-        for node in collect([edge for edge, _ in roots], targets):
+        for node in order:
             ct = this.pending.pop(node, None)
             if ct is None:
                 continue
-            if node.rare is not None:
-                ct = before_node(node, ct, tensors)
-            if targets is not None and node in targets:
-                captured[node] = ct
-                if type(node) is not Leaf and targets == {node}:
-                    break
+            rare = node.rare
+            if rare is not None:
+                ct = tensor_hooks(rare, ct, tensors)
+            if targets is not None:
+                if node in targets:
+                    captured[node] = ct
+                if needed is not None and node not in needed and not (accumulate and type(node) is Leaf):
+                    continue
+            if rare is not None and "prehooks" in rare:
+                ct = node_prehooks(rare, ct, tensors)
             if type(node) is Leaf:
                 if accumulate:
-                    if not tensors and sys.getrefcount(ct) == 2 and targets is None:
+                    if not tensors and sys.getrefcount(ct) == _ALONE:
                         accumulate_owned(node, ct)
                     else:
                         accumulate_grad(node, ct, create_graph)
+                    after_accumulation(node, ct)
                 continue
-            grads = node.pull(spread(ct) if type(ct) is dict else ct, as_tensors)
-            if node.rare is not None and "hooks" in node.rare:
-                grads = after_node(node, grads, ct, tensors)
+            grads = node.pull(ct, as_tensors)
+            if rare is not None and "hooks" in rare:
+                grads = node_hooks(rare, grads, ct, tensors)
             if special is not None:
                 special.pulled(node, ct, grads)
             for edge, grad in zip(node.edges, grads, strict=False):
                 if edge is not None and grad is not None:
                     this.add(edge, grad)
+            grads = grad = None  # a cotangent that only its node waits for is that node's own
             if not retain_graph:
                 node.free()
     finally:
         state.grad = grad_before
     if inputs is None:
         return []
+    ct = None
     return [pick(captured, edge) for edge in inputs]
 
 
-def spread(parts: dict[int, Any]) -> Any:
-    """The cotangents of a node with several outputs, by number; missing ones are absent."""
-    return parts
+def _alone() -> int:
+    """What `sys.getrefcount` says of an object that one local variable refers to (it differs between Pythons)."""
+    array = np.empty(0)
+    return sys.getrefcount(array)
+
+
+_ALONE = _alone()
+_accumulating = threading.Lock()
 
 
 def pick(captured: dict[Any, Any], edge: Any) -> Any:
-    """The cotangent that arrived at an edge, as a tensor; None where none did."""
+    """The cotangent that arrived at an edge, as a tensor of its own memory; None where none did."""
     found = captured.get(edge.node if type(edge) is Out else edge)
     if type(found) is dict:
         found = found.get(edge.index if type(edge) is Out else 0)
     if found is None or isinstance(found, Tensor):
         return found
-    return make(found if type(found) is np.ndarray and found.flags.owndata and found.flags.writeable else np.array(found), None)
+    own = sys.getrefcount(found) == _ALONE + 1 and type(found) is np.ndarray and found.base is None and found.flags.writeable
+    return make(found if own else np.array(found), None)
 
 
 def accumulate_owned(leaf: Leaf, ct: Any) -> None:
     """Like `accumulate_grad`, for an array that nobody else refers to: it may become the gradient itself."""
     if leaf.grad is None and type(ct) is np.ndarray and ct.base is None and ct.flags.writeable and ct.flags.c_contiguous:
-        leaf.grad = make(ct, None)
-        after_accumulation(leaf)
-        return
+        with _accumulating:
+            if leaf.grad is None:
+                leaf.grad = make(ct, None)
+                return
     accumulate_grad(leaf, ct, False)
 
 
@@ -165,82 +186,98 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
     special = state.special
     if special is not None and special.traces:
         special.accumulate(leaf, ct)
-    elif leaf.grad is None:
-        leaf.grad = ct if isinstance(ct, Tensor) and create_graph else make(np.array(getattr(ct, "_data", ct)), None)
-    elif create_graph:
-        leaf.grad = leaf.grad + ct
-    else:
-        total = leaf.grad._data
-        state.quiet(np.add, total, getattr(ct, "_data", ct), total)
-        wrote(leaf.grad)
-    after_accumulation(leaf)
+        return
+    with _accumulating:
+        if create_graph:
+            leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
+        elif leaf.grad is None:
+            leaf.grad = make(np.array(ct), None)
+        else:
+            total = leaf.grad._data
+            state.quiet(np.add, total, ct, total)
+            wrote(leaf.grad)
 
 
-def after_accumulation(leaf: Leaf) -> None:
-    if leaf.rare is not None and "post_hooks" in leaf.rare:
-        variable = leaf.variable
-        for hook in list(leaf.rare["post_hooks"].values()):
+def after_accumulation(leaf: Leaf, ct: Any) -> None:
+    """Runs the hooks that wait for a gradient to be complete: the leaf tensor's, and its node's."""
+    if leaf.rare is None:
+        return
+    variable = leaf.variable
+    if variable is not None:
+        for hook in list(leaf.rare.get("post_hooks", {}).values()):
             hook(variable)
+    for hook in list(leaf.rare.get("hooks", {}).values()):
+        hook((), (_tensor(ct),))
 
 
 # --- hooks: only nodes with a ``rare`` dict come here -----------------------------------------------------------------
 
 
 def _tensor(ct: Any) -> Any:
-    return ct if ct is None or isinstance(ct, Tensor) else make(ct, None)
+    """A cotangent for a hook to see: a tensor of its own memory, as the array may be somebody else's too."""
+    return ct if ct is None or isinstance(ct, Tensor) else make(np.array(ct), None)
 
 
 def _back(ct: Any, tensors: bool) -> Any:
     return ct if ct is None or tensors else ct._data
 
 
-def before_node(node: Any, ct: Any, tensors: bool) -> Any:
-    """Runs the hooks on a node's cotangent: tensor hooks, retained gradients, the node's own pre-hooks."""
-    rare = node.rare
+def tensor_hooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
+    """Runs the tensors' hooks on a node's cotangent, and keeps it where ``retain_grad`` asked for it."""
+    if "tensor_hooks" not in rare and "retains" not in rare:
+        return ct
     parts = ct if type(ct) is dict else {0: ct}
     for index, hooks in rare.get("tensor_hooks", {}).items():
-        if index in parts:
+        if index in parts and hooks:
             grad = _tensor(parts[index])
             for hook in list(hooks.values()):
                 changed = hook(grad)
                 if changed is not None:
-                    grad = _checked(changed, grad)
+                    grad = _checked(changed, grad, hook)
             parts[index] = _back(grad, tensors)
     for index, reference in rare.get("retains", ()):
         tensor = reference()
         if tensor is not None and index in parts:
-            grad = _tensor(parts[index])
             kept = tensor._rarely().get("grad")
-            tensor._rarely()["grad"] = grad.clone() if kept is None else kept + grad
-    if "prehooks" in rare:
-        count = max(parts) + 1
-        grads = tuple(_tensor(parts.get(i)) for i in range(count))
-        for hook in list(rare["prehooks"].values()):
-            changed = hook(grads)
-            if changed is not None:
-                grads = changed if isinstance(changed, tuple) else (changed,)
-        parts.update({i: _back(grad, tensors) for i, grad in enumerate(grads)})
+            grad = _tensor(parts[index])
+            tensor._rarely()["grad"] = P.clone(grad) if kept is None else kept + grad
     return parts if type(ct) is dict else parts[0]
 
 
-def _checked(changed: Any, grad: Any) -> Any:
+def _checked(changed: Any, grad: Any, hook: Any) -> Any:
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed._data.shape != grad._data.shape:
-        raise RuntimeError(f"[hook] hook '{list(grad._data.shape)}' has changed the size of value to {list(changed._data.shape)}")
+        raise ShapeError(f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the size of value: a gradient of shape "
+                         f"{list(grad._data.shape)} was expected; got {list(changed._data.shape)}")
+    if changed._data.dtype != grad._data.dtype:
+        raise DTypeError(f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the type of value: {grad.dtype} was "
+                         f"expected; got {changed.dtype}")
     return changed
 
 
-def after_node(node: Any, grads: Any, ct: Any, tensors: bool) -> Any:
-    """Runs a node's own hooks on (grad_inputs, grad_outputs)."""
+def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
+    """Runs a node's own hooks on grad_outputs, before it."""
     parts = ct if type(ct) is dict else {0: ct}
-    outputs = tuple(_tensor(parts.get(i)) for i in range(max(parts) + 1))
-    inputs = tuple(_tensor(grad) for grad in grads)
-    for hook in list(node.rare["hooks"].values()):
+    grads = tuple([_tensor(parts.get(i)) for i in range(max(parts) + 1)])
+    for hook in list(rare["prehooks"].values()):
+        changed = hook(grads)
+        if changed is not None:
+            grads = changed if isinstance(changed, tuple) else (changed,)
+    parts = {i: _back(grad, tensors) for i, grad in enumerate(grads) if grad is not None}
+    return parts if type(ct) is dict else parts.get(0)
+
+
+def node_hooks(rare: dict[str, Any], grads: Any, ct: Any, tensors: bool) -> Any:
+    """Runs a node's own hooks on (grad_inputs, grad_outputs), after it."""
+    parts = ct if type(ct) is dict else {0: ct}
+    outputs = tuple([_tensor(parts.get(i)) for i in range(max(parts) + 1)])
+    inputs = tuple([_tensor(grad) for grad in grads])
+    for hook in list(rare["hooks"].values()):
         changed = hook(inputs, outputs)
         if changed is not None:
             inputs = changed if isinstance(changed, tuple) else (changed,)
-    return tuple(_back(grad, tensors) for grad in inputs)
+    return tuple([_back(grad, tensors) for grad in inputs])
 
 
 # --- the public functions ---------------------------------------------------------------------------------------------
@@ -256,26 +293,38 @@ def _cotangents(op: str, outputs: list[Any], given: Any) -> list[tuple[Any, Any]
     if len(cts) != len(outputs):
         raise RuntimeError(f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient a tensor was expected")
     pairs = []
-    for output, ct in zip(outputs, cts, strict=True):
-        edge = output._node if output._alias is None else output.requires_grad and output._node
-        if not edge:
-            raise GradError(f"[{op}] element 0 of tensors does not require grad and does not have a grad_fn; a tensor "
+    for i, (output, ct) in enumerate(zip(outputs, cts, strict=True)):
+        edge = edge_of(output)
+        if edge is None:
+            raise GradError(f"[{op}] element {i} of tensors does not require grad and does not have a grad_fn; a tensor "
                             "computed from one with requires_grad=True was expected; was it detached, or made under no_grad()?")
-        if ct is None:
-            if output._data.size != 1:
-                raise GradError(f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
-                                f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient")
-            if output._data.dtype.kind == "c":
-                raise GradError(f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}")
-            ct = P.fill(output.detach(), value=1)
-        elif ct._data.shape != output._data.shape:
-            raise ShapeError(f"[{op}] Mismatch in shape: grad_output[0] has a shape of {list(ct._data.shape)} and output[0] "
-                             f"has a shape of {list(output._data.shape)}.")
-        elif (ct._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
-            raise RuntimeError(f"[{op}] For complex Tensors, both grad_output and output are required to have the same dtype; "
-                               f"got {ct.dtype} and {output.dtype}")
-        pairs.append((edge, ct if ct._data.dtype == output._data.dtype else P.cast(ct, dtype=output.dtype, back=ct.dtype)))
+        pairs.append((edge, _implied(op, output) if ct is None else _fitting(op, i, output, ct)))
     return pairs
+
+
+def _implied(op: str, output: Any) -> Any:
+    """The cotangent 1 of a single real element."""
+    if output._data.size != 1:
+        raise GradError(f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
+                        f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient")
+    if output._data.dtype.kind == "c":
+        raise GradError(f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
+                        "real part or pass its gradient")
+    return P.fill(output.detach(), value=1)
+
+
+def _fitting(op: str, i: int, output: Any, ct: Any) -> Any:
+    """A given cotangent, checked against its output."""
+    if not isinstance(ct, Tensor):
+        raise TypeError(f"[{op}] gradients can be either Tensors or None; got {type(ct).__name__}")
+    if ct._data.shape != output._data.shape:
+        raise ShapeError(f"[{op}] Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
+                         f"{output.shape}; a gradient has the shape of its tensor")
+    if (ct._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
+        raise DTypeError(f"[{op}] For complex Tensors, both grad_output and output are required to have the same dtype. "
+                         f"Mismatch in dtype: grad_output[{i}] has a dtype of {ct.dtype} and output[{i}] has a dtype of "
+                         f"{output.dtype}.")
+    return ct if ct._data.dtype == output._data.dtype else P.cast(ct, dtype=output.dtype, back=ct.dtype)
 
 
 def backward(
@@ -295,26 +344,23 @@ def backward(
     outputs = _sequence(tensors)
     pairs = _cotangents("backward", outputs, grad_tensors if grad_variables is None else grad_variables)
     edges = None
-    asked = []
     if inputs is not None:
         asked = _sequence(inputs)
         if not asked:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         edges = [_edge("backward", tensor) for tensor in asked]
+        for tensor in asked:
+            tensor.retain_grad()
     keep = create_graph if retain_graph is None else retain_graph
-    arrived = run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=True)
-    for tensor, ct in zip(asked, arrived, strict=False):
-        if not tensor.is_leaf and ct is not None:
-            kept = tensor._rarely()
-            kept["retains"] = True
-            kept["grad"] = ct if kept.get("grad") is None else kept["grad"] + ct
+    run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=True)
 
 
 def _edge(op: str, tensor: Any) -> Any:
-    if not tensor.requires_grad:
-        raise GradError(f"[{op}] One of the differentiated Tensors does not require grad; call requires_grad_() on it "
-                        "before it is used")
-    return tensor._node
+    edge = edge_of(tensor)
+    if edge is None:
+        raise GradError(f"[{op}] One of the differentiated Tensors does not require grad; call requires_grad_() on it before "
+                        f"it is used; got one of shape {list(tensor._data.shape)}")
+    return edge
 
 
 def grad(
@@ -347,6 +393,6 @@ def grad(
             if materialize_grads:
                 found[i] = P.zeros_like(tensor.detach())
             elif not allow_unused:
-                raise GradError("[grad] One of the differentiated Tensors appears to not have been used in the graph. Set "
-                                f"allow_unused=True if this is the desired behavior. (input {i}, shape {list(tensor._data.shape)})")
+                raise GradError(f"[grad] The differentiated Tensor at index {i} (shape {list(tensor._data.shape)}) appears to not "
+                                "have been used in the graph. Set allow_unused=True if this is the desired behavior.")
     return tuple(found)

@@ -4,6 +4,10 @@ An elementwise kernel is ``void kernel(ptr operands, i64 start, i64 stop)``: it 
 ``stop`` of contiguous arrays. ``operands`` is a table of 8-byte slots: the address of the output, then one slot an
 input, either an address or, for a scalar, a float64. The same function serves every shape and every thread.
 
+Note [direction]: a processor compares the low 12 bits of addresses to find out whether a load must wait for a store
+still under way. Where the output lies a little behind an input in these bits, every load would wait for the stores
+before it (half as slow again); so there the loop runs from the end to the beginning.
+
 The body is written once. What does not fill a vector at the end is copied to a vector on the stack, and the same loop
 runs over that: so no element's result depends on where the array was cut.
 """
@@ -84,6 +88,7 @@ class _Loop:
             "  %whole = sub i64 %count, %rest",
             *(line for i in self.elements for line in self._address(i)),
             *(line for i in self.scalars for line in self._scalar(i)),
+            *self._direction(),
             "  %some = icmp ne i64 %whole, 0",
             "  br i1 %some, label %pass, label %remainder",
             "remainder:",
@@ -96,15 +101,19 @@ class _Loop:
             *(f"  %run.{i} = phi ptr [ %from.{i}, %entry ], [ %stack.{i}, %gather ]" for i in self.elements),
             f"  %limit = phi i64 [ %whole, %entry ], [ {lanes}, %gather ]",
             "  %last = phi i1 [ false, %entry ], [ true, %gather ]",
+            f"  %top = sub i64 %limit, {lanes}",
+            "  %first = select i1 %backwards, i64 %top, i64 0",
             "  br label %body",
             "body:",
-            f"  %i = phi i64 [ 0, %pass ], [ %next, %{self.builder.block} ]",
+            f"  %i = phi i64 [ %first, %pass ], [ %next, %{self.builder.block} ]",
+            f"  %left = phi i64 [ %limit, %pass ], [ %left.next, %{self.builder.block} ]",
             *self.builder.lines,
             *([f"  {before_store}"] if before_store else []),
             f"  %place.0 = getelementptr {out}, ptr %run.0, i64 %i",
             f"  store <{lanes} x {out}> {stored}, ptr %place.0, align {_SIZE[out]}",
-            f"  %next = add i64 %i, {lanes}",
-            "  %more = icmp ult i64 %next, %limit",
+            "  %next = add i64 %i, %step",
+            f"  %left.next = sub i64 %left, {lanes}",
+            "  %more = icmp ne i64 %left.next, 0",
             "  br i1 %more, label %body, label %finished",
             "finished:",
             "  br i1 %last, label %scatter, label %remainder",
@@ -120,6 +129,24 @@ class _Loop:
             *sorted(self.builder.declarations.values()),
         ]
         return "\n".join(lines) + "\n"
+
+    def _direction(self) -> list[str]:
+        """Whether to run backwards: Note [direction]."""
+        lines = ["  %place.out = ptrtoint ptr %from.0 to i64"]
+        behind = "false"
+        for i in self.elements:
+            if i:
+                lines += [
+                    f"  %place.in.{i} = ptrtoint ptr %from.{i} to i64",
+                    f"  %ahead.{i} = sub i64 %place.out, %place.in.{i}",
+                    f"  %low.{i} = and i64 %ahead.{i}, 4095",
+                    f"  %less.{i} = sub i64 %low.{i}, 1",
+                    f"  %near.{i} = icmp ult i64 %less.{i}, 511",
+                    f"  %behind.any.{i} = or i1 {behind}, %near.{i}",
+                ]
+                behind = f"%behind.any.{i}"
+        return [*lines, f"  %backwards = or i1 {behind}, false",
+                f"  %step = select i1 %backwards, i64 -{self.lanes}, i64 {self.lanes}"]
 
     def _address(self, i: int) -> list[str]:
         element = self.elements[i]

@@ -81,7 +81,8 @@ class Kernel:
         share = count // (4 * workers.threads) + 63 & -64
         largest = threads.CHUNK_BYTES // self.dtype.itemsize
         chunk = largest if share > largest else share if share > 1024 else 1024
-        workers.run(self._address, count, chunk, count // self.lanes * self.cost, *slots, *_PADDING[len(slots):])
+        lead = min((-slots[0] & 63) // self.result.itemsize, count)
+        workers.run(self._address, count, chunk, lead, count // self.lanes * self.cost, *slots, *_PADDING[len(slots):])
         return out
 
     def _check(self, out: np.ndarray, operands: tuple[Any, ...]) -> None:

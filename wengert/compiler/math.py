@@ -174,12 +174,14 @@ class MathBuilder(Builder):
         return self.copysign(self.div(growth, self.add(growth, 2.0)), x)
 
     def sigmoid(self, x: Value | Number) -> Value:
-        """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: 2 ulp; float64: 2 ulp."""
-        x = self._real(x)
-        magnitude = self.neg(self.abs(x))
-        shifted, n, r = self._reduce_exp(self.max(magnitude, -104.0 if self.single else -746.0))
-        power = self.scale(self._exp_small(r), n, shifted)
-        return self.div(self.select(self.lt(x, 0.0), power, 1.0), self.add(power, 1.0))
+        """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: 2.5 ulp; float64: 2 ulp.
+
+        Computed as a / (a + a * e**-x) with a power of two a so small that the product never overflows.
+        """
+        end, places = (104.0, 24) if self.single else (746.0, 56)
+        shifted, n, r = self._reduce_exp(self.neg(self._between(x, -end, end)))
+        power = self.scale(self._exp_small(r), self.sub(n, places), self.sub(shifted, places))
+        return self.div(2.0**-places, self.add(power, 2.0**-places))
 
     # --- the error function -------------------------------------------------------------------------------------------
 
@@ -192,6 +194,17 @@ class MathBuilder(Builder):
         square = self.mul(t, t)
         value = self.div(self.mul(x, self._halves(t, square, top)), self._halves(t, square, bottom))
         return self._between(value, -1.0, 1.0)
+
+    def normal_cdf(self, x: Value | Number) -> Value:
+        """The normal distribution function (1 + erf(x / sqrt(2))) / 2. Largest absolute error: float32 1e-7,
+        float64 3e-16; like erf, it does not keep its relative accuracy where it vanishes."""
+        if not self.single:
+            return self.fma(self.erf(self.mul(x, 0.7071067811865476)), 0.5, 0.5)
+        x = self._between(x, -5.49, 5.49)
+        t = self.mul(x, x)
+        top, bottom = self.polynomial(t, tables.NORMAL_TOP_32), self.polynomial(t, tables.NORMAL_BOTTOM_32)
+        half = self._between(self.div(self.mul(x, top), bottom), -0.5, 0.5)
+        return self.add(half, 0.5)
 
     def erfc(self, x: Value | Number) -> Value:
         """1 - erf(x), its relative accuracy kept where it vanishes. float32: 3 ulp; float64: 3 ulp."""

@@ -1,10 +1,14 @@
 """The generated code that shares a kernel among threads: one job at a time, taken by whoever is there.
 
-A job is a kernel, its operands and a number of elements, cut into chunks. The chunks are dealt out in as many
-segments as there may be threads; a thread takes chunks of its own segment first (so that it meets the same part of
-an array again in its own cache) and then of the others. The calling thread is one of them. It never waits for a
-worker to come: if none does, it computes everything itself; it waits only for those that have taken a chunk. So a
-sleeping or preempted worker costs nothing but its help. Which thread computes a chunk never changes a result.
+A job is a kernel, its operands and a number of elements, cut into chunks. The first chunk may be shorter (its
+``lead``), so that the others begin where the output is aligned. The chunks are dealt out in as many segments as there
+may be threads; a thread takes chunks of its own segment first (so that it meets the same part of an array again in its
+own cache) and then of the others. The calling thread is one of them. It never waits for a worker to come: if none
+does, it computes everything itself; it waits only for those that have taken a chunk. Which thread computes a chunk
+never changes a result.
+
+Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
+then rests in short sleeps: an idle processor is what makes the system's scheduler fetch the waiting worker.
 
 The control block is a table of 8-byte slots, what different threads write on different cache lines.
 
@@ -21,13 +25,13 @@ OPERANDS = 4
 
 LINE = 8
 TICKET, INSIDE, STOP, JOB = 0, LINE, 2 * LINE, 3 * LINE
-KERNEL, COUNT, CHUNK, SEGMENTS, CHUNKS, YIELD = range(JOB, JOB + 6)
+KERNEL, COUNT, CHUNK, BACK, SEGMENTS, CHUNKS, REST = range(JOB, JOB + 7)
 OPERAND = 5 * LINE
 SEGMENT = 6 * LINE
 """Slots of the control block; the counter of segment k stands in slot ``SEGMENT + k * LINE``."""
 
-YIELD_AFTER = 2000
-"""Rounds that the caller waits for a worker's last chunk before it offers the processor to others."""
+SPIN = 500
+"""Rounds (tens of nanoseconds each) that the caller spins for a worker's last chunk; see Note [resting]."""
 
 
 def control_slots(threads: int) -> int:
@@ -38,10 +42,12 @@ def control_slots(threads: int) -> int:
 def runtime_module(triple: str) -> str:
     """The IR of ``direct``, ``launch`` and ``serve``.
 
-    ``direct(kernel, count, operands...)`` runs a kernel on the calling thread. ``launch(control, ticket, kernel, count,
-    chunk, operands...)`` runs it with the workers' help; tickets are positive and each is used once. ``serve(control,
-    segment, ticket, patience)`` is a worker: it joins jobs until none came for ``patience`` rounds, and returns the last
-    ticket that it saw, or -1 when it was told to stop.
+    ``direct(kernel, count, lead, operands...)`` runs a kernel on the calling thread. ``launch(control, ticket, kernel,
+    count, chunk, lead, operands...)`` runs it with the workers' help; tickets are positive and each is used once; ``lead``
+    is less than ``chunk`` and at most ``count``. ``serve(control, segment, ticket, patience)`` is a worker: it joins jobs
+    until none came for ``patience`` rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
+    In ``control`` the slot ``REST`` holds the address of a C function of one int that sleeps for a moment, such as
+    ``usleep``.
     """
     pause = _PAUSE.get(triple.split("-")[0], "")
     operands = range(OPERANDS)
@@ -49,20 +55,21 @@ def runtime_module(triple: str) -> str:
     store_local = "\n".join(f"  %l{k} = getelementptr i64, ptr %table, i64 {k}\n  store i64 %o{k}, ptr %l{k}" for k in operands)
     store_shared = "\n".join(f"  %s{k} = getelementptr i64, ptr %control, i64 {OPERAND + k}\n  store i64 %o{k}, ptr %s{k}"
                              for k in operands)
-    declaration = "declare void @llvm.x86.sse2.pause()" if "pause()" in pause else ""
+    declaration = pause.replace("call", "declare").replace("i32 1", "i32")
     return f"""
 {declaration}
 
-define void @direct(ptr %kernel, i64 %count, {parameters}) nounwind {{
+define void @direct(ptr %kernel, i64 %count, i64 %lead, {parameters}) nounwind {{
   %table = alloca [{OPERANDS} x i64]
 {store_local}
-  call void %kernel(ptr %table, i64 0, i64 %count)
+  call void %kernel(ptr %table, i64 0, i64 %lead)
+  call void %kernel(ptr %table, i64 %lead, i64 %count)
   ret void
 }}
 
 define internal void @work(ptr %control, i64 %me) nounwind {{
 entry:
-{_loads(KERNEL, COUNT, CHUNK, SEGMENTS, CHUNKS)}
+{_loads(KERNEL, COUNT, CHUNK, BACK, SEGMENTS, CHUNKS)}
   %kernel = inttoptr i64 %f{KERNEL} to ptr
   %table = getelementptr i64, ptr %control, i64 {OPERAND}
   %padded = add i64 %f{CHUNKS}, %f{SEGMENTS}
@@ -87,8 +94,11 @@ claim:
   %open = icmp ult i64 %chunk, %end
   br i1 %open, label %run, label %exhausted
 run:
-  %start = mul i64 %chunk, %f{CHUNK}
-  %stop.full = add i64 %start, %f{CHUNK}
+  %place = mul i64 %chunk, %f{CHUNK}
+  %start.full = sub i64 %place, %f{BACK}
+  %stop.full = add i64 %start.full, %f{CHUNK}
+  %before = icmp slt i64 %start.full, 0
+  %start = select i1 %before, i64 0, i64 %start.full
   %beyond = icmp ugt i64 %stop.full, %f{COUNT}
   %stop = select i1 %beyond, i64 %f{COUNT}, i64 %stop.full
   call void %kernel(ptr %table, i64 %start, i64 %stop)
@@ -101,19 +111,23 @@ done:
   ret void
 }}
 
-define void @launch(ptr %control, i64 %ticket, ptr %kernel, i64 %count, i64 %chunk, {parameters}) nounwind {{
+define void @launch(ptr %control, i64 %ticket, ptr %kernel, i64 %count, i64 %chunk, i64 %lead, {parameters}) nounwind {{
 entry:
   %kernel.address = ptrtoint ptr %kernel to i64
-  %grown = add i64 %count, %chunk
+  %short = sub i64 %chunk, %lead
+  %back = urem i64 %short, %chunk
+  %moved = add i64 %count, %back
+  %grown = add i64 %moved, %chunk
   %grown.less = sub i64 %grown, 1
   %chunks = udiv i64 %grown.less, %chunk
 {_store(KERNEL, "%kernel.address")}
 {_store(COUNT, "%count")}
 {_store(CHUNK, "%chunk")}
+{_store(BACK, "%back")}
 {_store(CHUNKS, "%chunks")}
 {store_shared}
-{_loads(SEGMENTS, YIELD)}
-  %yield = inttoptr i64 %f{YIELD} to ptr
+{_loads(SEGMENTS, REST)}
+  %rest = inttoptr i64 %f{REST} to ptr
   %ticket.slot = getelementptr i64, ptr %control, i64 {TICKET}
   %inside.slot = getelementptr i64, ptr %control, i64 {INSIDE}
   br label %reset
@@ -139,10 +153,10 @@ wait:
 linger:
   {pause}
   %waited.next = add i64 %waited, 1
-  %long = icmp ugt i64 %waited.next, {YIELD_AFTER}
-  br i1 %long, label %offer, label %again
-offer:
-  %ignored = call i32 %yield()
+  %long = icmp ugt i64 %waited.next, {SPIN}
+  br i1 %long, label %rest.once, label %again
+rest.once:
+  %ignored = call i32 %rest(i32 1)
   br label %again
 again:
   br label %wait
@@ -199,8 +213,8 @@ _PAUSE = {
     "x86_64": "call void @llvm.x86.sse2.pause()",
     "amd64": "call void @llvm.x86.sse2.pause()",
     "i686": "call void @llvm.x86.sse2.pause()",
-    "aarch64": 'call void asm sideeffect "yield", ""()',
-    "arm64": 'call void asm sideeffect "yield", ""()',
+    "aarch64": "call void @llvm.aarch64.hint(i32 1)",
+    "arm64": "call void @llvm.aarch64.hint(i32 1)",
 }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from . import runtime
 from .jit import engine
 
-PATIENCE = 500e-6
+PATIENCE = 1e-3
 """Seconds that a worker without a job spins before it sleeps."""
 
 WAKE_WORTH = 100_000
@@ -52,28 +52,28 @@ class Pool:
         self.library = engine().load(runtime.runtime_module(engine().triple), "direct", "launch", "serve")
         address, operands = self.library.addresses, [ctypes.c_int64] * runtime.OPERANDS
         word = ctypes.c_int64
-        self.direct: Any = ctypes.CFUNCTYPE(None, word, word, *operands)(address["direct"])
-        self.launch: Any = ctypes.CFUNCTYPE(None, word, word, word, word, word, *operands)(address["launch"])
+        self.direct: Any = ctypes.CFUNCTYPE(None, word, word, word, *operands)(address["direct"])
+        self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * 5, word, *operands)(address["launch"])
         self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
         slots = runtime.control_slots(threads)
         self._memory = (ctypes.c_int64 * (slots + runtime.LINE))()
         self.control = -(-ctypes.addressof(self._memory) // 64) * 64
         self._slots = (ctypes.c_int64 * slots).from_address(self.control)
         self._slots[runtime.SEGMENTS] = threads
-        self._yield = _yield_address()
-        self._slots[runtime.YIELD] = self._yield
+        self._slots[runtime.REST] = _rest_address()
         self._job = threading.Lock()
         self._asleep: list[Any] = []
         self._ticket = 0
         self._workers: list[threading.Thread] = []
 
-    def run(self, kernel: int, count: int, chunk: int, worth: int, *operands: int) -> None:
-        """Runs the kernel at address ``kernel`` over ``count`` elements in chunks of ``chunk``.
+    def run(self, kernel: int, count: int, chunk: int, lead: int, worth: int, *operands: int) -> None:
+        """Runs the kernel at address ``kernel`` over ``count`` elements in chunks of ``chunk``, the first of ``lead``
+        (less than ``chunk``, at most ``count``; 0 for a whole one).
 
         ``operands`` are the `runtime.OPERANDS` slots of its table; ``worth`` is the size of the job in instructions.
         """
         if self.threads == 1 or count <= chunk or not self._job.acquire(blocking=False):
-            self.direct(kernel, count, *operands)
+            self.direct(kernel, count, lead, *operands)
             return
         try:
             if not self._workers:
@@ -82,7 +82,7 @@ class Pool:
                 while self._asleep:
                     self._asleep.pop().release()
             self._ticket += 1
-            self.launch(self.control, self._ticket, kernel, count, chunk, *operands)
+            self.launch(self.control, self._ticket, kernel, count, chunk, lead, *operands)
         finally:
             self._job.release()
 
@@ -179,12 +179,12 @@ def _after_fork() -> None:
     _state.pool, _state.lock = None, threading.Lock()
 
 
-def _yield_address() -> int:
-    """The address of the C function that gives up the processor."""
+def _rest_address() -> int:
+    """The address of a C function of one int that sleeps for a moment when called with 1."""
     if os.name == "nt":
-        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined]
+        function = ctypes.WinDLL("kernel32").Sleep  # type: ignore[attr-defined]
     else:
-        function = ctypes.CDLL(None).sched_yield
+        function = ctypes.CDLL(None).usleep
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 

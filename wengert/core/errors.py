@@ -34,5 +34,9 @@ class OutOfRangeError(IndexError):
     """An index, or a dimension, outside its range."""
 
 
-class DeviceError(RuntimeError):
-    """A device that this build of wengert does not have."""
+class DeviceError(RuntimeError, AssertionError):
+    """A device that this build of wengert does not have. (PyTorch without CUDA raises AssertionError.)"""
+
+
+class LinAlgError(RuntimeError):
+    """A matrix without what was asked of it: an inverse, a Cholesky factor, a decomposition that converges."""

@@ -12,8 +12,8 @@ from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
+import wengert
 from wengert import Tensor
-from wengert.autograd import grad
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
@@ -44,7 +44,6 @@ class FunctionGraph:
         self.operations: dict[str, str] = {}
         self.edges: dict[str, list[Edge]] = {}
         names = {_tape_key(tensor.grad_fn or tensor): name for name, tensor in tensors.items()}
-        leaves = [tensor for tensor in tensors.values() if tensor.is_leaf and tensor.requires_grad]
         for name, tensor in tensors.items():
             if tensor.grad_fn is None:
                 self.edges[name] = []
@@ -55,8 +54,8 @@ class FunctionGraph:
             if unnamed:
                 raise ValueError(f"[function graph] a name for every input of {name!r}; none for {', '.join(unnamed)}")
             self.edges[name] = [
-                Edge(names[_tape_key(node)], partial)
-                for node, partial in zip(nodes, _local_partials(tensor, leaves), strict=True)
+                Edge(names[_tape_key(node)], 0.0 if partial is None else partial.item())
+                for node, partial in zip(nodes, _local_partials(tensor), strict=True)
                 if node is not None
             ]
 
@@ -122,10 +121,7 @@ def _tape_key(node: Any) -> int:
     return id(getattr(node, "variable", node))
 
 
-def _local_partials(tensor: Tensor, leaves: list[Tensor]) -> list[float]:
-    """The derivative of `tensor` by each input of its node, which a hook on the node sees when it runs backward."""
-    seen: list[tuple[Tensor | None, ...]] = []
-    handle = tensor.grad_fn.register_hook(lambda inputs, outputs: seen.append(inputs))
-    grad(tensor, leaves, retain_graph=True, allow_unused=True)
-    handle.remove()
-    return [0.0 if partial is None else partial.item() for partial in seen[0]]
+def _local_partials(tensor: Tensor) -> tuple[Tensor | None, ...]:
+    """The derivative of `tensor` by each input of its node: what that node alone makes of a cotangent of one."""
+    partials = tensor.grad_fn(wengert.ones_like(tensor))
+    return partials if isinstance(partials, tuple) else (partials,)

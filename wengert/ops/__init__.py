@@ -3,11 +3,44 @@
 Importing this package installs the operators and methods of `Tensor`. `registry.FUNCTIONS` holds the public functions.
 """
 
-from . import operators, pointwise, registry
+from typing import Any
+
+from . import (
+    conversion,
+    creation,
+    joining,
+    legacy,
+    operators,
+    pointwise,
+    randomness,
+    registry,
+    shapes,
+    storage,
+)
 
 operators.install()
 registry.install()
 
 FUNCTIONS = registry.FUNCTIONS
 
-__all__ = ["FUNCTIONS", "operators", "pointwise", "registry"]
+__all__ = [
+    "FUNCTIONS",
+    "conversion",
+    "creation",
+    "joining",
+    "legacy",
+    "operators",
+    "pointwise",
+    "randomness",
+    "registry",
+    "shapes",
+    "storage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The public functions by name: ``from wengert.ops import zeros``."""
+    try:
+        return FUNCTIONS[name]
+    except KeyError:
+        raise AttributeError(f"wengert.ops has no function {name!r}") from None

@@ -24,40 +24,31 @@ def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
-        if type(other) in TENSORS or isinstance(other, NUMBERS):
-            return function(other, self)
-        return NotImplemented
-
-    return operator
+    return _taking(lambda self, other: function(other, self))
 
 
-add, sub, mul, div = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div)
-power, remainder, floor_divide = binary(P.pow), binary(P.remainder), binary(P.floor_divide)
-neg, absolute, invert = unary(P.neg), unary(P.abs), unary(P.bitwise_not)
-
-_OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": power, "mod": remainder, "floordiv": floor_divide,
-              "and": binary(P.bitwise_and), "or": binary(P.bitwise_or), "xor": binary(P.bitwise_xor),
-              "lshift": binary(P.left_shift), "rshift": binary(P.right_shift)}
-_IN_PLACE = {"add": P.add, "sub": P.sub, "mul": P.mul, "truediv": P.div}
+_OPERATORS = {"add": P.add, "sub": P.sub, "mul": P.mul, "truediv": P.div, "pow": P.pow, "mod": P.remainder,
+              "floordiv": P.floor_divide, "and": P.bitwise_and, "or": P.bitwise_or, "xor": P.bitwise_xor,
+              "lshift": P.left_shift, "rshift": P.right_shift}
+_COMMUTE = ("add", "mul", "and", "or", "xor")
+_UFUNCS = ("add", "sub", "mul", "truediv")
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
 def install() -> None:
     """Puts the operators on `Tensor`."""
-    for name, function in _OPERATORS.items():
-        setattr(Tensor, f"__{name}__", _taking(function))
-        setattr(Tensor, f"__r{name}__", _reflected(function))
-        if name in _IN_PLACE:
-            method = binary_inplace(_IN_PLACE[name], function, _IN_PLACE[name].name + "_")
-        else:
-            method = inplace(function, f"{name}_")
+    for name, primitive in _OPERATORS.items():
+        operator = binary(primitive, NotImplemented)
+        setattr(Tensor, f"__{name}__", operator)
+        setattr(Tensor, f"__r{name}__", operator if name in _COMMUTE else _reflected(operator))
+        method = (binary_inplace(primitive, operator, primitive.name + "_") if name in _UFUNCS
+                  else inplace(operator, f"{name}_"))
         setattr(Tensor, f"__i{name}__", _taking(method))
     for name in _COMPARISONS:
-        setattr(Tensor, f"__{name}__", _taking(binary(getattr(P, name))))
-    Tensor.__neg__ = neg  # type: ignore[attr-defined]
+        setattr(Tensor, f"__{name}__", binary(getattr(P, name), NotImplemented))
+    Tensor.__neg__ = unary(P.neg)  # type: ignore[attr-defined]
     Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
-    Tensor.__abs__ = absolute  # type: ignore[attr-defined]
-    Tensor.__invert__ = invert  # type: ignore[attr-defined]
+    Tensor.__abs__ = unary(P.abs)  # type: ignore[attr-defined]
+    Tensor.__invert__ = unary(P.bitwise_not)  # type: ignore[attr-defined]
     Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
     Tensor.__setitem__ = setitem  # type: ignore[attr-defined]

@@ -1,23 +1,563 @@
-"""Functions that map elements to elements."""
+"""Functions that map elements to elements, shapes broadcast against each other."""
 
 from __future__ import annotations
 
+import builtins
+import math
+from collections.abc import Callable
 from typing import Any
 
-from ..core.primitive import P
-from ..tensors.dispatch import binary, unary
-from .registry import function
+import numpy as np
 
-_add, _mul, _exp, _relu = binary(P.add), binary(P.mul), unary(P.exp), unary(P.relu)
+from ..core import dtypes
+from ..core.dtypes import category, from_numpy
+from ..core.errors import DTypeError
+from ..core.primitive import P, Primitive
+from ..core.state import state
+from ..tensors import inplace as inplace_forms
+from ..tensors.alias import edge_of, overlaps_itself, type_name, wrote
+from ..tensors.dispatch import NUMBERS, apply, binary, result_type, unary
+from ..tensors.inplace import binary_inplace
+from ..tensors.tensor import TENSORS, Tensor
+from .conversion import cast
+from .registry import METHODS, function
+
+_add, _sub, _mul, _div, _neg = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div), unary(P.neg)
+
+
+def _declare(table: dict[str, tuple[Any, ...]], inplace: bool = True) -> None:
+    """Declares a function of one tensor for each entry: name: (primitive, documentation, *aliases)."""
+    for name, (primitive, doc, *aliases) in table.items():
+        plain = unary(primitive)
+        plain.__name__, plain.__doc__ = name, doc
+        function(inplace=inplace, aliases=tuple(aliases))(plain)
+
+
+_declare({
+    "exp": (P.exp, "e to the power of each element."),
+    "exp2": (P.exp2, "2 to the power of each element."),
+    "expm1": (P.expm1, "exp(x) − 1, accurate near 0."),
+    "log": (P.log, "The natural logarithm of each element."),
+    "log2": (P.log2, "The logarithm to base 2 of each element."),
+    "log10": (P.log10, "The logarithm to base 10 of each element."),
+    "log1p": (P.log1p, "log(1 + x), accurate near 0."),
+    "sqrt": (P.sqrt, "The square root of each element."),
+    "rsqrt": (P.rsqrt, "One over the square root of each element."),
+    "reciprocal": (P.reciprocal, "One over each element."),
+    "sin": (P.sin, "The sine of each element, in radians."),
+    "cos": (P.cos, "The cosine of each element, in radians."),
+    "tan": (P.tan, "The tangent of each element, in radians."),
+    "asin": (P.asin, "The inverse sine of each element.", "arcsin"),
+    "acos": (P.acos, "The inverse cosine of each element.", "arccos"),
+    "atan": (P.atan, "The inverse tangent of each element.", "arctan"),
+    "sinh": (P.sinh, "The hyperbolic sine of each element."),
+    "cosh": (P.cosh, "The hyperbolic cosine of each element."),
+    "tanh": (P.tanh, "The hyperbolic tangent of each element."),
+    "asinh": (P.asinh, "The inverse hyperbolic sine of each element.", "arcsinh"),
+    "acosh": (P.acosh, "The inverse hyperbolic cosine of each element.", "arccosh"),
+    "atanh": (P.atanh, "The inverse hyperbolic tangent of each element.", "arctanh"),
+    "sinc": (P.sinc, "sin(πx) / (πx), and 1 at 0."),
+    "erf": (P.erf, "The error function of each element."),
+    "erfc": (P.erfc, "1 − erf(x), accurate for large x."),
+    "erfinv": (P.erfinv, "The inverse of the error function."),
+    "lgamma": (P.lgamma, "The logarithm of the absolute value of the gamma function."),
+    "i0": (P.i0, "The modified Bessel function of the first kind, of order 0."),
+    "sigmoid": (P.sigmoid, "1 / (1 + exp(−x))."),
+    "neg": (P.neg, "Minus each element.", "negative"),
+    "abs": (P.abs, "The absolute value of each element.", "absolute"),
+    "sgn": (P.sgn, "The sign of each element; for complex ones x / |x|, and 0 at 0."),
+    "relu": (P.relu, "max(x, 0)."),
+})
+_declare({"signbit": (P.signbit, "Whether each element is negative, −0 included.")}, inplace=False)
+
+
+def _rounding(table: dict[str, tuple[Any, ...]]) -> None:
+    """Declares functions that leave integers as they are and have no meaning for complex numbers."""
+    for name, (primitive, doc, *aliases) in table.items():
+        run = unary(primitive)
+
+        def plain(input: Any, run: Any = run, name: str = name) -> Any:
+            kind = input._data.dtype.kind
+            if kind in "cb":
+                raise DTypeError(f'[{name}] "{name}" not implemented for \'{type_name(input._data.dtype)}\'')
+            return run(input)
+
+        plain.__name__, plain.__doc__ = name, doc
+        function(inplace=True, aliases=tuple(aliases))(_one_argument(plain, doc))
+
+
+def _one_argument(plain: Callable[..., Any], doc: str) -> Callable[[Any], Any]:
+    def only(input: Any) -> Any:
+        return plain(input)
+
+    only.__name__, only.__doc__ = plain.__name__, doc
+    return only
+
+
+_rounding({
+    "floor": (P.floor, "The largest integer that is not above each element."),
+    "ceil": (P.ceil, "The smallest integer that is not below each element."),
+    "trunc": (P.trunc, "Each element without its fraction.", "fix"),
+})
 
 
 @function(inplace=True)
+def sign(input: Any) -> Any:
+    """−1, 0 or 1 as each element is negative, zero or positive."""
+    if input._data.dtype.kind == "c":
+        raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers: use torch.sgn")
+    return P.sign(input)
+
+
+@function()
+def positive(input: Any) -> Any:
+    """The tensor itself."""
+    if input._data.dtype == bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+@function(inplace=True)
+def round(input: Any, *, decimals: int = 0) -> Any:
+    """Each element rounded to ``decimals`` places, halves to even."""
+    if input._data.dtype.kind in "iu" and decimals:
+        raise RuntimeError("\"round_cpu\" not implemented for integers with decimals; convert with .float() first")
+    return P.round(input, decimals=decimals) if decimals else P.round(input)
+
+
+@function(inplace=True)
+def frac(input: Any) -> Any:
+    """The fraction of each element: x − trunc(x)."""
+    if category(from_numpy(input._data.dtype)) < 2:
+        raise DTypeError(f'[frac] "frac" not implemented for \'{type_name(input._data.dtype)}\'')
+    return P.frac(input)
+
+
+@function(inplace=True)
+def square(input: Any) -> Any:
+    """Each element times itself."""
+    return pow(input, 2)
+
+
+@function(inplace=True)
+def deg2rad(input: Any) -> Any:
+    """Degrees in radians."""
+    return P.deg2rad(input)
+
+
+@function(inplace=True)
+def rad2deg(input: Any) -> Any:
+    """Radians in degrees."""
+    return P.rad2deg(input)
+
+
+@function(inplace=True, aliases=("psi",))
+def digamma(input: Any) -> Any:
+    """The logarithmic derivative of the gamma function."""
+    return P.polygamma(input, n=0)
+
+
+@function(method=False, takes_tensor=False)
+def polygamma(n: int, input: Any) -> Any:
+    """The ``n``-th derivative of `digamma`."""
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return P.polygamma(input, n=n)
+
+
+METHODS["polygamma"] = lambda self, n: polygamma(n, self)
+METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_")
+
+
+@function(inplace=True, aliases=("multigammaln",))
+def mvlgamma(input: Any, p: int) -> Any:
+    """The logarithm of the multivariate gamma function of dimension ``p``: Σ lgamma(x − j/2) + p (p − 1)/4 log π.
+
+    Raises RuntimeError where an element is not above (p − 1)/2.
+    """
+    if p < 1:
+        raise RuntimeError("p has to be greater than or equal to 1")
+    total = P.lgamma(input)
+    for j in range(1, p):
+        total = total + P.lgamma(input - 0.5 * j)
+    return total + p * (p - 1) / 4 * math.log(math.pi)
+
+
+@function(inplace=True)
+def logit(input: Any, eps: float | None = None) -> Any:
+    """log(x / (1 − x)), with x clamped to [eps, 1 − eps] where ``eps`` is given."""
+    return P.logit(input if eps is None else clamp(input, eps, 1 - eps))
+
+
+@function(inplace=True)
+def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """Each NaN as ``nan`` (0), each infinity as ``posinf`` or ``neginf`` (the largest and the smallest number)."""
+    return P.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+@function()
+def conj(input: Any) -> Any:
+    """The complex conjugate; a real tensor is returned itself."""
+    return P.conj(input) if input._data.dtype.kind == "c" else input
+
+
+METHODS["conj_physical"] = METHODS["resolve_conj"] = METHODS["resolve_neg"] = METHODS["conj"]
+METHODS["resolve_conj"] = METHODS["resolve_neg"] = lambda self: self
+METHODS["is_conj"] = METHODS["is_neg"] = lambda self: False
+
+
+@function()
+def angle(input: Any) -> Any:
+    """The argument of each element, in radians: π for negative real numbers."""
+    return P.angle(input)
+
+
+# --- sums, products, quotients, powers --------------------------------------------------------------------------------
+
+
+def _check_alpha(op: str, target: Any, alpha: Any) -> None:
+    """PyTorch's rules for the factor of the second operand: of no higher kind than the result."""
+    kind = category(target)
+    if isinstance(alpha, bool) and kind:
+        raise RuntimeError(f"[{op}] Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and kind < 2:
+        raise RuntimeError(f"[{op}] For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, complex) and kind < 3:
+        raise RuntimeError(f"[{op}] For non-complex input tensors, argument alpha must not be a complex number.")
+
+
+def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
+    _check_alpha(op, result_type(op, (input, other)), alpha)
+    return _mul(other, alpha) if type(other) in TENSORS else other * alpha
+
+
+@function()
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """``input + alpha * other``, elementwise, shapes broadcast."""
-    return _add(input, other) if alpha == 1 else _add(input, _mul(other, alpha))
+    """``input + alpha · other``."""
+    return _add(input, other) if alpha is 1 or alpha == 1 else _add(input, _scaled("add", input, other, alpha))  # noqa: F632
+
+
+def _no_bools(input: Any, other: Any) -> None:
+    first = input._data.dtype == bool if type(input) in TENSORS else isinstance(input, bool)
+    second = other._data.dtype == bool if type(other) in TENSORS else isinstance(other, bool)
+    if first and second:
+        raise RuntimeError("[sub] Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+                           "`logical_xor()` operator instead.")
+    if first or second:
+        raise RuntimeError("[sub] Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+                           "invert a mask, use the `~` or `logical_not()` operator instead.")
+
+
+@function(aliases=("subtract",))
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``input − alpha · other``. Raises RuntimeError for truth values."""
+    if input._data.dtype.kind == "b" or (type(other) in TENSORS and other._data.dtype.kind == "b") or type(other) is bool:
+        _no_bools(input, other)
+    return _sub(input, other) if alpha == 1 else _sub(input, _scaled("sub", input, other, alpha))
+
+
+@function(method=False)
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``other − alpha · input``."""
+    _no_bools(input, other)
+    return apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
+
+
+@function(aliases=("multiply",))
+def mul(input: Any, other: Any) -> Any:
+    """``input · other``."""
+    return _mul(input, other)
+
+
+_ROUNDED = {"floor": P.floor_divide, "trunc": P.trunc_divide}
+
+
+@function(aliases=("divide",))
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """``input / other``; rounded towards zero (``"trunc"``) or down (``"floor"``) by ``rounding_mode``.
+
+    Without rounding, integers give floats. Integer division by zero raises RuntimeError.
+    """
+    if rounding_mode is None:
+        return _div(input, other)
+    if rounding_mode not in _ROUNDED:
+        raise RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+                           f"'{rounding_mode}'")
+    return _ROUNDED[rounding_mode](input, other)
 
 
 @function(inplace=True)
-def exp(input: Any) -> Any:
-    """e to the power of each element."""
-    return _exp(input)
+def true_divide(input: Any, other: Any) -> Any:
+    """``input / other``, never rounded."""
+    return _div(input, other)
+
+
+@function(inplace=True, takes_tensor=False)
+def floor_divide(input: Any, other: Any) -> Any:
+    """``input / other``, rounded down."""
+    return P.floor_divide(input, other)
+
+
+@function(inplace=True, takes_tensor=False)
+def remainder(input: Any, other: Any) -> Any:
+    """Python's ``input % other``: the remainder with the sign of the divisor."""
+    return P.remainder(input, other)
+
+
+@function(inplace=True)
+def fmod(input: Any, other: Any) -> Any:
+    """C's fmod: the remainder with the sign of the dividend."""
+    return P.fmod(input, other)
+
+
+_pow = binary(P.pow)
+
+
+@function(inplace=True, takes_tensor=False)
+def pow(input: Any, exponent: Any) -> Any:
+    """``input`` to the power ``exponent``; one of the two may be a number.
+
+    Raises RuntimeError for integers with a negative number as exponent.
+    """
+    if isinstance(exponent, int) and exponent < 0 and type(input) in TENSORS and input._data.dtype.kind in "iu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return _pow(input, exponent)
+
+
+@function(inplace=True, takes_tensor=False)
+def float_power(input: Any, exponent: Any) -> Any:
+    """`pow` in double precision."""
+    complexes = builtins.any([(x._data.dtype.kind == "c") if type(x) in TENSORS else isinstance(x, complex)
+                              for x in (input, exponent)])
+    target = dtypes.complex128 if complexes else dtypes.float64
+    first, second = (cast(x, target) if type(x) in TENSORS else x for x in (input, exponent))
+    return P.pow(first, second)
+
+
+@function(inplace=True)
+def ldexp(input: Any, other: Any) -> Any:
+    """``input · 2^other``."""
+    power = P.pow(2.0, cast(other, dtypes.get_default_dtype()) if other._data.dtype.kind in "biu" else other)
+    return _mul(input, power)
+
+
+# --- extrema, bounds, choices -----------------------------------------------------------------------------------------
+
+
+def _declare_pairs(table: dict[str, tuple[Any, ...]], inplace: bool, scalars: bool = False, real: bool = False) -> None:
+    """Declares functions of two operands: name: (primitive, documentation, *aliases). ``scalars``: the second may be a
+    number; ``real``: complex numbers raise."""
+    for name, (primitive, doc, *aliases) in table.items():
+        function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, real))
+
+
+def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, real: bool) -> Callable[[Any, Any], Any]:
+    run = binary(primitive)
+
+    def plain(input: Any, other: Any) -> Any:
+        if not scalars and type(other) not in TENSORS:
+            raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+        if real and (input._data.dtype.kind == "c" or (type(other) in TENSORS and other._data.dtype.kind == "c")):
+            raise DTypeError(f"[{name}] {name} not implemented for complex tensors.")
+        return run(input, other)
+
+    plain.__name__, plain.__doc__ = name, doc
+    return plain
+
+
+_declare_pairs({
+    "maximum": (P.maximum, "The larger of each two elements; NaN where one is NaN."),
+    "minimum": (P.minimum, "The smaller of each two elements; NaN where one is NaN."),
+    "fmax": (P.fmax, "The larger of each two elements; a number before NaN."),
+    "fmin": (P.fmin, "The smaller of each two elements; a number before NaN."),
+}, inplace=False, real=True)
+_declare_pairs({
+    "atan2": (P.atan2, "The angle of the point (other, input), in radians.", "arctan2"),
+    "hypot": (P.hypot, "The root of the sum of the two squares."),
+    "nextafter": (P.nextafter, "The next floating-point number towards ``other``."),
+    "heaviside": (P.heaviside, "0 below zero, 1 above, ``other`` at zero."),
+    "gcd": (P.gcd, "The greatest common divisor."),
+    "lcm": (P.lcm, "The least common multiple."),
+}, inplace=True, real=True)
+_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, inplace=True, scalars=True)
+_declare_pairs({
+    "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
+    "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),
+}, inplace=False)
+
+
+@function(inplace=True, takes_tensor=False)
+def xlogy(input: Any, other: Any) -> Any:
+    """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
+    return P.xlogy(input, other)
+
+
+def _bounded(input: Any, bounds: tuple[Any, ...]) -> Any:
+    """The input in the dtype in which it meets its bounds."""
+    target = result_type("clamp", (input, *[b for b in bounds if b is not None]))
+    return cast(input, target)
+
+
+@function(inplace=True, aliases=("clip",))
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient passes where
+    the element is within the bounds or on them. Raises RuntimeError without bounds."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if input._data.dtype.kind == "c":
+        raise RuntimeError("clamp is not supported for complex types")
+    tensors = type(min) in TENSORS or type(max) in TENSORS
+    for bound in (min, max):
+        if tensors and bound is not None and type(bound) not in TENSORS:
+            raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
+    value = _bounded(input, (min, max))
+    if tensors:
+        if min is not None:
+            value = P.where(P.lt(value, min), min, value)
+        return value if max is None else P.where(P.gt(value, max), max, value)
+    if value._data.dtype.kind in "iub":
+        min, max = (None if bound is None else int(bound) for bound in (min, max))
+    return P.clamp(value, low=min, high=max)
+
+
+@function(inplace=True)
+def clamp_min(input: Any, min: Any) -> Any:
+    """Each element, not below ``min``."""
+    return clamp(input, min)
+
+
+@function(inplace=True)
+def clamp_max(input: Any, max: Any) -> Any:
+    """Each element, not above ``max``."""
+    return clamp(input, None, max)
+
+
+@function(inplace=True)
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing dtypes."""
+    if input._data.dtype != end._data.dtype:
+        raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
+    if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
+        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+    return P.lerp(input, end, weight)
+
+
+@function(inplace=True)
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``input + value · tensor1 · tensor2``."""
+    return P.addcmul(input, tensor1, tensor2, value=value)
+
+
+@function(inplace=True)
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``input + value · tensor1 / tensor2``. Raises RuntimeError where both are integers."""
+    if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
+        raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() first")
+    return P.addcdiv(input, tensor1, tensor2, value=value)
+
+
+@function(method=False, takes_tensor=False)
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """``input`` where ``condition`` holds, ``other`` elsewhere; either may be a number. With the condition alone: the
+    positions at which it holds, a tensor of int64 for each dimension."""
+    if type(condition) not in TENSORS:
+        raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if condition._data.dtype.kind == "u":
+        condition = cast(condition, dtypes.bool_)
+    if condition._data.dtype != bool:
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+                           f"{type_name(condition._data.dtype)}")
+    return P.where(condition, input, other)
+
+
+METHODS["where"] = lambda self, condition, other: where(condition, self, other)
+
+
+# --- in-place forms that optimisers use -------------------------------------------------------------------------------
+
+
+def writes_directly(target: Any, *operands: Any) -> bool:
+    """Whether numpy may write an in-place result straight into ``target``: nothing watches, nothing is recorded, every
+    operand is a number or a tensor of the target's floating dtype."""
+    array = target._data
+    if state.special is not None or array.dtype.kind not in "fc" or overlaps_itself(array):
+        return False
+    recording = state.grad
+    if recording and (edge_of(target) is not None or (target._alias is not None and target._alias.storage.edge is not None)):
+        return False
+    for x in operands:
+        if type(x) in TENSORS:
+            if x._data.dtype is not array.dtype or (recording and edge_of(x) is not None):
+                return False
+        elif type(x) is not float and type(x) is not int:
+            return False
+    return True
+
+
+def _accumulating(name: str, general: Any, run: Callable[..., None], keyword: str) -> None:
+    """Declares ``name``, an in-place form that adds ``run(target, first, second, factor)`` where it may write directly."""
+
+    def method(self: Any, first: Any, second: Any, *rest: Any, **kwargs: Any) -> Any:
+        factor = kwargs.get(keyword, 1)
+        plain = not rest and (not kwargs or (len(kwargs) == 1 and keyword in kwargs))
+        if plain and writes_directly(self, first, second, factor):
+            array = self._data
+            a, b = (x._data if type(x) in TENSORS else x for x in (first, second))
+            if np.broadcast_shapes(array.shape, getattr(a, "shape", ()), getattr(b, "shape", ())) == array.shape:
+                state.quiet(run, array, a, b, factor)
+                wrote(self)
+                return self
+        return general(self, first, second, *rest, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = general.__doc__
+    METHODS[name] = method
+
+
+def _add_product(target: Any, a: Any, b: Any, value: Any) -> None:
+    product = a * b if value == 1 else value * a * b
+    np.add(target, product, target)
+
+
+def _add_quotient(target: Any, a: Any, b: Any, value: Any) -> None:
+    quotient = a / b if value == 1 else value * a / b
+    np.add(target, quotient, target)
+
+
+def _interpolate(target: Any, end: Any, weight: Any, _: Any) -> None:
+    target[...] = P.lerp(target, end, weight)
+
+
+_accumulating("addcmul_", METHODS["addcmul_"], _add_product, "value")
+_accumulating("addcdiv_", METHODS["addcdiv_"], _add_quotient, "value")
+_accumulating("lerp_", METHODS["lerp_"], _interpolate, "")
+
+
+def _scaled_inplace(full: Any, quick: Any, ufunc: Any, name: str) -> Callable[..., Any]:
+    """``add_`` and ``sub_``: with ``alpha`` two passes over memory where nothing is recorded."""
+    general = inplace_forms.inplace(full, name)
+
+    def method(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+        if alpha == 1:
+            return quick(self, other)
+        if type(other) in TENSORS and writes_directly(self, other, alpha):
+            term = other._data * alpha
+            if term.shape == self._data.shape:
+                state.quiet(ufunc, self._data, term, self._data)
+                wrote(self)
+                return self
+        return general(self, other, alpha=alpha)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = general.__doc__
+    return method
+
+
+METHODS["add_"] = _scaled_inplace(add, binary_inplace(P.add, add, "add_"), np.add, "add_")
+METHODS["sub_"] = METHODS["subtract_"] = _scaled_inplace(sub, binary_inplace(P.sub, sub, "sub_"), np.subtract, "sub_")
+METHODS["mul_"] = METHODS["multiply_"] = binary_inplace(P.mul, mul, "mul_")
+METHODS["div_"] = METHODS["divide_"] = binary_inplace(P.div, div, "div_")
+
+

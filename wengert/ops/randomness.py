@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.state import state
-from ..tensors import counting, sampling
+from ..tensors import integers, sampling
 from ..tensors.alias import check_writable, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
 from ..tensors.tensor import Tensor, make
@@ -121,7 +121,7 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
     if size is None:
         raise TypeError("randint(): a size was expected: randint(high, size) or randint(low, high, size)")
     wanted = (dtype_of(dtype) or dtypes.int64).numpy
-    return finish(sampling.random_from_to(_generator(generator), sizes_of((size,), "randint"), integer(low, "randint"),
+    return finish(integers.random_from_to(_generator(generator), sizes_of((size,), "randint"), integer(low, "randint"),
                                           integer(high, "randint"), wanted), requires_grad)
 
 
@@ -140,7 +140,7 @@ def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, l
     """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
     check_options(device, layout)
     wanted = (dtype_of(dtype) or dtypes.int64).numpy
-    return finish(sampling.randperm(_generator(generator), integer(n, "randperm"), wanted), requires_grad)
+    return finish(integers.randperm(_generator(generator), integer(n, "randperm"), wanted), requires_grad)
 
 
 @function(method=False, takes_tensor=False)
@@ -167,19 +167,19 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 @function()
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
-    return make(counting.multinomial(_generator(generator), input._data, num_samples, replacement), None)
+    return make(integers.multinomial(_generator(generator), input._data, num_samples, replacement), None)
 
 
 @function(method=False, out=False)
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Poisson-distributed counts with the rates in ``input``."""
-    return make(counting.poisson(_generator(generator), input._data), None)
+    return make(integers.poisson(_generator(generator), input._data), None)
 
 
 @function(method=False, out=False)
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers of successes among ``count`` trials of probability ``prob`` each."""
-    return make(counting.binomial(_generator(generator), count._data, prob._data), None)
+    return make(integers.binomial(_generator(generator), count._data, prob._data), None)
 
 
 # --- into a tensor that exists ----------------------------------------------------------------------------------------
@@ -245,20 +245,13 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
     source = _generator(generator)
     if not bounds and not named:
         return _refill(self, "random_", lambda target: sampling.fill(
-            target, lambda count: sampling.random_(source, count, target.dtype)))
+            target, lambda count: integers.random_(source, count, target.dtype)))
     return _refill(self, "random_", lambda target: sampling.fill(
-        target, lambda count: sampling.random_from_to(source, count, int(low), None if high is None else int(high), target.dtype)))
+        target, lambda count: integers.random_from_to(source, count, int(low), None if high is None else int(high), target.dtype)))
 
 
 @method("bernoulli_")
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with ones, with probability ``p`` (a number, or a tensor of them), and zeros."""
     source, chance = _generator(generator), p._data if isinstance(p, Tensor) else float(p)
-
-    def fill(target: np.ndarray) -> None:
-        if isinstance(chance, np.ndarray):
-            target[...] = sampling.bernoulli(source, chance, target.dtype, target.shape)
-        else:
-            sampling.fill(target, lambda count: sampling.bernoulli(source, chance, target.dtype, count))
-
-    return _refill(self, "bernoulli_", fill)
+    return _refill(self, "bernoulli_", lambda target: sampling.bernoulli_fill(source, target, chance))

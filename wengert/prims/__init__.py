@@ -3,6 +3,34 @@
 A file here may import from ``core`` only. Rules name other primitives at run time, as ``P.mul``.
 """
 
-from . import activations, arithmetic, comparison, contraction, conversion, indexing, mathematics, reductions, shapes
+from . import (
+    activations,
+    arithmetic,
+    comparison,
+    contraction,
+    conversion,
+    indexing,
+    linalg,
+    mathematics,
+    reductions,
+    scans,
+    shapes,
+    softmaxes,
+    special,
+)
 
-__all__ = ["activations", "arithmetic", "comparison", "contraction", "conversion", "indexing", "mathematics", "reductions", "shapes"]
+__all__ = [
+    "activations",
+    "arithmetic",
+    "comparison",
+    "contraction",
+    "conversion",
+    "indexing",
+    "linalg",
+    "mathematics",
+    "reductions",
+    "scans",
+    "shapes",
+    "softmaxes",
+    "special",
+]

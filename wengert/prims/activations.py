@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..core.primitive import P, elementwise
+from ..core.samples import cases
 
 SQRT_HALF = math.sqrt(0.5)
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -127,7 +128,7 @@ elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, sa
 def _clip(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     if low is not None and high is not None and low > high:
         return xp.full_like(x, high)
-    return xp.clip(x, low, high)
+    return xp.clip(x, low, high).astype(x.dtype, copy=False)
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:
@@ -138,6 +139,7 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 
 clamp = elementwise(
     "clamp", _clip, saves="x",
+    samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})),
     derivative=lambda x, out, low=None, high=None: P.cast(_inside(x, low, high), dtype=x.dtype),
     vjp=_select(lambda saved, params: _inside(saved[0], params.get("low"), params.get("high"))),
 )
@@ -150,10 +152,12 @@ def _open_inside(saved: Any, params: dict[str, Any]) -> Any:
 
 hardtanh = elementwise(
     "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",
+    samples=cases(((3, 4), {"low": -0.5, "high": 0.7})),
     derivative=lambda x, out, low, high: P.cast((x > low) & (x < high), dtype=x.dtype), vjp=_select(_open_inside),
 )
 threshold = elementwise(
     "threshold", lambda xp, x, limit, value: xp.where(x > limit, x, x.dtype.type(value)), saves="x",
+    samples=cases(((3, 4), {"limit": 0.1, "value": -2.0})),
     derivative=lambda x, out, limit, value: P.cast(x > limit, dtype=x.dtype),
     vjp=_select(lambda saved, params: saved[0] > params["limit"]),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.primitive import P, bilinear, fused
+from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 
 
@@ -20,7 +21,7 @@ def _matmul(xp: Any, x: Any, y: Any) -> Any:
         return _matmul(xp, _widened(x), _widened(y)).astype(narrow)
     if x.ndim == 2 and y.ndim == 2:
         return x.dot(y)
-    if y.ndim == 2 and x.ndim > 2:
+    if y.ndim == 2 and x.ndim > 2 and x.size:
         return x.reshape(-1, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[-1])
     return xp.matmul(x, y)
 
@@ -88,6 +89,39 @@ matmul = bilinear(
     "matmul", lambda xp, x, y, label="": _matmul(xp, x, y),
     spec=lambda x, y, label="": _matmul_spec(x, y), label=_label,
     transposes=(_matmul_left, _matmul_right),
+    samples=cases(((2, 3), (3, 4)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 1, 2, 3), (4, 3, 2)),
+                  ((2, 4, 3), (3, 2)), ((4, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))),
+)
+
+
+def _addmm(xp: Any, base: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1, label: str = "") -> Any:
+    product = _matmul(xp, x, y)
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:  # not a product: NaN and infinity in what is not wanted do not count
+        return product
+    return product + (base if beta == 1 else base * beta)
+
+
+def _addmm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    _, x, y, _, shapes = saved
+    beta, alpha = params.get("beta", 1), params.get("alpha", 1)
+    for_base = None
+    if needs[0]:
+        for_base = _fit(ct if beta == 1 else ct * beta, shapes[0])
+    scaled = ct if alpha == 1 else ct * alpha
+    return (for_base, _matmul_left(scaled, y, shapes[1], params) if needs[1] else None,
+            _matmul_right(scaled, x, shapes[2], params) if needs[2] else None)
+
+
+addmm = fused(
+    "addmm", _addmm, arity=3, vjp=_addmm_vjp, label=lambda params: str(params.get("label", "Addmm")),
+    saves=lambda needs: ["shapes"] + ["z"] * needs[1] + ["y"] * needs[2],
+    spec=lambda base, x, y, beta=1, alpha=1, label="": _matmul_spec(x, y),
+    samples=cases(((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0}),
+                  ((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((2,), (2, 3), (3,))),
+    missing={"jvp": "not in wengert yet"},
+    doc="beta · base + alpha · (x @ y), base broadcast.",
 )
 
 
@@ -128,6 +162,6 @@ def _linear_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
 linear = fused(
     "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, promotion="same", label="Addmm",
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
-    missing={"jvp": "not in wengert yet"},
+    missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import P, elementwise
+from ..core.samples import reals
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -26,14 +27,26 @@ def _unary(name: str, eval: Any, derivative: Any, saves: str, **rest: Any) -> An
     return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
 
 
+def _over_x(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """The vjp of log: a division, as PyTorch does, to agree to the last bit."""
+    x = saved[0]
+    return (ct / (P.conj(x) if x.dtype.kind == "c" else x),)
+
+
+def _over_twice_out(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """The vjp of sqrt, likewise."""
+    out = saved[1]
+    return (ct / (2 * (P.conj(out) if out.dtype.kind == "c" else out)),)
+
+
 exp = _unary("exp", "exp", lambda x, out: out, "out", lower=lambda b, x: b.exp(x))
 exp2 = _unary("exp2", "exp2", lambda x, out: out * math.log(2), "out", lower=lambda b, x: b.exp2(x))
 expm1 = _unary("expm1", "expm1", lambda x, out: out + 1, "out", lower=lambda b, x: b.expm1(x))
-log = _unary("log", "log", lambda x, out: 1 / x, "x", lower=lambda b, x: b.log(x))
+log = _unary("log", "log", lambda x, out: 1 / x, "x", vjp=_over_x, lower=lambda b, x: b.log(x))
 log2 = _unary("log2", "log2", lambda x, out: 1 / (x * math.log(2)), "x", lower=lambda b, x: b.log2(x))
 log10 = _unary("log10", "log10", lambda x, out: 1 / (x * math.log(10)), "x", lower=lambda b, x: b.log10(x))
-log1p = _unary("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", lower=lambda b, x: b.log1p(x))
-sqrt = _unary("sqrt", "sqrt", lambda x, out: 0.5 / out, "out", lower=lambda b, x: b.sqrt(x))
+log1p = _unary("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", label="Log1P", lower=lambda b, x: b.log1p(x))
+sqrt = _unary("sqrt", "sqrt", lambda x, out: 0.5 / out, "out", vjp=_over_twice_out, lower=lambda b, x: b.sqrt(x))
 rsqrt = _unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda x, out: -0.5 * (out * out * out), "out",
                lower=lambda b, x: b.rsqrt(x))
 sin = _unary("sin", "sin", lambda x, out: P.cos(x), "x", lower=lambda b, x: b.sin(x))
@@ -46,22 +59,55 @@ sinh = _unary("sinh", "sinh", lambda x, out: P.cosh(x), "x")
 cosh = _unary("cosh", "cosh", lambda x, out: P.sinh(x), "x")
 tanh = _unary("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda b, x: b.tanh(x))
 asinh = _unary("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
-acosh = _unary("acosh", "arccosh", lambda x, out: P.rsqrt(x * x - 1), "x")
+# Two roots and not one of the product: they agree on the real line, and have the branch cut of acosh.
+acosh = _unary("acosh", "arccosh", lambda x, out: P.rsqrt(x - 1) * P.rsqrt(x + 1), "x", samples=reals(1.2, 4))
 atanh = _unary("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
+
+
+def _atan2_by_y(y: Any, x: Any, out: Any) -> Any:
+    square = x * x + y * y
+    return P.where(square == 0, 0.0, x / square)
+
+
+def _atan2_by_x(y: Any, x: Any, out: Any) -> Any:
+    square = x * x + y * y
+    return P.where(square == 0, 0.0, -y / square)
+
+
 atan2 = elementwise(
-    "atan2", "arctan2", promotion="float",
-    derivative=(lambda y, x, out: x / (x * x + y * y), lambda y, x, out: -y / (x * x + y * y)), saves=("x y", "x y"),
+    "atan2", "arctan2", promotion="float", derivative=(_atan2_by_y, _atan2_by_x), saves=("x y", "x y"),
+    samples=reals((-2, 2), (0.5, 2)),
 )
+
+
 logaddexp = elementwise(
-    "logaddexp", "logaddexp", promotion="float",
-    derivative=(lambda x, y, out: P.exp(x - out), lambda x, y, out: P.exp(y - out)), saves=("x out", "y out"),
+    "logaddexp", "logaddexp", promotion="float", saves=("x y", "x y"),
+    derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, x - y)),
+                lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, y - x))),
 )
 logaddexp2 = elementwise(
-    "logaddexp2", "logaddexp2", promotion="float",
-    derivative=(lambda x, y, out: P.exp2(x - out), lambda x, y, out: P.exp2(y - out)), saves=("x out", "y out"),
+    "logaddexp2", "logaddexp2", promotion="float", saves=("x y", "x y"),
+    derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (x - y) * math.log(2))),
+                lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (y - x) * math.log(2)))),
 )
 sinc = _unary(
     "sinc", "sinc", lambda x, out: P.where(x == 0, 0.0, (P.cos(x * math.pi) - out) / x), "x out")
+logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)), lambda x, out: 1 / (x * (1 - x)), "x")
+
+
+def _x_log(xp: Any, x: Any, y: Any, log: str = "log") -> Any:
+    """x log y, and 0 for x = 0 whatever y, unless that is NaN."""
+    return xp.where((x == 0) & ~xp.isnan(y), 0, x * getattr(xp, log)(y)).astype(xp.result_type(x, y))
+
+
+xlogy = elementwise(
+    "xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float", saves=("x y", "x y"),
+    derivative=(lambda x, y, out: P.where((x == 0) & (y <= 0), 0.0, P.log(y)), lambda x, y, out: x / y),
+)
+xlog1py = elementwise(
+    "xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"), label="SpecialXlog1Py",
+    derivative=(lambda x, y, out: P.where((x == 0) & (y <= -1), 0.0, P.log1p(y)), lambda x, y, out: x / (1 + y)),
+)
 
 erf = _unary("erf", _each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
              lower=lambda b, x: b.erf(x))
@@ -132,6 +178,7 @@ def _polygamma_each(xp: Any, x: Any, n: int = 0) -> Any:
 
 
 lgamma = _unary("lgamma", _each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
-polygamma = _unary("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x")
-deg2rad = _unary("deg2rad", "deg2rad", math.pi / 180, "")
-rad2deg = _unary("rad2deg", "rad2deg", 180 / math.pi, "")
+polygamma = _unary("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
+                   label=lambda params: "Polygamma" if params.get("n") else "Digamma")
+deg2rad = _unary("deg2rad", "deg2rad", math.pi / 180, "", label="Deg2Rad")
+rad2deg = _unary("rad2deg", "rad2deg", 180 / math.pi, "", label="Rad2Deg")

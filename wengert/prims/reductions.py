@@ -1,24 +1,30 @@
-"""Reductions and scans. ``dim`` is a tuple of dimensions counted from the front."""
+"""Reductions. ``dim`` is a tuple of dimensions counted from the front; all of them is a whole reduction."""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import P, linear, opaque, reduction
+from ..core.samples import cases
 
 
 def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
     """``reduced`` with the reduced dimensions of ``shape`` put back as size 1."""
     if keepdim or not shape:
         return reduced
-    return P.reshape(reduced, shape=tuple(1 if d in dim else n for d, n in enumerate(shape)))
+    return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
 
 
 def _sum(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
-    if x.dtype.kind == "f" and x.dtype.itemsize == 2:
+    """Half precision is summed in float32; integers and truth values in int64."""
+    kind = x.dtype.kind
+    if kind in "fV" and x.dtype.itemsize == 2:
         return xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32).astype(x.dtype)
+    if kind in "biu":
+        return xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
     return xp.add.reduce(x, axis=dim, keepdims=keepdim)
 
 
@@ -26,11 +32,18 @@ def _many(name: str) -> Any:
     return lambda params: f"{name}Backward{0 if params.get('whole') else 1}"
 
 
+def _kept(params: dict[str, Any], shape: Any) -> tuple[Any, Any, bool]:
+    return shape, params["dim"], params.get("keepdim", False)
+
+
+_SAMPLES = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True}),
+                 ((2, 3), {"dim": (0, 1), "whole": True}), ((), {"dim": (), "whole": True}))
+
 sum = linear(
     "sum", lambda xp, x, dim, keepdim=False, whole=False: _sum(xp, x, dim, keepdim),
     transpose=lambda ct, shape, params: P.expand(keep(ct, shape, params["dim"], params.get("keepdim", False)),
                                                  shape=shape),
-    label=_many("Sum"),
+    label=_many("Sum"), samples=_SAMPLES,
 )
 
 
@@ -43,7 +56,9 @@ def _count(shape: Any, dim: Any) -> int:
 
 def _mean(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
     count = _count(x.shape, dim) if x.ndim else 1
-    return xp.true_divide(_sum(xp, x, dim, keepdim), x.dtype.type(count) if x.dtype.kind in "fc" else count)
+    if x.dtype.itemsize == 2:
+        return (xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32) / np.float32(count)).astype(x.dtype)
+    return xp.true_divide(_sum(xp, x, dim, keepdim), x.dtype.type(count))
 
 
 mean = linear(
@@ -51,27 +66,43 @@ mean = linear(
     transpose=lambda ct, shape, params: P.expand(
         keep(ct, shape, params["dim"], params.get("keepdim", False)) / (_count(shape, params["dim"]) if shape else 1),
         shape=shape),
-    label=_many("Mean"),
+    label=_many("Mean"), samples=_SAMPLES,
 )
 
 
+def _wide(x: Any) -> Any:
+    """Half precision as float32: what is rounded once is rounded at the end."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
+
+
 def _var(xp: Any, x: Any, dim: Any, keepdim: bool = False, correction: float = 1, whole: bool = False) -> Any:
+    narrow, x = x.dtype, _wide(x)
     count = _count(x.shape, dim) if x.ndim else 1
     centred = x - _sum(xp, x, dim, True) / x.dtype.type(count)
     squares = (centred * centred.conj()).real if x.dtype.kind == "c" else centred * centred
     freedom = max(count - correction, 0)
-    return _sum(xp, squares, dim, keepdim) / squares.dtype.type(freedom)
+    result = _sum(xp, squares, dim, keepdim) / squares.dtype.type(freedom)
+    return result.astype(narrow) if narrow.itemsize == 2 else result
 
 
 def _var_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, dim = saved[0], params["dim"]
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     centred = x - P.mean(x, dim=dim, keepdim=True)
-    return (keep(ct, x.shape, dim, params.get("keepdim", False)) * centred * (2.0 / freedom if freedom > 0 else float("nan")),)
+    return (keep(ct, *_kept(params, x.shape)) * centred * (2.0 / freedom if freedom > 0 else float("nan")),)
 
 
-var = reduction("var", _var, vjp=_var_vjp, saves=("x",), label=_many("Var"),
-                missing={"jvp": "not in wengert yet"})
+def _var_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    x, dim = operands[0], params["dim"]
+    freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
+    product = tangents[0] * P.conj(x - P.mean(x, dim=dim, keepdim=True))
+    product = P.copy_real(product) if product.dtype.kind == "c" else product
+    return P.sum(product, dim=dim, keepdim=params.get("keepdim", False)) * (2.0 / freedom if freedom > 0 else float("nan"))
+
+
+_SPREAD = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True, "correction": 0}),
+                ((2, 3), {"dim": (0, 1), "whole": True}))
+var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), label=_many("Var"), samples=_SPREAD)
 
 
 def _std_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -81,38 +112,59 @@ def _std_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 std = reduction(
     "std", lambda xp, x, dim, keepdim=False, correction=1, whole=False: xp.sqrt(_var(xp, x, dim, keepdim, correction)),
-    vjp=_std_vjp, saves=("x", "out"), label=_many("Std"), missing={"jvp": "not in wengert yet"})
+    vjp=_std_vjp, saves=("x", "out"), label=_many("Std"), samples=_SPREAD,
+    jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
+
+
+def _others(x: Any, dim: Any) -> Any:
+    """For each element the product of the others of its slice: by two exclusive scans, so that zeros need no special
+    case."""
+    if not x.shape:
+        return P.fill(x, value=1)
+    rest = tuple(d for d in range(len(x.shape)) if d not in dim)
+    order, last = rest + tuple(dim), len(rest)
+    size = _count(x.shape, dim)
+    flat = P.reshape(P.permute(x, dims=order), shape=(*(x.shape[d] for d in rest), size))
+    ones = P.fill(flat[..., :1], value=1)
+    before = P.cumprod(P.cat(ones, flat[..., :-1], dim=last), dim=last)
+    after = P.flip(P.cumprod(P.cat(ones, P.flip(flat, dims=(last,))[..., :-1], dim=last), dim=last), dims=(last,))
+    others = P.reshape(before * after, shape=tuple(x.shape[d] for d in order))
+    return P.permute(others, dims=tuple(order.index(d) for d in range(len(order))))
 
 
 def _prod_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """The product of the others: by two exclusive scans, so that zeros need no special case."""
-    x, dim = saved[0], params["dim"]
-    if not x.shape:
-        return (ct,)
-    rest = tuple(d for d in range(len(x.shape)) if d not in dim)
-    order = rest + tuple(dim)
-    flat = P.reshape(P.permute(x, dims=order), shape=tuple(x.shape[d] for d in rest) + (-1,))
-    ones = flat[..., :1] * 0 + 1
-    before = P.cumprod(P.cat(ones, flat[..., :-1], dim=len(rest)), dim=len(rest))
-    after = P.flip(P.cumprod(P.cat(ones, P.flip(flat, dims=(len(rest),))[..., :-1], dim=len(rest)), dim=len(rest)),
-                   dims=(len(rest),))
-    others = P.reshape(P.conj(before * after), shape=tuple(x.shape[d] for d in order))
-    inverse = tuple(order.index(d) for d in range(len(order)))
-    return (keep(ct, x.shape, dim, params.get("keepdim", False)) * P.permute(others, dims=inverse),)
+    x = saved[0]
+    others = _others(x, params["dim"])
+    return (keep(ct, *_kept(params, x.shape)) * (P.conj(others) if x.dtype.kind == "c" else others),)
+
+
+def _prod(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
+    if x.dtype.kind in "biu":
+        return xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
+    return xp.multiply.reduce(_wide(x), axis=dim, keepdims=keepdim).astype(x.dtype)
 
 
 prod = reduction(
-    "prod", lambda xp, x, dim, keepdim=False, whole=False: xp.multiply.reduce(x, axis=dim, keepdims=keepdim),
-    vjp=_prod_vjp, saves=("x",), label=_many("Prod"), missing={"jvp": "not in wengert yet"})
+    "prod", _prod, vjp=_prod_vjp, saves=("x",), label=_many("Prod"), samples=_SAMPLES,
+    jvp=lambda tangents, operands, out, params: P.sum(
+        tangents[0] * _others(operands[0], params["dim"]), dim=params["dim"], keepdim=params.get("keepdim", False)))
+
+
+def _ties(x: Any, out: Any, params: dict[str, Any]) -> Any:
+    """The share of each element in an extreme: 1 for the only one that attains it, 1/k for each of k."""
+    value = keep(out, *_kept(params, x.shape))
+    mask = P.cast((x == value) | (P.isnan(x) & P.isnan(value)), dtype=x.dtype)
+    return mask / P.sum(mask, dim=params["dim"], keepdim=True) if x.shape else mask
 
 
 def _extreme_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     """Ties share the cotangent evenly."""
     x, out, _ = saved
-    dim, keepdim = params["dim"], params.get("keepdim", False)
-    mask = P.cast(x == keep(out, x.shape, dim, keepdim), dtype=x.dtype)
-    count = P.sum(mask, dim=dim, keepdim=True) if x.shape else mask
-    return (mask * (keep(ct, x.shape, dim, keepdim) / count),)
+    return (_ties(x, out, params) * keep(ct, *_kept(params, x.shape)),)
+
+
+def _extreme_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    return P.sum(tangents[0] * _ties(operands[0], out, params), dim=params["dim"], keepdim=params.get("keepdim", False))
 
 
 def _extreme(name: str, ufunc: str) -> Any:
@@ -120,111 +172,81 @@ def _extreme(name: str, ufunc: str) -> Any:
         return getattr(xp, ufunc).reduce(x, axis=dim, keepdims=keepdim)
 
     label = {"amax": "Max", "amin": "Min"}[name]
-    return reduction(name, evaluate, vjp=_extreme_vjp, saves=("x", "out"),
-                     label=lambda params: f"{label}Backward1" if params.get("whole") else name.capitalize(),
-                     missing={"jvp": "not in wengert yet"})
+    return reduction(name, evaluate, vjp=_extreme_vjp, jvp=_extreme_jvp, saves=("x", "out"), samples=_SAMPLES,
+                     label=lambda params: f"{label}Backward1" if params.get("whole") else name.capitalize())
 
 
 amax = _extreme("amax", "maximum")
 amin = _extreme("amin", "minimum")
+
+
+def _no(reason: str) -> dict[str, str]:
+    return {"vjp": reason, "jvp": reason}
+
+
 any = reduction("any", lambda xp, x, dim, keepdim=False: xp.logical_or.reduce(x, axis=dim, keepdims=keepdim),
-                missing={"vjp": "its result is a truth value", "jvp": "its result is a truth value"})
+                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
 all = reduction("all", lambda xp, x, dim, keepdim=False: xp.logical_and.reduce(x, axis=dim, keepdims=keepdim),
-                missing={"vjp": "its result is a truth value", "jvp": "its result is a truth value"})
+                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
 
 
-def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
-    peak = xp.maximum.reduce(x, axis=dim, keepdims=True)
-    peak = xp.where(xp.isfinite(peak), peak, x.dtype.type(0))
-    total = xp.log(_sum(xp, xp.exp(x - peak), dim, True)) + peak
-    return total if keepdim else xp.squeeze(total, axis=dim)
+def _norm(xp: Any, x: Any, ord: float, dim: Any, keepdim: bool = False) -> Any:
+    """The ``ord``-norm of the vectors along ``dim``; 0 counts what is not zero, ±inf are the extremes."""
+    wide = _wide(x)
+    if ord == 2 and x.dtype.kind != "c":
+        result = xp.sqrt(xp.add.reduce(wide * wide, axis=dim, keepdims=keepdim))
+    else:
+        size = xp.abs(wide)
+        if ord == inf:
+            result = xp.maximum.reduce(size, axis=dim, keepdims=keepdim)
+        elif ord == -inf:
+            result = xp.minimum.reduce(size, axis=dim, keepdims=keepdim)
+        elif ord == 0:
+            result = xp.add.reduce(size != 0, axis=dim, keepdims=keepdim, dtype=size.dtype)
+        elif ord == 1:
+            result = xp.add.reduce(size, axis=dim, keepdims=keepdim)
+        elif ord == 2:
+            result = xp.sqrt(xp.add.reduce(size * size, axis=dim, keepdims=keepdim))
+        else:
+            result = xp.add.reduce(size**ord, axis=dim, keepdims=keepdim) ** (1 / ord)
+    return result.astype(x.dtype) if x.dtype.itemsize == 2 else result
 
 
-def _logsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _norm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """x |x|^(p−2) / norm^(p−1). Zero where the norm is, and for p < 2 at elements that are: the least subgradient."""
     x, out, _ = saved
-    kept = (x.shape, params["dim"], params.get("keepdim", False))
-    return (keep(ct, *kept) * P.exp(x - keep(out, *kept)),)
+    p = params["ord"]
+    ct, out = keep(ct, *_kept(params, x.shape)), keep(out, *_kept(params, x.shape))
+    if p == 0:
+        return (P.zeros_like(x),)
+    if p == 1:
+        return (P.sgn(x) * ct,)
+    if p == 2:
+        return (x * P.where(out == 0, 0.0, ct / out),)
+    if p in (inf, -inf):
+        size = P.abs(x)
+        mask = P.cast(size == out, dtype=size.dtype)
+        count = P.sum(mask, dim=params["dim"], keepdim=True) if x.shape else mask
+        return (P.sgn(x) * (mask / count * ct),)
+    if p < 2:
+        size = P.abs(x)
+        power = P.where(size == 0, 0.0, P.pow(P.where(size == 0, 1.0, size), p - 1))
+        return (P.sgn(x) * power * P.where(out == 0, 0.0, ct * P.pow(out, 1 - p)),)
+    return (x * P.pow(P.abs(x), p - 2) * P.where(out == 0, 0.0, ct / P.pow(out, p - 1)),)
 
 
-logsumexp = reduction("logsumexp", _logsumexp, vjp=_logsumexp_vjp, saves=("x", "out"),
-                      missing={"jvp": "not in wengert yet"})
+def _norm_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    one = P.fill(out, value=1)
+    slope = _norm_vjp(one, (operands[0], out, None), params, (True,))[0]
+    product = P.conj(slope) * tangents[0]
+    product = P.copy_real(product) if product.dtype.kind == "c" else product
+    return P.sum(product, dim=params["dim"], keepdim=params.get("keepdim", False))
 
 
-def _softmax(xp: Any, x: Any, dim: int) -> Any:
-    if not x.ndim:
-        return xp.ones_like(x)
-    shifted = xp.exp(x - xp.maximum.reduce(x, axis=dim, keepdims=True))
-    return shifted / _sum(xp, shifted, dim, True)
-
-
-def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    out = saved[1]
-    product = ct * out
-    if not out.shape:
-        return (product - product,)
-    return (product - out * P.sum(product, dim=(params["dim"],), keepdim=True),)
-
-
-softmax = reduction("softmax", _softmax, vjp=_softmax_vjp, saves=("out",), missing={"jvp": "not in wengert yet"})
-
-
-def _log_softmax(xp: Any, x: Any, dim: int) -> Any:
-    if not x.ndim:
-        return xp.zeros_like(x)
-    shifted = x - xp.maximum.reduce(x, axis=dim, keepdims=True)
-    return shifted - xp.log(_sum(xp, xp.exp(shifted), dim, True))
-
-
-def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    out = saved[1]
-    if not out.shape:
-        return (ct - ct,)
-    return (ct - P.exp(out) * P.sum(ct, dim=(params["dim"],), keepdim=True),)
-
-
-log_softmax = reduction("log_softmax", _log_softmax, vjp=_log_softmax_vjp, saves=("out",),
-                        missing={"jvp": "not in wengert yet"})
-
-
-# --- scans ------------------------------------------------------------------------------------------------------------
-
-
-def _reverse_cumsum(ct: Any, dim: int) -> Any:
-    return P.flip(P.cumsum(P.flip(ct, dims=(dim,)), dim=dim), dims=(dim,)) if ct.shape else ct
-
-
-def _scan(ufunc: str) -> Any:
-    def evaluate(xp: Any, x: Any, dim: int) -> Any:
-        return getattr(xp, ufunc).accumulate(x, axis=dim) if x.ndim else x.copy()
-
-    return evaluate
-
-
-cumsum = linear("cumsum", _scan("add"), transpose=lambda ct, shape, params: _reverse_cumsum(ct, params["dim"]))
-
-
-def _cumprod_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """Without zeros: the reversed sum of ct * out, over x. With zeros: the sum over j of ct_j times the product of the
-    others up to j, one position at a time."""
-    x, out, _ = saved
-    dim = params["dim"]
-    if not x.shape:
-        return (ct,)
-    if not bool((x == 0).any()):
-        return (_reverse_cumsum(ct * P.conj(out), dim) / P.conj(x),)
-    head = (slice(None),) * dim
-    size = x.shape[dim]
-    slices = []
-    for i in range(size):
-        others = P.cat(*(x[(*head, slice(j, j + 1))] if j != i else x[(*head, slice(j, j + 1))] * 0 + 1
-                         for j in range(size)), dim=dim)
-        tail = (*head, slice(i, None))
-        slices.append(P.sum(ct[tail] * P.conj(P.cumprod(others, dim=dim)[tail]), dim=(dim,), keepdim=True))
-    return (P.cat(*slices, dim=dim),)
-
-
-cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, saves=("x", "out"),
-                    missing={"jvp": "not in wengert yet"})
+vector_norm = reduction(
+    "vector_norm", _norm, vjp=_norm_vjp, jvp=_norm_jvp, saves=("x", "out"), label="LinalgVectorNorm",
+    samples=cases(*(((3, 4), {"ord": p, "dim": (1,)}) for p in (0, 1, 1.5, 2, 3, inf, -inf)),
+                  ((2, 3, 2), {"ord": 2, "dim": (0, 2), "keepdim": True}), ((), {"ord": 2, "dim": ()})))
 
 
 def _sum_to(xp: Any, x: Any, shape: Any) -> Any:
@@ -235,17 +257,21 @@ def _sum_to(xp: Any, x: Any, shape: Any) -> Any:
     return reduced.reshape(shape)
 
 
-sum_to = linear("sum_to", _sum_to, transpose=lambda ct, shape, params: P.expand(ct, shape=shape), label="Sum")
-
-
-def _no(reason: str) -> dict[str, str]:
-    return {"vjp": reason, "jvp": reason}
+sum_to = linear("sum_to", _sum_to, transpose=lambda ct, shape, params: P.expand(ct, shape=shape), label="Sum",
+                samples=cases(((3, 4), {"shape": (4,)}), ((2, 3), {"shape": (2, 1)})))
 
 
 _POSITION = "its result is a position"
-argmax = opaque("argmax", lambda xp, x, dim=None, keepdim=False: xp.argmax(x, axis=dim, keepdims=keepdim),
-                missing=_no(_POSITION))
-argmin = opaque("argmin", lambda xp, x, dim=None, keepdim=False: xp.argmin(x, axis=dim, keepdims=keepdim),
-                missing=_no(_POSITION))
+
+
+def _position(name: str) -> Any:
+    def evaluate(xp: Any, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return xp.asarray(getattr(xp, name)(x, axis=dim, keepdims=keepdim))
+
+    return opaque(name, evaluate, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
+
+
+argmax = _position("argmax")
+argmin = _position("argmin")
 count_nonzero = opaque("count_nonzero", lambda xp, x, dim: xp.asarray(np.count_nonzero(x, axis=dim)),
-                       missing=_no("its result is a count"))
+                       missing=_no("its result is a count"), samples=cases(((3, 4), {"dim": (1,)})))

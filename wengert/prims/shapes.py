@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive, linear, register, view
 
 
@@ -82,15 +81,44 @@ def _unfold(xp: Any, x: Any, dimension: int, size: int, step: int) -> Any:
 unfold = view("unfold", _unfold)
 
 
-def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0) -> Any:
-    flat = x.reshape(-1)
-    if flat.base is not x and flat.base is not x.base and x.size > 1 and not np.shares_memory(flat, x):
-        raise ShapeError("[as_strided] a contiguous tensor was expected; got one with gaps; call contiguous() first")
-    start = flat[offset:]
-    return xp.lib.stride_tricks.as_strided(start, size, tuple(s * x.itemsize for s in stride))
+def _flat_memory(x: Any) -> Any:
+    """All the memory of which ``x`` shows a part, as one row of elements of its dtype."""
+    root = x
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    return np.lib.stride_tricks.as_strided(root, (root.size,), (root.itemsize,)).view(x.dtype)
 
 
-as_strided = view("as_strided", _as_strided)
+def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geometry: Any = None) -> Any:
+    return xp.lib.stride_tricks.as_strided(_flat_memory(x)[offset:], size, tuple(s * x.itemsize for s in stride))
+
+
+def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+    """Each element of the result is an element of the operand, found by its place in memory; those that the operand
+    does not show get no gradient."""
+    places = _places(params["size"], params["stride"], params["offset"])
+    shown = _places(shape, *params["geometry"])
+    inside = np.full(max(places.max(initial=0), shown.max(initial=0)) + 1, -1)
+    inside[shown] = np.arange(shown.size).reshape(shape)
+    source = inside[places]
+    if (source < 0).any():
+        ct, source = P.where(source >= 0, ct, 0.0), np.maximum(source, 0)
+    flat = P.index_adjoint(ct, source, shape=(shown.size,), places=(True,))
+    return P.reshape(flat, shape=shape)
+
+
+def _places(shape: Any, stride: Any, offset: int) -> Any:
+    """The place in memory of every element of a tensor of this geometry."""
+    places = np.full(shape, offset)
+    for dim, (n, step) in enumerate(zip(shape, stride, strict=True)):
+        places += (np.arange(n) * step).reshape((n,) + (1,) * (len(shape) - dim - 1))
+    return places
+
+
+as_strided = view(
+    "as_strided", _as_strided, adjoint=_as_strided_adjoint,
+    doc="params['geometry'] is the operand's own (strides, offset); all in elements from the start of the memory.",
+)
 real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)))
 imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct))
 
@@ -120,7 +148,7 @@ def _view_adjoint(xp: Any, ct: Any, step: Any, shape: Any) -> Any:
     primitive, params = step
     zeros = xp.zeros(shape, ct.dtype)
     target = primitive.run(zeros, **params)
-    if primitive.name in ("unfold", "as_strided"):
+    if primitive.name == "unfold":
         places = primitive.run(xp.arange(zeros.size).reshape(shape), **params)
         xp.add.at(zeros.reshape(-1), places.reshape(-1), xp.asarray(ct).reshape(-1))
         return zeros

@@ -13,6 +13,7 @@ Note [no cycle]: nodes never refer to tensors or storages, only to arrays, versi
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from ..core.errors import DTypeError, InplaceError, ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .tape import Leaf, Node
+from .tape import Leaf, Node, Out
 
 Step = tuple[Primitive, dict[str, Any]]
 
@@ -48,18 +49,40 @@ class Alias:
 
 
 def edge_of(tensor: Any) -> Any:
-    """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written."""
+    """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written.
+
+    Raises `InplaceError` for a view made where nothing was recorded, whose storage has got a history since: whether
+    the gradient should flow through it, nobody can say.
+    """
     alias = tensor._alias
     if alias is not None and alias.generation != alias.storage.generation:
         storage = alias.storage
         edge, shape = storage.edge, storage.shape
-        if edge is not None and alias.tracked:
+        if edge is not None:
+            if not alias.tracked:
+                raise InplaceError(_AMBIGUOUS.format(op="view", what="its base or another view of its base has been"))
             for primitive, params in alias.steps:
                 edge, shape = view_node(primitive, params, edge, shape)
-        elif not alias.tracked:
-            edge = None
-        tensor._node, alias.generation = edge, storage.generation
+        alias.generation = storage.generation
+        set_edge(tensor, edge)
     return tensor._node
+
+
+def set_edge(tensor: Any, edge: Any) -> None:
+    """Gives the tensor's new value its history. ``retain_grad`` asks for the gradient of the value as it now is."""
+    old, tensor._node = tensor._node, edge
+    if tensor._rare is not None and "retains" in tensor._rare:
+        node = getattr(old, "node", old)
+        if node is not None and node.rare is not None:
+            node.rare["retains"] = [entry for entry in node.rare.get("retains", ()) if entry[1]() is not tensor]
+        if edge is not None:
+            retain(tensor, edge)
+
+
+def retain(tensor: Any, edge: Any) -> None:
+    """Makes backward keep the cotangent of ``edge`` as the tensor's gradient."""
+    node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+    node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
 
 
 def view_node(primitive: Primitive, params: dict[str, Any], edge: Any, shape: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
@@ -106,7 +129,7 @@ def overlaps_itself(array: Any) -> bool:
 
 def check_writable(tensor: Any, op: str) -> None:
     """Raises, before anything is written, where a write may not happen."""
-    if state.special is None and overlaps_itself(tensor._data):
+    if overlaps_itself(tensor._data):
         raise InplaceError(
             f"[{op}] unsupported operation: more than one element of the written-to tensor refers to a single memory "
             f"location; got an expanded tensor of shape {tuple(tensor._data.shape)}; clone() it before the write"
@@ -123,14 +146,14 @@ def check_writable(tensor: Any, op: str) -> None:
         what = "a view of a leaf Variable that requires grad" if alias.steps else "a leaf Variable that requires grad"
         raise InplaceError(_LEAF.format(op=op, what=what))
     if not alias.tracked and edge is not None:
-        raise InplaceError(
-            f"[{op}] A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make the "
-            f"view with grad mode on, or write to it under no_grad()"
-        )
+        raise InplaceError(_AMBIGUOUS.format(op=op, what="is being"))
 
 
 _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
          "under torch.no_grad(), or to a clone()")
+_AMBIGUOUS = ("[{op}] A view was created in no_grad mode (or inside a custom Function) and {what} modified inplace with "
+              "grad mode enabled, so that nobody can say whether gradients flow through it. Make the view where "
+              "gradients are recorded, or write to it under no_grad()")
 
 
 def wrote(tensor: Any, line: str | None = None) -> None:
@@ -151,10 +174,9 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
     """
     from .tensor import make
 
-    data = tensor._data
-    if op_records and state.special is None:
-        data = data.copy()
-    return make(data, edge_of(tensor))
+    if state.special is not None:
+        return make(state.special.frozen(tensor, op_records), edge_of(tensor))
+    return make(tensor._data.copy() if op_records else tensor._data, edge_of(tensor))
 
 
 def write(tensor: Any, new: Any, op: str) -> Any:
@@ -166,11 +188,13 @@ def write(tensor: Any, new: Any, op: str) -> Any:
     if not castable(value.dtype, target.dtype):
         raise DTypeError(f"[{op}] result type {type_name(value.dtype)} can't be cast to the desired output type "
                          f"{type_name(target.dtype)}; write out of place, or convert the operand with .to(...)")
+    node = edge_of(new) if state.grad else None
+    if node is not None and tensor._alias is not None and not tensor._alias.tracked:
+        raise InplaceError(_AMBIGUOUS.format(op=op, what="is being"))
     if state.special is None or not state.special.write(tensor, new):
         state.quiet(np.copyto, target, value, "unsafe")
     wrote(tensor)
     if state.grad:
-        node = edge_of(new)
         if node is not None and value.dtype != target.dtype:
             node = Node(P.cast, {"dtype": target.dtype, "back": value.dtype}, (node,), (None, None, None), ())
         rebase(tensor, node)
@@ -181,7 +205,7 @@ def rebase(tensor: Any, node: Any) -> None:
     """Makes ``node`` the history of the tensor's value, and of the whole storage that it is a part of."""
     alias = tensor._alias
     if alias is None:
-        tensor._node = node
+        set_edge(tensor, node)
         return
     storage = alias.storage
     if node is None and storage.edge is None:

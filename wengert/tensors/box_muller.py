@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,27 @@ __all__ = ["box_muller", "cosine_sine", "fused_multiply_add", "libm"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _PAIRS_AT_ONCE = 8192  # the temporary arrays of so many pairs stay in the cache
+_LARGE = 1 << 16  # numbers from which on making a kernel for them pays
+
+generated: Callable[[Array, float, float], bool] | None = None
+"""``generated(uniform, mean, std)`` does what `box_muller` does for float32, and says whether it did. The slot is
+filled from the compiler when a large array is first asked for; from then on it serves arrays of every size."""
 
 # Cephes logf: log(1 + x) = x - x**2 / 2 + x**3 * P(x) for sqrt(1/2) <= 1 + x < sqrt(2); LN2_HIGH + LN2_LOW = log(2).
-_LOG_POLYNOMIAL = (
+LOG_POLYNOMIAL = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
     2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+SQRT_HALF_BITS = np.int32(0x3F3504F3)
 
 # Cephes sinf and cosf: sin(x) = x + x**3 * S(x**2) and cos(x) = 1 - x**2 / 2 + x**4 * C(x**2) for |x| <= pi/4; the
 # three parts of pi/4, from the first on, are short, so that small multiples of the first two are exact.
-_SINE_POLYNOMIAL = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_COSINE_POLYNOMIAL = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_QUARTER_PI = (np.float32(0.78515625), np.float32(2.4187564849853515625e-4), np.float32(3.77489497744594108e-8))
-_FOUR_OVER_PI = np.float32(1.27323954473516)
+SINE_POLYNOMIAL = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COSINE_POLYNOMIAL = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+QUARTER_PI = (np.float32(0.78515625), np.float32(2.4187564849853515625e-4), np.float32(3.77489497744594108e-8))
+FOUR_OVER_PI = np.float32(1.27323954473516)
+TWO_PI = np.float32(2.0 * math.pi)
 
 
 def libm(function: Callable[[float], float], x: Array) -> Array:
@@ -61,6 +68,8 @@ def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
     ``uniform`` is a contiguous float32 or float64 vector, its length a multiple of 16. The first eight numbers of a
     block give the radii, the last eight the angles; the cosines take the place of the first, the sines of the last.
     """
+    if uniform.dtype == np.float32 and _by_generated_code(uniform, mean, std):
+        return
     blocks = uniform.reshape(-1, 2, 8)
     transform = _transform32 if uniform.dtype == np.float32 else _transform64
     step = _PAIRS_AT_ONCE // 8
@@ -71,6 +80,15 @@ def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
         part[:, 1] = fused_multiply_add(sines, std, mean)
 
 
+def _by_generated_code(uniform: Array, mean: float, std: float) -> bool:
+    global generated
+    if generated is None:
+        if uniform.size < _LARGE:
+            return False
+        generated = import_module("wengert.compiler.random").normal_blocks
+    return generated(uniform, mean, std)
+
+
 def _transform64(u1: Array, u2: Array) -> tuple[Array, Array]:
     radius = np.sqrt(-2.0 * libm(math.log, u1))
     cosine, sine = cosine_sine((2.0 * math.pi) * u2)
@@ -79,7 +97,7 @@ def _transform64(u1: Array, u2: Array) -> tuple[Array, Array]:
 
 def _transform32(u1: Array, u2: Array) -> tuple[Array, Array]:
     radius = np.sqrt(np.float32(-2.0) * _log32(u1))
-    sine, cosine = _sine_cosine32(np.float32(2.0 * math.pi) * u2)
+    sine, cosine = _sine_cosine32(TWO_PI * u2)
     cosine *= radius
     sine *= radius
     return cosine, sine
@@ -102,31 +120,31 @@ def _horner32(x: Array, coefficients: Sequence[float]) -> Array:
 def _log32(x: Array) -> Array:
     """The natural logarithm of positive normal float32 numbers."""
     bits = x.view(np.int32)
-    exponent = (bits - _SQRT_HALF_BITS) >> 23
+    exponent = (bits - SQRT_HALF_BITS) >> 23
     x = (bits - (exponent << 23)).view(np.float32)
     x -= np.float32(1.0)
     power = exponent.astype(np.float32)
     square = x * x
-    value = _horner32(x.astype(np.float64), _LOG_POLYNOMIAL)
+    value = _horner32(x.astype(np.float64), LOG_POLYNOMIAL)
     value *= x
     step = np.multiply(value, square, dtype=np.float64)
-    step += power * _LN2_LOW
+    step += power * LN2_LOW
     value[...] = step
     square *= np.float32(0.5)
     value -= square
     x += value
-    power *= _LN2_HIGH
+    power *= LN2_HIGH
     x += power
     return x
 
 
 def _sine_cosine32(x: Array) -> tuple[Array, Array]:
     """Sine and cosine of float32 numbers from 0 to 2 pi."""
-    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    octant = (x * FOUR_OVER_PI).astype(np.int32)
     octant += np.int32(1)
     octant &= np.int32(~1)
     multiple = octant.astype(np.float32)
-    high, middle, low = _QUARTER_PI
+    high, middle, low = QUARTER_PI
     x = x - multiple * high
     x -= multiple * middle
     step = multiple.astype(np.float64)
@@ -136,13 +154,13 @@ def _sine_cosine32(x: Array) -> tuple[Array, Array]:
 
     square = x * x
     wide = square.astype(np.float64)
-    cosine = _horner32(wide, _COSINE_POLYNOMIAL)
+    cosine = _horner32(wide, COSINE_POLYNOMIAL)
     cosine *= square
     np.multiply(cosine, wide, out=step)
     step -= square * np.float32(0.5)
     cosine[...] = step
     cosine += np.float32(1.0)
-    sine = _horner32(wide, _SINE_POLYNOMIAL)
+    sine = _horner32(wide, SINE_POLYNOMIAL)
     sine *= square
     np.multiply(sine, x, out=step, dtype=np.float64)
     step += x

@@ -17,7 +17,8 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     (Python ints are int64, floats the default dtype) unless given."""
     target = None if dtype is None else dtype.numpy
     if isinstance(data, Tensor):
-        return data._data.astype(target or data._data.dtype)
+        array = data._concrete("tensor")
+        return array.astype(target or array.dtype)  # type: ignore[no-any-return]
     if isinstance(data, (np.ndarray, np.generic)):
         return np.array(data, dtype=target or dtypes.from_numpy(data.dtype).numpy)
     if isinstance(data, (bool, int, float, complex)):
@@ -77,7 +78,7 @@ def _from_nested(data: Any, dtype: DType | None) -> np.ndarray:
 
 def _plain(data: Any) -> Any:
     if isinstance(data, Tensor):
-        return data._data
+        return data._concrete("tensor")
     if isinstance(data, (list, tuple)) or (isinstance(data, Sequence) and not isinstance(data, (str, bytes))):
         return [_plain(item) for item in data] if any(not isinstance(i, (int, float)) for i in data) else list(data)
     return data

@@ -19,8 +19,8 @@ from ..core.primitive import LARGE, P, Primitive, run_large
 from ..core.spec import Spec
 from ..core.state import state
 from .alias import attach_view, edge_of
-from .special import evaluate
-from .tape import Node, Out
+from .special import evaluate, shares
+from .tape import Node, Out, next_sequence
 from .tensor import TENSORS, Tensor, make
 
 ndarray = np.ndarray
@@ -71,14 +71,9 @@ def _apply_view(primitive: Primitive, whole: Any, params: dict[str, Any]) -> Any
         edge = edge_of(whole)
         if edge is not None:
             record(primitive, (whole,), (edge,), out, params)
-    if special is not None or shares(out._data, whole._data):
+    if shares(out._data, whole._data) if special is None else special.shares(out, whole):
         attach_view(whole, out, primitive, params)
     return out
-
-
-def shares(part: Any, whole: Any) -> bool:
-    """Whether an array made from ``whole`` is a view of it."""
-    return part.base is whole or (part.base is not None and part.base is whole.base) or np.may_share_memory(part, whole)
 
 
 def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: dict[str, Any]) -> None:
@@ -201,10 +196,17 @@ def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error:
 # --- the hot paths ----------------------------------------------------------------------------------------------------
 
 
+# Note [hot paths]: what a program calls a million times is written out here, without a call that can be saved: a node is
+# filled slot by slot, and which values it keeps is looked up by which operands need gradients. `record` does the same
+# for everything else, in fewer words.
+
+_NO_PARAMS: dict[str, Any] = {}
+
+
 def unary(primitive: Primitive) -> Callable[[Any], Any]:
     """The function of one tensor for an elementwise primitive."""
     run, lowered = primitive.run, primitive.lower is not None
-    floats_only = primitive.promotion == "float"
+    floats_only, records = primitive.promotion == "float", primitive.promotion != "compare"
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
     def function(x: Any) -> Any:
@@ -214,50 +216,54 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
         if (floats_only and value.dtype.kind not in "fc") or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), {})
         data = state.quiet(run, value)
+        if type(data) is not ndarray:
+            data = np.asarray(data)
         out = new(Tensor)
-        out._data = data if type(data) is ndarray else np.asarray(data)
+        out._data = data
         out._node = out._alias = out._version = out._rare = None
         if state.grad:
             edge = x._node if x._alias is None else edge_of(x)
-            if edge is not None:
-                guards = []
-                saved_x = saved_out = None
+            if edge is not None and records:
+                guards: Any = ()
                 if saves_x:
-                    saved_x, cell = value, x._version
+                    cell = x._version
                     if cell is None:
                         cell = x._version = [0, None]
-                    guards.append((cell, cell[0]))
+                    guards = ((cell, cell[0]),)
                 if saves_out:
-                    saved_out, cell = out._data, [0, None]
-                    out._version = cell
-                    guards.append((cell, 0))
-                out._node = Node(primitive, {}, (edge,), (saved_x, saved_out, None), guards)
+                    cell = out._version = [0, None]
+                    guards = (*guards, (cell, 0))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (edge,)
+                node.saved = (value if saves_x else None, data if saves_out else None, None)
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
         return out
 
     function.__name__ = primitive.name
     return function
 
 
-def binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
-    """The function of two operands, the first a tensor, for an elementwise primitive."""
+def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], Any]:
+    """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
+    nor number raises, or gives ``otherwise`` (operators leave it to the other side)."""
     run, lowered = primitive.run, primitive.lower is not None
-    same = primitive.promotion != "float"
-    differentiable = primitive.vjp is not None
+    same, records = primitive.promotion != "float", primitive.promotion != "compare"
+    keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
+             for needs in ((False, False), (True, False), (False, True), (True, True))]
 
     def function(x: Any, y: Any) -> Any:
-        if type(x) not in TENSORS or state.special is not None:
-            return apply(primitive, (x, y), {})
+        if state.special is not None or type(x) not in TENSORS:
+            return general(x, y)
         x_value = x._data
-        kind = x_value.dtype.kind
         if type(y) in TENSORS:
             y_value = y._data
-            if x_value.dtype is not y_value.dtype or not (same or kind in "fc"):
+            if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.kind in "fc"):
                 return apply(primitive, (x, y), {})
             y_edge = y._node if y._alias is None else edge_of(y)
-        elif (type(y) is float or type(y) is int) and kind in "fc":
+        elif (type(y) is float or type(y) is int) and x_value.dtype.kind in "fc":
             y_value, y_edge = y, None
         else:
-            return apply(primitive, (x, y), {})
+            return general(x, y)
         try:
             data = None
             if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
@@ -266,12 +272,91 @@ def binary(primitive: Primitive) -> Callable[[Any, Any], Any]:
                 data = state.quiet(run, x_value, y_value)
         except (ValueError, TypeError, OverflowError) as error:
             raise reworded(primitive, (x, y), {}, error) from error
+        if type(data) is not ndarray:
+            data = np.asarray(data)
+        out = new(Tensor)
+        out._data = data
+        out._node = out._alias = out._version = out._rare = None
+        if state.grad:
+            x_edge = x._node if x._alias is None else edge_of(x)
+            if (x_edge is not None or y_edge is not None) and records:
+                keep_x, keep_y, keep_out = keeps[(x_edge is not None) + 2 * (y_edge is not None)]
+                guards: Any = ()
+                shapes = None
+                if keep_x:
+                    cell = x._version
+                    if cell is None:
+                        cell = x._version = [0, None]
+                    guards = ((cell, cell[0]),)
+                if y_value is not y:
+                    if keep_y:
+                        cell = y._version
+                        if cell is None:
+                            cell = y._version = [0, None]
+                        guards = (*guards, (cell, cell[0]))
+                    x_shape, y_shape = x_value.shape, y_value.shape
+                    if x_shape != y_shape:
+                        shapes = (x_shape, y_shape)
+                if keep_out:
+                    cell = out._version = [0, None]
+                    guards = (*guards, (cell, 0))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
+                node.saved = (x_value if keep_x else None, y_value if keep_y else None, data if keep_out else None, shapes)
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
+        return out
+
+    def general(x: Any, y: Any) -> Any:
+        if otherwise is not None and not ((type(y) in TENSORS or isinstance(y, NUMBERS))):
+            return otherwise
+        return apply(primitive, (x, y), {})
+
+    function.__name__ = primitive.name
+    return function
+
+
+def whole(primitive: Primitive, reduce: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The reduction of a whole tensor, for a linear primitive; ``reduce(array)`` evaluates it on a floating array."""
+    parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
+
+    def function(x: Any) -> Any:
+        value = x._data
+        rank = value.ndim
+        if state.special is not None or rank > 8 or value.dtype.kind not in "fc" or value.dtype.itemsize == 2:
+            return apply(primitive, (x,), {"dim": tuple(range(rank)), "whole": True})
+        data = state.quiet(reduce, value)
         out = new(Tensor)
         out._data = data if type(data) is ndarray else np.asarray(data)
         out._node = out._alias = out._version = out._rare = None
         if state.grad:
+            edge = x._node if x._alias is None else edge_of(x)
+            if edge is not None:
+                out._node = Node(primitive, parameters[rank], (edge,), (None, None, (value.shape,)), ())
+        return out
+
+    function.__name__ = primitive.name
+    return function
+
+
+def product(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    """The product of two matrices, with the common case first: two dimensions, one floating dtype."""
+
+    def function(x: Any, y: Any) -> Any:
+        x_value, y_value = x._data, y._data
+        if (state.special is not None or x_value.ndim != 2 or y_value.ndim != 2 or x_value.dtype is not y_value.dtype
+                or x_value.dtype.kind not in "fc" or x_value.dtype.itemsize == 2):
+            return apply(primitive, (x, y), {})
+        try:
+            data = state.quiet(x_value.dot, y_value)
+        except ValueError as error:
+            raise reworded(primitive, (x, y), {}, error) from error
+        out = new(Tensor)
+        out._data = data
+        out._node = out._alias = out._version = out._rare = None
+        if state.grad:
             x_edge = x._node if x._alias is None else edge_of(x)
-            if (x_edge is not None or y_edge is not None) and differentiable:
+            y_edge = y._node if y._alias is None else edge_of(y)
+            if x_edge is not None or y_edge is not None:
                 record(primitive, (x, y), (x_edge, y_edge), out, {})
         return out
 

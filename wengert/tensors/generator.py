@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.device import device as Device
 from ..core.device import require_cpu
+from ..core.state import state as thread
 
 if TYPE_CHECKING:
     from numpy.random import MT19937
@@ -110,6 +111,8 @@ class Generator:
 
     def random32(self, count: int) -> Words:
         """The next ``count`` words of the stream, as an array of uint32 that is not to be written to."""
+        if thread.special is not None:
+            thread.special.draws()
         position, end = self._position, self._position + count
         if end <= BLOCK:
             self._position = end
@@ -137,6 +140,8 @@ class Generator:
 
     def random_double(self) -> float:
         """One double of [0, 1), from the lower 53 bits of a pair of words; for algorithms that draw one by one."""
+        if thread.special is not None:
+            thread.special.draws()
         position = self._position
         if position + 2 <= BLOCK:
             if self._numbers is None:

@@ -109,7 +109,7 @@ def parse(x: Any, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...],
             basic.extend([slice(None)] * (item._data.ndim if mask and item._data.ndim else 0 if mask else 1))
             if mask and not item._data.ndim:
                 basic.append(None)
-                item = wrap(item._data.reshape(1))
+                item = P.reshape(item, shape=(1,))
             places.append(True)
             arrays.append(item)
         else:
@@ -136,7 +136,7 @@ def _item(item: Any) -> Any:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if not array.ndim and array.dtype.kind in "iu" and not (state.special is not None and state.special.traces):
             return int(array)
-        return wrap(array.astype(bool)) if array.dtype == np.uint8 else item
+        return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
     if isinstance(item, (list, tuple, range, np.ndarray)):
         array = np.asarray([i._data if type(i) in TENSORS else i for i in item] if not isinstance(item, np.ndarray) else item)
         if not array.size:

@@ -20,12 +20,19 @@ def needs_tape(*operands: Any) -> bool:
     return state.grad and any([type(x) in TENSORS and edge_of(x) is not None for x in operands])
 
 
+def same_memory(x: Any, y: Any) -> bool:
+    """Whether two tensors are one, or views of one memory."""
+    return x is y or (x._version is not None and x._version is y._version)
+
+
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of a function of tensors: same arguments, the first one written and returned."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         check_writable(self, name)
         records = needs_tape(self, *args, *kwargs.values())
+        if records:
+            args = tuple([snapshot(x, True) if type(x) in TENSORS and same_memory(x, self) else x for x in args])
         return write(self, function(snapshot(self, records), *args, **kwargs), name)
 
     method.__name__ = method.__qualname__ = name

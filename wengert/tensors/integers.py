@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .sampling import Array, DType, Size, chunks, exponential, largest_of, refus
 __all__ = ["binomial", "multinomial", "poisson", "random_", "random_from_to", "randperm"]
 
 _INT64 = (-(2**63), 2**63 - 1)
+_LARGE = 1 << 16  # numbers from which on a shuffle by generated code pays
 _MOST_CATEGORIES = 2**24  # the integers that a float32 counts without gaps
 
 
@@ -152,31 +154,15 @@ def randperm(generator: Generator, n: int, dtype: DType = np.dtype(np.int64)) ->
 
 
 def _exchanged(n: int, partners: Array) -> Array:
-    """The numbers 0 to n - 1 after exchanging, for each step, the places ``step`` and ``partners[step] >= step``."""
-    if n < 1000:
-        order = list(range(n))
-        for step, partner in enumerate(partners.tolist()):
-            order[step], order[partner] = order[partner], order[step]
-        return np.array(order, np.int64)
-    # All steps at once. No step touches a place before its own, so a step's result is final: it is what its partner
-    # held. That is what the step before with the same partner put there, namely what that step's own place held;
-    # or, where there is none before, the number of the place. What place p holds when its own step comes was put
-    # there, in the same way, by the last step whose partner p is: a chain of ever smaller steps, followed by doubling.
-    steps = np.flatnonzero(partners != np.arange(n - 1))
-    places = partners[steps]
-    held = np.arange(n)
-    held[places] = steps  # of several steps with one partner, the last assignment stays
-    while not np.array_equal(further := held[held], held):
-        held = further
-    by_place = np.argsort((places & 0xFFFF).astype(np.uint16), kind="stable")  # a radix sort, by half words
-    if n > 0x10000:
-        by_place = by_place[np.argsort((places[by_place] >> 16).astype(np.uint16), kind="stable")]
-    steps, places = steps[by_place], places[by_place]
-    found = places.copy()
-    again = np.flatnonzero(places[1:] == places[:-1])
-    found[again + 1] = held[steps[again]]
-    held[steps] = found
-    return held
+    """The numbers 0 to n - 1 after exchanging, one step after another, places ``step`` and ``partners[step]``."""
+    if n >= _LARGE:
+        places = np.arange(n)
+        import_module("wengert.compiler.random").exchange(places, partners)
+        return places
+    order = list(range(n))
+    for step, partner in enumerate(partners.tolist()):
+        order[step], order[partner] = order[partner], order[step]
+    return np.array(order, np.int64)
 
 
 # ---- choices and counts

@@ -2,8 +2,8 @@
 
 Every function returns a new C-contiguous array and leaves the generator where PyTorch's would be. ``size`` is a length
 or a shape, ``dtype`` a numpy dtype: float16 and bfloat16 are made in float32 and rounded, complex numbers as pairs of
-real ones. `fill` and `normal_fill` write into an array that exists, in the order in which PyTorch visits it. Wrong
-parameters raise before the generator moves. Whole numbers are in `integers`.
+real ones. `fill`, `normal_fill` and `bernoulli_fill` write into an array that exists, in the order in which PyTorch
+visits it. Wrong parameters raise before the generator moves. Whole numbers are in `integers`.
 
 This module knows arrays only.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from .box_muller import box_muller, cosine_sine, fused_multiply_add, libm
 from .generator import Generator
 
 __all__ = [
-    "bernoulli", "cauchy", "dropout_mask", "exponential", "fill", "geometric", "log_normal", "normal", "normal_around",
-    "normal_fill", "uniform",
+    "bernoulli", "bernoulli_fill", "cauchy", "dropout_mask", "exponential", "fill", "geometric", "log_normal", "normal",
+    "normal_around", "normal_fill", "uniform",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -348,11 +349,24 @@ def dropout_mask(generator: Generator, size: Size, dtype: DType, p: float) -> Ar
 # ---- into an array that exists
 
 
+def _by_memory(target: Array) -> tuple[int, ...]:
+    """The dimensions in PyTorch's order of visiting: the smallest stride innermost."""
+    return tuple(sorted(range(target.ndim), key=lambda dim: -target.strides[dim]))
+
+
 def fill(target: Array, sample: Callable[[int], Array]) -> None:
-    """Writes ``sample(target.size)`` into ``target`` in PyTorch's order: by memory, the smallest stride innermost."""
-    order = sorted(range(target.ndim), key=lambda dim: -target.strides[dim])
-    view = target.transpose(order)
+    """Writes ``sample(target.size)`` into ``target``, in PyTorch's order."""
+    view = target.transpose(_by_memory(target))
     view[...] = sample(target.size).reshape(view.shape)
+
+
+def bernoulli_fill(generator: Generator, target: Array, p: Array | float) -> None:
+    """Writes ones with probability ``p`` (a number, or an array to broadcast) and zeros into ``target``."""
+    order = _by_memory(target)
+    view = target.transpose(order)
+    if isinstance(p, np.ndarray):
+        p = np.broadcast_to(p, target.shape).transpose(order)
+    view[...] = bernoulli(generator, p, target.dtype, view.shape)
 
 
 def normal_fill(generator: Generator, target: Array, mean: float = 0.0, std: float = 1.0) -> None:
@@ -360,6 +374,10 @@ def normal_fill(generator: Generator, target: Array, mean: float = 0.0, std: flo
     if target.flags.c_contiguous:
         target[...] = normal(generator, target.shape, target.dtype, mean, std)
         return
-    _require_floating("normal_", target.dtype)
     _check_std(std)
-    fill(target, lambda count: rounded(_normal_pairs(generator, count, mean, std), target.dtype))
+    dtype, parts = target.dtype, 1
+    if dtype.kind == "c":
+        dtype, parts, std = _parts(dtype), 2, std / math.sqrt(2)
+    _require_floating("normal_", dtype)
+    draw = partial(_normal_pairs, generator, mean=mean, std=std)
+    fill(target, lambda count: rounded(draw(parts * count), dtype).view(target.dtype))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..core.primitive import Primitive, run_large
+import numpy as np
+
+from ..core.primitive import Primitive, evaluate
 from ..core.state import state
 
 
@@ -23,7 +25,18 @@ class Special:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        state.special, self.outer = self.outer, None
+        self.leave()
+
+    def leave(self) -> None:
+        """Takes this watcher out of force, also where it is not the innermost."""
+        if state.special is self:
+            state.special, self.outer = self.outer, None
+            return
+        inner = state.special
+        while inner is not None and inner.outer is not self:
+            inner = inner.outer
+        if inner is not None:
+            inner.outer, self.outer = self.outer, None
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The value of a primitive of operands, tensors or numbers: an array, or whatever stands for one."""
@@ -40,6 +53,50 @@ class Special:
         """Puts a value into a tensor; False where the plain write into its memory is to be done."""
         return self.outer is not None and self.outer.write(tensor, new)
 
+    def made(self, tensor: Any) -> None:
+        """Called with each new tensor that is not the result of a primitive."""
+        if self.outer is not None:
+            self.outer.made(tensor)
+
+    def shares(self, part: Any, whole: Any) -> bool:
+        """Whether ``part``, the result of a view primitive, is a view of the tensor ``whole`` or had to be a copy."""
+        return self.outer.shares(part, whole) if self.outer is not None else shares(part._data, whole._data)
+
+    def shared(self, tensor: Any) -> Any:
+        """The data for another tensor on the memory of this one."""
+        return self.outer.shared(tensor) if self.outer is not None else tensor._data
+
+    def frozen(self, tensor: Any, copy: bool) -> Any:
+        """The data of a tensor as it is now, before a write; ``copy`` where the write must not change it."""
+        if self.outer is not None:
+            return self.outer.frozen(tensor, copy)
+        return tensor._data.copy() if copy else tensor._data
+
+    def changes(self, tensor: Any, op: str) -> None:
+        """Called before ``op`` changes what a tensor is: its history, hooks or memory, other than by a write."""
+        if self.outer is not None:
+            self.outer.changes(tensor, op)
+
+    def draws(self) -> None:
+        """Called before random numbers are drawn."""
+        if self.outer is not None:
+            self.outer.draws()
+
+    def grad_of(self, tensor: Any) -> Any:
+        """The ``.grad`` of a leaf, asked of the watcher that `traces`; so are the two below."""
+        assert self.outer is not None
+        return self.outer.grad_of(tensor)
+
+    def set_grad(self, tensor: Any, value: Any) -> None:
+        """Assigns the ``.grad`` of a leaf."""
+        assert self.outer is not None
+        self.outer.set_grad(tensor, value)
+
+    def accumulate(self, leaf: Any, ct: Any) -> None:
+        """Adds a cotangent to the gradient of a leaf."""
+        assert self.outer is not None
+        self.outer.accumulate(leaf, ct)
+
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         """Called by the engine after each node has run back."""
         if self.outer is not None:
@@ -55,13 +112,14 @@ class Special:
         return self.outer is not None and self.outer.traces
 
 
-def evaluate(primitive: Primitive, values: Any, params: dict[str, Any]) -> Any:
-    """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
-    if primitive.lower is not None and not params:
-        result = run_large(primitive, values)
-        if result is not None:
-            return result
-    return state.quiet(primitive.run, *values, **params)
+def tracing() -> bool:
+    """Whether values are being recorded, so that there is no memory to look at."""
+    return state.special is not None and state.special.traces
+
+
+def shares(part: Any, whole: Any) -> bool:
+    """Whether an array made from ``whole`` is a view of it."""
+    return part.base is whole or (part.base is not None and part.base is whole.base) or np.may_share_memory(part, whole)
 
 
 _INSIDE = __name__.split(".", 1)[0] + "."

@@ -74,6 +74,11 @@ class Node:
         """``hook(grad_outputs)`` runs before this node; what it returns, if not None, replaces grad_outputs."""
         return RemovableHandle(self.rarely().setdefault("prehooks", {}), hook)
 
+    @property
+    def line(self) -> str | None:
+        """``"file:line"`` of the user's code that recorded this node, where `autograd.record_lines` was on."""
+        return None if self.rare is None else self.rare.get("line")
+
     def unpack(self, as_tensors: Callable[[Any, Any], Any] | None) -> Any:
         """The saved values, checked; as tensors on the tape where ``as_tensors(array, edge)`` is given."""
         saved = self.saved
@@ -86,33 +91,70 @@ class Node:
         for cell, count in self.guards:
             if cell[0] != count:
                 raise InplaceError(overwritten(self, cell, count))
-        if self.rare is not None and "packed" in self.rare:
-            saved = self.rare["packed"](saved)
+        if self.rare is not None and "unpack" in self.rare:
+            saved = _unpacked(saved, self.rare["unpack"])
         if as_tensors is None:
             return saved
+        cells = iter(self.guards)
+        return tuple([self._restored(value, i, cells, as_tensors) for i, value in enumerate(saved)])
+
+    def edge_at(self, place: int, outputs: bool) -> Any:
+        """The edge of the saved value at ``place``; for an output (whose edge is this node itself) only if wanted."""
+        return self.edges[place] if place < len(self.edges) else self if outputs else None
+
+    def _restored(self, value: Any, place: int, cells: Any, as_tensors: Callable[[Any, Any], Any]) -> Any:
+        """A saved value as a tensor on the tape, sharing the version of the memory that it was saved from, so that a
+        write is noticed by whatever saves it again."""
+        if is_data(value):
+            tensor = as_tensors(value, self.edge_at(place, True))
+            tensor._version = next(cells)[0]
+            return tensor
+        if type(value) is not tuple or place != len(self.edges):
+            return value
+        parts = []
+        for index, part in enumerate(value):
+            tensor = as_tensors(part, Out(self, index) if part.dtype.kind in "fcV" else None)
+            tensor._version = next(cells)[0]
+            parts.append(tensor)
+        return tuple(parts)
+
+    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Callable[[Any, Any], Any]) -> None:
+        """Replaces each saved array by what ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are not
+        checked any more, as what was packed may be a copy."""
+        if not self.guards:
+            return
+
+        def packed(value: Any, edge: Any) -> Any:
+            if not is_data(value):
+                return value
+            tensor = make(value, edge)
+            handle = Packed(pack(tensor))
+            if tensor._version is not None and tensor._version[0]:
+                raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. Tensors "
+                                "provided as input to pack hook can not be modified by in-place operations as this can "
+                                "lead to unexpected side-effects; return a changed copy instead.")
+            return handle
+
         count = len(self.edges)
-        values = [as_tensors(value, self.edges[i]) if is_data(value) else value for i, value in enumerate(saved[:count])]
-        out = saved[count]
-        if type(out) is tuple:
-            out = tuple(as_tensors(value, Out(self, i) if value.dtype.kind in "fcV" else None)
-                        for i, value in enumerate(out))
-        elif out is not None:
-            out = as_tensors(out, self)
-        return (*values, out, saved[-1])
+        self.saved = tuple([
+            tuple([packed(part, None) for part in value]) if type(value) is tuple and i == count
+            else packed(value, self.edge_at(i, False) if is_data(value) else None)
+            for i, value in enumerate(self.saved)])
+        self.guards = tuple([([0, None], 0) for _ in self.guards])
+        self.rarely()["unpack"] = unpack
 
     def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
-        primitive = self.primitive
-        saved = self.unpack(as_tensors)
+        rule = self.primitive.vjp or self.primitive.rule("vjp")
         needs = tuple([edge is not None for edge in self.edges])
         if as_tensors is None:
-            return state.quiet(primitive.vjp or primitive.rule, *(
-                (ct, saved, self.params, needs) if primitive.vjp else ("vjp",)))  # type: ignore[arg-type, no-any-return]
-        return primitive.rule("vjp")(ct, saved, self.params, needs)  # type: ignore[no-any-return]
+            return state.quiet(rule, ct, self.unpack(None), self.params, needs)  # type: ignore[no-any-return]
+        return rule(ct, self.unpack(as_tensors), self.params, needs)  # type: ignore[no-any-return]
 
     def free(self) -> None:
         """Lets go of saved values. A node that saved none can still run again."""
-        if self.guards:
+        saved = self.saved
+        if saved is not None and (self.guards or saved.count(None) + (saved[-1] is not None) < len(saved)):
             self.saved, self.guards = None, ()
 
     def __call__(self, *cotangents: Any) -> Any:
@@ -128,7 +170,7 @@ class Node:
 
 
 class Out:
-    """One output of a node that has several."""
+    """One output of a node that has several outputs."""
 
     __slots__ = ("index", "node")
 
@@ -194,6 +236,31 @@ class RemovableHandle:
         self.remove()
 
 
+class Packed:
+    """What a pack hook made of a saved value."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+
+def _unpacked(saved: Any, unpack: Callable[[Any], Any]) -> Any:
+    """Saved values with those that were packed brought back as arrays."""
+    values = []
+    for value in saved:
+        if type(value) is tuple and any([type(part) is Packed for part in value]):
+            value = _unpacked(value, unpack)
+        elif type(value) is Packed:
+            tensor = unpack(value.handle)
+            if not hasattr(tensor, "_data"):
+                raise TypeError("Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                                f"{type(tensor).__name__}")
+            value = tensor._data
+        values.append(value)
+    return tuple(values)
+
+
 def is_data(value: Any) -> bool:
     """Whether a saved value is an array (or a traced value), not a Python number."""
     return value is not None and type(value) is not tuple and hasattr(value, "dtype") and not isinstance(value, np.generic)
@@ -208,10 +275,12 @@ def at_line(node: Node | Leaf) -> str:
 def overwritten(node: Node, cell: Any, count: int) -> str:
     """The words for a saved value that was written to before backward read it."""
     place = next(i for i, (c, _) in enumerate(node.guards) if c is cell)
-    arrays = [value for value in node.saved if is_data(value)]
-    shape = list(arrays[place].shape) if place < len(arrays) else []
+    arrays: list[Any] = []
+    for value in node.saved:
+        arrays.extend(filter(is_data, value if type(value) is tuple else (value,)))
+    what = f"a tensor of shape {list(arrays[place].shape)} and dtype {arrays[place].dtype}"
     writer = f"; it was written at {cell[1]}" if cell[1] else ""
-    hint = "" if cell[1] else " Run under autograd.detect_anomaly() to see the lines that saved and that wrote it."
+    hint = "" if cell[1] else " Run under autograd.record_lines() to see the lines that saved and that wrote it."
     return (f"[backward] one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"a tensor of shape {shape} saved by {node.name()}{at_line(node)} is at version {cell[0]}; expected version "
-            f"{count} instead{writer}. Write out of place (y = y + 1, not y += 1), or clone() the tensor first.{hint}")
+            f"{what}, saved by {node.name()}{at_line(node)}, is at version {cell[0]}; expected version {count} "
+            f"instead{writer}. Write out of place (y = y + 1, not y += 1), or clone() the tensor first.{hint}")

@@ -17,10 +17,11 @@ from ..core import dtypes
 from ..core.device import CPU, device, require_cpu
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, TraceError
+from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
 from ..core.spec import Size
 from ..core.state import state
-from .alias import alias_of, check_writable, edge_of, version_cell, wrote
+from .alias import alias_of, check_writable, edge_of, retain, version_cell, wrote
 from .printing import tensor_format, tensor_repr
 from .tape import Leaf, Node, Out, RemovableHandle
 
@@ -103,8 +104,9 @@ class Tensor:
     is_mps = is_xpu = is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_cuda
 
     @property
-    def layout(self) -> str:
-        return "torch.strided"
+    def layout(self) -> layout:
+        """How the elements are stored: `strided`."""
+        return strided
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
@@ -147,10 +149,8 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """The position of the first element in its memory, in elements."""
-        base = self._data
-        while isinstance(base.base, ndarray):
-            base = base.base
-        start = self._data.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        root = root_of(self._data)
+        start = self._data.__array_interface__["data"][0] - root.__array_interface__["data"][0]
         return int(start // self._data.itemsize)
 
     def data_ptr(self) -> int:
@@ -158,8 +158,12 @@ class Tensor:
         return int(self._data.__array_interface__["data"][0])
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in row-major order, without gaps."""
-        return bool(self._data.flags.c_contiguous)
+        """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
+        array = self._data
+        if memory_format in CHANNELS_LAST:
+            rank = CHANNELS_LAST[memory_format]
+            return array.ndim == rank and bool(array.transpose((0, *range(2, rank), 1)).flags.c_contiguous)
+        return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
@@ -188,6 +192,8 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Makes this leaf collect a gradient, or stop doing so; returns it."""
         edge = edge_of(self)
+        if state.special is not None and requires_grad is (edge is None):
+            state.special.changes(self, "requires_grad_")
         if requires_grad and edge is None:
             if self._data.dtype.kind not in "fcV":
                 raise DTypeError(
@@ -207,9 +213,13 @@ class Tensor:
         return self
 
     def _set_edge(self, edge: Any) -> None:
+        """Puts the end of a history here. A view that becomes a leaf begins a history of its own."""
         self._node = edge
-        if self._alias is not None and not self._alias.steps:
-            self._alias.storage.edge = edge
+        if self._alias is not None:
+            if self._alias.steps:
+                self._alias = None
+            else:
+                self._alias.storage.edge = edge
 
     @property
     def is_leaf(self) -> bool:
@@ -264,11 +274,10 @@ class Tensor:
             if value._data.dtype != self._data.dtype:
                 raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
         node = self._node
-        if type(node) is Leaf:
-            if state.special is not None and state.special.traces:
-                state.special.set_grad(self, value)
-            else:
-                node.grad = value
+        if state.special is not None and state.special.traces:
+            state.special.set_grad(self, value)
+        elif type(node) is Leaf:
+            node.grad = value
         else:
             self._rarely()["grad"] = value
 
@@ -298,11 +307,11 @@ class Tensor:
         edge = edge_of(self)
         if edge is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if type(edge) is Leaf:
-            return
-        self._rarely()["retains"] = True
-        node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
-        node.rarely().setdefault("retains", []).append((index, weakref.ref(self)))
+        if type(edge) is not Leaf and not self.retains_grad:
+            if state.special is not None:
+                state.special.changes(self, "retain_grad")
+            self._rarely()["retains"] = True
+            retain(self, edge)
 
     @property
     def retains_grad(self) -> bool:
@@ -313,6 +322,8 @@ class Tensor:
         edge = edge_of(self)
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if state.special is not None:
+            state.special.changes(self, "register_hook")
         node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
         return RemovableHandle(node.rarely().setdefault("tensor_hooks", {}).setdefault(index, {}), hook)
 
@@ -321,27 +332,22 @@ class Tensor:
         edge = edge_of(self)
         if type(edge) is not Leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if state.special is not None:
+            state.special.changes(self, "register_post_accumulate_grad_hook")
         return RemovableHandle(edge.rarely().setdefault("post_hooks", {}), hook)
 
     def detach(self) -> Tensor:
         """A tensor of the same memory without history: no gradient flows through it."""
-        cell = version_cell(self)
-        if state.special is not None and state.special.traces:
-            return P.alias(self)._forget()  # type: ignore[no-any-return]
-        out = make(self._data, None)
-        out._version = cell
+        out = make(self._data if state.special is None else state.special.shared(self), None)
+        out._version = version_cell(self)
         return out
-
-    def _forget(self) -> Tensor:
-        self._node = None
-        if self._alias is not None:
-            self._alias.tracked = False
-        return self
 
     def detach_(self) -> Tensor:
         """Takes this tensor off the tape: it becomes a leaf that needs no gradient."""
         if self._alias is not None and self._alias.steps:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        if state.special is not None and self._node is not None:
+            state.special.changes(self, "detach_")
         self._set_edge(None)
         if self._alias is not None:
             self._alias.storage.generation += 1
@@ -358,6 +364,8 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._node is not None and value._data.dtype.kind not in "fcV":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        if state.special is not None:
+            state.special.changes(self, "data")
         self._data = value._data
         self._version = version_cell(value)
         self._alias = None
@@ -467,7 +475,7 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
                                "at the moment.")
-        out = self._like(self._data.copy(order="K"))
+        out = self._like(self._concrete("deepcopy").copy(order="K"))
         memo[id(self)] = out
         if self.requires_grad:
             out.requires_grad_()
@@ -512,12 +520,21 @@ def _rebuild(cls: type, array: ndarray, dtype: str, requires_grad: bool, attribu
     return out  # type: ignore[no-any-return]
 
 
+def root_of(array: Any) -> Any:
+    """The array that owns the memory of which ``array`` shows a part."""
+    while isinstance(array.base, ndarray):
+        array = array.base
+    return array
+
+
 def make(data: Any, edge: Any) -> Tensor:
     """A tensor around an array (shared, not copied), with the given edge to the tape."""
     out = object.__new__(Tensor)
     out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
     out._node = edge
     out._alias = out._version = out._rare = None
+    if state.special is not None:
+        state.special.made(out)
     return out
 
 

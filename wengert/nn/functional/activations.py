@@ -5,15 +5,14 @@ Those with ``inplace=True``, and those whose names end in an underscore, overwri
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from wengert.autograd.modes import is_grad_enabled
 from wengert.core.dtypes import float64
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
 from wengert.ops import empty, ones_like
+from wengert.tensors.alias import check_writable, snapshot, write
+from wengert.tensors.inplace import needs_tape
 from wengert.tensors.tensor import Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
@@ -21,18 +20,18 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
 
-def _run(inplace: bool, function: Callable[..., Any], input: Tensor, **params: Any) -> Any:
-    """``function(input)``, or the same written over ``input``."""
+def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
+    """``primitive(input)``, or the same written over ``input``."""
     if not inplace:
-        return function(input, **params)
-    # The tape may have to keep the old value, which is about to be overwritten.
-    old = input.clone() if is_grad_enabled() and input.requires_grad else input
-    return input.copy_(function(old, **params))
+        return primitive(input, **params)
+    name = f"{primitive.name}_"
+    check_writable(input, name)
+    return write(input, primitive(snapshot(input, needs_tape(input)), **params), name)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return input.relu_() if inplace else P.relu(input)
+    return _run(inplace, P.relu, input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -77,7 +76,7 @@ def rrelu(
     slopes = ones_like(input.detach())
     # PyTorch draws in double precision, and only for the elements that need a slope.
     slopes[negative] = empty(int(negative.sum()), dtype=float64).uniform_(lower, upper).to(slopes.dtype)
-    return _run(inplace, partial(P.mul, slopes), input)
+    return input.mul_(slopes) if inplace else input * slopes
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

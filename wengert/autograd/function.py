@@ -1,0 +1,307 @@
+"""`Function`: an operation with a backward of the user's own, in PyTorch's ``ctx`` style.
+
+The context that ``forward`` and ``backward`` see belongs to the operation's node, and knows the node by a weak reference
+only. Tensors given to ``save_for_backward`` are kept as arrays with their versions, like those of every other node. So
+an output can be saved without a reference cycle, and what forward leaves on the context lives as long as the graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import from_numpy
+from ..core.errors import GradError, ShapeError
+from ..core.primitive import P, Primitive
+from ..core.state import state
+from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
+from ..tensors.tape import Node, Out
+from ..tensors.tensor import Tensor, make
+from .modes import enable_grad, no_grad
+
+_CUSTOM = Primitive("function", "opaque", lambda xp, *operands: operands, multiple=True, missing={
+    "vjp": "its node runs the Function's backward", "jvp": "not in wengert yet", "batch": "not in wengert yet"})
+"""What the nodes of all Functions give as their primitive. It is not in the registry: it has nothing to evaluate."""
+
+
+class FunctionContext:
+    """The ``ctx`` of a `Function`: any attribute may be put on it; ``needs_input_grad`` says of each argument of
+    ``forward`` whether its gradient is wanted."""
+
+    def __init__(self, node: FunctionNode, needs_input_grad: tuple[bool, ...], records: bool) -> None:
+        self.needs_input_grad = needs_input_grad
+        self._node = weakref.ref(node)
+        self._records, self._materialize = records, True
+        self._to_save: tuple[Any, ...] = ()
+        self._dirty: tuple[Any, ...] = ()
+        self._constant: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keeps tensors (or None) for ``backward``, where `saved_tensors` gives them back. Call it once."""
+        for i, tensor in enumerate(tensors):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type "
+                                f"{type(tensor).__name__}; keep other values as attributes of ctx")
+        self._to_save = tensors
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Says that ``forward`` writes into these inputs, which it must then return. Raises `InplaceError` for a leaf."""
+        if self._records:
+            with enable_grad():
+                for tensor in tensors:
+                    check_writable(tensor, "mark_dirty")
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Says that no gradient flows through these outputs."""
+        self._constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether ``backward`` gets zeros (the default) or None for outputs that nothing depends on."""
+        self._materialize = bool(value)
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """The tensors given to ``save_for_backward``. Raises `GradError` where they were freed or overwritten."""
+        node = self._node()
+        if node is None:
+            raise GradError("[saved_tensors] the graph that this ctx belongs to is gone; keep its output alive")
+        return node.unpack(make)[:-1]  # type: ignore[no-any-return]
+
+
+class FunctionNode(Node):
+    """A node whose backward the user wrote. Attributes that it lacks are those of its context."""
+
+    function: type[Function]
+
+    def __init__(self, arguments: tuple[Any, ...]) -> None:
+        edges = [edge_of(x) if isinstance(x, Tensor) else None for x in arguments]
+        self.tensors = tuple([isinstance(x, Tensor) for x in arguments])
+        super().__init__(_CUSTOM, {}, tuple([e for e, t in zip(edges, self.tensors, strict=True) if t]), (None,), ())
+        needs = tuple([edge is not None for edge in edges])
+        self.context = FunctionContext(self, needs, state.grad and any(needs))
+        self.inputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in arguments])
+        self.outputs: tuple[Any, ...] = ()
+        self.places: tuple[Any, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "context":
+            raise AttributeError(name)
+        return getattr(self.context, name)
+
+    def name(self) -> str:
+        return f"{self.function.__name__}Backward"
+
+    def save(self, outputs: Sequence[Any], constant: Sequence[Any]) -> None:
+        """Turns what forward saved into arrays, versions and edges, now that ``outputs`` have their histories. An output
+        is known by its number, as its edge would close a cycle."""
+        places: list[Any] = []
+        guards = []
+        kept = self.context._to_save
+        for tensor in kept:
+            if tensor is None:
+                places.append(None)
+                continue
+            number = next((i for i, output in enumerate(outputs) if output is tensor), None)
+            if number is None:
+                places.append(edge_of(tensor))
+            else:
+                places.append(None if any(tensor is x for x in constant) else number)
+            cell = version_cell(tensor)
+            guards.append((cell, cell[0]))
+        self.saved = (*(None if t is None else t._data for t in kept), None)
+        self.guards, self.places = tuple(guards), tuple(places)
+        self.outputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in outputs])
+        self.context._to_save = self.context._dirty = self.context._constant = ()
+
+    def edge_at(self, place: int, outputs: bool) -> Any:
+        edge = self.places[place]
+        return edge if type(edge) is not int else Out(self, edge) if outputs else None
+
+    def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
+        grads = []
+        for number, output in enumerate(self.outputs):
+            grad = ct.get(number)
+            if grad is not None:
+                grad = make(grad, None) if as_tensors is None else grad
+            elif self.context._materialize and output is not None:
+                grad = make(np.zeros(*output), None)
+            grads.append(grad)
+        result = self.function.backward(self.context, *grads)
+        checked = self._checked(result if isinstance(result, tuple) else (result,))
+        return checked if as_tensors is not None else [None if g is None else g._data for g in checked]
+
+    def __call__(self, *cotangents: Any) -> Any:
+        grads = tuple(self.pull({i: ct for i, ct in enumerate(cotangents) if ct is not None}, make))
+        return grads[0] if len(grads) == 1 else grads
+
+    def _checked(self, grads: tuple[Any, ...]) -> list[Any]:
+        """The gradients that backward returned, held against the arguments of forward: those of the tensors."""
+        wanted = len(self.inputs)
+        if len(grads) < wanted or any(g is not None for g in grads[wanted:]):
+            raise GradError(f"[{self.name()}] function {self.name()} returned an incorrect number of gradients (expected "
+                            f"{wanted}, got {len(grads)}); return one an argument of forward, None for those that need none")
+        found = []
+        for i, (grad, spec) in enumerate(zip(grads, self.inputs, strict=False)):
+            if spec is not None:
+                found.append(self._fitted(i, grad, *spec) if grad is not None and self.context.needs_input_grad[i] else None)
+            elif grad is not None:
+                raise GradError(f"[{self.name()}] function {self.name()} returned a gradient different from None at position "
+                                f"{i + 1}, but the corresponding forward input was not a Variable")
+        return found
+
+    def _fitted(self, i: int, grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        if not isinstance(grad, Tensor):
+            raise TypeError(f"[{self.name()}] expected Variable or None (got {type(grad).__name__}) as gradient {i}")
+        if grad._data.shape != shape:
+            if not _expands(shape, grad._data.shape):
+                raise ShapeError(f"[{self.name()}] Function {self.name()} returned an invalid gradient at index {i} - got "
+                                 f"{list(grad._data.shape)} but expected shape compatible with {list(shape)}")
+            grad = P.sum_to(grad, shape=shape)
+        if grad._data.dtype != dtype:
+            grad = P.cast(grad, dtype=from_numpy(dtype), back=from_numpy(grad._data.dtype))
+        return grad
+
+
+def _expands(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether a value of ``shape`` broadcasts to the shape ``to``."""
+    lead = len(to) - len(shape)
+    return lead >= 0 and all(n in (1, m) for n, m in zip(shape, to[lead:], strict=True))
+
+
+class Function:
+    """Base class of operations with a backward of their own.
+
+    A subclass defines ``forward(ctx, *args)`` and ``backward(ctx, *grads)`` as static methods (or ``forward(*args)``
+    beside ``setup_context(ctx, inputs, output)``) and is called by ``apply``. ``forward`` runs with recording off.
+    ``backward`` gets the gradient of each output and returns one an argument; if it is composed of differentiable
+    operations it can itself be differentiated.
+
+    >>> import wengert as torch
+    >>> class Cube(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x * x
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 3 * x * x * grad
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+
+    _node_class: type[FunctionNode]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(f"[{type(self).__name__}] a Function is not made but applied: call "
+                           f"{type(self).__name__}.apply(...), with static forward and backward")
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        cls._node_class = type(f"{cls.__name__}Backward", (FunctionNode,), {"function": cls, "__module__": cls.__module__})
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """``forward(ctx, *args)``, or ``forward(*args)`` where ``setup_context`` is defined."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Saves on ``ctx`` what ``backward`` needs, where ``forward`` takes no ctx."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradients of the arguments of ``forward`` from those of its outputs."""
+        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function "
+                                  "to use it with backward mode AD.")
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Runs ``forward`` and records the operation: a tensor, or a tuple where forward returns one."""
+        node = cls._node_class(args)
+        with no_grad():
+            if cls.setup_context is Function.setup_context:
+                output = cls.forward(node.context, *args, **kwargs)
+            else:
+                output = cls.forward(*args, **kwargs)
+                cls.setup_context(node.context, args, output)
+        single = not isinstance(output, tuple)
+        results = _results(node, args, (output,) if single else output)
+        return results[0] if single else results
+
+
+def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The outputs of forward with their place on the tape."""
+    context = node.context
+    for x in context._dirty:
+        if not any(x is output for output in outputs):
+            raise RuntimeError(f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "
+                               "returned as output. The inputs that are modified inplace must all be outputs of the Function.")
+    results = []
+    for number, output in enumerate(outputs):
+        if isinstance(output, Tensor):
+            dirty = any(output is x for x in context._dirty)
+            if dirty:
+                wrote(output)
+            elif any(output is x for x in args) or output._node is not None:
+                output = _as_view(output)
+            differentiable = output._data.dtype.kind in "fcV" and not any(outputs[number] is x for x in context._constant)
+            if context._records and differentiable:
+                if dirty:
+                    rebase(output, Out(node, number))
+                else:
+                    output._node = Out(node, number)
+        results.append(output)
+    if context._records:
+        node.save(results, context._constant)
+        if state.special is not None:
+            state.special.recorded(node)
+    return tuple(results)
+
+
+def _as_view(x: Any) -> Any:
+    """An input that is returned as it is becomes a view of itself, which may not be written: what that would mean for
+    the Function's backward, nobody can say."""
+    out = make(x._data, None)
+    out._version = version_cell(x)
+    whole = alias_of(x)
+    out._alias = Alias(whole.storage, whole.steps, tracked=False)
+    return out
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a ``backward`` that cannot itself be differentiated: it runs with recording off, and differentiating its
+    result raises `GradError`."""
+
+    @functools.wraps(backward)
+    def wrapped(ctx: Any, *grads: Any) -> Any:
+        with no_grad():
+            found = backward(ctx, *grads)
+        if not state.grad:
+            return found
+        parts = found if isinstance(found, tuple) else (found,)
+        watched = tuple([_Once.apply(part.detach().requires_grad_()) if isinstance(part, Tensor) else part for part in parts])
+        return watched if isinstance(found, tuple) else watched[0]
+
+    return wrapped
+
+
+class _Once(Function):
+    """The end of what can be differentiated: the identity, whose backward raises."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return P.clone(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        raise GradError("[once_differentiable] trying to differentiate twice a function that was marked with "
+                        "@once_differentiable")

@@ -1,0 +1,23 @@
+"""`Variable`, what tensors with gradients were called before they were simply tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensors.tensor import Tensor, make
+
+
+class _VariableType(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor)
+
+
+class Variable(metaclass=_VariableType):
+    """``Variable(x, requires_grad=True)`` is a tensor that shares the memory of ``x``; every tensor is an instance."""
+
+    def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        out = make(data.detach()._data, None)
+        out._version = data._version
+        return out.requires_grad_() if requires_grad else out

@@ -1,0 +1,192 @@
+"""Watching the tape: anomaly detection, source lines, hooks on saved tensors. Each is a `Special`, and free when off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import GradError
+from ..core.primitive import Primitive
+from ..core.state import state
+from ..tensors.special import Special, user_line
+from ..tensors.tape import Node, at_line
+from ..tensors.tensor import Tensor, make
+from .modes import no_grad
+
+
+class record_lines(Special):
+    """Records the source line of every node made inside, and of every in-place write.
+
+    A node then tells its line (``y.grad_fn.line``), and the error about an overwritten value names the line that saved
+    it and the line that wrote it. A context manager; in force for the thread that enters it.
+
+    >>> import wengert as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.autograd.record_lines():
+    ...     y = x * x
+    >>> y.grad_fn.line is not None
+    True
+    """
+
+    def recorded(self, node: Any) -> None:
+        node.rarely().setdefault("line", user_line())
+        super().recorded(node)
+
+    def line(self) -> str | None:
+        return user_line()
+
+
+def _finite(value: Any) -> bool:
+    """Whether a value, as far as it is a float array or number, has neither NaN nor infinity."""
+    array = getattr(value, "_data", value)
+    if isinstance(array, np.ndarray):
+        array = array.astype(np.float32) if array.dtype.kind == "V" else array
+        return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+    return not isinstance(array, (float, complex, np.inexact)) or bool(np.isfinite(array))
+
+
+def _has_nan(value: Any) -> bool:
+    array = getattr(value, "_data", value)
+    if isinstance(array, np.ndarray):
+        array = array.astype(np.float32) if array.dtype.kind == "V" else array
+        return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+    return isinstance(array, (float, complex, np.inexact)) and bool(np.isnan(array))
+
+
+def _made(results: Any, operands: Any) -> tuple[str, int] | None:
+    """What went wrong in an operation: ("nan", position of the result) where a NaN was made from none, ("inf", ...) where
+    an infinity was made from finite values; else None."""
+    for i, result in enumerate(results):
+        if result is None or _finite(result):
+            continue
+        if _has_nan(result):
+            if not any(map(_has_nan, operands)):
+                return "nan", i
+        elif all(map(_finite, operands)):
+            return "inf", i
+    return None
+
+
+class detect_anomaly(record_lines):
+    """Finds the operation that made the first NaN or infinity, in the forward pass and in the backward pass.
+
+    Inside, an operation that makes a NaN from operands without one, or an infinity from finite operands, raises
+    `GradError` at its own line; and a node whose backward does so raises with the line of its forward operation in the
+    message. ``check_nan=False`` only records the lines. Slow: every value is looked at.
+
+    >>> import wengert as torch
+    >>> with torch.autograd.detect_anomaly():
+    ...     torch.zeros(1) / torch.zeros(1)
+    Traceback (most recent call last):
+    ...
+    wengert.core.errors.GradError: [div] made nan ...
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.check_nan = check_nan
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        result = super().evaluate(primitive, operands, params)
+        if self.check_nan and not self.traces:
+            found = _made(result if primitive.multiple else (result,), (*operands, *params.values()))
+            if found is not None:
+                kind, i = found
+                shapes = ", ".join(str(list(x.shape)) if isinstance(x, Tensor) else repr(x) for x in operands)
+                raise GradError(f"[{primitive.name}] made {kind} in its output {i} from operands without: {shapes}; the operation "
+                                f"is at {user_line()}; keep its operands in its domain (clamp them, add a small number)")
+        return result
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        if self.check_nan and not self.traces:
+            found = _made(grads, ct.values() if type(ct) is dict else (ct,))
+            if found is not None:
+                kind, i = found
+                where = at_line(node).replace(" at", "; its forward operation is at")
+                raise GradError(f"[detect_anomaly] Function '{node.name()}' returned {kind} values in its {i}th output, from a "
+                                f"gradient without{where or '; its forward operation ran outside detect_anomaly()'}; look at "
+                                "the operands there: its derivative is not finite")
+        super().pulled(node, ct, grads)
+
+
+class set_detect_anomaly:
+    """Turns `detect_anomaly` on or off for this thread, from the call on; or, as a context manager, for the block."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self.before = [watcher for watcher in _in_force() if type(watcher) is detect_anomaly]
+        for watcher in self.before:
+            watcher.leave()
+        if mode:
+            detect_anomaly(check_nan).__enter__()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        for watcher in [w for w in _in_force() if type(w) is detect_anomaly]:
+            watcher.leave()
+        for watcher in reversed(self.before):
+            watcher.__enter__()
+
+
+def _in_force() -> list[Any]:
+    """The watchers in force, innermost first."""
+    found, watcher = [], state.special
+    while watcher is not None:
+        found.append(watcher)
+        watcher = watcher.outer
+    return found
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether `detect_anomaly` is in force in this thread."""
+    return any(isinstance(watcher, detect_anomaly) for watcher in _in_force())
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether `detect_anomaly` is in force in this thread and looks for NaN."""
+    return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
+
+
+class saved_tensors_hooks(Special):
+    """Keeps what ``pack_hook(tensor)`` returns in place of each tensor that an operation inside saves for backward, and
+    gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts."""
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> saved_tensors_hooks:
+        for watcher in _in_force():
+            if isinstance(watcher, disable_saved_tensors_hooks):
+                raise RuntimeError(watcher.message)
+        super().__enter__()
+        return self
+
+    def recorded(self, node: Node) -> None:
+        if node.rare is None or "unpack" not in node.rare:
+            node.pack(self._pack, self.unpack_hook, make)
+        super().recorded(node)
+
+    def _pack(self, tensor: Any) -> Any:
+        """Runs the hook with recording off and these hooks out of force: what it computes is no part of the graph."""
+        inner, state.special = state.special, self.outer
+        try:
+            with no_grad():
+                return self.pack_hook(tensor)
+        finally:
+            state.special = inner
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Keeps saved tensors in the memory of the CPU, where in wengert they are anyway."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
+        super().__init__(lambda tensor: tensor, lambda tensor: tensor)
+
+
+class disable_saved_tensors_hooks(Special):
+    """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message."""
+
+    def __init__(self, error_message: str) -> None:
+        self.message = error_message

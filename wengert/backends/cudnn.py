@@ -1,0 +1,39 @@
+"""The settings of cuDNN, which is not used: they can be set and read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+enabled = True
+benchmark = False
+benchmark_limit = 10
+deterministic = False
+allow_tf32 = True
+
+
+def is_available() -> bool:
+    """False."""
+    return False
+
+
+def version() -> None:
+    """None: there is no cuDNN."""
+    return None
+
+
+def is_acceptable(tensor: Any) -> bool:
+    """False."""
+    return False
+
+
+@contextlib.contextmanager
+def flags(**settings: Any) -> Iterator[None]:
+    """A context with the given settings in force."""
+    before = {name: globals()[name] for name in settings}
+    globals().update(settings)
+    try:
+        yield
+    finally:
+        globals().update(before)

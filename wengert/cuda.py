@@ -1,0 +1,123 @@
+"""What PyTorch programs ask about CUDA: there is none here, and these functions say so.
+
+Questions have answers (`is_available` is False, `device_count` 0), what only resets or waits does nothing, and what
+needs a device raises `DeviceError`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .core.errors import DeviceError
+
+
+def _absent(name: str) -> DeviceError:
+    return DeviceError(f"[cuda.{name}] a CUDA device was expected; wengert has no cuda back end yet; ask "
+                       f"cuda.is_available() first, or use the CPU")
+
+
+def is_available() -> bool:
+    """False: there is no CUDA back end yet."""
+    return False
+
+
+def is_initialized() -> bool:
+    """False."""
+    return False
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """False: there is no device that could."""
+    return False
+
+
+def device_count() -> int:
+    """0."""
+    return 0
+
+
+def init() -> None:
+    """Raises `DeviceError`."""
+    raise _absent("init")
+
+
+def current_device() -> int:
+    """Raises `DeviceError`."""
+    raise _absent("current_device")
+
+
+def set_device(device: Any) -> None:
+    """Raises `DeviceError`."""
+    raise _absent("set_device")
+
+
+def get_device_name(device: Any = None) -> str:
+    """Raises `DeviceError`."""
+    raise _absent("get_device_name")
+
+
+def get_device_properties(device: Any = None) -> Any:
+    """Raises `DeviceError`."""
+    raise _absent("get_device_properties")
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Raises `DeviceError`."""
+    raise _absent("get_device_capability")
+
+
+def synchronize(device: Any = None) -> None:
+    """Nothing runs elsewhere, so there is nothing to wait for."""
+
+
+def empty_cache() -> None:
+    """Nothing is cached."""
+
+
+def ipc_collect() -> None:
+    """Nothing is shared."""
+
+
+def manual_seed(seed: int) -> None:
+    """Nothing: there is no generator of a CUDA device. PyTorch does likewise, so that scripts run anywhere."""
+
+
+def manual_seed_all(seed: int) -> None:
+    """Nothing: there is no generator of a CUDA device."""
+
+
+def memory_allocated(device: Any = None) -> int:
+    """0."""
+    return 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """0."""
+    return 0
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """0."""
+    return 0
+
+
+def max_memory_reserved(device: Any = None) -> int:
+    """0."""
+    return 0
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Nothing to reset."""
+
+
+class device:
+    """A context that would choose a CUDA device; as in PyTorch without one, entering it does nothing."""
+
+    def __init__(self, device: Any) -> None:
+        self.idx = device
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None

@@ -1,0 +1,13 @@
+"""The graph as data: what a recorded function does, as a flat list of instructions.
+
+A `Graph` has inputs, states (memory that it reads and may write), constants, instructions in the order in which they
+run, effects and outputs. Everything here works on arrays and specs and knows no tensor; the layer ``tracing`` makes
+graphs out of running programs, the compiler will make machine code out of graphs.
+"""
+
+from .graph import Effect, Graph, GraphError, Instr, Value, prune
+from .interpreter import Interpreter
+from .text import format_graph, parse_graph
+from .verifier import verify
+
+__all__ = ["Effect", "Graph", "GraphError", "Instr", "Interpreter", "Value", "format_graph", "parse_graph", "prune", "verify"]

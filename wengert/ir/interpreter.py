@@ -1,0 +1,44 @@
+"""Running a graph with numpy, instruction by instruction: the meaning of a graph, against which machine code is held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import evaluate
+from .graph import Graph, Value
+
+
+class Interpreter:
+    """Runs a graph on arrays. Arrays that come in are only read; values are let go after their last use."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        kept = set(graph.roots())
+        self._dropped: list[list[Value]] = []
+        for instr in reversed(graph.instrs):
+            last = [value for value in {*instr.values(), *instr.results} if value not in kept]
+            kept.update(last)
+            self._dropped.append(last)
+        self._dropped.reverse()
+
+    def __call__(self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = ()) -> tuple[list[Any], list[np.ndarray]]:
+        """The values of the effects (None for those that clear) and the outputs.
+
+        They may be views of each other, of ``inputs`` and of ``states``: whoever writes to one copies it first.
+        """
+        graph = self.graph
+        values: dict[Value, Any] = dict(graph.constants)
+        values.update(zip(graph.inputs, inputs, strict=True))
+        values.update(zip(graph.states, states, strict=True))
+        for instr, dropped in zip(graph.instrs, self._dropped, strict=True):
+            operands = [values[x] if type(x) is Value else x for x in instr.operands]
+            found = evaluate(instr.primitive, operands, instr.params)
+            for result, array in zip(instr.results, found if instr.primitive.multiple else (found,), strict=True):
+                values[result] = np.asarray(array)
+            for value in dropped:
+                del values[value]
+        effects = [None if effect.value is None else values[effect.value] for effect in graph.effects]
+        return effects, [values[value] for value in graph.outputs]

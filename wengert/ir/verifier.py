@@ -1,0 +1,79 @@
+"""Holding a graph against its rules, so that a fault shows where it was made and not as wrong numbers later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.spec import Spec
+from .graph import Effect, Graph, GraphError, Instr, Value
+from .text import format_effect, format_instr
+
+
+def verify(graph: Graph) -> Graph:
+    """Returns the graph if it is well formed; else raises `GraphError`, which names the instruction or effect.
+
+    Every name is given once; every operand, effect and output is defined before it is used; the results have the specs
+    that the primitive's rule gives for the operands; a write leaves its target's spec as it was, and no target is
+    written twice.
+    """
+    defined: set[Value] = set()
+    names: set[str] = set()
+
+    def define(value: Value, where: str) -> None:
+        if value.name in names:
+            raise GraphError(f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}")
+        names.add(value.name)
+        defined.add(value)
+
+    for value in (*graph.inputs, *graph.states, *(value for value, _ in graph.constants)):
+        define(value, f"the inputs of graph {graph.name}")
+    for value, array in graph.constants:
+        if tuple(array.shape) != value.spec.shape or array.dtype != value.spec.dtype.numpy:
+            raise GraphError(f"[verify] constant %{value.name} is declared {value.spec}; got an array {array.dtype}{array.shape}")
+    for instr in graph.instrs:
+        for operand in instr.values():
+            if operand not in defined:
+                raise GraphError(f"[verify] operands are defined before they are used; got {operand!r}, in: {format_instr(instr)}")
+        _check_specs(instr)
+        for result in instr.results:
+            define(result, format_instr(instr))
+    targets = {value.name: value for value in (*graph.inputs, *graph.states)}
+    done: set[tuple[bool, str]] = set()
+    for effect in graph.effects:
+        _check_effect(effect, defined, targets)
+        place = (effect.kind == "write", effect.target)
+        if place in done:
+            raise GraphError(f"[verify] a target is written once; got a second effect on it: {format_effect(effect)}")
+        done.add(place)
+    for value in graph.outputs:
+        if value not in defined:
+            raise GraphError(f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}")
+    return graph
+
+
+def _check_specs(instr: Instr) -> None:
+    operands: list[Any] = [x.spec if type(x) is Value else x for x in instr.operands]
+    try:
+        found = instr.primitive.spec(*operands, **instr.params)
+    except Exception as error:
+        raise GraphError(f"[verify] the rule of {instr.primitive.name} does not take its operands: {error}; in: "
+                         f"{format_instr(instr)}") from error
+    specs = (found,) if isinstance(found, Spec) else tuple(found)
+    declared = tuple(result.spec for result in instr.results)
+    if specs != declared:
+        raise GraphError(f"[verify] the rule of {instr.primitive.name} gives {', '.join(map(str, specs))}; got "
+                         f"{', '.join(map(str, declared))}, in: {format_instr(instr)}")
+
+
+def _check_effect(effect: Effect, defined: set[Value], targets: dict[str, Value]) -> None:
+    where = format_effect(effect)
+    if (effect.value is None) != (effect.kind == "clear"):
+        raise GraphError(f"[verify] effects that write or set have a value, those that clear have none; got: {where}")
+    if effect.value is not None and effect.value not in defined:
+        raise GraphError(f"[verify] effects refer to defined values; got {effect.value!r}, in: {where}")
+    if effect.kind == "write":
+        target = targets.get(effect.target)
+        if target is None:
+            raise GraphError(f"[verify] an input or a state can be written to; got: {where}")
+        if effect.value is not None and target.spec != effect.value.spec:
+            raise GraphError(f"[verify] a write keeps its target's spec {target.spec}; got {effect.value.spec}, in: {where}")

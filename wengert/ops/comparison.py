@@ -1,0 +1,148 @@
+"""Comparisons, logic and bits, element by element; whole tensors compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import P, Primitive
+from ..tensors.alias import type_name
+from ..tensors.dispatch import binary, unary
+from ..tensors.tensor import TENSORS
+from .registry import METHODS, function
+
+
+def _declare(name: str, primitive: Primitive, doc: str, *aliases: str, inplace: bool = True, scalars: bool = True) -> None:
+    """Declares a function of two operands."""
+    function(inplace=inplace, aliases=aliases)(_pair(name, primitive, doc, scalars))
+
+
+def _pair(name: str, primitive: Primitive, doc: str, scalars: bool) -> Callable[[Any, Any], Any]:
+    run = binary(primitive)
+
+    def plain(input: Any, other: Any) -> Any:
+        if not scalars and type(other) not in TENSORS:
+            raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+        return run(input, other)
+
+    plain.__name__, plain.__doc__ = name, doc
+    return plain
+
+
+_declare("eq", P.eq, "Where ``input`` equals ``other``.")
+_declare("ne", P.ne, "Where ``input`` differs from ``other``.", "not_equal")
+_declare("lt", P.lt, "Where ``input`` is less than ``other``.", "less")
+_declare("le", P.le, "Where ``input`` is at most ``other``.", "less_equal")
+_declare("gt", P.gt, "Where ``input`` is greater than ``other``.", "greater")
+_declare("ge", P.ge, "Where ``input`` is at least ``other``.", "greater_equal")
+_declare("logical_and", P.logical_and, "Where both are not zero.", scalars=False)
+_declare("logical_or", P.logical_or, "Where one at least is not zero.", scalars=False)
+_declare("logical_xor", P.logical_xor, "Where exactly one is not zero.", scalars=False)
+
+
+def _integers(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
+    """Declares a function on bits, which floating types do not have."""
+    run = binary(primitive)
+
+    def plain(input: Any, other: Any) -> Any:
+        for x in (input, other):
+            if isinstance(x, (float, complex)) or (type(x) in TENSORS and x._data.dtype.kind not in "biu"):
+                kind = type_name(x._data.dtype) if type(x) in TENSORS else type(x).__name__
+                raise RuntimeError(f'[{name}] "{name}_cpu" not implemented for \'{kind}\'')
+        return run(input, other)
+
+    plain.__name__, plain.__doc__ = name, doc
+    function(inplace=True, aliases=aliases, takes_tensor=False)(plain)
+
+
+_integers("bitwise_and", P.bitwise_and, "Bitwise and; logical for truth values.")
+_integers("bitwise_or", P.bitwise_or, "Bitwise or; logical for truth values.")
+_integers("bitwise_xor", P.bitwise_xor, "Bitwise exclusive or; logical for truth values.")
+_integers("bitwise_left_shift", P.left_shift, "Each element shifted left by ``other`` bits.")
+_integers("bitwise_right_shift", P.right_shift, "Each element shifted right by ``other`` bits.")
+
+_logical_not = unary(P.logical_not)
+
+
+@function(inplace=True)
+def logical_not(input: Any) -> Any:
+    """Where ``input`` is zero."""
+    return _logical_not(input)
+
+
+@function(inplace=True)
+def bitwise_not(input: Any) -> Any:
+    """Each bit turned round; for truth values, not."""
+    if input._data.dtype.kind not in "biu":
+        raise RuntimeError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+    return P.bitwise_not(input)
+
+
+def _question(name: str, primitive: Primitive, doc: str) -> None:
+    plain = unary(primitive)
+    plain.__name__, plain.__doc__ = name, doc
+    function(out=False)(plain)
+
+
+_question("isnan", P.isnan, "Where elements are NaN.")
+_question("isinf", P.isinf, "Where elements are infinite.")
+_question("isfinite", P.isfinite, "Where elements are neither infinite nor NaN.")
+
+
+@function()
+def isposinf(input: Any) -> Any:
+    """Where elements are +∞."""
+    return P.eq(input, float("inf"))
+
+
+@function()
+def isneginf(input: Any) -> Any:
+    """Where elements are −∞."""
+    return P.eq(input, float("-inf"))
+
+
+@function(out=False)
+def isreal(input: Any) -> Any:
+    """Where elements have no imaginary part."""
+    if input._data.dtype.kind == "c":
+        return P.eq(P.copy_imag(input.detach()), 0)
+    return P.eq(P.zeros_like(input.detach()), 0)
+
+
+@function(out=False)
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """Where |input − other| ≤ atol + rtol · |other|. Infinities are close to themselves; NaN to NaN with ``equal_nan``.
+    Raises RuntimeError for differing dtypes or negative tolerances."""
+    if type(other) not in TENSORS:
+        raise TypeError(f"isclose(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError(f"{type_name(input._data.dtype)} did not match {type_name(other._data.dtype)}")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got rtol={rtol} and atol={atol}")
+    input, other = input.detach(), other.detach()
+    close = P.eq(input, other)
+    if equal_nan:
+        close = P.logical_or(close, P.logical_and(P.isnan(input), P.isnan(other)))
+    if rtol == 0 and atol == 0:
+        return close
+    if input._data.dtype.kind == "b":
+        input, other = (P.cast(x, dtype=np.dtype(np.int64)) for x in (input, other))
+    allowed = P.abs(P.mul(other, rtol)) + atol
+    near = P.logical_and(P.isfinite(allowed), P.le(P.abs(input - other), allowed))
+    return P.logical_or(close, near)
+
+
+@function(out=False)
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether `isclose` holds everywhere."""
+    return bool(METHODS["isclose"](input, other, rtol, atol, equal_nan)._concrete("allclose").all())
+
+
+@function(out=False)
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have one shape and the same elements."""
+    if type(other) not in TENSORS:
+        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    return bool(np.array_equal(input._concrete("equal"), other._concrete("equal")))

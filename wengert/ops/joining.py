@@ -1,0 +1,443 @@
+"""Tensors put together and taken apart, repeated and turned round."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ShapeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim, wrap_dims
+from ..tensors.dispatch import result_type
+from ..tensors.tensor import Tensor, make
+from .arguments import integer, integers, tensors_of
+from .conversion import cast
+from .registry import function, method
+from .shapes import expand, sliced, unsqueeze, view
+
+# --- together ---------------------------------------------------------------------------------------------------------
+
+
+def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
+    """Tensors one after another, in their common dtype. As in PyTorch, an empty vector fits beside every shape."""
+    if not listed:
+        raise ValueError(f"[{op}] expected a non-empty list of Tensors")
+    counted = [x for x in listed if x._data.shape != (0,)] or list(listed[:1])
+    first = counted[0]._data.shape
+    if not first:
+        raise RuntimeError(f"zero-dimensional tensor (at position {listed.index(counted[0])}) cannot be concatenated [{op}]")
+    place = wrap_dim(dim, len(first), op)
+    for x in counted:
+        shape = x._data.shape
+        if len(shape) != len(first):
+            raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and {len(shape)}; the shapes "
+                             f"are {', '.join(str(tuple(y._data.shape)) for y in listed)}")
+        if shape[:place] + shape[place + 1:] != first[:place] + first[place + 1:]:
+            raise ShapeError(f"[{op}] Sizes of tensors must match except in dimension {place}; the shapes are "
+                             f"{', '.join(str(tuple(y._data.shape)) for y in listed)}")
+    dtype = listed[0]._data.dtype
+    if any([x._data.dtype is not dtype for x in listed]):
+        target = result_type(op, listed)
+        counted = [cast(x, target) for x in counted]
+    return P.cat(*counted, dim=place)  # type: ignore[no-any-return]
+
+
+@function(method=False, aliases=("concat", "concatenate"), takes_tensor=False)
+def cat(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors one after another along an existing dimension; all other sizes must be the same.
+
+    >>> import wengert as torch
+    >>> torch.cat([torch.zeros(2), torch.ones(1)])
+    tensor([0., 0., 1.])
+    """
+    return _joined(tensors_of(tensors, "cat"), dim, "cat")
+
+
+@function(method=False, takes_tensor=False)
+def stack(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension."""
+    listed = tensors_of(tensors, "stack")
+    if not listed:
+        raise RuntimeError("[stack] stack expects a non-empty TensorList")
+    shape = listed[0]._data.shape
+    for position, x in enumerate(listed):
+        if x._data.shape != shape:
+            raise ShapeError(f"[stack] stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                             f"{list(x._data.shape)} at entry {position}")
+    place = wrap_dim(dim, len(shape) + 1, "stack")
+    raised = (*shape[:place], 1, *shape[place:])
+    return _joined(tuple([P.reshape(x, shape=raised, label="Unsqueeze") for x in listed]), place, "stack")
+
+
+def _at_least(rank: int) -> Any:
+    def raised(x: Tensor) -> Tensor:
+        shape = x._data.shape
+        if len(shape) >= rank:
+            return x
+        if rank == 3:
+            return view(x, 1, prod(shape), 1) if len(shape) < 2 else unsqueeze(x, -1)  # type: ignore[no-any-return]
+        return P.reshape(x, shape=(1,) * (rank - len(shape)) + tuple(shape))  # type: ignore[no-any-return]
+
+    def plain(*tensors: Any) -> Any:
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            return raised(tensors[0])
+        listed = tensors_of(tensors[0] if len(tensors) == 1 else tensors, f"atleast_{rank}d")
+        return tuple([raised(x) for x in listed])
+
+    plain.__name__ = f"atleast_{rank}d"
+    plain.__doc__ = f"Tensors, one or several, with dimensions of size 1 put in until they have {rank}."
+    return function(method=False, out=False, takes_tensor=False)(plain)
+
+
+atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
+
+
+@function(method=False, takes_tensor=False)
+def hstack(tensors: Any) -> Tensor:
+    """Tensors side by side: along dimension 1, vectors along dimension 0."""
+    listed = atleast_1d(*tensors_of(tensors, "hstack"), )
+    listed = listed if isinstance(listed, tuple) else (listed,)
+    return _joined(listed, 0 if listed[0].ndim == 1 else 1, "hstack")
+
+
+@function(method=False, takes_tensor=False, aliases=("row_stack",))
+def vstack(tensors: Any) -> Tensor:
+    """Tensors below each other: along dimension 0, vectors as rows."""
+    return _joined(tuple(atleast_2d(list(tensors_of(tensors, "vstack")))), 0, "vstack")
+
+
+@function(method=False, takes_tensor=False)
+def dstack(tensors: Any) -> Tensor:
+    """Tensors behind each other: along dimension 2."""
+    return _joined(tuple(atleast_3d(list(tensors_of(tensors, "dstack")))), 2, "dstack")
+
+
+@function(method=False, takes_tensor=False)
+def column_stack(tensors: Any) -> Tensor:
+    """Tensors side by side, vectors as columns."""
+    listed = tensors_of(tensors, "column_stack")
+    return _joined(tuple(P.reshape(x, shape=(x.numel(), 1)) if x.ndim <= 1 else x for x in listed), 1, "column_stack")
+
+
+@function(method=False, out=False, takes_tensor=False)
+def block_diag(*tensors: Any) -> Tensor:
+    """A matrix with the given matrices along its diagonal, zeros elsewhere."""
+    blocks = [atleast_2d(x) for x in tensors_of(tensors, "block_diag")] or [make(np.zeros((1, 0), np.float32), None)]
+    for position, block in enumerate(blocks):
+        if block.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} has {block.ndim} dimensions")
+    width, rows, left = sum(block.shape[1] for block in blocks), [], 0
+    for block in blocks:
+        right = left + block.shape[1]
+        rows.append(P.pad(block, widths=((0, 0), (left, width - right))))
+        left = right
+    return _joined(tuple(rows), 0, "block_diag")
+
+
+# --- apart ------------------------------------------------------------------------------------------------------------
+
+
+@function(out=False)
+def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
+    """Parts along a dimension: of one size (the last may be smaller), or of the sizes in a list. The parts are views."""
+    sizes = named.get("split_size", split_size_or_sections)
+    if not tensor._data.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    place = wrap_dim(dim, tensor._data.ndim, "split")
+    n = tensor._data.shape[place]
+    if isinstance(sizes, (list, tuple)):
+        listed = integers(sizes, "split_with_sizes")
+        if sum(listed) != n or any(size < 0 for size in listed):
+            raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension "
+                               f"{place}), but got split_sizes={list(listed)}")
+        ends = list(itertools.accumulate(listed))
+        return tuple([sliced(tensor, place, end - size, end) for size, end in zip(listed, ends, strict=True)])
+    size = integer(sizes, "split")
+    if size < 0 or (not size and n):
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}" if size < 0 else
+                           f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+    starts = range(0, n, size) if n else range(1)
+    return tuple([sliced(tensor, place, start, min(start + size, n)) for start in starts])
+
+
+@method("split_with_sizes")
+def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of the given sizes along a dimension."""
+    return split(self, list(split_sizes), dim)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` parts of equal size along a dimension; the last may be smaller. The parts are views."""
+    if not input._data.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    place = wrap_dim(dim, input._data.ndim, "chunk")
+    n = input._data.shape[place]
+    if not n:
+        return tuple([sliced(input, place, 0, 0) for _ in range(chunks)])
+    return split(input, -(-n // chunks), place)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
+    """Parts along a dimension: a number of nearly equal ones, or those between the given positions."""
+    for name in ("indices", "sections"):
+        indices_or_sections = named.get(name, indices_or_sections)
+    if not input._data.ndim:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    place = wrap_dim(dim, input._data.ndim, "tensor_split")
+    n = input._data.shape[place]
+    if isinstance(indices_or_sections, Tensor):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, (list, tuple)):
+        cuts = [0, *(slice(None, i).indices(n)[1] for i in integers(indices_or_sections, "tensor_split")), n]
+    else:
+        sections = integer(indices_or_sections, "tensor_split")
+        if sections <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+        small, larger = divmod(n, sections)
+        cuts = [i * small + min(i, larger) for i in range(sections + 1)]
+    return tuple([sliced(input, place, start, max(start, stop)) for start, stop in itertools.pairwise(cuts)])
+
+
+def _splitter(name: str, dim: int) -> None:
+    def plain(input: Tensor, indices_or_sections: Any = None, **named: Any) -> tuple[Tensor, ...]:
+        along = 0 if dim == 1 and input.ndim == 1 else dim
+        if input.ndim <= along:
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} dimension, but got a tensor "
+                               f"with {input.ndim} dimensions!")
+        for key in ("indices", "sections"):
+            indices_or_sections = named.get(key, indices_or_sections)
+        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0 or input.shape[along] % indices_or_sections):
+            raise RuntimeError(f"torch.{name} attempted to split along dimension {along}, but the size of the dimension "
+                               f"{input.shape[along]} is not divisible by the split_size {indices_or_sections}!")
+        return tensor_split(input, indices_or_sections, along)  # type: ignore[no-any-return]
+
+    plain.__name__ = name
+    plain.__doc__ = f"Parts along dimension {dim}: equally many positions each, or between the given positions."
+    function(out=False)(plain)
+
+
+_splitter("hsplit", 1)
+_splitter("vsplit", 0)
+_splitter("dsplit", 2)
+
+
+@function(out=False)
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The parts at every position of a dimension, without that dimension, as views."""
+    if not input._data.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    place = wrap_dim(dim, input._data.ndim, "unbind")
+    head = (slice(None),) * place
+    return tuple([P.slice(input, index=(*head, i)) for i in range(input._data.shape[place])])
+
+
+# --- repeated and turned ----------------------------------------------------------------------------------------------
+
+
+@method("repeat")
+def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
+    """This tensor repeated along each dimension, ``repeats`` a dimension; new dimensions may be put in front."""
+    times = integers(named["repeats"] if named else repeats[0] if len(repeats) == 1 else repeats, "repeat")
+    shape = self._data.shape
+    if len(times) < len(shape):
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if any(n < 0 for n in times):
+        raise RuntimeError(f"Trying to create tensor with negative dimension in repeat({list(times)})")
+    shape = (1,) * (len(times) - len(shape)) + tuple(shape)
+    pairs = list(zip(times, shape, strict=True))
+    ones = P.reshape(self, shape=tuple(itertools.chain(*((1, n) for _, n in pairs))))
+    wide = expand(ones, *itertools.chain(*pairs)) if pairs else ones
+    return P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat")  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """Like `repeat`; where fewer numbers are given than there are dimensions, ones are put in front of them."""
+    times = integers(named["dims"] if named else dims[0] if len(dims) == 1 else dims, "tile")
+    return repeat(input, *(1,) * (input._data.ndim - len(times)), *times)
+
+
+@function(out=False)
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Every element (or part along ``dim``) repeated in place: as often as ``repeats`` says, a number or one each.
+    With one argument, the positions of `repeats`, a tensor, repeated."""
+    if repeats is None:
+        return make(np.repeat(np.arange(input.numel()), input._data), None)
+    times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
+    if times.dtype.kind not in "iu":
+        raise RuntimeError(f"[repeat_interleave] repeats must be int32 or int64; got {repeats!r}")
+    if times.size and times.min() < 0:
+        raise RuntimeError("[repeat_interleave] repeats can not be negative")
+    source = P.reshape(input, shape=(input.numel(),)) if dim is None else input
+    place = wrap_dim(0 if dim is None else dim, source._data.ndim, "repeat_interleave")
+    n = source._data.shape[place] if source._data.ndim else 1
+    if times.ndim and times.size not in (1, n):
+        raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got repeats.size(0) = "
+                           f"{times.size} and input.size({place}) = {n}")
+    order = make(np.repeat(np.arange(n), times), None)
+    return P.index(source, order, places=(False,) * place + (True,))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """With the order along the given dimensions reversed; a copy."""
+    listed = integers(named["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
+    turned = wrap_dims(listed, input._data.ndim, "flip") if listed else ()
+    return P.flip(input, dims=turned)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def fliplr(input: Tensor) -> Tensor:
+    """With the order along dimension 1 reversed."""
+    if input.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def flipud(input: Tensor) -> Tensor:
+    """With the order along dimension 0 reversed."""
+    if input.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Moved along dimensions, what falls off coming in at the other end; without ``dims``, as one flat row."""
+    moves = integers(shifts, "roll")
+    if dims is None or dims in ((), []):
+        if len(moves) != 1:
+            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")
+        flat = P.roll(P.reshape(input, shape=(input.numel(),)), shifts=moves, dims=(0,))
+        return P.reshape(flat, shape=tuple(input._data.shape))  # type: ignore[no-any-return]
+    places = integers(dims, "roll")
+    if len(places) != len(moves):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(places)}")
+    return P.roll(input, shifts=moves, dims=tuple(wrap_dim(d, input._data.ndim, "roll") for d in places))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """Turned by 90 degrees, ``k`` times, in the plane of two dimensions, from the first towards the second."""
+    if len(dims) != 2 or input.ndim < 2:
+        raise RuntimeError(f"expected total rotation dims == 2 and dims >= 2, but got {len(dims)} and {input.ndim}")
+    first, second = (wrap_dim(d, input.ndim, "rot90") for d in dims)
+    if first == second:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+    order = list(range(input.ndim))
+    order[first], order[second] = second, first
+    k %= 4
+    if k == 2:
+        return P.flip(input, dims=(first, second))  # type: ignore[no-any-return]
+    if k == 1:
+        return P.permute(P.flip(input, dims=(second,)), dims=tuple(order))  # type: ignore[no-any-return]
+    return P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)  # type: ignore[no-any-return]
+
+
+# --- matrices ---------------------------------------------------------------------------------------------------------
+
+
+def _triangle(name: str, which: str) -> None:
+    primitive = getattr(P, name)
+
+    def plain(input: Tensor, diagonal: int = 0) -> Tensor:
+        if input.ndim < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+        return primitive(input, diagonal=int(diagonal))  # type: ignore[no-any-return]
+
+    plain.__name__ = name
+    plain.__doc__ = f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere."
+    function(inplace=True)(plain)
+
+
+_triangle("tril", "lower")
+_triangle("triu", "upper")
+
+
+@function(out=False)
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices of zeros, in dimensions ``dim1`` and ``dim2``, with the last dimension of ``input`` on a diagonal."""
+    rank, n = input.ndim + 1, input.shape[-1] if input.ndim else 1
+    first, second = wrap_dim(dim1, rank, "diag_embed"), wrap_dim(dim2, rank, "diag_embed")
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    side = n + abs(offset)
+    shape = list(input.shape[:-1])
+    for place in sorted((first, second)):
+        shape.insert(place, side)
+    return P.view_adjoint(input, step=(P.diagonal, {"offset": offset, "dim1": first, "dim2": second}), shape=tuple(shape))  # type: ignore[no-any-return]
+
+
+@function()
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Of a vector the matrix with it on the diagonal; of a matrix its diagonal, as a copy."""
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    if input.ndim == 1:
+        return diag_embed(input, diagonal)  # type: ignore[no-any-return]
+    return P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix with all elements of ``input`` on a diagonal."""
+    return diag_embed(P.reshape(input, shape=(input.numel(),)), offset)  # type: ignore[no-any-return]
+
+
+# --- grids ------------------------------------------------------------------------------------------------------------
+
+
+@function(method=False, out=False, takes_tensor=False)
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
+    """Coordinate grids of vectors, as expanded views. ``indexing="ij"``: dimension i follows vector i; ``"xy"``: the
+    first two are exchanged."""
+    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors, "meshgrid")
+    if indexing is None:
+        warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+                      UserWarning, stacklevel=3)
+        indexing = "ij"
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")
+    if not listed:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    if any(x.ndim > 1 for x in listed):
+        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {[tuple(x.shape) for x in listed]}")
+    turned = indexing == "xy" and len(listed) > 1
+    if turned:
+        listed = (listed[1], listed[0], *listed[2:])
+    shape = tuple(x.numel() for x in listed)
+    grids = [expand(P.reshape(x, shape=(1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1)), *shape) for i, x in enumerate(listed)]
+    if turned:
+        order = (1, 0, *range(2, len(shape)))
+        grids = [P.permute(grid, dims=order, label="Transpose") for grid in grids]
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All combinations of one element of each vector, a row each."""
+    listed = tensors_of(tensors, "cartesian_prod")
+    if len(listed) == 1:
+        return listed[0]
+    columns = [P.reshape(grid, shape=(grid.numel(),)) for grid in meshgrid(*listed, indexing="ij")]
+    return stack(columns, 1)  # type: ignore[no-any-return]
+
+
+@function(method=False, out=False)
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of ``r`` elements of a vector, in order, a row each."""
+    if input.ndim != 1:
+        raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input.shape)))
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
+    return P.index(input, make(rows, None), places=(True,))  # type: ignore[no-any-return]

@@ -1,0 +1,489 @@
+"""Other shapes of the same elements: views where the memory allows, as in PyTorch.
+
+Every function here returns a tensor that shares its operand's memory and history (see ``tensors/alias.py``), except
+where its text says that it may copy.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import from_numpy
+from ..core.errors import ShapeError
+from ..core.primitive import P
+from ..core.spec import Size, broadcast_shapes as broadcast_sizes, wrap_dim, wrap_dims
+from ..tensors.alias import check_writable, version_cell, wrote
+from ..tensors.tensor import Tensor, make, root_of
+from .arguments import dtype_of, integer, integers, sizes_of, tensors_of
+from .registry import function, method
+
+ndarray = np.ndarray
+
+
+def inferred(sizes: tuple[int, ...], x: Tensor, op: str) -> tuple[int, ...]:
+    """Sizes with the one -1 among them replaced by what the number of elements of ``x`` leaves for it."""
+    count = prod(x._data.shape)
+    if -1 in sizes:
+        rest = -prod(sizes)
+        if sizes.count(-1) > 1:
+            raise ShapeError(f"[{op}] only one dimension can be inferred; got {list(sizes)}")
+        if not rest:
+            if not count:
+                raise ShapeError(f"[{op}] cannot reshape tensor of 0 elements into shape {list(sizes)} because the unspecified "
+                                 f"dimension size -1 can be any value and is ambiguous")
+        elif count % rest == 0:
+            return tuple([count // rest if n == -1 else n for n in sizes])
+    elif prod(sizes) == count:
+        return sizes
+    raise ShapeError(f"[{op}] shape '{list(sizes)}' is invalid for input of size {count}; got a tensor of shape "
+                     f"{list(x._data.shape)}")
+
+
+# --- reshaping --------------------------------------------------------------------------------------------------------
+
+
+@method("view")
+def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    """The same elements in another shape; one size may be -1. ``x.view(dtype)`` reads the bytes as another dtype.
+
+    Raises RuntimeError where the strides do not allow a view: use `reshape` or ``contiguous().view(...)``.
+    """
+    if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer))):
+        return _view_dtype(self, dtype if dtype is not None else shape[0])
+    sizes = inferred(sizes_of(shape if size is None else (size,), "view", negative=True), self, "view")
+    out: Tensor = P.reshape(self, shape=sizes)
+    if type(out._data) is ndarray and out._alias is None:
+        raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                         f"across two contiguous subspaces). Use .reshape(...) instead. Got shape {list(self._data.shape)} with "
+                         f"strides {list(self.stride())} to view as {list(sizes)}")
+    return out
+
+
+def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
+    wanted = dtype_of(dtype)
+    if wanted is None:
+        raise TypeError("view(): argument 'size' must be tuple of ints, not NoneType")
+    cell = version_cell(x)
+    try:
+        out = make(x._data.view(wanted.numpy), None)
+    except ValueError as error:
+        raise ShapeError(f"[view] a tensor of shape {list(x.shape)} and dtype {x.dtype} cannot be viewed as {wanted}: {error}") from error
+    out._version = cell
+    return out
+
+
+@method("view_as")
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor in the shape of ``other``, as a view."""
+    return view(self, other._data.shape)
+
+
+@function(out=False)
+def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+    """The same elements, in row-major order, in another shape; one size may be -1. A view where the strides allow it,
+    else a copy."""
+    if named:
+        shape = (named.pop("shape"),)
+        if named:
+            raise TypeError(f"reshape() got an unexpected keyword argument '{next(iter(named))}'")
+    sizes = inferred(sizes_of(shape, "reshape", negative=True), input, "reshape")
+    return _reshaped(input, sizes)
+
+
+def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    out: Tensor = P.reshape(x, shape=sizes)
+    if out._alias is None and out._node is not None:
+        out._node.params = {"shape": sizes, "label": "UnsafeView"}
+    return out
+
+
+@method("reshape_as")
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor in the shape of ``other``; a copy where no view can be had."""
+    return reshape(self, tuple(other._data.shape))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions ``start_dim`` to ``end_dim`` joined into one. A view where the strides allow it, else a copy."""
+    shape = input._data.shape
+    start, end = wrap_dim(start_dim, len(shape), "flatten"), wrap_dim(end_dim, len(shape), "flatten")
+    if start > end:
+        raise RuntimeError(f"[flatten] start_dim cannot come after end_dim; got {start_dim} and {end_dim}")
+    if start == end and shape:
+        return input
+    return _reshaped(input, (*shape[:start], prod(shape[start:end + 1]), *shape[end + 1:]))
+
+
+@function(out=False)
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension. A view where the strides allow it, else a copy."""
+    return _reshaped(input, (prod(input._data.shape),))
+
+
+@function(out=False)
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """Dimension ``dim`` split into dimensions of the given sizes; one may be -1."""
+    shape = input._data.shape
+    dim = wrap_dim(dim, len(shape), "unflatten")
+    parts = integers(sizes, "unflatten")
+    known = -prod(parts)
+    if parts.count(-1) == 1 and known and shape[dim] % known == 0:
+        parts = tuple(shape[dim] // known if n == -1 else n for n in parts)
+    if not parts or prod(parts) != shape[dim]:
+        raise ShapeError(f"[unflatten] Provided sizes {list(integers(sizes, 'unflatten'))} don't multiply up to the size of dim "
+                         f"{dim} ({shape[dim]}) in the input tensor")
+    return view(input, *shape[:dim], *parts, *shape[dim + 1:])
+
+
+@function(out=False)
+def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
+    """Without dimensions of size 1: all of them, or those of ``dim``, an int or a tuple, that have size 1."""
+    if named:
+        dim = (named["dim"],)
+    shape = input._data.shape
+    if not dim:
+        return P.reshape(input, shape=tuple([n for n in shape if n != 1]), label="SqueezeBackward0")  # type: ignore[no-any-return]
+    single = not isinstance(dim[0], (tuple, list))
+    listed = integers(dim[0] if len(dim) == 1 else dim, "squeeze")
+    gone = wrap_dims(listed, len(shape), "squeeze") if listed else ()
+    label = "SqueezeBackward1" if single else "SqueezeBackward2"
+    kept = tuple([n for i, n in enumerate(shape) if n != 1 or i not in gone])
+    return P.reshape(input, shape=kept, label=label)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a dimension of size 1 put in at ``dim``."""
+    shape = input._data.shape
+    place = wrap_dim(dim, len(shape) + 1, "unsqueeze")
+    return P.reshape(input, shape=(*shape[:place], 1, *shape[place:]), label="Unsqueeze")  # type: ignore[no-any-return]
+
+
+# --- order of dimensions ----------------------------------------------------------------------------------------------
+
+
+@function(out=False)
+def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """Dimensions in the order ``dims``: ``x.permute(2, 0, 1)`` or ``torch.permute(x, (2, 0, 1))``."""
+    order = integers(named["dims"] if named else dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims, "permute")
+    rank = input._data.ndim
+    if len(order) != rank:
+        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+                           f"desired ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(order)}"
+                           .replace("(sparse_coo)", ""))
+    return P.permute(input, dims=wrap_dims(order, rank, "permute") if order else ())  # type: ignore[no-any-return]
+
+
+def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
+    rank = x._data.ndim
+    order = list(range(rank))
+    first, second = wrap_dim(dim0, rank, "transpose"), wrap_dim(dim1, rank, "transpose")
+    if rank:
+        order[first], order[second] = second, first
+    return P.permute(x, dims=tuple(order), label=label)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """With two dimensions exchanged."""
+    return _swapped(input, dim0, dim1, "Transpose")
+
+
+@function(out=False, aliases=("swapdims",))
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """With two dimensions exchanged: `transpose` under numpy's name."""
+    return _swapped(input, axis0, axis1, "Transpose")
+
+
+@function(out=False)
+def t(input: Tensor) -> Tensor:
+    """The transposed matrix; a vector or number as it is. Raises RuntimeError for more than two dimensions."""
+    rank = input._data.ndim
+    if rank > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D; use .mT or .transpose(dim0, dim1)")
+    return P.permute(input, dims=(1, 0) if rank == 2 else tuple(range(rank)), label="T")  # type: ignore[no-any-return]
+
+
+def _all_turned(self: Tensor) -> Tensor:
+    """With all dimensions in reverse order."""
+    return P.permute(self, dims=tuple(range(self._data.ndim))[::-1])  # type: ignore[no-any-return]
+
+
+def _matrices_turned(self: Tensor) -> Tensor:
+    """With the last two dimensions exchanged."""
+    if self._data.ndim < 2:
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
+    return _swapped(self, -2, -1, "Transpose")
+
+
+@function(out=False)
+def adjoint(input: Tensor) -> Tensor:
+    """With the last two dimensions exchanged, and conjugated (a copy, where complex)."""
+    return P.conj(_swapped(input, -2, -1, "Transpose")) if input.is_complex() else _swapped(input, -2, -1, "Transpose")
+
+
+def _matrix_adjoint(self: Tensor) -> Tensor:
+    """The conjugate transpose of a matrix."""
+    if self._data.ndim not in (0, 2):
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._data.ndim}-D tensor.")
+    return adjoint(self) if self._data.ndim else self  # type: ignore[no-any-return]
+
+
+Tensor.T = property(_all_turned)  # type: ignore[attr-defined]
+Tensor.mT = property(_matrices_turned)  # type: ignore[attr-defined]
+Tensor.H = property(_matrix_adjoint)  # type: ignore[attr-defined]
+Tensor.mH = property(adjoint)  # type: ignore[attr-defined]
+
+
+@function(out=False, aliases=("moveaxis",))
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """With the dimensions ``source`` moved to the places ``destination``; the others keep their order."""
+    rank = input._data.ndim
+    come, go = (tuple(wrap_dim(d, rank, "movedim") for d in integers(dims, "movedim")) for dims in (source, destination))
+    if len(come) != len(go):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(come)} dims) should contain the same "
+                           f"number of dims as destination ({list(go)} dims)")
+    for dims in (come, go):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in {list(dims)}")
+    places = dict(zip(go, come, strict=True))
+    rest = iter([d for d in range(rank) if d not in come])
+    return P.permute(input, dims=tuple(places[i] if i in places else next(rest) for i in range(rank)))  # type: ignore[no-any-return]
+
+
+# --- repetition without copies ----------------------------------------------------------------------------------------
+
+
+@method("expand")
+def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+    """Dimensions of size 1 repeated to the given sizes, without a copy; -1 keeps a size. New dimensions may be put in
+    front."""
+    sizes = sizes_of(size, "expand", negative=True)
+    shape = self._data.shape
+    lead = len(sizes) - len(shape)
+    if lead < 0:
+        raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be greater "
+                           f"or equal to the number of dimensions in the tensor ({len(shape)})")
+    wanted = []
+    for place, n in enumerate(sizes):
+        have = shape[place - lead] if place >= lead else 1
+        if n == -1:
+            if place < lead:
+                raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): The expanded size of the tensor (-1) isn't allowed "
+                                   f"in a leading, non-existing dimension {place}")
+            n = have
+        if have not in (1, n):
+            raise ShapeError(f"[expand] The expanded size of the tensor ({n}) must match the existing size ({have}) at "
+                             f"non-singleton dimension {place}. Target sizes: {list(sizes)}. Tensor sizes: {list(shape)}")
+        wanted.append(n)
+    return P.expand(self, shape=tuple(wanted))  # type: ignore[no-any-return]
+
+
+@method("expand_as")
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """This tensor expanded to the shape of ``other``."""
+    return expand(self, *other._data.shape)
+
+
+@function(out=False)
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """``input`` expanded to ``size``."""
+    return expand(input, *size)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """The tensors expanded to the one shape to which they broadcast."""
+    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors, "broadcast_tensors")
+    shape = broadcast_sizes(*(x._data.shape for x in listed), op="broadcast_tensors")
+    return tuple(expand(x, *shape) for x in listed)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which the given shapes broadcast. Raises RuntimeError where they do not."""
+    return Size(broadcast_sizes(*(integers(shape, "broadcast_shapes") for shape in shapes), op="broadcast_shapes"))
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def sliced(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    """Positions ``start`` to ``stop`` of one dimension."""
+    return P.slice(x, index=(slice(None),) * dim + (slice(start, stop),))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``length`` positions of dimension ``dim`` from ``start`` on."""
+    shape = input._data.shape
+    if not shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    dim, first, length = wrap_dim(dim, len(shape), "narrow"), integer(start, "narrow"), integer(length, "narrow")
+    n = shape[dim]
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -n <= first <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {first})")
+    first += n if first < 0 else 0
+    if first + length > n:
+        raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({n}).")
+    return sliced(input, dim, first, first + length)
+
+
+@function(out=False)
+def select(input: Tensor, dim: int, index: Any) -> Tensor:
+    """The part at one position of dimension ``dim``, without that dimension."""
+    shape = input._data.shape
+    if not shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim, place = wrap_dim(dim, len(shape), "select"), integer(index, "select")
+    if not -shape[dim] <= place < shape[dim]:
+        raise IndexError(f"select(): index {place} out of range for tensor of size {list(shape)} at dimension {dim}")
+    return P.slice(input, index=(slice(None),) * dim + (place,))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dimensions, as the last dimension; ``offset`` counts to the right."""
+    rank = input._data.ndim
+    first, second = wrap_dim(dim1, rank, "diagonal"), wrap_dim(dim2, rank, "diagonal")
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return P.diagonal(input, offset=offset, dim1=first, dim2=second)  # type: ignore[no-any-return]
+
+
+@method("unfold")
+def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows of ``size`` positions along a dimension, ``step`` apart, as a view with the window as last dimension."""
+    shape = self._data.shape
+    place = wrap_dim(dimension, len(shape), "unfold")
+    n = shape[place] if shape else 1
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {place} is {n} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    if not shape:
+        return P.reshape(self, shape=(1,)) if size else sliced(P.reshape(self, shape=(1,)), 0, 0, 0)
+    return P.unfold(self, dimension=place, size=size, step=step)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """The memory of ``input`` read with other sizes, strides and offset, in elements. Raises RuntimeError where this
+    reaches beyond the memory."""
+    sizes, steps = sizes_of((size,), "as_strided"), integers(stride, "as_strided")
+    if len(sizes) != len(steps):
+        raise RuntimeError(f"mismatch in length of strides and shape: {list(steps)} and {list(sizes)}")
+    offset = input.storage_offset() if storage_offset is None else storage_offset
+    count = root_of(input._data).nbytes // input._data.itemsize
+    last = offset + sum((n - 1) * step for n, step in zip(sizes, steps, strict=True))
+    if any(step < 0 for step in steps) or offset < 0:
+        raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides {list(steps)} and offset {offset}")
+    if 0 not in sizes and last >= count:
+        raise ShapeError(f"[as_strided] setStorage: sizes {list(sizes)}, strides {list(steps)} and storage offset {offset} reach "
+                         f"element {last}, which is out of bounds for storage of {count} elements")
+    return P.as_strided(input, size=sizes, stride=steps, offset=offset,  # type: ignore[no-any-return]
+                        geometry=(input.stride(), input.storage_offset()))
+
+
+# --- complex and real -------------------------------------------------------------------------------------------------
+
+
+@function(method=False, out=False)
+def real(input: Tensor) -> Tensor:
+    """The real parts, as a view; of a real tensor the tensor itself."""
+    return P.real(input) if input.is_complex() else input
+
+
+@function(method=False, out=False)
+def imag(input: Tensor) -> Tensor:
+    """The imaginary parts, as a view. Raises RuntimeError for a real tensor."""
+    if not input.is_complex():
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return P.imag(input)  # type: ignore[no-any-return]
+
+
+def _set_real(self: Tensor, value: Any) -> None:
+    real(self).copy_(value)
+
+
+def _set_imag(self: Tensor, value: Any) -> None:
+    imag(self).copy_(value)
+
+
+Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]
+Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
+
+
+@function(method=False, out=False)
+def view_as_real(input: Tensor) -> Tensor:
+    """A complex tensor as a real one with a last dimension (real, imaginary)."""
+    if not input.is_complex():
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return P.view_as_real(input)  # type: ignore[no-any-return]
+
+
+@function(method=False, out=False)
+def view_as_complex(input: Tensor) -> Tensor:
+    """A real tensor with a last dimension (real, imaginary) as a complex one."""
+    array = input._data
+    if array.dtype.kind not in "f" or array.dtype.itemsize < 4:
+        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar "
+                           f"type: {from_numpy(array.dtype)}")
+    if not array.ndim or array.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if array.strides[-1] != array.itemsize:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    return P.view_as_complex(input)  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def resolve_conj(input: Tensor) -> Tensor:
+    """The tensor itself: conjugation is never lazy here."""
+    return input
+
+
+@function(out=False)
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor itself: negation is never lazy here."""
+    return input
+
+
+@method("is_conj")
+def is_conj(self: Tensor) -> bool:
+    """False: conjugation is never lazy here."""
+    return False
+
+
+@method("is_neg")
+def is_neg(self: Tensor) -> bool:
+    """False: negation is never lazy here."""
+    return False
+
+
+# --- the tensor itself in another shape -------------------------------------------------------------------------------
+
+
+def _in_place(name: str, change: Any) -> None:
+    def plain(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_writable(self, name)
+        place = self._alias
+        part = change(self, *args, **kwargs)
+        self._data, self._node = part._data, part._node
+        # Without other tensors on its storage it stays the whole; else it becomes a view like any other.
+        self._alias = None if place is None else part._alias
+        wrote(self)
+        return self
+
+    plain.__doc__ = f"In-place `{name[:-1]}`: this tensor itself takes the other shape, in the same memory."
+    method(name)(plain)
+
+
+for _name, _change in {"squeeze_": squeeze, "unsqueeze_": unsqueeze, "transpose_": transpose, "swapaxes_": swapaxes,
+                       "swapdims_": swapaxes, "t_": t}.items():
+    _in_place(_name, _change)

@@ -1,0 +1,572 @@
+"""Linear algebra: decompositions, inverses, solutions. LAPACK, through numpy, does the work; leading dimensions are batches.
+
+Where a rule has a source, it is named. M. Giles, *An extended collection of matrix derivative results*, 2008, has those
+of inverse, determinant and eigenvalues. ``ᴴ`` is the conjugate transpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import LinAlgError, ShapeError
+from ..core.primitive import P, linear, opaque
+from ..core.samples import cases, uniform
+
+_LATER = {"jvp": "not in wengert yet"}
+
+
+def _h(x: Any) -> Any:
+    """The conjugate transpose of the last two dimensions."""
+    rank = len(x.shape)
+    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
+    return P.conj(swapped) if x.dtype.kind == "c" else swapped
+
+
+def _mm(*factors: Any) -> Any:
+    product = factors[0]
+    for factor in factors[1:]:
+        product = P.matmul(product, factor)
+    return product
+
+
+def _diagonal(x: Any) -> Any:
+    rank = len(x.shape)
+    return P.diagonal(x, offset=0, dim1=rank - 2, dim2=rank - 1)
+
+
+def _real(x: Any) -> Any:
+    return P.copy_real(x) if x.dtype.kind == "c" else x
+
+
+def _fit(grad: Any, shape: Any) -> Any:
+    return grad if tuple(grad.shape) == tuple(shape) else P.sum_to(grad, shape=tuple(shape))
+
+
+def _as_operand(grad: Any, x: Any) -> Any:
+    """The cotangent of a real operand is real."""
+    return P.copy_real(grad) if grad.dtype.kind == "c" and x.dtype.kind != "c" else grad
+
+
+def square(name: str, x: Any) -> None:
+    """Raises unless the last two dimensions of ``x`` are equal, and its elements floating or complex."""
+    matrices(name, x)
+    if x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"[linalg.{name}] A must be batches of square matrices, but they are {x.shape[-2]} by "
+                         f"{x.shape[-1]} matrices; got shape {tuple(x.shape)}")
+
+
+def matrices(name: str, x: Any) -> None:
+    """Raises unless ``x`` has at least two dimensions, and floating or complex elements that LAPACK knows."""
+    if x.ndim < 2:
+        raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape {tuple(x.shape)}")
+    if x.dtype.name not in ("float32", "float64", "complex64", "complex128"):
+        raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as input; got "
+                           f"{x.dtype}; convert with .float() first")
+
+
+def _call(name: str, function: Any, *arrays: Any, why: str = "", **options: Any) -> Any:
+    """A function of numpy.linalg, its failure in our words."""
+    try:
+        return function(*arrays, **options)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"[linalg.{name}] {why or error}; got shape {tuple(arrays[0].shape)}") from error
+
+
+_SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is "
+             "singular")
+
+
+def _matrix(*shape: int, seed: int = 0) -> np.ndarray:
+    """A well-conditioned sample: random numbers with a diagonal of distinct size added."""
+    x = uniform(-1, 1, *shape, seed=seed)
+    n = min(shape[-2:])
+    x[..., range(n), range(n)] += np.arange(2, n + 2)
+    return x
+
+
+def _spd(*shape: int) -> np.ndarray:
+    x = _matrix(*shape)
+    return x @ np.swapaxes(x, -1, -2)
+
+
+# --- inverse, determinant, solution -----------------------------------------------------------------------------------
+
+
+def _inv(xp: Any, x: Any) -> Any:
+    square("inv", x)
+    return _call("inv", xp.linalg.inv, x, why=_SINGULAR)
+
+
+inv = opaque(
+    "inv", _inv, label="LinalgInvEx", saves=("out",), samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
+    vjp=lambda ct, saved, params, needs: (-_mm(_h(saved[1]), ct, _h(saved[1])),),
+    jvp=lambda tangents, operands, out, params: -_mm(out, tangents[0], out),
+    doc="d(A⁻¹) = −A⁻¹ dA A⁻¹ (Giles, 2.2.3).",
+)
+
+
+def _det(xp: Any, x: Any) -> Any:
+    square("det", x)
+    return xp.asarray(xp.linalg.det(x))
+
+
+def _det_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x = saved[0]
+    cofactors = P.adjugate(x)
+    return (ct[..., None, None] * _h(cofactors),)
+
+
+def _adjugate(xp: Any, x: Any) -> Any:
+    """The adjugate by singular values: adj(U S Vᴴ) = adj(Vᴴ) adj(S) adj(U), which singular matrices have as well."""
+    u, s, vh = xp.linalg.svd(x)
+    n = s.shape[-1]
+    others = xp.stack([xp.prod(xp.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1) if n else s
+    phase = xp.linalg.det(u) * xp.linalg.det(vh)
+    conjugated = xp.swapaxes(vh, -1, -2).conj() * others[..., None, :]
+    return (phase[..., None, None] * (conjugated @ xp.swapaxes(u, -1, -2).conj())).astype(x.dtype)
+
+
+def _adjugate_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Of adj(A) = det(A) A⁻¹, for an A that has an inverse."""
+    x = saved[0]
+    inverse = _h(P.inv(x))
+    determinant = P.det(x)
+    determinant = (P.conj(determinant) if x.dtype.kind == "c" else determinant)[..., None, None]
+    trace = P.sum(P.sum(ct * (P.conj(_h(inverse)) if x.dtype.kind == "c" else _h(inverse)), dim=(-1 % len(x.shape),)),
+                  dim=(len(x.shape) - 2,))
+    return (determinant * (trace[..., None, None] * inverse - _mm(inverse, ct, inverse)),)
+
+
+adjugate = opaque("adjugate", _adjugate, vjp=_adjugate_vjp, saves=("x",), samples=cases((_matrix(3, 3),)), missing=_LATER,
+                  doc="det(A) A⁻¹, and its limit where A has no inverse.")
+det = opaque("det", _det, label="LinalgDet", vjp=_det_vjp, saves=("x",), samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
+             missing=_LATER, doc="d det(A) = tr(adj(A) dA) (Jacobi).")
+
+
+def _slogdet(xp: Any, x: Any) -> Any:
+    square("slogdet", x)
+    sign, size = xp.linalg.slogdet(x)
+    return xp.asarray(sign, x.dtype), xp.asarray(size)
+
+
+def _slogdet_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """d log|det A| = Re tr(A⁻¹ dA), and d sign = i sign Im tr(A⁻¹ dA)."""
+    x, (sign, _), _ = saved
+    total = ct.get(1)
+    if x.dtype.kind == "c" and ct.get(0) is not None:
+        turn = P.copy_imag(ct[0] * P.conj(sign)) * 1j
+        total = turn if total is None else total + turn
+    if total is None:
+        return (P.zeros_like(x),)
+    return (total[..., None, None] * _h(P.inv(x)),)
+
+
+slogdet = opaque("slogdet", _slogdet, multiple=True, label="LinalgSlogdet", vjp=_slogdet_vjp, saves=("x", "out"),
+                 samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
+
+
+def _solve(xp: Any, a: Any, b: Any) -> Any:
+    square("solve", a)
+    if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
+        raise ShapeError(f"[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got {tuple(a.shape)} and "
+                         f"{tuple(b.shape)}; B needs as many rows as A")
+    return _call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is singular")
+
+
+def _solve_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    a, _, out, shapes = saved
+    for_b = P.solve(_h(a), ct)
+    return (_fit(-_mm(for_b, _h(out)), shapes[0]) if needs[0] else None, _fit(for_b, shapes[1]) if needs[1] else None)
+
+
+solve = opaque(
+    "solve", _solve, arity=2, label="LinalgSolveEx", vjp=_solve_vjp, saves=("x", "out", "shapes"), missing=_LATER,
+    samples=cases((_matrix(3, 3), (3, 2)), (_matrix(2, 3, 3), (3, 1)), (_matrix(3, 3), (2, 3, 1))),
+    doc="X of A X = B (Giles, 2.2.3). B has its own two last dimensions.",
+)
+
+
+def _triangle(x: Any, upper: bool, unit: bool) -> Any:
+    """The triangle of a cotangent that the factor has."""
+    return P.triu(x, diagonal=1 if unit else 0) if upper else P.tril(x, diagonal=-1 if unit else 0)
+
+
+def _solve_triangular(xp: Any, a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
+    square("solve_triangular", a)
+    part = xp.triu(a) if upper else xp.tril(a)
+    if unit:
+        part = part.copy()
+        part[..., range(a.shape[-1]), range(a.shape[-1])] = 1
+    return _call("solve_triangular", xp.linalg.solve, part, b, why="The solver failed: the diagonal has a zero")
+
+
+def _solve_triangular_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    a, _, out, shapes = saved
+    upper, unit = params["upper"], params.get("unit", False)
+    for_b = P.solve_triangular(_h(a), ct, upper=not upper, unit=unit)
+    for_a = _fit(_triangle(-_mm(for_b, _h(out)), upper, unit), shapes[0]) if needs[0] else None
+    return for_a, _fit(for_b, shapes[1]) if needs[1] else None
+
+
+solve_triangular = opaque(
+    "solve_triangular", _solve_triangular, arity=2, label="LinalgSolveTriangular", vjp=_solve_triangular_vjp,
+    saves=("x", "out", "shapes"), missing=_LATER,
+    samples=cases((_matrix(3, 3), (3, 2), {"upper": True}), (_matrix(3, 3), (3, 2), {"upper": False, "unit": True})),
+)
+
+
+# --- factorisations ---------------------------------------------------------------------------------------------------
+
+
+def _cholesky(xp: Any, x: Any) -> Any:
+    square("cholesky", x)
+    return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input is not "
+                                                        "positive-definite")
+
+
+def _half_lower(x: Any) -> Any:
+    """The lower triangle with half the diagonal."""
+    return (P.tril(x) + P.tril(x, diagonal=-1)) * 0.5
+
+
+def _cholesky_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, made symmetric."""
+    factor = saved[1]
+    middle = _half_lower(_mm(_h(factor), P.tril(ct)))
+    right = P.solve_triangular(_h(factor), middle, upper=True)
+    whole = _h(P.solve_triangular(_h(factor), _h(right), upper=True))
+    return ((whole + _h(whole)) * 0.5,)
+
+
+def _symmetric_samples() -> Iterator[Any]:
+    yield (_spd(3, 3),), {}
+    yield (_spd(2, 3, 3),), {}
+
+
+cholesky = opaque(
+    "cholesky", _cholesky, label="LinalgCholeskyEx", vjp=_cholesky_vjp, saves=("out",),
+    missing={**_LATER, "samples": "its gradient is that by symmetric matrices; central differences leave these"},
+)
+
+
+def _qr(xp: Any, x: Any, mode: str) -> Any:
+    matrices("qr", x)
+    if mode == "r":
+        r = xp.linalg.qr(x, mode="r")
+        return xp.empty(0, x.dtype), r
+    q, r = xp.linalg.qr(x, mode=mode)
+    return q, r
+
+
+def _fold(x: Any) -> Any:
+    """The lower triangle, mirrored (conjugated) to the upper one; the diagonal real."""
+    below = P.tril(x, diagonal=-1)
+    return below + _h(below) + P.diag_matrix(_real(_diagonal(x)))
+
+
+def _square_qr_vjp(q: Any, r: Any, for_q: Any, for_r: Any) -> Any:
+    """[Q̄ + Q fold(R R̄ᴴ − Q̄ᴴ Q)] R⁻ᴴ (Walter & Lehmann, *Algorithmic differentiation of linear algebra functions*,
+    2012)."""
+    inner = None
+    if for_r is not None:
+        inner = _mm(r, _h(for_r))
+    if for_q is not None:
+        overlap = _mm(_h(for_q), q)
+        inner = -overlap if inner is None else inner - overlap
+    bar = _mm(q, _fold(inner))
+    if for_q is not None:
+        bar = bar + for_q
+    return _h(P.solve_triangular(r, _h(bar), upper=True))
+
+
+def _qr_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Wide matrices [X | Y] = Q [U | V]: X as a square one, whose Q has a part in Y = Q V (Liao, Liu, Wang & Xiang,
+    *Differentiable programming tensor networks*, 2019)."""
+    x, (q, r), _ = saved
+    rows, columns = x.shape[-2:]
+    if params["mode"] == "r":
+        raise RuntimeError("[linalg.qr] The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please "
+                           "use linalg.qr(A, mode='reduced') if you are going to require gradients.")
+    if params["mode"] == "complete" and rows > columns:
+        raise RuntimeError("[linalg.qr] The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
+    for_q, for_r = ct.get(0), ct.get(1)
+    if rows >= columns:
+        return (_square_qr_vjp(q, r, for_q, for_r),)
+    head, tail = (Ellipsis, slice(None, rows)), (Ellipsis, slice(rows, None))
+    right = None
+    if for_r is not None:
+        for_v = for_r[tail]
+        part = _mm(x[tail], _h(for_v))
+        for_q = part if for_q is None else for_q + part
+        right = _mm(q, for_v)
+    left = _square_qr_vjp(q, r[head], for_q, None if for_r is None else for_r[head])
+    right = P.zeros_like(x[tail]) if right is None else right
+    return (P.cat(left, right, dim=len(x.shape) - 1),)
+
+
+qr = opaque(
+    "qr", _qr, multiple=True, label="LinalgQr", vjp=_qr_vjp, saves=("x", "out"), missing=_LATER,
+    samples=cases((_matrix(3, 3), {"mode": "reduced"}), (_matrix(4, 2), {"mode": "reduced"}),
+                  (_matrix(2, 4), {"mode": "reduced"}), (_matrix(2, 3, 3), {"mode": "complete"})),
+)
+
+
+# --- eigenvalues and singular values ----------------------------------------------------------------------------------
+
+
+diag_matrix = linear(
+    "diag_matrix", lambda xp, x: x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype), label="DiagEmbed",
+    transpose=lambda ct, shape, params: _diagonal(ct), samples=cases(((3,),), ((2, 3),)),
+    doc="Square matrices with the last dimension of the operand on their diagonals.",
+)
+
+
+def _gaps(w: Any) -> Any:
+    """w_j − w_i, and 1 on the diagonal."""
+    return w[..., None, :] - w[..., :, None] + P.diag_matrix(P.fill(w, value=1))
+
+
+def _eigh(xp: Any, x: Any, uplo: str = "L") -> Any:
+    square("eigh", x)
+    w, v = _call("eigh", xp.linalg.eigh, x, UPLO=uplo)
+    return w, v
+
+
+def _eigh_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """V (diag(w̄) + (Vᴴ V̄) ∘ 1/(w_j − w_i)) Vᴴ (Giles, 3.1). Where eigenvalues coincide vectors have no derivative."""
+    w, v = saved[1]
+    for_w, for_v = ct.get(0), ct.get(1)
+    if for_v is None:
+        return (_mm(v * for_w[..., None, :], _h(v)),)
+    overlap = _mm(_h(v), for_v)
+    inner = overlap / _gaps(w)
+    inner = inner - P.diag_matrix(_diagonal(inner))
+    if for_w is not None:
+        inner = inner + P.diag_matrix(for_w)
+    return (_mm(v, inner, _h(v)),)
+
+
+eigh = opaque(
+    "eigh", _eigh, multiple=True, label="LinalgEigh", vjp=_eigh_vjp, saves=("out",),
+    missing={**_LATER, "samples": "its gradient is that by symmetric matrices; central differences leave these"},
+)
+
+
+def _complex_like(dtype: Any) -> Any:
+    return np.result_type(dtype, np.complex64)
+
+
+def _eig(xp: Any, x: Any) -> Any:
+    square("eig", x)
+    w, v = _call("eig", xp.linalg.eig, x)
+    return w.astype(_complex_like(x.dtype)), v.astype(_complex_like(x.dtype))
+
+
+def _eig_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """V⁻ᴴ (diag(w̄) + (Vᴴ V̄ − Vᴴ V diag(Re Vᴴ V̄)) ∘ 1/(w_j − w_i)ᴴ) Vᴴ: the eigenvectors have unit length, which the
+    middle term keeps (Boeddeker et al., *On the computation of complex-valued gradients*, 2017)."""
+    x, (w, v), _ = saved
+    for_w, for_v = ct.get(0), ct.get(1)
+    if for_v is None:
+        inner = for_w[..., :, None] * _h(v)
+        return (_as_operand(P.solve(_h(v), inner), x),)
+    overlap = _mm(_h(v), for_v)
+    along = P.copy_real(_diagonal(overlap))
+    inner = (overlap - _mm(_h(v), v) * along[..., None, :]) / P.conj(_gaps(w))
+    inner = inner - P.diag_matrix(_diagonal(inner))
+    if for_w is not None:
+        inner = inner + P.diag_matrix(for_w)
+    return (_as_operand(P.solve(_h(v), _mm(inner, _h(v))), x),)
+
+
+eig = opaque("eig", _eig, multiple=True, label="LinalgEig", vjp=_eig_vjp, saves=("x", "out"),
+             samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
+
+
+def _svd(xp: Any, x: Any, full: bool = False) -> Any:
+    matrices("svd", x)
+    u, s, vh = _call("svd", xp.linalg.svd, x, full_matrices=full)
+    return u, s, vh
+
+
+def _skew(x: Any) -> Any:
+    return x - _h(x)
+
+
+def _svd_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """J. Townsend, *Differentiating the singular value decomposition*, 2016; for complex matrices with the imaginary
+    diagonal of Wan & Zhang, *Automatic differentiation for complex valued SVD*, 2019."""
+    x, (u, s, vh), _ = saved
+    for_u, for_s, for_vh = ct.get(0), ct.get(1), ct.get(2)
+    rows, columns = x.shape[-2:]
+    k = min(rows, columns)
+    if for_u is None and for_vh is None:
+        return (_mm(u[..., :k] * for_s[..., None, :], vh[..., :k, :]),)
+    if u.shape[-1] > k or vh.shape[-2] > k:
+        raise RuntimeError("[linalg.svd] the singular vectors that full_matrices=True adds have no derivative; use "
+                           "full_matrices=False")
+    squares = s * s
+    gaps = _gaps(squares)
+    inner = None if for_s is None else P.diag_matrix(for_s)
+    if x.dtype.kind == "c" and inner is not None:
+        inner = P.cast(inner, dtype=x.dtype, back=s.dtype)
+    by_u = None if for_u is None else _mm(_h(u), for_u)
+    by_v = None if for_vh is None else _mm(vh, _h(for_vh))
+    if by_u is not None:
+        term = _skew(by_u) / gaps * s[..., None, :]
+        if x.dtype.kind == "c":
+            term = term - P.diag_matrix(_diagonal(term)) + P.diag_matrix(P.copy_imag(_diagonal(by_u)) / s * 1j)
+        inner = term if inner is None else inner + term
+    if by_v is not None:
+        term = _skew(by_v) / gaps * s[..., :, None]
+        term = term - P.diag_matrix(_diagonal(term))
+        inner = term if inner is None else inner + term
+    grad = _mm(u, inner, vh)
+    if for_u is not None and rows > k:
+        grad = grad + _mm((for_u - _mm(u, by_u)) / s[..., None, :], vh)
+    if for_vh is not None and columns > k:
+        grad = grad + _mm(u, (for_vh - _mm(_h(by_v), vh)) / s[..., :, None])
+    return (grad,)
+
+
+svd = opaque("svd", _svd, multiple=True, label="LinalgSvd", vjp=_svd_vjp, saves=("x", "out"), missing=_LATER,
+             samples=cases((_matrix(3, 3),), (_matrix(4, 2),), (_matrix(2, 2, 4),)))
+
+
+def _pinv(xp: Any, x: Any, rtol: float, hermitian: bool = False) -> Any:
+    matrices("pinv", x)
+    return xp.linalg.pinv(x, rcond=rtol, hermitian=hermitian) if x.size else xp.swapaxes(x, -1, -2).copy()
+
+
+def _pinv_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """G. Golub & V. Pereyra, *The differentiation of pseudo-inverses*, 1973: the transpose of
+    dP = −P dA P + P Pᴴ dAᴴ (1 − A P) + (1 − P A) dAᴴ Pᴴ P, for A of constant rank."""
+    a, p, _ = saved
+    g, ph = _h(ct), _h(p)
+    left = _mm(g, p, ph)
+    right = _mm(ph, p, g)
+    return (-_mm(ph, ct, ph) + left - _mm(a, _mm(p, left)) + right - _mm(_mm(right, p), a),)
+
+
+pinv = opaque("pinv", _pinv, label="LinalgPinv", vjp=_pinv_vjp, saves=("x", "out"), missing=_LATER,
+              samples=cases((_matrix(3, 3), {"rtol": 1e-12}), (_matrix(4, 2), {"rtol": 1e-12}),
+                            (_matrix(2, 2, 4), {"rtol": 1e-12})))
+
+matrix_rank = opaque(
+    "matrix_rank", lambda xp, x, tolerance: xp.asarray(xp.add.reduce(x > tolerance, axis=-1, dtype=np.int64)), arity=1,
+    missing={"vjp": "its result is a count", "jvp": "its result is a count"},
+    samples=cases(((3,), {"tolerance": 0.5})), doc="How many of the (singular) values lie above the tolerance.",
+)
+
+
+# --- exponential ------------------------------------------------------------------------------------------------------
+
+_PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0,
+         10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0)
+
+
+def _matrix_exp(xp: Any, x: Any) -> Any:
+    """Scaling and squaring with the Padé approximant of degree 13 (N. Higham, *The scaling and squaring method for the
+    matrix exponential revisited*, 2005)."""
+    square("matrix_exp", x)
+    if not x.size:
+        return x.copy()
+    wide = x.astype(np.result_type(x.dtype, np.float64))
+    size = float(xp.abs(wide).sum(axis=-2).max())
+    if not np.isfinite(size):
+        return xp.full_like(x, np.nan)
+    squarings = max(0, int(np.ceil(np.log2(size / 5.371920351148152)))) if size > 0 else 0
+    a = wide / 2.0**squarings
+    b, one = _PADE, xp.eye(x.shape[-1], dtype=wide.dtype)
+    a2 = a @ a
+    a4 = a2 @ a2
+    a6 = a4 @ a2
+    odd = a @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one)
+    even = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * one
+    result = xp.linalg.solve(even - odd, even + odd)
+    for _ in range(squarings):
+        result = result @ result
+    return result.astype(x.dtype)
+
+
+def _block(x: Any, corner: Any) -> Any:
+    """[[X, C], [0, X]]."""
+    last = len(x.shape) - 1
+    top = P.cat(x, corner, dim=last)
+    return P.cat(top, P.cat(P.zeros_like(x), x, dim=last), dim=last - 1)
+
+
+def _frechet(x: Any, direction: Any) -> Any:
+    """The derivative of exp at X in a direction: the corner of exp [[X, E], [0, X]] (R. Mathias, *A chain rule for matrix
+    functions*, 1996)."""
+    n = x.shape[-1]
+    return P.matrix_exp(_block(x, direction))[..., :n, n:]
+
+
+matrix_exp = opaque(
+    "matrix_exp", _matrix_exp, label="LinalgMatrixExp", saves=("x",), samples=cases(((3, 3),), ((2, 2, 2),)),
+    vjp=lambda ct, saved, params, needs: (_frechet(_h(saved[0]), ct),),
+    jvp=lambda tangents, operands, out, params: _frechet(operands[0], tangents[0]),
+)
+
+
+# --- LU ---------------------------------------------------------------------------------------------------------------
+
+
+def _lu_factor(xp: Any, x: Any) -> Any:
+    """L and U in one matrix, and the row that each row was exchanged with (counted from 1, as LAPACK does).
+
+    numpy has no LU: Doolittle's elimination with partial pivots, the whole batch at a time.
+    """
+    matrices("lu_factor", x)
+    rows, columns = x.shape[-2:]
+    flat = x.reshape(-1, rows, columns).copy()
+    each = xp.arange(len(flat))
+    pivots = xp.empty((len(flat), min(rows, columns)), np.int32)
+    for k in range(min(rows, columns)):
+        best = k + xp.argmax(xp.abs(flat[:, k:, k]), axis=1)
+        pivots[:, k] = best + 1
+        flat[each, k], flat[each, best] = flat[each, best], flat[each, k].copy()
+        pivot = flat[:, k, k, None]
+        flat[:, k + 1:, k] /= xp.where(pivot == 0, 1, pivot)
+        flat[:, k + 1:, k + 1:] -= flat[:, k + 1:, k, None] * flat[:, k, None, k + 1:]
+    return flat.reshape(x.shape), pivots.reshape((*x.shape[:-2], -1))
+
+
+def _lu_factor_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Of A = P L U, square: P L⁻ᴴ [tril₋(Lᴴ L̄) + triu(Ū Uᴴ)] U⁻ᴴ (Walter & Lehmann, 2012)."""
+    x, (packed, pivots), _ = saved
+    if x.shape[-1] != x.shape[-2]:
+        raise NotImplementedError("[linalg.lu] the derivative for matrices that are not square is not in wengert yet")
+    lower = P.tril(packed, diagonal=-1) + P.diag_matrix(P.fill(_diagonal(packed), value=1))
+    upper = P.triu(packed)
+    grad = ct[0]
+    inner = P.tril(_mm(_h(lower), P.tril(grad, diagonal=-1)), diagonal=-1) + P.triu(_mm(P.triu(grad), _h(upper)))
+    left = P.solve_triangular(_h(lower), inner, upper=True, unit=True)
+    whole = _h(P.solve_triangular(upper, _h(left), upper=True))
+    return (P.matmul(P.permutation(pivots, rows=x.shape[-2], dtype=x.dtype), whole),)
+
+
+lu_factor = opaque("lu_factor", _lu_factor, multiple=True, label="LinalgLuFactorEx", vjp=_lu_factor_vjp,
+                   saves=("x", "out"), missing=_LATER, samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)))
+
+
+def _permutation(xp: Any, pivots: Any, rows: int, dtype: Any) -> Any:
+    """The matrix P of A = P L U from LAPACK's pivots."""
+    flat = pivots.reshape(-1, pivots.shape[-1])
+    order = xp.tile(xp.arange(rows), (len(flat), 1))
+    each = xp.arange(len(flat))
+    for k in range(flat.shape[1]):
+        other = flat[:, k] - 1
+        order[each, k], order[each, other] = order[each, other], order[each, k].copy()
+    target = dtype if isinstance(dtype, np.dtype) else dtype.numpy
+    matrix = xp.swapaxes(xp.eye(rows, dtype=target)[order], -1, -2)
+    return xp.ascontiguousarray(matrix).reshape((*pivots.shape[:-1], rows, rows))
+
+
+permutation = opaque(
+    "permutation", _permutation, missing={"vjp": "its operand is a list of positions", "jvp": "its operand is a list of "
+                                          "positions", "samples": "its operand is a list of positions"})

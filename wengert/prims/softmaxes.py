@@ -1,0 +1,97 @@
+"""Exponentials that are normalised along a dimension, shifted by the largest so that none overflows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.primitive import P, reduction
+from ..core.samples import cases
+
+
+def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
+    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1."""
+    if keepdim or not shape:
+        return reduced
+    return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
+
+
+def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
+    if x.dtype.itemsize == 2:
+        return _logsumexp(xp, x.astype(xp.float32), dim, keepdim).astype(x.dtype)
+    if not x.ndim:
+        return x.copy()
+    peak = xp.maximum.reduce(x, axis=dim, keepdims=True)
+    peak = xp.where(xp.isfinite(peak), peak, x.dtype.type(0))
+    total = xp.log(xp.add.reduce(xp.exp(x - peak), axis=dim, keepdims=True)) + peak
+    return total if keepdim else xp.squeeze(total, axis=dim)
+
+
+def _logsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x, out, _ = saved
+    kept = (x.shape, params["dim"], params.get("keepdim", False))
+    return (keep(ct, *kept) * P.exp(x - keep(out, *kept)),)
+
+
+def _logsumexp_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    weights = P.exp(operands[0] - keep(out, operands[0].shape, params["dim"], params.get("keepdim", False)))
+    return P.sum(tangents[0] * weights, dim=params["dim"], keepdim=params.get("keepdim", False))
+
+
+logsumexp = reduction("logsumexp", _logsumexp, vjp=_logsumexp_vjp, jvp=_logsumexp_jvp, saves=("x", "out"),
+                      samples=cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True})))
+
+
+def _softmax(xp: Any, x: Any, dim: int) -> Any:
+    if not x.ndim:
+        return xp.ones_like(x)
+    if x.dtype.itemsize == 2:
+        return _softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
+    if not x.size:
+        return x.copy()
+    shifted = xp.exp(x - xp.maximum.reduce(x, axis=dim, keepdims=True))
+    return shifted / xp.add.reduce(shifted, axis=dim, keepdims=True)
+
+
+def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    out = saved[1]
+    product = ct * out
+    if not out.shape:
+        return (product - product,)
+    return (product - out * P.sum(product, dim=(params["dim"],), keepdim=True),)
+
+
+def _softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    return _softmax_vjp(tangents[0], (None, out), params, (True,))[0]  # its Jacobian is symmetric
+
+
+_ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
+softmax = reduction("softmax", _softmax, vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG)
+
+
+def _log_softmax(xp: Any, x: Any, dim: int) -> Any:
+    if not x.ndim:
+        return xp.zeros_like(x)
+    if x.dtype.itemsize == 2:
+        return _log_softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
+    if not x.size:
+        return x.copy()
+    shifted = x - xp.maximum.reduce(x, axis=dim, keepdims=True)
+    return shifted - xp.log(xp.add.reduce(xp.exp(shifted), axis=dim, keepdims=True))
+
+
+def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    out = saved[1]
+    if not out.shape:
+        return (ct - ct,)
+    return (ct - P.exp(out) * P.sum(ct, dim=(params["dim"],), keepdim=True),)
+
+
+def _log_softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    t = tangents[0]
+    if not out.shape:
+        return t - t
+    return t - P.sum(P.exp(out) * t, dim=(params["dim"],), keepdim=True)
+
+
+log_softmax = reduction("log_softmax", _log_softmax, vjp=_log_softmax_vjp, jvp=_log_softmax_jvp, saves=("out",),
+                        samples=_ALONG)

@@ -1,0 +1,104 @@
+"""Switches of the whole program: threads, determinism, precision, the default device. Names of the public face."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .core.device import CPU, device, require_cpu
+
+_deterministic = {"enabled": False, "warn_only": False}
+_matmul_precision = "highest"
+
+
+def get_num_threads() -> int:
+    """How many threads share the work on large arrays."""
+    from .compiler.threads import get_num_threads as get
+
+    return get()
+
+
+def set_num_threads(threads: int, /) -> None:
+    """Sets how many threads share the work on large arrays. Raises RuntimeError for a number below one."""
+    from .compiler.threads import set_num_threads as set_
+
+    if not isinstance(threads, int) or isinstance(threads, bool):
+        raise TypeError(f"set_num_threads expects an int, but got {type(threads).__name__}")
+    if threads < 1:
+        raise RuntimeError(f"[set_num_threads] set_num_threads expects a positive integer; got {threads}")
+    set_(threads)
+
+
+def get_num_interop_threads() -> int:
+    """One: operations run one after another."""
+    return 1
+
+
+def set_num_interop_threads(threads: int, /) -> None:
+    """Checks its argument; operations run one after another whatever it is."""
+    if threads < 1:
+        raise RuntimeError(f"[set_num_interop_threads] set_num_interop_threads expects a positive integer; got {threads}")
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Notes the wish for deterministic algorithms; wengert has no others: results never depend on threads or timing."""
+    _deterministic.update(enabled=bool(mode), warn_only=warn_only)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was last told."""
+    return _deterministic["enabled"]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """The ``warn_only`` that `use_deterministic_algorithms` was last told."""
+    return _deterministic["enabled"] and _deterministic["warn_only"]
+
+
+def set_deterministic(d: bool) -> None:
+    """The name that `use_deterministic_algorithms` had in PyTorch 1.7."""
+    warnings.warn("torch.set_deterministic is deprecated and will be removed in a future release. Please use "
+                  "torch.use_deterministic_algorithms instead", UserWarning, stacklevel=2)
+    use_deterministic_algorithms(d)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 or 2: determinism not asked for, warned about, demanded."""
+    return 0 if not _deterministic["enabled"] else 1 if _deterministic["warn_only"] else 2
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """`use_deterministic_algorithms` by a level: 0 or "default", 1 or "warn", 2 or "error"."""
+    levels: dict[Any, int] = {"default": 0, "warn": 1, "error": 2, 0: 0, 1: 1, 2: 2}
+    if debug_mode not in levels:
+        raise RuntimeError(f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1, 2, but got {debug_mode}")
+    level = levels[debug_mode]
+    use_deterministic_algorithms(level > 0, warn_only=level == 1)
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was last told."""
+    return _matmul_precision
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Notes the wish; on the CPU matrices of float32 are always multiplied in full precision."""
+    global _matmul_precision
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"[set_float32_matmul_precision] one of 'highest', 'high', 'medium' was expected; got {precision!r}")
+    _matmul_precision = precision
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: denormal numbers are never flushed to zero here."""
+    return False
+
+
+def get_default_device() -> device:
+    """Where tensors are made: the CPU."""
+    return CPU
+
+
+def set_default_device(where: Any) -> None:
+    """Takes the CPU (or None); raises `DeviceError` for any other device."""
+    require_cpu(where)

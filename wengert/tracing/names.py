@@ -1,0 +1,71 @@
+"""Names for the tensors that a function refers to: what the user calls them, found in its closure and globals."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..tensors.tensor import Tensor
+
+
+def names_of(function: Callable[..., Any]) -> dict[int, str]:
+    """Names by the identity of tensors: variables, parameters and buffers of modules, state of optimisers."""
+    found: dict[int, str] = {}
+    for variable, thing in _variables(function):
+        for name, tensor in _tensors(variable, thing, found):
+            found.setdefault(id(tensor), name)
+    return found
+
+
+def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """What the function can see, modules before optimisers, so that state can be named after its parameter."""
+    if not inspect.isroutine(function):
+        function = getattr(type(function), "__call__", function)
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    seen: dict[str, Any] = {}
+    if inspect.isfunction(plain):
+        variables = inspect.getclosurevars(plain)
+        seen = {**variables.globals, **variables.nonlocals}
+    owner = getattr(function, "__self__", None)
+    if owner is not None:
+        seen.update({f"self.{name}": value for name, value in getattr(owner, "__dict__", {}).items()})
+    return sorted(seen.items(), key=lambda item: hasattr(item[1], "param_groups"))
+
+
+def _tensors(variable: str, thing: Any, found: dict[int, str]) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, Tensor):
+        yield variable, thing
+    elif isinstance(thing, (list, tuple)) and len(thing) < 1000:
+        yield from ((f"{variable}.{i}", item) for i, item in enumerate(thing) if isinstance(item, Tensor))
+    elif isinstance(thing, dict) and len(thing) < 1000:
+        yield from ((f"{variable}.{key}", item) for key, item in thing.items() if isinstance(item, Tensor))
+    elif isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "state"):
+        for number, (parameter, state) in enumerate(thing.state.items()):
+            owner = found.get(id(parameter), str(number))
+            if isinstance(state, dict):
+                yield from ((f"{variable}.{owner}.{key}", item) for key, item in state.items() if isinstance(item, Tensor))
+    elif hasattr(thing, "named_parameters") and not inspect.isclass(thing):
+        yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_parameters())
+        yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_buffers())
+
+
+class Names:
+    """Gives every value that comes from outside a name of letters, digits and dots that no other has."""
+
+    def __init__(self, known: dict[int, str]) -> None:
+        self.known, self.taken = known, set[str]()
+
+    def of(self, tensor: Any, otherwise: str = "state") -> str:
+        return self.free(self.known.get(id(tensor), otherwise))
+
+    def free(self, wanted: str) -> str:
+        """``wanted``, or with a number behind it where it is taken. Names never are numbers, which results are called."""
+        wanted = re.sub(r"[^\w.]", "_", wanted)
+        name, number = wanted, 1
+        while name in self.taken or re.fullmatch(r"c?\d+", name):
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name)
+        return name

@@ -1,0 +1,342 @@
+"""The recorder: stands in the place of evaluation and writes down what runs.
+
+While it is in force the tape works as ever, `backward` is the ordinary engine and an optimiser's update is ordinary
+in-place writes; but values are symbols of a graph, and a write replaces the value of a memory of the graph. A tensor of
+the user's that is met (*touched*) enters the graph as a state bound to its memory. What the tape notes on the user's
+tensors meanwhile (nodes, versions, places on storages) is put back at the end; their memory and their ``.grad`` are never
+touched: gradients live in slots of the recorder.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import DType, from_numpy
+from ..core.errors import TraceError
+from ..core.primitive import P, Primitive, evaluate
+from ..core.spec import Spec
+from ..core.state import state
+from ..ir import Graph, Value
+from ..tensors.alias import write
+from ..tensors.special import Special, shares, user_line
+from ..tensors.tape import Leaf, Out, next_sequence
+from ..tensors.tensor import Tensor, make
+from .keeping import Keeper
+from .memory import root_of, same_strides, step_within, whole_of
+from .names import Names
+from .sources import Argument, Captured, Gradient, Source
+from .values import Memory, Step, Symbol
+
+_BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
+
+
+class Slot:
+    """The ``.grad`` of one leaf while recording: what it was, and which tensor it holds now."""
+
+    __slots__ = ("current", "leaf", "source", "was")
+
+    def __init__(self, leaf: Leaf, source: Argument | Captured | None, was: Any) -> None:
+        self.leaf, self.source, self.was, self.current = leaf, source, was, was
+
+
+class Binding:
+    """A tensor of the user's on a captured memory: where to find it, and how it lay there when recorded."""
+
+    __slots__ = ("requires_grad", "source", "steps", "tensor")
+
+    def __init__(self, source: Source, tensor: Any, steps: tuple[Step, ...]) -> None:
+        self.source, self.tensor, self.steps = source, tensor, steps
+        self.requires_grad = tensor._node is not None
+
+
+class Recorder(Special):
+    """Records one run of a function into ``graph``. Use as a context manager around the run."""
+
+    def __init__(self, name: str, names: Names) -> None:
+        self.graph, self.names = Graph(name), names
+        self.start = next_sequence()
+        self.keeper = Keeper()
+        self.roots: dict[int, Any] = {}
+        self.memories: dict[int, Memory] = {}
+        self.bindings: dict[str, list[Binding]] = {}
+        self.slots: dict[int, Slot] = {}
+        self.gradients: dict[int, Gradient] = {}
+        self.known: dict[int, tuple[Any, Symbol]] = {}
+        self.symbols: list[weakref.ref[Symbol]] = []
+
+    @property
+    def traces(self) -> bool:
+        return True
+
+    def line(self) -> str:
+        return user_line()
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self.keeper.restore()
+
+    # --- symbols ------------------------------------------------------------------------------------------------------
+
+    def symbol(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> Symbol:
+        """A new symbol, remembered so that it can be ended with the recording."""
+        made = Symbol(memory, steps, value, array, user_line())
+        self.symbols.append(weakref.ref(made))
+        return made
+
+    def fresh(self, value: Value, array: np.ndarray) -> Symbol:
+        """A symbol for a value on a memory of its own."""
+        return self.symbol(Memory(value, array), (), value, array)
+
+    def place(self, tensor: Any) -> Symbol:
+        """The symbol of a tensor; one of the user's is captured when it is first touched."""
+        data = tensor._data
+        if type(data) is Symbol:
+            return data
+        known = self.known.get(id(tensor))
+        if known is not None and known[1].shape == data.shape:
+            return known[1]
+        self.keeper.keep(tensor)
+        memory, steps = self._capture(tensor, data)
+        found = self.symbol(memory, (), memory.value, memory.array)
+        found.steps, found.generation = steps, -1
+        self.known[id(tensor)] = (tensor, found)
+        self.read(found)
+        return found
+
+    def _capture(self, tensor: Any, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
+        """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
+        to the array from the whole."""
+        root = root_of(array)
+        memory = self.memories.get(id(root))
+        source = self.gradients.get(id(tensor))
+        if memory is None:
+            whole = whole_of(array)
+            name = self.names.free(source.name) if source is not None else self.names.of(tensor)
+            value = Value(name, spec_of(whole))
+            memory = self.memories[id(root)] = Memory(value, whole, name)
+            self.roots[id(root)] = root
+            self.graph.states.append(value)
+            self.bindings[name] = []
+            steps = step_within(whole, array)
+        else:
+            first = self.bindings[str(memory.source)][0] if memory.source in self.bindings else None
+            steps = step_within(whole_of(first.tensor._data) if first is not None else memory.array, array)
+        if memory.source in self.bindings:
+            bound = self.bindings[memory.source]
+            if not any(binding.steps == steps and binding.tensor._node is tensor._node for binding in bound):
+                bound.append(Binding(source or Captured(tensor, self.names.known.get(id(tensor), memory.source)), tensor, steps))
+        return memory, steps
+
+    def argument(self, place: int, name: str, tensor: Any) -> Tensor:
+        """The tensor that the function gets in the place of an argument."""
+        name = self.names.free(name)
+        value = Value(name, spec_of(tensor._data))
+        self.graph.inputs.append(value)
+        symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
+        stand_in = make(symbol, None)
+        if tensor.requires_grad:
+            leaf = stand_in._node = Leaf(stand_in)
+            source = Argument(place, name)
+            self.slots[id(leaf)] = Slot(leaf, source, tensor._node.grad)
+            if tensor._node.grad is not None:
+                self.gradients[id(tensor._node.grad)] = Gradient(source)
+        return stand_in
+
+    def read(self, symbol: Symbol) -> tuple[Value, np.ndarray]:
+        """The value that a symbol stands for now, and its shadow: read anew through its steps after a write."""
+        memory = symbol.memory
+        if symbol.generation != memory.generation:
+            value, array = memory.value, memory.array
+            for i, (primitive, params) in enumerate(symbol.steps, start=1):
+                key = repr(symbol.steps[:i])
+                if key not in memory.parts:
+                    part = np.asarray(evaluate(primitive, (array,), params))
+                    memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
+                value, array = memory.parts[key]
+            symbol.refresh(value, array)
+        return symbol.value, symbol.array
+
+    def _emit(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray) -> Value:
+        return self.graph.add(primitive, operands, params, (spec_of(array),), user_line())[0]
+
+    # --- what Special asks --------------------------------------------------------------------------------------------
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if primitive.name in _BY_VALUE or (primitive.name == "index" and any(_is_mask(x) for x in operands[1:])):
+            raise TraceError(f"[{primitive.name}] a result whose shape does not depend on values was expected while a function is "
+                             "being recorded; got one that does; compute with torch.where, or take it out of the function")
+        values, arrays = [], []
+        for operand in operands:
+            value, array = self._operand(primitive, operand)
+            values.append(value)
+            arrays.append(array)
+        params = {name: _plain(primitive, name, value) for name, value in params.items()}
+        result = evaluate(primitive, arrays, params)
+        if primitive.multiple:
+            parts = [np.asarray(part) for part in result]
+            made = self.graph.add(primitive, values, params, [spec_of(part) for part in parts], user_line())
+            return tuple([self.fresh(value, part) for value, part in zip(made, parts, strict=True)])
+        array = np.asarray(result)
+        if primitive.kind == "view" and shares(array, arrays[0]):
+            whole = self.place(operands[0])
+            if primitive.name == "slice" and params["index"] == ():
+                return self.symbol(whole.memory, whole.steps, whole.value, whole.array)
+            value = self._emit(primitive, tuple(values), params, array)
+            return self.symbol(whole.memory, (*whole.steps, (primitive, params)), value, array)
+        return self.fresh(self._emit(primitive, tuple(values), params, array), array)
+
+    def _operand(self, primitive: Primitive, operand: Any) -> tuple[Any, Any]:
+        if isinstance(operand, Tensor):
+            return self.read(self.place(operand))
+        if isinstance(operand, np.generic):
+            operand = operand.item()
+        if operand is None or isinstance(operand, (bool, int, float, complex)):
+            return operand, operand
+        if isinstance(operand, np.ndarray):
+            return self._constant(operand), operand
+        raise TraceError(f"[{primitive.name}] a tensor or a number was expected; got {type(operand).__name__}, which cannot be "
+                         "recorded")
+
+    def _constant(self, array: np.ndarray) -> Value:
+        value = Value(f"c{len(self.graph.constants)}", spec_of(array))
+        self.graph.constants.append((value, array.copy()))
+        return value
+
+    def made(self, tensor: Any) -> None:
+        """A tensor made of an array inside the function is a constant, unless the array is memory that is known."""
+        data = tensor._data
+        if type(data) is np.ndarray and id(root_of(data)) not in self.memories:
+            tensor._data = self.fresh(self._constant(data), data.copy())
+
+    def shares(self, part: Any, whole: Any) -> bool:
+        return self.place(part).memory is self.place(whole).memory
+
+    def shared(self, tensor: Any) -> Symbol:
+        symbol = self.place(tensor)
+        self.read(symbol)
+        return self.symbol(symbol.memory, symbol.steps, symbol.value, symbol.array)
+
+    def frozen(self, tensor: Any, copy: bool) -> Symbol:
+        return self.fresh(*self.read(self.place(tensor)))
+
+    def write(self, tensor: Any, new: Any) -> bool:
+        symbol = self.place(tensor)
+        old, shadow = self.read(symbol)
+        value, array = self.read(self.place(new))
+        memory = symbol.memory
+        if symbol.steps:
+            params = {"steps": symbol.steps}
+            operands: tuple[Any, ...] = (memory.value, value)
+            array = np.asarray(evaluate(P.scatter_view, (memory.array, array), params))
+            value = self._emit(P.scatter_view, operands, params, array)
+        elif array.dtype != shadow.dtype or not same_strides(array, shadow):
+            # The memory keeps its dtype and its strides: later results depend on both, to the last bit.
+            array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
+            value = self._emit(P.overwrite, (old, value), {}, array)
+        memory.replace(value, array)
+        return True
+
+    def recorded(self, node: Any) -> None:
+        for edge in node.edges:
+            below = edge.node if type(edge) is Out else edge
+            if below is not None and type(below) is not Leaf and below.sequence < self.start:
+                raise TraceError(
+                    f"[{node.primitive.name}] a tensor whose history begins inside the recorded function was expected; got one "
+                    f"that {below.name()} computed outside, whose history cannot be recorded; compute it inside, or detach() it")
+        super().recorded(node)
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        if node.sequence < self.start:
+            raise TraceError(f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "
+                             "which was recorded outside; compute the loss inside the function")
+        super().pulled(node, ct, grads)
+
+    def changes(self, tensor: Any, op: str) -> None:
+        if type(tensor._data) is not Symbol or tensor is self._leaf_of(tensor):
+            raise TraceError(f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
+                             "recording leaves as it is; do this before the function runs")
+
+    def _leaf_of(self, tensor: Any) -> Any:
+        slot = self.slots.get(id(tensor._node))
+        return tensor if slot is not None and slot.source is not None else None
+
+    def draws(self) -> None:
+        raise TraceError("[random] random numbers inside a recorded function are not in wengert yet; draw them outside and pass "
+                         "them as an argument")
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    def slot(self, leaf: Leaf, tensor: Any) -> Slot:
+        """The slot of a leaf; made, for one of the user's, when it is first asked for."""
+        found = self.slots.get(id(leaf))
+        if found is None:
+            source = None if type(tensor._data) is Symbol else Captured(tensor, self._name(tensor))
+            found = self.slots[id(leaf)] = Slot(leaf, source, leaf.grad if source is not None else None)
+            if source is not None and leaf.grad is not None:
+                self.gradients[id(leaf.grad)] = Gradient(source)
+        return found
+
+    def _name(self, tensor: Any) -> str:
+        """The name of an outside tensor, which is captured if it was not, so that the state is called the same."""
+        return str(self.place(tensor).memory.source)
+
+    def grad_of(self, tensor: Any) -> Any:
+        return self.slot(tensor._node, tensor).current
+
+    def set_grad(self, tensor: Any, value: Any) -> None:
+        if type(tensor._node) is Leaf:
+            self.slot(tensor._node, tensor).current = value
+        elif type(tensor._data) is Symbol:
+            tensor._rarely()["grad"] = value
+        elif value is not None or (tensor._rare is not None and tensor._rare.get("grad") is not None):
+            self.changes(tensor, "grad")
+
+    def accumulate(self, leaf: Any, ct: Any) -> None:
+        tensor = leaf.variable
+        if tensor is None:
+            return
+        slot = self.slot(leaf, tensor)
+        if slot.current is None:
+            slot.current = P.clone(ct) if state.grad else make(self._own(ct), None)
+        elif state.grad:
+            slot.current = slot.current + ct
+        else:
+            write(slot.current, P.add(slot.current, ct), "add_")
+
+    def _own(self, ct: Any) -> Symbol:
+        """A cotangent on a memory of its own; a copy in the graph only where a copy in memory would lie differently."""
+        value, array = self.read(self.place(ct))
+        if not array.flags.c_contiguous:
+            array = np.asarray(evaluate(P.clone, (array,), {}))
+            value = self._emit(P.clone, (value,), {}, array)
+        return self.fresh(value, array)
+
+
+def spec_of(array: np.ndarray) -> Spec:
+    """The spec of an array."""
+    return Spec(tuple(array.shape), from_numpy(array.dtype))
+
+
+def _is_mask(operand: Any) -> bool:
+    return isinstance(operand, (Tensor, np.ndarray)) and getattr(operand, "_data", operand).dtype == bool
+
+
+def _plain(primitive: Primitive, name: str, value: Any) -> Any:
+    """A parameter as plain data: what does not change and can be written down."""
+    if value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex, str, DType, Primitive)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.dtype):
+        return from_numpy(value)
+    if isinstance(value, slice):
+        return slice(*(_plain(primitive, name, part) for part in (value.start, value.stop, value.step)))
+    if isinstance(value, (tuple, list)):
+        return tuple([_plain(primitive, name, part) for part in value])
+    if isinstance(value, dict):
+        return {key: _plain(primitive, name, part) for key, part in value.items()}
+    raise TraceError(f"[{primitive.name}] a parameter {name} of plain numbers, strings and tuples was expected; got "
+                     f"{type(value).__name__}, which cannot be recorded")

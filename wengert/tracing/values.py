@@ -1,0 +1,142 @@
+"""What a tensor holds while a function is recorded: a `Symbol`, its place on a `Memory` of the graph.
+
+Note [shadows]: beside its graph value every symbol has an array, its *shadow*, computed from what the arguments and
+states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and strides, by
+which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values (an index out
+of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values, are replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..core.errors import TraceError
+from ..ir import Value
+
+Step = tuple[Any, dict[str, Any]]
+
+
+class Memory:
+    """One memory with its whole current value. A write replaces the value and moves the generation on.
+
+    ``source`` is the name under which it enters the graph, None where it was made inside. ``parts`` remembers the views
+    that have been read from the current value.
+    """
+
+    __slots__ = ("array", "first", "generation", "parts", "source", "value")
+
+    def __init__(self, value: Value, array: np.ndarray, source: str | None = None) -> None:
+        self.value = self.first = value
+        self.array, self.source = array, source
+        self.generation = 0
+        self.parts: dict[str, tuple[Value, np.ndarray]] = {}
+
+    def replace(self, value: Value, array: np.ndarray) -> None:
+        """What a write leaves."""
+        self.value, self.array = value, array
+        self.generation += 1
+        self.parts = {}
+
+
+class Symbol:
+    """A tensor's data while recording: a memory and the view steps that lead from the whole of it to this part.
+
+    When recording has ended the symbol is dead: any use raises `TraceError` with the line that made it.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_memory", "_value", "generation", "line", "steps")
+
+    def __init__(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray, line: str) -> None:
+        self._memory: Memory | None = memory
+        self._value, self._array = value, array
+        self.steps, self.line = steps, line
+        self.generation = memory.generation
+
+    def kill(self) -> None:
+        """Ends its life; it keeps its line to tell where it was made."""
+        self._memory = self._value = self._array = None  # type: ignore[assignment]
+        self.steps = ()
+
+    @property
+    def alive(self) -> bool:
+        return self._memory is not None
+
+    @property
+    def memory(self) -> Memory:
+        if self._memory is None:
+            raise TraceError(
+                f"[trace] a tensor of this moment was expected; got one that was made at {self.line} while a function was "
+                f"recorded, and has no value outside it; return it from the function, or copy it into a tensor that is there "
+                f"before (state.copy_(x))")
+        return self._memory
+
+    @property
+    def value(self) -> Value:
+        return self._value
+
+    @property
+    def array(self) -> np.ndarray:
+        """The shadow."""
+        if self._array is None:
+            self.memory  # noqa: B018  (raises)
+        return self._array
+
+    def refresh(self, value: Value, array: np.ndarray) -> None:
+        """Takes note of what its memory holds now."""
+        self._value, self._array, self.generation = value, array, self.memory.generation
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.array.strides
+
+    @property
+    def flags(self) -> Any:
+        return self.array.flags
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        return self.array.size
+
+    @property
+    def itemsize(self) -> int:
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.nbytes
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        self._refuse("its memory")
+
+    def __bool__(self) -> NoReturn:
+        self._refuse("its truth")
+
+    def __len__(self) -> NoReturn:
+        self._refuse("its memory")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse(f"its memory (.{name})")
+
+    def _refuse(self, what: str) -> NoReturn:
+        self.memory  # noqa: B018  (raises where the symbol is dead)
+        raise TraceError(f"[trace] an operation asked a tensor for {what} while a function is being recorded, when there is "
+                         f"none; this operation cannot be recorded in wengert yet: take it out of the function")
+
+    def __repr__(self) -> str:
+        return f"{self._value!r} made at {self.line}" if self.alive else f"dead, made at {self.line}"

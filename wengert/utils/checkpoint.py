@@ -1,0 +1,205 @@
+"""Trading computation for memory: `checkpoint` keeps the arguments of a function and not what it saves for backward,
+and runs it again when backward gets there.
+
+Without reentrance the forward pass is recorded as usual, except that each value to be saved is replaced by its number;
+when backward asks for the first of them the function runs again, and the values saved in that run, in the same order,
+are the ones. So everything that works without a checkpoint works with one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any
+
+from ..autograd import Function, backward, enable_grad, is_grad_enabled, set_grad_enabled
+from ..autograd.graph import saved_tensors_hooks
+from ..tensors.generator import get_rng_state, set_rng_state
+from ..tensors.tensor import Tensor
+
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+
+
+class CheckpointError(RuntimeError):
+    """A function that did not do the same when it was run again."""
+
+
+def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """The contexts of a checkpoint that needs none."""
+    return nullcontext(), nullcontext()
+
+
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    context_fn: Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]] = noop_context_fn,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """``function(*args, **kwargs)``, which is run again in backward instead of keeping what it saves.
+
+    ``preserve_rng_state`` makes the second run draw the same random numbers. ``context_fn()`` gives two context
+    managers, for the two runs. ``determinism_check="none"`` leaves out the comparison of shapes and dtypes between the
+    runs. ``use_reentrant=True`` is PyTorch's older form, in which the function is recorded in backward only: at least
+    one argument must require grad, and keyword arguments are not taken. Raises `CheckpointError` where the second run
+    saves other values than the first.
+
+    >>> import wengert as torch
+    >>> from wengert.utils.checkpoint import checkpoint
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> checkpoint(lambda x: x * x * x, x, use_reentrant=False).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    if determinism_check not in ("default", "none"):
+        raise ValueError(f"[checkpoint] determinism_check should be one of ['default', 'none'] but got {determinism_check}")
+    if use_reentrant:
+        if kwargs:
+            raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        if context_fn is not noop_context_fn:
+            raise ValueError("Passing `context_fn` is only supported when use_reentrant=False.")
+        return _Reentrant.apply(function, preserve_rng_state, *args)
+    if not is_grad_enabled():
+        return function(*args, **kwargs)
+    first, again = context_fn()
+    frame = _Frame(lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default", early_stop)
+    with saved_tensors_hooks(frame.pack, frame.unpack), first:
+        return function(*args, **kwargs)
+
+
+class _Place:
+    """Stands for a saved value: its number in the run of the function, and what it looked like."""
+
+    __slots__ = ("__weakref__", "dtype", "number", "shape")
+
+    def __init__(self, number: int, tensor: Tensor) -> None:
+        self.number, self.shape, self.dtype = number, tensor.shape, tensor.dtype
+
+
+class _Stop(Exception):
+    """Ends the second run of a function: all that backward wants has been computed."""
+
+
+class _Frame:
+    """One checkpointed call: how many values it saved, and, once backward has begun, those of the second run."""
+
+    def __init__(self, call: Callable[[], Any], again: Any, preserve: bool, check: bool, early_stop: bool) -> None:
+        self.call, self.again, self.check, self.early_stop = call, again, check, early_stop
+        self.rng_state = get_rng_state() if preserve else None
+        self.places: list[weakref.ref[_Place]] = []
+        self.values: dict[int, Tensor] = {}
+
+    def pack(self, tensor: Tensor) -> _Place:
+        place = _Place(len(self.places), tensor)
+        self.places.append(weakref.ref(place))
+        return place
+
+    def unpack(self, place: _Place) -> Tensor:
+        if place.number not in self.values:
+            self.recompute()
+        found = self.values.pop(place.number, None)
+        if found is None:
+            raise CheckpointError(f"[checkpoint] A different number of tensors was saved during the original forward and "
+                                  f"recomputation: {len(self.places)} were expected, and number {place.number} is missing; the "
+                                  "function must do the same each time it runs")
+        if self.check and (found.shape, found.dtype) != (place.shape, place.dtype):
+            raise CheckpointError(f"[checkpoint] Recomputed values for the following tensors have different metadata than during "
+                                  f"the forward pass: tensor {place.number} was {place.dtype} {place.shape} and is {found.dtype} "
+                                  f"{found.shape}; the function must do the same each time it runs")
+        return found
+
+    def recompute(self) -> None:
+        """Runs the function again, keeping the values that the graph still wants."""
+        count = 0
+        wanted = [reference() is not None for reference in self.places]
+        last = max((i for i, want in enumerate(wanted) if want), default=-1)
+
+        def keep(tensor: Tensor) -> Tensor:
+            nonlocal count
+            number, count = count, count + 1
+            if number < len(wanted) and wanted[number]:
+                self.values[number] = tensor.detach()
+            if self.early_stop and number == last:
+                raise _Stop
+            return tensor
+
+        with ExitStack() as stack:
+            stack.enter_context(enable_grad())
+            if self.rng_state is not None:
+                stack.callback(set_rng_state, get_rng_state())
+                set_rng_state(self.rng_state)
+            stack.enter_context(self.again)
+            stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
+            try:
+                self.call()
+            except _Stop:
+                return
+        if self.check and count != len(self.places):
+            self.values.clear()
+            raise CheckpointError(f"[checkpoint] A different number of tensors was saved during the original forward and "
+                                  f"recomputation: {len(self.places)} and {count}; the function must do the same each time it runs")
+
+
+class _Reentrant(Function):
+    """The older form: forward without a graph; backward builds it and runs it back at once."""
+
+    @staticmethod
+    def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+        ctx.function = function
+        ctx.rng_state = get_rng_state() if preserve else None
+        ctx.kept = [None if isinstance(x, Tensor) else x for x in args]
+        ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in args))
+        return function(*args)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        if is_grad_enabled():
+            raise RuntimeError("[checkpoint] use_reentrant=True cannot be differentiated twice; use use_reentrant=False")
+        needs = ctx.needs_input_grad[2:]
+        args = [x if t is None else t.detach().requires_grad_(need)
+                for x, t, need in zip(ctx.kept, ctx.saved_tensors, needs, strict=True)]
+        with ExitStack() as stack:
+            if ctx.rng_state is not None:
+                stack.callback(set_rng_state, get_rng_state())
+                set_rng_state(ctx.rng_state)
+            with set_grad_enabled(True):
+                outputs = ctx.function(*args)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if isinstance(o, Tensor) and o.requires_grad and g is not None]
+        if not pairs:
+            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
+        backward([o for o, _ in pairs], [g for _, g in pairs])
+        return (None, None, *(x.grad if isinstance(x, Tensor) else None for x in args))
+
+
+def checkpoint_sequential(
+    functions: Sequence[Callable[..., Any]] | Iterable[Callable[..., Any]],
+    segments: int,
+    input: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+) -> Any:
+    """The functions (or the children of a Sequential) one after another, in ``segments`` pieces of which all but the last
+    are checkpointed."""
+    chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    if not 1 <= segments <= len(chain):
+        raise ValueError(f"[checkpoint_sequential] between 1 and {len(chain)} segments were expected; got {segments}")
+    size = len(chain) // segments
+
+    def piece(start: int, stop: int) -> Callable[[Any], Any]:
+        def run(x: Any) -> Any:
+            for function in chain[start:stop]:
+                x = function(x)
+            return x
+
+        return run
+
+    for i in range(segments - 1):
+        input = checkpoint(piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant,
+                           preserve_rng_state=preserve_rng_state)
+    return piece((segments - 1) * size, len(chain))(input)
