@@ -73,9 +73,13 @@ def test_shared_modules_and_parameters_count_once() -> None:
     net = Net()
     net.again = net.head
     net.tied = net.head.weight
-    assert [name for name, _ in net.named_parameters()] == ["tied", "body.0.weight", "body.0.bias", "head.weight", "head.bias"][
-        :1
-    ] + ["body.0.weight", "body.0.bias", "head.bias"]
+    assert [name for name, _ in net.named_parameters()] == [
+        "tied",
+        "body.0.weight",
+        "body.0.bias",
+        "head.weight",
+        "head.bias",
+    ][:1] + ["body.0.weight", "body.0.bias", "head.bias"]
     assert len(list(net.named_parameters(remove_duplicate=False))) == 7
     assert net.again is net.head
 
@@ -180,13 +184,13 @@ def test_loading_says_what_did_not_fit() -> None:
         "Error(s) in loading state_dict for Net:\n"
         '\tMissing key(s) in state_dict: "head.bias". \n'
         '\tUnexpected key(s) in state_dict: "extra". \n'
-        "\tsize mismatch for head.weight: copying a param with shape torch.Size([1]) from checkpoint, the shape in current "
-        "model is torch.Size([2, 4])."
+        "\tsize mismatch for head.weight: copying a param with shape torch.Size([1]) from checkpoint, the shape in "
+        "current model is torch.Size([2, 4])."
     )
     del state["head.weight"]
     result = net.load_state_dict(state, strict=False)
     assert result.missing_keys == ["head.weight", "head.bias"] and result.unexpected_keys == ["extra"]
-    assert repr(result) == "IncompatibleKeys(missing_keys=['head.weight', 'head.bias'], unexpected_keys=['extra'])"
+    assert repr(result) == "_IncompatibleKeys(missing_keys=['head.weight', 'head.bias'], unexpected_keys=['extra'])"
 
 
 def test_loading_by_assignment() -> None:
@@ -318,7 +322,9 @@ def test_backward_hooks_of_several_inputs_and_outputs() -> None:
             return y * number, x
 
     swap, log = Swap(), []
-    swap.register_full_backward_hook(lambda m, gi, go: log.append(([g if g is None else g.item() for g in gi], len(go))))
+    swap.register_full_backward_hook(
+        lambda m, gi, go: log.append(([g if g is None else g.item() for g in gi], len(go)))
+    )
     x, y = wengert.ones((), requires_grad=True), wengert.ones((), requires_grad=True)
     a, b = swap(x, 3, y)
     (a + 5 * b).backward()
@@ -367,7 +373,11 @@ def test_sequential_is_a_list_of_modules() -> None:
     chain.insert(1, b)
     assert list(chain) == [a, b, c] and chain.pop(0) is a and list(chain) == [b, c]
     chain[0] = a
-    assert list(chain + nn.Sequential(b)) == [a, c, b] and list(chain * 2) == [a, c, a, c] and list(2 * chain) == [a, c, a, c]
+    assert (
+        list(chain + nn.Sequential(b)) == [a, c, b]
+        and list(chain * 2) == [a, c, a, c]
+        and list(2 * chain) == [a, c, a, c]
+    )
     chain += nn.Sequential(b)
     assert list(chain) == [a, c, b]
     chain *= 2

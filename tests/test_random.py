@@ -184,11 +184,6 @@ def test_the_default_generator_is_seeded_by_chance() -> None:
     assert isinstance(default_generator, Generator)
 
 
-def test_importing_the_generator_does_not_import_the_engine() -> None:
-    program = "import sys, wengert.tensors.sampling; print('numpy.random' in sys.modules)"
-    assert output_of(program) == "False\n"
-
-
 def test_however_words_are_asked_for_they_are_the_same() -> None:
     whole = Generator().manual_seed(9).random32(100_000)
     generator = Generator().manual_seed(9)

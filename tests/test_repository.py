@@ -15,7 +15,7 @@ ROOT = Path(wengert.__file__).parent
 
 # An import goes down this list only, or stays inside its own package. The packages on one line do not see each other.
 LAYERS = (
-    ("core",),
+    ("core", "_missing"),
     ("prims", "ir"),
     ("tensors",),
     ("autograd",),
@@ -26,7 +26,7 @@ LAYERS = (
     ("accelerator", "backends", "cuda", "linalg", "random", "return_types", "settings", "special", "version"),
     ("vision", "compat", "testing"),
     ("demo",),
-    ("cli", "_missing"),
+    ("cli",),
     ("__init__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -136,7 +136,8 @@ def test_no_import_cycles() -> None:
 
 def test_importing_wengert_loads_numpy_and_the_standard_library_only() -> None:
     foreign = loaded_by("import wengert") - loaded_by("pass") - set(sys.stdlib_module_names)
-    assert {name for name in foreign if not name.startswith("_")} == {"wengert", "numpy"}
+    # numpy.random, being written in Cython, makes a module `cython_runtime`.
+    assert {name for name in foreign if not name.startswith("_")} - {"cython_runtime"} == {"wengert", "numpy"}
 
 
 def loaded_by(statement: str) -> set[str]:

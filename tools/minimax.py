@@ -1,4 +1,4 @@
-"""Prints the coefficient tables of ``wengert/compiler/tables.py``: ``python tools/minimax.py > wengert/compiler/tables.py``.
+"""Prints the coefficient tables of the compiler: ``python tools/minimax.py > wengert/compiler/tables.py``.
 
 Every table is a polynomial, or the quotient of two, whose largest weighted error on an interval is as small as its
 degree allows. Polynomials come from the exchange algorithm of Remez (1934; Cheney, *Introduction to Approximation
@@ -148,8 +148,11 @@ def solve(matrix: list[list[Decimal]], right: list[Decimal]) -> list[Decimal]:
 def chebyshev_points(low: Decimal, high: Decimal, count: int, crowd: int = 1) -> list[Decimal]:
     """Points that crowd towards both ends as the extrema of a Chebyshev polynomial do; ``crowd`` 2: more to the low."""
     pi = circle_constant()
-    cosines = [series(ONE, lambda k, a=pi * i / (count - 1): -a * a / ((2 * k + 1) * (2 * k + 2))) for i in range(count)]
-    return [low + (high - low) * ((1 - c) / 2) ** crowd for c in cosines]
+
+    def cosine(x: Decimal) -> Decimal:
+        return series(ONE, lambda k: -x * x / ((2 * k + 1) * (2 * k + 2)))
+
+    return [low + (high - low) * ((1 - cosine(pi * i / (count - 1))) / 2) ** crowd for i in range(count)]
 
 
 def extrema(errors: list[Decimal], count: int) -> list[int]:
@@ -252,8 +255,10 @@ def show(name: str, what: str, fit: Fit, single: bool) -> None:
     """Prints one table, and a second one where there is a denominator."""
     top, bottom, worst = fit
     bits = 32 if single else 64
-    tables = [(f"{name}_{bits}", top)] if len(bottom) == 1 else [(f"{name}_TOP_{bits}", top), (f"{name}_BOTTOM_{bits}", bottom)]
-    print(f"# {what}; largest weighted error {worst:.1e}.")
+    tables = [(f"{name}_TOP_{bits}", top), (f"{name}_BOTTOM_{bits}", bottom)]
+    if len(bottom) == 1:
+        tables = [(f"{name}_{bits}", top)]
+    print(f"# {what}; largest error {worst:.1e}.")
     for label, coefficients in tables:
         print(f"{label} = (")
         for coefficient in coefficients:
@@ -305,7 +310,8 @@ def main() -> None:
             return for_32 if single else for_64
 
         show("EXP", "(exp(r) - 1 - r) / r**2 on |r| <= log(2)/2, relative to exp(r)",
-             polynomial(exp_tail, lambda r: (r * r + nearly_zero**4) / r.exp(), -half_log2, half_log2, fit(4, 10)), single)
+             polynomial(exp_tail, lambda r: (r * r + nearly_zero**4) / r.exp(), -half_log2, half_log2, fit(4, 10)),
+             single)
         if single:
             show("LOG", "(log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= sqrt(2), relative to log(1 + f)",
                  polynomial(log_tail, lambda f: abs(f) ** 3 / abs((1 + f).ln()) if f else nearly_zero**4,
@@ -320,7 +326,8 @@ def main() -> None:
         if single:
             low, end = Decimal(0), Decimal("30.2")
             found = quotient(normal_over_x, lambda t: (t + nearly_zero).sqrt(), low, end, 5, 5)
-            show("NORMAL", "(Phi(x) - 1/2) / x in x**2 up to 30.2, times x", well_rounded(found, normal_over_x, low, end), single)
+            show("NORMAL", "(Phi(x) - 1/2) / x in x**2 up to 30.2, times x",
+                 well_rounded(found, normal_over_x, low, end), single)
         for name, what, function, high, degrees in (
             ("ERF", "erf(x) / x in x**2", erf_over_x, fit("15.4", "35.2"), fit((5, 5), (12, 12))),
             ("ERFCX", "exp(x**2) * erfc(x)", scaled_erfc, fit("10.1", "27.3"), fit((4, 5), (9, 10))),

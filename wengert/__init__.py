@@ -11,6 +11,7 @@ from importlib import import_module as _import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from ._missing import MissingError as _MissingError
 from . import prims  # noqa: F401  (fills the registry of primitives)
 from .core import dtypes as _dtypes
 from .core.device import device
@@ -101,11 +102,13 @@ def typename(obj: Any, /) -> str:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "trace":
+        from .tracing import trace
+
+        return trace
     if name in _LATER:
         return _import_module(f"wengert.{name}")
-    from ._missing import explain
-
-    raise AttributeError(explain("wengert", name, globals()))
+    raise _MissingError("wengert", name, __dir__, f"module 'wengert' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""`wengert.utils.data` against PyTorch: the same batches in the same order, and the generator left at the same place."""
+"""`wengert.utils.data` against PyTorch: the same batches in the same order, the generator left at the same place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import wengert
 
 torch = pytest.importorskip("torch")
-import torch.utils.data  # noqa: E402
+pytest.importorskip("torch.utils.data")
 
 LIBS = (wengert, torch)
 Point = namedtuple("Point", ["x", "y"])
@@ -46,10 +46,17 @@ class Squares:
 
 
 ORDERS: list[tuple[int, dict[str, Any]]] = [
-    (10, {}), (10, {"batch_size": 3}), (10, {"batch_size": 3, "drop_last": True}), (10, {"batch_size": 3, "shuffle": True}),
-    (1, {"shuffle": True}), (10, {"batch_size": None}), (10, {"batch_size": None, "shuffle": True}), (2, {"batch_size": 5}),
-    (70, {"batch_size": 10, "shuffle": True, "drop_last": True}), (10, {"batch_size": 4, "shuffle": False}),
-]  # fmt: skip
+    (10, {}),
+    (10, {"batch_size": 3}),
+    (10, {"batch_size": 3, "drop_last": True}),
+    (10, {"batch_size": 3, "shuffle": True}),
+    (1, {"shuffle": True}),
+    (10, {"batch_size": None}),
+    (10, {"batch_size": None, "shuffle": True}),
+    (2, {"batch_size": 5}),
+    (70, {"batch_size": 10, "shuffle": True, "drop_last": True}),
+    (10, {"batch_size": 4, "shuffle": False}),
+]
 
 
 @pytest.mark.parametrize("count, options", ORDERS)
@@ -67,8 +74,10 @@ def test_loaders(count: int, options: dict[str, Any], seed: int, own: bool) -> N
 
 
 SAMPLERS: list[Callable[[Any, Any], Any]] = [
-    lambda d, g: d.SequentialSampler(range(7)), lambda d, g: d.RandomSampler(range(7), generator=g),
-    lambda d, g: d.RandomSampler(range(7), num_samples=20, generator=g), lambda d, g: d.RandomSampler(range(7), num_samples=14, generator=g),
+    lambda d, g: d.SequentialSampler(range(7)),
+    lambda d, g: d.RandomSampler(range(7), generator=g),
+    lambda d, g: d.RandomSampler(range(7), num_samples=20, generator=g),
+    lambda d, g: d.RandomSampler(range(7), num_samples=14, generator=g),
     lambda d, g: d.RandomSampler(range(7), replacement=True, generator=g),
     lambda d, g: d.RandomSampler(range(7), replacement=True, num_samples=100, generator=g),
     lambda d, g: d.RandomSampler(range(7), replacement=True, num_samples=64, generator=g),
@@ -76,8 +85,9 @@ SAMPLERS: list[Callable[[Any, Any], Any]] = [
     lambda d, g: d.WeightedRandomSampler([0.1, 3.0, 0.0, 2.0], 9, generator=g),
     lambda d, g: d.WeightedRandomSampler([0.1, 3.0, 1.0, 2.0], 3, replacement=False, generator=g),
     lambda d, g: d.BatchSampler(d.RandomSampler(range(10), generator=g), 3, False),
-    lambda d, g: d.BatchSampler(d.SequentialSampler(range(10)), 3, True), lambda d, g: d.BatchSampler([1, 2, 3, 4], 2, False),
-]  # fmt: skip
+    lambda d, g: d.BatchSampler(d.SequentialSampler(range(10)), 3, True),
+    lambda d, g: d.BatchSampler([1, 2, 3, 4], 2, False),
+]
 
 
 @pytest.mark.parametrize("number", range(len(SAMPLERS)))
@@ -88,7 +98,14 @@ def test_samplers(number: int, own: bool) -> None:
         lib.manual_seed(3)
         generator = lib.Generator().manual_seed(4) if own else None
         sampler = SAMPLERS[number](lib.utils.data, generator)
-        seen.append(([list(sampler) for _ in range(2)], len(sampler), lib.rand(1).item(), lib.rand(1, generator=generator).item()))
+        seen.append(
+            (
+                [list(sampler) for _ in range(2)],
+                len(sampler),
+                lib.rand(1).item(),
+                lib.rand(1, generator=generator).item(),
+            )
+        )
     assert seen[0] == seen[1]
 
 
@@ -115,19 +132,30 @@ def test_datasets() -> None:
         subset = data.Subset(both, [6, 0, 3])
         stacked = data.StackDataset(a=Squares(), b=range(11))
         sum_of = rows(lib, 2) + rows(lib, 1)
-        seen.append([
-            len(both), both.cumulative_sizes, [plain(both[i]) for i in (0, 2, 3, 6, -1, -7)], [plain(subset[i]) for i in range(3)],
-            plain(subset.__getitems__([0, 2])), len(stacked), plain(stacked[3]), plain(data.StackDataset(Squares(), range(11))[2]),
-            [plain(batch) for batch in data.DataLoader(subset, batch_size=2)], len(sum_of),
-            [plain(batch) for batch in data.DataLoader(data.Subset(rows(lib, 5), [4, 0, 1]), batch_size=2)],
-            [plain(batch) for batch in data.DataLoader(Squares(), batch_size=4)], plain(rows(lib, 4)[1:3]),
-        ])  # fmt: skip
+        seen.append(
+            [
+                len(both),
+                both.cumulative_sizes,
+                [plain(both[i]) for i in (0, 2, 3, 6, -1, -7)],
+                [plain(subset[i]) for i in range(3)],
+                plain(subset.__getitems__([0, 2])),
+                len(stacked),
+                plain(stacked[3]),
+                plain(data.StackDataset(Squares(), range(11))[2]),
+                [plain(batch) for batch in data.DataLoader(subset, batch_size=2)],
+                len(sum_of),
+                [plain(batch) for batch in data.DataLoader(data.Subset(rows(lib, 5), [4, 0, 1]), batch_size=2)],
+                [plain(batch) for batch in data.DataLoader(Squares(), batch_size=4)],
+                plain(rows(lib, 4)[1:3]),
+            ]
+        )
     assert seen[0] == seen[1]
 
 
 def test_iterable_datasets() -> None:
     seen = []
     for lib in LIBS:
+
         class Count(lib.utils.data.IterableDataset):  # type: ignore[misc,name-defined]
             def __iter__(self) -> Any:
                 return iter(range(7))
@@ -137,22 +165,49 @@ def test_iterable_datasets() -> None:
                 return 7
 
         data = lib.utils.data
-        seen.append([
-            [plain(batch) for batch in data.DataLoader(Count(), **options)]
-            for options in ({}, {"batch_size": 3}, {"batch_size": 3, "drop_last": True}, {"batch_size": None}, {"batch_size": 7})
-        ] + [len(data.DataLoader(Measured(), batch_size=3)), [plain(b) for b in data.DataLoader(Count() + Count(), batch_size=5)]])
+        seen.append(
+            [
+                [plain(batch) for batch in data.DataLoader(Count(), **options)]
+                for options in (
+                    {},
+                    {"batch_size": 3},
+                    {"batch_size": 3, "drop_last": True},
+                    {"batch_size": None},
+                    {"batch_size": 7},
+                )
+            ]
+            + [
+                len(data.DataLoader(Measured(), batch_size=3)),
+                [plain(b) for b in data.DataLoader(Count() + Count(), batch_size=5)],
+            ]
+        )
     assert seen[0] == seen[1]
 
 
 BATCHES: list[Callable[[Any], Any]] = [
-    lambda lib: [1, 2], lambda lib: [1.5, 2.5], lambda lib: [True, False], lambda lib: ["a", "b"], lambda lib: [b"a", b"b"],
-    lambda lib: [lib.tensor([1.0]), lib.tensor([2.0])], lambda lib: [np.ones(2), np.zeros(2)], lambda lib: [np.float32(1), np.float32(2)],
-    lambda lib: [np.int64(1), np.int64(2)], lambda lib: [np.array(1), np.array(2)], lambda lib: [(1, 2.0), (3, 4.0)],
-    lambda lib: [[1, 2], [3, 4]], lambda lib: [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], lambda lib: [Point(1, 2), Point(3, 4)],
-    lambda lib: [OrderedDict(a=1), OrderedDict(a=2)], lambda lib: [{"a": [1, (2, 3)]}, {"a": [4, (5, 6)]}],
-    lambda lib: [[1, 2], [3]], lambda lib: [object(), object()], lambda lib: [None, None], lambda lib: [np.array(["a"]), np.array(["b"])],
-    lambda lib: [lib.ones(2), lib.ones(3)], lambda lib: [range(2), range(2)],
-]  # fmt: skip
+    lambda lib: [1, 2],
+    lambda lib: [1.5, 2.5],
+    lambda lib: [True, False],
+    lambda lib: ["a", "b"],
+    lambda lib: [b"a", b"b"],
+    lambda lib: [lib.tensor([1.0]), lib.tensor([2.0])],
+    lambda lib: [np.ones(2), np.zeros(2)],
+    lambda lib: [np.float32(1), np.float32(2)],
+    lambda lib: [np.int64(1), np.int64(2)],
+    lambda lib: [np.array(1), np.array(2)],
+    lambda lib: [(1, 2.0), (3, 4.0)],
+    lambda lib: [[1, 2], [3, 4]],
+    lambda lib: [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}],
+    lambda lib: [Point(1, 2), Point(3, 4)],
+    lambda lib: [OrderedDict(a=1), OrderedDict(a=2)],
+    lambda lib: [{"a": [1, (2, 3)]}, {"a": [4, (5, 6)]}],
+    lambda lib: [[1, 2], [3]],
+    lambda lib: [object(), object()],
+    lambda lib: [None, None],
+    lambda lib: [np.array(["a"]), np.array(["b"])],
+    lambda lib: [lib.ones(2), lib.ones(3)],
+    lambda lib: [range(2), range(2)],
+]
 
 
 @pytest.mark.parametrize("number", range(len(BATCHES)))
@@ -171,20 +226,37 @@ def test_collation(number: int, name: str) -> None:
 
 
 WRONG: list[Callable[[Any], Any]] = [
-    lambda d: d.DataLoader(range(3), batch_size=0), lambda d: d.DataLoader(range(3), sampler=[0], shuffle=True),
-    lambda d: d.DataLoader(range(3), batch_sampler=[[0]], batch_size=2), lambda d: d.DataLoader(range(3), batch_size=None, drop_last=True),
-    lambda d: d.DataLoader(range(3), num_workers=-1), lambda d: d.DataLoader(range(3), timeout=-1),
-    lambda d: d.DataLoader(range(3), prefetch_factor=2), lambda d: d.DataLoader(range(3), persistent_workers=True),
-    lambda d: d.DataLoader(range(0), shuffle=True), lambda d: d.DataLoader(d.ChainDataset([]), shuffle=True),
-    lambda d: d.DataLoader(d.ChainDataset([]), sampler=[1]), lambda d: d.DataLoader(d.ChainDataset([]), batch_sampler=[[1]]),
-    lambda d: setattr(d.DataLoader(range(3)), "batch_size", 3), lambda d: d.RandomSampler(range(3), replacement=1),
-    lambda d: d.RandomSampler(range(3), num_samples=0), lambda d: d.WeightedRandomSampler([1.0], 0),
-    lambda d: d.WeightedRandomSampler([1.0], 1, replacement=1), lambda d: d.WeightedRandomSampler([[1.0]], 1),
-    lambda d: d.BatchSampler([1], True, False), lambda d: d.BatchSampler([1], 2, 3), lambda d: d.ConcatDataset([]),
-    lambda d: d.ConcatDataset([d.ChainDataset([])]), lambda d: d.ConcatDataset([range(3)])[-4], lambda d: d.StackDataset(),
-    lambda d: d.StackDataset(range(3), a=range(3)), lambda d: d.StackDataset(range(3), range(2)), lambda d: d.Dataset()[0],
-    lambda d: list(d.ChainDataset([range(3)])), lambda d: d.random_split(range(3), [1, 1]), lambda d: d.random_split(range(3), [-0.5, 1.5]),
-]  # fmt: skip
+    lambda d: d.DataLoader(range(3), batch_size=0),
+    lambda d: d.DataLoader(range(3), sampler=[0], shuffle=True),
+    lambda d: d.DataLoader(range(3), batch_sampler=[[0]], batch_size=2),
+    lambda d: d.DataLoader(range(3), batch_size=None, drop_last=True),
+    lambda d: d.DataLoader(range(3), num_workers=-1),
+    lambda d: d.DataLoader(range(3), timeout=-1),
+    lambda d: d.DataLoader(range(3), prefetch_factor=2),
+    lambda d: d.DataLoader(range(3), persistent_workers=True),
+    lambda d: d.DataLoader(range(0), shuffle=True),
+    lambda d: d.DataLoader(d.ChainDataset([]), shuffle=True),
+    lambda d: d.DataLoader(d.ChainDataset([]), sampler=[1]),
+    lambda d: d.DataLoader(d.ChainDataset([]), batch_sampler=[[1]]),
+    lambda d: setattr(d.DataLoader(range(3)), "batch_size", 3),
+    lambda d: d.RandomSampler(range(3), replacement=1),
+    lambda d: d.RandomSampler(range(3), num_samples=0),
+    lambda d: d.WeightedRandomSampler([1.0], 0),
+    lambda d: d.WeightedRandomSampler([1.0], 1, replacement=1),
+    lambda d: d.WeightedRandomSampler([[1.0]], 1),
+    lambda d: d.BatchSampler([1], True, False),
+    lambda d: d.BatchSampler([1], 2, 3),
+    lambda d: d.ConcatDataset([]),
+    lambda d: d.ConcatDataset([d.ChainDataset([])]),
+    lambda d: d.ConcatDataset([range(3)])[-4],
+    lambda d: d.StackDataset(),
+    lambda d: d.StackDataset(range(3), a=range(3)),
+    lambda d: d.StackDataset(range(3), range(2)),
+    lambda d: d.Dataset()[0],
+    lambda d: list(d.ChainDataset([range(3)])),
+    lambda d: d.random_split(range(3), [1, 1]),
+    lambda d: d.random_split(range(3), [-0.5, 1.5]),
+]
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))
@@ -209,7 +281,11 @@ def test_empty_parts_warn() -> None:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             lib.utils.data.random_split(range(3), [0.9, 0.1])
-        assert [str(entry.message) for entry in caught] == [] if not caught else "Length of split at index 1 is 0" in str(caught[0].message)
+        assert (
+            [str(entry.message) for entry in caught] == []
+            if not caught
+            else "Length of split at index 1 is 0" in str(caught[0].message)
+        )
 
 
 def test_two_iterations_at_once() -> None:

@@ -1,5 +1,5 @@
-"""`wengert.nn.init` against PyTorch: the same seed, the same numbers, to the last bit where no library of linear algebra
-has a say; and the same errors and warnings."""
+"""`wengert.nn.init` against PyTorch: the same seed, the same numbers, to the last bit where no library of linear
+algebra has a say; and the same errors and warnings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,26 @@ SEEDS = [0, 1, 123]
 SHAPES = [(3, 5), (4, 4), (16, 15), (17, 3, 3), (8, 4, 3, 3), (2, 3, 2, 2, 2)]
 
 FILLS: list[tuple[str, dict[str, Any]]] = [
-    ("uniform_", {}), ("uniform_", {"a": -2.0, "b": 3.0}), ("normal_", {}), ("normal_", {"mean": 1.0, "std": 0.2}),
-    ("constant_", {"val": 0.3}), ("ones_", {}), ("zeros_", {}), ("xavier_uniform_", {}), ("xavier_uniform_", {"gain": 2.0}),
-    ("xavier_normal_", {}), ("kaiming_uniform_", {}), ("kaiming_uniform_", {"a": 5**0.5}),
-    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}), ("kaiming_normal_", {}),
-    ("kaiming_normal_", {"mode": "fan_out", "nonlinearity": "relu"}), ("trunc_normal_", {}),
-    ("trunc_normal_", {"std": 0.02}), ("trunc_normal_", {"mean": 0.5, "std": 0.7, "a": 0.0, "b": 1.5}),
+    ("uniform_", {}),
+    ("uniform_", {"a": -2.0, "b": 3.0}),
+    ("normal_", {}),
+    ("normal_", {"mean": 1.0, "std": 0.2}),
+    ("constant_", {"val": 0.3}),
+    ("ones_", {}),
+    ("zeros_", {}),
+    ("xavier_uniform_", {}),
+    ("xavier_uniform_", {"gain": 2.0}),
+    ("xavier_normal_", {}),
+    ("kaiming_uniform_", {}),
+    ("kaiming_uniform_", {"a": 5**0.5}),
+    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}),
+    ("kaiming_normal_", {}),
+    ("kaiming_normal_", {"mode": "fan_out", "nonlinearity": "relu"}),
+    ("trunc_normal_", {}),
+    ("trunc_normal_", {"std": 0.02}),
+    ("trunc_normal_", {"mean": 0.5, "std": 0.7, "a": 0.0, "b": 1.5}),
     ("trunc_normal_", {"std": 3.0, "a": -0.1, "b": 0.2}),
-]  # fmt: skip
+]
 
 
 def fill(lib: Any, name: str, shape: tuple[int, ...], options: dict[str, Any], seed: int, dtype: str, own: bool) -> Any:
@@ -90,13 +102,19 @@ def test_gains(name: str) -> None:
 
 
 WRONG: list[Callable[[Any], Any]] = [
-    lambda lib: lib.nn.init.calculate_gain("swish"), lambda lib: lib.nn.init.calculate_gain("leaky_relu", True),
-    lambda lib: lib.nn.init.calculate_gain("leaky_relu", "x"), lambda lib: lib.nn.init.eye_(lib.empty(3)),
-    lambda lib: lib.nn.init.dirac_(lib.empty(3, 3)), lambda lib: lib.nn.init.dirac_(lib.empty(3, 3, 3), 2),
-    lambda lib: lib.nn.init.xavier_normal_(lib.empty(3)), lambda lib: lib.nn.init.kaiming_normal_(lib.empty(3)),
-    lambda lib: lib.nn.init.kaiming_normal_(lib.empty(3, 3), mode="fan"), lambda lib: lib.nn.init.orthogonal_(lib.empty(3)),
-    lambda lib: lib.nn.init.sparse_(lib.empty(3), 0.1), lambda lib: lib.nn.init.xavier_uniform_(lib.empty(())),
-]  # fmt: skip
+    lambda lib: lib.nn.init.calculate_gain("swish"),
+    lambda lib: lib.nn.init.calculate_gain("leaky_relu", True),
+    lambda lib: lib.nn.init.calculate_gain("leaky_relu", "x"),
+    lambda lib: lib.nn.init.eye_(lib.empty(3)),
+    lambda lib: lib.nn.init.dirac_(lib.empty(3, 3)),
+    lambda lib: lib.nn.init.dirac_(lib.empty(3, 3, 3), 2),
+    lambda lib: lib.nn.init.xavier_normal_(lib.empty(3)),
+    lambda lib: lib.nn.init.kaiming_normal_(lib.empty(3)),
+    lambda lib: lib.nn.init.kaiming_normal_(lib.empty(3, 3), mode="fan"),
+    lambda lib: lib.nn.init.orthogonal_(lib.empty(3)),
+    lambda lib: lib.nn.init.sparse_(lib.empty(3), 0.1),
+    lambda lib: lib.nn.init.xavier_uniform_(lib.empty(())),
+]
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))
@@ -113,9 +131,10 @@ def test_warnings() -> None:
     calls: list[Callable[[Any], Any]] = [
         lambda lib: lib.nn.init.kaiming_uniform_(lib.empty(0, 3)),
         lambda lib: lib.nn.init.trunc_normal_(lib.empty(3), mean=-9.0),
-        lambda lib: lib.nn.init.xavier_uniform(lib.empty(2, 3)), lambda lib: lib.nn.init.normal(lib.empty(2, 3)),
+        lambda lib: lib.nn.init.xavier_uniform(lib.empty(2, 3)),
+        lambda lib: lib.nn.init.normal(lib.empty(2, 3)),
         lambda lib: lib.nn.init.constant(lib.empty(2, 3), 1.0),
-    ]  # fmt: skip
+    ]
     for call in calls:
         seen = []
         for lib in (wengert, torch):

@@ -17,16 +17,26 @@ torch = pytest.importorskip("torch")
 LIBS = (wengert, torch)
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("SGD", {"lr": 0.1, "momentum": 0.8, "dampening": 0.3}), ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.8, "dampening": 0.3}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
     ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.05, "maximize": True}),
-    ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 1.0}), ("SGD", {}),
-    ("Adam", {}), ("Adam", {"lr": 0.05}), ("Adam", {"lr": 0.05, "betas": (0.5, 0.9), "eps": 1e-4}),
-    ("Adam", {"lr": 0.05, "weight_decay": 0.1}), ("Adam", {"lr": 0.05, "amsgrad": True}),
-    ("Adam", {"lr": 0.05, "maximize": True, "weight_decay": 0.1}), ("Adam", {"lr": 0.05, "decoupled_weight_decay": True, "weight_decay": 0.1}),
-    ("AdamW", {}), ("AdamW", {"lr": 0.05}), ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
+    ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 1.0}),
+    ("SGD", {}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.05}),
+    ("Adam", {"lr": 0.05, "betas": (0.5, 0.9), "eps": 1e-4}),
+    ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "amsgrad": True}),
+    ("Adam", {"lr": 0.05, "maximize": True, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "decoupled_weight_decay": True, "weight_decay": 0.1}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.05}),
+    ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
     ("AdamW", {"lr": 0.05, "maximize": True}),
-]  # fmt: skip
+]
 
 
 def starting_points(lib: Any, dtype: str) -> list[Any]:
@@ -125,20 +135,32 @@ def test_named_parameters() -> None:
 
 
 WRONG: list[Callable[[Any, list[Any]], Any]] = [
-    lambda lib, p: lib.optim.SGD([], lr=0.1), lambda lib, p: lib.optim.SGD(p[0], lr=0.1), lambda lib, p: lib.optim.SGD(p, lr=-1),
+    lambda lib, p: lib.optim.SGD([], lr=0.1),
+    lambda lib, p: lib.optim.SGD(p[0], lr=0.1),
+    lambda lib, p: lib.optim.SGD(p, lr=-1),
     lambda lib, p: lib.optim.SGD(p, lr=float("nan")) if lib is wengert else lib.optim.SGD(p, lr=-1.0),
-    lambda lib, p: lib.optim.SGD(p, momentum=-1.0), lambda lib, p: lib.optim.SGD(p, weight_decay=-1.0),
-    lambda lib, p: lib.optim.SGD(p, nesterov=True), lambda lib, p: lib.optim.SGD(p, nesterov=True, momentum=0.9, dampening=0.1),
-    lambda lib, p: lib.optim.SGD({p[0]}), lambda lib, p: lib.optim.SGD([{"params": set(p)}]), lambda lib, p: lib.optim.SGD([3]),
-    lambda lib, p: lib.optim.SGD([p[0] * 2]), lambda lib, p: lib.optim.SGD([{"params": p}, {"params": p[:1]}]),
-    lambda lib, p: lib.optim.SGD(p, fused=True, foreach=True), lambda lib, p: lib.optim.SGD(p).add_param_group([p]),
-    lambda lib, p: lib.optim.SGD(p, lr=lib.tensor([0.1, 0.2])), lambda lib, p: lib.optim.SGD([("a", p[0]), p[1]]),
+    lambda lib, p: lib.optim.SGD(p, momentum=-1.0),
+    lambda lib, p: lib.optim.SGD(p, weight_decay=-1.0),
+    lambda lib, p: lib.optim.SGD(p, nesterov=True),
+    lambda lib, p: lib.optim.SGD(p, nesterov=True, momentum=0.9, dampening=0.1),
+    lambda lib, p: lib.optim.SGD([{"params": set(p)}]),
+    lambda lib, p: lib.optim.SGD([3]),
+    lambda lib, p: lib.optim.SGD([p[0] * 2]),
+    lambda lib, p: lib.optim.SGD([{"params": p}, {"params": p[:1]}]),
+    lambda lib, p: lib.optim.SGD(p, fused=True, foreach=True),
+    lambda lib, p: lib.optim.SGD(p).add_param_group([p]),
+    lambda lib, p: lib.optim.SGD(p, lr=lib.tensor([0.1, 0.2])),
+    lambda lib, p: lib.optim.SGD([("a", p[0]), p[1]]),
     lambda lib, p: lib.optim.SGD(p[:1]).add_param_group({"params": [("b", p[1])]}),
-    lambda lib, p: lib.optim.Adam(p, lr=-1), lambda lib, p: lib.optim.Adam(p, eps=-1), lambda lib, p: lib.optim.Adam(p, betas=(1.0, 0.9)),
-    lambda lib, p: lib.optim.Adam(p, betas=(0.9, -0.1)), lambda lib, p: lib.optim.AdamW(p, weight_decay=-0.1),
-    lambda lib, p: lib.optim.Optimizer(p, {}).step(), lambda lib, p: lib.optim.SGD(p).load_state_dict({"state": {}, "param_groups": []}),
+    lambda lib, p: lib.optim.Adam(p, lr=-1),
+    lambda lib, p: lib.optim.Adam(p, eps=-1),
+    lambda lib, p: lib.optim.Adam(p, betas=(1.0, 0.9)),
+    lambda lib, p: lib.optim.Adam(p, betas=(0.9, -0.1)),
+    lambda lib, p: lib.optim.AdamW(p, weight_decay=-0.1),
+    lambda lib, p: lib.optim.Optimizer(p, {}).step(),
+    lambda lib, p: lib.optim.SGD(p).load_state_dict({"state": {}, "param_groups": []}),
     lambda lib, p: lib.optim.SGD(p).load_state_dict({"state": {}, "param_groups": [{"params": [0]}]}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))

@@ -116,8 +116,8 @@ def _remove(path: Path) -> None:
 def _warn(error: Exception) -> None:
     if not _state["warned"]:
         _state["warned"] = True
-        warnings.warn(f"[compiler.cache] compiled kernels cannot be kept in {_shown()}: {error}; they are compiled anew in "
-                      "every process. Point WENGERT_CACHE_DIR at a folder that can be written", stacklevel=4)
+        warnings.warn(f"[compiler.cache] compiled kernels cannot be kept in {_shown()}: {error}; they are compiled "
+                      "anew in every process. Point WENGERT_CACHE_DIR at a folder that can be written", stacklevel=4)
 
 
 def _shown() -> str:

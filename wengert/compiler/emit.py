@@ -51,12 +51,11 @@ def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine)
     values = [_load(builder, position, form) for position, form in enumerate(pattern, 1)]
     result = lower(builder, *values)
     if result.kind == "mask":
-        stored, store_type, element = f"%bytes = zext {builder.mask_type} {result.text} to <{builder.lanes} x i8>", "i8", "bool"
-        text = "%bytes"
-    else:
-        stored, store_type, element, text = "", builder.element, dtype, result.text
-    loop = _Loop(builder, store_type, pattern)
-    return Module(loop.text(stored, text), element, builder.cost, builder.lanes)
+        builder.lines.append(f"  %bytes = zext {builder.mask_type} {result.text} to <{builder.lanes} x i8>")
+        text = _Loop(builder, "i8", pattern).text("%bytes")
+        return Module(text, "bool", builder.cost, builder.lanes)
+    text = _Loop(builder, builder.element, pattern).text(result.text)
+    return Module(text, dtype, builder.cost, builder.lanes)
 
 
 def _load(builder: MathBuilder, position: int, form: str) -> Value:
@@ -77,8 +76,8 @@ class _Loop:
         self.elements.update({i: builder.element for i, form in enumerate(pattern, 1) if form == ARRAY})
         self.scalars = [i for i, form in enumerate(pattern, 1) if form == SCALAR]
 
-    def text(self, before_store: str, stored: str) -> str:
-        """The whole module."""
+    def text(self, stored: str) -> str:
+        """The whole module; ``stored`` is the vector to store."""
         lanes, out = self.lanes, self.elements[0]
         lines = [
             "define void @kernel(ptr %operands, i64 %start, i64 %stop) nounwind {",
@@ -108,7 +107,6 @@ class _Loop:
             f"  %i = phi i64 [ %first, %pass ], [ %next, %{self.builder.block} ]",
             f"  %left = phi i64 [ %limit, %pass ], [ %left.next, %{self.builder.block} ]",
             *self.builder.lines,
-            *([f"  {before_store}"] if before_store else []),
             f"  %place.0 = getelementptr {out}, ptr %run.0, i64 %i",
             f"  store <{lanes} x {out}> {stored}, ptr %place.0, align {_SIZE[out]}",
             "  %next = add i64 %i, %step",

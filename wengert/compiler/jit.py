@@ -45,8 +45,8 @@ class Engine:
             cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="small", jit=True)
         self.linker = llvm.create_lljit_compiler(self.target)
         self.machine = machine_of(self.triple, features)
-        self.identity = "\n".join((f"emitter {EMITTER_VERSION}", f"llvm {llvm.llvm_version_info}", self.triple, self.cpu,
-                                   self.features))
+        versions = f"emitter {EMITTER_VERSION}, llvm {llvm.llvm_version_info}"
+        self.identity = "\n".join((versions, self.triple, self.cpu, self.features))
         self._names = count()
         self._lock = Lock()
 

@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from . import memory, threads
+from . import memory, runtime, threads
 from .emit import ARRAY, SCALAR, Lower, elementwise_module
 from .jit import engine, statistics
-from .runtime import OPERANDS
 
 __all__ = ["Kernel", "compile_elementwise", "kernel_for", "run_large", "statistics"]
 
-DTYPES = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
-"""The dtypes that kernels are made for."""
-
-CHEAP = 16
-"""A kernel of fewer instructions than this is as fast as its memory; so is numpy's."""
+CHEAP = 8
+"""A kernel of fewer instructions than this is as fast as its memory, and mostly numpy's is too."""
 
 LARGE = 16384
 """Elements from which on a kernel beats numpy."""
@@ -35,8 +30,13 @@ LARGE = 16384
 LARGE_IF_CHEAP = 65536
 """Elements from which on a cheap kernel beats numpy: it needs the second thread for that."""
 
+CHUNK_BYTES = 32768
+"""Bytes of one operand that a thread takes at once."""
+
+_CODES = {"f": "float32", "d": "float64"}
+_DTYPES = {np.dtype(name): name for name in _CODES.values()}
 _SAFE_INTEGER = 2**53
-_PADDING = (0,) * OPERANDS
+_PADDING = tuple((0,) * (runtime.OPERANDS - 1 - k) for k in range(runtime.OPERANDS))
 
 
 class Elementwise(Protocol):
@@ -55,17 +55,22 @@ class Kernel:
     Raises `ValueError` where an array is not as described. The code is freed with the object.
     """
 
-    __slots__ = ("_address", "_library", "cost", "dtype", "lanes", "least", "pattern", "result")
+    __slots__ = ("_address", "_descriptor", "_library", "_padding", "cost", "dtype", "least", "pattern", "result")
 
     def __init__(self, lower: Lower, dtype: str, pattern: str) -> None:
-        if len(pattern) >= OPERANDS:
-            raise ValueError(f"[kernel] at most {OPERANDS - 1} operands were expected; got {len(pattern)}")
+        if len(pattern) >= runtime.OPERANDS:
+            raise ValueError(f"[kernel] at most {runtime.OPERANDS - 1} operands were expected; got {len(pattern)}")
         module = elementwise_module(lower, dtype, pattern, engine().machine)
         self._library = engine().load(module.text, "kernel")
-        self._address = self._library.addresses["kernel"]
         self.dtype, self.result, self.pattern = np.dtype(dtype), np.dtype(module.result), pattern
-        self.cost, self.lanes = module.cost + 3 * (1 + len(pattern)), module.lanes
-        self.least = LARGE_IF_CHEAP if self.cost < CHEAP else LARGE
+        self.cost = (module.cost + 3 * (1 + len(pattern))) / module.lanes
+        self.least = LARGE_IF_CHEAP if module.cost < CHEAP else LARGE
+        arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form == ARRAY)
+        self._descriptor = (ctypes.c_int64 * 4)(self._library.addresses["kernel"], arrays,
+                                                self.result.itemsize.bit_length() - 1,
+                                                CHUNK_BYTES // self.dtype.itemsize)
+        self._address = ctypes.addressof(self._descriptor)
+        self._padding = _PADDING[len(pattern)]
 
     def __call__(self, out: np.ndarray, *operands: Any) -> np.ndarray:
         self._check(out, operands)
@@ -73,39 +78,36 @@ class Kernel:
 
     def run(self, out: np.ndarray, *operands: Any) -> np.ndarray:
         """The same without any check: wrong operands corrupt memory."""
+        words = [id(x) if form == ARRAY else _bits(float(x)) for x, form in zip(operands, self.pattern, strict=True)]
         count = out.size
-        slots = [data_address(out)]
-        for x, form in zip(operands, self.pattern, strict=True):
-            slots.append(data_address(x) if form == ARRAY else _image(float(x)))
-        workers = threads.pool()
-        share = count // (4 * workers.threads) + 63 & -64
-        largest = threads.CHUNK_BYTES // self.dtype.itemsize
-        chunk = largest if share > largest else share if share > 1024 else 1024
-        lead = min((-slots[0] & 63) // self.result.itemsize, count)
-        workers.run(self._address, count, chunk, lead, count // self.lanes * self.cost, *slots, *_PADDING[len(slots):])
+        threads.pool().run(self._address, count, count * self.cost, id(out), *words, *self._padding)
         return out
 
     def _check(self, out: np.ndarray, operands: tuple[Any, ...]) -> None:
         if len(operands) != len(self.pattern):
             raise ValueError(f"[kernel] {len(self.pattern)} operands were expected; got {len(operands)}")
-        if not out.flags.writeable:
+        if type(out) is np.ndarray and not out.flags.writeable:
             raise ValueError("[kernel] a writeable output was expected; got a read-only array")
         arrays = [(x, self.dtype) for x, form in zip(operands, self.pattern, strict=True) if form == ARRAY]
         for x, dtype in [(out, self.result), *arrays]:
             if type(x) is not np.ndarray or x.shape != out.shape or x.dtype != dtype or not x.flags.c_contiguous:
-                raise ValueError(f"[kernel] a C-contiguous array of shape {out.shape} and dtype {dtype} was expected; got "
-                                 f"{type(x).__name__} of shape {np.shape(x)}, dtype {getattr(x, 'dtype', None)}")
+                raise ValueError(
+                    f"[kernel] a C-contiguous array of shape {np.shape(out)} and dtype {dtype} was expected; got "
+                    f"{type(x).__name__} of shape {np.shape(x)}, dtype {getattr(x, 'dtype', None)}")
 
 
 def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY) -> Kernel | None:
-    """The kernel of an expression; None where the dtype lacks one of its operations. Nothing keeps it but the caller."""
+    """The kernel of an expression; None where the dtype lacks one of its operations. Only the caller keeps it."""
+    if not _possible:
+        return None
     try:
         return Kernel(lower, dtype, pattern)
     except NotImplementedError:
         return None
 
 
-_kernels: dict[tuple[Any, str, str], Kernel | None] = {}
+_kernels: dict[tuple[Any, str], Kernel | None] = {}
+_least: dict[Any, int] = {}
 
 
 def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = None) -> Kernel | None:
@@ -113,14 +115,14 @@ def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = No
 
     ``pattern`` has a letter an operand, "a" for an array and "s" for a scalar; without it all are arrays.
     """
-    if primitive.lower is None or dtype_name not in ("float32", "float64"):
+    if primitive.lower is None or dtype_name not in _CODES.values():
         return None
-    key = primitive, dtype_name, pattern or ARRAY * primitive.arity
-    try:
-        return _kernels[key]
-    except KeyError:
-        kernel = _kernels[key] = compile_elementwise(primitive.lower, dtype_name, key[2])
-        return kernel
+    pattern = pattern or ARRAY * primitive.arity
+    key = primitive, dtype_name + pattern
+    if key not in _kernels:
+        kernel = _kernels[key] = compile_elementwise(primitive.lower, dtype_name, pattern)
+        _least[primitive] = kernel.least if kernel is not None else LARGE
+    return _kernels[key]
 
 
 def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
@@ -129,62 +131,57 @@ def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
     The operands are arrays of one shape, one dtype and one memory order (C or Fortran, which the result has too), and
     Python numbers or 0-dimensional arrays of that dtype.
     """
-    lead: np.ndarray | None = None
+    lead: Any = None
     pattern = ""
+    words = []
     c_order = f_order = True
     for x in operands:
-        if type(x) is np.ndarray and x.shape:
+        if type(x) is np.ndarray and x.ndim:
             if lead is None:
-                lead = x
-            elif x.shape != lead.shape or x.dtype != lead.dtype:
+                lead, shape, dtype = x, x.shape, x.dtype
+                if x.size < _least.get(primitive, LARGE):
+                    return None
+            elif x.shape != shape or x.dtype != dtype:
                 return None
             flags = x.flags
-            c_order, f_order = c_order and flags.c_contiguous, f_order and flags.f_contiguous
+            if not flags.c_contiguous:
+                c_order = False
+            if f_order and not flags.f_contiguous:
+                f_order = False
             pattern += ARRAY
-        elif type(x) is float or type(x) is int and -_SAFE_INTEGER <= x <= _SAFE_INTEGER:
+            words.append(id(x))
+        elif type(x) is float or type(x) is int and -_SAFE_INTEGER <= x <= _SAFE_INTEGER or type(x) is np.ndarray:
             pattern += SCALAR
-        elif type(x) is np.ndarray:
-            pattern += SCALAR
+            words.append(0)
         else:
             return None
-    if lead is None or lead.size < LARGE or not (c_order or f_order):
+    if lead is None or not (c_order or f_order):
         return None
-    dtype = DTYPES.get(lead.dtype)
-    if dtype is None or any(type(x) is np.ndarray and x.dtype != lead.dtype for x in operands):
+    name = _DTYPES.get(dtype)
+    if name is None:
         return None
-    kernel = kernel_for(primitive, dtype, pattern)
-    if kernel is None or lead.size < kernel.least:
+    if SCALAR in pattern:
+        for k, x in enumerate(operands):
+            if pattern[k] == SCALAR:
+                if type(x) is np.ndarray and x.dtype != dtype:
+                    return None
+                words[k] = _bits(float(x))
+    try:
+        kernel = _kernels[primitive, name + pattern]
+    except KeyError:
+        kernel = kernel_for(primitive, name, pattern)
+    count = lead.size
+    if kernel is None or count < kernel.least:
         return None
-    return kernel.run(np.empty(lead.shape, kernel.result, "C" if c_order else "F"), *operands)
+    out = np.empty(shape, kernel.result) if c_order else np.empty(shape, kernel.result, "F")
+    threads.pool().run(kernel._address, count, count * kernel.cost, id(out), *words, *kernel._padding)
+    return out
 
 
-def _image(number: float) -> int:
+def _bits(number: float) -> int:
     """The bits of a float64 as a signed integer."""
     return struct.unpack("<q", struct.pack("<d", number))[0]
 
 
-def _choose_data_address() -> Callable[[np.ndarray], int]:
-    """The quickest way to an array's address that works here.
-
-    ``array.ctypes.data`` takes a microsecond. In CPython an array object begins with the object head, and then the
-    pointer (numpy's C interface promises so); reading that takes a seventh of it.
-    """
-    probe = np.zeros(3)
-    offset, pointer = object.__basicsize__, ctypes.c_void_p
-
-    def quick(array: np.ndarray) -> int:
-        return pointer.from_address(id(array) + offset).value or 0
-
-    def plain(array: np.ndarray) -> int:
-        return array.ctypes.data
-
-    try:
-        import sys
-        works = sys.implementation.name == "cpython" and all(quick(x) == plain(x) for x in (probe, probe[1:]))
-    except (AttributeError, ValueError):
-        works = False
-    return quick if works else plain
-
-
-data_address = _choose_data_address()
+_possible = memory.arrays_are_as_expected()
 memory.retain_freed_memory()

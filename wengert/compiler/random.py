@@ -7,6 +7,7 @@ round it. Both are asked for when an array is first large enough to be worth it.
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from functools import cache
 from itertools import count
@@ -15,16 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..tensors import box_muller as reference
-from . import threads
 from .jit import Library, engine
-from .kernels import data_address
-from .runtime import OPERANDS
 
 __all__ = ["exchange", "normal_blocks"]
 
 _LANES = 8  # half a block
-_BLOCKS_AT_ONCE = 512  # blocks of sixteen that a thread takes at once: 32 KB
-_COST = 70  # vector instructions a block
 
 
 def normal_blocks(values: np.ndarray[Any, Any], mean: float, std: float) -> bool:
@@ -32,25 +28,40 @@ def normal_blocks(values: np.ndarray[Any, Any], mean: float, std: float) -> bool
 
     ``values`` is a contiguous vector whose length is a multiple of 16.
     """
-    if not engine().machine.fused:
+    code = _code()
+    if code is None:
         return False
-    address = _library().addresses["normal_blocks"]
-    blocks = values.size // 16
-    slots = (data_address(values), *(struct.unpack("<q", struct.pack("<d", float(x)))[0] for x in (mean, std)))
-    threads.pool().run(address, blocks, _BLOCKS_AT_ONCE, 0, blocks * _COST, *slots, *(0,) * (OPERANDS - 3))
+    code.normal_blocks(values.ctypes.data, values.size // 16, mean, std)
     return True
 
 
-def exchange(order: np.ndarray[Any, Any], partners: np.ndarray[Any, Any]) -> None:
-    """Exchanges, one step after another, the elements ``step`` and ``partners[step]`` of ``order``; both are int64."""
-    address = _library().addresses["exchange"]
-    slots = data_address(order), data_address(partners)
-    threads.pool().direct(address, partners.size, 0, *slots, *(0,) * (OPERANDS - 2))
+def exchange(order: np.ndarray[Any, Any], partners: np.ndarray[Any, Any]) -> bool:
+    """Exchanges, one step after another, the elements ``step`` and ``partners[step]`` of ``order``; both are int64.
+
+    False, and nothing done, where there is no generated code.
+    """
+    code = _code()
+    if code is None:
+        return False
+    code.exchange(order.ctypes.data, partners.ctypes.data, partners.size)
+    return True
+
+
+class _Code:
+    """The linked functions. The words to draw take most of the time, so one thread does."""
+
+    def __init__(self) -> None:
+        self._library: Library = engine().load(_normal_blocks_ir() + _EXCHANGE, "normal_blocks", "exchange")
+        addresses = self._library.addresses
+        word, number = ctypes.c_int64, ctypes.c_float
+        self.normal_blocks: Any = ctypes.CFUNCTYPE(None, word, word, number, number)(addresses["normal_blocks"])
+        self.exchange: Any = ctypes.CFUNCTYPE(None, word, word, word)(addresses["exchange"])
 
 
 @cache
-def _library() -> Library:
-    return engine().load(_normal_blocks_ir() + _EXCHANGE, "normal_blocks", "exchange")
+def _code() -> _Code | None:
+    """The functions; None on a processor whose fused multiply-add would be a call of the C library."""
+    return _Code() if engine().machine.fused else None
 
 
 class _Writer:
@@ -150,11 +161,8 @@ def _normal_blocks_ir() -> str:
     sines = w.fused(w.real("fmul", radius, sine), "%std", "%mean")
     body = "\n".join(w.lines)
 
-    def parameter(slot: int, name: str) -> str:
+    def splatted(name: str) -> str:
         return f"""
-  %{name}.slot = getelementptr i64, ptr %operands, i64 {slot}
-  %{name}.wide = load double, ptr %{name}.slot
-  %{name}.number = fptrunc double %{name}.wide to float
   %{name}.lane = insertelement {vector} poison, float %{name}.number, i64 0
   %{name} = shufflevector {vector} %{name}.lane, {vector} poison, <{_LANES} x i32> zeroinitializer"""
 
@@ -162,13 +170,12 @@ def _normal_blocks_ir() -> str:
 declare {vector} @llvm.fma.v8f32({vector}, {vector}, {vector})
 declare {vector} @llvm.sqrt.v8f32({vector})
 
-define void @normal_blocks(ptr %operands, i64 %start, i64 %stop) nounwind {{
-entry:
-  %values = load ptr, ptr %operands{parameter(1, "mean")}{parameter(2, "std")}
-  %some = icmp ult i64 %start, %stop
+define void @normal_blocks(ptr %values, i64 %blocks, float %mean.number, float %std.number) nounwind {{
+entry:{splatted("mean")}{splatted("std")}
+  %some = icmp ne i64 %blocks, 0
   br i1 %some, label %block, label %done
 block:
-  %i = phi i64 [ %start, %entry ], [ %next, %block ]
+  %i = phi i64 [ 0, %entry ], [ %next, %block ]
   %offset = mul i64 %i, 16
   %place = getelementptr float, ptr %values, i64 %offset
   %behind = getelementptr float, ptr %place, i64 {_LANES}
@@ -178,7 +185,7 @@ block:
   store {vector} {cosines}, ptr %place, align 4
   store {vector} {sines}, ptr %behind, align 4
   %next = add i64 %i, 1
-  %more = icmp ult i64 %next, %stop
+  %more = icmp ult i64 %next, %blocks
   br i1 %more, label %block, label %done
 done:
   ret void
@@ -187,15 +194,12 @@ done:
 
 
 _EXCHANGE = """
-define void @exchange(ptr %operands, i64 %start, i64 %stop) nounwind {
+define void @exchange(ptr %order, ptr %partners, i64 %count) nounwind {
 entry:
-  %order = load ptr, ptr %operands
-  %slot = getelementptr i64, ptr %operands, i64 1
-  %partners = load ptr, ptr %slot
-  %some = icmp ult i64 %start, %stop
+  %some = icmp ne i64 %count, 0
   br i1 %some, label %step, label %done
 step:
-  %i = phi i64 [ %start, %entry ], [ %next, %step ]
+  %i = phi i64 [ 0, %entry ], [ %next, %step ]
   %partner.place = getelementptr i64, ptr %partners, i64 %i
   %partner = load i64, ptr %partner.place
   %here = getelementptr i64, ptr %order, i64 %i
@@ -205,7 +209,7 @@ step:
   store i64 %b, ptr %here
   store i64 %a, ptr %there
   %next = add i64 %i, 1
-  %more = icmp ult i64 %next, %stop
+  %more = icmp ult i64 %next, %count
   br i1 %more, label %step, label %done
 done:
   ret void

@@ -7,15 +7,16 @@ own cache) and then of the others. The calling thread is one of them. It never w
 does, it computes everything itself; it waits only for those that have taken a chunk. Which thread computes a chunk
 never changes a result.
 
-Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
-then rests in short sleeps: an idle processor is what makes the system's scheduler fetch the waiting worker.
+The control block is a table of 8-byte slots, what different threads write on different cache lines. A kernel's
+descriptor is another such table.
 
-The control block is a table of 8-byte slots, what different threads write on different cache lines.
-
-Note [joining]: a worker counts itself in (``inside``) and only then reads ``ticket``; the caller clears ``ticket``
-and only then waits for ``inside`` to reach 0. All four are sequentially consistent: either the worker sees the ticket
+Note [joining]: a worker counts itself in (``INSIDE``) and only then reads ``TICKET``; the caller clears ``TICKET``
+and only then waits for ``INSIDE`` to reach 0. All four are sequentially consistent: either the worker sees the ticket
 cleared and leaves, or the caller sees the worker and waits. A worker that counted itself in late and finds the
 *next* job's ticket may join that: its fields were written before its ticket.
+
+Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
+then rests in short sleeps, so that its own processor is free for the worker.
 """
 
 from __future__ import annotations
@@ -24,12 +25,21 @@ OPERANDS = 4
 """The most operands of a kernel, the output included."""
 
 LINE = 8
-TICKET, INSIDE, STOP, JOB = 0, LINE, 2 * LINE, 3 * LINE
-KERNEL, COUNT, CHUNK, BACK, SEGMENTS, CHUNKS, REST = range(JOB, JOB + 7)
-OPERAND = 5 * LINE
-SEGMENT = 6 * LINE
-"""Slots of the control block; the counter of segment k stands in slot ``SEGMENT + k * LINE``."""
+TICKET, INSIDE, STOP, BUSY = 0, LINE, 2 * LINE, 3 * LINE
+JOB = 4 * LINE
+KERNEL, COUNT, CHUNK, BACK, CHUNKS, LAST_TICKET, SEGMENTS, REST, DATA = range(JOB, JOB + 9)
+OPERAND = JOB + 2 * LINE
+SEGMENT = OPERAND + LINE
+"""Slots of the control block; the counter of segment k stands in slot ``SEGMENT + k * LINE``. Whoever makes the block
+sets ``SEGMENTS`` (the number of threads), ``REST`` (the address of a C function of one int that sleeps for a moment,
+such as ``usleep``) and ``DATA`` (where in an array object the pointer to its elements stands); the rest is 0."""
 
+CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK = range(4)
+"""Slots of a descriptor: the kernel's address; a bit an operand, set for arrays and clear for scalars; the binary
+logarithm of the output's element size; the elements of the largest chunk."""
+
+SMALLEST_CHUNK = 1024
+CHUNKS_PER_THREAD = 4
 SPIN = 500
 """Rounds (tens of nanoseconds each) that the caller spins for a worker's last chunk; see Note [resting]."""
 
@@ -40,50 +50,57 @@ def control_slots(threads: int) -> int:
 
 
 def runtime_module(triple: str) -> str:
-    """The IR of ``direct``, ``launch`` and ``serve``.
+    """The IR of ``launch`` and ``serve``.
 
-    ``direct(kernel, count, lead, operands...)`` runs a kernel on the calling thread. ``launch(control, ticket, kernel,
-    count, chunk, lead, operands...)`` runs it with the workers' help; tickets are positive and each is used once; ``lead``
-    is less than ``chunk`` and at most ``count``. ``serve(control, segment, ticket, patience)`` is a worker: it joins jobs
-    until none came for ``patience`` rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
-    In ``control`` the slot ``REST`` holds the address of a C function of one int that sleeps for a moment, such as
-    ``usleep``.
+    ``launch(control, descriptor, count, operands...)`` runs a kernel over ``count`` elements, with the workers' help
+    where that pays and no other thread has a job. An operand is the address of an array object, or the bits of a
+    float64. ``serve(control, segment, ticket, patience)`` is a worker: it joins jobs until none came for ``patience``
+    rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
     """
     pause = _PAUSE.get(triple.split("-")[0], "")
-    operands = range(OPERANDS)
-    parameters = ", ".join(f"i64 %o{k}" for k in operands)
-    store_local = "\n".join(f"  %l{k} = getelementptr i64, ptr %table, i64 {k}\n  store i64 %o{k}, ptr %l{k}" for k in operands)
-    store_shared = "\n".join(f"  %s{k} = getelementptr i64, ptr %control, i64 {OPERAND + k}\n  store i64 %o{k}, ptr %s{k}"
-                             for k in operands)
     declaration = pause.replace("call", "declare").replace("i32 1", "i32")
-    return f"""
-{declaration}
+    return "\n".join((declaration, _WORK, _launch(pause), _serve(pause)))
 
-define void @direct(ptr %kernel, i64 %count, i64 %lead, {parameters}) nounwind {{
-  %table = alloca [{OPERANDS} x i64]
-{store_local}
-  call void %kernel(ptr %table, i64 0, i64 %lead)
-  call void %kernel(ptr %table, i64 %lead, i64 %count)
-  ret void
-}}
 
+_PAUSE = {
+    "x86_64": "call void @llvm.x86.sse2.pause()",
+    "amd64": "call void @llvm.x86.sse2.pause()",
+    "i686": "call void @llvm.x86.sse2.pause()",
+    "aarch64": "call void @llvm.aarch64.hint(i32 1)",
+    "arm64": "call void @llvm.aarch64.hint(i32 1)",
+}
+
+
+def _load(table: str, slot: int, name: str) -> str:
+    return f"  %at.{name} = getelementptr i64, ptr %{table}, i64 {slot}\n  %{name} = load i64, ptr %at.{name}"
+
+
+def _store(slot: int, value: str) -> str:
+    return f"  %to.{slot} = getelementptr i64, ptr %control, i64 {slot}\n  store i64 {value}, ptr %to.{slot}"
+
+
+_WORK = f"""
 define internal void @work(ptr %control, i64 %me) nounwind {{
 entry:
-{_loads(KERNEL, COUNT, CHUNK, BACK, SEGMENTS, CHUNKS)}
-  %kernel = inttoptr i64 %f{KERNEL} to ptr
+{_load("control", KERNEL, "code")}
+{_load("control", COUNT, "count")}
+{_load("control", CHUNK, "size")}
+{_load("control", BACK, "back")}
+{_load("control", CHUNKS, "chunks")}
+{_load("control", SEGMENTS, "segments")}
+  %kernel = inttoptr i64 %code to ptr
   %table = getelementptr i64, ptr %control, i64 {OPERAND}
-  %padded = add i64 %f{CHUNKS}, %f{SEGMENTS}
+  %padded = add i64 %chunks, %segments
   %less = sub i64 %padded, 1
-  %each = udiv i64 %less, %f{SEGMENTS}
+  %each = udiv i64 %less, %segments
   br label %segment
 segment:
   %turn = phi i64 [ 0, %entry ], [ %turn.next, %exhausted ]
   %sum = add i64 %me, %turn
-  %k = urem i64 %sum, %f{SEGMENTS}
+  %k = urem i64 %sum, %segments
   %first = mul i64 %k, %each
-  %end.full = add i64 %first, %each
-  %over = icmp ugt i64 %end.full, %f{CHUNKS}
-  %end = select i1 %over, i64 %f{CHUNKS}, i64 %end.full
+  %end = add i64 %first, %each
+  %end.most = call i64 @llvm.umin.i64(i64 %end, i64 %chunks)
   %line = mul i64 %k, {LINE}
   %slot = add i64 %line, {SEGMENT}
   %counter = getelementptr i64, ptr %control, i64 %slot
@@ -91,54 +108,98 @@ segment:
 claim:
   %taken = atomicrmw add ptr %counter, i64 1 monotonic
   %chunk = add i64 %first, %taken
-  %open = icmp ult i64 %chunk, %end
+  %open = icmp ult i64 %chunk, %end.most
   br i1 %open, label %run, label %exhausted
 run:
-  %place = mul i64 %chunk, %f{CHUNK}
-  %start.full = sub i64 %place, %f{BACK}
-  %stop.full = add i64 %start.full, %f{CHUNK}
-  %before = icmp slt i64 %start.full, 0
-  %start = select i1 %before, i64 0, i64 %start.full
-  %beyond = icmp ugt i64 %stop.full, %f{COUNT}
-  %stop = select i1 %beyond, i64 %f{COUNT}, i64 %stop.full
-  call void %kernel(ptr %table, i64 %start, i64 %stop)
+  %place = mul i64 %chunk, %size
+  %start = sub i64 %place, %back
+  %stop = add i64 %start, %size
+  %start.least = call i64 @llvm.smax.i64(i64 %start, i64 0)
+  %stop.most = call i64 @llvm.umin.i64(i64 %stop, i64 %count)
+  call void %kernel(ptr %table, i64 %start.least, i64 %stop.most)
   br label %claim
 exhausted:
   %turn.next = add i64 %turn, 1
-  %more = icmp ult i64 %turn.next, %f{SEGMENTS}
+  %more = icmp ult i64 %turn.next, %segments
   br i1 %more, label %segment, label %done
 done:
   ret void
 }}
+declare i64 @llvm.umin.i64(i64, i64)
+declare i64 @llvm.umax.i64(i64, i64)
+declare i64 @llvm.smax.i64(i64, i64)
+"""
 
-define void @launch(ptr %control, i64 %ticket, ptr %kernel, i64 %count, i64 %chunk, i64 %lead, {parameters}) nounwind {{
+
+def _launch(pause: str) -> str:
+    operands = range(OPERANDS)
+    return f"""
+define void @launch(ptr %control, ptr %descriptor, i64 %count, {', '.join(f'i64 %o{k}' for k in operands)}) nounwind {{
 entry:
-  %kernel.address = ptrtoint ptr %kernel to i64
+  %table = alloca [{OPERANDS} x i64]
+{_load("descriptor", CODE, "code")}
+{_load("descriptor", ARRAYS, "arrays")}
+{_load("descriptor", SIZE_SHIFT, "shift")}
+{_load("descriptor", LARGEST_CHUNK, "largest")}
+{_load("control", SEGMENTS, "segments")}
+{_load("control", DATA, "data")}
+{_load("control", REST, "rest")}
+  %kernel = inttoptr i64 %code to ptr
+  %resting = inttoptr i64 %rest to ptr
+{chr(10).join(_operand(k) for k in operands)}
+  %out = load i64, ptr %table
+  %negative = sub i64 0, %out
+  %bytes = and i64 %negative, 63
+  %elements = lshr i64 %bytes, %shift
+  %lead = call i64 @llvm.umin.i64(i64 %elements, i64 %count)
+  %shares = mul i64 %segments, {CHUNKS_PER_THREAD}
+  %share = udiv i64 %count, %shares
+  %share.up = add i64 %share, 63
+  %share.even = and i64 %share.up, -64
+  %share.least = call i64 @llvm.umax.i64(i64 %share.even, i64 {SMALLEST_CHUNK})
+  %chunk = call i64 @llvm.umin.i64(i64 %share.least, i64 %largest)
+  %small = icmp ule i64 %count, %chunk
+  %single = icmp eq i64 %segments, 1
+  %alone = or i1 %small, %single
+  br i1 %alone, label %direct, label %lock
+direct:
+  call void %kernel(ptr %table, i64 0, i64 %lead)
+  call void %kernel(ptr %table, i64 %lead, i64 %count)
+  ret void
+lock:
+  %busy.slot = getelementptr i64, ptr %control, i64 {BUSY}
+  %held = atomicrmw xchg ptr %busy.slot, i64 1 acquire
+  %taken = icmp ne i64 %held, 0
+  br i1 %taken, label %direct, label %prepare
+prepare:
   %short = sub i64 %chunk, %lead
   %back = urem i64 %short, %chunk
   %moved = add i64 %count, %back
   %grown = add i64 %moved, %chunk
   %grown.less = sub i64 %grown, 1
   %chunks = udiv i64 %grown.less, %chunk
-{_store(KERNEL, "%kernel.address")}
+{_load("control", LAST_TICKET, "last")}
+  %ticket = add i64 %last, 1
+{_store(KERNEL, "%code")}
 {_store(COUNT, "%count")}
 {_store(CHUNK, "%chunk")}
 {_store(BACK, "%back")}
 {_store(CHUNKS, "%chunks")}
-{store_shared}
-{_loads(SEGMENTS, REST)}
-  %rest = inttoptr i64 %f{REST} to ptr
+{_store(LAST_TICKET, "%ticket")}
+  %shared = getelementptr i64, ptr %control, i64 {OPERAND}
+  %operands = load [{OPERANDS} x i64], ptr %table
+  store [{OPERANDS} x i64] %operands, ptr %shared
   %ticket.slot = getelementptr i64, ptr %control, i64 {TICKET}
   %inside.slot = getelementptr i64, ptr %control, i64 {INSIDE}
   br label %reset
 reset:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %reset ]
+  %k = phi i64 [ 0, %prepare ], [ %k.next, %reset ]
   %line = mul i64 %k, {LINE}
   %slot = add i64 %line, {SEGMENT}
   %counter = getelementptr i64, ptr %control, i64 %slot
   store i64 0, ptr %counter
   %k.next = add i64 %k, 1
-  %k.more = icmp ult i64 %k.next, %f{SEGMENTS}
+  %k.more = icmp ult i64 %k.next, %segments
   br i1 %k.more, label %reset, label %publish
 publish:
   store atomic i64 %ticket, ptr %ticket.slot seq_cst, align 8
@@ -148,22 +209,41 @@ publish:
 wait:
   %waited = phi i64 [ 0, %publish ], [ %waited.next, %again ]
   %inside = load atomic i64, ptr %inside.slot seq_cst, align 8
-  %busy = icmp ne i64 %inside, 0
-  br i1 %busy, label %linger, label %done
+  %waiting = icmp ne i64 %inside, 0
+  br i1 %waiting, label %linger, label %done
 linger:
   {pause}
   %waited.next = add i64 %waited, 1
   %long = icmp ugt i64 %waited.next, {SPIN}
-  br i1 %long, label %rest.once, label %again
-rest.once:
-  %ignored = call i32 %rest(i32 1)
+  br i1 %long, label %sleep, label %again
+sleep:
+  %ignored = call i32 %resting(i32 1)
   br label %again
 again:
   br label %wait
 done:
+  store atomic i64 0, ptr %busy.slot release, align 8
   ret void
 }}
+"""
 
+
+def _operand(k: int) -> str:
+    """Slot k of the kernel's table: the elements' address, read from the array object, or a scalar's bits."""
+    return f"""
+  %place.{k} = getelementptr i64, ptr %table, i64 {k}
+  store i64 %o{k}, ptr %place.{k}
+  %bit.{k} = and i64 %arrays, {1 << k}
+  %scalar.{k} = icmp eq i64 %bit.{k}, 0
+  %field.{k} = add i64 %o{k}, %data
+  %pointer.{k} = inttoptr i64 %field.{k} to ptr
+  %source.{k} = select i1 %scalar.{k}, ptr %place.{k}, ptr %pointer.{k}
+  %value.{k} = load i64, ptr %source.{k}
+  store i64 %value.{k}, ptr %place.{k}"""
+
+
+def _serve(pause: str) -> str:
+    return f"""
 define i64 @serve(ptr %control, i64 %segment, i64 %ticket, i64 %patience) nounwind {{
 entry:
   %ticket.slot = getelementptr i64, ptr %control, i64 {TICKET}
@@ -177,7 +257,7 @@ look:
   %some = icmp ne i64 %now, 0
   %new = icmp ne i64 %now, %seen
   %come = and i1 %some, %new
-  br i1 %come, label %enter, label %pause
+  br i1 %come, label %enter, label %check
 enter:
   %before = atomicrmw add ptr %inside.slot, i64 1 seq_cst
   %joined = load atomic i64, ptr %ticket.slot seq_cst, align 8
@@ -192,7 +272,7 @@ join:
 leave:
   %after = atomicrmw sub ptr %inside.slot, i64 1 seq_cst
   br label %look
-pause:
+check:
   %stop = load atomic i64, ptr %stop.slot monotonic, align 8
   %ending = icmp ne i64 %stop, 0
   br i1 %ending, label %stopped, label %idle
@@ -207,21 +287,3 @@ stopped:
   ret i64 -1
 }}
 """
-
-
-_PAUSE = {
-    "x86_64": "call void @llvm.x86.sse2.pause()",
-    "amd64": "call void @llvm.x86.sse2.pause()",
-    "i686": "call void @llvm.x86.sse2.pause()",
-    "aarch64": "call void @llvm.aarch64.hint(i32 1)",
-    "arm64": "call void @llvm.aarch64.hint(i32 1)",
-}
-
-
-def _loads(*slots: int) -> str:
-    return "\n".join(f"  %a{slot} = getelementptr i64, ptr %control, i64 {slot}\n  %f{slot} = load i64, ptr %a{slot}"
-                     for slot in slots)
-
-
-def _store(slot: int, value: str) -> str:
-    return f"  %w{slot} = getelementptr i64, ptr %control, i64 {slot}\n  store i64 {value}, ptr %w{slot}"

@@ -24,7 +24,7 @@ TWO_OVER_PI_64 = (
     7.05395927397254e-52,
 )
 
-# (exp(r) - 1 - r) / r**2 on |r| <= log(2)/2, relative to exp(r); largest weighted error 3.1e-9.
+# (exp(r) - 1 - r) / r**2 on |r| <= log(2)/2, relative to exp(r); largest error 3.1e-9.
 EXP_32 = (
     0.49999994,
     0.16666521,
@@ -33,7 +33,7 @@ EXP_32 = (
     0.0013814598,
 )
 
-# (log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= sqrt(2), relative to log(1 + f); largest weighted error 7.5e-10.
+# (log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= sqrt(2), relative to log(1 + f); largest error 7.5e-10.
 LOG_32 = (
     0.33333313,
     -0.2500001,
@@ -46,21 +46,21 @@ LOG_32 = (
     0.067469284,
 )
 
-# (sin(r)/r - 1) / r**2 in r**2, for |r| <= pi/4, relative to sin(r)/r; largest weighted error 3.8e-9.
+# (sin(r)/r - 1) / r**2 in r**2, for |r| <= pi/4, relative to sin(r)/r; largest error 3.8e-9.
 SIN_32 = (
     -0.16666655,
     0.008332161,
     -0.00019515281,
 )
 
-# (cos(r) - 1 + r**2/2) / r**4 in r**2, for |r| <= pi/4; largest weighted error 9.5e-11.
+# (cos(r) - 1 + r**2/2) / r**4 in r**2, for |r| <= pi/4; largest error 9.5e-11.
 COS_32 = (
     0.041666646,
     -0.0013887368,
     2.4438466e-05,
 )
 
-# (Phi(x) - 1/2) / x in x**2 up to 30.2, times x; largest weighted error 7.1e-9.
+# (Phi(x) - 1/2) / x in x**2 up to 30.2, times x; largest error 7.1e-9.
 NORMAL_TOP_32 = (
     0.40094295,
     0.033995833,
@@ -78,7 +78,7 @@ NORMAL_BOTTOM_32 = (
     1.2042993e-06,
 )
 
-# erf(x) / x in x**2 up to 15.4, relative; largest weighted error 1.9e-8.
+# erf(x) / x in x**2 up to 15.4, relative; largest error 1.9e-8.
 ERF_TOP_32 = (
     1.4249041,
     0.24061906,
@@ -96,7 +96,7 @@ ERF_BOTTOM_32 = (
     4.805289e-05,
 )
 
-# exp(x**2) * erfc(x) up to 10.1, relative; largest weighted error 5.8e-9.
+# exp(x**2) * erfc(x) up to 10.1, relative; largest error 5.8e-9.
 ERFCX_TOP_32 = (
     1.1775326,
     1.4583294,
@@ -113,7 +113,7 @@ ERFCX_BOTTOM_32 = (
     0.068460755,
 )
 
-# (exp(r) - 1 - r) / r**2 on |r| <= log(2)/2, relative to exp(r); largest weighted error 5.3e-20.
+# (exp(r) - 1 - r) / r**2 on |r| <= log(2)/2, relative to exp(r); largest error 5.3e-20.
 EXP_64 = (
     0.5,
     0.16666666666666682,
@@ -128,7 +128,7 @@ EXP_64 = (
     2.0826597877238562e-09,
 )
 
-# (2*atanh(s)/s - 2) / s**2 in s**2, for s <= (sqrt(2)-1)/(sqrt(2)+1); largest weighted error 1.2e-18.
+# (2*atanh(s)/s - 2) / s**2 in s**2, for s <= (sqrt(2)-1)/(sqrt(2)+1); largest error 1.2e-18.
 ATANH_64 = (
     0.6666666666666734,
     0.3999999999941455,
@@ -139,7 +139,7 @@ ATANH_64 = (
     0.14795986435434225,
 )
 
-# erf(x) / x in x**2 up to 35.2, relative; largest weighted error 3.2e-17.
+# erf(x) / x in x**2 up to 35.2, relative; largest error 3.2e-17.
 ERF_TOP_64 = (
     1.1283791670955126,
     0.22021514196929712,
@@ -171,7 +171,7 @@ ERF_BOTTOM_64 = (
     8.83849378476645e-16,
 )
 
-# exp(x**2) * erfc(x) up to 27.3, relative; largest weighted error 5.1e-17.
+# exp(x**2) * erfc(x) up to 27.3, relative; largest error 5.1e-17.
 ERFCX_TOP_64 = (
     1.0,
     2.191067170110274,

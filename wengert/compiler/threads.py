@@ -17,18 +17,14 @@ import threading
 import time
 from typing import Any
 
-from . import runtime
+from . import memory, runtime
 from .jit import engine
 
 PATIENCE = 1e-3
 """Seconds that a worker without a job spins before it sleeps."""
 
-WAKE_WORTH = 100_000
-"""Vector instructions from which on a job wakes sleeping workers."""
-
-CHUNK_BYTES = 32768
-"""Bytes of one operand that a thread takes at once."""
-
+WAKE_WORTH = 30_000
+"""Vector instructions from which on a job wakes sleeping workers: some 8 microseconds, what the waking takes."""
 
 def default_threads() -> int:
     """``WENGERT_NUM_THREADS``, or ``OMP_NUM_THREADS``, or else the number of processors this process may use."""
@@ -49,50 +45,43 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.library = engine().load(runtime.runtime_module(engine().triple), "direct", "launch", "serve")
-        address, operands = self.library.addresses, [ctypes.c_int64] * runtime.OPERANDS
-        word = ctypes.c_int64
-        self.direct: Any = ctypes.CFUNCTYPE(None, word, word, word, *operands)(address["direct"])
-        self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * 5, word, *operands)(address["launch"])
+        self.library = engine().load(runtime.runtime_module(engine().triple), "launch", "serve")
+        word, address = ctypes.c_int64, self.library.addresses
+        self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * (3 + runtime.OPERANDS))(address["launch"])
         self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
         slots = runtime.control_slots(threads)
-        self._memory = (ctypes.c_int64 * (slots + runtime.LINE))()
+        self._memory = (word * (slots + runtime.LINE))()
         self.control = -(-ctypes.addressof(self._memory) // 64) * 64
-        self._slots = (ctypes.c_int64 * slots).from_address(self.control)
+        self._slots = (word * slots).from_address(self.control)
         self._slots[runtime.SEGMENTS] = threads
         self._slots[runtime.REST] = _rest_address()
-        self._job = threading.Lock()
+        self._slots[runtime.DATA] = memory.DATA_OFFSET
+        self._starting = threading.Lock()
         self._asleep: list[Any] = []
-        self._ticket = 0
         self._workers: list[threading.Thread] = []
 
-    def run(self, kernel: int, count: int, chunk: int, lead: int, worth: int, *operands: int) -> None:
-        """Runs the kernel at address ``kernel`` over ``count`` elements in chunks of ``chunk``, the first of ``lead``
-        (less than ``chunk``, at most ``count``; 0 for a whole one).
+    def run(self, descriptor: int, count: int, worth: float, *operands: int) -> None:
+        """Runs the kernel with this descriptor over ``count`` elements.
 
-        ``operands`` are the `runtime.OPERANDS` slots of its table; ``worth`` is the size of the job in instructions.
+        ``operands`` are `runtime.OPERANDS` words: array objects (their ``id``) and bits of scalars; ``worth`` is the
+        size of the job in instructions.
         """
-        if self.threads == 1 or count <= chunk or not self._job.acquire(blocking=False):
-            self.direct(kernel, count, lead, *operands)
-            return
-        try:
+        if worth >= WAKE_WORTH:
             if not self._workers:
                 self._start()
-            if self._asleep and worth >= WAKE_WORTH:
-                while self._asleep:
-                    self._asleep.pop().release()
-            self._ticket += 1
-            self.launch(self.control, self._ticket, kernel, count, chunk, lead, *operands)
-        finally:
-            self._job.release()
+            while self._asleep:
+                self._asleep.pop().release()
+        self.launch(self.control, descriptor, count, *operands)
 
     def _start(self) -> None:
-        patience = self._rounds(PATIENCE)
-        for segment in range(1, self.threads):
-            worker = threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
-                                      name=f"wengert-worker-{segment}")
-            self._workers.append(worker)
-            worker.start()
+        with self._starting:
+            if self._workers or self.threads == 1:
+                return
+            patience = self._rounds(PATIENCE)
+            self._workers = [threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
+                                              name=f"wengert-worker-{segment}") for segment in range(1, self.threads)]
+            for worker in self._workers:
+                worker.start()
 
     def _rounds(self, seconds: float) -> int:
         """How many rounds of ``serve`` take this long."""
@@ -116,16 +105,14 @@ class Pool:
             bell.acquire()
 
     def stop(self) -> None:
-        """Ends the workers and waits for them."""
-        with self._job:
+        """Ends the workers and waits for them. A job under way is finished by the thread that has it."""
+        with self._starting:
             self._slots[runtime.STOP] = 1
-            workers, self._workers = self._workers, []
-            while any(worker.is_alive() for worker in workers):
+            while any(worker.is_alive() for worker in self._workers):
                 while self._asleep:
                     self._asleep.pop().release()
-                for worker in workers:
+                for worker in self._workers:
                     worker.join(0.001)
-            self._slots[runtime.STOP] = 0
 
 
 class _State:

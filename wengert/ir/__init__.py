@@ -10,4 +10,15 @@ from .interpreter import Interpreter
 from .text import format_graph, parse_graph
 from .verifier import verify
 
-__all__ = ["Effect", "Graph", "GraphError", "Instr", "Interpreter", "Value", "format_graph", "parse_graph", "prune", "verify"]
+__all__ = [
+    "Effect",
+    "Graph",
+    "GraphError",
+    "Instr",
+    "Interpreter",
+    "Value",
+    "format_graph",
+    "parse_graph",
+    "prune",
+    "verify",
+]

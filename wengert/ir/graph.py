@@ -51,8 +51,8 @@ class Instr:
 class Effect:
     """What the function leaves behind besides its outputs.
 
-    ``"write"``: the memory of the state or input called ``target`` holds ``value``; ``"set"``: the slot called ``target``
-    (``w.grad``) holds a new tensor with ``value``; ``"clear"``: the slot called ``target`` is empty.
+    ``"write"``: the memory of the state or input called ``target`` holds ``value``; ``"set"``: the slot called
+    ``target`` (``w.grad``) holds a new tensor with ``value``; ``"clear"``: the slot called ``target`` is empty.
     """
 
     kind: Literal["write", "set", "clear"]
@@ -77,7 +77,12 @@ class Graph:
     counted: int = 0
 
     def add(
-        self, primitive: Primitive, operands: Iterable[Any], params: dict[str, Any], specs: Sequence[Spec], line: str | None = None
+        self,
+        primitive: Primitive,
+        operands: Iterable[Any],
+        params: dict[str, Any],
+        specs: Sequence[Spec],
+        line: str | None = None,
     ) -> tuple[Value, ...]:
         """Appends an instruction with results of ``specs`` and returns these; their names are the next free numbers."""
         start = self.counted
@@ -90,6 +95,11 @@ class Graph:
         """The values that must be computed: those of effects and outputs."""
         yield from (effect.value for effect in self.effects if effect.value is not None)
         yield from self.outputs
+
+    def __str__(self) -> str:
+        from .text import format_graph
+
+        return format_graph(self)
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.instrs)} instructions, {len(self.effects)} effects>"
@@ -115,4 +125,3 @@ def prune(graph: Graph) -> Graph:
     for number, (value, _) in enumerate(graph.constants):
         value.name = f"c{number}"
     return graph
-

@@ -1,4 +1,4 @@
-"""Running a graph with numpy, instruction by instruction: the meaning of a graph, against which machine code is held."""
+"""Running a graph with numpy, instruction by instruction: what a graph means, against which machine code is held."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class Interpreter:
             self._dropped.append(last)
         self._dropped.reverse()
 
-    def __call__(self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = ()) -> tuple[list[Any], list[np.ndarray]]:
+    def __call__(
+        self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = ()
+    ) -> tuple[list[Any], list[np.ndarray]]:
         """The values of the effects (None for those that clear) and the outputs.
 
         They may be views of each other, of ``inputs`` and of ``states``: whoever writes to one copies it first.
@@ -36,7 +38,9 @@ class Interpreter:
         for instr, dropped in zip(graph.instrs, self._dropped, strict=True):
             operands = [values[x] if type(x) is Value else x for x in instr.operands]
             found = evaluate(instr.primitive, operands, instr.params)
-            for result, array in zip(instr.results, found if instr.primitive.multiple else (found,), strict=True):
+            for result, array in zip(
+                instr.results, found if instr.primitive.multiple else (found,), strict=True
+            ):
                 values[result] = np.asarray(array)
             for value in dropped:
                 del values[value]

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import DType, by_name
-from ..core.errors import DTypeError
 from ..core.primitive import P, Primitive
 from ..core.spec import Spec
 from .graph import Effect, Graph, GraphError, Instr, Value
@@ -49,7 +48,9 @@ def format_instr(instr: Instr) -> str:
     """One instruction as a line of text."""
     operands = [repr(x) if type(x) is Value else _literal(x) for x in instr.operands]
     params = [f"{name}={_literal(value)}" for name, value in instr.params.items()]
-    return f"{', '.join(map(_declared, instr.results))} = {instr.primitive.name}({', '.join(operands + params)})"
+    return (
+        f"{', '.join(map(_declared, instr.results))} = {instr.primitive.name}({', '.join(operands + params)})"
+    )
 
 
 def format_effect(effect: Effect) -> str:
@@ -106,8 +107,10 @@ def parse_graph(text: str) -> Graph:
                 graph.inputs = _declare(inputs, known)
             elif line:
                 _read_line(graph, line, known)
-        except (ValueError, SyntaxError, KeyError, AttributeError, DTypeError) as error:
-            raise GraphError(f"[parse_graph] a line of a graph was expected; got {line!r}: {error}") from error
+        except (ValueError, TypeError, SyntaxError, KeyError, AttributeError) as error:
+            raise GraphError(
+                f"[parse_graph] a line of a graph was expected; got {line!r}: {error}"
+            ) from error
     if graph is None:
         raise GraphError("[parse_graph] the text of a graph was expected; got nothing")
     return graph
@@ -124,13 +127,13 @@ def _read_line(graph: Graph, line: str, known: dict[str, Value]) -> None:
         graph.constants.append((value, array))
     elif word in ("write", "set", "clear"):
         target, _, name = rest.partition(" <- ")
-        value = known[name.removeprefix("%")] if name else None
-        graph.effects.append(Effect(word, target.removeprefix("%"), value))  # type: ignore[arg-type]
+        written = known[name.removeprefix("%")] if name else None
+        graph.effects.append(Effect(word, target.removeprefix("%"), written))  # type: ignore[arg-type]
     elif word == "return":
         graph.outputs = [known[name] for name in _NAME.findall(rest)]
     else:
         head, _, call = line.partition(" = ")
-        name, operands, params = _expression(call, known)
+        name, operands, params = _call(_parsed(call), known)
         results = tuple(_declare(head, known))
         graph.instrs.append(Instr(getattr(P, name), operands, params, results))
         graph.counted += len(results)
@@ -146,10 +149,28 @@ def _declare(text: str, known: dict[str, Value]) -> list[Value]:
 
 
 def _expression(text: str, known: dict[str, Value]) -> Any:
-    return _read(ast.parse(_NAME.sub(r"value('\1')", text), mode="eval").body, known)
+    return _read(_parsed(text), known)
 
 
-_NUMBERS = {"nan": float("nan"), "inf": float("inf"), "nanj": complex(0, float("nan")), "infj": complex(0, float("inf"))}
+def _parsed(text: str) -> ast.AST:
+    """Python's view of an expression; a value ``%3`` is a call ``value('3')`` in it."""
+    return ast.parse(_NAME.sub(r"value('\1')", text), mode="eval").body
+
+
+def _call(node: ast.AST, known: dict[str, Value]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """The primitive's name, operands and parameters of an instruction."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise ValueError("a primitive and its operands were expected")
+    params = {str(keyword.arg): _read(keyword.value, known) for keyword in node.keywords}
+    return node.func.id, tuple(_read(arg, known) for arg in node.args), params
+
+
+_NUMBERS = {
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "nanj": complex(0, float("nan")),
+    "infj": complex(0, float("inf")),
+}
 
 
 def _read(node: ast.AST, known: dict[str, Value]) -> Any:
@@ -166,7 +187,9 @@ def _read(node: ast.AST, known: dict[str, Value]) -> Any:
         case ast.List(elts=items):
             return [_read(item, known) for item in items]
         case ast.Dict(keys=keys, values=values):
-            return {_read(key, known): _read(value, known) for key, value in zip(keys, values, strict=True) if key}
+            return {
+                _read(key, known): _read(value, known) for key, value in zip(keys, values, strict=True) if key
+            }
         case ast.Attribute(value=ast.Name(id="P"), attr=name):
             return getattr(P, name)
         case ast.Name(id=name):
@@ -174,11 +197,5 @@ def _read(node: ast.AST, known: dict[str, Value]) -> Any:
         case ast.Call(func=ast.Name(id="value"), args=[ast.Constant(value=str(name))]):
             return known[name]
         case ast.Call(func=ast.Name(id="slice"), args=args, keywords=[]) if len(args) == 3:
-            parts = [_read(arg, known) for arg in args]
-            if not any(type(part) is Value for part in parts):
-                return slice(*parts)
-            raise ValueError("a slice of numbers was expected")
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            return (name, tuple(_read(arg, known) for arg in args),
-                    {str(keyword.arg): _read(keyword.value, known) for keyword in keywords})
+            return slice(*(_read(arg, known) for arg in args))
     raise ValueError(f"{ast.unparse(node)} is no part of a graph")

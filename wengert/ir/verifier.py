@@ -21,7 +21,9 @@ def verify(graph: Graph) -> Graph:
 
     def define(value: Value, where: str) -> None:
         if value.name in names:
-            raise GraphError(f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}")
+            raise GraphError(
+                f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}"
+            )
         names.add(value.name)
         defined.add(value)
 
@@ -29,11 +31,15 @@ def verify(graph: Graph) -> Graph:
         define(value, f"the inputs of graph {graph.name}")
     for value, array in graph.constants:
         if tuple(array.shape) != value.spec.shape or array.dtype != value.spec.dtype.numpy:
-            raise GraphError(f"[verify] constant %{value.name} is declared {value.spec}; got an array {array.dtype}{array.shape}")
+            raise GraphError(
+                f"[verify] constant %{value.name} is declared {value.spec}; got an array {array.dtype}{array.shape}"
+            )
     for instr in graph.instrs:
         for operand in instr.values():
             if operand not in defined:
-                raise GraphError(f"[verify] operands are defined before they are used; got {operand!r}, in: {format_instr(instr)}")
+                raise GraphError(
+                    f"[verify] operands are defined before they are used; got {operand!r}, in: {format_instr(instr)}"
+                )
         _check_specs(instr)
         for result in instr.results:
             define(result, format_instr(instr))
@@ -43,11 +49,15 @@ def verify(graph: Graph) -> Graph:
         _check_effect(effect, defined, targets)
         place = (effect.kind == "write", effect.target)
         if place in done:
-            raise GraphError(f"[verify] a target is written once; got a second effect on it: {format_effect(effect)}")
+            raise GraphError(
+                f"[verify] a target is written once; got a second effect on it: {format_effect(effect)}"
+            )
         done.add(place)
     for value in graph.outputs:
         if value not in defined:
-            raise GraphError(f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}")
+            raise GraphError(
+                f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}"
+            )
     return graph
 
 
@@ -56,19 +66,25 @@ def _check_specs(instr: Instr) -> None:
     try:
         found = instr.primitive.spec(*operands, **instr.params)
     except Exception as error:
-        raise GraphError(f"[verify] the rule of {instr.primitive.name} does not take its operands: {error}; in: "
-                         f"{format_instr(instr)}") from error
+        raise GraphError(
+            f"[verify] the rule of {instr.primitive.name} does not take its operands: {error}; in: "
+            f"{format_instr(instr)}"
+        ) from error
     specs = (found,) if isinstance(found, Spec) else tuple(found)
     declared = tuple(result.spec for result in instr.results)
     if specs != declared:
-        raise GraphError(f"[verify] the rule of {instr.primitive.name} gives {', '.join(map(str, specs))}; got "
-                         f"{', '.join(map(str, declared))}, in: {format_instr(instr)}")
+        raise GraphError(
+            f"[verify] the rule of {instr.primitive.name} gives {', '.join(map(str, specs))}; got "
+            f"{', '.join(map(str, declared))}, in: {format_instr(instr)}"
+        )
 
 
 def _check_effect(effect: Effect, defined: set[Value], targets: dict[str, Value]) -> None:
     where = format_effect(effect)
     if (effect.value is None) != (effect.kind == "clear"):
-        raise GraphError(f"[verify] effects that write or set have a value, those that clear have none; got: {where}")
+        raise GraphError(
+            f"[verify] effects that write or set have a value, those that clear have none; got: {where}"
+        )
     if effect.value is not None and effect.value not in defined:
         raise GraphError(f"[verify] effects refer to defined values; got {effect.value!r}, in: {where}")
     if effect.kind == "write":
@@ -76,4 +92,6 @@ def _check_effect(effect: Effect, defined: set[Value], targets: dict[str, Value]
         if target is None:
             raise GraphError(f"[verify] an input or a state can be written to; got: {where}")
         if effect.value is not None and target.spec != effect.value.spec:
-            raise GraphError(f"[verify] a write keeps its target's spec {target.spec}; got {effect.value.spec}, in: {where}")
+            raise GraphError(
+                f"[verify] a write keeps its target's spec {target.spec}; got {effect.value.spec}, in: {where}"
+            )

@@ -1,8 +1,61 @@
 """Modules: functions with parameters, the layers to build them from, and how their parameters start."""
 
+from difflib import get_close_matches
+from typing import Any
+
 from . import functional, init
 from .containers import ModuleDict, ModuleList, Sequential
-from .layers import AlphaDropout, BCELoss, BCEWithLogitsLoss, Bilinear, CELU, CrossEntropyLoss, Dropout, Dropout1d, Dropout2d, Dropout3d, ELU, Embedding, FeatureAlphaDropout, Flatten, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, HuberLoss, Identity, KLDivLoss, L1Loss, LeakyReLU, Linear, LogSigmoid, LogSoftmax, MSELoss, Mish, NLLLoss, PReLU, RReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, SmoothL1Loss, Softmax, Softmax2d, Softmin, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold, Unflatten
+from .layers import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    AlphaDropout,
+    BCELoss,
+    BCEWithLogitsLoss,
+    Bilinear,
+    CrossEntropyLoss,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    Embedding,
+    FeatureAlphaDropout,
+    Flatten,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    HuberLoss,
+    Identity,
+    KLDivLoss,
+    L1Loss,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    MSELoss,
+    NLLLoss,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    SmoothL1Loss,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+    Unflatten,
+)
 from .module import Module
 from .parameter import Buffer, Parameter
 from .parameters import ParameterDict, ParameterList
@@ -68,3 +121,10 @@ __all__ = [
     "functional",
     "init",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Says that a module is not there yet, and which one is the nearest."""
+    near = get_close_matches(name, __all__, n=1)
+    hint = f"; the nearest thing is wengert.nn.{near[0]}" if near else ""
+    raise AttributeError(f"wengert.nn.{name} is not in wengert yet{hint}")

@@ -237,4 +237,3 @@ def pairs_of(source: Any, caller: str, kind: str) -> Iterator[tuple[str, Any]]:
         if len(members) != 2:
             raise ValueError(f"{kind} update sequence element #{number} has length {len(members)}; 2 is required")
         yield members
-

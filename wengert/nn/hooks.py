@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wengert.autograd.function import Function
-from wengert.tensors.tape import RemovableHandle
 from wengert.autograd.modes import is_grad_enabled
+from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
 if TYPE_CHECKING:

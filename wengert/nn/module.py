@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-from wengert.tensors.tape import RemovableHandle
 from wengert.autograd.modes import no_grad
 from wengert.core.device import device as Device
 from wengert.core.dtypes import DType
+from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
 from .hooks import Hook, add_hook, call_with_hooks
@@ -185,9 +185,7 @@ class Module(Stateful):
         """
         return add_hook(self._own_hooks().forward, Hook(hook, with_kwargs, always_call), prepend)
 
-    def register_full_backward_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls ``hook(module, grad_output)`` when backward reaches the module's outputs; it may return others."""
         return add_hook(self._own_hooks().backward_pre, Hook(hook), prepend)
 

@@ -65,9 +65,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Self:
         """Adds values at the end. Raises TypeError for what is not iterable, and for a tensor."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from wengert.tensors.tape import RemovableHandle
 from wengert.autograd.modes import no_grad
+from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
 from .hooks import Hook, ModuleHooks, add_hook
@@ -29,7 +29,7 @@ class _Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class IncompatibleKeys(_Keys):
+class _IncompatibleKeys(_Keys):
     """What `load_state_dict` returns: which names were missing and which were not expected."""
 
     __slots__ = ()
@@ -115,7 +115,7 @@ class Stateful(ModuleTree):
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> _IncompatibleKeys:
         """Copies the tensors of ``state_dict`` into the parameters and buffers of the same dotted paths.
 
         With ``strict`` every name on either side must have a partner. With ``assign`` the tensors take the place of
@@ -124,7 +124,7 @@ class Stateful(ModuleTree):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        keys = IncompatibleKeys([], [])
+        keys = _IncompatibleKeys([], [])
         errors: list[str] = []
         metadata = getattr(state_dict, "_metadata", None) or {}
         # A copy, since hooks and overriding modules may change it.
@@ -238,7 +238,7 @@ def _load(
     prefix: str,
     metadata: Mapping[str, Any],
     assign: bool,
-    keys: IncompatibleKeys,
+    keys: _IncompatibleKeys,
     errors: list[str],
 ) -> None:
     local_metadata = dict(metadata.get(prefix[:-1], {}))

@@ -44,9 +44,7 @@ class ModuleTree:
 
     def __init__(self) -> None:
         # Written past __setattr__, which needs them to be there.
-        self.__dict__.update(
-            training=True, _parameters={}, _buffers={}, _non_persistent_buffers_set=set(), _modules={}
-        )
+        self.__dict__.update(training=True, _parameters={}, _buffers={}, _non_persistent_buffers_set=set(), _modules={})
 
     # -- attributes ------------------------------------------------------------------------------------------------
 

@@ -6,15 +6,26 @@ Importing this package installs the operators and methods of `Tensor`. `registry
 from typing import Any
 
 from . import (
+    comparison,
     conversion,
     creation,
+    decompositions,
+    indexing,
+    interop,
     joining,
     legacy,
+    linalg,
+    matrix,
     operators,
     pointwise,
     randomness,
+    reductions,
     registry,
+    scans,
     shapes,
+    sorting,
+    special,
+    statistics,
     storage,
 )
 
@@ -25,15 +36,26 @@ FUNCTIONS = registry.FUNCTIONS
 
 __all__ = [
     "FUNCTIONS",
+    "comparison",
     "conversion",
     "creation",
+    "decompositions",
+    "indexing",
+    "interop",
     "joining",
     "legacy",
+    "linalg",
+    "matrix",
     "operators",
     "pointwise",
     "randomness",
+    "reductions",
     "registry",
+    "scans",
     "shapes",
+    "sorting",
+    "special",
+    "statistics",
     "storage",
 ]
 

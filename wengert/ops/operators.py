@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.primitive import P
 from ..tensors.dispatch import NUMBERS, binary, unary
 from ..tensors.indexing import getitem, setitem
 from ..tensors.inplace import binary_inplace, inplace
-from ..tensors.tensor import TENSORS, Tensor
+from ..tensors.tensor import TENSORS, Tensor, wrap
 
 
 def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The operator method: leaves operands that are no tensors or numbers to the other side."""
+    """The operator method: takes tensors, numbers and numpy arrays, and leaves other operands to the other side."""
 
     def operator(self: Any, other: Any) -> Any:
+        if isinstance(other, np.ndarray):
+            other = wrap(other)
         if type(other) in TENSORS or isinstance(other, NUMBERS):
             return function(self, other)
         return NotImplemented

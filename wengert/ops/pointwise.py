@@ -16,9 +16,9 @@ from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import edge_of, overlaps_itself, type_name, wrote
-from ..tensors.dispatch import NUMBERS, apply, binary, result_type, unary
+from ..tensors.dispatch import apply, binary, result_type, unary
 from ..tensors.inplace import binary_inplace
-from ..tensors.tensor import TENSORS, Tensor
+from ..tensors.tensor import TENSORS
 from .conversion import cast
 from .registry import METHODS, function
 
@@ -71,34 +71,22 @@ _declare({
 _declare({"signbit": (P.signbit, "Whether each element is negative, −0 included.")}, inplace=False)
 
 
-def _rounding(table: dict[str, tuple[Any, ...]]) -> None:
-    """Declares functions that leave integers as they are and have no meaning for complex numbers."""
-    for name, (primitive, doc, *aliases) in table.items():
-        run = unary(primitive)
+def _rounding(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
+    """Declares a function that leaves integers as they are and has no meaning for truth values and complex numbers."""
+    run = unary(primitive)
 
-        def plain(input: Any, run: Any = run, name: str = name) -> Any:
-            kind = input._data.dtype.kind
-            if kind in "cb":
-                raise DTypeError(f'[{name}] "{name}" not implemented for \'{type_name(input._data.dtype)}\'')
-            return run(input)
+    def plain(input: Any) -> Any:
+        if input._data.dtype.kind in "cb":
+            raise DTypeError(f'[{name}] "{name}" not implemented for \'{type_name(input._data.dtype)}\'')
+        return run(input)
 
-        plain.__name__, plain.__doc__ = name, doc
-        function(inplace=True, aliases=tuple(aliases))(_one_argument(plain, doc))
+    plain.__name__, plain.__doc__ = name, doc
+    function(inplace=True, aliases=aliases)(plain)
 
 
-def _one_argument(plain: Callable[..., Any], doc: str) -> Callable[[Any], Any]:
-    def only(input: Any) -> Any:
-        return plain(input)
-
-    only.__name__, only.__doc__ = plain.__name__, doc
-    return only
-
-
-_rounding({
-    "floor": (P.floor, "The largest integer that is not above each element."),
-    "ceil": (P.ceil, "The smallest integer that is not below each element."),
-    "trunc": (P.trunc, "Each element without its fraction.", "fix"),
-})
+_rounding("floor", P.floor, "The largest integer that is not above each element.")
+_rounding("ceil", P.ceil, "The smallest integer that is not below each element.")
+_rounding("trunc", P.trunc, "Each element without its fraction.", "fix")
 
 
 @function(inplace=True)
@@ -234,7 +222,7 @@ def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
 @function()
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input + alpha · other``."""
-    return _add(input, other) if alpha is 1 or alpha == 1 else _add(input, _scaled("add", input, other, alpha))  # noqa: F632
+    return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
 
 
 def _no_bools(input: Any, other: Any) -> None:
@@ -559,5 +547,3 @@ METHODS["add_"] = _scaled_inplace(add, binary_inplace(P.add, add, "add_"), np.ad
 METHODS["sub_"] = METHODS["subtract_"] = _scaled_inplace(sub, binary_inplace(P.sub, sub, "sub_"), np.subtract, "sub_")
 METHODS["mul_"] = METHODS["multiply_"] = binary_inplace(P.mul, mul, "mul_")
 METHODS["div_"] = METHODS["divide_"] = binary_inplace(P.div, div, "div_")
-
-

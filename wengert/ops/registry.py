@@ -8,6 +8,7 @@ keyword names where PyTorch does (``axis`` for ``dim``, ``keepdims`` for ``keepd
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -73,10 +74,13 @@ def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
 def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool) -> Callable[..., Any]:
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
+    parameters = inspect.signature(plain).parameters
+    renamed = {theirs: ours for theirs, ours in _NUMPY_NAMES.items() if ours in parameters and theirs not in parameters}
+
     @functools.wraps(plain)
     def full(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            for numpy_name, ours in _NUMPY_NAMES.items():
+            for numpy_name, ours in renamed.items():
                 if numpy_name in kwargs and ours not in kwargs:
                     kwargs[ours] = kwargs.pop(numpy_name)
             target = kwargs.pop("out", None) if out else None

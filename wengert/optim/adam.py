@@ -130,7 +130,10 @@ def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Correctio
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: p ← p − lr · ``weight_decay`` · p beside the step (Loshchilov & Hutter, 2019)."""
+    """Adam with decoupled weight decay: beside the step, p ← p − lr · ``weight_decay`` · p (Loshchilov & Hutter, 2019).
+
+    The other settings are those of `Adam`.
+    """
 
     def __init__(
         self,

@@ -75,9 +75,7 @@ class Optimizer:
         self._take_params(param_group)
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
-                )
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         self._check_against_others(param_group)
         self.param_groups.append(param_group)
@@ -244,7 +242,10 @@ class Optimizer:
     # -- hooks -----------------------------------------------------------------------------------------------------
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls ``hook(optimizer, args, kwargs)`` before every step; it may return new arguments as a pair."""
+        """Calls ``hook(optimizer, args, kwargs)`` before every step; it may return a pair of others.
+
+        The first of ``args`` is the optimiser itself.
+        """
         return self._add_hook("step_pre", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -281,11 +282,11 @@ class Optimizer:
     # -- printing --------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
-            lines.extend(f"    {name}: {group[name]}" for name in sorted(group) if name != "params")
-        return "\n".join([*lines, ")"])
+            text += f"\nParameter Group {number}\n"
+            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+        return text + ")"
 
 
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -298,6 +299,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
             return step(self, *args, **kwargs)
         # A step that calls super().step() is one step, not two.
         self.__dict__["_stepping"] = True
+        args = (self, *args)
         try:
             for hook in list(hooks["step_pre"].values()):
                 changed = hook(self, args, kwargs)
@@ -307,7 +309,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                             f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                         )
                     args, kwargs = changed
-            result = step(self, *args, **kwargs)
+            result = step(*args, **kwargs)
             for hook in list(hooks["step_post"].values()):
                 hook(self, args, kwargs)
             return result

@@ -11,12 +11,15 @@ from . import (
     conversion,
     indexing,
     linalg,
+    losses,
     mathematics,
+    piecewise,
     reductions,
     scans,
     shapes,
     softmaxes,
     special,
+    statistics,
 )
 
 __all__ = [
@@ -27,10 +30,13 @@ __all__ = [
     "conversion",
     "indexing",
     "linalg",
+    "losses",
     "mathematics",
+    "piecewise",
     "reductions",
     "scans",
     "shapes",
     "softmaxes",
     "special",
+    "statistics",
 ]

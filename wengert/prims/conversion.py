@@ -8,6 +8,9 @@ import numpy as np
 
 from ..core.dtypes import DType
 from ..core.primitive import P, elementwise, linear, opaque
+from ..core.samples import cases
+
+_COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
 
 
 def _numpy_dtype(dtype: Any) -> Any:
@@ -30,9 +33,11 @@ cast = opaque(
     "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy",
     vjp=_cast_vjp,
     jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
+    samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
-clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order), transpose=lambda ct, shape, params: ct)
+clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order), transpose=lambda ct, shape, params: ct,
+               samples=cases(((2, 3), {}), ((), {"order": "C"})))
 
 
 def _overwrite(xp: Any, old: Any, new: Any) -> Any:
@@ -56,6 +61,7 @@ overwrite = opaque(
     "overwrite", _overwrite, arity=2, vjp=_overwrite_vjp, saves=("shapes",),
     label=lambda params: "CopyBackwards",
     jvp=lambda tangents, operands, out, params: None if tangents[1] is None else P.overwrite(operands[0], tangents[1]),
+    samples=cases(((2, 3), (3,)), ((2, 3), (2, 3)), ((2,), ())),
     doc="The second operand, broadcast to the shape and cast to the dtype of the first: what an assignment leaves.",
 )
 
@@ -70,10 +76,11 @@ fill = opaque(
     "fill", _fill, label=lambda params: "Zero" if params.get("value", 0) == 0 else "Fill",
     vjp=lambda ct, saved, params, needs: (P.zeros_like(ct),),
     jvp=lambda tangents, operands, out, params: P.zeros_like(tangents[0]),
+    samples=cases(((2, 3), {"value": 1.5}), ((), {})),
     doc="A constant in the shape and dtype of the operand.",
 )
 zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x),
-                    transpose=lambda ct, shape, params: P.zeros_like(ct))
+                    transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})))
 
 conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
                    derivative=1, vjp=lambda ct, saved, params, needs: (P.conj(ct),),
@@ -97,8 +104,10 @@ make_complex = opaque(
     vjp=lambda ct, saved, params, needs: (P.copy_real(ct), P.copy_imag(ct)),
     jvp=lambda tangents, operands, out, params: P.complex(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True))),
+    samples=cases(((2, 3), (2, 3)), ((), ())),
 )
 copy_real = linear("copy_real", lambda xp, x: xp.ascontiguousarray(xp.real(x)) if x.ndim else xp.real(x).copy(),
-                   transpose=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)))
+                   transpose=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)), missing=_COMPLEX)
 copy_imag = linear("copy_imag", lambda xp, x: xp.ascontiguousarray(xp.imag(x)) if x.ndim else xp.imag(x).copy(),
-                   transpose=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct))
+                   transpose=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
+                   missing=_COMPLEX)

@@ -7,8 +7,22 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import P, Primitive, opaque, register
+from ..core.samples import cases
 
-_LATER = {"jvp": "not in wengert yet"}
+_ROWS = np.array([2, 0, 2])
+_ALONG = np.array([[0, 2, 1], [2, 0, 0]])
+_MASK = np.array([True, False, True, True])
+
+
+def _filled(tangents: Any, operands: Any) -> list[Any]:
+    """Tangents of the floating operands, zeros where an operand has none."""
+    return [x if hasattr(x, "dtype") and x.dtype.kind not in "fcV" else P.zeros_like(x) if t is None else t
+            for t, x in zip(tangents, operands, strict=True)]
+
+
+def _linear_jvp(name: str) -> Any:
+    """The forward derivative of a primitive that is linear in its floating operands together."""
+    return lambda tangents, operands, out, params: getattr(P, name)(*_filled(tangents, operands), **params)
 
 
 def _positions(places: Any, indices: Any) -> tuple[Any, ...]:
@@ -17,8 +31,10 @@ def _positions(places: Any, indices: Any) -> tuple[Any, ...]:
     return tuple(next(found) if place else slice(None) for place in places)
 
 
-def _index(xp: Any, x: Any, *indices: Any, places: Any) -> Any:
-    return x[_positions(places, indices)]
+def _index(xp: Any, x: Any, *indices: Any, places: Any, label: str = "") -> Any:
+    if len(indices) == 1 and indices[0].dtype.kind in "iu":
+        return x.take(indices[0], places.index(True))  # faster than brackets, and row-major
+    return xp.ascontiguousarray(x[_positions(places, indices)])
 
 
 def _index_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -32,22 +48,25 @@ def _saves_indices(needs: Any) -> list[Any]:
 
 
 index = register(Primitive(
-    "index", "linear", _index, arity=-1, vjp=_index_vjp, saves=_saves_indices,
-    jvp=lambda tangents, operands, out, params: P.index(tangents[0], *operands[1:], **params),
+    "index", "linear", _index, arity=-1, label=lambda params: params.get("label", "Index"),
+    vjp=_index_vjp, saves=_saves_indices,
+    jvp=_linear_jvp("index"),
+    samples=cases(((4, 3), _ROWS, {"places": (True,)}), ((4, 3), _ROWS, {"places": (False, True)}),
+                  ((2, 3, 4), np.array([1, 0]), _ROWS[:2], {"places": (True, False, True)}),
+                  ((4, 3), _MASK, {"places": (True,)})),
     doc="Indexing by arrays: operands x, *indices; params['places'] marks the dimensions that have an index.",
 ))
 
 
 def _accumulate(target: Any, where: Any, values: Any) -> None:
-    """target[where] += values, every repeated place counted. One index of the first dimension, the usual case
-    (an embedding), sorts and adds runs, which numpy does faster than its add.at for rows."""
+    """target[where] += values, every repeated place counted."""
     np.add.at(target, where, values)
 
 
 def _index_adjoint(xp: Any, ct: Any, *indices: Any, shape: Any, places: Any) -> Any:
     zeros = xp.zeros(shape, ct.dtype)
     where = _positions(places, indices)
-    if any(i.dtype == bool for i in indices):
+    if len(indices) == 1 and indices[0].dtype == bool:
         zeros[where] = ct
     else:
         _accumulate(zeros, where, ct)
@@ -62,12 +81,13 @@ def _index_adjoint_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) 
 index_adjoint = register(Primitive(
     "index_adjoint", "linear", _index_adjoint, arity=-1, vjp=_index_adjoint_vjp, saves=_saves_indices,
     label="IndexPut",
-    jvp=lambda tangents, operands, out, params: P.index_adjoint(tangents[0], *operands[1:], **params),
+    jvp=_linear_jvp("index_adjoint"),
+    samples=cases(((3, 3), _ROWS, {"places": (True,), "shape": (4, 3)}), ((3, 2), _MASK, {"places": (True,), "shape": (4, 2)})),
     doc="The adjoint of index: cotangents added into zeros at their places.",
 ))
 
 
-def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumulate: bool = False) -> Any:
+def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumulate: bool = False, label: str = "") -> Any:
     result = xp.array(x)
     where = _positions(places, indices)
     values = xp.asarray(values, dtype=x.dtype)
@@ -94,8 +114,11 @@ def _index_put_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> t
 
 
 index_put = register(Primitive(
-    "index_put", "linear", _index_put, arity=-1, vjp=_index_put_vjp, missing=_LATER,
-    saves=lambda needs: ["shapes", *range(2, len(needs))],
+    "index_put", "linear", _index_put, arity=-1, label=lambda params: params.get("label", "IndexPut"),
+    vjp=_index_put_vjp, saves=lambda needs: ["shapes", *range(2, len(needs))],
+    jvp=_linear_jvp("index_put"),
+    samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,), "accumulate": True}),
+                  ((4, 3), (3, 1), _MASK, {"places": (True,)})),
 ))
 
 
@@ -116,11 +139,12 @@ gather = register(Primitive(
         P.scatter_add(P.zeros_of(ct, shape=saved[-1][0]), saved[1], ct, dim=params["dim"]), None),
     saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.gather(tangents[0], operands[1], **params),
+    samples=cases(((3, 4), _ALONG, {"dim": 0}), ((2, 4), _ALONG, {"dim": 1}), ((), np.array(0), {"dim": 0})),
 ))
 zeros_of = register(Primitive(
     "zeros_of", "linear", lambda xp, x, shape: xp.zeros(shape, x.dtype),
     vjp=lambda ct, saved, params, needs: (P.zeros_of(ct, shape=saved[-1][0]),), saves=("shapes",), label="NewZeros",
-    jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params),
+    jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params), samples=cases(((2,), {"shape": (3, 1)})),
     doc="Zeros of params['shape'] in the dtype of the operand.",
 ))
 
@@ -164,22 +188,118 @@ def _back_to_source(ct: Any, place: Any, dim: int, shape: Any) -> Any:
 
 scatter = register(Primitive(
     "scatter", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim), arity=3,
-    vjp=_scatter_vjp, saves=("y", "shapes"), missing=_LATER,
+    vjp=_scatter_vjp, saves=("y", "shapes"), jvp=_linear_jvp("scatter"),
+    samples=cases(((3, 4), np.array([[0, 2, 1], [2, 0, 0]]), (2, 4), {"dim": 0}), ((2, 4), np.array([[0, 2], [3, 1]]), (2, 2), {"dim": 1})),
 ))
 scatter_add = register(Primitive(
     "scatter_add", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim, "add"), arity=3,
     vjp=lambda ct, saved, params, needs: (
         ct if needs[0] else None, None,
         _back_to_source(ct, saved[1], params["dim"], saved[-1][2]) if needs[2] else None),
-    saves=("y", "shapes"), missing=_LATER,
+    saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"),
+    samples=cases(((3, 4), _ALONG, (2, 4), {"dim": 0}), ((2, 4), _ALONG, (2, 3), {"dim": 1})),
+))
+_COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+
+
+def _neutral(reduce: str, dtype: Any) -> Any:
+    """The number that changes nothing when combined."""
+    if reduce in ("sum", "mean", "prod"):
+        return int(reduce == "prod")
+    if dtype.kind == "b":
+        return reduce == "amin"
+    if dtype.kind in "iu":
+        return getattr(np.iinfo(dtype), "min" if reduce == "amax" else "max")
+    return -np.inf if reduce == "amax" else np.inf
+
+
+def _scatter_reduce(xp: Any, x: Any, index: Any, source: Any, dim: int, reduce: str, include_self: bool) -> Any:
+    result = xp.array(x)
+    target, index = (result, index) if result.ndim else (result.reshape(1), index.reshape(1))
+    source = source.reshape(1) if not source.ndim else source[tuple(slice(n) for n in index.shape)]
+    where = _places_along(xp, index, dim)
+    if not include_self:
+        target[where] = _neutral(reduce, x.dtype)
+    _COMBINE[reduce].at(target, where, source)
+    if reduce == "mean":
+        count = xp.full(target.shape, int(include_self), np.int64)
+        np.add.at(count, where, 1)
+        np.maximum(count, 1, out=count)
+        target[...] = target / count if x.dtype.kind in "fcV" else target // count
+    return result
+
+
+def _scatter_reduce_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x, index, source, out, shapes = saved
+    dim, reduce, include = params["dim"], params["reduce"], params["include_self"]
+    whole = source
+    if index.shape != source.shape:
+        source = source[tuple(slice(n) for n in index.shape)]
+    if reduce == "prod":
+        for_x, for_source = _scattered_product(ct, x, index, source, out, params)
+    else:
+        for_x = ct
+        if reduce == "mean":
+            ones = source * 0 + 1
+            count = P.scatter_reduce(x * 0 + 1, index, ones, dim=dim, reduce="sum", include_self=include)
+            for_x = ct = ct / P.maximum(count, 1.0)
+        elif reduce != "sum":
+            x_is, source_is = (x == out) * 1.0, (source == P.gather(out, index, dim=dim)) * 1.0
+            ct = ct / P.scatter_add(P.cast(x_is, dtype=ct.dtype), index, P.cast(source_is, dtype=ct.dtype), dim=dim)
+            for_x = x_is * ct
+        for_source = P.gather(ct, index, dim=dim)
+        if reduce in ("amax", "amin"):
+            for_source = for_source * source_is
+    if not include:
+        for_x = P.scatter(for_x, index, 0.0, dim=dim)
+    if index.shape != whole.shape and needs[2]:
+        for_source = P.pad(for_source, widths=tuple((0, n - m) for n, m in zip(whole.shape, index.shape, strict=True)))
+    return for_x if needs[0] else None, None, for_source if needs[2] else None
+
+
+def _scattered_product(ct: Any, x: Any, index: Any, source: Any, out: Any, params: dict[str, Any]) -> tuple[Any, Any]:
+    """The product of the other factors is the result divided by a factor, or, for the one zero factor there may be,
+    the result with that factor left out."""
+    dim = params["dim"]
+    for_x = ct * P.scatter_reduce(P.where(x == 0, 1.0, x), index, source, **params) / P.where(x == 0, 1.0, x)
+    zero = source == 0
+    zeros = P.gather(P.scatter_add(P.zeros_like(x), index, P.cast(zero, dtype=x.dtype), dim=dim), index, dim=dim)
+    single = (zeros == 1) & zero
+    without = P.scatter_reduce(x, index, P.where(single, 1.0, source), **params)
+    for_source = P.where(single, P.gather(ct * without, index, dim=dim),
+                         P.gather(ct * out, index, dim=dim) / P.where(zero, 1.0, source))
+    return for_x, for_source
+
+
+scatter_reduce = register(Primitive(
+    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp,
+    missing={"jvp": "not in wengert yet"},
+    saves=("x", "y", "z", "out", "shapes"),
+    samples=cases(*(((3, 4), _ALONG, (2, 3), {"dim": 0, "reduce": reduce, "include_self": include})
+                    for reduce in _COMBINE for include in (True, False))),
 ))
 masked_select = opaque(
     "masked_select", lambda xp, x, mask: x[mask], arity=2,
     vjp=lambda ct, saved, params, needs: (
         P.index_adjoint(ct, saved[1], shape=saved[-1][0], places=(True,)), None),
-    saves=("y", "shapes"), missing=_LATER,
+    saves=("y", "shapes"), jvp=lambda tangents, operands, out, params: P.masked_select(tangents[0], operands[1]),
+    samples=cases(((4,), _MASK), ((2, 4), np.array([_MASK, ~_MASK]))),
     doc="The elements under a mask of the operand's shape.",
 )
+
+
+masked_fill = opaque(
+    "masked_fill", lambda xp, x, mask, value: xp.where(mask, xp.asarray(value, x.dtype), x), arity=2,
+    vjp=lambda ct, saved, params, needs: (_fitted(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
+    saves=("y", "shapes"),
+    jvp=lambda tangents, operands, out, params: P.masked_fill(tangents[0], operands[1], value=0),
+    samples=cases(((3, 4), _MASK, {"value": 2.5}), ((4,), np.array([_MASK, ~_MASK]), {"value": -1.0})),
+    doc="The operand with one number wherever the mask is true; the two broadcast.",
+)
+
+
+def _fitted(grad: Any, shape: Any) -> Any:
+    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
 
 
 def _sort(xp: Any, x: Any, dim: int, descending: bool = False, stable: bool = True) -> Any:
@@ -204,7 +324,13 @@ def _by_order(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[
     return (P.scatter_add(P.zeros_of(ct[0], shape=shape), order, ct[0], dim=params["dim"]),)
 
 
-sort = opaque("sort", _sort, multiple=True, vjp=_by_order, saves=("out", "shapes"), missing=_LATER)
+def _order_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    """The tangents of the values, in the order found; positions have none."""
+    return P.gather(tangents[0], out[1], dim=params["dim"]), None
+
+
+sort = opaque("sort", _sort, multiple=True, vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+              samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "descending": True}), ((), {"dim": 0})))
 
 
 def _topk(xp: Any, x: Any, k: int, dim: int, largest: bool = True) -> Any:
@@ -213,7 +339,8 @@ def _topk(xp: Any, x: Any, k: int, dim: int, largest: bool = True) -> Any:
     return (values, order) if not x.ndim else (values[head], order[head])
 
 
-topk = opaque("topk", _topk, multiple=True, vjp=_by_order, saves=("out", "shapes"), missing=_LATER)
+topk = opaque("topk", _topk, multiple=True, vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+              samples=cases(((5,), {"dim": 0, "k": 2}), ((3, 4), {"dim": 0, "k": 2, "largest": False})))
 
 
 def _extreme(name: str) -> Any:
@@ -234,8 +361,15 @@ def _extreme(name: str) -> Any:
             grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
         return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
 
-    return opaque(f"{name}_dim", evaluate, multiple=True, vjp=vjp, saves=("out", "shapes"), missing=_LATER,
-                  label=name.capitalize())
+    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+        place, dim = out[1], params["dim"]
+        if params.get("keepdim", False) or not place.shape and not tangents[0].shape:
+            return P.gather(tangents[0], place, dim=dim), None
+        kept = (*place.shape[:dim], 1, *place.shape[dim:])
+        return P.reshape(P.gather(tangents[0], P.reshape(place, shape=kept), dim=dim), shape=tuple(place.shape)), None
+
+    return opaque(f"{name}_dim", evaluate, multiple=True, vjp=vjp, jvp=jvp, saves=("out", "shapes"), label=name.capitalize(),
+                  samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "keepdim": True}), ((), {"dim": 0})))
 
 
 max_dim = _extreme("max")

@@ -35,7 +35,9 @@ def _fit(grad: Any, shape: Any) -> Any:
     return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
 
 
-def _of_difference(name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str, **settings: float) -> Any:
+def _of_difference(
+    name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str, **settings: float
+) -> Any:
     """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone, with the derivative ``slope(d)``."""
 
     def evaluate(xp: Any, x: Any, y: Any, reduction: str = "mean", **params: Any) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import P, Primitive, linear, register, view
+from ..core.samples import cases
+
+_COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
 
 
 def _label(default: str) -> Any:
@@ -20,11 +24,13 @@ def _reshape(xp: Any, x: Any, shape: Any, label: str = "") -> Any:
 reshape = view(
     "reshape", _reshape, label=_label("View"),
     adjoint=lambda ct, shape, params: P.reshape(ct, shape=shape),
+    samples=cases(((2, 3), {"shape": (3, 2)}), ((), {"shape": (1, 1)}), ((0, 2), {"shape": (2, 0)})),
     doc="The caller makes sure that no copy is needed where a view is promised; numpy copies otherwise.",
 )
 permute = view(
     "permute", lambda xp, x, dims, label="": x.transpose(dims), label=_label("Permute"),
     adjoint=lambda ct, shape, params: P.permute(ct, dims=_inverse(params["dims"])),
+    samples=cases(((2, 3, 4), {"dims": (2, 0, 1)})),
 )
 
 
@@ -44,7 +50,8 @@ def _expand(xp: Any, x: Any, shape: Any) -> Any:
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
 
 
-expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, shape=shape))
+expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, shape=shape),
+              samples=cases(((3, 1), {"shape": (2, 3, 4)}), ((), {"shape": (2,)})))
 
 
 def _slice_label(params: dict[str, Any]) -> str:
@@ -56,10 +63,12 @@ def _slice_label(params: dict[str, Any]) -> str:
 
 slice_ = view(
     "slice", lambda xp, x, index: x[(*index, ...)], label=_slice_label,
+    samples=cases(((3, 4), {"index": (1,)}), ((3, 4), {"index": (slice(None), None, slice(0, 4, 2))})),
     doc="Basic indexing: ints, slices, None and Ellipsis, in a tuple.",
 )
 diagonal = view(
     "diagonal", lambda xp, x, offset=0, dim1=0, dim2=1: _writable(x.diagonal(offset, dim1, dim2), x),
+    samples=cases(((3, 4), {}), ((3, 4, 3), {"offset": -1, "dim1": 2, "dim2": 0})),
 )
 
 
@@ -78,7 +87,8 @@ def _unfold(xp: Any, x: Any, dimension: int, size: int, step: int) -> Any:
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
 
 
-unfold = view("unfold", _unfold)
+unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3, "step": 2}),
+                                               ((2, 5), {"dimension": 1, "size": 2, "step": 1})))
 
 
 def _flat_memory(x: Any) -> Any:
@@ -97,7 +107,7 @@ def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
     """Each element of the result is an element of the operand, found by its place in memory; those that the operand
     does not show get no gradient."""
     places = _places(params["size"], params["stride"], params["offset"])
-    shown = _places(shape, *params["geometry"])
+    shown = _places(shape, *(params.get("geometry") or (_row_major(shape), 0)))
     inside = np.full(max(places.max(initial=0), shown.max(initial=0)) + 1, -1)
     inside[shown] = np.arange(shown.size).reshape(shape)
     source = inside[places]
@@ -105,6 +115,10 @@ def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
         ct, source = P.where(source >= 0, ct, 0.0), np.maximum(source, 0)
     flat = P.index_adjoint(ct, source, shape=(shown.size,), places=(True,))
     return P.reshape(flat, shape=shape)
+
+
+def _row_major(shape: Any) -> tuple[int, ...]:
+    return tuple(prod(shape[dim + 1:]) for dim in range(len(shape)))
 
 
 def _places(shape: Any, stride: Any, offset: int) -> Any:
@@ -117,10 +131,13 @@ def _places(shape: Any, stride: Any, offset: int) -> Any:
 
 as_strided = view(
     "as_strided", _as_strided, adjoint=_as_strided_adjoint,
-    doc="params['geometry'] is the operand's own (strides, offset); all in elements from the start of the memory.",
+    samples=cases(((3, 4), {"size": (2, 3), "stride": (2, 1), "offset": 1}), ((6,), {"size": (3, 2), "stride": (1, 1), "offset": 0})),
+    doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in elements from the start of the memory.",
 )
-real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)))
-imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct))
+real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)),
+            missing=_COMPLEX)
+imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
+            missing=_COMPLEX)
 
 
 def _part_dtype(dtype: Any) -> Any:
@@ -130,16 +147,17 @@ def _part_dtype(dtype: Any) -> Any:
 view_as_real = view(
     "view_as_real", lambda xp, x: x.view(_part_dtype(x.dtype)).reshape((*x.shape, 2)) if x.ndim else
     x.reshape(1).view(_part_dtype(x.dtype)),
-    adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
+    adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), missing=_COMPLEX,
 )
 view_as_complex = view(
     "view_as_complex",
     lambda xp, x: x.view(np.complex128 if x.dtype.itemsize == 8 else np.complex64)[..., 0],
-    adjoint=lambda ct, shape, params: P.stack_parts(ct),
+    adjoint=lambda ct, shape, params: P.stack_parts(ct), samples=cases(((3, 2), {})),
 )
 stack_parts = linear(
     "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),
     transpose=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), label="ViewAsReal",
+    missing=_COMPLEX,
 )
 
 
@@ -159,6 +177,8 @@ def _view_adjoint(xp: Any, ct: Any, step: Any, shape: Any) -> Any:
 view_adjoint = linear(
     "view_adjoint", _view_adjoint, label="SliceBackward",
     transpose=lambda ct, shape, params: params["step"][0](ct, **params["step"][1]),
+    samples=lambda: iter([((np.array([1.0, 2.0]),), {"step": (P.slice, {"index": (slice(1, 3),)}), "shape": (4,)}),
+                          ((np.ones((3, 2)),), {"step": (P.unfold, {"dimension": 0, "size": 2, "step": 1}), "shape": (4,)})]),
     doc="The adjoint of a view: what a gradient of a part is, seen as a gradient of the whole.",
 )
 
@@ -197,6 +217,7 @@ scatter_view = register(Primitive(
     "scatter_view", "linear", _scatter_view, arity=2, vjp=_scatter_view_vjp, label="CopySlices",
     jvp=lambda tangents, operands, out, params: P.scatter_view(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
+    samples=lambda: iter([((np.ones((3, 2)), np.array([2.0, 3.0])), {"steps": ((P.slice, {"index": (1,)}),)})]),
     doc="The base with the part that a chain of view steps shows replaced: what a write through a view leaves.",
 ))
 
@@ -219,19 +240,23 @@ cat = register(Primitive(
     "cat", "linear", _cat, arity=-1, vjp=_cat_vjp, saves=("shapes",),
     jvp=lambda tangents, operands, out, params: P.cat(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
+    samples=cases(((2, 3), (1, 3), {"dim": 0}), ((2, 0), (2, 2), (2, 1), {"dim": 1})),
 ))
-flip = linear("flip", lambda xp, x, dims: xp.ascontiguousarray(xp.flip(x, dims)),
-              transpose=lambda ct, shape, params: P.flip(ct, **params))
+flip = linear("flip", lambda xp, x, dims: xp.ascontiguousarray(xp.flip(x, dims)) if x.ndim else x.copy(),
+              transpose=lambda ct, shape, params: P.flip(ct, **params),
+              samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
 roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
               transpose=lambda ct, shape, params: P.roll(
-                  ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]))
+                  ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]),
+              samples=cases(((2, 3), {"shifts": (1, -2), "dims": (0, 1)})))
 
 
 def _tri(name: str) -> Any:
     def evaluate(xp: Any, x: Any, diagonal: int = 0) -> Any:
         return getattr(xp, name)(x, diagonal)
 
-    return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params))
+    return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params),
+                  samples=cases(((3, 4), {}), ((2, 3, 3), {"diagonal": -1})))
 
 
 tril = _tri("tril")
@@ -249,4 +274,5 @@ def _pad(xp: Any, x: Any, widths: Any, value: float = 0.0) -> Any:
 
 
 pad = linear("pad", _pad, label="ConstantPadNd",
-             transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])))
+             transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])),
+             samples=cases(((2, 3), {"widths": ((1, 0), (2, 1))}), ((4,), {"widths": ((-1, 2),)})))

@@ -29,10 +29,10 @@ Step = tuple[Primitive, dict[str, Any]]
 class Storage:
     """One memory with one history; see the module's text. ``base`` is (shape, dtype) of the whole."""
 
-    __slots__ = ("edge", "generation", "shape")
+    __slots__ = ("base", "edge", "generation", "shape")
 
-    def __init__(self, edge: Any, shape: tuple[int, ...]) -> None:
-        self.edge, self.shape, self.generation = edge, shape, 0
+    def __init__(self, edge: Any, shape: tuple[int, ...], base: Any = None) -> None:
+        self.edge, self.shape, self.base, self.generation = edge, shape, base, 0
 
 
 class Alias:
@@ -103,7 +103,7 @@ def alias_of(tensor: Any) -> Alias:
     alias: Alias | None = tensor._alias
     if alias is None:
         edge = tensor._node
-        alias = tensor._alias = Alias(Storage(edge, tensor._data.shape), ())
+        alias = tensor._alias = Alias(Storage(edge, tensor._data.shape, weakref.ref(tensor)), ())
     return alias
 
 
@@ -174,9 +174,10 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
     """
     from .tensor import make
 
+    edge = edge_of(tensor) if state.grad else None
     if state.special is not None:
-        return make(state.special.frozen(tensor, op_records), edge_of(tensor))
-    return make(tensor._data.copy() if op_records else tensor._data, edge_of(tensor))
+        return make(state.special.frozen(tensor, op_records), edge)
+    return make(tensor._data.copy() if op_records else tensor._data, edge)
 
 
 def write(tensor: Any, new: Any, op: str) -> Any:

@@ -127,6 +127,8 @@ def _record_many(primitive: Primitive, operands: Any, params: dict[str, Any], da
 
 def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
+    if ndarray in [type(x) for x in operands]:  # a constant of a rule
+        operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
     first = 1 if primitive.promotion == "where" else 0
     meeting = operands[first:]
     target = result_type(primitive.name, meeting)
@@ -209,7 +211,8 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
     floats_only, records = primitive.promotion == "float", primitive.promotion != "compare"
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
-    def function(x: Any) -> Any:
+    def function(input: Any) -> Any:
+        x = input
         if type(x) not in TENSORS or state.special is not None:
             return apply(primitive, (x,), {})
         value = x._data
@@ -307,6 +310,8 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
         return out
 
     def general(x: Any, y: Any) -> Any:
+        if isinstance(y, ndarray):
+            y = make(y, None)
         if otherwise is not None and not ((type(y) in TENSORS or isinstance(y, NUMBERS))):
             return otherwise
         return apply(primitive, (x, y), {})

@@ -3,7 +3,7 @@
 The one idea to know: everything random is a function of a stream of 32-bit words. `Generator` hands out that stream
 and knows how PyTorch stores its place in it; what is made of the words stands in `sampling`. numpy's MT19937 is the
 engine. It is asked for whole blocks of 624 words only, and the place within a block is kept here, so that a small
-request is a slice of an array. ``numpy.random`` is imported with the first draw, not with wengert.
+request is a slice of an array. ``numpy.random`` is imported with the first draw.
 
 This module may import ``core``; it knows arrays and, in `Generator.get_state` and `set_state` alone, tensors.
 """

@@ -54,9 +54,9 @@ def setitem(x: Any, index: Any, value: Any) -> None:
     if isinstance(value, np.ndarray):
         value = wrap(value)
     part = x if basic is None else _slice(x, basic)
+    if isinstance(value, Tensor) and value._data.ndim:
+        value = _drop_leading(value, part._data.ndim if not arrays else _rank(part, arrays))
     if not arrays:
-        if isinstance(value, Tensor) and value._data.ndim > part._data.ndim:
-            value = _drop_leading(value, part)
         overwrite(part, value, "setitem")
         return
     check_writable(part, "setitem")
@@ -75,10 +75,19 @@ def setitem(x: Any, index: Any, value: Any) -> None:
     write(part, put, "setitem")
 
 
-def _drop_leading(value: Any, part: Any) -> Any:
-    """Leading dimensions of size 1 of an assigned value do not count."""
-    extra = value._data.ndim - part._data.ndim
-    if any(n != 1 for n in value._data.shape[:extra]):
+def _rank(part: Any, arrays: Any) -> int:
+    """The number of dimensions of what index arrays show: they broadcast, and a mask stands for as many dimensions as
+    it has and shows one."""
+    masks = [a._data.dtype == bool for a in arrays]
+    taken = sum(a._data.ndim if mask else 1 for a, mask in zip(arrays, masks, strict=True))
+    shown = max(1 if mask else a._data.ndim for a, mask in zip(arrays, masks, strict=True))
+    return part._data.ndim - taken + shown  # type: ignore[no-any-return]
+
+
+def _drop_leading(value: Any, rank: int) -> Any:
+    """Leading dimensions of size 1 of an assigned value, beyond the ``rank`` of the part, do not count."""
+    extra = value._data.ndim - rank
+    if extra <= 0 or any(n != 1 for n in value._data.shape[:extra]):
         return value
     return P.reshape(value, shape=value._data.shape[extra:])
 

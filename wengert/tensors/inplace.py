@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import from_numpy
+from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .alias import check_writable, edge_of, overlaps_itself, snapshot, write, wrote
@@ -78,10 +81,9 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
 def overwrite(tensor: Any, value: Any, op: str) -> Any:
     """Puts ``value``, a tensor or a number, broadcast and cast, into the tensor's memory and history."""
     check_writable(tensor, op)
+    value = _storable(tensor, value, op)
     if state.special is None and not needs_tape(tensor, value):
         source = value._data if isinstance(value, Tensor) else value
-        if tensor._data.dtype.kind != "c" and getattr(source, "dtype", np.dtype(type(source))).kind == "c":
-            raise RuntimeError("value cannot be converted to a real type without overflow")
         try:
             if not isinstance(value, Tensor) and tensor._data.dtype.kind in "iu":
                 source = np.array(source).astype(tensor._data.dtype)
@@ -93,3 +95,29 @@ def overwrite(tensor: Any, value: Any, op: str) -> Any:
     if isinstance(value, Tensor):
         return write(tensor, P.overwrite(snapshot(tensor, False), value), op)
     return write(tensor, P.fill(snapshot(tensor, False), value=value), op)
+
+
+def _storable(tensor: Any, value: Any, op: str) -> Any:
+    """The value, if it broadcasts to the tensor's shape and can be stored in its dtype; of a complex tensor for a real
+    target the real part, with PyTorch's warning."""
+    real = tensor._data.dtype.kind != "c"
+    if not isinstance(value, Tensor):
+        if real and isinstance(value, (complex, np.complexfloating)) and value.imag:
+            raise RuntimeError(f"[{op}] value cannot be converted to type {from_numpy(tensor._data.dtype).name} without overflow: "
+                               f"{value} is complex; pass a real number")
+        return value.real if real and isinstance(value, (complex, np.complexfloating)) else value
+    target, shape = tensor._data.shape, value._data.shape
+    if shape != target:
+        lead = len(target) - len(shape)
+        if lead < 0:
+            raise ShapeError(f"[{op}] output with shape {list(target)} doesn't match the broadcast shape {list(shape)}; an "
+                             "in-place operation cannot change its target's shape")
+        for dim, (have, want) in enumerate(zip(shape, target[lead:], strict=True), lead):
+            if have not in (1, want):
+                raise ShapeError(f"[{op}] The expanded size of the tensor ({want}) must match the existing size ({have}) at "
+                                 f"non-singleton dimension {dim}.  Target sizes: {list(target)}.  Tensor sizes: {list(shape)}; "
+                                 "give the value a shape that broadcasts to the target's")
+    if real and value._data.dtype.kind == "c":
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        return P.copy_real(value)
+    return value

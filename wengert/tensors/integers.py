@@ -19,7 +19,7 @@ from .sampling import Array, DType, Size, chunks, exponential, largest_of, refus
 __all__ = ["binomial", "multinomial", "poisson", "random_", "random_from_to", "randperm"]
 
 _INT64 = (-(2**63), 2**63 - 1)
-_LARGE = 1 << 16  # numbers from which on a shuffle by generated code pays
+_LARGE = 1 << 14  # numbers from which on a shuffle by generated code pays
 _MOST_CATEGORIES = 2**24  # the integers that a float32 counts without gaps
 
 
@@ -155,11 +155,10 @@ def randperm(generator: Generator, n: int, dtype: DType = np.dtype(np.int64)) ->
 
 def _exchanged(n: int, partners: Array) -> Array:
     """The numbers 0 to n - 1 after exchanging, one step after another, places ``step`` and ``partners[step]``."""
-    if n >= _LARGE:
-        places = np.arange(n)
-        import_module("wengert.compiler.random").exchange(places, partners)
+    places = np.arange(n)
+    if n >= _LARGE and import_module("wengert.compiler.random").exchange(places, partners):
         return places
-    order = list(range(n))
+    order = places.tolist()
     for step, partner in enumerate(partners.tolist()):
         order[step], order[partner] = order[partner], order[step]
     return np.array(order, np.int64)

@@ -124,12 +124,15 @@ class Node:
         if not self.guards:
             return
 
+        guards = iter(self.guards)
+
         def packed(value: Any, edge: Any) -> Any:
             if not is_data(value):
                 return value
             tensor = make(value, edge)
+            tensor._version, count = next(guards)
             handle = Packed(pack(tensor))
-            if tensor._version is not None and tensor._version[0]:
+            if tensor._version[0] != count:
                 raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. Tensors "
                                 "provided as input to pack hook can not be modified by in-place operations as this can "
                                 "lead to unexpected side-effects; return a changed copy instead.")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._missing import MissingError
 from ..core import dtypes
 from ..core.device import CPU, device, require_cpu
 from ..core.dtypes import DType, from_numpy
@@ -241,8 +242,25 @@ class Tensor:
         return edge.index if type(edge) is Out else 0
 
     @property
-    def _base(self) -> Any:
-        return None
+    def _base(self) -> Tensor | None:
+        """The tensor of which this one is a view, or None for a tensor that is no view."""
+        alias = self._alias
+        if alias is None or not alias.steps:
+            return None
+        base = None if alias.storage.base is None else alias.storage.base()
+        if base is None:
+            root = root_of(self._data)
+            base = make(root.reshape(alias.storage.shape), alias.storage.edge)
+            base._version = version_cell(self)
+        return base  # type: ignore[no-any-return]
+
+    def _is_view(self) -> bool:
+        """Whether this tensor is a view of another."""
+        return self._alias is not None and bool(self._alias.steps)
+
+    def __getattr__(self, name: str) -> Any:
+        kind = type(self)
+        raise MissingError(kind.__name__, name, lambda: dir(kind), f"{kind.__name__!r} object has no attribute {name!r}")
 
     @property
     def grad(self) -> Tensor | None:
@@ -428,6 +446,15 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter([self[i] for i in range(self._data.shape[0])])  # type: ignore[index]
 
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (Tensor, int, float, complex, np.number)):
+            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+        found = self == element
+        return bool(found._concrete("in").any()) if isinstance(found, Tensor) else bool(found)
+
+    def __reversed__(self) -> Tensor:
+        return P.flip(self, dims=(0,)) if self._data.ndim else self  # type: ignore[no-any-return]
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -457,6 +484,8 @@ class Tensor:
         array = self._concrete("numpy")
         if edge_of(self) is not None and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if array.dtype.kind == "V":
+            raise TypeError("Got unsupported ScalarType BFloat16: numpy has no such dtype; convert with .float() first")
         return array  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
@@ -467,6 +496,18 @@ class Tensor:
             array = array.astype(np.uint8)
         return make(np.asarray(array), None)
 
+    def __dlpack__(self, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+                   dl_device: tuple[Any, int] | None = None, copy: bool | None = None) -> Any:
+        """A DLPack capsule of this tensor's memory, for other array libraries' ``from_dlpack``."""
+        array = self._concrete("__dlpack__")
+        if edge_of(self) is not None:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """(1, 0): DLPack's word for the CPU."""
+        return 1, 0
+
     # --- copies -------------------------------------------------------------------------------------------------------
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -475,7 +516,10 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
                                "at the moment.")
-        out = self._like(self._concrete("deepcopy").copy(order="K"))
+        root, geometry = _stored(self._concrete("deepcopy"))
+        if id(root) not in memo:
+            memo[id(root)] = root.copy(order="K")  # tensors that share memory share its copy
+        out = self._like(_shown(memo[id(root)], self._data.dtype, geometry))
         memo[id(self)] = out
         if self.requires_grad:
             out.requires_grad_()
@@ -496,11 +540,10 @@ class Tensor:
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if not self.is_leaf:
-            raise RuntimeError("Only leaf tensors can be pickled: detach() it first")
-        array = self._concrete("pickle")
-        stored = array.view(np.uint16) if array.dtype.kind == "V" else array
-        return _rebuild, (type(self), stored, self.dtype.name, self.requires_grad, dict(self.__dict__))
+        root, geometry = _stored(self._concrete("pickle"))
+        # Under the same key as its owner's memory, so that tensors which share memory do so again when read back.
+        stored = root.view(np.uint16) if root.dtype.kind == "V" else root
+        return _rebuild, (type(self), stored, self.dtype.name, geometry, self.requires_grad, dict(self.__dict__))
 
     def _write_start(self, op: str) -> None:
         """The checks before a write into this tensor's memory."""
@@ -510,9 +553,32 @@ class Tensor:
 TENSORS.add(Tensor)
 
 
-def _rebuild(cls: type, array: ndarray, dtype: str, requires_grad: bool, attributes: dict[str, Any]) -> Tensor:
+_Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+def _stored(array: ndarray) -> tuple[ndarray, _Geometry | None]:
+    """The memory that is kept for a tensor, and how the tensor lies in it: (shape, strides, offset), in bytes."""
+    root = root_of(array)
+    if root is array or root.itemsize != array.itemsize or not (root.flags.c_contiguous or root.flags.f_contiguous):
+        return array, None
+    offset = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    return root, (array.shape, array.strides, offset if array.size else 0)
+
+
+def _shown(root: ndarray, dtype: Any, geometry: _Geometry | None) -> ndarray:
+    """The array that lies in its memory as `_stored` found."""
+    if geometry is None:
+        return root.view(dtype)
+    shape, strides, offset = geometry
+    flat = root.reshape(-1, order="A").view(dtype)
+    return np.lib.stride_tricks.as_strided(flat[offset // flat.itemsize:], shape, strides)
+
+
+def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None, requires_grad: bool,
+             attributes: dict[str, Any]) -> Tensor:
+    """Unpickles a tensor."""
     out = object.__new__(cls)
-    out._data = array if dtype != "bfloat16" else array.view(dtypes.by_name(dtype).numpy)
+    out._data = _shown(stored, dtypes.by_name(dtype).numpy, geometry)
     out._node = out._alias = out._version = out._rare = None
     out.__dict__.update(attributes)
     if requires_grad:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..tensors.alias import edge_of
+
 
 class Keeper:
     """Remembers tensors as they are, and makes them so again."""
@@ -14,24 +16,33 @@ class Keeper:
         self._storages: dict[int, tuple[Any, Any, int]] = {}
 
     def keep(self, tensor: Any) -> None:
-        """Remembers a tensor, its version and its place on a storage, unless it has done so."""
-        if id(tensor) in self._tensors:
-            return
+        """Remembers a tensor, its version and its place on a storage."""
         alias, cell, rare = tensor._alias, tensor._version, tensor._rare
-        self._tensors[id(tensor)] = (tensor, tensor._node, alias, cell, None if rare is None else dict(rare))
+        self._tensors[id(tensor)] = (
+            tensor,
+            tensor._data,
+            tensor._node,
+            alias,
+            cell,
+            None if rare is None else dict(rare),
+        )
         if cell is not None:
             self._cells.setdefault(id(cell), (cell, list(cell)))
         if alias is not None:
             storage = alias.storage
             self._storages.setdefault(id(storage), (storage, storage.edge, storage.generation))
 
+    def __contains__(self, tensor: Any) -> bool:
+        return id(tensor) in self._tensors
+
     def changed_histories(self) -> list[Any]:
         """The tensors whose history is another than it was."""
-        from ..tensors.alias import edge_of
-
         moved = {id(storage) for storage, edge, _ in self._storages.values() if storage.edge is not edge}
-        return [tensor for tensor, node, alias, *_ in self._tensors.values()
-                if (id(alias.storage) in moved if alias is not None else edge_of(tensor) is not node)]
+        return [
+            tensor
+            for tensor, _, node, alias, *_ in self._tensors.values()
+            if (id(alias.storage) in moved if alias is not None else edge_of(tensor) is not node)
+        ]
 
     def restore(self) -> None:
         """Puts everything back. A storage that was rebased keeps its new generation, so that tensors on it that were
@@ -39,8 +50,14 @@ class Keeper:
         for storage, edge, generation in self._storages.values():
             if storage.generation != generation:
                 storage.edge = edge
-        for tensor, node, alias, cell, rare in self._tensors.values():
-            tensor._node, tensor._alias, tensor._version, tensor._rare = node, alias, cell, rare
+        for tensor, data, node, alias, cell, rare in self._tensors.values():
+            tensor._data, tensor._node, tensor._alias, tensor._version, tensor._rare = (
+                data,
+                node,
+                alias,
+                cell,
+                rare,
+            )
             if alias is not None and alias.storage.edge is node:
                 alias.generation = alias.storage.generation
         for cell, before in self._cells.values():

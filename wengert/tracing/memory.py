@@ -23,39 +23,52 @@ def root_of(array: Any) -> Any:
 def whole_of(array: np.ndarray) -> np.ndarray:
     """All of the memory that an array is a part of, dense and in row-major order: the array itself where it is all of
     it, else its owner, or its owner's elements in their order. Of the array's dtype."""
-    owner = array
-    while isinstance(owner, np.ndarray) and owner.base is not None:
-        below = owner.base
-        while not isinstance(below, np.ndarray) and getattr(below, "base", None) is not None:
-            below = below.base
-        if not isinstance(below, np.ndarray):
-            break
-        owner = below
+    owner: Any = array
+    below: Any = array.base
+    while below is not None:
+        owner = below if isinstance(below, np.ndarray) else owner
+        below = getattr(below, "base", None)
     if array.flags.c_contiguous and array.nbytes == owner.nbytes:
         return array
     if owner.dtype.itemsize != array.dtype.itemsize:
-        raise TraceError(f"[trace] memory of one dtype was expected; got a tensor of {array.dtype} that is a part of memory of "
-                         f"{owner.dtype}; that cannot be recorded in wengert yet: clone() it outside the function")
+        raise TraceError(
+            f"[trace] memory of one dtype was expected; got a tensor of {array.dtype} that is a part of memory of "
+            f"{owner.dtype}; that cannot be recorded in wengert yet: clone() it outside the function"
+        )
     whole = owner if owner.flags.c_contiguous else owner.ravel("K")
     if not np.may_share_memory(whole, owner):
-        raise TraceError("[trace] a tensor over dense memory was expected; got one over memory with gaps, which cannot be "
-                         "recorded in wengert yet: clone() it outside the function")
+        raise TraceError(
+            "[trace] a tensor over dense memory was expected; got one over memory with gaps, which cannot be "
+            "recorded in wengert yet: clone() it outside the function"
+        )
     return whole.view(array.dtype)
 
 
 def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
     """The view steps that lead from ``whole`` to ``array``: none, or one."""
     if array.dtype != whole.dtype:
-        raise TraceError(f"[trace] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "
-                         f"which cannot be recorded in wengert yet: clone() one of them outside the function")
+        raise TraceError(
+            f"[trace] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "
+            f"which cannot be recorded in wengert yet: clone() one of them outside the function"
+        )
     offset = _address(array) - _address(whole) if array.size else 0
     if not offset and array.shape == whole.shape and same_strides(array, whole):
         return ()
     if any(stride % array.itemsize for stride in array.strides) or offset % array.itemsize:
-        raise TraceError("[trace] a tensor whose elements lie on the grid of their size was expected; got one that does not, "
-                         "which cannot be recorded in wengert yet: clone() it outside the function")
-    return ((P.as_strided, {"size": array.shape, "stride": tuple(s // array.itemsize for s in array.strides),
-                            "offset": offset // array.itemsize}),)
+        raise TraceError(
+            "[trace] a tensor whose elements lie on the grid of their size was expected; got one that does not, "
+            "which cannot be recorded in wengert yet: clone() it outside the function"
+        )
+    return (
+        (
+            P.as_strided,
+            {
+                "size": array.shape,
+                "stride": tuple(s // array.itemsize for s in array.strides),
+                "offset": offset // array.itemsize,
+            },
+        ),
+    )
 
 
 def _address(array: np.ndarray) -> int:

@@ -10,31 +10,31 @@ from typing import Any
 from ..tensors.tensor import Tensor
 
 
-def names_of(function: Callable[..., Any]) -> dict[int, str]:
-    """Names by the identity of tensors: variables, parameters and buffers of modules, state of optimisers."""
-    found: dict[int, str] = {}
+def tensors_seen_by(function: Callable[..., Any]) -> list[tuple[str, Tensor]]:
+    """The tensors that a function's variables lead to, with names: the variables themselves, parameters and buffers of
+    modules, the state of optimisers."""
+    found: dict[int, tuple[str, Tensor]] = {}
     for variable, thing in _variables(function):
         for name, tensor in _tensors(variable, thing, found):
-            found.setdefault(id(tensor), name)
-    return found
+            found.setdefault(id(tensor), (name, tensor))
+    return list(found.values())
 
 
 def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """What the function can see, modules before optimisers, so that state can be named after its parameter."""
-    if not inspect.isroutine(function):
-        function = getattr(type(function), "__call__", function)
-    plain = inspect.unwrap(getattr(function, "__func__", function))
+    called: Any = function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]
+    plain = inspect.unwrap(getattr(called, "__func__", called))
     seen: dict[str, Any] = {}
     if inspect.isfunction(plain):
         variables = inspect.getclosurevars(plain)
         seen = {**variables.globals, **variables.nonlocals}
-    owner = getattr(function, "__self__", None)
+    owner = getattr(called, "__self__", None)
     if owner is not None:
         seen.update({f"self.{name}": value for name, value in getattr(owner, "__dict__", {}).items()})
     return sorted(seen.items(), key=lambda item: hasattr(item[1], "param_groups"))
 
 
-def _tensors(variable: str, thing: Any, found: dict[int, str]) -> Iterator[tuple[str, Any]]:
+def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) -> Iterator[tuple[str, Any]]:
     if isinstance(thing, Tensor):
         yield variable, thing
     elif isinstance(thing, (list, tuple)) and len(thing) < 1000:
@@ -43,9 +43,13 @@ def _tensors(variable: str, thing: Any, found: dict[int, str]) -> Iterator[tuple
         yield from ((f"{variable}.{key}", item) for key, item in thing.items() if isinstance(item, Tensor))
     elif isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "state"):
         for number, (parameter, state) in enumerate(thing.state.items()):
-            owner = found.get(id(parameter), str(number))
+            owner = found[id(parameter)][0] if id(parameter) in found else str(number)
             if isinstance(state, dict):
-                yield from ((f"{variable}.{owner}.{key}", item) for key, item in state.items() if isinstance(item, Tensor))
+                yield from (
+                    (f"{variable}.{owner}.{key}", item)
+                    for key, item in state.items()
+                    if isinstance(item, Tensor)
+                )
     elif hasattr(thing, "named_parameters") and not inspect.isclass(thing):
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_parameters())
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_buffers())
@@ -61,7 +65,7 @@ class Names:
         return self.free(self.known.get(id(tensor), otherwise))
 
     def free(self, wanted: str) -> str:
-        """``wanted``, or with a number behind it where it is taken. Names never are numbers, which results are called."""
+        """``wanted``, or with a number behind it where it is taken; never a number alone, which results are called."""
         wanted = re.sub(r"[^\w.]", "_", wanted)
         name, number = wanted, 1
         while name in self.taken or re.fullmatch(r"c?\d+", name):

@@ -2,9 +2,10 @@
 
 While it is in force the tape works as ever, `backward` is the ordinary engine and an optimiser's update is ordinary
 in-place writes; but values are symbols of a graph, and a write replaces the value of a memory of the graph. A tensor of
-the user's that is met (*touched*) enters the graph as a state bound to its memory. What the tape notes on the user's
-tensors meanwhile (nodes, versions, places on storages) is put back at the end; their memory and their ``.grad`` are never
-touched: gradients live in slots of the recorder.
+the user's that is met (*touched*) enters the graph as a state bound to its memory, and holds a symbol until the end, so
+that no operation can look at its numbers. That and what the tape notes on it meanwhile (nodes, versions, places on
+storages) is put back at the end. Its memory and its ``.grad`` are never touched: gradients live in slots of the
+recorder.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ class Slot:
 class Binding:
     """A tensor of the user's on a captured memory: where to find it, and how it lay there when recorded."""
 
-    __slots__ = ("requires_grad", "source", "steps", "tensor")
+    __slots__ = ("requires_grad", "source", "spec", "steps")
 
     def __init__(self, source: Source, tensor: Any, steps: tuple[Step, ...]) -> None:
-        self.source, self.tensor, self.steps = source, tensor, steps
+        self.source, self.steps, self.spec = source, steps, spec_of(tensor._data)
         self.requires_grad = tensor._node is not None
 
 
@@ -60,11 +61,11 @@ class Recorder(Special):
         self.start = next_sequence()
         self.keeper = Keeper()
         self.roots: dict[int, Any] = {}
-        self.memories: dict[int, Memory] = {}
+        self.memories: dict[int, tuple[Memory, np.ndarray]] = {}
+        self.stand_ins: dict[int, Any] = {}
         self.bindings: dict[str, list[Binding]] = {}
         self.slots: dict[int, Slot] = {}
         self.gradients: dict[int, Gradient] = {}
-        self.known: dict[int, tuple[Any, Symbol]] = {}
         self.symbols: list[weakref.ref[Symbol]] = []
 
     @property
@@ -77,6 +78,21 @@ class Recorder(Special):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self.keeper.restore()
+
+    def release(self) -> None:
+        """Lets go of every tensor, so that those symbols live on to which somebody else refers."""
+        self.slots.clear()
+        self.stand_ins.clear()
+        self.memories.clear()
+        self.keeper = Keeper()
+
+    def living(self) -> list[Symbol]:
+        """The symbols that there still are."""
+        return [
+            symbol
+            for symbol in (reference() for reference in self.symbols)
+            if symbol is not None and symbol.alive
+        ]
 
     # --- symbols ------------------------------------------------------------------------------------------------------
 
@@ -95,14 +111,11 @@ class Recorder(Special):
         data = tensor._data
         if type(data) is Symbol:
             return data
-        known = self.known.get(id(tensor))
-        if known is not None and known[1].shape == data.shape:
-            return known[1]
         self.keeper.keep(tensor)
         memory, steps = self._capture(tensor, data)
         found = self.symbol(memory, (), memory.value, memory.array)
         found.steps, found.generation = steps, -1
-        self.known[id(tensor)] = (tensor, found)
+        tensor._data = found
         self.read(found)
         return found
 
@@ -110,24 +123,19 @@ class Recorder(Special):
         """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
         to the array from the whole."""
         root = root_of(array)
-        memory = self.memories.get(id(root))
         source = self.gradients.get(id(tensor))
-        if memory is None:
+        if id(root) not in self.memories:
             whole = whole_of(array)
             name = self.names.free(source.name) if source is not None else self.names.of(tensor)
             value = Value(name, spec_of(whole))
-            memory = self.memories[id(root)] = Memory(value, whole, name)
+            self.memories[id(root)] = Memory(value, whole, name), whole
             self.roots[id(root)] = root
             self.graph.states.append(value)
             self.bindings[name] = []
-            steps = step_within(whole, array)
-        else:
-            first = self.bindings[str(memory.source)][0] if memory.source in self.bindings else None
-            steps = step_within(whole_of(first.tensor._data) if first is not None else memory.array, array)
-        if memory.source in self.bindings:
-            bound = self.bindings[memory.source]
-            if not any(binding.steps == steps and binding.tensor._node is tensor._node for binding in bound):
-                bound.append(Binding(source or Captured(tensor, self.names.known.get(id(tensor), memory.source)), tensor, steps))
+        memory, whole = self.memories[id(root)]
+        steps = step_within(whole, array)
+        name = str(memory.source)
+        self.bindings[name].append(Binding(source or Captured(tensor, name), tensor, steps))
         return memory, steps
 
     def argument(self, place: int, name: str, tensor: Any) -> Tensor:
@@ -136,7 +144,7 @@ class Recorder(Special):
         value = Value(name, spec_of(tensor._data))
         self.graph.inputs.append(value)
         symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
-        stand_in = make(symbol, None)
+        stand_in = self.stand_ins[place] = make(symbol, None)
         if tensor.requires_grad:
             leaf = stand_in._node = Leaf(stand_in)
             source = Argument(place, name)
@@ -159,15 +167,21 @@ class Recorder(Special):
             symbol.refresh(value, array)
         return symbol.value, symbol.array
 
-    def _emit(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray) -> Value:
+    def _emit(
+        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
+    ) -> Value:
         return self.graph.add(primitive, operands, params, (spec_of(array),), user_line())[0]
 
     # --- what Special asks --------------------------------------------------------------------------------------------
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if primitive.name in _BY_VALUE or (primitive.name == "index" and any(_is_mask(x) for x in operands[1:])):
-            raise TraceError(f"[{primitive.name}] a result whose shape does not depend on values was expected while a function is "
-                             "being recorded; got one that does; compute with torch.where, or take it out of the function")
+        if primitive.name in _BY_VALUE or (
+            primitive.name == "index" and any(_is_mask(x) for x in operands[1:])
+        ):
+            raise TraceError(
+                f"[{primitive.name}] a result whose shape does not depend on values was expected while a function is "
+                "being recorded; got one that does; compute with torch.where, or take it out of the function"
+            )
         values, arrays = [], []
         for operand in operands:
             value, array = self._operand(primitive, operand)
@@ -197,8 +211,10 @@ class Recorder(Special):
             return operand, operand
         if isinstance(operand, np.ndarray):
             return self._constant(operand), operand
-        raise TraceError(f"[{primitive.name}] a tensor or a number was expected; got {type(operand).__name__}, which cannot be "
-                         "recorded")
+        raise TraceError(
+            f"[{primitive.name}] a tensor or a number was expected; got {type(operand).__name__}, which cannot be "
+            "recorded"
+        )
 
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
@@ -244,28 +260,39 @@ class Recorder(Special):
             below = edge.node if type(edge) is Out else edge
             if below is not None and type(below) is not Leaf and below.sequence < self.start:
                 raise TraceError(
-                    f"[{node.primitive.name}] a tensor whose history begins inside the recorded function was expected; got one "
-                    f"that {below.name()} computed outside, whose history cannot be recorded; compute it inside, or detach() it")
+                    f"[{node.primitive.name}] a tensor whose history begins inside the recorded function was expected; "
+                    f"got one that {below.name()} computed outside; compute it inside, or detach() it"
+                )
         super().recorded(node)
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         if node.sequence < self.start:
-            raise TraceError(f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "
-                             "which was recorded outside; compute the loss inside the function")
+            raise TraceError(
+                f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "
+                "which was recorded outside; compute the loss inside the function"
+            )
         super().pulled(node, ct, grads)
 
     def changes(self, tensor: Any, op: str) -> None:
-        if type(tensor._data) is not Symbol or tensor is self._leaf_of(tensor):
-            raise TraceError(f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
-                             "recording leaves as it is; do this before the function runs")
+        if self.is_outside(tensor):
+            raise TraceError(
+                f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
+                "recording leaves as it is; do this before the function runs"
+            )
 
-    def _leaf_of(self, tensor: Any) -> Any:
-        slot = self.slots.get(id(tensor._node))
-        return tensor if slot is not None and slot.source is not None else None
+    def is_outside(self, tensor: Any) -> bool:
+        """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
+        return (
+            type(tensor._data) is not Symbol
+            or tensor in self.keeper
+            or any(tensor is stand_in for stand_in in self.stand_ins.values())
+        )
 
     def draws(self) -> None:
-        raise TraceError("[random] random numbers inside a recorded function are not in wengert yet; draw them outside and pass "
-                         "them as an argument")
+        raise TraceError(
+            "[random] random numbers inside a recorded function are not in wengert yet; draw them outside and pass "
+            "them as an argument"
+        )
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
@@ -273,7 +300,7 @@ class Recorder(Special):
         """The slot of a leaf; made, for one of the user's, when it is first asked for."""
         found = self.slots.get(id(leaf))
         if found is None:
-            source = None if type(tensor._data) is Symbol else Captured(tensor, self._name(tensor))
+            source = Captured(tensor, self._name(tensor)) if self.is_outside(tensor) else None
             found = self.slots[id(leaf)] = Slot(leaf, source, leaf.grad if source is not None else None)
             if source is not None and leaf.grad is not None:
                 self.gradients[id(leaf.grad)] = Gradient(source)
@@ -289,10 +316,9 @@ class Recorder(Special):
     def set_grad(self, tensor: Any, value: Any) -> None:
         if type(tensor._node) is Leaf:
             self.slot(tensor._node, tensor).current = value
-        elif type(tensor._data) is Symbol:
-            tensor._rarely()["grad"] = value
         elif value is not None or (tensor._rare is not None and tensor._rare.get("grad") is not None):
             self.changes(tensor, "grad")
+            tensor._rarely()["grad"] = value
 
     def accumulate(self, leaf: Any, ct: Any) -> None:
         tensor = leaf.variable
@@ -326,7 +352,11 @@ def _is_mask(operand: Any) -> bool:
 
 def _plain(primitive: Primitive, name: str, value: Any) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
-    if value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex, str, DType, Primitive)):
+    if (
+        value is None
+        or value is Ellipsis
+        or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
+    ):
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -338,5 +368,7 @@ def _plain(primitive: Primitive, name: str, value: Any) -> Any:
         return tuple([_plain(primitive, name, part) for part in value])
     if isinstance(value, dict):
         return {key: _plain(primitive, name, part) for key, part in value.items()}
-    raise TraceError(f"[{primitive.name}] a parameter {name} of plain numbers, strings and tuples was expected; got "
-                     f"{type(value).__name__}, which cannot be recorded")
+    raise TraceError(
+        f"[{primitive.name}] a parameter {name} of plain numbers, strings and tuples was expected; got "
+        f"{type(value).__name__}, which cannot be recorded"
+    )

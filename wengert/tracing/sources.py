@@ -1,4 +1,4 @@
-"""Where a program finds a tensor of the user's: among the arguments, bound to it, or as the gradient of one of these."""
+"""Where a program finds a tensor of the user's: among the arguments, bound to it, or as the gradient of either."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What a tensor holds while a function is recorded: a `Symbol`, its place on a `Memory` of the graph.
 
 Note [shadows]: beside its graph value every symbol has an array, its *shadow*, computed from what the arguments and
-states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and strides, by
-which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values (an index out
-of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values, are replaced.
+states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and strides,
+by which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values (an index
+out of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values, are
+replaced.
 """
 
 from __future__ import annotations
@@ -48,15 +49,18 @@ class Symbol:
 
     __slots__ = ("__weakref__", "_array", "_memory", "_value", "generation", "line", "steps")
 
-    def __init__(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray, line: str) -> None:
+    def __init__(
+        self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray, line: str
+    ) -> None:
         self._memory: Memory | None = memory
-        self._value, self._array = value, array
+        self._value: Value | None = value
+        self._array: np.ndarray | None = array
         self.steps, self.line = steps, line
         self.generation = memory.generation
 
     def kill(self) -> None:
         """Ends its life; it keeps its line to tell where it was made."""
-        self._memory = self._value = self._array = None  # type: ignore[assignment]
+        self._memory = self._value = self._array = None
         self.steps = ()
 
     @property
@@ -67,20 +71,21 @@ class Symbol:
     def memory(self) -> Memory:
         if self._memory is None:
             raise TraceError(
-                f"[trace] a tensor of this moment was expected; got one that was made at {self.line} while a function was "
-                f"recorded, and has no value outside it; return it from the function, or copy it into a tensor that is there "
-                f"before (state.copy_(x))")
+                f"[trace] a tensor of this moment was expected; got one that was made at {self.line} while a function "
+                f"was recorded, and has no value outside it; return it from the function, or copy it into a tensor "
+                f"that is there before (state.copy_(x))"
+            )
         return self._memory
 
     @property
     def value(self) -> Value:
+        assert self._value is not None, self.memory
         return self._value
 
     @property
     def array(self) -> np.ndarray:
         """The shadow."""
-        if self._array is None:
-            self.memory  # noqa: B018  (raises)
+        assert self._array is not None, self.memory
         return self._array
 
     def refresh(self, value: Value, array: np.ndarray) -> None:
@@ -135,8 +140,10 @@ class Symbol:
 
     def _refuse(self, what: str) -> NoReturn:
         self.memory  # noqa: B018  (raises where the symbol is dead)
-        raise TraceError(f"[trace] an operation asked a tensor for {what} while a function is being recorded, when there is "
-                         f"none; this operation cannot be recorded in wengert yet: take it out of the function")
+        raise TraceError(
+            f"[trace] an operation asked a tensor for {what} while a function is being recorded, when there is "
+            f"none; this operation cannot be recorded in wengert yet: take it out of the function"
+        )
 
     def __repr__(self) -> str:
         return f"{self._value!r} made at {self.line}" if self.alive else f"dead, made at {self.line}"

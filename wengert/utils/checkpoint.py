@@ -15,7 +15,9 @@ from typing import Any
 
 from ..autograd import Function, backward, enable_grad, is_grad_enabled, set_grad_enabled
 from ..autograd.graph import saved_tensors_hooks
-from ..tensors.generator import get_rng_state, set_rng_state
+from ..core.errors import InplaceError
+from ..tensors.alias import version_cell
+from ..tensors.generator import default_generator
 from ..tensors.tensor import Tensor
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
@@ -63,7 +65,7 @@ def checkpoint(
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
         if context_fn is not noop_context_fn:
             raise ValueError("Passing `context_fn` is only supported when use_reentrant=False.")
-        return _Reentrant.apply(function, preserve_rng_state, *args)
+        return CheckpointFunction.apply(function, preserve_rng_state, *args)
     if not is_grad_enabled():
         return function(*args, **kwargs)
     first, again = context_fn()
@@ -90,9 +92,9 @@ class _Frame:
 
     def __init__(self, call: Callable[[], Any], again: Any, preserve: bool, check: bool, early_stop: bool) -> None:
         self.call, self.again, self.check, self.early_stop = call, again, check, early_stop
-        self.rng_state = get_rng_state() if preserve else None
+        self.rng_state = default_generator.get_state() if preserve else None
         self.places: list[weakref.ref[_Place]] = []
-        self.values: dict[int, Tensor] = {}
+        self.values: dict[int, tuple[Any, int]] = {}
 
     def pack(self, tensor: Tensor) -> _Place:
         place = _Place(len(self.places), tensor)
@@ -102,7 +104,7 @@ class _Frame:
     def unpack(self, place: _Place) -> Tensor:
         if place.number not in self.values:
             self.recompute()
-        found = self.values.pop(place.number, None)
+        found, version = self.values.pop(place.number, (None, 0))
         if found is None:
             raise CheckpointError(f"[checkpoint] A different number of tensors was saved during the original forward and "
                                   f"recomputation: {len(self.places)} were expected, and number {place.number} is missing; the "
@@ -111,6 +113,9 @@ class _Frame:
             raise CheckpointError(f"[checkpoint] Recomputed values for the following tensors have different metadata than during "
                                   f"the forward pass: tensor {place.number} was {place.dtype} {place.shape} and is {found.dtype} "
                                   f"{found.shape}; the function must do the same each time it runs")
+        if version_cell(found)[0] != version:
+            raise InplaceError(f"[checkpoint] one of the variables needed for gradient computation has been modified by an inplace "
+                               f"operation inside the checkpointed function: a value of shape {list(found.shape)}; write out of place")
         return found
 
     def recompute(self) -> None:
@@ -123,7 +128,7 @@ class _Frame:
             nonlocal count
             number, count = count, count + 1
             if number < len(wanted) and wanted[number]:
-                self.values[number] = tensor.detach()
+                self.values[number] = tensor.detach(), version_cell(tensor)[0]
             if self.early_stop and number == last:
                 raise _Stop
             return tensor
@@ -131,8 +136,8 @@ class _Frame:
         with ExitStack() as stack:
             stack.enter_context(enable_grad())
             if self.rng_state is not None:
-                stack.callback(set_rng_state, get_rng_state())
-                set_rng_state(self.rng_state)
+                stack.callback(default_generator.set_state, default_generator.get_state())
+                default_generator.set_state(self.rng_state)
             stack.enter_context(self.again)
             stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
             try:
@@ -145,13 +150,13 @@ class _Frame:
                                   f"recomputation: {len(self.places)} and {count}; the function must do the same each time it runs")
 
 
-class _Reentrant(Function):
+class CheckpointFunction(Function):
     """The older form: forward without a graph; backward builds it and runs it back at once."""
 
     @staticmethod
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         ctx.function = function
-        ctx.rng_state = get_rng_state() if preserve else None
+        ctx.rng_state = default_generator.get_state() if preserve else None
         ctx.kept = [None if isinstance(x, Tensor) else x for x in args]
         ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in args))
         return function(*args)
@@ -165,8 +170,8 @@ class _Reentrant(Function):
                 for x, t, need in zip(ctx.kept, ctx.saved_tensors, needs, strict=True)]
         with ExitStack() as stack:
             if ctx.rng_state is not None:
-                stack.callback(set_rng_state, get_rng_state())
-                set_rng_state(ctx.rng_state)
+                stack.callback(default_generator.set_state, default_generator.get_state())
+                default_generator.set_state(ctx.rng_state)
             with set_grad_enabled(True):
                 outputs = ctx.function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)

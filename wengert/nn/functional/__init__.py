@@ -34,8 +34,8 @@ from .activations import (
     threshold,
     threshold_,
 )
-from .dropouts import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .affine import bilinear, cosine_similarity, embedding, linear, normalize, one_hot, pairwise_distance
+from .dropouts import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

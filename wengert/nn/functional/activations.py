@@ -51,7 +51,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     if weight.dim() > 1:
         raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
-    if weight.numel() != 1:
+    if weight.numel() == 1:
+        weight = weight.reshape(())
+    else:
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
             raise ShapeError(

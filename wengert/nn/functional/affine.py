@@ -15,6 +15,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ``input`` is ``(..., in_features)``, ``weight`` ``(out_features, in_features)`` or ``(in_features,)``, ``bias``
     ``(out_features,)``; the result is ``(..., out_features)`` or ``(...)``. Raises ShapeError.
     """
+    if weight.dim() == 1:
+        dot = input @ weight
+        return dot if bias is None else dot + bias
     return P.linear(input, weight) if bias is None else P.linear(input, weight, bias)
 
 

@@ -75,8 +75,14 @@ def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, 
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * input.new_zeros(())
-    mask = empty(mask_shape, dtype=input.dtype).bernoulli_(1 - p).div_(1 - p)
+    mask = _kept(input, mask_shape, p).div_(1 - p)
     return input.mul_(mask) if inplace else input * mask
+
+
+def _kept(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
+    """Ones with probability 1 − p, drawn in the order of the input's memory where the mask has its shape."""
+    same = mask_shape == tuple(input.shape)
+    return (empty_like(input) if same else empty(mask_shape, dtype=input.dtype)).bernoulli_(1 - p)
 
 
 def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
@@ -88,7 +94,7 @@ def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: 
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * input.new_zeros(())
-    keep = empty(mask_shape, dtype=input.dtype).bernoulli_(1 - p)
+    keep = _kept(input, mask_shape, p)
     scale = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (keep - 1) * (_ALPHA * scale) + _ALPHA * scale * p
     mask = keep * scale

@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 
 from wengert.core.dtypes import DType
-from wengert.core.spec import wrap_dim
-from wengert.core.primitive import P
 from wengert.ops import empty_like, zeros_like
 from wengert.tensors.tensor import Tensor
 
@@ -32,9 +30,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return (-(input if dtype is None else input.to(dtype))).softmax(dim)
 
 
-def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Tensor:
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample from the Gumbel-softmax distribution with temperature ``tau`` (Jang et al.; Maddison et al., 2016).
 
     With ``hard`` it is one-hot, and has the gradient of the soft sample. ``eps`` has no effect.

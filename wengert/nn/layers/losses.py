@@ -14,9 +14,7 @@ class Loss(Module):
 
     reduction: str
 
-    def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         old = size_average is not None or reduce is not None
         self.reduction = from_flags(size_average, reduce, stacklevel=4) if old else reduction
@@ -81,7 +79,7 @@ class HuberLoss(Loss):
 
 
 class KLDivLoss(Loss):
-    """y (log y − x), of log-probabilities x and probabilities y; with ``log_target`` the target holds logarithms too."""
+    """y (log y − x), of log-probabilities x and probabilities y; with ``log_target`` the target holds logarithms."""
 
     def __init__(
         self,
@@ -112,9 +110,7 @@ class NLLLoss(WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.nll_loss(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class CrossEntropyLoss(NLLLoss):

@@ -78,6 +78,7 @@ class DataLoader:
         self.multiprocessing_context = multiprocessing_context
         self.persistent_workers = persistent_workers
         self.in_order = in_order
+        self._announced: int | None = None  # what len() of an iterable dataset has answered
         self._complete = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -94,10 +95,12 @@ class DataLoader:
     def __len__(self) -> int:
         if not self._iterable:
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
-        if self.batch_size is None:
-            return len(self.dataset)
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (1 if rest and not self.drop_last else 0)
+        length = len(self.dataset)
+        if self.batch_size is not None:
+            whole, rest = divmod(length, self.batch_size)
+            length = whole + (1 if rest and not self.drop_last else 0)
+        self._announced = length
+        return length
 
     def _from_indices(self, indices: Any) -> Any:
         """The batch of the samples at ``indices``, or the one sample where there are no batches."""
@@ -117,24 +120,21 @@ class DataLoader:
         if self.batch_sampler is None:
             yield from map(self.collate_fn, samples)
             return
-        count, expected = 0, self._declared_length()
+        count = 0
         for indices in order:
             batch = [sample for _, sample in zip(indices, samples, strict=False)]
             if not batch or (self.drop_last and len(batch) < len(indices)):
                 return
             count += 1
-            if expected is not None and count > expected:
+            if self._announced is not None and count > self._announced:
                 warnings.warn(
-                    f"Length of IterableDataset {self.dataset} was reported to be {expected}(when accessing "
+                    f"Length of IterableDataset {self.dataset} was reported to be {self._announced}(when accessing "
                     f"len(dataloader)), but {count} samples have been fetched. ",
                     stacklevel=2,
                 )
             yield self.collate_fn(batch)
             if len(batch) < len(indices):
                 return
-
-    def _declared_length(self) -> int | None:
-        return len(self) if hasattr(self.dataset, "__len__") else None
 
 
 def _rows(dataset: Any, indices: list[Any]) -> list[Any] | None:
@@ -160,9 +160,7 @@ def _check_workers(
     num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool, context: Any
 ) -> None:
     if num_workers < 0:
-        raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
-        )
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
     if num_workers > 0:
         raise NotImplementedError(
             "[DataLoader] loading in worker processes is not in wengert yet; use num_workers=0, which loads the same "
@@ -197,9 +195,7 @@ def _check_order(
     if sampler is not None and shuffle:
         raise ValueError("sampler option is mutually exclusive with shuffle")
     if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-        raise ValueError(
-            "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
-        )
+        raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
     if batch_sampler is None and batch_size is None and drop_last:
         raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
 

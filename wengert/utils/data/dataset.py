@@ -156,9 +156,7 @@ class Subset(Dataset[T]):
         return len(self.indices)
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[float], generator: Generator | None = None
-) -> list[Subset[Any]]:
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[Any]]:
     """Splits ``dataset`` at random into parts of the given lengths, or of the given fractions, which add up to 1.
 
     Samples left over by fractions go to the parts in turn. Draws from ``generator`` or the default one, as PyTorch

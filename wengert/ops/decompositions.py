@@ -1,0 +1,139 @@
+"""Linear algebra at the top level: the twins of ``linalg``, and the older functions with their own conventions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ShapeError
+from ..core.primitive import P
+from ..tensors.tensor import make
+from . import linalg
+from .named import named
+from .registry import function
+
+
+@function()
+def inverse(input: Any) -> Any:
+    """The inverse of square matrices. Raises LinAlgError (a RuntimeError) for a singular one."""
+    return P.inv(input)
+
+
+@function()
+def det(input: Any) -> Any:
+    """The determinant of square matrices."""
+    return P.det(input)
+
+
+@function()
+def logdet(input: Any) -> Any:
+    """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero."""
+    sign, size = P.slogdet(input)
+    if input._data.dtype.kind == "c":
+        return size + P.log(sign)
+    return P.where(sign < 0, float("nan"), size)
+
+
+_slogdet = named("slogdet", "sign", "logabsdet")
+
+
+@function()
+def slogdet(input: Any) -> Any:
+    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet)."""
+    return _slogdet(P.slogdet(input))
+
+
+@function()
+def cholesky(input: Any, upper: bool = False) -> Any:
+    """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``."""
+    return linalg.mirrored(P.cholesky(input)) if upper else P.cholesky(input)
+
+
+@function()
+def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
+    """X of ``A X = input``, for the A of which L is the Cholesky factor."""
+    factor = linalg.mirrored(L) if upper else L
+    inner = P.solve_triangular(factor, input, upper=False)
+    return P.solve_triangular(linalg.mirrored(factor), inner, upper=True)
+
+
+@function()
+def cholesky_inverse(L: Any, upper: bool = False) -> Any:
+    """The inverse of the matrix of which L is the Cholesky factor."""
+    eye = make(np.broadcast_to(np.eye(L._data.shape[-1], dtype=L._data.dtype), L._data.shape).copy(), None)
+    return cholesky_solve(eye, L, upper)
+
+
+_qr = named("qr", "Q", "R")
+
+
+@function()
+def qr(input: Any, some: bool = True) -> Any:
+    """``A = Q R``, as (Q, R); Q square unless ``some``."""
+    return _qr(P.qr(input, mode="reduced" if some else "complete"))
+
+
+_svd = named("svd", "U", "S", "V")
+
+
+@function()
+def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
+    """``A = U diag(S) Vᴴ``, as (U, S, V): V itself, where ``linalg.svd`` gives Vᴴ. U and V square unless ``some``; both
+    zero unless ``compute_uv``."""
+    if not compute_uv:
+        rows, columns = input._data.shape[-2:]
+        lead, dtype = input._data.shape[:-2], input._data.dtype
+        zeros = (make(np.zeros((*lead, n, n), dtype), None) for n in (rows, columns))
+        return _svd((next(zeros), P.svd(input)[1], next(zeros)))
+    u, s, vh = P.svd(input, full=not some)
+    return _svd((u, s, linalg.mirrored(vh)))
+
+
+_triangular = named("triangular_solve", "solution", "cloned_coefficient")
+
+
+@function()
+def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
+    """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient)."""
+    warnings.warn("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning, stacklevel=3)
+    factor, side = (A.mT, not upper) if transpose else (A, upper)
+    return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), P.clone(A)))
+
+
+@function()
+def pinverse(input: Any, rcond: float = 1e-15) -> Any:
+    """The pseudo-inverse of matrices; singular values up to ``rcond`` times the largest count as zero."""
+    return P.pinv(input, rtol=rcond)
+
+
+@function()
+def matrix_exp(input: Any) -> Any:
+    """The exponential of square matrices."""
+    return P.matrix_exp(input)
+
+
+@function()
+def matrix_power(input: Any, n: int) -> Any:
+    """Square matrices to an integer power."""
+    return linalg.matrix_power(input, n)
+
+
+@function()
+def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
+    """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart."""
+    return linalg.lu_solve(LU_data, LU_pivots, b)
+
+
+@function(method=False)
+def lu_unpack(LU_data: Any, LU_pivots: Any) -> Any:
+    """The P, L and U that `lu_factor` packed."""
+    if LU_data._data.shape[-1] != LU_data._data.shape[-2]:
+        raise ShapeError(f"[lu_unpack] square factors were expected; got shape {tuple(LU_data._data.shape)}; call "
+                         "linalg.lu for others")
+    one = make(np.eye(LU_data._data.shape[-1], dtype=LU_data._data.dtype), None)
+    exchange = P.permutation(LU_pivots, rows=LU_data._data.shape[-1], dtype=LU_data._data.dtype)
+    return exchange, P.tril(LU_data, diagonal=-1) + one, P.triu(LU_data)
+
+

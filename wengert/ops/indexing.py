@@ -1,0 +1,393 @@
+"""Elements picked out and put in by index tensors and masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ShapeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim
+from ..core.state import state
+from ..tensors.dispatch import number_for
+from ..tensors.inplace import inplace
+from ..tensors.tensor import Tensor, make
+from .arguments import integer
+from .conversion import cast
+from .registry import function, method
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
+    if index._data.dtype.name not in kinds:
+        raise IndexError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; convert it with .long()")
+
+
+def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError, negative: bool = False) -> None:
+    """Raises where an index is beyond a dimension of ``size`` positions (while values are there to be looked at)."""
+    if state.special is not None or not index._data.size:
+        return
+    array = index._data
+    low, high = int(array.min()), int(array.max())
+    if high >= size or low < (-size if negative else 0):
+        wrong = high if high >= size else low
+        raise error(f"[{op}] index {wrong} is out of bounds for dimension with size {size} (index out of range in self); "
+                    f"indices from {-size if negative else 0} to {size - 1} were expected")
+
+
+def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | None = None) -> None:
+    """The rules of gather and scatter: an integer index of as many dimensions, nowhere larger than what it indexes."""
+    if index._data.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(f"{op}(): Expected dtype int32/int64 for index; got {index.dtype}; convert it with .long()")
+    shape, places = x._data.shape, index._data.shape
+    if not index._data.size:
+        return
+    if len(shape or (1,)) != len(places or (1,)):
+        raise RuntimeError(f"[{op}] Index tensor must have the same number of dimensions as self tensor; got shapes "
+                           f"{tuple(places)} and {tuple(shape)}")
+    for d, n in enumerate(places):
+        if (d != dim and n > (shape or (1,))[d]) or (source is not None and n > (source._data.shape or (1,))[d]):
+            apart = "" if source is None else f" and to be smaller size than src {list(source._data.shape)}"
+            raise RuntimeError(f"[{op}] Expected index {list(places)} to be no larger than self {list(shape)} apart from dimension "
+                               f"{dim}{apart}")
+    _check_range(index, (shape or (1,))[dim], op)
+
+
+def _head(dim: int) -> tuple[bool, ...]:
+    """``places`` of an index in dimension ``dim``."""
+    return (False,) * dim + (True,)
+
+
+def _row(index: Tensor, op: str) -> Tensor:
+    """An index of one dimension; a 0-d one counts as having one element."""
+    _check_integers(index, op, "int32 int64")
+    if index._data.ndim > 1:
+        raise IndexError(f"{op}(): Index is supposed to be a vector; got shape {tuple(index.shape)}")
+    return index if index._data.ndim else P.reshape(index, shape=(1,))  # type: ignore[no-any-return]
+
+
+def _like(x: Tensor, value: Any) -> Any:
+    """A value to put into ``x``: a tensor in its dtype, or a number of its kind."""
+    return cast(value, x.dtype) if isinstance(value, Tensor) else number_for(value, x.dtype)
+
+
+# --- along a dimension ------------------------------------------------------------------------------------------------
+
+
+@function()
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+    """``out[i][j] = input[index[i][j]][j]`` for ``dim=0``: an element for each element of ``index`` (int64), from the
+    position that it names in dimension ``dim``. Raises RuntimeError for an index out of range."""
+    place = wrap_dim(dim, input._data.ndim, "gather")
+    _check_along(input, index, place, "gather")
+    return P.gather(input, index, dim=place)  # type: ignore[no-any-return]
+
+
+@function()
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Like `gather`, the shapes of ``input`` and ``indices`` broadcast against each other; without ``dim``, both flat."""
+    _check_integers(indices, "take_along_dim")
+    if dim is None:
+        return P.gather(P.reshape(input, shape=(input.numel(),)), P.reshape(indices, shape=(indices.numel(),)), dim=0)  # type: ignore[no-any-return]
+    if input.ndim != indices.ndim:
+        raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+                           f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
+    place = wrap_dim(dim, input.ndim, "take_along_dim")
+    shape = np.broadcast_shapes(*((*x._data.shape[:place], 1, *x._data.shape[place + 1:]) for x in (input, indices)))
+    wide, places = (P.expand(x, shape=(*shape[:place], x._data.shape[place], *shape[place + 1:])) for x in (input, indices))
+    _check_range(indices, input._data.shape[place], "take_along_dim", negative=True)
+    return P.gather(wide, places, dim=place)  # type: ignore[no-any-return]
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """``input`` with ``src`` (a tensor, or a number as ``value``) put in at the positions that ``index`` names in
+    dimension ``dim``: the reverse of `gather`. ``reduce``: "add" or "multiply" combines with what is there."""
+    if src is None:
+        src = value
+    if src is None:
+        raise TypeError("scatter() missing 1 required argument: 'src' or 'value'")
+    place = wrap_dim(dim, input._data.ndim, "scatter")
+    tensor = src if isinstance(src, Tensor) else None
+    _check_along(input, index, place, "scatter", tensor)
+    if tensor is not None and tensor.dtype is not input.dtype:
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {tensor.dtype}")
+    source = _like(input, src)
+    if reduce is None:
+        return P.scatter(input, index, source, dim=place)  # type: ignore[no-any-return]
+    names = {"add": "sum", "multiply": "prod"}
+    if reduce not in names:
+        raise RuntimeError(f"reduce argument must be either add or multiply; got {reduce!r}")
+    if tensor is None:
+        source = make(np.full(index._data.shape, source, input._data.dtype), None)
+    return P.scatter_reduce(input, index, source, dim=place, reduce=names[reduce], include_self=True)  # type: ignore[no-any-return]
+
+
+function(inplace=True)(scatter)
+
+
+@function(inplace=True)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """``input`` with the elements of ``src`` added at the positions that ``index`` names in dimension ``dim``."""
+    place = wrap_dim(dim, input._data.ndim, "scatter_add")
+    _check_along(input, index, place, "scatter_add", src)
+    if src.dtype is not input.dtype:
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}")
+    return P.scatter_add(input, index, src, dim=place)  # type: ignore[no-any-return]
+
+
+_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+@function(inplace=True)
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+    """``input`` with the elements of ``src`` combined at the positions that ``index`` names in dimension ``dim``:
+    ``reduce`` is "sum", "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    place = wrap_dim(dim, input._data.ndim, "scatter_reduce")
+    _check_along(input, index, place, "scatter_reduce", src)
+    if src.dtype is not input.dtype:
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}")
+    return P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)  # type: ignore[no-any-return]
+
+
+@function()
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The parts of ``input`` at the positions in ``index``, a vector, along dimension ``dim``; a copy."""
+    place = wrap_dim(dim, input._data.ndim, "index_select")
+    row = _row(index, "index_select")
+    if not input._data.ndim:
+        _check_range(row, 1, "index_select", IndexError)
+        return P.clone(input)  # type: ignore[no-any-return]
+    _check_range(row, input._data.shape[place], "index_select", IndexError)
+    return P.index(input, row, places=_head(place), label="IndexSelect")  # type: ignore[no-any-return]
+
+
+def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accumulate: bool) -> Tensor:
+    place = wrap_dim(dim, x._data.ndim, op)
+    row = _row(index, op)
+    if not x._data.ndim:
+        x_row, source_row = P.reshape(x, shape=(1,)), P.reshape(source, shape=(source.numel(),))
+        return P.reshape(_put_along(x_row, 0, index, source_row, op, accumulate), shape=())  # type: ignore[no-any-return]
+    shape = x._data.shape
+    want = (*shape[:place], row._data.shape[0], *shape[place + 1:])
+    if source._data.shape != want and not (len(shape) == 1 and source.numel() == row.numel()):
+        raise (RuntimeError if accumulate else IndexError)(
+            f"{op}(): source of shape {want} was expected for self of shape {tuple(shape)}, dimension {place} and an index of "
+            f"{row.numel()} elements; got shape {tuple(source.shape)}")
+    if source.dtype is not x.dtype:
+        raise RuntimeError(f"{op}(): self and source expected to have the same dtype, but got (self) {x.dtype} and (source) {source.dtype}")
+    _check_range(row, shape[place], op, IndexError)
+    if source._data.shape != want:
+        source = P.reshape(source, shape=want)
+    label = "IndexAdd" if accumulate else "IndexCopy"
+    return P.index_put(x, source, row, places=_head(place), accumulate=accumulate, label=label)  # type: ignore[no-any-return]
+
+
+@function(inplace=True)
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """``input`` with ``alpha`` times the parts of ``source`` added at the positions in ``index`` along ``dim``."""
+    scaled = source if alpha == 1 else P.mul(source, alpha)
+    return _put_along(input, dim, index, scaled, "index_add", accumulate=True)
+
+
+@function(inplace=True)
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """``input`` with the parts of ``source`` put in at the positions in ``index`` along ``dim``."""
+    return _put_along(input, dim, index, source, "index_copy", accumulate=False)
+
+
+@function(inplace=True)
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """``input`` filled with a number at the positions in ``index`` along ``dim``."""
+    place = wrap_dim(dim, input._data.ndim, "index_fill")
+    row = _row(index, "index_fill")
+    if isinstance(value, Tensor) and value._data.ndim:
+        raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+    if not input._data.ndim:
+        return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())  # type: ignore[no-any-return]
+    _check_range(row, input._data.shape[place], "index_fill", IndexError, negative=True)
+    if isinstance(value, Tensor):  # by a mask, so that a position that is named twice counts once in the gradient
+        inside = np.zeros((input._data.shape[place],) + (1,) * (input._data.ndim - place - 1), bool)
+        inside[row._data] = True
+        return P.where(make(inside, None), _like(input, value), input)  # type: ignore[no-any-return]
+    return P.index_put(input, _like(input, value), row, places=_head(place), label="IndexFill")  # type: ignore[no-any-return]
+
+
+@function(inplace=True)
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """``input`` with ``input[indices] = values``; with ``accumulate``, ``+=``, repeated places counted."""
+    from ..tensors.indexing import parse
+
+    basic, places, arrays = parse(input, tuple(indices))
+    if basic is not None:
+        raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
+    if values.dtype is not input.dtype:
+        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
+                           f"{values.dtype} for the source.")
+    return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)  # type: ignore[no-any-return]
+
+
+# --- by position in the flat tensor -----------------------------------------------------------------------------------
+
+
+@function()
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape."""
+    _check_integers(index, "take")
+    _check_range(index, input.numel(), "take", IndexError, negative=True)
+    return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,))  # type: ignore[no-any-return]
+
+
+def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """``input``, seen as one row, with the elements of ``source`` put in (or added) at the positions in ``index``."""
+    _check_integers(index, "put_")
+    _check_range(index, self.numel(), "put_", IndexError, negative=True)
+    if index.numel() != source.numel():
+        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+                           f"{source.numel()}, index.numel() = {index.numel()}")
+    row, places = P.reshape(self, shape=(self.numel(),)), P.reshape(index, shape=(index.numel(),))
+    put = P.index_put(row, P.reshape(source, shape=(source.numel(),)), places, places=(True,), accumulate=accumulate)
+    return P.reshape(put, shape=tuple(self._data.shape))  # type: ignore[no-any-return]
+
+
+_put.__name__ = "put"
+function(inplace=True)(_put)
+
+# --- by masks ---------------------------------------------------------------------------------------------------------
+
+
+def _check_mask(mask: Tensor, op: str) -> None:
+    if mask._data.dtype != bool:
+        raise RuntimeError(f"{op}(): expected BoolTensor for mask; got {mask.dtype}; compare or convert with .bool()")
+
+
+@function(inplace=True)
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """``input`` with a number, or a 0-d tensor, wherever ``mask`` (bool, broadcast) is true."""
+    _check_mask(mask, "masked_fill")
+    if isinstance(value, Tensor):
+        if value._data.ndim:
+            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        if value.is_complex() and not input.is_complex():
+            raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
+    elif isinstance(value, complex) and not input.is_complex():
+        raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
+    elif isinstance(value, float) and input._data.dtype.kind in "iu" and value != int(value):
+        value = int(value)
+    if isinstance(value, Tensor):
+        return P.where(mask, _like(input, value), input)  # type: ignore[no-any-return]
+    return P.masked_fill(input, mask, value=_like(input, value))  # type: ignore[no-any-return]
+
+
+@function()
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements of ``input`` where ``mask`` (bool; the two broadcast) is true, in one dimension."""
+    _check_mask(mask, "masked_select")
+    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
+    wide, under = (x if x._data.shape == shape else P.expand(x, shape=shape) for x in (input, mask))
+    if not shape:
+        wide, under = (P.reshape(x, shape=(1,)) for x in (wide, under))
+    return P.masked_select(wide, under)  # type: ignore[no-any-return]
+
+
+@function(inplace=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """``input`` with the elements of ``source``, one after another, wherever ``mask`` is true."""
+    _check_mask(mask, "masked_scatter")
+    if source.dtype is not input.dtype:
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}")
+    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
+    under = np.broadcast_to(mask._data, shape)
+    wide = input if input._data.shape == shape else P.expand(input, shape=shape)
+    count = int(under.sum())
+    if count > source.numel():
+        raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask has True; got "
+                           f"{source.numel()}")
+    chosen = P.slice(P.reshape(source, shape=(source.numel(),)), index=(slice(count),))
+    if not shape:
+        row = P.index_put(P.reshape(wide, shape=(1,)), chosen, make(under.reshape(1), None), places=(True,))
+        return P.reshape(row, shape=())  # type: ignore[no-any-return]
+    return P.index_put(wide, chosen, make(np.ascontiguousarray(under), None), places=(True,))  # type: ignore[no-any-return]
+
+
+def _nonzero(array: Any) -> tuple[np.ndarray, ...]:
+    return np.nonzero(array if array.ndim else array.reshape(1))
+
+
+@function()
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The positions of the elements that are not zero, a row each, (n, dimensions); ``as_tuple``: a vector a dimension,
+    which can be an index."""
+    array = input._concrete("nonzero")
+    places = _nonzero(array)
+    if as_tuple:
+        return tuple([make(place, None) for place in places])
+    rows = np.stack(places, 1) if array.ndim else np.zeros((len(places[0]), 0), np.int64)
+    return make(np.ascontiguousarray(rows), None)
+
+
+@function(out=False)
+def argwhere(input: Tensor) -> Tensor:
+    """The positions of the elements that are not zero, a row each."""
+    return nonzero(input)  # type: ignore[no-any-return]
+
+
+@function(method=False, takes_tensor=False)
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element of ``elements`` is one of ``test_elements``."""
+    arrays = [x._data if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements)]
+    return make(np.isin(*arrays, assume_unique=assume_unique, invert=invert), None)
+
+
+# --- fills ------------------------------------------------------------------------------------------------------------
+
+
+def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """With a number on the main diagonal (of all dimensions); ``wrap``: again below it, in a tall matrix."""
+    shape = self._data.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    mask = np.zeros(shape, bool)
+    np.fill_diagonal(mask, True, wrap)
+    return P.where(make(mask, None), _like(self, fill_value), self)  # type: ignore[no-any-return]
+
+
+_filled_diagonal.__name__ = "fill_diagonal"
+method("fill_diagonal_")(inplace(_filled_diagonal, "fill_diagonal_"))
+
+
+@function(out=False)
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """``input`` with the part at one position of ``dim`` replaced by ``src``; a copy."""
+    place = wrap_dim(dim, input._data.ndim, "select_scatter")
+    return _replaced(input, src, (slice(None),) * place + (integer(index, "select_scatter"),), "select_scatter")
+
+
+@function(out=False)
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy."""
+    place = wrap_dim(dim, input._data.ndim, "slice_scatter")
+    return _replaced(input, src, (slice(None),) * place + (slice(start, end, step),), "slice_scatter")
+
+
+def _replaced(x: Tensor, part: Tensor, index: tuple[Any, ...], op: str) -> Tensor:
+    shown = x._data[index].shape
+    if shown != part._data.shape:
+        raise ShapeError(f"[{op}] expected src to have a size equal to the slice of self. src size = {list(part.shape)}, slice size = "
+                         f"{list(shown)}")
+    return P.scatter_view(x, cast(part, x.dtype), steps=((P.slice, {"index": index}),))  # type: ignore[no-any-return]
+
+
+@function(out=False)
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """``input`` with a diagonal replaced by ``src``; a copy."""
+    first, second = (wrap_dim(d, input._data.ndim, "diagonal_scatter") for d in (dim1, dim2))
+    step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
+    return P.scatter_view(input, cast(src, input.dtype), steps=(step,))  # type: ignore[no-any-return]
+
+

@@ -1,0 +1,507 @@
+"""``wengert.linalg``: decompositions, inverses, solutions and norms. Leading dimensions are batches everywhere.
+
+The functions of the same name at the top level, with their older signatures, are in `decompositions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.dtypes import finfo, to_real
+from ..core.errors import LinAlgError, ShapeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim, wrap_dims
+from ..tensors.tensor import TENSORS, make
+from .conversion import cast
+from .matrix import matmul
+from .named import named
+from .reductions import vector_norm as _vector_norm
+from .registry import function
+
+__all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
+           "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
+           "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd",
+           "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm"]
+
+_here = function(method=False, public=False)
+
+
+def _matrices(op: str, x: Any) -> None:
+    if x._data.ndim < 2:
+        raise ShapeError(f"[linalg.{op}] The input tensor A must have at least 2 dimensions; got shape {tuple(x._data.shape)}")
+
+
+
+def mirrored(x: Any) -> Any:
+    """The conjugate transpose of matrices."""
+    rank = x._data.ndim
+    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2), label="Transpose")
+    return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
+
+
+# --- determinants, inverses, solutions --------------------------------------------------------------------------------
+
+
+@_here
+def det(A: Any) -> Any:
+    """The determinant of square matrices, ``(..., N, N)``. Its gradient is right for singular matrices too."""
+    return P.det(A)
+
+
+_slogdet = named("linalg_slogdet", "sign", "logabsdet")
+
+
+@_here
+def slogdet(A: Any) -> Any:
+    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet)."""
+    return _slogdet(P.slogdet(A))
+
+
+@_here
+def inv(A: Any) -> Any:
+    """The inverse of square matrices, ``(..., N, N)``. Raises LinAlgError (a RuntimeError) for a singular one."""
+    return P.inv(A)
+
+
+_inv_ex = named("linalg_inv_ex", "inverse", "info")
+
+
+def _info(x: Any, failed: bool) -> Any:
+    return make(np.full(x._data.shape[:-2], int(failed), np.int32), None)
+
+
+@_here
+def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
+    """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives NaN and 1, unless ``check_errors``."""
+    try:
+        return _inv_ex((P.inv(A), _info(A, False)))
+    except LinAlgError:
+        if check_errors:
+            raise
+        return _inv_ex((P.fill(A.detach(), value=float("nan")), _info(A, True)))
+
+
+@_here
+def solve(A: Any, B: Any, *, left: bool = True) -> Any:
+    """X of ``A X = B`` (or of ``X A = B``, unless ``left``), for A ``(..., N, N)`` and B ``(..., N)`` or ``(..., N, K)``."""
+    if A._data.dtype != B._data.dtype:
+        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} and B of "
+                           f"type {B.dtype} instead")
+    vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
+    if vector:
+        return P.solve(A, B[..., None])[..., 0]
+    if left:
+        return P.solve(A, B)
+    swapped = (x.mT for x in (A, B))
+    return P.solve(*swapped).mT
+
+
+_solve_ex = named("linalg_solve_ex", "result", "info")
+
+
+@_here
+def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
+    """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives NaN and 1, unless ``check_errors``."""
+    try:
+        return _solve_ex((solve(A, B, left=left), _info(A, False)))
+    except LinAlgError:
+        if check_errors:
+            raise
+        return _solve_ex((P.fill(B.detach(), value=float("nan")), _info(A, True)))
+
+
+@_here
+def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
+    """X of ``A X = B`` (or ``X A = B``) where only one triangle of A counts, its diagonal as ones if ``unitriangular``."""
+    _matrices("solve_triangular", A)
+    _matrices("solve_triangular", B)
+    if left:
+        return P.solve_triangular(A, B, upper=upper, unit=unitriangular)
+    return P.solve_triangular(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
+
+
+def _tolerance(A: Any, atol: Any, rtol: Any) -> tuple[float, float]:
+    """PyTorch's defaults: rtol is the larger size times the precision, unless atol is given."""
+    number = float(atol.item() if type(atol) in TENSORS else atol or 0.0)
+    if rtol is None:
+        relative = 0.0 if number > 0 else max(A._data.shape[-2:]) * finfo(to_real(A.dtype)).eps
+    else:
+        relative = float(rtol.item() if type(rtol) in TENSORS else rtol)
+    return number, relative
+
+
+@_here
+def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+    """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest) count as
+    zero."""
+    _matrices("pinv", A)
+    absolute, relative = _tolerance(A, atol, rtol)
+    if absolute > 0 and A._data.size:
+        largest = float(np.linalg.svd(A.detach()._concrete("pinv"), compute_uv=False).max())
+        relative = max(relative, absolute / largest) if largest else relative
+    return P.pinv(A, rtol=relative, hermitian=hermitian)
+
+
+_lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+
+
+@_here
+def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
+    """The X that minimises ‖A X − B‖, as (solution, residuals, rank, singular_values)."""
+    _matrices("lstsq", A)
+    vector = B._data.ndim == A._data.ndim - 1
+    right = B[..., None] if vector else B
+    rows, columns = A._data.shape[-2:]
+    relative = finfo(to_real(A.dtype)).eps * max(rows, columns) if rcond is None else rcond
+    solution = P.matmul(P.pinv(A, rtol=relative), right)
+    rank = matrix_rank(A.detach(), rtol=relative)
+    empty = make(np.empty(0, to_real(A.dtype).numpy), None)
+    residuals, found_rank, values = empty, make(np.empty(0, np.int64), None), empty
+    if driver not in ("gels", None):
+        found_rank = rank
+    if driver in ("gelsd", "gelss"):
+        values = svdvals(A.detach())
+    if rows > columns and bool((rank._concrete("lstsq") == columns).all()):
+        difference = P.matmul(A, solution) - right
+        size = P.abs(difference)
+        residuals = P.sum(size * size, dim=(difference._data.ndim - 2,))
+        residuals = residuals[..., 0] if vector and not A._data.ndim > 2 else residuals
+    return _lstsq((solution[..., 0] if vector else solution, residuals.detach(), found_rank, values))
+
+
+# --- decompositions ---------------------------------------------------------------------------------------------------
+
+
+@_here
+def cholesky(A: Any, *, upper: bool = False) -> Any:
+    """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises LinAlgError."""
+    return mirrored(P.cholesky(mirrored(A))) if upper else P.cholesky(A)
+
+
+_cholesky_ex = named("linalg_cholesky_ex", "L", "info")
+
+
+@_here
+def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
+    """`cholesky`, and 0 where it succeeded, as (L, info); a matrix that is not positive-definite gives NaN and 1, unless
+    ``check_errors``."""
+    try:
+        return _cholesky_ex((cholesky(A, upper=upper), _info(A, False)))
+    except LinAlgError:
+        if check_errors:
+            raise
+        return _cholesky_ex((P.fill(A.detach(), value=float("nan")), _info(A, True)))
+
+
+_qr = named("linalg_qr", "Q", "R")
+
+
+@_here
+def qr(A: Any, mode: str = "reduced") -> Any:
+    """``A = Q R`` with orthonormal columns in Q and R upper triangular, as (Q, R). ``mode``: ``"reduced"``,
+    ``"complete"`` (Q square) or ``"r"`` (Q empty)."""
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+                           "'complete'")
+    return _qr(P.qr(A, mode=mode))
+
+
+_eig = named("linalg_eig", "eigenvalues", "eigenvectors")
+
+
+@_here
+def eig(A: Any) -> Any:
+    """The eigenvalues and eigenvectors (columns, of length 1) of square matrices, complex, as (eigenvalues,
+    eigenvectors)."""
+    return _eig(P.eig(A))
+
+
+@_here
+def eigvals(A: Any) -> Any:
+    """The eigenvalues of square matrices, complex."""
+    return P.eig(A)[0]
+
+
+_eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
+
+
+@_here
+def eigh(A: Any, UPLO: str = "L") -> Any:
+    """The eigenvalues (ascending, real) and eigenvectors (columns) of symmetric or Hermitian matrices, of which only the
+    triangle ``UPLO`` is read, as (eigenvalues, eigenvectors)."""
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    return _eigh(P.eigh(A, uplo=UPLO.upper()))
+
+
+@_here
+def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+    """The eigenvalues of symmetric or Hermitian matrices, ascending."""
+    return eigh(A, UPLO)[0]
+
+
+_svd = named("linalg_svd", "U", "S", "Vh")
+
+
+@_here
+def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
+    """``A = U diag(S) Vh`` with the singular values S descending, as (U, S, Vh); U and Vh square if ``full_matrices``."""
+    return _svd(P.svd(A, full=full_matrices))
+
+
+@_here
+def svdvals(A: Any, *, driver: str | None = None) -> Any:
+    """The singular values of matrices, descending."""
+    return P.svd(A)[1]
+
+
+_lu_factor, _lu = named("linalg_lu_factor", "LU", "pivots"), named("linalg_lu", "P", "L", "U")
+
+
+@_here
+def lu_factor(A: Any, *, pivot: bool = True) -> Any:
+    """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots)."""
+    if not pivot:
+        raise NotImplementedError("linalg.lu_factor(pivot=False) is not in wengert yet; the nearest thing is pivot=True")
+    return _lu_factor(P.lu_factor(A))
+
+
+@_here
+def lu(A: Any, *, pivot: bool = True) -> Any:
+    """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U)."""
+    packed, pivots = lu_factor(A, pivot=pivot)
+    rows, columns = A._data.shape[-2:]
+    k = min(rows, columns)
+    lower = P.tril(packed[..., :, :k], diagonal=-1)
+    ones = np.zeros((rows, k), A._data.dtype)
+    ones[range(k), range(k)] = 1
+    exchange = P.permutation(pivots, rows=rows, dtype=A._data.dtype)
+    return _lu((exchange, lower + make(ones, None), P.triu(packed[..., :k, :])))
+
+
+@_here
+def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
+    """X of ``A X = B`` for the A that `lu_factor` took apart."""
+    if not left or adjoint:
+        raise NotImplementedError("linalg.lu_solve(left=False) and adjoint=True are not in wengert yet; the nearest thing is "
+                                  "linalg.solve")
+    exchange = P.permutation(pivots, rows=LU._data.shape[-1], dtype=LU._data.dtype)
+    turned = P.matmul(exchange.mT, B)
+    return P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True)
+
+
+# --- norms and numbers ------------------------------------------------------------------------------------------------
+
+
+@_here
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The ``ord``-norm of all elements, or of the vectors along ``dim``; ±inf, 0 and negative orders included."""
+    return _vector_norm(x, ord, dim, keepdim, dtype, "linalg.vector_norm")
+
+
+def _kept_apart(values: Any, dims: tuple[int, int], keepdim: bool) -> Any:
+    if not keepdim:
+        return values
+    for d in sorted(dims):
+        values = P.slice(values, index=(*(slice(None),) * d, None))
+    return values
+
+
+@_here
+def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows)."""
+    A = A if dtype is None else cast(A, dtype)
+    _matrices("matrix_norm", A)
+    rows, columns = (wrap_dim(int(d), A._data.ndim, "linalg.matrix_norm") for d in dim)
+    if rows == columns:
+        raise RuntimeError("linalg.matrix_norm: dims must be different.")
+    if ord == "fro":
+        return _vector_norm(A, 2, (rows, columns), keepdim, None, "linalg.matrix_norm")
+    if ord in ("nuc", 2, -2):
+        others = [d for d in range(A._data.ndim) if d not in (rows, columns)]
+        values = P.svd(P.permute(A, dims=(*others, rows, columns)))[1]
+        last = (values._data.ndim - 1,)
+        found = P.sum(values, dim=last) if ord == "nuc" else (P.amax if ord == 2 else P.amin)(values, dim=last)
+        return _kept_apart(found, (rows, columns), keepdim)
+    if ord in (1, -1, float("inf"), float("-inf")):
+        along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        sums = P.vector_norm(A, ord=1.0, dim=(along,), keepdim=True)
+        found = (P.amax if ord > 0 else P.amin)(sums, dim=(across,), keepdim=True)
+        if keepdim:
+            return found
+        return P.reshape(found, shape=tuple(n for d, n in enumerate(A._data.shape) if d not in (rows, columns)))
+    raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+
+
+@_here
+def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The 2-norm of all elements; with ``ord`` or ``dim`` a `vector_norm` (one dimension) or a `matrix_norm` (two)."""
+    if ord is not None:
+        count = A._data.ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
+        if count == 2:
+            return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        if isinstance(ord, str) or count > 2:
+            raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {count}D.")
+        return vector_norm(A, ord, dim, keepdim, dtype=dtype)
+    return vector_norm(A, 2, dim, keepdim, dtype=dtype)
+
+
+@_here
+def cond(A: Any, p: Any = None) -> Any:
+    """The condition number: the norm of A times that of its inverse, by default from the singular values."""
+    _matrices("cond", A)
+    if p in (None, 2, -2):
+        values = P.svd(A)[1]
+        first, last = values[..., 0], values[..., -1]
+        return last / first if p == -2 else first / last
+    return matrix_norm(A, p) * matrix_norm(inv_ex(A)[0], p)
+
+
+@_here
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
+    """The number of singular values (of eigenvalues, if ``hermitian``) above max(atol, rtol · the largest)."""
+    _matrices("matrix_rank", A)
+    absolute, relative = (float(tol), 0.0) if tol is not None else _tolerance(A, atol, rtol)
+    value = A.detach()
+    sizes = P.abs(P.eigh(value)[0]) if hermitian else P.svd(value)[1]
+    array = sizes._concrete("matrix_rank")
+    tolerance = np.maximum(absolute, relative * array.max(axis=-1, keepdims=True)) if array.size else 0.0
+    return P.matrix_rank(sizes, tolerance=tolerance)
+
+
+# --- products and functions of matrices -------------------------------------------------------------------------------
+
+
+@_here
+def matrix_exp(A: Any) -> Any:
+    """The exponential of square matrices: Σ Aᵏ / k!."""
+    return P.matrix_exp(A)
+
+
+@_here
+def matrix_power(A: Any, n: int) -> Any:
+    """Square matrices to an integer power, by repeated squaring; a negative power inverts first."""
+    _matrices("matrix_power", A)
+    if A._data.shape[-1] != A._data.shape[-2]:
+        raise ShapeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {A._data.shape[-2]} by "
+                         f"{A._data.shape[-1]} matrices")
+    if n == 0:
+        return make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
+    base, exponent, result = (P.inv(A), -n, None) if n < 0 else (A, n, None)
+    while exponent:
+        if exponent & 1:
+            result = base if result is None else P.matmul(result, base)
+        exponent >>= 1
+        base = P.matmul(base, base) if exponent else base
+    return result if n != 1 else P.clone(result)
+
+
+def _best_order(sizes: list[int]) -> list[list[int]]:
+    """Where to split each chain of matrices for the fewest multiplications (Cormen et al., *Introduction to algorithms*,
+    14.2)."""
+    count = len(sizes) - 1
+    cost, split = np.zeros((count, count)), [[0] * count for _ in range(count)]
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = [cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)]
+            split[i][j] = i + int(np.argmin(options))
+            cost[i, j] = min(options)
+    return split
+
+
+@function(method=False, public=False, takes_tensor=False)
+def multi_dot(tensors: Any) -> Any:
+    """The product of several matrices in the order of fewest multiplications; the first and the last may be vectors."""
+    listed = list(tensors)
+    if len(listed) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(listed)}")
+    first_is_row, last_is_column = listed[0]._data.ndim == 1, listed[-1]._data.ndim == 1
+    if first_is_row:
+        listed[0] = listed[0][None, :]
+    if last_is_column:
+        listed[-1] = listed[-1][:, None]
+    for x in listed:
+        if x._data.ndim != 2:
+            raise RuntimeError(f"multi_dot(): tensors must be 2D between the ends but got {x._data.ndim}D")
+    split = _best_order([listed[0]._data.shape[0], *(x._data.shape[1] for x in listed)])
+
+    def chain(i: int, j: int) -> Any:
+        return listed[i] if i == j else P.matmul(chain(i, split[i][j]), chain(split[i][j] + 1, j))
+
+    result = chain(0, len(listed) - 1)
+    shape = result._data.shape[1 if first_is_row else 0: 1 if last_is_column else 2]
+    return P.reshape(result, shape=shape) if first_is_row or last_is_column else result
+
+
+@_here
+def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+    """The cross product of vectors of three elements along ``dim``; the rest broadcasts."""
+    where = wrap_dim(dim, max(input._data.ndim, other._data.ndim), "linalg.cross") - max(input._data.ndim, other._data.ndim)
+    for x in (input, other):
+        if x._data.ndim < -where or x._data.shape[where] != 3:
+            raise RuntimeError("linalg.cross: inputs dimension "
+                               f"{dim} must have length 3. Got {[list(t._data.shape) for t in (input, other)]}")
+
+    def turned(x: Any, by: int) -> Any:
+        return P.roll(x, shifts=(by,), dims=(x._data.ndim + where,))
+
+    return turned(input, -1) * turned(other, -2) - turned(input, -2) * turned(other, -1)
+
+
+@_here
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+    """The sums of products along ``dim``, the first operand conjugated."""
+    first = P.conj(x) if x._data.dtype.kind == "c" else x
+    product = first * y
+    return P.sum(product, dim=wrap_dims(dim, product._data.ndim, "linalg.vecdot"))
+
+
+@_here
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonals of matrices, as a view."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+@_here
+def vander(x: Any, *, N: int | None = None) -> Any:
+    """The powers 0 to N − 1 of each element (N: the length of the last dimension), in a new last dimension."""
+    count = x._data.shape[-1] if N is None else N
+    base = cast(x, dtypes.int64) if x._data.dtype.kind in "biu" else x
+    one = P.fill(base, value=1)[..., None]
+    if count <= 1:
+        return one
+    last = base._data.ndim
+    repeated = P.expand(base[..., None], shape=(*base._data.shape, count - 1))
+    return P.cat(one, P.cumprod(repeated, dim=last), dim=last)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+@_here
+def tensorinv(A: Any, ind: int = 2) -> Any:
+    """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first."""
+    head, tail = A._data.shape[:ind], A._data.shape[ind:]
+    if ind <= 0 or _size(head) != _size(tail):
+        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+                           f"{_size(tail)} != {_size(head)}")
+    return P.reshape(P.inv(P.reshape(A, shape=(_size(head), -1))), shape=(*tail, *head))
+
+
+@_here
+def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
+    """X of ``tensordot(A, X, X.ndim) = B``; ``dims`` of A are moved to its end first."""
+    if dims is not None:
+        moved = [wrap_dim(d, A._data.ndim, "tensorsolve") for d in dims]
+        A = P.permute(A, dims=(*(d for d in range(A._data.ndim) if d not in moved), *moved))
+    tail = A._data.shape[B._data.ndim:]
+    if _size(tail) != B._data.size:
+        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+                           f"prod(self.shape[:other.ndim]), but got {_size(tail)} != {B._data.size}")
+    square = P.reshape(A, shape=(B._data.size, -1))
+    return P.reshape(P.solve(square, P.reshape(B, shape=(-1, 1))), shape=tail)

@@ -1,0 +1,419 @@
+"""Products of matrices and vectors, and contractions composed of them."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from ..core.errors import ShapeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim
+from ..tensors.alias import type_name
+from ..tensors.dispatch import product
+from ..tensors.inplace import inplace
+from ..tensors.tensor import TENSORS
+from .registry import METHODS, function
+
+_product = product(P.matmul)
+
+_LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
+
+
+def _check_operands(op: str, *operands: Any) -> None:
+    """Raises unless all are tensors of one dtype."""
+    first = operands[0]
+    for position, x in enumerate(operands):
+        if type(x) not in TENSORS:
+            raise TypeError(f"{op}(): argument (position {position + 1}) must be Tensor, not {type(x).__name__}")
+        if x._data.dtype != first._data.dtype:
+            raise RuntimeError(f"[{op}] expected m1 and m2 to have the same dtype, but got: {type_name(first._data.dtype)} != "
+                               f"{type_name(x._data.dtype)}; convert one with .to(...)")
+
+
+def _check_rank(op: str, x: Any, rank: int, name: str) -> None:
+    if x._data.ndim != rank:
+        kind = {1: "1D tensors", 2: "a matrix", 3: "batches of matrices (3D)"}[rank]
+        raise ShapeError(f"[{op}] {name} must be {kind}: {rank}D tensors expected, but got {x._data.ndim}D of shape "
+                         f"{tuple(x._data.shape)}")
+
+
+def _multiply(x: Any, y: Any) -> Any:
+    ranks = (x._data.ndim, y._data.ndim)
+    return P.matmul(x, y, label=_LABELS.get(ranks, "UnsafeView"))
+
+
+@function()
+def matmul(input: Any, other: Any) -> Any:
+    """The matrix product: vectors as a row or a column, leading dimensions as batches that broadcast.
+
+    Raises `ShapeError` (a RuntimeError) unless the inner sizes agree, and RuntimeError for differing dtypes.
+    """
+    if type(other) not in TENSORS or input._data.dtype is not other._data.dtype:
+        _check_operands("matmul", input, other)
+    if input._data.ndim == 2 and other._data.ndim == 2:
+        return _product(input, other)
+    return _multiply(input, other)
+
+
+METHODS["__matmul__"] = lambda self, other: matmul(self, other) if type(other) in TENSORS else NotImplemented
+METHODS["__rmatmul__"] = lambda self, other: matmul(other, self) if type(other) in TENSORS else NotImplemented
+
+
+@function()
+def mm(input: Any, mat2: Any) -> Any:
+    """The product of two matrices, ``(N, M)`` and ``(M, P)``."""
+    if type(mat2) not in TENSORS or input._data.dtype is not mat2._data.dtype:
+        _check_operands("mm", input, mat2)
+    if input._data.ndim != 2 or mat2._data.ndim != 2:
+        _check_rank("mm", input, 2, "self")
+        _check_rank("mm", mat2, 2, "mat2")
+    return _product(input, mat2)
+
+
+@function()
+def bmm(input: Any, mat2: Any) -> Any:
+    """The products of two batches of matrices, ``(B, N, M)`` and ``(B, M, P)``."""
+    _check_operands("bmm", input, mat2)
+    _check_rank("bmm", input, 3, "batch1")
+    _check_rank("bmm", mat2, 3, "batch2")
+    batch, _, inner = input._data.shape
+    if mat2._data.shape[0] != batch or mat2._data.shape[1] != inner:
+        raise ShapeError(f"[bmm] Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] but got: "
+                         f"[{mat2._data.shape[0]}, {mat2._data.shape[1]}].")
+    return P.matmul(input, mat2, label="Bmm")
+
+
+@function()
+def mv(input: Any, vec: Any) -> Any:
+    """A matrix ``(N, M)`` times a vector ``(M)``."""
+    _check_operands("mv", input, vec)
+    _check_rank("mv", input, 2, "input")
+    _check_rank("mv", vec, 1, "vec")
+    return P.matmul(input, vec, label="Mv")
+
+
+def _check_vectors(op: str, x: Any, y: Any) -> None:
+    _check_operands(op, x, y)
+    _check_rank(op, x, 1, "input")
+    _check_rank(op, y, 1, "tensor")
+    if x._data.shape != y._data.shape:
+        raise ShapeError(f"[{op}] inconsistent tensor size, expected tensor {list(x._data.shape)} and src "
+                         f"{list(y._data.shape)} to have the same number of elements, but got {x._data.size} and "
+                         f"{y._data.size} elements respectively")
+
+
+@function()
+def dot(input: Any, tensor: Any) -> Any:
+    """The sum of products of two vectors of one length."""
+    _check_vectors("dot", input, tensor)
+    return P.matmul(input, tensor, label="Dot")
+
+
+@function()
+def vdot(input: Any, other: Any) -> Any:
+    """`dot` with the first vector conjugated."""
+    _check_vectors("vdot", input, other)
+    first = P.conj(input) if input._data.dtype.kind == "c" else input
+    return P.matmul(first, other, label="Vdot")
+
+
+@function()
+def inner(input: Any, other: Any) -> Any:
+    """Sums of products over the last dimension of each; a product where one is 0-d."""
+    if not input._data.ndim or not other._data.ndim:
+        return input * other
+    _check_operands("inner", input, other)
+    if input._data.shape[-1] != other._data.shape[-1]:
+        raise ShapeError(f"[inner] inner() the last dimension must match on both input tensors but got shapes "
+                         f"{list(input._data.shape)} and {list(other._data.shape)}")
+    return tensordot(input, other, dims=([-1], [-1]))
+
+
+@function(aliases=("ger",))
+def outer(input: Any, vec2: Any) -> Any:
+    """All products of elements of two vectors, ``(N)`` and ``(M)``: ``(N, M)``."""
+    _check_rank("outer", input, 1, "self")
+    _check_rank("outer", vec2, 1, "vec2")
+    return input[:, None] * vec2
+
+
+# --- products added to something --------------------------------------------------------------------------------------
+
+
+def _added(op: str, base: Any, x: Any, y: Any, beta: Any, alpha: Any, label: str) -> Any:
+    _check_operands(op, base, x, y)
+    return P.addmm(base, x, y, beta=beta, alpha=alpha, label=label)
+
+
+def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
+    have = base._data.shape
+    fits = len(have) <= len(shape) and all(n in (1, m) for n, m in zip(reversed(have), reversed(shape), strict=False))
+    if not fits:
+        raise ShapeError(f"[{op}] The expanded size of the tensor {shape} must match the existing size {tuple(have)} of the "
+                         "tensor that is added to; give it that shape, or sizes of 1")
+
+
+@function(inplace=True)
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · (mat1 @ mat2)``, for matrices; ``input`` is broadcast."""
+    _check_rank("addmm", mat1, 2, "mat1")
+    _check_rank("addmm", mat2, 2, "mat2")
+    if mat1._data.shape[1] == mat2._data.shape[0]:
+        _expandable("addmm", input, (mat1._data.shape[0], mat2._data.shape[1]))
+    return _added("addmm", input, mat1, mat2, beta, alpha, "Addmm")
+
+
+@function(inplace=True)
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · (mat @ vec)``."""
+    _check_rank("addmv", mat, 2, "mat")
+    _check_rank("addmv", vec, 1, "vec")
+    return _added("addmv", input, mat, vec, beta, alpha, "Addmv")
+
+
+@function(inplace=True)
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · (batch1 @ batch2)``, for batches of matrices."""
+    _check_rank("baddbmm", batch1, 3, "batch1")
+    _check_rank("baddbmm", batch2, 3, "batch2")
+    return _added("baddbmm", input, batch1, batch2, beta, alpha, "Baddbmm")
+
+
+@function(inplace=True)
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch."""
+    _check_operands("addbmm", input, batch1, batch2)
+    total = P.sum(bmm(batch1, batch2), dim=(0,))
+    return input * beta + total * alpha
+
+
+@function(inplace=True)
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """``beta · input + alpha · outer(vec1, vec2)``."""
+    product_ = outer(vec1, vec2)
+    product_ = product_ if alpha == 1 else product_ * alpha
+    return product_ if beta == 0 else (input if beta == 1 else input * beta) + product_
+
+
+@function(method=False, takes_tensor=False)
+def chain_matmul(*matrices: Any) -> Any:
+    """The product of several matrices, in the order of fewest multiplications."""
+    from .linalg import multi_dot
+
+    return multi_dot(list(matrices))
+
+
+# --- contractions -----------------------------------------------------------------------------------------------------
+
+
+def _contract(x: Any, y: Any, x_dims: Sequence[int], y_dims: Sequence[int]) -> Any:
+    """The sum of products over paired dimensions: the rest of ``x``, then the rest of ``y``."""
+    x_rest = [d for d in range(x._data.ndim) if d not in x_dims]
+    y_rest = [d for d in range(y._data.ndim) if d not in y_dims]
+    x_shape, y_shape = x._data.shape, y._data.shape
+    inner_size = prod(x_shape[d] for d in x_dims)
+    left = P.reshape(P.permute(x, dims=(*x_rest, *x_dims)), shape=(prod(x_shape[d] for d in x_rest), inner_size))
+    right = P.reshape(P.permute(y, dims=(*y_dims, *y_rest)), shape=(inner_size, prod(y_shape[d] for d in y_rest)))
+    return P.reshape(P.matmul(left, right), shape=(*(x_shape[d] for d in x_rest), *(y_shape[d] for d in y_rest)))
+
+
+@function(method=False)
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """The sum of products over the last ``dims`` dimensions of ``a`` and the first of ``b``, or over two lists of paired
+    dimensions. Raises RuntimeError unless the paired sizes agree (a size of 1 is summed away on the other side)."""
+    _check_operands("tensordot", a, b)
+    if type(dims) in TENSORS:
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        a_dims, b_dims = list(range(a._data.ndim - dims, a._data.ndim)), list(range(dims))
+    else:
+        a_dims, b_dims = ([one] if isinstance(one, int) else list(one) for one in dims)
+    if len(a_dims) != len(b_dims):
+        raise RuntimeError("both dimension lists should have the same length")
+    a_dims = [wrap_dim(d, a._data.ndim, "tensordot") for d in a_dims]
+    b_dims = [wrap_dim(d, b._data.ndim, "tensordot") for d in b_dims]
+    for i, j in zip(a_dims, b_dims, strict=True):
+        m, n = a._data.shape[i], b._data.shape[j]
+        if m == 1 and n != 1:
+            b = P.sum(b, dim=(j,), keepdim=True)
+        elif n == 1 and m != 1:
+            a = P.sum(a, dim=(i,), keepdim=True)
+        elif m != n:
+            raise RuntimeError(f"contracted dimensions need to match, but first has size {m} in dim {i} and second has size "
+                               f"{n} in dim {j}")
+    return _contract(a, b, a_dims, b_dims)
+
+
+def _subscripts(equation: str, operands: Sequence[Any]) -> tuple[list[str], str]:
+    """The letters of every operand and of the result; capital-free stand-ins for what an ellipsis covers."""
+    if "->" in equation:
+        left, result = equation.replace(" ", "").split("->")
+    else:
+        left, result = equation.replace(" ", ""), None
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise RuntimeError(f"einsum(): {'more' if len(terms) < len(operands) else 'fewer'} operands were provided than "
+                           f"specified in the equation: got {len(operands)} for {len(terms)} terms")
+    used = set(left) | set(result or "")
+    spare = [c for c in string.ascii_letters if c not in used]
+    covered = [x._data.ndim - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True) if "..." in t]
+    widest = max(covered, default=0)
+    letters = "".join(spare[:widest])
+    for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        extra = x._data.ndim - len(term.replace("...", ""))
+        if extra < 0 or (extra and "..." not in term):
+            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(term.replace('...', ''))}) does not "
+                               f"match the number of dimensions ({x._data.ndim}) for operand {position} and no ellipsis was "
+                               "given")
+        terms[position] = term.replace("...", letters[widest - extra:])
+        if not all(c in string.ascii_letters for c in terms[position]):
+            raise RuntimeError(f"einsum(): invalid subscript given at operand {position}: subscripts must be in [a-zA-Z]")
+    if result is None:
+        everything = "".join(terms)
+        result = letters + "".join(sorted(c for c in set(everything) if everything.count(c) == 1 and c not in letters))
+    else:
+        result = result.replace("...", letters)
+    for c in result:
+        if result.count(c) > 1 or not any(c in t for t in terms):
+            raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output, or in no operand")
+    return terms, result
+
+
+def _without_repeats(x: Any, term: str) -> tuple[Any, str]:
+    """Repeated letters of one operand: its diagonal."""
+    for letter in set(term):
+        while term.count(letter) > 1:
+            first, second = [i for i, c in enumerate(term) if c == letter][:2]
+            if x._data.shape[first] != x._data.shape[second]:
+                raise RuntimeError(f"einsum(): subscript {letter} is repeated for an operand but the sizes don't match, "
+                                   f"{x._data.shape[second]} != {x._data.shape[first]}")
+            x = P.diagonal(x, offset=0, dim1=first, dim2=second)
+            term = "".join(c for i, c in enumerate(term) if i not in (first, second)) + letter
+    return x, term
+
+
+def _summed(x: Any, term: str, wanted: set[str]) -> tuple[Any, str]:
+    """The operand without the dimensions that nobody else has and nobody wants."""
+    gone = tuple(i for i, c in enumerate(term) if c not in wanted)
+    return (P.sum(x, dim=gone), "".join(c for c in term if c in wanted)) if gone else (x, term)
+
+
+def _pair(x: Any, x_term: str, y: Any, y_term: str, wanted: set[str]) -> tuple[Any, str]:
+    """Two operands contracted to one, as a batched product of matrices: (batch, rows, inner) @ (batch, inner, columns)."""
+    x, x_term = _summed(x, x_term, wanted | set(y_term))
+    y, y_term = _summed(y, y_term, wanted | set(x_term))
+    shared = [c for c in x_term if c in y_term]
+    sizes: dict[str, int] = {}
+    for term, operand in ((x_term, x), (y_term, y)):
+        for c, n in zip(term, operand._data.shape, strict=True):
+            sizes[c] = n if sizes.get(c, 1) == 1 else sizes[c]
+    batch = "".join(c for c in shared if c in wanted)
+    inner_ = "".join(c for c in shared if c not in wanted)
+    rows = "".join(c for c in x_term if c not in shared)
+    columns = "".join(c for c in y_term if c not in shared)
+    left = _arranged(x, x_term, (batch, rows, inner_), sizes)
+    right = _arranged(y, y_term, (batch, inner_, columns), sizes)
+    found = P.matmul(left, right, label="Bmm")
+    term = batch + rows + columns
+    return P.reshape(found, shape=tuple(sizes[c] for c in term)), term
+
+
+def _arranged(x: Any, term: str, groups: tuple[str, str, str], sizes: dict[str, int]) -> Any:
+    order = "".join(groups)
+    moved = P.permute(x, dims=tuple(term.index(c) for c in order))
+    full = tuple(sizes[c] for c in order)
+    if moved._data.shape != full:
+        moved = P.expand(moved, shape=full)
+    return P.reshape(moved, shape=tuple(prod(sizes[c] for c in group) for group in groups))
+
+
+@function(method=False, takes_tensor=False, out=False)
+def einsum(equation: str, *operands: Any) -> Any:
+    """Sums of products by Einstein's notation: ``einsum("bij,bjk->bik", x, y)``.
+
+    Repeated letters of one operand take its diagonal, letters that the result lacks are summed over, ``...`` stands for
+    leading dimensions that broadcast. Several operands are contracted from left to right. Raises RuntimeError.
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    if not operands:
+        raise RuntimeError("einsum(): must provide at least one operand")
+    terms, result = _subscripts(equation, operands)
+    sizes: dict[str, int] = {}
+    for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        for c, n in zip(term, x._data.shape, strict=True):
+            if n != 1 and sizes.setdefault(c, n) not in (1, n):
+                raise RuntimeError(f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: subscript "
+                                   f"{c} of operand {position} has size {n} where another has {sizes[c]}")
+    waiting = [_without_repeats(x, term) for x, term in zip(operands, terms, strict=True)]
+    x, term = waiting.pop(0)
+    while waiting:
+        y, y_term = waiting.pop(0)
+        wanted = set(result).union(*(t for _, t in waiting)) if waiting else set(result)
+        x, term = _pair(x, term, y, y_term, wanted)
+    x, term = _summed(x, term, set(result))
+    order = tuple(term.index(c) for c in result)
+    return x if order == tuple(range(len(order))) else P.permute(x, dims=order)
+
+
+@function()
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker's product: each element of ``input`` times all of ``other``, as a block."""
+    rank = max(input._data.ndim, other._data.ndim)
+    a, b = ((1,) * (rank - x._data.ndim) + x._data.shape for x in (input, other))
+    left = P.reshape(input, shape=tuple(n for size in a for n in (size, 1)))
+    right = P.reshape(other, shape=tuple(n for size in b for n in (1, size)))
+    return P.reshape(left * right, shape=tuple(m * n for m, n in zip(a, b, strict=True)))
+
+
+@function()
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
+    from .linalg import cross as along
+
+    if dim is None:
+        dim = next((d for d, n in enumerate(input._data.shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError("no dimension of size 3 in input")
+    return along(input, other, dim=dim)
+
+
+@function(method=False)
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``."""
+    if x1._data.ndim < 2 or x2._data.ndim < 2:
+        raise RuntimeError("cdist only supports at least 2D tensors, X1 got: "
+                           f"{x1._data.ndim}D and X2 got: {x2._data.ndim}D")
+    if x1._data.shape[-1] != x2._data.shape[-1]:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
+                           f"{x2._data.shape[-1]}")
+    differences = x1[..., :, None, :] - x2[..., None, :, :]
+    return P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,))
+
+
+@function(public=False)
+def trace(input: Any) -> Any:
+    """The sum of the diagonal of a matrix."""
+    if input._data.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
+    diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)
+    return P.sum(diagonal, dim=(0,))
+
+
+@function(method=False, takes_tensor=False)
+def block_diag(*tensors: Any) -> Any:
+    """A matrix with the given matrices (or vectors, as rows) along its diagonal."""
+    blocks = [x if x._data.ndim == 2 else P.reshape(x, shape=(1, x._data.size)) for x in tensors]
+    width, offset, rows = sum(x._data.shape[1] for x in blocks), 0, []
+    for x in blocks:
+        after = width - offset - x._data.shape[1]
+        rows.append(P.pad(x, widths=((0, 0), (offset, after))))
+        offset += x._data.shape[1]
+    return P.cat(*rows, dim=0)
+
+
+METHODS["__imatmul__"] = inplace(matmul, "__imatmul__")

@@ -1,0 +1,344 @@
+"""Functions that combine elements along dimensions: sums, means, extremes, norms, truth."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.dtypes import category, from_numpy
+from ..core.errors import OutOfRangeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim, wrap_dims
+from ..tensors.alias import type_name
+from ..tensors.dispatch import whole
+from ..tensors.tensor import TENSORS
+from .arguments import dtype_of
+from .conversion import cast
+from .named import named
+from .registry import METHODS, function
+
+_whole_sum = whole(P.sum, lambda x: np.add.reduce(x, None))
+_whole_mean = whole(P.mean, lambda x: np.add.reduce(x, None) / x.dtype.type(x.size))
+
+
+def _all_dims(x: Any) -> tuple[int, ...]:
+    return tuple(range(x._data.ndim))
+
+
+def _floating(op: str, x: Any, message: str = "") -> None:
+    """Raises unless the elements are floating or complex."""
+    if category(from_numpy(x._data.dtype)) < 2:
+        raise RuntimeError(message or f'[{op}] "{op}" not implemented for \'{type_name(x._data.dtype)}\'')
+
+
+def _to(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else cast(x, dtype_of(dtype))  # type: ignore[arg-type]
+
+
+# --- sums and products ------------------------------------------------------------------------------------------------
+
+
+@function()
+def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64; ``dtype``
+    converts first."""
+    if dim is None and not keepdim and dtype is None:
+        return _whole_sum(input)
+    x = _to(input, dtype)
+    total = P.sum(x, dim=wrap_dims(dim, x._data.ndim, "sum"), keepdim=keepdim, **_whole(dim, keepdim))
+    return total if dtype is None else _to(total, dtype)
+
+
+def _whole(dim: Any, keepdim: bool) -> dict[str, bool]:
+    """The mark of a reduction of everything, by which its node gets PyTorch's name for it."""
+    return {"whole": True} if dim is None and not keepdim else {}
+
+
+@function()
+def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them."""
+    x = _to(input, dtype)
+    if x._data.dtype.kind in "biu":
+        raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+                           f"dtype. Got: {type_name(x._data.dtype)}")
+    if dim is None and not keepdim:
+        return _whole_mean(x)
+    return P.mean(x, dim=wrap_dims(dim, x._data.ndim, "mean"), keepdim=keepdim)
+
+
+@function()
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The product of all elements, or along one ``dim``. Integers give int64; ``dtype`` converts first."""
+    x = _to(input, dtype)
+    product = P.prod(x, dim=_all_dims(x) if dim is None else wrap_dims(int(dim), x._data.ndim, "prod"), keepdim=keepdim,
+                     **_whole(dim, keepdim))
+    return product if dtype is None else _to(product, dtype)
+
+
+def _without_nan(x: Any) -> Any:
+    return x if x._data.dtype.kind in "biu" else P.where(P.isnan(x), 0, x)
+
+
+@function()
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The sum with NaN counted as 0."""
+    if input._data.dtype.kind == "c":
+        raise RuntimeError("nansum does not support complex inputs")
+    return sum(_without_nan(_to(input, dtype)), dim, keepdim)
+
+
+@function()
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The mean of the elements that are not NaN."""
+    x = _to(input, dtype)
+    _floating("nanmean", x, f"nanmean(): expected input to have floating point or complex dtype but got {x.dtype}")
+    dims = wrap_dims(dim, x._data.ndim, "nanmean")
+    numbers = P.sum(P.logical_not(P.isnan(x)), dim=dims, keepdim=keepdim)
+    return P.sum(_without_nan(x), dim=dims, keepdim=keepdim) / numbers
+
+
+# --- spread -----------------------------------------------------------------------------------------------------------
+
+
+def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[tuple[int, ...], float]:
+    """The dimensions and the correction of ``op(x, unbiased)`` and of ``op(x, dim, unbiased, correction=...)``."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _floating(op, x, "std and var only support floating point and complex dtypes")
+    dims = wrap_dims(dim, x._data.ndim, op)
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    count = 1
+    for d in dims:
+        count *= x._data.shape[d]
+    if count - correction <= 0:
+        warnings.warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+                      "(input numel divided by output numel).", UserWarning, stacklevel=4)
+    return dims, correction
+
+
+def _spread(op: str, primitive: Any, doc: str) -> Callable[..., Any]:
+    def plain(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+              correction: float | None = None) -> Any:
+        dims, freedom = _spread_arguments(op, input, dim, unbiased, correction)
+        mark = _whole(None if isinstance(dim, bool) else dim, keepdim) if correction is None else {}
+        return primitive(input, dim=dims, keepdim=keepdim, correction=freedom, **mark)
+
+    plain.__name__, plain.__doc__ = op, doc
+    return function()(plain)
+
+
+var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squares of deviations, summed, over the count "
+              "less ``correction`` (1; 0 with ``unbiased=False``).")
+std = _spread("std", P.std, "The standard deviation: the root of `var`.")
+
+
+@function(method=False)
+def var_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Any, Any]:
+    """`var` and `mean`."""
+    where = None if isinstance(dim, bool) else dim
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, where, keepdim)
+
+
+@function(method=False)
+def std_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Any, Any]:
+    """`std` and `mean`."""
+    where = None if isinstance(dim, bool) else dim
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, where, keepdim)
+
+
+# --- extremes ---------------------------------------------------------------------------------------------------------
+
+
+def _no_elements(op: str, x: Any, dim: int | None) -> None:
+    """Raises where there is no element to choose."""
+    if dim is None:
+        if not x._data.size:
+            raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                               "dim with the 'dim' argument.")
+    elif x._data.ndim and not x._data.shape[dim]:
+        raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
+
+
+def _not_complex(op: str, x: Any) -> None:
+    if x._data.dtype.kind == "c":
+        raise RuntimeError(f'"{op}_all" not implemented for \'{type_name(x._data.dtype)}\'')
+
+
+def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: Any, doc: str) -> Callable[..., Any]:
+    result = named(op, "values", "indices")
+
+    def plain(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        if type(dim) in TENSORS:
+            dim, other = None, dim
+        _not_complex(op, input)
+        if other is not None:
+            return pair_primitive(input, other)
+        if dim is None:
+            _no_elements(op, input, None)
+            return whole_primitive(input, dim=_all_dims(input), whole=True)
+        where = wrap_dim(int(dim), input._data.ndim, op)
+        _no_elements(op, input, where)
+        return result(dim_primitive(input, dim=where, keepdim=keepdim))
+
+    plain.__name__, plain.__doc__ = op, doc
+    return function()(plain)
+
+
+max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element (its gradient is shared by all that tie). "
+               "``max(x, dim)``: the largest along ``dim`` and the position of the first, as (values, indices). "
+               "``max(x, other)``: the elementwise `maximum`.")
+min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of the smallest.")
+
+
+def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
+    def plain(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+        _not_complex(op, input)
+        dims = wrap_dims(dim, input._data.ndim, op)
+        if not input._data.size and (dim == () or not all_positive(input._data.shape[d] for d in dims)):
+            raise OutOfRangeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0, and of size > 0")
+        return primitive(input, dim=dims, keepdim=keepdim)
+
+    plain.__name__, plain.__doc__ = op, doc
+    function()(plain)
+
+
+def all_positive(sizes: Any) -> bool:
+    """Whether every size is above zero."""
+    return np.all(np.fromiter(sizes, np.int64) > 0).item()
+
+
+_pure_extreme("amax", P.amax, "The largest element along ``dim`` (one, several, or all); ties share the gradient.")
+_pure_extreme("amin", P.amin, "The smallest element along ``dim`` (one, several, or all); ties share the gradient.")
+_aminmax = named("aminmax", "min", "max")
+
+
+@function()
+def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """`amin` and `amax` of all elements or along one ``dim``, as (min, max)."""
+    _not_complex("aminmax", input)
+    _no_elements("aminmax", input, None if dim is None else wrap_dim(dim, input._data.ndim, "aminmax"))
+    dims = wrap_dims(dim, input._data.ndim, "aminmax")
+    return _aminmax((P.amin(input, dim=dims, keepdim=keepdim), P.amax(input, dim=dims, keepdim=keepdim)))
+
+
+def _position(op: str, primitive: Any, doc: str) -> None:
+    def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+        if input._data.dtype.kind in "cb":
+            raise RuntimeError(f'"{op}_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+        if dim is None:
+            if not input._data.size:
+                raise OutOfRangeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0.")
+            return primitive(input, dim=None, keepdim=keepdim)
+        where = wrap_dim(int(dim), input._data.ndim, op)
+        _no_elements(op, input, where)
+        return primitive(input, dim=where if input._data.ndim else None, keepdim=keepdim)
+
+    plain.__name__, plain.__doc__ = op, doc
+    function()(plain)
+
+
+_position("argmax", P.argmax, "The position of the first of the largest elements, in the flattened tensor or along ``dim``.")
+_position("argmin", P.argmin, "The position of the first of the smallest elements, in the flattened tensor or along ``dim``.")
+
+
+# --- truth and counts -------------------------------------------------------------------------------------------------
+
+
+def _truth(op: str, primitive: Any, doc: str) -> None:
+    def plain(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        truth = primitive(input, dim=wrap_dims(dim, input._data.ndim, op), keepdim=keepdim)
+        return cast(truth, dtypes.uint8) if input._data.dtype == np.uint8 else truth
+
+    plain.__name__, plain.__doc__ = op, doc
+    function()(plain)
+
+
+_truth("all", P.all, "Whether all elements are true (not zero), of everything or along ``dim``.")
+_truth("any", P.any, "Whether an element is true (not zero), of everything or along ``dim``.")
+
+
+@function()
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """How many elements are not zero, of everything or along ``dim``."""
+    return P.count_nonzero(input, dim=wrap_dims(dim, input._data.ndim, "count_nonzero"))
+
+
+# --- norms ------------------------------------------------------------------------------------------------------------
+
+
+def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) -> Any:
+    """The norm of vectors along ``dim``; shared by `norm` here and those of ``linalg``."""
+    value = _to(x, dtype)
+    _floating(op, value, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
+              f"{type_name(value._data.dtype)}; convert with .float() first")
+    dims = wrap_dims(dim, value._data.ndim, op)
+    ord = float(ord)
+    if (ord < 0 or ord == np.inf) and not all_positive(value._data.shape[d] for d in dims):
+        raise RuntimeError(f"[{op}] linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "
+                           "operation does not have an identity")
+    return P.vector_norm(value, ord=ord, dim=dims, keepdim=keepdim)
+
+
+@function()
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the singular
+    values of the matrices along two dimensions. Its gradient at 0 is 0."""
+    if isinstance(p, str):
+        if p == "nuc":
+            from .linalg import matrix_norm
+
+            return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        if p != "fro":
+            raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
+        p = 2
+    return vector_norm(input, 2 if p is None else p, dim, keepdim, dtype, "norm")
+
+
+@function(inplace=True)
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
+    where = wrap_dim(dim, input._data.ndim, "renorm")
+    others = tuple(d for d in range(input._data.ndim) if d != where)
+    length = P.vector_norm(input, ord=float(p), dim=others, keepdim=True)
+    return input * P.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
+
+
+@function()
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The ``p``-norm of ``input − other``."""
+    difference = input - other
+    return P.vector_norm(difference, ord=float(p), dim=_all_dims(difference))
+
+
+# --- exponentials -----------------------------------------------------------------------------------------------------
+
+
+@function()
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+    """log Σ exp(x) along ``dim``, without overflow."""
+    x = input if category(from_numpy(input._data.dtype)) >= 2 else cast(input, dtypes.get_default_dtype())
+    return P.logsumexp(x, dim=wrap_dims(dim, x._data.ndim, "logsumexp"), keepdim=keepdim)
+
+
+def _normalised(op: str, primitive: Any, doc: str) -> None:
+    def plain(input: Any, dim: int, dtype: Any = None) -> Any:
+        x = _to(input, dtype)
+        _floating(f"{op}_lastdim_kernel_impl", x)
+        return primitive(x, dim=wrap_dim(int(dim), x._data.ndim, op))
+
+    plain.__name__, plain.__doc__ = op, doc
+    function()(plain)
+
+
+_normalised("softmax", P.softmax, "exp(x) / Σ exp(x) along ``dim``; ``dtype`` converts first.")
+_normalised("log_softmax", P.log_softmax, "log(softmax(x)) along ``dim``, computed at once; ``dtype`` converts first.")
+
+METHODS["sum_to_size"] = lambda self, *size: P.sum_to(self, shape=tuple(size[0]) if len(size) == 1 and not isinstance(
+    size[0], int) else size)

@@ -1,0 +1,103 @@
+"""Running sums, products and extremes along a dimension; differences and integrals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import dtypes
+from ..core.primitive import P
+from ..core.spec import wrap_dim
+from .arguments import dtype_of
+from .conversion import cast
+from .named import named
+from .registry import function
+
+
+def _running_dtype(input: Any, dtype: Any) -> Any:
+    """The input as it is accumulated: integers and truth values in int64, unless ``dtype`` says otherwise."""
+    if dtype is not None:
+        return cast(input, dtype_of(dtype))  # type: ignore[arg-type]
+    return cast(input, dtypes.int64) if input._data.dtype.kind in "biu" else input
+
+
+@function(inplace=True)
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """The sum of the elements up to each, along ``dim``."""
+    x = _running_dtype(input, dtype)
+    return P.cumsum(x, dim=wrap_dim(int(dim), x._data.ndim, "cumsum"))
+
+
+@function(inplace=True)
+def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """The product of the elements up to each, along ``dim``."""
+    x = _running_dtype(input, dtype)
+    return P.cumprod(x, dim=wrap_dim(int(dim), x._data.ndim, "cumprod"))
+
+
+@function()
+def logcumsumexp(input: Any, dim: int) -> Any:
+    """log Σ exp of the elements up to each, along ``dim``, without overflow."""
+    return P.logcumsumexp(input, dim=wrap_dim(int(dim), input._data.ndim, "logcumsumexp"))
+
+
+_cummax, _cummin = named("cummax", "values", "indices"), named("cummin", "values", "indices")
+
+
+@function()
+def cummax(input: Any, dim: int) -> Any:
+    """The largest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    return _cummax(P.cummax(input, dim=wrap_dim(int(dim), input._data.ndim, "cummax")))
+
+
+@function()
+def cummin(input: Any, dim: int) -> Any:
+    """The smallest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    return _cummin(P.cummin(input, dim=wrap_dim(int(dim), input._data.ndim, "cummin")))
+
+
+def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
+    return P.slice(x, index=(*(slice(None),) * dim, slice(start, stop)))
+
+
+@function()
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on first."""
+    if not input._data.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    where = wrap_dim(dim, input._data.ndim, "diff")
+    parts = [part for part in (prepend, input, append) if part is not None]
+    x = parts[0] if len(parts) == 1 else P.cat(*parts, dim=where)
+    for _ in range(n):
+        later, earlier = _along(x, where, 1, None), _along(x, where, None, -1)
+        x = P.ne(later, earlier) if x._data.dtype.kind == "b" else later - earlier
+    return x
+
+
+def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+    """The areas of the trapezoids between neighbours along ``dim``."""
+    if not y._data.ndim:
+        raise RuntimeError(f"[{op}] the input must have at least one dimension")
+    where = wrap_dim(dim, y._data.ndim, op)
+    heights = _along(y, where, 1, None) + _along(y, where, None, -1)
+    if x is None:
+        return heights * ((1 if dx is None else dx) / 2.0), where
+    if x._data.ndim == 1:
+        widths = diff(x)
+        return heights * P.reshape(widths, shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))) / 2.0, where
+    return heights * diff(x, dim=where - y._data.ndim) / 2.0, where
+
+
+@function(aliases=("trapz",), method=False)
+def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or at distance ``dx`` (1)."""
+    panels, where = _panels("trapezoid", y, x, dx, dim)
+    return P.sum(panels, dim=(where,))
+
+
+@function(method=False)
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The running integral of ``y`` along ``dim`` by the trapezoidal rule; one element less than ``y``."""
+    panels, where = _panels("cumulative_trapezoid", y, x, dx, dim)
+    return P.cumsum(panels, dim=where)

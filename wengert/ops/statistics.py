@@ -1,0 +1,234 @@
+"""Order statistics, counts and covariances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.dtypes import category, from_numpy
+from ..core.errors import OutOfRangeError
+from ..core.primitive import P
+from ..core.spec import wrap_dim
+from ..tensors.alias import type_name
+from ..tensors.tensor import TENSORS, make
+from .named import named
+from .registry import function
+
+
+def _flat(x: Any) -> Any:
+    return P.reshape(x, shape=(-1,))
+
+
+def _median(op: str, primitive: Any, doc: str) -> None:
+    result = named(op, "values", "indices")
+
+    def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+        if input._data.dtype.kind in "bc":
+            raise RuntimeError(f'"{op}_out_impl" not implemented for \'{type_name(input._data.dtype)}\'')
+        if dim is None:
+            if not input._data.size:
+                return make(np.array(np.nan, input._data.dtype), None)
+            return primitive(_flat(input.contiguous()), dim=0, whole=True)[0]
+        where = wrap_dim(int(dim), input._data.ndim, op)
+        if input._data.ndim and not input._data.shape[where]:
+            raise OutOfRangeError(f"{op}(): Expected reduction dim {where} to have non-zero size.")
+        return result(primitive(input, dim=where, keepdim=keepdim))
+
+    plain.__name__, plain.__doc__ = op, doc
+    function()(plain)
+
+
+_median("median", P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the lower of the two in "
+        "the middle; NaN where there is one.")
+_median("nanmedian", P.nanmedian_dim, "The median of the elements that are not NaN.")
+_mode = named("mode", "values", "indices")
+
+
+@function()
+def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
+    """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last occurrence."""
+    return _mode(P.mode(input, dim=wrap_dim(int(dim), input._data.ndim, "mode"), keepdim=keepdim))
+
+
+_ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}
+
+
+def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, ignores_nan: bool) -> Any:
+    if x._data.dtype not in (np.float32, np.float64):
+        raise RuntimeError(f"{op}() input tensor must be either float or double dtype")
+    if not x._data.size:
+        raise RuntimeError(f"{op}() input tensor must be non-empty")
+    if type(q) in TENSORS and q._data.dtype != x._data.dtype:
+        raise RuntimeError(f"{op}() q tensor must be same dtype as the input tensor")
+    if interpolation not in ("linear", "midpoint", *_ROUNDED):
+        raise RuntimeError(f"{op}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+                           f"{interpolation}")
+    ranks = np.asarray(q._concrete(op) if type(q) in TENSORS else q, x._data.dtype)
+    if ranks.ndim > 1:
+        raise RuntimeError(f"{op}() q must be a scalar or 1D tensor")
+    if not ((ranks >= 0) & (ranks <= 1)).all():
+        raise RuntimeError(f"{op}() q values must be in the range [0, 1]" if ranks.ndim else
+                           f"{op}() q must be in the range [0, 1] but got {float(ranks)}")
+    rank = x._data.ndim
+    where = None if dim is None else wrap_dim(int(dim), rank, op)
+    if where is None:
+        rows = P.reshape(x.contiguous(), shape=(1, -1))
+    else:
+        rows = P.permute(x, dims=(*(d for d in range(rank) if d != where), where)) if rank else P.reshape(x, shape=(1,))
+    found = _interpolated(rows, ranks.reshape(-1), interpolation, ignores_nan)
+    if where is None:
+        lead: tuple[int, ...] = (1,) * rank if keepdim else ()
+    else:
+        lead = tuple(n for d, n in enumerate(x._data.shape) if d != where)
+        if keepdim:
+            lead = (*lead[:where], 1, *lead[where:])
+    count = found._data.ndim - 1
+    moved = P.permute(found, dims=(count, *range(count)))
+    return P.reshape(moved.contiguous(), shape=((ranks.size, *lead) if ranks.ndim else lead))
+
+
+def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) -> Any:
+    """The quantiles of the last dimension, as a last dimension: neighbours in sorted order, weighted."""
+    last = rows._data.ndim - 1
+    values, _ = P.sort(rows, dim=last)
+    nan = P.isnan(values)
+    numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)._concrete("quantile")
+    top = numbers - 1 if ignores_nan else np.full_like(numbers, rows._data.shape[-1] - 1)
+    place = np.maximum(top, 0) * ranks
+    place = _ROUNDED[interpolation](place) if interpolation in _ROUNDED else place
+    below, above = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
+    low, high = (P.gather(values, make(index, None), dim=last) for index in (below, above))
+    weight = np.full_like(place, 0.5) if interpolation == "midpoint" else place - below
+    result = P.lerp(low, high, make(weight.astype(rows._data.dtype), None))
+    spoilt = numbers == 0 if ignores_nan else numbers < rows._data.shape[-1]
+    if not spoilt.any():
+        return result
+    return P.where(make(np.broadcast_to(spoilt, result._data.shape).copy(), None), float("nan"), result)
+
+
+@function()
+def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+    """The value below which the share ``q`` of the elements lies, of everything or along ``dim``. Several ``q``, a 1-D
+    tensor, become the first dimension of the result. NaN where there is one."""
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
+
+
+@function()
+def nanquantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+    """`quantile` of the elements that are not NaN."""
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
+
+
+# --- counts -----------------------------------------------------------------------------------------------------------
+
+
+@function(out=False)
+def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given."""
+    if input._data.ndim != 1 or input._data.dtype.kind not in "iu" or (input._data.size and input._data.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if weights is None:
+        return P.bincount(input, minlength=minlength)
+    if weights._data.shape != input._data.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    return P.bincount(input, weights.detach(), minlength=minlength)
+
+
+def _edges(op: str, x: Any, bins: int, low: float, high: float) -> np.ndarray:
+    if bins <= 0:
+        raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - (0.5 if op == "histogram" else 1), high + (0.5 if op == "histogram" else 1)
+    if not low < high or not np.isfinite([low, high]).all():
+        raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
+    return np.linspace(low, high, bins + 1)
+
+
+@function()
+def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+    """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
+    x = input.detach()
+    if category(from_numpy(x._data.dtype)) != 2:
+        raise RuntimeError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+    return P.histogram(x, edges=tuple(_edges("histc", x._concrete("histc"), bins, min, max).tolist()))
+
+
+_histogram = named("histogram", "hist", "bin_edges")
+
+
+@function()
+def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """Counts (or sums of ``weight``) of elements in bins, and the bins' edges, as (hist, bin_edges). ``bins`` is their
+    number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1."""
+    x = input.detach()
+    if category(from_numpy(x._data.dtype)) != 2:
+        raise RuntimeError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+    if type(bins) in TENSORS:
+        edges = bins._concrete("histogram")
+    else:
+        low, high = (0.0, 0.0) if range is None else range
+        edges = _edges("histogram", x._concrete("histogram"), bins, low, high)
+    edges = edges.astype(x._data.dtype)
+    counts = P.histogram(x, *(() if weight is None else (weight.detach(),)), edges=tuple(edges.tolist()))
+    widths = make(np.diff(edges), None)
+    if density:
+        counts = counts / P.sum(counts, dim=(0,)) / widths
+    return _histogram((counts, make(edges.copy(), None)))
+
+
+# --- covariances ------------------------------------------------------------------------------------------------------
+
+
+@function(out=False)
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """The covariance matrix of variables (rows) over observations (columns), the latter counted ``fweights`` times and
+    weighted by ``aweights``."""
+    if input._data.ndim > 2:
+        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with "
+                           f"{input._data.ndim} dimensions")
+    x = P.reshape(input, shape=(1, -1)) if input._data.ndim < 2 else input
+    if x._data.dtype.kind in "iu":
+        x = P.cast(x, dtype=dtypes.get_default_dtype(), back=x.dtype)
+    weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
+    count = x._data.shape[1]
+    if weights is None:
+        total: Any = count
+        centred = x - P.mean(x, dim=(1,), keepdim=True)
+        weighted = centred
+    else:
+        weights = P.cast(weights, dtype=x.dtype, back=weights.dtype)
+        total = P.sum(weights, dim=(0,))
+        centred = x - P.sum(x * weights, dim=(1,), keepdim=True) / total
+        weighted = centred * weights
+    if weights is None:
+        freedom: Any = max(total - correction, 0)
+    elif correction == 0 or aweights is None:
+        freedom = total - correction
+    else:
+        freedom = total - correction * P.sum(weights * aweights, dim=(0,)) / total
+    other = P.permute(centred, dims=(1, 0))
+    products = P.matmul(weighted, P.conj(other) if other._data.dtype.kind == "c" else other)
+    result = products * (1.0 / freedom if freedom else float("nan")) if weights is None else products / freedom
+    return P.reshape(result, shape=()) if input._data.ndim < 2 else result
+
+
+@function(out=False)
+def corrcoef(input: Any) -> Any:
+    """The matrix of Pearson's correlations of variables (rows) over observations (columns)."""
+    if input._data.ndim > 2:
+        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with "
+                           f"{input._data.ndim} dimensions")
+    covariance = cov(input)
+    if not covariance._data.ndim:
+        return covariance / covariance
+    deviations = P.sqrt(P.diagonal(covariance, offset=0, dim1=0, dim2=1))
+    if deviations._data.dtype.kind == "c":
+        deviations = P.copy_real(deviations)
+    ratio = covariance / deviations[:, None] / deviations[None, :]
+    return ratio if ratio._data.dtype.kind == "c" else P.clamp(ratio, low=-1.0, high=1.0)

@@ -1,0 +1,102 @@
+"""Order statistics and counts: medians, modes, histograms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import P, opaque
+from ..core.samples import cases
+
+_LATER = {"jvp": "not in wengert yet"}
+
+
+def _picked_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Of a primitive that picks an element of each slice along ``dim``: the cotangent goes to its position."""
+    shape, place, dim, grad = saved[-1][0], saved[1][1], params["dim"], ct[0]
+    if not shape:
+        return (grad,)
+    if not params.get("keepdim", False):
+        kept = tuple(1 if d == dim else n for d, n in enumerate(shape))
+        grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
+    return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
+
+
+def _picking(name: str, position: Any, **rest: Any) -> Any:
+    """A primitive whose results are (values, indices); ``position(xp, x, dim)`` finds the indices, that dimension kept."""
+
+    def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False, whole: bool = False) -> Any:
+        if not x.ndim:
+            return x.copy(), xp.zeros((), np.int64)
+        place = position(xp, x, dim)
+        value = xp.take_along_axis(x, place, dim)
+        return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
+
+    return opaque(name, evaluate, multiple=True, vjp=_picked_vjp, saves=("out", "shapes"), missing=_LATER,
+                  samples=cases(((3, 5), {"dim": 1}), ((3, 4), {"dim": 0, "keepdim": True})), **rest)
+
+
+def _median(xp: Any, x: Any, dim: int) -> Any:
+    """The lower of the two in the middle; the first NaN, where there is one."""
+    order = xp.argsort(x, axis=dim, kind="stable")
+    middle = xp.take(order, [(x.shape[dim] - 1) // 2], axis=dim)
+    if x.dtype.kind not in "fV":
+        return middle
+    nan = xp.isnan(x)
+    return xp.where(nan.any(axis=dim, keepdims=True), nan.argmax(axis=dim, keepdims=True), middle)
+
+
+def _nanmedian(xp: Any, x: Any, dim: int) -> Any:
+    """The lower of the two in the middle of those that are not NaN, which sort before it."""
+    order = xp.argsort(x, axis=dim, kind="stable")
+    numbers = (x == x).sum(axis=dim, keepdims=True)
+    return xp.take_along_axis(order, xp.maximum(numbers - 1, 0) // 2, dim)
+
+
+def _mode(xp: Any, x: Any, dim: int) -> Any:
+    """The smallest of the most frequent values, at its last occurrence."""
+    moved = xp.moveaxis(x, dim, -1)
+    flat = moved.reshape(-1, x.shape[dim])
+    place = xp.empty(len(flat), np.int64)
+    for i, row in enumerate(flat):
+        values, counts = xp.unique(row, return_counts=True)
+        place[i] = xp.flatnonzero(row == values[counts.argmax()])[-1] if row[0] == row[0] or len(values) > 1 else 0
+    return xp.expand_dims(place.reshape(moved.shape[:-1]), dim)
+
+
+def _label(name: str) -> Any:
+    return lambda params: f"{name}Backward{0 if params.get('whole') else 1}"
+
+
+median_dim = _picking("median_dim", _median, label=_label("Median"))
+nanmedian_dim = _picking("nanmedian_dim", _nanmedian, label=_label("Nanmedian"))
+mode = _picking("mode", _mode)
+
+
+def _no(reason: str) -> dict[str, str]:
+    return {"vjp": reason, "jvp": reason}
+
+
+def _bincount(xp: Any, x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    counts = xp.bincount(x, weights=weights, minlength=minlength)
+    return counts if weights is None else counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64)
+
+
+bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
+                  samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
+
+
+def _histogram(xp: Any, x: Any, weights: Any = None, *, edges: Any) -> Any:
+    """How many elements lie between each two edges, the last edge included; weighted where weights are given."""
+    bounds = xp.asarray(edges, dtype=x.dtype)
+    flat, wide = x.reshape(-1), len(bounds) - 1
+    places = xp.searchsorted(bounds, flat, side="right") - 1
+    places = xp.where(flat == bounds[-1], wide - 1, places)
+    inside = (flat >= bounds[0]) & (flat <= bounds[-1])
+    load = None if weights is None else weights.reshape(-1)[inside]
+    return xp.bincount(places[inside], weights=load, minlength=wide).astype(x.dtype)
+
+
+histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
+                   samples=cases(((7,), {"edges": (-2.0, 0.0, 2.0)})))

@@ -1,0 +1,178 @@
+"""`trace`: a function that records itself when it is called in a way it does not know, and runs its graph."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ..core.errors import TraceError
+from ..core.state import state
+from ..ir import Graph, prune, verify
+from ..tensors.tensor import Tensor
+from .arguments import Arguments
+from .names import Names, tensors_seen_by
+from .program import Program, sharing
+from .recorder import Recorder
+from .results import Results, effects
+
+
+def trace(function: Any) -> Any:
+    """Records what a function of tensors does: forward, ``backward()`` and the update of an optimiser, as one graph.
+
+    Returns a `Traced`: called like ``function`` it gives the same results and leaves the same behind, bit for bit, but
+    runs the graph that it recorded when it was first called with such arguments. Recording itself changes nothing:
+    writes into tensors and gradients are *effects* of the graph, and happen when it runs.
+
+    Tensors that the function refers to (parameters, buffers, the state of an optimiser) are captured when they are
+    first used; numbers are baked in, also those among the arguments, where another number means another recording.
+    Where the way goes on depending on the value of a tensor (``if x > 0``, ``x.item()``), recording raises `TraceError`
+    at that line. Returned tensors are new ones, without a history. (Given a tensor instead of a function, this is the
+    sum of its diagonal, as PyTorch's function of that name.)
+
+    >>> import wengert as torch
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> def step(x):
+    ...     loss = (w * x).sum()
+    ...     loss.backward()
+    ...     with torch.no_grad():
+    ...         w.sub_(w.grad * 0.5)
+    ...     w.grad = None
+    ...     return loss
+    >>> step = torch.trace(step)
+    >>> print(step.record(torch.tensor([2.0, 4.0])))
+    graph step(%x: float32[2])
+      state %w: float32[2]
+      %0: float32[2] = mul(%w, %x)
+      %1: float32[] = sum(%0, dim=(0,), whole=True)
+      %2: float32[] = fill(%1, value=1)
+      %3: float32[1] = reshape(%2, shape=(1,))
+      %4: float32[2] = expand(%3, shape=(2,))
+      %5: float32[2] = mul(%4, %x)
+      %6: float32[2] = mul(%5, 0.5)
+      %7: float32[2] = sub(%w, %6)
+      write %w <- %7
+      return %1
+    >>> step(torch.tensor([2.0, 4.0]))
+    tensor(10.)
+    >>> w
+    tensor([0., 0.], requires_grad=True)
+    """
+    if isinstance(function, Tensor):
+        return function.diagonal().sum()
+    return Traced(function)
+
+
+class Traced:
+    """A function with its recordings. See `trace`.
+
+    ``programs`` holds a `Program` for each way in which the function has been called.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"trace(): a function was expected; got {type(function).__name__}")
+        self.function = function
+        self.programs: list[Program] = []
+        functools.update_wrapper(self, function, updated=())
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            parameters = ()  # type: ignore[assignment]
+        self._names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the graph that fits these arguments, recorded now if there is none."""
+        if state.special is not None and state.special.traces:
+            return self.function(*args, **kwargs)
+        arguments = Arguments(self._names, args, kwargs)
+        program = next((program for program in self.programs if program.mismatch(arguments) is None), None)
+        return (program or self._record(arguments)).run(arguments)
+
+    def record(self, *args: Any, **kwargs: Any) -> Program:
+        """Records the function on these arguments without running the graph: nothing of the user's is changed."""
+        return self._record(Arguments(self._names, args, kwargs))
+
+    def _record(self, arguments: Arguments) -> Program:
+        if state.special is not None and state.special.traces:
+            raise TraceError(
+                "[trace] a recording cannot be started while another is going on; call the function itself"
+            )
+        program = record(self.function, self._names, arguments)
+        self.programs.append(program)
+        return program
+
+    def _last(self) -> Program:
+        if not self.programs:
+            raise TraceError(
+                "[trace] nothing has been recorded yet; call the function, or record(...) with its arguments"
+            )
+        return self.programs[-1]
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the last recording."""
+        return self._last().graph
+
+    def explain(self) -> str:
+        """What the last recording takes, keeps and leaves behind, as text."""
+        return self._last().explain()
+
+    def __repr__(self) -> str:
+        return (
+            f"<traced {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
+        )
+
+
+def record(function: Callable[..., Any], names: list[str], arguments: Arguments) -> Program:
+    """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were."""
+    visible = tensors_seen_by(function)
+    name = getattr(function, "__name__", type(function).__name__).strip("<>")
+    recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}))
+    for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
+        recorder.argument(place, argument, tensor)
+    key = arguments.key()
+    try:
+        with recorder:
+            for _, tensor in visible:
+                with suppress(
+                    TraceError
+                ):  # what cannot be captured may not be needed; if it is, that raises again
+                    recorder.place(tensor)
+            args, kwargs = arguments.filled(recorder.stand_ins)
+            results = Results(recorder, function(*args, **kwargs))
+            del args, kwargs
+            effects(recorder)
+        graph = verify(prune(recorder.graph))
+        bindings = {value.name: recorder.bindings[value.name] for value in graph.states}
+        shared = sharing(graph, bindings, arguments.tensors)
+        _check_sharing(graph, shared, [(arguments.names[i], arguments.names[j]) for i, j in key[3]])
+        guards = [
+            (slot.source, slot.was is not None) for slot in recorder.slots.values() if slot.source is not None
+        ]
+        recorder.release()
+        leaks = sorted({symbol.line for symbol in recorder.living()})
+        if leaks:
+            warnings.warn(
+                f"[trace] tensors made while {name} was recorded are still referred to and have no value: those of "
+                f"{', '.join(leaks)}. Return them, or copy them into tensors that were there before",
+                stacklevel=4,
+            )
+        return Program(graph, names, key, bindings, guards, results, shared, leaks)
+    finally:
+        for symbol in recorder.living():
+            symbol.kill()
+
+
+def _check_sharing(graph: Graph, shared: set[tuple[str, str]], overlaps: list[tuple[str, str]]) -> None:
+    """A write into memory that is known by two names would have to show under both."""
+    written = {effect.target for effect in graph.effects if effect.kind == "write"}
+    for pair in (*sorted(shared), *overlaps):
+        if written & set(pair):
+            raise TraceError(
+                f"[trace] a recorded function may not write into memory that comes to it twice; got %{pair[0]} and "
+                f"%{pair[1]}, which share memory, one of them written; clone() one, or give only one"
+            )

@@ -1,0 +1,245 @@
+"""A recorded function: its graph, where the states are in the user's world, and how a run leaves its effects there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import get_default_dtype
+from ..core.errors import TraceError
+from ..core.spec import Spec
+from ..core.state import state
+from ..ir import Graph, Interpreter, Value
+from ..ir.text import format_effect
+from ..tensors.alias import wrote
+from ..tensors.tape import Leaf
+from ..tensors.tensor import make
+from .arguments import Arguments, rebuilt
+from .memory import root_of, step_within, whole_of
+from .recorder import Binding
+from .results import Results
+from .sources import Argument, Captured
+
+
+class Program:
+    """One recording of a function, for one key of its arguments. Calling it runs the graph.
+
+    ``graph`` is the recorded graph. Raises `TraceError` where a call does not fit the recording: other shapes or
+    numbers, a state that has been replaced by one of another shape, a gradient that is there and was not.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        names: list[str],
+        key: tuple[Any, ...],
+        bindings: dict[str, list[Binding]],
+        guards: list[tuple[Argument | Captured, bool]],
+        results: Results,
+        shared: set[tuple[str, str]],
+        leaks: list[str],
+    ) -> None:
+        self.graph = graph
+        self.leaks = leaks
+        self._names, self._key, self._modes = names, key, modes()
+        self._bindings, self._shared = bindings, shared
+        self._guards = guards
+        self._targets = {f"{source.name}.grad": source for source, _ in guards}
+        self._results, self._where = results.nest, results.where
+        self._run = Interpreter(graph)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the graph on these arguments and the states as they are now, and applies the effects."""
+        return self.run(Arguments(self._names, args, kwargs))
+
+    def run(self, arguments: Arguments) -> Any:
+        """`__call__` with the arguments taken apart."""
+        reason = self.mismatch(arguments)
+        if reason is not None:
+            raise TraceError(
+                f"[{self.graph.name}] a call like the recorded one was expected; {reason}; record it anew"
+            )
+        tensors = arguments.tensors
+        wholes = {
+            name: whole_of(bound[0].source.find(tensors)._data) for name, bound in self._bindings.items()
+        }
+        inputs = [tensor._data for tensor in tensors]
+        effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states])
+        memories = [*inputs, *wholes.values()]
+        given: list[np.ndarray] = []
+        results = [self._given(where, tensors, outputs, memories, given) for where in self._where]
+        self._apply(effects, tensors, wholes, memories, given)
+        return rebuilt(
+            self._results, lambda place: results[place]() if callable(results[place]) else results[place]
+        )
+
+    def _given(
+        self, where: Any, tensors: Sequence[Any], outputs: list[Any], memories: Any, given: Any
+    ) -> Any:
+        """A result: a tensor of its own memory; or, found when the effects are applied, a tensor of the user's."""
+        if type(where) is not Value:
+            return lambda: where.find(tensors)
+        return make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
+
+    def _apply(self, values: list[Any], tensors: Any, wholes: Any, memories: Any, given: Any) -> None:
+        """Applies the effects. All their values are there, apart from all memory, before the first write."""
+        effects = self.graph.effects
+        ready = [value if value is None else _own(value, memories, given) for value in values]
+        for effect, array in zip(effects, ready, strict=True):
+            if effect.kind == "write" and array is not None:
+                whole = wholes.get(effect.target)
+                if whole is None:
+                    place = [value.name for value in self.graph.inputs].index(effect.target)
+                    whole, written = tensors[place]._data, [tensors[place]]
+                else:
+                    written = [binding.source.find(tensors) for binding in self._bindings[effect.target]]
+                np.copyto(whole, array)
+                cells: list[Any] = []
+                for tensor in written:
+                    if not any(tensor._version is cell for cell in cells):
+                        wrote(tensor)
+                        cells.append(tensor._version)
+            else:
+                leaf = self._targets[effect.target].find(tensors)._node
+                leaf.grad = None if array is None else make(array, None)
+
+    # --- does a call fit ----------------------------------------------------------------------------------------------
+
+    def mismatch(self, arguments: Arguments) -> str | None:
+        """Why this call cannot run on this recording; None where it can."""
+        if self._modes != modes():
+            return f"it was recorded with {self._modes}, now it is {modes()}"
+        key = arguments.key()
+        if key != self._key:
+            return _difference(self._key, key, arguments.names)
+        tensors = arguments.tensors
+        for source, there in self._guards:
+            leaf = source.find(tensors)._node
+            if type(leaf) is not Leaf:
+                return f"{source.name} required a gradient then and does not now"
+            if (leaf.grad is not None) is not there:
+                return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
+        for value in self.graph.states:
+            reason = _moved(value, self._bindings[value.name], tensors)
+            if reason is not None:
+                return reason
+        shared = sharing(self.graph, self._bindings, tensors)
+        return None if shared == self._shared else "other tensors among arguments and states share memory now"
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    def explain(self) -> str:
+        """What the recording takes, keeps and leaves behind, as text: inputs, captured state, baked constants, effects,
+        outputs, and tensors that leaked."""
+        graph = self.graph
+        numbers: dict[str, list[str]] = {}
+        for instr in graph.instrs:
+            for operand in instr.operands:
+                if operand is not None and type(operand) is not Value:
+                    numbers.setdefault(repr(operand), []).append(
+                        f"{instr.primitive.name} {instr.results[0]!r}"
+                    )
+        given = [
+            f"{kind.__name__} {text}"
+            for kind, text in _plain_values(self._key[0]) + _plain_values(self._key[1])
+        ]
+        parts = {
+            "inputs": [f"{value!r}: {value.spec}" for value in graph.inputs],
+            "captured state": [f"{value!r}: {value.spec}" for value in graph.states],
+            "arguments that are part of the key": given,
+            "baked constants": [
+                f"{value!r}: {value.spec} = {np.array2string(array, threshold=8)}"
+                for value, array in graph.constants
+            ]
+            + [f"{number} in {', '.join(places)}" for number, places in numbers.items()],
+            "effects": [format_effect(effect) for effect in graph.effects],
+            "outputs": [
+                f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
+                for where in self._where
+            ],
+            "leaked": self.leaks,
+        }
+        lines = [f"{graph.name}: {len(graph.instrs)} instructions"]
+        for title, entries in parts.items():
+            lines += [f"{title}:", *(f"  {entry}" for entry in entries or ["none"])]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return str(self.graph)
+
+    def __repr__(self) -> str:
+        return f"<program {self.graph.name}: {len(self.graph.instrs)} instructions>"
+
+
+def modes() -> tuple[Any, ...]:
+    """The switches under which a function was recorded."""
+    return f"grad mode {'on' if state.grad else 'off'}", f"default dtype {get_default_dtype().name}"
+
+
+def _own(array: np.ndarray, memories: list[np.ndarray], given: list[np.ndarray]) -> np.ndarray:
+    """The array, copied where somebody else's memory, or that of an array given out before, is under it."""
+    if (
+        array.base is not None
+        or not array.flags.writeable
+        or any(array is other for other in (*memories, *given))
+    ):
+        array = np.array(array)
+    given.append(array)
+    return array
+
+
+def sharing(graph: Graph, bindings: dict[str, list[Binding]], tensors: Sequence[Any]) -> set[tuple[str, str]]:
+    """Which inputs and states lie on one memory."""
+    roots: dict[int, list[str]] = {}
+    found: set[tuple[str, str]] = set()
+    for value in graph.states:
+        root = root_of(bindings[value.name][0].source.find(tensors)._data)
+        found.update((other, value.name) for other in roots.setdefault(id(root), []))
+        roots[id(root)].append(value.name)
+    for value, tensor in zip(graph.inputs, tensors, strict=True):
+        for other in roots.get(id(root_of(tensor._data)), ()):
+            whole = whole_of(bindings[other][0].source.find(tensors)._data)
+            if np.may_share_memory(whole, tensor._data):
+                found.add((value.name, other))
+    return found
+
+
+def _moved(value: Value, bound: list[Binding], tensors: Sequence[Any]) -> str | None:
+    """Why a state is not where it was; None where it is."""
+    first = bound[0].source.find(tensors)
+    if first is None:
+        return f"%{value.name} is gone"
+    whole = whole_of(first._data)
+    if Spec(tuple(whole.shape), value.spec.dtype) != value.spec or whole.dtype != value.spec.dtype.numpy:
+        return f"%{value.name} was {value.spec} then and is {whole.dtype}{list(whole.shape)} now"
+    for binding in bound:
+        tensor = binding.source.find(tensors)
+        if tensor is None or root_of(tensor._data) is not root_of(first._data):
+            return f"tensors that shared the memory of %{value.name} do not share it now"
+        if step_within(whole, tensor._data) != binding.steps:
+            return f"a view of %{value.name} lies elsewhere now"
+        if (tensor._node is not None) is not binding.requires_grad:
+            return f"{binding.source.name} {'required' if binding.requires_grad else 'did not require'} a gradient then"
+    return None
+
+
+def _plain_values(key: Any) -> list[tuple[type, str]]:
+    """The plain values in a frozen nest, as pairs of type and text."""
+    if isinstance(key, tuple):
+        if len(key) == 2 and isinstance(key[0], type) and isinstance(key[1], str):
+            return [(key[0], key[1])] if key[0] is not type(None) else []
+        return [found for part in key for found in _plain_values(part)]
+    return []
+
+
+def _difference(then: Any, now: Any, names: list[str]) -> str:
+    if then[:2] != now[:2]:
+        return "numbers, strings or the nest of the arguments differ"
+    for name, before, after in zip(names, then[2], now[2], strict=False):
+        if before != after:
+            words = ("shape", "dtype", "strides", "requires_grad")
+            which = next(i for i in range(4) if before[i] != after[i])
+            return f"argument {name!r} had {words[which]} {before[which]} then and has {after[which]} now"
+    return "other arguments share memory now"

@@ -1,0 +1,102 @@
+"""What a recorded function gave back and left behind, when it has ended and before the recorder leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.errors import TraceError
+from ..core.spec import Size
+from ..ir import Effect, Value
+from ..tensors.alias import edge_of
+from ..tensors.tape import Leaf
+from ..tensors.tensor import Tensor
+from .arguments import PLAIN, Place
+from .recorder import Recorder
+from .sources import Argument, Captured, Gradient
+
+
+class Results:
+    """The result of a recorded function: ``nest`` with a `Place` for each tensor, and ``where`` each of them is: an
+    output of the graph, or a tensor of the user's.
+
+    Raises `TraceError` for what is neither a tensor nor a plain value.
+    """
+
+    def __init__(self, recorder: Recorder, result: Any) -> None:
+        self.where: list[Argument | Captured | Gradient | Value] = []
+        self._places: dict[int, Place] = {}
+        self._recorder = recorder
+        self.nest = self._take(result)
+        recorder.graph.outputs = [where for where in self.where if type(where) is Value]
+        del self._recorder, self._places
+
+    def _take(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if id(value) not in self._places:
+                self._places[id(value)] = Place(len(self.where))
+                self.where.append(self._find(value))
+            return self._places[id(value)]
+        if isinstance(value, (tuple, list)) and not isinstance(value, Size):
+            items = [self._take(item) for item in value]
+            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+        if isinstance(value, dict):
+            return {key: self._take(item) for key, item in value.items()}
+        if isinstance(value, (*PLAIN, Size)):
+            return value
+        raise TraceError(
+            f"[trace] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "
+            f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
+        )
+
+    def _find(self, tensor: Tensor) -> Argument | Captured | Gradient | Value:
+        recorder = self._recorder
+        for place, stand_in in recorder.stand_ins.items():
+            if tensor is stand_in:
+                return Argument(place, recorder.graph.inputs[place].name)
+        for slot in recorder.slots.values():
+            if tensor is slot.current and slot.source is not None:
+                return Gradient(slot.source)
+        symbol = recorder.place(tensor)
+        if recorder.is_outside(tensor):
+            return Captured(tensor, str(symbol.memory.source))
+        return recorder.read(symbol)[0]
+
+
+def effects(recorder: Recorder) -> None:
+    """Puts what the function left behind into the graph: writes into memory of the user's, and gradients."""
+    graph = recorder.graph
+    memories = [stand_in._data.memory for stand_in in recorder.stand_ins.values()]
+    memories += [memory for memory, _ in recorder.memories.values()]
+    for memory in memories:
+        if memory.value is not memory.first:
+            graph.effects.append(Effect("write", str(memory.source), memory.value))
+    for slot in recorder.slots.values():
+        if slot.source is None or slot.current is slot.was:
+            continue
+        target = f"{slot.source.name}.grad"
+        if slot.current is None:
+            graph.effects.append(Effect("clear", target))
+        elif recorder.is_outside(slot.current):
+            raise TraceError(
+                f"[trace] a gradient made inside the recorded function was expected; got {target} assigned a tensor "
+                "from outside, which is not in wengert yet; assign a clone() of it"
+            )
+        else:
+            graph.effects.append(Effect("set", target, recorder.read(recorder.place(slot.current))[0]))
+    _check_histories(recorder)
+
+
+def _check_histories(recorder: Recorder) -> None:
+    """A tensor of the user's may not end with a history: that ends with the recording."""
+    moved = recorder.keeper.changed_histories()
+    moved += [
+        tensor
+        for tensor in recorder.stand_ins.values()
+        if edge_of(tensor) is not None and type(tensor._node) is not Leaf
+    ]
+    if moved:
+        name = recorder.place(moved[0]).memory.source
+        raise TraceError(
+            f"[trace] tensors from outside were expected to end without history; got %{name}, into which a value that "
+            "requires grad was written; write under no_grad(), or write a detach()ed value"
+        )
