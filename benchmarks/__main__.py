@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib.util import find_spec
 
@@ -10,6 +11,8 @@ from benchmarks.comparison import compare
 from benchmarks.eager import WORKLOADS
 from benchmarks.report import table, write
 
+# The load average from which on two threads no longer have two cores to themselves.
+BUSY = 0.5
 SUITES = {"eager": WORKLOADS}
 
 
@@ -23,6 +26,8 @@ def main() -> int:
         parser.error(f"argument --rounds: expected 1 or more; got {options.rounds}")
     if find_spec("torch") is None:
         parser.error("the other side of the comparison is missing: pip install torch==2.13.0")
+    if (load := os.getloadavg()[0]) > BUSY:
+        print(f"a load of {load:.1f}: other programs are running, and the figures will be noisy", file=sys.stderr)
     results = []
     for result in compare(SUITES[options.suite], options.rounds):
         results.append(result)

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from statistics import median
+from time import sleep
 from typing import NamedTuple
 
 from benchmarks.eager import Workload
 from benchmarks.worker import THREADS
 
 LIBRARIES = ("wengert", "torch")
+# Both libraries' idle threads spin for a while before they sleep; the other's turn begins after that.
+PAUSE = 0.05
 IMPORT = "from time import perf_counter as now; start = now(); import {}; print(now() - start)"
 
 
@@ -70,30 +73,38 @@ class Worker:
 
 def compare(workloads: Sequence[Workload], rounds: int) -> Iterator[Result]:
     """Measure every workload `rounds` times on each library; the one that goes first changes from round to round."""
-    workers = {library: Worker(library) for library in LIBRARIES}
+    workers = [Worker(library) for library in LIBRARIES]
     try:
         for number, workload in enumerate(workloads):
             seconds: dict[str, list[float]] = {library: [] for library in LIBRARIES}
-            if workload.build is not None:
-                for worker in workers.values():
-                    worker.time(number)
+            for worker in workers:
+                seconds_of(number, workload, worker)
             for turn in range(rounds):
-                for library in LIBRARIES if turn % 2 else reversed(LIBRARIES):
-                    timed = import_seconds(library) if workload.build is None else workers[library].time(number)
-                    seconds[library].append(timed)
+                for worker in workers if turn % 2 else reversed(workers):
+                    sleep(PAUSE)
+                    seconds[worker.library].append(seconds_of(number, workload, worker))
             yield Result(workload, seconds["wengert"], seconds["torch"])
     finally:
-        for worker in workers.values():
+        for worker in workers:
             worker.close()
 
 
+def seconds_of(number: int, workload: Workload, worker: Worker) -> float:
+    """One measurement of workload `number`: by the worker, or of an import in a process of its own."""
+    return import_seconds(worker.library) if workload.build is None else worker.time(number)
+
+
 def import_seconds(library: str) -> float:
-    """The seconds that importing the library takes in a fresh process, with its files already in the page cache."""
+    """The seconds that importing the library takes in a fresh process."""
     command = [sys.executable, "-c", IMPORT.format(library)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout)
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with two threads for the libraries that read their number from it."""
+    """This process's environment, with two threads for the libraries that read their number from it.
+
+    A checkout may write its bytecode, which an installed library has from the start.
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(names, str(THREADS))}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **dict.fromkeys(names, str(THREADS))}

@@ -140,3 +140,20 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
         err = process.stderr.read()
         process.wait(timeout=60)
     assert (process.returncode, err) == (1, b"")
+
+
+def test_a_picture_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "loss.png").mkdir()
+    done = subprocess.run([*COMMAND, "demo", "--epochs", "1", "--out", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"wengert demo: cannot write {tmp_path / 'loss.png'}: Is a directory\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_gets_one_line(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "demo", "--epochs", "1", "--out", str(tmp_path)], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == "wengert demo: cannot write standard output: No space left on device\n"

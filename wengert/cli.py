@@ -37,14 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        return _demo(options)
+        code = _demo(options)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; closing it once more at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _drop_output()
         return 1
+    except OSError as error:
+        _drop_output()
+        return _fail(f"cannot write {error.filename or 'standard output'}: {error.strerror}", code=2)
 
 
 def _parser() -> Parser:
@@ -119,6 +124,11 @@ def _make_writable_folder(folder: Path) -> None:
     """Make `folder` if need be and try a file in it, so that a bad --out is known before the work and not after."""
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds nowhere, so that flushing it at exit does not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:

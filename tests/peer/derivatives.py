@@ -52,7 +52,7 @@ def as_array(value: Any) -> Any:
     if hasattr(value, "detach"):
         value = value.detach()
         value = value.resolve_conj() if hasattr(value, "resolve_conj") else value
-        return np.asarray(value.numpy())
+        return np.asarray(value.numpy(force=True))
     return np.asarray(value)
 
 

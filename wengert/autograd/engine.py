@@ -104,13 +104,14 @@ def run(
     targets = None if inputs is None else {edge.node if type(edge) is Out else edge for edge in inputs}
     order, needed = collect([edge for edge, _ in roots], targets)
     captured: dict[Any, Any] = {}
+    pending = this.pending
     grad_before = state.grad
     state.grad = create_graph
     as_tensors = on_tape if tensors else None
     ct = grads = grad = None
     try:
         for node in order:
-            ct = this.pending.pop(node, None)
+            ct = pending.pop(node, None)
             if ct is None:
                 continue
             rare = node.rare
@@ -137,8 +138,12 @@ def run(
             if special is not None:
                 special.pulled(node, ct, grads)
             for edge, grad in zip(node.edges, grads, strict=False):
-                if edge is not None and grad is not None:
+                if edge is None or grad is None:
+                    continue
+                if edge in pending or type(edge) is Out:
                     this.add(edge, grad)
+                else:
+                    pending[edge] = grad
             grads = grad = None  # a cotangent that only its node waits for is that node's own
             if not retain_graph:
                 node.free()
@@ -191,7 +196,7 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
         if create_graph:
             leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
         elif leaf.grad is None:
-            leaf.grad = make(np.array(ct), None)
+            leaf.grad = make(np.array(ct, order="C"), None)
         else:
             total = leaf.grad._data
             state.quiet(np.add, total, ct, total)
@@ -310,7 +315,9 @@ def _implied(op: str, output: Any) -> Any:
     if output._data.dtype.kind == "c":
         raise GradError(f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
                         "real part or pass its gradient")
-    return P.fill(output.detach(), value=1)
+    if state.special is not None:
+        return P.fill(output.detach(), value=1)
+    return make(np.ones(output._data.shape, output._data.dtype), None)
 
 
 def _fitting(op: str, i: int, output: Any, ct: Any) -> Any:

@@ -28,7 +28,7 @@ OUT = "out"
 _OPERANDS = ("x", "y", "z", "w")
 
 # Values on which a rule computes at once; anything else is a tensor and goes to the dispatcher.
-_PLAIN = frozenset({np.ndarray, float, int, bool, complex, type(None), tuple, list})
+_PLAIN = frozenset({np.ndarray, float, int, bool, complex, type(None), tuple, list, *np.sctypeDict.values()})
 
 
 class Primitive:
@@ -114,7 +114,7 @@ class Primitive:
     def node_name(self, params: dict[str, Any]) -> str:
         """What PyTorch calls a node of this primitive: ``"MulBackward0"``."""
         label = self.label if isinstance(self.label, str) else self.label(params)
-        return label if label[-1].isdigit() or label.endswith(("Backwards", "Slices")) else f"{label}Backward0"
+        return label if "Backward" in label or label == "CopySlices" else f"{label}Backward0"
 
     def rule(self, name: str) -> Rule:
         """The rule ``name``, or `MissingRuleError` with the reason why there is none."""
@@ -124,10 +124,15 @@ class Primitive:
         return found
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
+        large = False
         for operand in operands:
-            if type(operand) not in _PLAIN and not isinstance(operand, np.generic):
+            kind = type(operand)
+            if kind is np.ndarray:
+                if operand.size >= LARGE:
+                    large = True
+            elif kind not in _PLAIN:
                 return dispatcher(self, operands, params)
-        if self.lower is not None and not params:
+        if large and self.lower is not None and not params:
             result = run_large(self, operands)
             if result is not None:
                 return result

@@ -74,8 +74,8 @@ class ByModule(nn.Module):
     def __init__(self, features: int, learning_rate: float) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
         self.optimizer = optim.SGD(self.parameters(), lr=learning_rate)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Modules: functions with parameters, the layers to build them from, and how their parameters start."""
 
-from difflib import get_close_matches
 from typing import Any
+
+from wengert._missing import MissingError
 
 from . import functional, init
 from .containers import ModuleDict, ModuleList, Sequential
@@ -124,7 +125,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Says that a module is not there yet, and which one is the nearest."""
-    near = get_close_matches(name, __all__, n=1)
-    hint = f"; the nearest thing is wengert.nn.{near[0]}" if near else ""
-    raise AttributeError(f"wengert.nn.{name} is not in wengert yet{hint}")
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

@@ -81,6 +81,7 @@ class Sequential(_Numbered):
 
     Made of modules, or of an ``OrderedDict`` of modules by name.
 
+    >>> from wengert import nn
     >>> nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     Sequential(
       (0): Linear(in_features=2, out_features=3, bias=True)
@@ -88,14 +89,14 @@ class Sequential(_Numbered):
     )
     """
 
-    def __init__(self, *args: Module | OrderedDict[str, Module]) -> None:
+    def __init__(self, *args: Any) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], OrderedDict):
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
             for number, module in enumerate(args):
-                self.add_module(str(number), module)  # type: ignore[arg-type]
+                self.add_module(str(number), module)
 
     def forward(self, input: Any) -> Any:
         for module in self._modules.values():

@@ -191,6 +191,12 @@ def kaiming_uniform_(
     """Uniform with standard deviation gain / √fan (He et al., *Delving Deep into Rectifiers*, 2015).
 
     ``mode`` says which fan; ``a`` is the slope of ``"leaky_relu"``. Raises ValueError.
+
+    >>> import wengert as torch
+    >>> _ = torch.manual_seed(0)
+    >>> kaiming_uniform_(torch.empty(2, 2), nonlinearity="relu")
+    tensor([[-0.0130,  0.9291],
+            [-1.4256, -1.2747]])
     """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
@@ -276,7 +282,7 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)
         return function(*args, **kwargs)
 
-    renamed.__name__ = old
+    renamed.__name__, renamed.__doc__ = old, f"The deprecated name of `{new}`."
     return renamed
 
 

@@ -27,13 +27,15 @@ def _forward_missing(self: Module, *args: Any, **kwargs: Any) -> Any:
 class Module(Stateful):
     """The base of every layer and every model.
 
+    >>> import wengert as torch
+    >>> from wengert import nn
     >>> class Line(nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
-    ...         self.slope = nn.Parameter(wengert.ones(1))
+    ...         self.slope = nn.Parameter(torch.ones(1))
     ...     def forward(self, x):
     ...         return self.slope * x
-    >>> Line()(wengert.tensor([2.0]))
+    >>> Line()(torch.tensor([2.0]))
     tensor([2.], grad_fn=<MulBackward0>)
     """
 

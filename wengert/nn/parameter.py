@@ -23,7 +23,9 @@ class Parameter(Tensor):
     ``data`` is any tensor; the parameter shares its memory but not its history. None stands for an empty tensor. With
     ``requires_grad=False`` the parameter is frozen.
 
-    >>> nn.Parameter(wengert.zeros(2))
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> nn.Parameter(torch.zeros(2))
     Parameter containing:
     tensor([0., 0.], requires_grad=True)
     """

@@ -126,7 +126,7 @@ class Stateful(ModuleTree):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         keys = _IncompatibleKeys([], [])
         errors: list[str] = []
-        metadata = getattr(state_dict, "_metadata", None) or {}
+        metadata: Any = getattr(state_dict, "_metadata", None) or {}
         # A copy, since hooks and overriding modules may change it.
         source = StateDict(state_dict)
         source._metadata = metadata

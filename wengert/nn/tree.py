@@ -218,8 +218,9 @@ class ModuleTree:
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         seen: set[Any] = set()
-        modules: Any = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-        for path, module in modules if recurse else ((prefix, self),):
+        all_modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+        modules: Any = all_modules if recurse else ((prefix, self),)
+        for path, module in modules:
             for name, member in get_members_fn(module):
                 if member is None or member in seen:
                     continue

@@ -265,16 +265,17 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
 
 
 def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
-    """``start + i * step``. Floats as PyTorch's vector code rounds them: within eight (float64: four) elements, the
-    first is rounded and the others counted from it."""
+    """``start + i * step``, rounded as by PyTorch's vector code: of the eight (float64: four) elements of a vector the
+    first is rounded, and the others are counted from it; the last elements, too few for two vectors, are exact."""
     if dtype.kind in "iub":
         return (start + step * np.arange(count, dtype=np.int64)).astype(dtype)
-    exact = float(start) + float(step) * np.arange(count)
-    result = exact.astype(dtype)
-    if dtype == np.float32:
-        lanes = count - count % 8
-        first = result[:lanes].reshape(-1, 8)[:, :1].astype(np.float64)
-        result[:lanes] = (first + float(step) * np.arange(8)).reshape(-1)
+    wide: Any = np.longdouble if dtype == np.float64 else np.float64  # holds a product before it is rounded
+    result = (wide(start) + wide(step) * np.arange(count)).astype(dtype)
+    lanes = {"float32": 8, "float64": 4}.get(dtype.name)
+    if lanes is not None:
+        whole = count - count % (2 * lanes)
+        first = result[:whole:lanes].astype(wide)[:, None]
+        result[:whole] = (first + wide(step) * np.arange(lanes)).reshape(-1)
     return result
 
 
@@ -309,10 +310,11 @@ def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
 
 
 def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray:
-    """Counted from the nearer end, in the dtype's own precision, as PyTorch does."""
+    """Counted from the nearer end; each product and sum is rounded once, as by the processor's fused instruction."""
     if count < 0:
         raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
     work = np.dtype(np.float64) if dtype.kind in "iub" else np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+    wide: Any = {"float32": np.float64, "float64": np.longdouble}.get(work.name, np.clongdouble)
     first, last = work.type(start), work.type(end)
     if count == 1:
         return np.full(1, first).astype(dtype)
@@ -320,8 +322,8 @@ def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray
     places = np.arange(count)
     half = count // 2
     result = np.empty(count, work)
-    result[:half] = first + step * places[:half].astype(work)
-    result[half:] = last - step * (count - 1 - places[half:]).astype(work)
+    result[:half] = wide(first) + wide(step) * places[:half]
+    result[half:] = wide(last) - wide(step) * (count - 1 - places[half:])
     return result.astype(dtype)
 
 

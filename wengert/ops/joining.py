@@ -417,8 +417,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     shape = tuple(x.numel() for x in listed)
     grids = [expand(P.reshape(x, shape=(1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1)), *shape) for i, x in enumerate(listed)]
     if turned:
-        order = (1, 0, *range(2, len(shape)))
-        grids = [P.permute(grid, dims=order, label="Transpose") for grid in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

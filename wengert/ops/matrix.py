@@ -16,8 +16,6 @@ from ..tensors.inplace import inplace
 from ..tensors.tensor import TENSORS
 from .registry import METHODS, function
 
-_product = product(P.matmul)
-
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
 
 
@@ -44,21 +42,30 @@ def _multiply(x: Any, y: Any) -> Any:
     return P.matmul(x, y, label=_LABELS.get(ranks, "UnsafeView"))
 
 
-@function()
+def _matmul(input: Any, other: Any) -> Any:
+    if type(other) not in TENSORS or input._data.dtype is not other._data.dtype:
+        _check_operands("matmul", input, other)
+    return _multiply(input, other)
+
+
+def _operator(input: Any, other: Any) -> Any:
+    return _matmul(input, other) if type(other) in TENSORS else NotImplemented
+
+
+_product = product(P.matmul, _matmul)
+
+
+@function(direct=(2, _product))
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product: vectors as a row or a column, leading dimensions as batches that broadcast.
 
     Raises `ShapeError` (a RuntimeError) unless the inner sizes agree, and RuntimeError for differing dtypes.
     """
-    if type(other) not in TENSORS or input._data.dtype is not other._data.dtype:
-        _check_operands("matmul", input, other)
-    if input._data.ndim == 2 and other._data.ndim == 2:
-        return _product(input, other)
-    return _multiply(input, other)
+    return _product(input, other)
 
 
-METHODS["__matmul__"] = lambda self, other: matmul(self, other) if type(other) in TENSORS else NotImplemented
-METHODS["__rmatmul__"] = lambda self, other: matmul(other, self) if type(other) in TENSORS else NotImplemented
+METHODS["__matmul__"] = product(P.matmul, _operator)
+METHODS["__rmatmul__"] = lambda self, other: _matmul(other, self) if type(other) in TENSORS else NotImplemented
 
 
 @function()

@@ -18,7 +18,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import edge_of, overlaps_itself, type_name, wrote
 from ..tensors.dispatch import apply, binary, result_type, unary
 from ..tensors.inplace import binary_inplace
-from ..tensors.tensor import TENSORS
+from ..tensors.tensor import TENSORS, make
 from .conversion import cast
 from .registry import METHODS, function
 
@@ -108,8 +108,9 @@ def positive(input: Any) -> Any:
 @function(inplace=True)
 def round(input: Any, *, decimals: int = 0) -> Any:
     """Each element rounded to ``decimals`` places, halves to even."""
-    if input._data.dtype.kind in "iu" and decimals:
-        raise RuntimeError("\"round_cpu\" not implemented for integers with decimals; convert with .float() first")
+    if input._data.dtype.kind in ("iubc" if decimals else "bc"):
+        raise RuntimeError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert with .float() "
+                           "first")
     return P.round(input, decimals=decimals) if decimals else P.round(input)
 
 
@@ -219,7 +220,7 @@ def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
     return _mul(other, alpha) if type(other) in TENSORS else other * alpha
 
 
-@function()
+@function(direct=(2, _add))
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input + alpha · other``."""
     return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
@@ -251,7 +252,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
 
 
-@function(aliases=("multiply",))
+@function(aliases=("multiply",), direct=(2, _mul))
 def mul(input: Any, other: Any) -> Any:
     """``input · other``."""
     return _mul(input, other)
@@ -332,21 +333,28 @@ def ldexp(input: Any, other: Any) -> Any:
 # --- extrema, bounds, choices -----------------------------------------------------------------------------------------
 
 
-def _declare_pairs(table: dict[str, tuple[Any, ...]], inplace: bool, scalars: bool = False, real: bool = False) -> None:
-    """Declares functions of two operands: name: (primitive, documentation, *aliases). ``scalars``: the second may be a
-    number; ``real``: complex numbers raise."""
+def _declare_pairs(table: dict[str, tuple[Any, ...]], kinds: str, inplace: bool, scalars: bool = False) -> None:
+    """Declares functions of two operands: name: (primitive, documentation, *aliases). ``kinds``: those that the dtype in
+    which they meet may have; ``scalars``: the second may be a number."""
     for name, (primitive, doc, *aliases) in table.items():
-        function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, real))
+        function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, kinds))
 
 
-def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, real: bool) -> Callable[[Any, Any], Any]:
+_KINDS = {"f": "floating", "iu": "integer", "fiub": "real"}
+
+
+def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) -> Callable[[Any, Any], Any]:
     run = binary(primitive)
 
     def plain(input: Any, other: Any) -> Any:
         if not scalars and type(other) not in TENSORS:
             raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
-        if real and (input._data.dtype.kind == "c" or (type(other) in TENSORS and other._data.dtype.kind == "c")):
-            raise DTypeError(f"[{name}] {name} not implemented for complex tensors.")
+        if name == "heaviside" and input._data.dtype != other._data.dtype:
+            raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+        meeting = result_type(name, (input, other))
+        if meeting.kind not in kinds:
+            raise DTypeError(f"[{name}] {name} not implemented for '{type_name(meeting.name)}'; {_KINDS[kinds]} operands were "
+                             "expected")
         return run(input, other)
 
     plain.__name__, plain.__doc__ = name, doc
@@ -358,25 +366,31 @@ _declare_pairs({
     "minimum": (P.minimum, "The smaller of each two elements; NaN where one is NaN."),
     "fmax": (P.fmax, "The larger of each two elements; a number before NaN."),
     "fmin": (P.fmin, "The smaller of each two elements; a number before NaN."),
-}, inplace=False, real=True)
+}, "fiub", inplace=False)
 _declare_pairs({
     "atan2": (P.atan2, "The angle of the point (other, input), in radians.", "arctan2"),
+    "heaviside": (P.heaviside, "0 below zero, 1 above, ``other`` at zero."),
+}, "fiub", inplace=True)
+_declare_pairs({
     "hypot": (P.hypot, "The root of the sum of the two squares."),
     "nextafter": (P.nextafter, "The next floating-point number towards ``other``."),
-    "heaviside": (P.heaviside, "0 below zero, 1 above, ``other`` at zero."),
+}, "f", inplace=True)
+_declare_pairs({
     "gcd": (P.gcd, "The greatest common divisor."),
     "lcm": (P.lcm, "The least common multiple."),
-}, inplace=True, real=True)
-_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, inplace=True, scalars=True)
+}, "iu", inplace=True)
+_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True, scalars=True)
 _declare_pairs({
     "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
     "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),
-}, inplace=False)
+}, "f", inplace=False)
 
 
 @function(inplace=True, takes_tensor=False)
 def xlogy(input: Any, other: Any) -> Any:
     """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
+    if result_type("xlogy", (input, other)).kind == "c":
+        raise RuntimeError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
     return P.xlogy(input, other)
 
 
@@ -457,6 +471,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if condition._data.dtype != bool:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
                            f"{type_name(condition._data.dtype)}")
+    if type(input) not in TENSORS and type(other) not in TENSORS:
+        input = make(np.array(input, result_type("where", (input, other)).numpy), None)
     return P.where(condition, input, other)
 
 

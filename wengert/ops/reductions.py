@@ -19,10 +19,20 @@ from ..tensors.tensor import TENSORS
 from .arguments import dtype_of
 from .conversion import cast
 from .named import named
-from .registry import METHODS, function
+from .registry import FUNCTIONS, METHODS, function
 
-_whole_sum = whole(P.sum, lambda x: np.add.reduce(x, None))
-_whole_mean = whole(P.mean, lambda x: np.add.reduce(x, None) / x.dtype.type(x.size))
+
+def _sum_of(x: Any) -> Any:
+    return np.add.reduce(x, None, None, np.empty((), x.dtype))
+
+
+def _mean_of(x: Any) -> Any:
+    total = np.add.reduce(x, None, None, np.empty((), x.dtype))
+    return np.true_divide(total, x.dtype.type(x.size), total)
+
+
+_whole_sum = whole(P.sum, _sum_of, lambda x: P.sum(x, dim=_all_dims(x), whole=True))
+_whole_mean = whole(P.mean, _mean_of, lambda x: P.mean(x, dim=_all_dims(x), whole=True))
 
 
 def _all_dims(x: Any) -> tuple[int, ...]:
@@ -42,7 +52,7 @@ def _to(x: Any, dtype: Any) -> Any:
 # --- sums and products ------------------------------------------------------------------------------------------------
 
 
-@function()
+@function(direct=(1, _whole_sum))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64; ``dtype``
     converts first."""
@@ -95,6 +105,8 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The mean of the elements that are not NaN."""
     x = _to(input, dtype)
+    if x._data.dtype.kind == "c":
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     _floating("nanmean", x, f"nanmean(): expected input to have floating point or complex dtype but got {x.dtype}")
     dims = wrap_dims(dim, x._data.ndim, "nanmean")
     numbers = P.sum(P.logical_not(P.isnan(x)), dim=dims, keepdim=keepdim)
@@ -201,8 +213,9 @@ def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
     def plain(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
         _not_complex(op, input)
         dims = wrap_dims(dim, input._data.ndim, op)
-        if not input._data.size and (dim == () or not all_positive(input._data.shape[d] for d in dims)):
-            raise OutOfRangeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0, and of size > 0")
+        if not all_positive(input._data.shape[d] for d in dims):
+            kind = RuntimeError if dim == () else OutOfRangeError
+            raise kind(f"{op}(): Expected reduction dim to be specified for input.numel() == 0, and of size > 0")
         return primitive(input, dim=dims, keepdim=keepdim)
 
     plain.__name__, plain.__doc__ = op, doc
@@ -304,6 +317,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
 @function(inplace=True)
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
+    _floating("renorm", input)
     where = wrap_dim(dim, input._data.ndim, "renorm")
     others = tuple(d for d in range(input._data.ndim) if d != where)
     length = P.vector_norm(input, ord=float(p), dim=others, keepdim=True)
@@ -313,7 +327,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
 @function()
 def dist(input: Any, other: Any, p: float = 2) -> Any:
     """The ``p``-norm of ``input − other``."""
-    difference = input - other
+    difference = FUNCTIONS["sub"](input, other)
     return P.vector_norm(difference, ord=float(p), dim=_all_dims(difference))
 
 
@@ -330,7 +344,8 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
 def _normalised(op: str, primitive: Any, doc: str) -> None:
     def plain(input: Any, dim: int, dtype: Any = None) -> Any:
         x = _to(input, dtype)
-        _floating(f"{op}_lastdim_kernel_impl", x)
+        if x._data.dtype.kind not in "fV":
+            raise RuntimeError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')
         return primitive(x, dim=wrap_dim(int(dim), x._data.ndim, op))
 
     plain.__name__, plain.__doc__ = op, doc

@@ -7,6 +7,7 @@ from typing import Any
 from ..core import dtypes
 from ..core.primitive import P
 from ..core.spec import wrap_dim
+from ..tensors.alias import type_name
 from .arguments import dtype_of
 from .conversion import cast
 from .named import named
@@ -37,7 +38,14 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
 @function()
 def logcumsumexp(input: Any, dim: int) -> Any:
     """log Σ exp of the elements up to each, along ``dim``, without overflow."""
+    if input._data.dtype.kind not in "fV":
+        raise RuntimeError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.logcumsumexp(input, dim=wrap_dim(int(dim), input._data.ndim, "logcumsumexp"))
+
+
+def _ordered(op: str, x: Any) -> None:
+    if x._data.dtype.kind == "c":
+        raise RuntimeError(f'"{op}_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
 
 
 _cummax, _cummin = named("cummax", "values", "indices"), named("cummin", "values", "indices")
@@ -46,12 +54,14 @@ _cummax, _cummin = named("cummax", "values", "indices"), named("cummin", "values
 @function()
 def cummax(input: Any, dim: int) -> Any:
     """The largest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    _ordered("cummax", input)
     return _cummax(P.cummax(input, dim=wrap_dim(int(dim), input._data.ndim, "cummax")))
 
 
 @function()
 def cummin(input: Any, dim: int) -> Any:
     """The smallest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    _ordered("cummin", input)
     return _cummin(P.cummin(input, dim=wrap_dim(int(dim), input._data.ndim, "cummin")))
 
 
@@ -79,6 +89,8 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
     """The areas of the trapezoids between neighbours along ``dim``."""
     if not y._data.ndim:
         raise RuntimeError(f"[{op}] the input must have at least one dimension")
+    if y._data.dtype.kind == "b":
+        raise RuntimeError(f"{op}: received a bool input for `y`, but bool is not supported")
     where = wrap_dim(dim, y._data.ndim, op)
     heights = _along(y, where, 1, None) + _along(y, where, None, -1)
     if x is None:

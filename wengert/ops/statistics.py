@@ -17,11 +17,7 @@ from .named import named
 from .registry import function
 
 
-def _flat(x: Any) -> Any:
-    return P.reshape(x, shape=(-1,))
-
-
-def _median(op: str, primitive: Any, doc: str) -> None:
+def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
     result = named(op, "values", "indices")
 
     def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -30,7 +26,7 @@ def _median(op: str, primitive: Any, doc: str) -> None:
         if dim is None:
             if not input._data.size:
                 return make(np.array(np.nan, input._data.dtype), None)
-            return primitive(_flat(input.contiguous()), dim=0, whole=True)[0]
+            return whole(input)
         where = wrap_dim(int(dim), input._data.ndim, op)
         if input._data.ndim and not input._data.shape[where]:
             raise OutOfRangeError(f"{op}(): Expected reduction dim {where} to have non-zero size.")
@@ -40,15 +36,17 @@ def _median(op: str, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_median("median", P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the lower of the two in "
+_median("median", P.median, P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the lower of the two in "
         "the middle; NaN where there is one.")
-_median("nanmedian", P.nanmedian_dim, "The median of the elements that are not NaN.")
+_median("nanmedian", P.nanmedian, P.nanmedian_dim, "The median of the elements that are not NaN.")
 _mode = named("mode", "values", "indices")
 
 
 @function()
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last occurrence."""
+    if input._data.dtype.kind == "c":
+        raise RuntimeError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return _mode(P.mode(input, dim=wrap_dim(int(dim), input._data.ndim, "mode"), keepdim=keepdim))
 
 
@@ -192,6 +190,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     if input._data.ndim > 2:
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with "
                            f"{input._data.ndim} dimensions")
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("cov(): bool dtype is not supported for input")
     x = P.reshape(input, shape=(1, -1)) if input._data.ndim < 2 else input
     if x._data.dtype.kind in "iu":
         x = P.cast(x, dtype=dtypes.get_default_dtype(), back=x.dtype)

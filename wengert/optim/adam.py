@@ -22,6 +22,14 @@ class Adam(Optimizer):
     of p to g, or with ``decoupled_weight_decay`` shrinks p by that share of lr, as `AdamW` does. ``maximize`` turns g
     round. ``foreach``, ``fused`` and ``capturable`` are accepted and change nothing: there is one implementation.
     Raises ValueError for settings out of range.
+
+    >>> import wengert as torch
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adam([w], lr=0.1)
+    >>> (3 * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.9000], requires_grad=True)
     """
 
     def __init__(
@@ -70,7 +78,7 @@ class Adam(Optimizer):
         return {"step": counter, **{name: zeros_like(parameter).detach() for name in names}}
 
     def _update(self, group: Group) -> None:
-        lr, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
+        lr, (beta1, beta2) = group["lr"], group["betas"]
         weight_decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
         maximize, amsgrad = group["maximize"], group["amsgrad"]
         corrections: Corrections = {}
@@ -80,7 +88,7 @@ class Adam(Optimizer):
                 continue
             state = self._fitting_state(parameter, group)
             mean, square = state["exp_avg"], state["exp_avg_sq"]
-            rate, root = _corrections(state["step"].add_(1), parameter, group, corrections)
+            rate, eps = _corrections(state["step"].add_(1), parameter, group, corrections)
             if maximize:
                 gradient = -gradient
             if weight_decay != 0:
@@ -93,12 +101,12 @@ class Adam(Optimizer):
                 parameter, gradient = view_as_real(parameter), view_as_real(gradient)
                 mean, square = view_as_real(mean), view_as_real(square)
             mean.add_((gradient - mean) * (1 - beta1))
-            square.mul_(beta2).add_(gradient * gradient * (1 - beta2))
+            square.add_((gradient * gradient - square) * (1 - beta2))
             if amsgrad:
                 largest = state["max_exp_avg_sq"]
                 largest = view_as_real(largest) if largest.is_complex() else largest
                 square = largest.copy_(maximum(largest, square))
-            parameter.sub_(mean / square.sqrt().div_(root).add_(eps) * rate)
+            parameter.sub_(mean / square.sqrt().add_(eps) * rate)
 
     def _fitting_state(self, parameter: Tensor, group: Group) -> dict[str, Any]:
         """The state of ``parameter``, converted if its dtype has changed, completed if amsgrad was switched on."""
@@ -113,10 +121,11 @@ class Adam(Optimizer):
 
 
 def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Corrections) -> tuple[Tensor, Tensor]:
-    """lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ), computed in double precision, in the dtype of the parameter.
+    """What is left of the step once both corrections are pulled together, as section 2 of the paper does:
+    lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ).
 
-    Parameters that have made as many steps share them. Whether they have can be seen only outside a recording; there
-    each gets its own, the same to the last bit.
+    Computed in double precision, then in the dtype of the parameter. Parameters that have made as many steps share
+    them. Whether they have can be seen only outside a recording; in it each gets its own, the same to the last bit.
     """
     recording = thread.special is not None and thread.special.traces
     dtype = parameter.dtype.to_real()
@@ -124,8 +133,9 @@ def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Correctio
     if key not in known:
         exact = step.to(float64)
         beta1, beta2 = group["betas"]
-        rate = group["lr"] / (1 - beta1**exact)
-        known[key] = rate.to(dtype), (1 - beta2**exact).sqrt().to(dtype)
+        root = (beta2**exact - 1).neg().sqrt()
+        rate = root / (beta1**exact - 1) * -group["lr"]
+        known[key] = rate.to(dtype), (root * group["eps"]).to(dtype)
     return known[key]
 
 

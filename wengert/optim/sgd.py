@@ -17,6 +17,14 @@ class SGD(Optimizer):
     with ``nesterov`` g + µ v does (Sutskever et al., 2013). ``weight_decay`` adds that multiple of p to g; ``maximize``
     turns g round. ``lr`` may be a 0-d tensor. ``foreach`` and ``fused`` are accepted and change nothing: there is one
     implementation. Raises ValueError for settings out of range.
+
+    >>> import wengert as torch
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([w], lr=0.1)
+    >>> (3 * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.7000], requires_grad=True)
     """
 
     def __init__(

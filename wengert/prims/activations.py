@@ -21,8 +21,16 @@ def _select(slope_where: Any) -> Any:
     return vjp
 
 
+
+
+def _relu(xp: Any, x: Any) -> Any:
+    if x.dtype.kind in "bc":
+        raise RuntimeError(f"{'Boolean' if x.dtype.kind == 'b' else 'Complex'} inputs not supported for relu")
+    return xp.maximum(x, x.dtype.type(0))
+
+
 relu = elementwise(
-    "relu", lambda xp, x: xp.maximum(x, x.dtype.type(0)),
+    "relu", _relu,
     derivative=lambda x, out: P.cast(out > 0, dtype=out.dtype), saves="out",
     vjp=_select(lambda saved, params: saved[1] > 0),
     lower=lambda b, x: b.max(x, b.const(0.0)),
@@ -65,7 +73,7 @@ gelu = elementwise(
     derivative=lambda x, out: 0.5 * (1 + P.erf(x * SQRT_HALF)) + x * (
         (0.5 * SQRT_HALF * TWO_OVER_SQRT_PI) * P.exp(-0.5 * (x * x))),
     saves="x",
-    lower=lambda b, x: b.mul(b.mul(x, b.const(0.5)), b.add(b.const(1.0), b.erf(b.mul(x, b.const(SQRT_HALF))))),
+    lower=lambda b, x: b.mul(x, b.normal_cdf(x)),
 )
 GELU_TANH = math.sqrt(2 / math.pi)
 

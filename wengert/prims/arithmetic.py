@@ -17,6 +17,8 @@ def _flat(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any,
 
 
 def _conjugate(x: Any) -> Any:
+    if type(x) is complex:
+        return x.conjugate()
     return P.conj(x) if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
 
 
@@ -25,8 +27,22 @@ def _fit(grad: Any, shapes: Any, position: int) -> Any:
     return grad if shapes is None or grad.shape == shapes[position] else P.sum_to(grad, shape=shapes[position])
 
 
+def _add_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    shapes = saved[3]
+    if shapes is None:
+        return ct, ct
+    return _fit(ct, shapes, 0) if needs[0] else None, _fit(ct, shapes, 1) if needs[1] else None
+
+
+def _mul_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x, y, _, shapes = saved
+    for_x = _fit(ct * _conjugate(y), shapes, 0) if needs[0] else None
+    for_y = _fit(ct * _conjugate(x), shapes, 1) if needs[1] else None
+    return for_x, for_y
+
+
 add = elementwise(
-    "add", "add",
+    "add", "add", vjp=_add_vjp,
     derivative=(1, 1), saves=("", ""),
     lower=lambda b, x, y: b.add(x, y),
 )
@@ -36,7 +52,7 @@ sub = elementwise(
     lower=lambda b, x, y: b.sub(x, y),
 )
 mul = elementwise(
-    "mul", "multiply",
+    "mul", "multiply", vjp=_mul_vjp,
     derivative=(lambda x, y, out: y, lambda x, y, out: x), saves=("y", "x"),
     lower=lambda b, x, y: b.mul(x, y),
 )
@@ -88,7 +104,7 @@ def _pow(xp: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
     if getattr(x, "dtype", None) == bool and getattr(y, "dtype", None) == bool:
-        return xp.logical_or(x, xp.logical_not(y))
+        raise RuntimeError("\"pow\" not implemented for 'Bool'")
     if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and hasattr(y, "dtype") and (y < 0).any():
         # The integer part of the true result: 0, but for the bases 1 and -1.
         unit = xp.where(x == 1, 1, xp.where(x == -1, xp.where(y % 2 == 0, 1, -1), 0)).astype(x.dtype)
@@ -124,31 +140,36 @@ pow = elementwise(
 )
 
 
-def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    """Floors the quotient. Integer division by zero raises, as numpy's silent 0 is never what is meant."""
-    if np.result_type(x, y).kind in "iu" and not np.all(y):
+def _check_divisor(name: str, x: Any, y: Any) -> None:
+    """Raises for truth values, and for integers divided by zero, as numpy's silent 0 is never what is meant."""
+    kind = np.result_type(x, y).kind
+    if kind in "iu" and not np.all(y):
         raise RuntimeError("ZeroDivisionError")
+    if kind in "bc":
+        raise RuntimeError(f'"{name}_cpu" not implemented for {"Bool" if kind == "b" else "complex numbers"}')
+
+
+def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
+    """Floors the quotient."""
+    _check_divisor("floor_divide", x, y)
     return xp.floor_divide(x, y)
 
 
 def _truncated_quotient(xp: Any, x: Any, y: Any) -> Any:
+    _check_divisor("div_trunc", x, y)
     if np.result_type(x, y).kind not in "iu":
         return xp.trunc(xp.true_divide(x, y))
-    if not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
     quotient = xp.floor_divide(x, y)
     return quotient + ((xp.remainder(x, y) != 0) & ((x < 0) != (y < 0)))
 
 
 def _remainder(xp: Any, x: Any, y: Any) -> Any:
-    if np.result_type(x, y).kind in "iu" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
+    _check_divisor("remainder", x, y)
     return xp.remainder(x, y)
 
 
 def _fmod(xp: Any, x: Any, y: Any) -> Any:
-    if np.result_type(x, y).kind in "iu" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
+    _check_divisor("fmod", x, y)
     return xp.fmod(x, y)
 
 
@@ -211,13 +232,20 @@ def _abs_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 
 def _sgn(xp: Any, x: Any) -> Any:
+    """The sign; of NaN 0, as in PyTorch."""
     if x.dtype.kind == "b":
         return xp.array(x)
-    return xp.sign(x)
+    return xp.sign(x) if x.dtype.kind == "c" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
+
+
+def _absolute(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "b":
+        raise RuntimeError("\"abs_cpu\" not implemented for 'Bool'")
+    return xp.absolute(x)
 
 
 abs = elementwise(
-    "abs", "absolute",
+    "abs", _absolute,
     derivative=lambda x, out: P.sgn(x), saves="x", vjp=_abs_vjp,
     lower=lambda b, x: b.abs(x),
 )
@@ -272,7 +300,7 @@ copysign = elementwise(
     "copysign", "copysign", promotion="float", samples=reals((0.5, 2), (0.5, 2)),
     derivative=(lambda x, y, out: P.where(x == 0, 0.0, out / x), 0), saves=("x out", ""),
 )
-heaviside = elementwise("heaviside", "heaviside", derivative=(None, None), saves=("", ""))
+heaviside = elementwise("heaviside", lambda xp, x, y: xp.heaviside(x, y).astype(xp.result_type(x, y)), derivative=(None, None), saves=("", ""))
 nextafter = elementwise("nextafter", "nextafter", derivative=(None, None), saves=("", ""), promotion="float")
 gcd = elementwise("gcd", "gcd", derivative=(None, None), saves=("", ""),
                   samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))

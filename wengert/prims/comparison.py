@@ -45,8 +45,17 @@ bitwise_and = _constant("bitwise_and", "bitwise_and", promotion="same", samples=
 bitwise_or = _constant("bitwise_or", "bitwise_or", promotion="same", samples=_INTEGERS)
 bitwise_xor = _constant("bitwise_xor", "bitwise_xor", promotion="same", samples=_INTEGERS)
 bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same", samples=cases((np.array([12, -7, 0]),)))
-left_shift = _constant("left_shift", "left_shift", promotion="same", samples=_INTEGERS)
-right_shift = _constant("right_shift", "right_shift", promotion="same", samples=_INTEGERS)
+def _shift(name: str) -> Any:
+    def evaluate(xp: Any, x: Any, y: Any) -> Any:
+        if xp.result_type(x, y).kind == "b":
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for 'Bool'")
+        return getattr(xp, name)(x, y)
+
+    return evaluate
+
+
+left_shift = _constant("left_shift", _shift("left_shift"), promotion="same", samples=_INTEGERS)
+right_shift = _constant("right_shift", _shift("right_shift"), promotion="same", samples=_INTEGERS)
 
 
 def _where_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ def _rows(x: Spec) -> int:
 def _transposed(x: Any) -> Any:
     """x with its last two dimensions swapped, conjugated where complex."""
     rank = len(x.shape)
-    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
+    swapped = P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2))
     return P.conj(swapped) if x.dtype.kind == "c" else swapped
 
 
@@ -98,9 +98,9 @@ def _addmm(xp: Any, base: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1, la
     product = _matmul(xp, x, y)
     if alpha != 1:
         product = product * alpha
-    if beta == 0:  # not a product: NaN and infinity in what is not wanted do not count
-        return product
-    return product + (base if beta == 1 else base * beta)
+    if beta != 0:  # for 0 no product: NaN and infinity in what is not wanted do not count
+        product = product + (base if beta == 1 else base * beta)
+    return product.astype(x.dtype, copy=False)
 
 
 def _addmm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:

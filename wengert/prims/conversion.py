@@ -26,7 +26,10 @@ def _cast(xp: Any, x: Any, dtype: Any) -> Any:
 
 
 def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    return (P.cast(ct, dtype=params["back"]) if ct.dtype != params.get("back") else ct,)
+    back = params.get("back")
+    if back is None or _numpy_dtype(back) == _numpy_dtype(ct.dtype):
+        return (ct,)
+    return (P.cast(ct, dtype=back, back=ct.dtype),)
 
 
 cast = opaque(
@@ -73,7 +76,7 @@ def _fill(xp: Any, old: Any, value: Any = 0) -> Any:
 
 
 fill = opaque(
-    "fill", _fill, label=lambda params: "Zero" if params.get("value", 0) == 0 else "Fill",
+    "fill", _fill, label=lambda params: "Zero" if params.get("value", 0) == 0 else "FillBackward2",
     vjp=lambda ct, saved, params, needs: (P.zeros_like(ct),),
     jvp=lambda tangents, operands, out, params: P.zeros_like(tangents[0]),
     samples=cases(((2, 3), {"value": 1.5}), ((), {})),

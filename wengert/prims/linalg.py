@@ -227,18 +227,14 @@ def _cholesky(xp: Any, x: Any) -> Any:
                                                         "positive-definite")
 
 
-def _half_lower(x: Any) -> Any:
-    """The lower triangle with half the diagonal."""
-    return (P.tril(x) + P.tril(x, diagonal=-1)) * 0.5
-
-
 def _cholesky_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, made symmetric."""
+    """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, where Φ mirrors the
+    lower triangle and halves, so that the result is symmetric."""
     factor = saved[1]
-    middle = _half_lower(_mm(_h(factor), P.tril(ct)))
+    overlap = _mm(_h(factor), P.tril(ct))
+    middle = (P.tril(overlap) + _h(P.tril(overlap, diagonal=-1))) * 0.5
     right = P.solve_triangular(_h(factor), middle, upper=True)
-    whole = _h(P.solve_triangular(_h(factor), _h(right), upper=True))
-    return ((whole + _h(whole)) * 0.5,)
+    return (_h(P.solve_triangular(_h(factor), _h(right), upper=True)),)
 
 
 def _symmetric_samples() -> Iterator[Any]:
@@ -403,11 +399,12 @@ def _svd_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     for_u, for_s, for_vh = ct.get(0), ct.get(1), ct.get(2)
     rows, columns = x.shape[-2:]
     k = min(rows, columns)
+    if params.get("full"):  # the vectors that complete U and V are any basis of the rest, and have no derivative
+        u, vh = u[..., :k], vh[..., :k, :]
+        for_u = None if for_u is None else for_u[..., :k]
+        for_vh = None if for_vh is None else for_vh[..., :k, :]
     if for_u is None and for_vh is None:
-        return (_mm(u[..., :k] * for_s[..., None, :], vh[..., :k, :]),)
-    if u.shape[-1] > k or vh.shape[-2] > k:
-        raise RuntimeError("[linalg.svd] the singular vectors that full_matrices=True adds have no derivative; use "
-                           "full_matrices=False")
+        return (_mm(u * for_s[..., None, :], vh),)
     squares = s * s
     gaps = _gaps(squares)
     inner = None if for_s is None else P.diag_matrix(for_s)

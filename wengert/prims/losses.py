@@ -38,7 +38,7 @@ def _fit(grad: Any, shape: Any) -> Any:
 def _of_difference(
     name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str, **settings: float
 ) -> Any:
-    """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone, with the derivative ``slope(d)``."""
+    """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone; its derivative is ``slope(d)``."""
 
     def evaluate(xp: Any, x: Any, y: Any, reduction: str = "mean", **params: Any) -> Any:
         return _reduce(xp, value(xp, x - y, **params), reduction)

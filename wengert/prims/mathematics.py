@@ -59,8 +59,14 @@ sinh = _unary("sinh", "sinh", lambda x, out: P.cosh(x), "x")
 cosh = _unary("cosh", "cosh", lambda x, out: P.sinh(x), "x")
 tanh = _unary("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda b, x: b.tanh(x))
 asinh = _unary("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
-# Two roots and not one of the product: they agree on the real line, and have the branch cut of acosh.
-acosh = _unary("acosh", "arccosh", lambda x, out: P.rsqrt(x - 1) * P.rsqrt(x + 1), "x", samples=reals(1.2, 4))
+
+
+def _acosh_derivative(x: Any, out: Any) -> Any:
+    """For complex numbers two roots and not one of the product, which has another branch cut."""
+    return P.rsqrt(x - 1) * P.rsqrt(x + 1) if x.dtype.kind == "c" else P.rsqrt(x * x - 1)
+
+
+acosh = _unary("acosh", "arccosh", _acosh_derivative, "x", samples=reals(1.2, 4))
 atanh = _unary("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
 
 
@@ -92,7 +98,8 @@ logaddexp2 = elementwise(
 )
 sinc = _unary(
     "sinc", "sinc", lambda x, out: P.where(x == 0, 0.0, (P.cos(x * math.pi) - out) / x), "x out")
-logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)), lambda x, out: 1 / (x * (1 - x)), "x")
+logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)),
+               lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
 
 
 def _x_log(xp: Any, x: Any, y: Any, log: str = "log") -> Any:
@@ -100,13 +107,18 @@ def _x_log(xp: Any, x: Any, y: Any, log: str = "log") -> Any:
     return xp.where((x == 0) & ~xp.isnan(y), 0, x * getattr(xp, log)(y)).astype(xp.result_type(x, y))
 
 
+def _counts(x: Any, y: Any, pole: int) -> Any:
+    """0 where x is and the logarithm has no finite value, 1 elsewhere: what the logarithm is multiplied by."""
+    return P.cast(P.logical_not((x == 0) & (y <= pole)), dtype=x.dtype)
+
+
 xlogy = elementwise(
     "xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float", saves=("x y", "x y"),
-    derivative=(lambda x, y, out: P.where((x == 0) & (y <= 0), 0.0, P.log(y)), lambda x, y, out: x / y),
+    derivative=(lambda x, y, out: P.xlogy(_counts(x, y, 0), y), lambda x, y, out: x / y),
 )
 xlog1py = elementwise(
     "xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"), label="SpecialXlog1Py",
-    derivative=(lambda x, y, out: P.where((x == 0) & (y <= -1), 0.0, P.log1p(y)), lambda x, y, out: x / (1 + y)),
+    derivative=(lambda x, y, out: P.xlog1py(_counts(x, y, -1), y), lambda x, y, out: x / (1 + y)),
 )
 
 erf = _unary("erf", _each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
@@ -151,8 +163,8 @@ def _lgamma(x: float) -> float:
 def _polygamma(order: int, x: float) -> float:
     """Digamma (order 0) and its derivatives by the recurrence up to x >= 15 and the asymptotic series
     (Abramowitz & Stegun, 6.3.18 and 6.4.11); reflection for negative x of digamma."""
-    if math.isnan(x):
-        return x
+    if math.isnan(x) or math.isinf(x):
+        return math.nan if x != math.inf else math.inf if order == 0 else 0.0
     if x <= 0 and x == math.floor(x):
         return (math.nan if x else math.copysign(math.inf, -x or -1.0)) if order == 0 else math.inf
     if order == 0 and x < 0:

@@ -102,7 +102,7 @@ def _var_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> 
 
 _SPREAD = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True, "correction": 0}),
                 ((2, 3), {"dim": (0, 1), "whole": True}))
-var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), label=_many("Var"), samples=_SPREAD)
+var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), samples=_SPREAD)
 
 
 def _std_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -112,7 +112,7 @@ def _std_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 std = reduction(
     "std", lambda xp, x, dim, keepdim=False, correction=1, whole=False: xp.sqrt(_var(xp, x, dim, keepdim, correction)),
-    vjp=_std_vjp, saves=("x", "out"), label=_many("Std"), samples=_SPREAD,
+    vjp=_std_vjp, saves=("x", "out"), samples=_SPREAD,
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
 
 
@@ -151,9 +151,13 @@ prod = reduction(
 
 
 def _ties(x: Any, out: Any, params: dict[str, Any]) -> Any:
-    """The share of each element in an extreme: 1 for the only one that attains it, 1/k for each of k."""
+    """The share of each element in an extreme: 1 for the only one that attains it, 1/k for each of k. Where the extreme
+    is NaN its NaNs share it in a whole reduction, and along dimensions the shares are NaN, both as in PyTorch."""
     value = keep(out, *_kept(params, x.shape))
-    mask = P.cast((x == value) | (P.isnan(x) & P.isnan(value)), dtype=x.dtype)
+    attains = x == value
+    if params.get("whole"):
+        attains = attains | (P.isnan(x) & P.isnan(value))
+    mask = P.cast(attains, dtype=x.dtype)
     return mask / P.sum(mask, dim=params["dim"], keepdim=True) if x.shape else mask
 
 

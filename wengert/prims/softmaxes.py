@@ -29,7 +29,8 @@ def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
 def _logsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, out, _ = saved
     kept = (x.shape, params["dim"], params.get("keepdim", False))
-    return (keep(ct, *kept) * P.exp(x - keep(out, *kept)),)
+    weights = P.exp(x - keep(out, *kept))
+    return (keep(ct, *kept) * (P.conj(weights) if x.dtype.kind == "c" else weights),)
 
 
 def _logsumexp_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:

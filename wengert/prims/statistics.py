@@ -26,7 +26,7 @@ def _picked_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
 def _picking(name: str, position: Any, **rest: Any) -> Any:
     """A primitive whose results are (values, indices); ``position(xp, x, dim)`` finds the indices, that dimension kept."""
 
-    def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False, whole: bool = False) -> Any:
+    def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
         place = position(xp, x, dim)
@@ -65,12 +65,27 @@ def _mode(xp: Any, x: Any, dim: int) -> Any:
     return xp.expand_dims(place.reshape(moved.shape[:-1]), dim)
 
 
-def _label(name: str) -> Any:
-    return lambda params: f"{name}Backward{0 if params.get('whole') else 1}"
+def _shared_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    """Of a value that is one of the operand's: all elements that equal it share the cotangent."""
+    x, out, _ = saved
+    mask = P.cast((x == out) | (P.isnan(x) & P.isnan(out)), dtype=x.dtype)
+    return (mask * (ct / P.sum(mask, dim=tuple(range(len(x.shape))))),)
 
 
-median_dim = _picking("median_dim", _median, label=_label("Median"))
-nanmedian_dim = _picking("nanmedian_dim", _nanmedian, label=_label("Nanmedian"))
+def _of_all(name: str, position: Any) -> Any:
+    """The value that ``position`` finds among all elements."""
+
+    def evaluate(xp: Any, x: Any) -> Any:
+        flat = x.reshape(-1)
+        return flat[position(xp, flat, 0)[0]]
+
+    return opaque(name, evaluate, vjp=_shared_vjp, saves=("x", "out"), missing=_LATER, samples=cases(((3, 5),), ((),)))
+
+
+median_dim = _picking("median_dim", _median, label="MedianBackward1")
+nanmedian_dim = _picking("nanmedian_dim", _nanmedian, label="NanmedianBackward1")
+median = _of_all("median", _median)
+nanmedian = _of_all("nanmedian", _nanmedian)
 mode = _picking("mode", _mode)
 
 

@@ -2,42 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
+from ..core.errors import DTypeError
 from .tensor import Tensor
 
 
 def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     """A new array holding ``data``: a number, nested sequences, an array or a tensor; the dtype inferred as PyTorch does
-    (Python ints are int64, floats the default dtype) unless given."""
-    target = None if dtype is None else dtype.numpy
+    (Python ints are int64, floats the default dtype) unless given.
+
+    Raises ValueError for sequences of unequal length and for ints beyond 64 bits, `DTypeError` for what is no number,
+    RuntimeError for a number that ``dtype`` does not hold.
+    """
     if isinstance(data, Tensor):
         array = data._concrete("tensor")
-        return array.astype(target or array.dtype)  # type: ignore[no-any-return]
+        return array.astype(dtype.numpy if dtype is not None else array.dtype)  # type: ignore[no-any-return]
     if isinstance(data, (np.ndarray, np.generic)):
-        return np.array(data, dtype=target or dtypes.from_numpy(data.dtype).numpy)
-    if isinstance(data, (bool, int, float, complex)):
-        return _cast(data, dtype or dtypes.of_scalar(data))
-    if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
+        return np.array(data, dtype=(dtype or dtypes.from_numpy(data.dtype)).numpy)
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"[tensor] a number, sequence or array was expected; got {type(data).__name__}: {data!r:.40}")
+    if not isinstance(data, (bool, int, float, complex, Sequence)):
         if hasattr(data, "__array__"):
-            return np.array(data, dtype=target)
-        if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
-            raise TypeError(f"[tensor] a number, sequence or array was expected; got {type(data).__name__}: {data!r:.40}")
-        data = list(data)
-    return _from_nested(data, dtype)
+            return np.array(data, dtype=None if dtype is None else dtype.numpy)
+        if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+            raise _no_number(data)
+        data = [data[i] for i in range(len(data))]
+    kinds: set[type] = set()
+    plain = _to_array(_plain(data, kinds), data)
+    target = dtype or _inferred(data, kinds)
+    if dtype is not None and plain.size:
+        _check_fits(plain, dtype)
+    return plain.astype(target.numpy)
 
 
-def _cast(value: Any, dtype: DType) -> np.ndarray:
-    if dtype.kind in "iu" and isinstance(value, int):
+def _plain(data: Any, kinds: set[type]) -> Any:
+    """``data`` with arrays in the place of tensors; the types of its leaves are added to ``kinds``."""
+    if isinstance(data, Tensor):
+        kinds.add(Tensor)
+        return data._concrete("tensor")
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        found = set(map(type, data))
+        if found <= _NUMBERS:
+            kinds |= found
+            return list(data)
+        return [_plain(item, kinds) for item in data]
+    kinds.add(type(data))
+    return data
+
+
+_NUMBERS = {bool, int, float, complex}
+
+
+def _to_array(plain: Any, data: Any) -> np.ndarray:
+    try:
+        array = np.array(plain)
+    except ValueError:
+        raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that begin with "
+                         f"shape {list(_shape(data))} and then differ; pad them to one length") from None
+    if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
+        if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
+            raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
+        return array
+    culprit = _culprit(data)
+    if isinstance(culprit, (str, bytes)):
+        raise ValueError(f"[tensor] too many dimensions {type(culprit).__name__!r}: numbers or booleans were expected; got {culprit!r:.40}")
+    if culprit is _NOTHING:
+        raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
+    raise _no_number(culprit)
+
+
+_NOTHING = object()
+
+
+def _no_number(culprit: Any) -> DTypeError:
+    return DTypeError(f"[tensor] Could not infer dtype of {type(culprit).__name__}: numbers, booleans, or sequences of them were "
+                      f"expected; got {culprit!r:.40}")
+
+
+def _culprit(data: Any) -> Any:
+    """The first leaf that is no number."""
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return next((found for item in data if (found := _culprit(item)) is not _NOTHING), _NOTHING)
+    return _NOTHING if isinstance(data, (bool, int, float, complex, np.ndarray, np.generic, Tensor)) else data
+
+
+def _inferred(data: Any, kinds: set[type]) -> DType:
+    """The dtype in which the leaves meet: Python's numbers count by their kind, arrays and tensors by their dtype."""
+    found: DType | None = None if kinds else dtypes.get_default_dtype()
+    for kind in kinds & _NUMBERS:
+        number = dtypes.of_scalar(kind())
+        found = number if found is None else dtypes.promote_types(found, number)
+    if not kinds <= _NUMBERS:
+        for dtype in _array_dtypes(data):
+            found = dtype if found is None else dtypes.promote_types(found, dtype)
+    assert found is not None
+    return found
+
+
+def _array_dtypes(data: Any) -> Iterator[DType]:
+    if isinstance(data, (Tensor, np.ndarray)):
+        yield data.dtype if isinstance(data, Tensor) else dtypes.from_numpy(data.dtype)
+    elif isinstance(data, np.generic):
+        yield dtypes.of_scalar(data) if isinstance(data, float) else dtypes.from_numpy(data.dtype)
+    elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        for item in data:
+            yield from _array_dtypes(item)
+
+
+def _check_fits(plain: np.ndarray, dtype: DType) -> None:
+    """Raises where a number is beyond the range of ``dtype``; negative ones may wrap round in an unsigned type."""
+    if dtype.kind in "iu" and plain.dtype.kind in "iuf":
         limits = np.iinfo(dtype.numpy)
-        if not limits.min <= value <= limits.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
-    return np.array(value).astype(dtype.numpy)
+        low = -int(limits.max) if dtype.kind == "u" else int(limits.min)
+        beyond = not (low <= plain.min() and plain.max() <= int(limits.max))
+    elif dtype.kind == "f" and dtype.itemsize == 2 and plain.dtype.kind in "iuf":
+        finite = np.abs(plain[np.isfinite(plain)])
+        beyond = bool(finite.size) and float(finite.max()) > dtypes.finfo(dtype).max
+    else:
+        beyond = plain.dtype.kind == "c" and dtype.kind != "c"
+    if beyond:
+        raise RuntimeError(f"[tensor] value cannot be converted to type {dtype.name} without overflow; choose a wider dtype")
 
 
 def _shape(data: Any) -> tuple[int, ...]:
@@ -50,56 +140,6 @@ def _shape(data: Any) -> tuple[int, ...]:
     if isinstance(data, Tensor):
         shape.extend(data._data.shape)
     return tuple(shape)
-
-
-def _from_nested(data: Any, dtype: DType | None) -> np.ndarray:
-    try:
-        plain = np.array(_plain(data))
-    except ValueError:
-        raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that begin with "
-                         f"shape {list(_shape(data))} and then differ; pad them to one length") from None
-    if plain.dtype.kind in "OUSM":
-        raise TypeError(f"[tensor] numbers or booleans were expected; got a sequence holding {_culprit(data)}")
-    if dtype is not None:
-        return plain.astype(dtype.numpy)
-    if not plain.size and plain.dtype.kind == "f":
-        return plain.astype(dtypes.get_default_dtype().numpy)
-    arrays = _has_arrays(data)
-    if arrays:
-        return plain.astype(dtypes.from_numpy(plain.dtype).numpy)
-    if plain.dtype.kind == "f":
-        return plain.astype(dtypes.get_default_dtype().numpy)
-    if plain.dtype.kind == "c":
-        return plain.astype(dtypes.to_complex(dtypes.get_default_dtype()).numpy)
-    if plain.dtype.kind == "u":
-        return plain.astype(np.int64)
-    return plain
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, Tensor):
-        return data._concrete("tensor")
-    if isinstance(data, (list, tuple)) or (isinstance(data, Sequence) and not isinstance(data, (str, bytes))):
-        return [_plain(item) for item in data] if any(not isinstance(i, (int, float)) for i in data) else list(data)
-    return data
-
-
-def _has_arrays(data: Any) -> bool:
-    """Whether the first leaf is an array, tensor or numpy number, whose dtype then counts."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return isinstance(data, (Tensor, np.ndarray, np.generic))
-
-
-def _culprit(data: Any) -> str:
-    if isinstance(data, (list, tuple)):
-        for item in data:
-            found = _culprit(item)
-            if found:
-                return found
-        return ""
-    return "" if isinstance(data, (bool, int, float, complex, np.ndarray, np.generic, Tensor)) else \
-        f"{type(data).__name__} ({data!r:.40})"
 
 
 def shape_of(size: Any) -> tuple[int, ...]:

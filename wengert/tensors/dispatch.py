@@ -46,7 +46,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     if primitive.multiple:
         return _record_many(primitive, operands, params, data)
     out = make(data, None)
-    if state.grad:
+    if state.grad and (primitive.vjp is not None or primitive.kind != "elementwise"):
         edges = tuple([edge_of(x) if type(x) in TENSORS else None for x in operands])
         if any(edges) and out._data.dtype.kind in "fcV":
             record(primitive, operands, edges, out, params)
@@ -98,6 +98,8 @@ def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: di
                 guards.append((cell, 0))
         else:
             saved[i] = tensor
+            if type(tensor) is ndarray:  # an operand that a rule made, such as positions: nobody else can write to it
+                guards.append(([0, None], 0))
     if wants_shapes:
         shapes = tuple([x._data.shape if type(x) in TENSORS else () for x in operands])
         if count == 1 or primitive.kind != "elementwise" or any([s != shapes[0] for s in shapes]):
@@ -127,6 +129,8 @@ def _record_many(primitive: Primitive, operands: Any, params: dict[str, Any], da
 
 def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
+    if _agree(operands, primitive.promotion == "float"):
+        return operands
     if ndarray in [type(x) for x in operands]:  # a constant of a rule
         operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
     first = 1 if primitive.promotion == "where" else 0
@@ -135,6 +139,17 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     if primitive.promotion == "float" and category(target) < 2:
         target = dtypes.get_default_dtype()
     return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
+
+
+def _agree(operands: tuple[Any, ...], floats_only: bool) -> bool:
+    """Whether all operands are tensors of one dtype, which is where most calls end."""
+    if type(operands[0]) not in TENSORS:
+        return False
+    dtype = operands[0]._data.dtype
+    for x in operands:
+        if type(x) not in TENSORS or x._data.dtype is not dtype:
+            return False
+    return not floats_only or dtype.kind in "fc"
 
 
 def result_type(op: str, operands: Any) -> DType:
@@ -208,7 +223,7 @@ _NO_PARAMS: dict[str, Any] = {}
 def unary(primitive: Primitive) -> Callable[[Any], Any]:
     """The function of one tensor for an elementwise primitive."""
     run, lowered = primitive.run, primitive.lower is not None
-    floats_only, records = primitive.promotion == "float", primitive.promotion != "compare"
+    floats_only, records = primitive.promotion == "float", primitive.vjp is not None
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
     def function(input: Any) -> Any:
@@ -218,7 +233,10 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
         value = x._data
         if (floats_only and value.dtype.kind not in "fc") or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), {})
-        data = state.quiet(run, value)
+        try:
+            data = state.quiet(run, value)
+        except (ValueError, TypeError) as error:
+            raise reworded(primitive, (x,), {}, error) from error
         if type(data) is not ndarray:
             data = np.asarray(data)
         out = new(Tensor)
@@ -250,7 +268,7 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
     """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
     nor number raises, or gives ``otherwise`` (operators leave it to the other side)."""
     run, lowered = primitive.run, primitive.lower is not None
-    same, records = primitive.promotion != "float", primitive.promotion != "compare"
+    same, records = primitive.promotion != "float", primitive.vjp is not None
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 
@@ -320,37 +338,42 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
     return function
 
 
-def whole(primitive: Primitive, reduce: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The reduction of a whole tensor, for a linear primitive; ``reduce(array)`` evaluates it on a floating array."""
+def whole(primitive: Primitive, reduce: Callable[[Any], Any], general: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The reduction of a whole tensor, for a linear primitive; ``reduce(array)`` evaluates it on a floating
+    array, into a 0-d one; ``general(tensor)`` is called for any other."""
     parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
 
     def function(x: Any) -> Any:
         value = x._data
         rank = value.ndim
         if state.special is not None or rank > 8 or value.dtype.kind not in "fc" or value.dtype.itemsize == 2:
-            return apply(primitive, (x,), {"dim": tuple(range(rank)), "whole": True})
-        data = state.quiet(reduce, value)
+            return general(x)
         out = new(Tensor)
-        out._data = data if type(data) is ndarray else np.asarray(data)
+        out._data = state.quiet(reduce, value)
         out._node = out._alias = out._version = out._rare = None
         if state.grad:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None:
-                out._node = Node(primitive, parameters[rank], (edge,), (None, None, (value.shape,)), ())
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, parameters[rank], (edge,)
+                node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
+                node.sequence = next_sequence()
         return out
 
     function.__name__ = primitive.name
     return function
 
 
-def product(primitive: Primitive) -> Callable[[Any, Any], Any]:
-    """The product of two matrices, with the common case first: two dimensions, one floating dtype."""
+def product(primitive: Primitive, general: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The product of two tensors: of two matrices of one floating dtype here, of all else by ``general(x, y)``."""
 
     def function(x: Any, y: Any) -> Any:
+        if state.special is not None or type(y) not in TENSORS:
+            return general(x, y)
         x_value, y_value = x._data, y._data
-        if (state.special is not None or x_value.ndim != 2 or y_value.ndim != 2 or x_value.dtype is not y_value.dtype
-                or x_value.dtype.kind not in "fc" or x_value.dtype.itemsize == 2):
-            return apply(primitive, (x, y), {})
+        dtype = x_value.dtype
+        if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.kind not in "fc" or dtype.itemsize == 2:
+            return general(x, y)
         try:
             data = state.quiet(x_value.dot, y_value)
         except ValueError as error:
@@ -362,7 +385,22 @@ def product(primitive: Primitive) -> Callable[[Any, Any], Any]:
             x_edge = x._node if x._alias is None else edge_of(x)
             y_edge = y._node if y._alias is None else edge_of(y)
             if x_edge is not None or y_edge is not None:
-                record(primitive, (x, y), (x_edge, y_edge), out, {})
+                guards: Any = ()
+                if y_edge is not None:
+                    cell = x._version
+                    if cell is None:
+                        cell = x._version = [0, None]
+                    guards = ((cell, cell[0]),)
+                if x_edge is not None:
+                    cell = y._version
+                    if cell is None:
+                        cell = y._version = [0, None]
+                    guards = (*guards, (cell, cell[0]))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
+                node.saved = (None if y_edge is None else x_value, None if x_edge is None else y_value, None,
+                              (x_value.shape, y_value.shape))
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
         return out
 
     function.__name__ = primitive.name

@@ -68,8 +68,8 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
             return general(self, other)
         try:
             state.quiet(run, target, value, target)
-        except (ValueError, TypeError) as error:
-            raise reworded(primitive, (self, other), {}, error) from error
+        except (ValueError, TypeError):
+            return general(self, other)  # which words the error
         wrote(self)
         return self
 

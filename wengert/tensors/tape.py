@@ -149,10 +149,10 @@ class Node:
     def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
         rule = self.primitive.vjp or self.primitive.rule("vjp")
-        needs = tuple([edge is not None for edge in self.edges])
+        # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is None:
-            return state.quiet(rule, ct, self.unpack(None), self.params, needs)  # type: ignore[no-any-return]
-        return rule(ct, self.unpack(as_tensors), self.params, needs)  # type: ignore[no-any-return]
+            return state.quiet(rule, ct, self.unpack(None), self.params, self.edges)  # type: ignore[no-any-return]
+        return rule(ct, self.unpack(as_tensors), self.params, self.edges)  # type: ignore[no-any-return]
 
     def free(self) -> None:
         """Lets go of saved values. A node that saved none can still run again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,6 +54,22 @@ class Tensor:
     _version: Any
     _rare: dict[str, Any] | None
 
+    if TYPE_CHECKING:  # the layer ``ops`` installs the operators; a checker is to know that they are there
+
+        def __add__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __eq__(self, other: object) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+
+        __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = __mul__ = __rmul__ = __imul__ = __add__
+        __truediv__ = __rtruediv__ = __itruediv__ = __floordiv__ = __rfloordiv__ = __ifloordiv__ = __add__
+        __mod__ = __rmod__ = __imod__ = __pow__ = __rpow__ = __ipow__ = __matmul__ = __rmatmul__ = __imatmul__ = __add__
+        __and__ = __rand__ = __iand__ = __or__ = __ror__ = __ior__ = __xor__ = __rxor__ = __ixor__ = __add__
+        __lshift__ = __rlshift__ = __ilshift__ = __rshift__ = __rrshift__ = __irshift__ = __add__
+        __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = __add__
+        __ne__ = __eq__
+        __pos__ = __abs__ = __invert__ = __neg__
+
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         TENSORS.add(cls)
@@ -68,6 +84,8 @@ class Tensor:
             out._data = args[0]._data
             out._version = version_cell(args[0])
         elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
+            if isinstance(args[0], (float, complex)):
+                raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
             from .creation import array_from
 
             out._data = array_from(args[0], None).astype(dtype, copy=False)
@@ -422,14 +440,19 @@ class Tensor:
                                "Boolean value of Tensor with more than one value is ambiguous")
         return bool(array.item())
 
+    def _number(self) -> Any:
+        if self._data.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars; got shape {list(self._data.shape)}")
+        return self.item()
+
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:

@@ -1,5 +1,9 @@
 """Neural-network functions that keep no state of their own; what the layers of `wengert.nn` compute with."""
 
+from typing import Any
+
+from wengert._missing import MissingError
+
 from .activations import (
     celu,
     celu_,
@@ -109,3 +113,7 @@ __all__ = [
     "threshold",
     "threshold_",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

@@ -30,7 +30,12 @@ def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> import wengert as torch
+    >>> relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return _run(inplace, P.relu, input)
 
 

@@ -105,6 +105,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """An int64 tensor of one dimension more, 1 at the class that ``tensor`` names and 0 elsewhere.
 
     ``num_classes=-1`` counts up to the largest class. Raises RuntimeError for a class out of range.
+
+    >>> import wengert as torch
+    >>> one_hot(torch.tensor([2, 0]))
+    tensor([[0, 0, 1],
+            [1, 0, 0]])
     """
     if tensor.is_floating_point() or tensor.is_complex():
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.type()}")

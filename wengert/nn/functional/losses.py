@@ -27,6 +27,10 @@ def mse_loss(
     """(x − y)². Warns where the shapes differ and are broadcast.
 
     ``weight``, of the shape of ``input``, weighs the elements; the mean is then a weighted mean.
+
+    >>> import wengert as torch
+    >>> mse_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 1.0]))
+    tensor(4.5000)
     """
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
@@ -156,6 +160,10 @@ def binary_cross_entropy_with_logits(
 
     ``weight`` and ``pos_weight``, the weight of positive targets, are broadcast to the shape of ``input``. Raises
     ValueError for different shapes.
+
+    >>> import wengert as torch
+    >>> binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0]))
+    tensor(0.6931)
     """
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
@@ -203,6 +211,11 @@ def cross_entropy(
     ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``. ``target`` holds classes, as for `nll_loss`, or
     probabilities in the shape of ``input``. ``label_smoothing`` mixes that share of the uniform distribution into the
     target (Szegedy et al., 2016). Raises what `nll_loss` raises, and RuntimeError for a bad ``label_smoothing``.
+
+    >>> import wengert as torch
+    >>> scores = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]], requires_grad=True)
+    >>> cross_entropy(scores, torch.tensor([0, 1]))
+    tensor(0.1672, grad_fn=<NllLossBackward0>)
     """
     reduction = choose(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:

@@ -12,6 +12,14 @@ class Dropout(Module):
     """Zeroes each element with probability ``p`` and divides the others by 1 − p (Srivastava et al., 2014).
 
     Raises ValueError if ``p`` is not within [0, 1].
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> _ = torch.manual_seed(0)
+    >>> nn.Dropout(0.5)(torch.ones(6))
+    tensor([0., 0., 2., 0., 0., 0.])
+    >>> nn.Dropout(0.5).eval()(torch.ones(3))
+    tensor([1., 1., 1.])
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

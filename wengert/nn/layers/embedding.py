@@ -19,6 +19,11 @@ class Embedding(Module):
 
     Integers of shape ``(...)`` give ``(..., embedding_dim)``. The table, ``weight``, starts standard normal; the row
     ``padding_idx`` starts as zeros and gets no gradient. The other arguments are those of `functional.embedding`.
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> nn.Embedding(10, 3)(torch.tensor([[1, 2], [4, 5]])).shape
+    torch.Size([2, 2, 3])
     """
 
     weight: Parameter

@@ -30,8 +30,14 @@ class Linear(Module):
     ``weight`` is ``(out_features, in_features)``, ``bias`` ``(out_features,)`` or None; both start uniform in
     ±1/√in_features.
 
-    >>> nn.Linear(2, 1)
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> _ = torch.manual_seed(123)
+    >>> layer = nn.Linear(2, 1)
+    >>> layer
     Linear(in_features=2, out_features=1, bias=True)
+    >>> layer(torch.ones(1, 2))
+    tensor([[-0.6161]], grad_fn=<AddmmBackward0>)
     """
 
     weight: Parameter

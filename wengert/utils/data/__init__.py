@@ -1,5 +1,9 @@
 """Datasets, the order in which they are visited, and the batches they are visited in."""
 
+from typing import Any
+
+from wengert._missing import MissingError
+
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader, get_worker_info
 from .dataset import (
@@ -41,3 +45,7 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     named tuples and sequences are collated member by member, where a tuple becomes a list. Raises TypeError for
     anything else and RuntimeError for sequences of different lengths.
 
-    >>> default_collate([(wengert.tensor([1.0]), 0), (wengert.tensor([2.0]), 1)])
+    >>> import wengert as torch
+    >>> default_collate([(torch.tensor([1.0]), 0), (torch.tensor([2.0]), 1)])
     [tensor([[1.],
             [2.]]), tensor([0, 1])]
     """

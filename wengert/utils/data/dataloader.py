@@ -24,6 +24,14 @@ class DataLoader:
     gives indices, and ``batch_sampler`` lists of indices, in an order of your own. ``drop_last`` leaves out a last
     batch that is not full. ``pin_memory``, ``timeout``, ``worker_init_fn`` and ``in_order`` are accepted and change
     nothing. Raises ValueError for options that exclude each other, NotImplementedError for ``num_workers > 0``.
+
+    >>> import wengert as torch
+    >>> data = torch.utils.data.TensorDataset(torch.arange(5.0), torch.arange(5) * 10)
+    >>> for x, y in torch.utils.data.DataLoader(data, batch_size=2):
+    ...     print(x, y)
+    tensor([0., 1.]) tensor([ 0, 10])
+    tensor([2., 3.]) tensor([20, 30])
+    tensor([4.]) tensor([40])
     """
 
     def __init__(
@@ -51,12 +59,7 @@ class DataLoader:
         self._iterable = isinstance(dataset, IterableDataset)
         _check_order(self._iterable, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if sampler is None:
-            if self._iterable:
-                sampler = _Forever()
-            elif shuffle:
-                sampler = RandomSampler(dataset, generator=generator)
-            else:
-                sampler = SequentialSampler(dataset)
+            sampler = _default_sampler(dataset, shuffle, generator)
         if batch_sampler is not None:
             batch_size = None
         elif batch_size is not None:
@@ -146,6 +149,12 @@ def _rows(dataset: Any, indices: list[Any]) -> list[Any] | None:
         return None
     chosen = as_tensor(indices)
     return [each[chosen] for each in dataset.tensors]
+
+
+def _default_sampler(dataset: Any, shuffle: Any, generator: Generator | None) -> Iterable[Any]:
+    if isinstance(dataset, IterableDataset):
+        return _Forever()
+    return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
 
 
 class _Forever:

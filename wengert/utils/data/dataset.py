@@ -161,6 +161,9 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
 
     Samples left over by fractions go to the parts in turn. Draws from ``generator`` or the default one, as PyTorch
     does. Raises ValueError if the lengths do not add up to the dataset's.
+
+    >>> [len(part) for part in random_split(range(10), [0.5, 0.25, 0.25])]
+    [6, 2, 2]
     """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _lengths_of_fractions(len(dataset), lengths)

@@ -1,0 +1,168 @@
+"""Finding where a NaN came from, and the source lines of nodes and writes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert.autograd import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    record_lines,
+    set_detect_anomaly,
+)
+from wengert.core.errors import InplaceError
+from wengert.core.state import state
+
+
+def leaf(*values: float) -> Any:
+    return torch.tensor(values, requires_grad=True)
+
+
+def here(offset: int = 0) -> str:
+    """The place of the caller's line, as messages give it."""
+    frame = sys._getframe(1)
+    return f"{__file__}:{frame.f_lineno + offset}"
+
+
+def test_forward_nan_and_inf_raise_at_their_line() -> None:
+    zero = leaf(0.0)
+    with detect_anomaly():
+        with pytest.raises(RuntimeError, match=r"\[div\] made nan") as caught:
+            line = here(1)
+            zero / zero
+        assert line in str(caught.value)
+        with pytest.raises(RuntimeError, match=r"\[log\] made inf"):
+            zero.log()
+        with pytest.raises(RuntimeError, match=r"\[exp\] made inf"):
+            leaf(1000.0).exp()
+        with pytest.raises(RuntimeError, match=r"\[sqrt\] made nan"):
+            leaf(-1.0).detach().sqrt()
+
+
+def test_what_was_not_finite_before_passes() -> None:
+    infinite = torch.tensor([float("inf"), 1.0])
+    with detect_anomaly():
+        assert (infinite * 2).tolist() == [float("inf"), 2.0]
+        assert torch.ones(2).masked_fill(torch.tensor([True, False]), float("-inf")).tolist() == [float("-inf"), 1.0]
+        nan = torch.tensor([float("nan")]) + 1
+        assert nan.isnan().item()
+        with pytest.raises(RuntimeError, match="made nan"):
+            infinite - infinite
+
+
+def test_backward_names_the_node_and_its_forward_line() -> None:
+    x = leaf(0.0)
+    with detect_anomaly():
+        y = x.sqrt(); line = here()  # noqa: E702
+        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned inf values in its 0th output") as caught:
+            y.sum().backward()
+    assert line in str(caught.value)
+    assert x.grad is None
+    y = x.sqrt() * 0
+    with detect_anomaly(), pytest.raises(RuntimeError, match="returned nan values.*ran outside detect_anomaly"):
+        y.sum().backward()
+
+
+def test_check_nan_off_records_lines_only() -> None:
+    x = leaf(0.0)
+    with detect_anomaly(check_nan=False):
+        y = x / x; line = here()  # noqa: E702
+        assert is_anomaly_enabled() and not is_anomaly_check_nan_enabled()
+    assert y.grad_fn.line == line
+    assert not is_anomaly_enabled()
+
+
+def test_set_detect_anomaly() -> None:
+    zero = leaf(0.0)
+    set_detect_anomaly(True)
+    try:
+        assert is_anomaly_enabled() and is_anomaly_check_nan_enabled()
+        with set_detect_anomaly(False):
+            assert not is_anomaly_enabled()
+            zero / zero
+        assert is_anomaly_enabled()
+        with pytest.raises(RuntimeError, match="made nan"):
+            zero / zero
+    finally:
+        set_detect_anomaly(False)
+    assert state.special is None
+    with set_detect_anomaly(True, check_nan=False):
+        assert is_anomaly_enabled() and not is_anomaly_check_nan_enabled()
+        with record_lines():
+            set_detect_anomaly(False)
+            assert not is_anomaly_enabled() and isinstance(state.special, record_lines)
+    assert state.special is None
+
+
+def test_other_threads_are_not_watched() -> None:
+    seen = []
+    with detect_anomaly():
+        thread = threading.Thread(target=lambda: seen.append(is_anomaly_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [False]
+
+
+def test_lines_of_nodes() -> None:
+    x = leaf(1.0, 2.0)
+    assert (x * x).grad_fn.line is None
+    with record_lines():
+        y = x * x; line = here()  # noqa: E702
+        y[0] = x[1]; written = here()  # noqa: E702
+    assert y.grad_fn.line == written
+    assert y.grad_fn.next_functions[0][0].line == line
+
+
+def test_an_overwritten_value_names_both_lines() -> None:
+    x = leaf(1.0, 2.0)
+    with record_lines():
+        y = x * 1
+        z = y.exp() * y; saved = here()  # noqa: E702
+        y.add_(1); wrote = here()  # noqa: E702
+    with pytest.raises(InplaceError) as caught:
+        z.sum().backward()
+    assert f"saved by MulBackward0 at {saved}" in str(caught.value)
+    assert f"it was written at {wrote}" in str(caught.value)
+
+
+def test_freed_graphs_name_the_line() -> None:
+    x = leaf(1.0, 2.0)
+    with record_lines():
+        y = (x * x).sum(); line = here()  # noqa: E702
+    y.backward()
+    with pytest.raises(RuntimeError) as caught:
+        y.backward()
+    assert f"MulBackward0 at {line}" in str(caught.value)
+
+
+def test_results_are_the_same_when_watched() -> None:
+    """Views, writes and fast paths mean the same on the path on which evaluation is watched."""
+
+    def program() -> list[Any]:
+        x = leaf(1.0, 2.0, 3.0)
+        y = x * x
+        y[1:] *= x[0]
+        y.add_(x)
+        z = y.reshape(3, 1).expand(3, 2).sum() + y.max() + (y @ y)
+        z.backward()
+        with torch.no_grad():
+            x.mul_(2)
+        return [y.tolist(), z.item(), x.grad.tolist(), x.tolist()]
+
+    with detect_anomaly():
+        watched = program()
+    assert watched == program()
+    with record_lines():
+        with pytest.raises(RuntimeError, match="single memory location"):
+            torch.zeros(1).expand(3).add_(1)
+
+
+def test_free_when_off() -> None:
+    y = leaf(1.0) * 2
+    assert state.special is None and y.grad_fn.rare is None
