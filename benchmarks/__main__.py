@@ -19,7 +19,7 @@ SUITES = {"eager": WORKLOADS}
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="wengert beside PyTorch, as a table")
     parser.add_argument("suite", choices=sorted(SUITES))
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="measurements of each workload and library")
+    parser.add_argument("--rounds", type=int, default=31, metavar="N", help="measurements of each workload and library")
     parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
     options = parser.parse_args()
     if options.rounds < 1:

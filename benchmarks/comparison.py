@@ -15,7 +15,7 @@ from benchmarks.worker import THREADS
 
 LIBRARIES = ("wengert", "torch")
 # Both libraries' idle threads spin for a while before they sleep; the other's turn begins after that.
-PAUSE = 0.05
+PAUSE = 0.02
 IMPORT = "from time import perf_counter as now; start = now(); import {}; print(now() - start)"
 
 

@@ -16,7 +16,7 @@ from benchmarks.eager import WORKLOADS
 
 THREADS = 2
 # A measurement repeats the call until about this many seconds have passed, so that the clock's grain does not matter.
-MEASUREMENT = 0.02
+MEASUREMENT = 0.01
 
 
 def serve(library: ModuleType) -> None:

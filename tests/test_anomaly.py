@@ -59,8 +59,11 @@ def test_what_was_not_finite_before_passes() -> None:
 def test_backward_names_the_node_and_its_forward_line() -> None:
     x = leaf(0.0)
     with detect_anomaly():
-        y = x.sqrt(); line = here()  # noqa: E702
-        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned inf values in its 0th output") as caught:
+        y = x.sqrt()
+        line = here(-1)
+        with pytest.raises(
+            RuntimeError, match="Function 'SqrtBackward0' returned inf values in its 0th output"
+        ) as caught:
             y.sum().backward()
     assert line in str(caught.value)
     assert x.grad is None
@@ -72,7 +75,8 @@ def test_backward_names_the_node_and_its_forward_line() -> None:
 def test_check_nan_off_records_lines_only() -> None:
     x = leaf(0.0)
     with detect_anomaly(check_nan=False):
-        y = x / x; line = here()  # noqa: E702
+        y = x / x
+        line = here(-1)
         assert is_anomaly_enabled() and not is_anomaly_check_nan_enabled()
     assert y.grad_fn.line == line
     assert not is_anomaly_enabled()
@@ -113,8 +117,10 @@ def test_lines_of_nodes() -> None:
     x = leaf(1.0, 2.0)
     assert (x * x).grad_fn.line is None
     with record_lines():
-        y = x * x; line = here()  # noqa: E702
-        y[0] = x[1]; written = here()  # noqa: E702
+        y = x * x
+        line = here(-1)
+        y[0] = x[1]
+        written = here(-1)
     assert y.grad_fn.line == written
     assert y.grad_fn.next_functions[0][0].line == line
 
@@ -123,8 +129,10 @@ def test_an_overwritten_value_names_both_lines() -> None:
     x = leaf(1.0, 2.0)
     with record_lines():
         y = x * 1
-        z = y.exp() * y; saved = here()  # noqa: E702
-        y.add_(1); wrote = here()  # noqa: E702
+        z = y.exp() * y
+        saved = here(-1)
+        y.add_(1)
+        wrote = here(-1)
     with pytest.raises(InplaceError) as caught:
         z.sum().backward()
     assert f"saved by MulBackward0 at {saved}" in str(caught.value)
@@ -134,7 +142,8 @@ def test_an_overwritten_value_names_both_lines() -> None:
 def test_freed_graphs_name_the_line() -> None:
     x = leaf(1.0, 2.0)
     with record_lines():
-        y = (x * x).sum(); line = here()  # noqa: E702
+        y = (x * x).sum()
+        line = here(-1)
     y.backward()
     with pytest.raises(RuntimeError) as caught:
         y.backward()

@@ -87,7 +87,9 @@ def test_backward_twice_wants_retain_graph() -> None:
     y.backward(retain_graph=True)
     y.backward()
     assert x.grad.item() == 8.0
-    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time.*MulBackward0.*retain_graph=True"):
+    with pytest.raises(
+        RuntimeError, match="Trying to backward through the graph a second time.*MulBackward0.*retain_graph=True"
+    ):
         y.backward()
     assert x.grad.item() == 8.0
 
@@ -138,7 +140,9 @@ def test_an_input_and_what_it_was_made_from() -> None:
 def test_unused_inputs() -> None:
     x, y = leaf(1.0, 2.0), leaf(3.0)
     z = (x * x).sum()
-    with pytest.raises(RuntimeError, match="index 1 .shape ... appears to not have been used in the graph.*allow_unused=True"):
+    with pytest.raises(
+        RuntimeError, match="index 1 .shape ... appears to not have been used in the graph.*allow_unused=True"
+    ):
         grad(z, (x, y), retain_graph=True)
     assert grad(z, (x, y), allow_unused=True, retain_graph=True)[1] is None
     assert grad(z, (x, y), materialize_grads=True)[1].tolist() == 0.0
@@ -304,7 +308,7 @@ def test_nodes_are_named_and_linked_as_in_pytorch() -> None:
     assert node.name() == "torch::autograd::AccumulateGrad" and node.variable is x
     assert repr(z.grad_fn).startswith("<SumBackward0 object at 0x")
     assert (x * 2).grad_fn.next_functions[1] == (None, 0)
-    part = (x * 1)
+    part = x * 1
     part[0] = 5.0
     assert part.grad_fn.name() == "CopySlices"
     z.grad_fn.metadata["note"] = 1

@@ -266,6 +266,7 @@ def test_saved_tensors_are_checked() -> None:
     with pytest.raises(InplaceError, match="saved by ExpBackward"):
         y.backward()
     with pytest.raises(TypeError, match="can only save variables, but argument 1 is of type int"):
+
         class Wrong(Exp):
             @staticmethod
             def forward(ctx: Any, x: Any) -> Any:
@@ -306,13 +307,20 @@ def returning(*grads: Any) -> Any:
     return Returns
 
 
-@pytest.mark.parametrize("grads, error, words", [
-    ((None,), GradError, "incorrect number of gradients .expected 2, got 1"),
-    ((None, None, numbers(1.0)), GradError, "incorrect number of gradients .expected 2, got 3"),
-    ((numbers(1.0, 2.0, 3.0), None), ShapeError, "invalid gradient at index 0 - got .3. but expected shape compatible with .2."),
-    ((3, None), TypeError, "expected Variable or None .got int"),
-    ((numbers(1.0, 2.0), numbers(1.0)), GradError, "different from None at position 2"),
-])
+@pytest.mark.parametrize(
+    "grads, error, words",
+    [
+        ((None,), GradError, "incorrect number of gradients .expected 2, got 1"),
+        ((None, None, numbers(1.0)), GradError, "incorrect number of gradients .expected 2, got 3"),
+        (
+            (numbers(1.0, 2.0, 3.0), None),
+            ShapeError,
+            "invalid gradient at index 0 - got .3. but expected shape compatible with .2.",
+        ),
+        ((3, None), TypeError, "expected Variable or None .got int"),
+        ((numbers(1.0, 2.0), numbers(1.0)), GradError, "different from None at position 2"),
+    ],
+)
 def test_wrong_gradients(grads: Any, error: type[Exception], words: str) -> None:
     x = numbers(1.0, 2.0)
     with pytest.raises(error, match=words):

@@ -201,7 +201,10 @@ def test_saved_tensors_hooks_cover_functions_and_second_order() -> None:
 
 def test_wrong_pack_and_unpack() -> None:
     x = leaf(3.0)
-    with pytest.raises(RuntimeError, match="modifying its input in place"), saved_tensors_hooks(lambda t: t.mul_(2), lambda t: t):
+    with (
+        pytest.raises(RuntimeError, match="modifying its input in place"),
+        saved_tensors_hooks(lambda t: t.mul_(2), lambda t: t),
+    ):
         x * torch.ones(())
     with saved_tensors_hooks(lambda t: 0, lambda t: t):
         y = x * x
@@ -348,8 +351,11 @@ def test_checkpoint_sequential_and_contexts() -> None:
     for use_reentrant in (True, False):
         y = checkpoint_sequential(functions, 2, x, use_reentrant=use_reentrant)
         assert y.tolist() == expected.tolist()
-        assert grad(y.sum(), x)[0].tolist() == grad(expected.sum(), x, retain_graph=True)[0].tolist() if not use_reentrant \
+        assert (
+            grad(y.sum(), x)[0].tolist() == grad(expected.sum(), x, retain_graph=True)[0].tolist()
+            if not use_reentrant
             else y.requires_grad
+        )
     with pytest.raises(ValueError, match="segments"):
         checkpoint_sequential(functions, 5, x)
     entered: list[str] = []

@@ -117,8 +117,9 @@ def failing() -> None:
         pass
 
 
-@pytest.mark.parametrize("step", [plain, unused_graph, second_order, views_and_writes, hooks, several_outputs, lines, refused,
-                                  failing])
+@pytest.mark.parametrize(
+    "step", [plain, unused_graph, second_order, views_and_writes, hooks, several_outputs, lines, refused, failing]
+)
 def test_steps_leave_no_objects(step: Callable[[], None]) -> None:
     assert left_behind(step) <= 3
 

@@ -31,7 +31,11 @@ def packed(program: Sequence[Statement]) -> Outcome:
 
 
 # The ways in which a program can be carried out.
-EXECUTORS: dict[str, Callable[[Sequence[Statement]], Outcome]] = {"eager": eagerly, "watched": watched, "packed": packed}
+EXECUTORS: dict[str, Callable[[Sequence[Statement]], Outcome]] = {
+    "eager": eagerly,
+    "watched": watched,
+    "packed": packed,
+}
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -61,20 +65,31 @@ def state_of(x: Any) -> Any:
     return x.tolist(), x._version_count, x.grad_fn, x.requires_grad
 
 
-@pytest.mark.parametrize("write, error, words", [
-    (lambda y: y.add_(torch.ones(3, 2)), ShapeError, r"output with shape \[2\] doesn't match the broadcast shape \[3, 2\]"),
-    (lambda y: y.copy_(torch.ones(3, 2)), ShapeError, "doesn't match the broadcast shape"),
-    (lambda y: y.copy_(torch.ones(3)), RuntimeError, "must match the existing size"),
-    (lambda y: y.__setitem__(slice(None), torch.ones(3)), RuntimeError, "must match the existing size"),
-    (lambda y: y.mul_(1j), RuntimeError, "can't be cast"),
-    (lambda y: y.mul_(torch.ones(2, dtype=torch.complex64)), DTypeError, "can't be cast to the desired output type Float"),
-    (lambda y: y.__setitem__(5, 1.0), IndexError, "out of (bounds|range)"),
-    (lambda y: y.__setitem__((0, 0), 1.0), IndexError, "too many indices"),
-    (lambda y: y.add_("one"), TypeError, "must be Tensor"),
-    (lambda y: y.fill_(1j), RuntimeError, "value cannot be converted to type float32 without overflow"),
-    (lambda y: y.expand(3, 2).add_(1), InplaceError, "single memory location"),
-    (lambda y: y.expand(3, 2).zero_(), InplaceError, "single memory location"),
-])
+@pytest.mark.parametrize(
+    "write, error, words",
+    [
+        (
+            lambda y: y.add_(torch.ones(3, 2)),
+            ShapeError,
+            r"output with shape \[2\] doesn't match the broadcast shape \[3, 2\]",
+        ),
+        (lambda y: y.copy_(torch.ones(3, 2)), ShapeError, "doesn't match the broadcast shape"),
+        (lambda y: y.copy_(torch.ones(3)), RuntimeError, "must match the existing size"),
+        (lambda y: y.__setitem__(slice(None), torch.ones(3)), RuntimeError, "must match the existing size"),
+        (lambda y: y.mul_(1j), RuntimeError, "can't be cast"),
+        (
+            lambda y: y.mul_(torch.ones(2, dtype=torch.complex64)),
+            DTypeError,
+            "can't be cast to the desired output type Float",
+        ),
+        (lambda y: y.__setitem__(5, 1.0), IndexError, "out of (bounds|range)"),
+        (lambda y: y.__setitem__((0, 0), 1.0), IndexError, "too many indices"),
+        (lambda y: y.add_("one"), TypeError, "must be Tensor"),
+        (lambda y: y.fill_(1j), RuntimeError, "value cannot be converted to type float32 without overflow"),
+        (lambda y: y.expand(3, 2).add_(1), InplaceError, "single memory location"),
+        (lambda y: y.expand(3, 2).zero_(), InplaceError, "single memory location"),
+    ],
+)
 @pytest.mark.parametrize("with_view", [False, True])
 def test_a_refused_write_changes_nothing(write: Any, error: type[Exception], words: str, with_view: bool) -> None:
     y = leaf(1.0, 2.0) * 2
@@ -95,11 +110,24 @@ def test_an_integer_target_refuses_floats() -> None:
     assert n.tolist() == [1, 2] and n._version_count == 0
 
 
-@pytest.mark.parametrize("write", [
-    lambda x: x.add_(1), lambda x: x.zero_(), lambda x: x.copy_(torch.ones(2)), lambda x: x.__setitem__(0, 1.0),
-    lambda x: x.__iadd__(1), lambda x: x.exp_(), lambda x: x[0].add_(1), lambda x: x.view(2, 1).mul_(2),
-    lambda x: x.__setitem__(x > 0, 5.0), lambda x: x.__setitem__(torch.tensor([0]), 5.0), lambda x: x.fill_(3),
-    lambda x: x.clamp_(0, 1), lambda x: x.requires_grad_().sub_(1)])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.add_(1),
+        lambda x: x.zero_(),
+        lambda x: x.copy_(torch.ones(2)),
+        lambda x: x.__setitem__(0, 1.0),
+        lambda x: x.__iadd__(1),
+        lambda x: x.exp_(),
+        lambda x: x[0].add_(1),
+        lambda x: x.view(2, 1).mul_(2),
+        lambda x: x.__setitem__(x > 0, 5.0),
+        lambda x: x.__setitem__(torch.tensor([0]), 5.0),
+        lambda x: x.fill_(3),
+        lambda x: x.clamp_(0, 1),
+        lambda x: x.requires_grad_().sub_(1),
+    ],
+)
 def test_leaves_are_not_written_in_grad_mode(write: Any) -> None:
     x = leaf(1.0, 2.0)
     with pytest.raises(RuntimeError, match="leaf Variable that requires grad is being used in an in-place operation"):
@@ -143,7 +171,9 @@ def test_the_error_about_an_overwritten_value_names_it() -> None:
     with pytest.raises(InplaceError) as caught:
         z.sum().backward()
     words = str(caught.value)
-    assert words.startswith("[backward] one of the variables needed for gradient computation has been modified by an inplace")
+    assert words.startswith(
+        "[backward] one of the variables needed for gradient computation has been modified by an inplace"
+    )
     assert "shape [2] and dtype float32, saved by MulBackward0, is at version 1; expected version 0 instead" in words
 
 

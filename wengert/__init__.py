@@ -11,10 +11,23 @@ from importlib import import_module as _import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from . import (
+    autograd,
+    prims,  # noqa: F401  (fills the registry of primitives)
+)
+from . import ops as _ops
 from ._missing import MissingError as _MissingError
-from . import prims  # noqa: F401  (fills the registry of primitives)
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .core import dtypes as _dtypes
 from .core.device import device
+from .core.dtypes import DType as dtype
 from .core.dtypes import (
     bfloat16,
     complex64,
@@ -33,7 +46,6 @@ from .core.dtypes import (
     set_default_dtype,
     uint8,
 )
-from .core.dtypes import DType as dtype
 from .core.layout import (
     channels_last,
     channels_last_3d,
@@ -44,19 +56,6 @@ from .core.layout import (
     strided,
 )
 from .core.spec import Size
-from .tensors import Tensor
-from .tensors.generator import Generator, default_generator
-from .tensors.printing import set_printoptions
-from . import ops as _ops
-from . import autograd
-from .autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
 from .ops.legacy import TYPES as _TYPES
 from .ops.legacy import set_default_tensor_type
 from .ops.storage import TypedStorage, UntypedStorage, is_storage
@@ -77,6 +76,9 @@ from .settings import (
     set_num_threads,
     use_deterministic_algorithms,
 )
+from .tensors import Tensor
+from .tensors.generator import Generator, default_generator
+from .tensors.printing import set_printoptions
 from .version import __version__
 
 bool = _dtypes.bool_
@@ -88,8 +90,22 @@ newaxis = None
 globals().update(_ops.FUNCTIONS)
 globals().update(_TYPES)
 
-_LATER = ("accelerator", "backends", "compiler", "cuda", "func", "io", "linalg", "nn", "optim", "random", "return_types",
-          "special", "testing", "utils", "version")
+_LATER = (
+    "accelerator",
+    "backends",
+    "compiler",
+    "cuda",
+    "io",
+    "linalg",
+    "nn",
+    "optim",
+    "random",
+    "return_types",
+    "special",
+    "testing",
+    "utils",
+    "version",
+)
 
 
 def typename(obj: Any, /) -> str:

@@ -12,7 +12,7 @@ class MissingError(AttributeError):
     def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]], plain: str) -> None:
         super().__init__(name)
         self._owner, self._known, self._plain = owner, known, plain
-        self.name = name
+        self.name: str = name
 
     def __str__(self) -> str:
         if self.name.startswith("__"):
@@ -22,6 +22,6 @@ class MissingError(AttributeError):
 
 def explain(owner: str, name: str, known: Iterable[str]) -> str:
     """The message for a missing attribute: "not in wengert yet", and the nearest name that is there."""
-    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
     hint = f"; the nearest thing is {owner}.{near[0]}" if near else ""
     return f"{owner}.{name} is not in wengert yet{hint}"

@@ -37,7 +37,8 @@ def get_num_interop_threads() -> int:
 def set_num_interop_threads(threads: int, /) -> None:
     """Checks its argument; operations run one after another whatever it is."""
     if threads < 1:
-        raise RuntimeError(f"[set_num_interop_threads] set_num_interop_threads expects a positive integer; got {threads}")
+        raise RuntimeError(f"[set_num_interop_threads] set_num_interop_threads expects a positive integer; got "
+                           f"{threads}")
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -71,7 +72,8 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     """`use_deterministic_algorithms` by a level: 0 or "default", 1 or "warn", 2 or "error"."""
     levels: dict[Any, int] = {"default": 0, "warn": 1, "error": 2, 0: 0, 1: 1, 2: 2}
     if debug_mode not in levels:
-        raise RuntimeError(f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1, 2, but got {debug_mode}")
+        raise RuntimeError(f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1, 2, but "
+                           f"got {debug_mode}")
     level = levels[debug_mode]
     use_deterministic_algorithms(level > 0, warn_only=level == 1)
 
@@ -85,7 +87,8 @@ def set_float32_matmul_precision(precision: str) -> None:
     """Notes the wish; on the CPU matrices of float32 are always multiplied in full precision."""
     global _matmul_precision
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"[set_float32_matmul_precision] one of 'highest', 'high', 'medium' was expected; got {precision!r}")
+        raise RuntimeError(f"[set_float32_matmul_precision] one of 'highest', 'high', 'medium' was expected; got "
+                           f"{precision!r}")
     _matmul_precision = precision
 
 

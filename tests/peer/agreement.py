@@ -74,8 +74,14 @@ def geometry(result: Any, inputs: list[Any]) -> list[Any]:
     facts = []
     for part in flat(result):
         if is_tensor(part) and part.numel():
-            places = [part.data_ptr() - x.data_ptr() if is_tensor(x) and x.numel() and
-                      x.data_ptr() <= part.data_ptr() < x.data_ptr() + x.numel() * x.element_size() else None for x in inputs]
+            places = [
+                part.data_ptr() - x.data_ptr()
+                if is_tensor(x)
+                and x.numel()
+                and x.data_ptr() <= part.data_ptr() < x.data_ptr() + x.numel() * x.element_size()
+                else None
+                for x in inputs
+            ]
             steps = tuple(s for s, n in zip(part.stride(), part.shape, strict=True) if n > 1)
             facts.append((steps, places))
     return facts
@@ -100,7 +106,11 @@ def derivatives(module: Any, function: Callable[..., Any], values: list[Any], tw
     grads = module.autograd.grad(total, wanted, create_graph=twice, allow_unused=True)
     if not twice:
         return list(grads)
-    terms = [(g * g.conj()).real.sum() if g.is_complex() else (g * g).sum() for g in grads if g is not None and g.requires_grad]
+    terms = [
+        (g * g.conj()).real.sum() if g.is_complex() else (g * g).sum()
+        for g in grads
+        if g is not None and g.requires_grad
+    ]
     if not terms:
         return []
     whole = terms[0]
@@ -109,8 +119,14 @@ def derivatives(module: Any, function: Callable[..., Any], values: list[Any], tw
     return list(module.autograd.grad(whole, wanted, allow_unused=True))
 
 
-def agree(function: Callable[..., Any], *inputs: Any, exact: bool = True, layout: bool = True, grads: bool = True,
-          seed: int = 0) -> None:
+def agree(
+    function: Callable[..., Any],
+    *inputs: Any,
+    exact: bool = True,
+    layout: bool = True,
+    grads: bool = True,
+    seed: int = 0,
+) -> None:
     """Asserts that an expression gives the same under both: values, shapes, dtypes, strides, shared memory, gradients,
     second derivatives; or the same class of error."""
     values = arrays(inputs, seed)
@@ -138,7 +154,11 @@ def agree(function: Callable[..., Any], *inputs: Any, exact: bool = True, layout
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for twice in (False, True):
-                same(derivatives(wengert, function, values, twice), derivatives(torch, function, values, twice), exact=False)
+                same(
+                    derivatives(wengert, function, values, twice),
+                    derivatives(torch, function, values, twice),
+                    exact=False,
+                )
 
 
 def builtin_kind(error: Exception) -> type[BaseException]:

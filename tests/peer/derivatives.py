@@ -1,4 +1,5 @@
-"""Runs one call on wengert and on PyTorch and holds values, dtypes, shapes, gradients and second-order gradients equal."""
+"""Runs one call on wengert and on PyTorch and holds values, dtypes, shapes, gradients and second-order gradients
+equal."""
 
 from __future__ import annotations
 
@@ -105,7 +106,9 @@ def _second_order(first: Any, wanted: Any, leaves: Any, tolerance: float | None)
     grads = [(a, b) for a, b in zip(first, wanted, strict=True) if a is not None and b is not None and b.requires_grad]
     constant = [b for a, b in grads if not a.requires_grad]
     for b in constant:
-        slopes = torch.autograd.grad(b, [t for _, t in leaves], torch.ones_like(b), allow_unused=True, retain_graph=True)
+        slopes = torch.autograd.grad(
+            b, [t for _, t in leaves], torch.ones_like(b), allow_unused=True, retain_graph=True
+        )
         assert all(s is None or not bool((s != 0).any()) for s in slopes), "a gradient has lost its history"
     grads = [(a, b) for a, b in grads if a.requires_grad]
     if grads:
@@ -119,9 +122,16 @@ def _gradients_of_both(outs: Any, leaves: Any, seed: int, create_graph: bool) ->
     for i, (_, b) in enumerate(outs):
         like = as_array(b)
         cts.append(both(numbers(like.shape, like.dtype.name, -1, 1, seed=seed + i)))
-    return [module.autograd.grad([o[side] for o in outs], [t[side] for t in leaves], [c[side] for c in cts],
-                                 create_graph=create_graph, allow_unused=True)
-            for side, module in enumerate((wengert, torch))]
+    return [
+        module.autograd.grad(
+            [o[side] for o in outs],
+            [t[side] for t in leaves],
+            [c[side] for c in cts],
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+        for side, module in enumerate((wengert, torch))
+    ]
 
 
 def _compare(ours: Any, theirs: Any, what: str, tolerance: float | None) -> None:

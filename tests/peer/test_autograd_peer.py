@@ -105,12 +105,55 @@ def complex_values(t: Any) -> Any:
 
 def names(t: Any) -> Any:
     x, y = leaf(t, 1.0, 2.0), leaf(t, 3.0, 4.0)
-    made = [x + y, x - y, x * y, x / y, -x, x ** 2, x.exp(), x.log(), x.sin(), x.tanh(), x.sigmoid(), x.relu(), x.sqrt(), x.abs(),
-            x.sum(), x.sum(0), x.mean(), x.max(), x[0], x[:1], x.unsqueeze(0), x.view(2, 1), x.reshape(1, 2), x.clone(),
-            x.expand(3, 2), x.view(1, 2).t(), x.view(1, 2).transpose(0, 1), x @ y, x.view(1, 2) @ y.view(2, 1), x.double(),
-            t.cat([x, y]), x.cumsum(0), x.flip(0), t.where(x > 1, x, y),
-            x.softmax(0), x.log_softmax(0), x.squeeze(), x.narrow(0, 0, 1), x.contiguous() * 1, x.prod(), x.norm(), x.var(),
-            x.std(), x.gather(0, t.tensor([0])), x.index_select(0, t.tensor([0])), x.masked_fill(x > 1, 0.0), x[t.tensor([0])]]
+    made = [
+        x + y,
+        x - y,
+        x * y,
+        x / y,
+        -x,
+        x**2,
+        x.exp(),
+        x.log(),
+        x.sin(),
+        x.tanh(),
+        x.sigmoid(),
+        x.relu(),
+        x.sqrt(),
+        x.abs(),
+        x.sum(),
+        x.sum(0),
+        x.mean(),
+        x.max(),
+        x[0],
+        x[:1],
+        x.unsqueeze(0),
+        x.view(2, 1),
+        x.reshape(1, 2),
+        x.clone(),
+        x.expand(3, 2),
+        x.view(1, 2).t(),
+        x.view(1, 2).transpose(0, 1),
+        x @ y,
+        x.view(1, 2) @ y.view(2, 1),
+        x.double(),
+        t.cat([x, y]),
+        x.cumsum(0),
+        x.flip(0),
+        t.where(x > 1, x, y),
+        x.softmax(0),
+        x.log_softmax(0),
+        x.squeeze(),
+        x.narrow(0, 0, 1),
+        x.contiguous() * 1,
+        x.prod(),
+        x.norm(),
+        x.var(),
+        x.std(),
+        x.gather(0, t.tensor([0])),
+        x.index_select(0, t.tensor([0])),
+        x.masked_fill(x > 1, 0.0),
+        x[t.tensor([0])],
+    ]
     return [m.grad_fn.name() for m in made]
 
 
@@ -155,9 +198,14 @@ def functional(t: Any) -> Any:
 
     f = import_module(f"{t.__name__}.autograd.functional")
     x, y, v = leaf(t, 1.0, 2.0), leaf(t, 3.0, 0.5), t.tensor([1.0, -2.0])
-    return [f.jacobian(lambda x, y: (x * y, (x * x).sum()), (x, y)), f.hessian(lambda x, y: (x * x * y).sum(), (x, y)),
-            f.vjp(lambda x: x * x, x, v), f.jvp(lambda x: x * x * y, x, v), f.hvp(lambda x: (x * x * x).sum(), x, v),
-            f.vhp(lambda x: (x * x * x).sum(), x, v)]
+    return [
+        f.jacobian(lambda x, y: (x * y, (x * x).sum()), (x, y)),
+        f.hessian(lambda x, y: (x * x * y).sum(), (x, y)),
+        f.vjp(lambda x: x * x, x, v),
+        f.jvp(lambda x: x * x * y, x, v),
+        f.hvp(lambda x: (x * x * x).sum(), x, v),
+        f.vhp(lambda x: (x * x * x).sum(), x, v),
+    ]
 
 
 def checkpoints(t: Any) -> Any:
@@ -191,8 +239,21 @@ def layouts(t: Any) -> Any:
 
 
 CASES: list[Callable[[Any], Any]] = [
-    hooks_in_order, accumulation, inputs_that_are_no_leaves, capture_after_hooks, retained_across_writes, several_outputs,
-    second_order, complex_values, functions_of_ctx, modes, functional, checkpoints, saved_hooks, layouts]
+    hooks_in_order,
+    accumulation,
+    inputs_that_are_no_leaves,
+    capture_after_hooks,
+    retained_across_writes,
+    several_outputs,
+    second_order,
+    complex_values,
+    functions_of_ctx,
+    modes,
+    functional,
+    checkpoints,
+    saved_hooks,
+    layouts,
+]
 
 
 @pytest.mark.parametrize("case", CASES)

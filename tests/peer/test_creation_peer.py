@@ -17,13 +17,45 @@ X = (2, 3)
 INTS = np.arange(-3, 3).reshape(2, 3)
 
 CASES: dict[str, tuple[Any, ...]] = {
-    "tensor": (lambda T: (T.tensor(1), T.tensor(1.5), T.tensor(True), T.tensor(1j), T.tensor([]), T.tensor([[]]), T.tensor([1, 2]),
-                          T.tensor([1, 2.5]), T.tensor([True, 2]), T.tensor([[1, 2], [3, 4]]), T.tensor((1.0, 2j)), T.tensor(range(3))),),
-    "tensor dtype": (lambda T: (T.tensor([1, 2], dtype=T.float64), T.tensor([1.7, -1.7], dtype=T.int32), T.tensor([0, 2], dtype=T.bool),
-                                T.tensor([-1], dtype=T.uint8), T.tensor(3, dtype=float), T.tensor([1.5], dtype=T.float16)),),
-    "tensor of arrays": (lambda T: (T.tensor(np.arange(3)), T.tensor(np.float32(2.5)), T.tensor(np.float64(2.5)), T.tensor([np.float64(1), 2]),
-                                    T.tensor([np.arange(2), np.arange(2)]), T.tensor(np.array([True]))),),
-    "tensor of tensors": (lambda T: (T.tensor([T.tensor(1.0), T.tensor(2.0)]), T.tensor(T.tensor([1, 2])), T.tensor([T.tensor(1), 2.5])),),
+    "tensor": (
+        lambda T: (
+            T.tensor(1),
+            T.tensor(1.5),
+            T.tensor(True),
+            T.tensor(1j),
+            T.tensor([]),
+            T.tensor([[]]),
+            T.tensor([1, 2]),
+            T.tensor([1, 2.5]),
+            T.tensor([True, 2]),
+            T.tensor([[1, 2], [3, 4]]),
+            T.tensor((1.0, 2j)),
+            T.tensor(range(3)),
+        ),
+    ),
+    "tensor dtype": (
+        lambda T: (
+            T.tensor([1, 2], dtype=T.float64),
+            T.tensor([1.7, -1.7], dtype=T.int32),
+            T.tensor([0, 2], dtype=T.bool),
+            T.tensor([-1], dtype=T.uint8),
+            T.tensor(3, dtype=float),
+            T.tensor([1.5], dtype=T.float16),
+        ),
+    ),
+    "tensor of arrays": (
+        lambda T: (
+            T.tensor(np.arange(3)),
+            T.tensor(np.float32(2.5)),
+            T.tensor(np.float64(2.5)),
+            T.tensor([np.float64(1), 2]),
+            T.tensor([np.arange(2), np.arange(2)]),
+            T.tensor(np.array([True])),
+        ),
+    ),
+    "tensor of tensors": (
+        lambda T: (T.tensor([T.tensor(1.0), T.tensor(2.0)]), T.tensor(T.tensor([1, 2])), T.tensor([T.tensor(1), 2.5])),
+    ),
     "tensor ragged": (lambda T: T.tensor([[1, 2], [3]]),),
     "tensor of text": (lambda T: T.tensor(["a"]),),
     "tensor of a word": (lambda T: T.tensor("a"),),
@@ -37,19 +69,92 @@ CASES: dict[str, tuple[Any, ...]] = {
     "tensor numpy dtype": (lambda T: T.zeros(2, dtype=np.float32),),
     "tensor device": (lambda T: T.tensor([1], device="gpu"),),
     "tensor cuda": (lambda T: T.tensor([1], device="cuda"),),
-    "as_tensor": (lambda T: (T.as_tensor([1, 2]), T.as_tensor(np.arange(2.0)), T.as_tensor([1], dtype=T.float), T.asarray([1.5]), T.asarray(3)),),
-    "zeros": (lambda T: (T.zeros(2, 3), T.zeros((2, 3)), T.zeros([0]), T.zeros(()), T.zeros(size=(2,)), T.zeros(2, dtype=T.int64), T.ones(3), T.ones(2, 2, dtype=T.bool)),),
+    "as_tensor": (
+        lambda T: (
+            T.as_tensor([1, 2]),
+            T.as_tensor(np.arange(2.0)),
+            T.as_tensor([1], dtype=T.float),
+            T.asarray([1.5]),
+            T.asarray(3),
+        ),
+    ),
+    "zeros": (
+        lambda T: (
+            T.zeros(2, 3),
+            T.zeros((2, 3)),
+            T.zeros([0]),
+            T.zeros(()),
+            T.zeros(size=(2,)),
+            T.zeros(2, dtype=T.int64),
+            T.ones(3),
+            T.ones(2, 2, dtype=T.bool),
+        ),
+    ),
     "zeros negative": (lambda T: T.zeros(-1),),
     "zeros of float": (lambda T: T.zeros(2.5),),
-    "empty": (lambda T: (T.empty(2, 3).shape, T.empty(0), T.empty((2,), dtype=T.int8).dtype, T.empty_like(T.ones(2)).dtype),),
-    "full": (lambda T: (T.full((2, 3), 7), T.full((2,), 1.5), T.full((), True), T.full((2,), 1, dtype=T.float64), T.full([2], 1j)),),
-    "like": (lambda T, x: (T.zeros_like(x), T.ones_like(x, dtype=T.int32), T.full_like(x, 3), T.zeros_like(x.t()), T.full_like(x, 2.5, dtype=T.float32)), X),
-    "new": (lambda T, x: (x.new_zeros(2), x.new_ones((2, 2)), x.new_full((2,), 3), x.new_tensor([1, 2]), x.new_zeros(2, dtype=T.int64), x.new_empty(3).shape, x.new([1, 2]), x.new(2, 3).shape), X),
+    "empty": (
+        lambda T: (T.empty(2, 3).shape, T.empty(0), T.empty((2,), dtype=T.int8).dtype, T.empty_like(T.ones(2)).dtype),
+    ),
+    "full": (
+        lambda T: (
+            T.full((2, 3), 7),
+            T.full((2,), 1.5),
+            T.full((), True),
+            T.full((2,), 1, dtype=T.float64),
+            T.full([2], 1j),
+        ),
+    ),
+    "like": (
+        lambda T, x: (
+            T.zeros_like(x),
+            T.ones_like(x, dtype=T.int32),
+            T.full_like(x, 3),
+            T.zeros_like(x.t()),
+            T.full_like(x, 2.5, dtype=T.float32),
+        ),
+        X,
+    ),
+    "new": (
+        lambda T, x: (
+            x.new_zeros(2),
+            x.new_ones((2, 2)),
+            x.new_full((2,), 3),
+            x.new_tensor([1, 2]),
+            x.new_zeros(2, dtype=T.int64),
+            x.new_empty(3).shape,
+            x.new([1, 2]),
+            x.new(2, 3).shape,
+        ),
+        X,
+    ),
     "eye": (lambda T: (T.eye(3), T.eye(2, 4), T.eye(0), T.eye(2, dtype=T.int64)),),
     "eye negative": (lambda T: T.eye(-1),),
-    "arange": (lambda T: (T.arange(5), T.arange(5.0), T.arange(1, 4), T.arange(1, 2, 0.25), T.arange(5, 0, -2), T.arange(0), T.arange(3, dtype=T.float32),
-                          T.arange(0, 1, 0.1), T.arange(1, 2.5, 0.5), T.arange(end=3), T.arange(start=1, end=3), T.arange(T.tensor(3)), T.arange(0, 5, 2, dtype=T.int32), T.arange(True)),),
-    "arange long": (lambda T: (T.arange(0, 10, 0.01), T.arange(-5, 5, 0.1), T.arange(0, 100, 0.3, dtype=T.float64), T.arange(1.0, 2000.0)),),
+    "arange": (
+        lambda T: (
+            T.arange(5),
+            T.arange(5.0),
+            T.arange(1, 4),
+            T.arange(1, 2, 0.25),
+            T.arange(5, 0, -2),
+            T.arange(0),
+            T.arange(3, dtype=T.float32),
+            T.arange(0, 1, 0.1),
+            T.arange(1, 2.5, 0.5),
+            T.arange(end=3),
+            T.arange(start=1, end=3),
+            T.arange(T.tensor(3)),
+            T.arange(0, 5, 2, dtype=T.int32),
+            T.arange(True),
+        ),
+    ),
+    "arange long": (
+        lambda T: (
+            T.arange(0, 10, 0.01),
+            T.arange(-5, 5, 0.1),
+            T.arange(0, 100, 0.3, dtype=T.float64),
+            T.arange(1.0, 2000.0),
+        ),
+    ),
     "arange wrong sign": (lambda T: T.arange(1, 0),),
     "arange zero step": (lambda T: T.arange(0, 1, 0),),
     "arange of infinity": (lambda T: T.arange(0, float("inf")),),
@@ -57,23 +162,128 @@ CASES: dict[str, tuple[Any, ...]] = {
     "linspace ints": (lambda T: (T.linspace(0, 10, 5, dtype=T.int64), T.linspace(0, 9, 4, dtype=T.int32)),),
     "linspace negative": (lambda T: T.linspace(0, 1, -1),),
     "tril_indices": (lambda T: (T.tril_indices(3, 4), T.triu_indices(3, 3, 1), T.tril_indices(2, 2, offset=-1)),),
-    "legacy": (lambda T: (T.FloatTensor([1, 2]), T.LongTensor([1.5]), T.Tensor([1, 2]), T.Tensor(2, 3).shape, T.FloatTensor(2).shape, T.Tensor(np.arange(2)), T.IntTensor(np.arange(2)), T.LongTensor(), T.BoolTensor([1, 0]), T.ByteTensor([1]), T.Tensor(T.Size([2])).shape, T.DoubleTensor([[1], [2]])),),
+    "legacy": (
+        lambda T: (
+            T.FloatTensor([1, 2]),
+            T.LongTensor([1.5]),
+            T.Tensor([1, 2]),
+            T.Tensor(2, 3).shape,
+            T.FloatTensor(2).shape,
+            T.Tensor(np.arange(2)),
+            T.IntTensor(np.arange(2)),
+            T.LongTensor(),
+            T.BoolTensor([1, 0]),
+            T.ByteTensor([1]),
+            T.Tensor(T.Size([2])).shape,
+            T.DoubleTensor([[1], [2]]),
+        ),
+    ),
     "legacy number": (lambda T: T.Tensor(2.5),),
     "legacy other dtype": (lambda T: T.FloatTensor(T.zeros(2, dtype=T.float64)),),
-    "legacy checks": (lambda T, x: (isinstance(x, T.DoubleTensor), isinstance(x, T.FloatTensor), isinstance(x, T.Tensor), isinstance(3, T.FloatTensor)), X),
-    "to": (lambda T, x: (x.to(T.float32), x.to(T.float64) is x, x.to("cpu") is x, x.to(T.device("cpu"), T.float16), x.to(T.zeros(1)), x.to(dtype=T.int64), x.to("cpu", T.int32, True), x.to(x, copy=True) is x, x.to(device="cpu", dtype=T.float32, non_blocking=True)), X),
+    "legacy checks": (
+        lambda T, x: (
+            isinstance(x, T.DoubleTensor),
+            isinstance(x, T.FloatTensor),
+            isinstance(x, T.Tensor),
+            isinstance(3, T.FloatTensor),
+        ),
+        X,
+    ),
+    "to": (
+        lambda T, x: (
+            x.to(T.float32),
+            x.to(T.float64) is x,
+            x.to("cpu") is x,
+            x.to(T.device("cpu"), T.float16),
+            x.to(T.zeros(1)),
+            x.to(dtype=T.int64),
+            x.to("cpu", T.int32, True),
+            x.to(x, copy=True) is x,
+            x.to(device="cpu", dtype=T.float32, non_blocking=True),
+        ),
+        X,
+    ),
     "to cuda": (lambda T, x: x.to("cuda"), X),
     "to unknown": (lambda T, x: x.to("nowhere"), X),
     "cuda": (lambda T, x: x.cuda(), X),
-    "conversions": (lambda T, x: (x.float(), x.double(), x.half(), x.int(), x.long(), x.short(), x.char(), x.bool(), x.cfloat(), x.cdouble()), X),
+    "conversions": (
+        lambda T, x: (
+            x.float(),
+            x.double(),
+            x.half(),
+            x.int(),
+            x.long(),
+            x.short(),
+            x.char(),
+            x.bool(),
+            x.cfloat(),
+            x.cdouble(),
+        ),
+        X,
+    ),
     "conversions of ints": (lambda T, x: (x.float(), x.byte(), x.bool(), x.half(), x.char(), x.cfloat()), INTS),
-    "type": (lambda T, x: (x.type(), x.type(T.float32), x.type("torch.IntTensor"), x.type(T.LongTensor), x.int().type(), x.bool().type(), x.type_as(T.zeros(1))), X),
+    "type": (
+        lambda T, x: (
+            x.type(),
+            x.type(T.float32),
+            x.type("torch.IntTensor"),
+            x.type(T.LongTensor),
+            x.int().type(),
+            x.bool().type(),
+            x.type_as(T.zeros(1)),
+        ),
+        X,
+    ),
     "type unknown": (lambda T, x: x.type("torch.Nothing"), X),
-    "questions": (lambda T, x: (T.is_tensor(x), T.is_tensor(3), T.is_floating_point(x), T.is_complex(x), T.numel(x), x.is_signed(), T.is_nonzero(T.tensor(2)), x.element_size(), x.itemsize, x.get_device(), x.is_cuda, x.layout, x.device, x.is_pinned(), x.is_shared(), T.typename(x)), X),
+    "questions": (
+        lambda T, x: (
+            T.is_tensor(x),
+            T.is_tensor(3),
+            T.is_floating_point(x),
+            T.is_complex(x),
+            T.numel(x),
+            x.is_signed(),
+            T.is_nonzero(T.tensor(2)),
+            x.element_size(),
+            x.itemsize,
+            x.get_device(),
+            x.is_cuda,
+            x.layout,
+            x.device,
+            x.is_pinned(),
+            x.is_shared(),
+            T.typename(x),
+        ),
+        X,
+    ),
     "is_nonzero of more": (lambda T, x: T.is_nonzero(x), X),
-    "result_type": (lambda T, x: (T.result_type(x, 1), T.result_type(T.tensor([1]), 1.5), T.result_type(T.tensor(1), T.tensor([True])), T.promote_types(T.uint8, T.int8), T.promote_types(T.float16, T.int64)), X),
-    "can_cast": (lambda T: [T.can_cast(a, b) for a in (T.bool, T.uint8, T.int8, T.int64, T.float32, T.complex64) for b in (T.bool, T.uint8, T.int64, T.float16, T.complex64)],),
-    "fills": (lambda T, x: ((x * 1).fill_(2), (x * 1).zero_(), (x * 1).copy_(T.ones(3)), (x * 1).fill_(T.tensor(3)), (x * 1).copy_(INTS_OF(T))), X),
+    "result_type": (
+        lambda T, x: (
+            T.result_type(x, 1),
+            T.result_type(T.tensor([1]), 1.5),
+            T.result_type(T.tensor(1), T.tensor([True])),
+            T.promote_types(T.uint8, T.int8),
+            T.promote_types(T.float16, T.int64),
+        ),
+        X,
+    ),
+    "can_cast": (
+        lambda T: [
+            T.can_cast(a, b)
+            for a in (T.bool, T.uint8, T.int8, T.int64, T.float32, T.complex64)
+            for b in (T.bool, T.uint8, T.int64, T.float16, T.complex64)
+        ],
+    ),
+    "fills": (
+        lambda T, x: (
+            (x * 1).fill_(2),
+            (x * 1).zero_(),
+            (x * 1).copy_(T.ones(3)),
+            (x * 1).fill_(T.tensor(3)),
+            (x * 1).copy_(INTS_OF(T)),
+        ),
+        X,
+    ),
     "fill_ vector": (lambda T, x: (x * 1).fill_(T.ones(2)), X),
     "copy_ shapes": (lambda T, x: (x * 1).copy_(T.ones(2)), X),
     "resize_": (lambda T: (T.arange(6).resize_(2, 2), T.arange(6).resize_(3, 2), T.zeros(2).resize_(3).shape),),
@@ -88,13 +298,53 @@ CASES: dict[str, tuple[Any, ...]] = {
     "int of two": (lambda T: int(T.ones(2)),),
     "truth of two": (lambda T: bool(T.ones(2)),),
     "item of two": (lambda T: T.ones(2).item(),),
-    "python numbers": (lambda T: (int(T.tensor(2.7)), float(T.tensor(2)), bool(T.tensor(0)), complex(T.tensor(1j)), [10, 20][T.tensor(1)], T.tensor(3).__index__()),),
+    "python numbers": (
+        lambda T: (
+            int(T.tensor(2.7)),
+            float(T.tensor(2)),
+            bool(T.tensor(0)),
+            complex(T.tensor(1j)),
+            [10, 20][T.tensor(1)],
+            T.tensor(3).__index__(),
+        ),
+    ),
     "index of float": (lambda T: [1, 2][T.tensor(1.0)],),
     "array and tensor": (lambda T, x: (x * np.ones(3), x - np.ones((2, 3)), x == np.zeros(3)), X),
     "numpy functions": (lambda T, x: (np.sin(x), np.add(np.ones(3), x), np.exp(x)), X),
-    "finfo": (lambda T: (T.finfo(T.float32).eps, T.finfo(T.float64).max, T.iinfo(T.int16).min, T.finfo(T.float16).tiny),),
-    "constants": (lambda T: (T.pi, T.e, T.inf, str(T.nan), T.newaxis, T.strided, T.contiguous_format, T.channels_last, T.float, T.long, T.half),),
-    "cuda questions": (lambda T: (T.cuda.is_available(), T.cuda.device_count(), T.cuda.memory_allocated(), T.cuda.is_bf16_supported(), T.accelerator.is_available(), T.accelerator.device_count(), T.accelerator.current_accelerator(), T.backends.mps.is_available(), T.backends.cudnn.version(), T.cuda.manual_seed_all(1), T.cuda.empty_cache(), T.version.cuda),),
+    "finfo": (
+        lambda T: (T.finfo(T.float32).eps, T.finfo(T.float64).max, T.iinfo(T.int16).min, T.finfo(T.float16).tiny),
+    ),
+    "constants": (
+        lambda T: (
+            T.pi,
+            T.e,
+            T.inf,
+            str(T.nan),
+            T.newaxis,
+            T.strided,
+            T.contiguous_format,
+            T.channels_last,
+            T.float,
+            T.long,
+            T.half,
+        ),
+    ),
+    "cuda questions": (
+        lambda T: (
+            T.cuda.is_available(),
+            T.cuda.device_count(),
+            T.cuda.memory_allocated(),
+            T.cuda.is_bf16_supported(),
+            T.accelerator.is_available(),
+            T.accelerator.device_count(),
+            T.accelerator.current_accelerator(),
+            T.backends.mps.is_available(),
+            T.backends.cudnn.version(),
+            T.cuda.manual_seed_all(1),
+            T.cuda.empty_cache(),
+            T.version.cuda,
+        ),
+    ),
     "cuda device": (lambda T: T.cuda.current_device(),),
     "accelerator device": (lambda T: T.accelerator.set_device_index(0),),
     "split with weights": (lambda T, x: T.block_diag(), X),
@@ -110,10 +360,17 @@ def INTS_OF(T: Any) -> Any:  # noqa: N802
 @pytest.mark.parametrize("name", CASES)
 def test_function(name: str) -> None:
     function, *inputs = CASES[name]
-    agree(function, *inputs, layout=False, grads=not name.startswith(("new", "numpy functions", "conversions", "like", "array")))
+    agree(
+        function,
+        *inputs,
+        layout=False,
+        grads=not name.startswith(("new", "numpy functions", "conversions", "like", "array")),
+    )
 
 
-@pytest.mark.parametrize("arguments", [(0, 1, 11), (0, 1, 7), (-3.5, 10, 100), (5, -5, 33), (0, 1, 1), (1, 2, 0), (0, 3, 1000)])
+@pytest.mark.parametrize(
+    "arguments", [(0, 1, 11), (0, 1, 7), (-3.5, 10, 100), (5, -5, 33), (0, 1, 1), (1, 2, 0), (0, 3, 1000)]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_linspace_to_an_ulp(arguments: tuple[float, float, int], dtype: str) -> None:
     for name in ("linspace", "logspace"):
@@ -130,16 +387,54 @@ def draws(T: Any) -> list[Any]:
     generator = T.Generator().manual_seed(3)
     x = T.ones(4, 5)
     results = [
-        T.rand(3), T.rand((2, 2), dtype=T.float64), T.randn(5), T.randn(4, 4), T.randint(10, (3,)), T.randint(3, 9, (2, 2)), T.randint(5, size=(2,)),
-        T.randperm(9), T.normal(0.0, 2.0, (3,)), T.normal(T.zeros(20), 1.0), T.normal(1.0, T.ones(3)), T.normal(T.zeros(3), T.ones(3)),
-        T.normal(mean=0.5, std=1.0, size=(2, 2)), T.bernoulli(x * 0.3), x.bernoulli(0.5), T.multinomial(T.tensor([1.0, 2, 3]), 2),
-        T.multinomial(T.tensor([[1.0, 2], [3, 4]]), 3, replacement=True), T.poisson(x * 3), T.rand_like(x), T.randn_like(x), T.randint_like(x, 5),
-        T.randint_like(x, 2, 7), T.rand(2, generator=generator), T.randn(2, generator=generator), T.randperm(4, generator=generator),
-        T.empty(6).uniform_(), T.empty(3).uniform_(-1, 1), T.empty(20).normal_(), T.empty(3).normal_(1, 2), T.empty(3).normal_(mean=1, std=0.5),
-        T.empty(4).exponential_(), T.empty(4).exponential_(2.0), T.empty(4).exponential_(lambd=0.5), T.empty(3).bernoulli_(), T.empty(3).bernoulli_(0.9),
-        T.empty(3).bernoulli_(T.tensor([0.1, 0.9, 0.5])), T.empty(3, dtype=T.int64).random_(), T.empty(3).random_(10), T.empty(3).random_(5, 8),
-        T.empty(3).geometric_(0.3), T.empty(3).cauchy_(), T.empty(3).log_normal_(), T.empty(3, 4).t().uniform_(), T.empty(5, 8).t().normal_(),
-        T.empty(3).uniform_(generator=generator), T.empty(3).normal_(generator=generator), T.rand(2), T.initial_seed(),
+        T.rand(3),
+        T.rand((2, 2), dtype=T.float64),
+        T.randn(5),
+        T.randn(4, 4),
+        T.randint(10, (3,)),
+        T.randint(3, 9, (2, 2)),
+        T.randint(5, size=(2,)),
+        T.randperm(9),
+        T.normal(0.0, 2.0, (3,)),
+        T.normal(T.zeros(20), 1.0),
+        T.normal(1.0, T.ones(3)),
+        T.normal(T.zeros(3), T.ones(3)),
+        T.normal(mean=0.5, std=1.0, size=(2, 2)),
+        T.bernoulli(x * 0.3),
+        x.bernoulli(0.5),
+        T.multinomial(T.tensor([1.0, 2, 3]), 2),
+        T.multinomial(T.tensor([[1.0, 2], [3, 4]]), 3, replacement=True),
+        T.poisson(x * 3),
+        T.rand_like(x),
+        T.randn_like(x),
+        T.randint_like(x, 5),
+        T.randint_like(x, 2, 7),
+        T.rand(2, generator=generator),
+        T.randn(2, generator=generator),
+        T.randperm(4, generator=generator),
+        T.empty(6).uniform_(),
+        T.empty(3).uniform_(-1, 1),
+        T.empty(20).normal_(),
+        T.empty(3).normal_(1, 2),
+        T.empty(3).normal_(mean=1, std=0.5),
+        T.empty(4).exponential_(),
+        T.empty(4).exponential_(2.0),
+        T.empty(4).exponential_(lambd=0.5),
+        T.empty(3).bernoulli_(),
+        T.empty(3).bernoulli_(0.9),
+        T.empty(3).bernoulli_(T.tensor([0.1, 0.9, 0.5])),
+        T.empty(3, dtype=T.int64).random_(),
+        T.empty(3).random_(10),
+        T.empty(3).random_(5, 8),
+        T.empty(3).geometric_(0.3),
+        T.empty(3).cauchy_(),
+        T.empty(3).log_normal_(),
+        T.empty(3, 4).t().uniform_(),
+        T.empty(5, 8).t().normal_(),
+        T.empty(3).uniform_(generator=generator),
+        T.empty(3).normal_(generator=generator),
+        T.rand(2),
+        T.initial_seed(),
     ]
     state = T.get_rng_state()
     before = T.rand(3)
@@ -154,7 +449,9 @@ def test_random_functions() -> None:
     same(draws(MODULES[0]), draws(MODULES[1]), exact=False)
 
 
-@pytest.mark.parametrize("name", ["uniform_", "normal_", "exponential_", "bernoulli_", "random_", "cauchy_", "log_normal_"])
+@pytest.mark.parametrize(
+    "name", ["uniform_", "normal_", "exponential_", "bernoulli_", "random_", "cauchy_", "log_normal_"]
+)
 def test_random_fills_are_writes(name: str) -> None:
     for T in MODULES:
         leaf = T.ones(3, requires_grad=True)
@@ -174,7 +471,9 @@ def test_random_fills_are_writes(name: str) -> None:
             result.sum().backward()
 
 
-@pytest.mark.parametrize("arguments", [("randint", 5, 3, (2,)), ("randperm", -1), ("normal", 0.0, -1.0, (2,)), ("rand", -1), ("randn", 2.5)])
+@pytest.mark.parametrize(
+    "arguments", [("randint", 5, 3, (2,)), ("randperm", -1), ("normal", 0.0, -1.0, (2,)), ("rand", -1), ("randn", 2.5)]
+)
 def test_wrong_arguments_leave_the_stream_alone(arguments: tuple[Any, ...]) -> None:
     name, *rest = arguments
     agree(lambda T: getattr(T, name)(*rest))
@@ -205,7 +504,12 @@ def test_dlpack_between_wengert_and_pytorch() -> None:
 
     mine, theirs = MODULES
     for source, target in ((mine, theirs), (theirs, mine)):
-        for make in (lambda T: T.arange(6.0).view(2, 3).t(), lambda T: T.tensor([1, 2]), lambda T: T.tensor(3.5), lambda T: T.zeros(0, 2)):
+        for make in (
+            lambda T: T.arange(6.0).view(2, 3).t(),
+            lambda T: T.tensor([1, 2]),
+            lambda T: T.tensor(3.5),
+            lambda T: T.zeros(0, 2),
+        ):
             exported = make(source)
             taken = target.from_dlpack(exported)
             assert taken.tolist() == exported.tolist() and str(taken.dtype) == str(exported.dtype)
@@ -233,11 +537,25 @@ def test_copies_and_pickles() -> None:
         leaf = T.ones(2, requires_grad=True)
         leaf.grad = T.ones(2)
         twin, shallow = copy.deepcopy(leaf), copy.copy(leaf)
-        fact += [twin.requires_grad, twin.grad.tolist(), twin.grad is leaf.grad, shallow.data_ptr() == leaf.data_ptr(), shallow.requires_grad]
-        fact += [pickle.loads(pickle.dumps(x)).tolist() for x in (T.tensor(1), T.zeros(0, 2), T.tensor([True]), T.ones(2, dtype=T.bfloat16), T.tensor(1j))]
+        fact += [
+            twin.requires_grad,
+            twin.grad.tolist(),
+            twin.grad is leaf.grad,
+            shallow.data_ptr() == leaf.data_ptr(),
+            shallow.requires_grad,
+        ]
+        fact += [
+            pickle.loads(pickle.dumps(x)).tolist()
+            for x in (T.tensor(1), T.zeros(0, 2), T.tensor([True]), T.ones(2, dtype=T.bfloat16), T.tensor(1j))
+        ]
         parameter = T.nn.Parameter(T.ones(2))
         read = pickle.loads(pickle.dumps(parameter))
-        fact += [type(read) is T.nn.Parameter, read.requires_grad, read.is_leaf, (leaf * 2).__reduce_ex__(2) is not None]
+        fact += [
+            type(read) is T.nn.Parameter,
+            read.requires_grad,
+            read.is_leaf,
+            (leaf * 2).__reduce_ex__(2) is not None,
+        ]
         try:
             copy.deepcopy(leaf * 2)
         except RuntimeError:
@@ -251,8 +569,9 @@ def test_default_dtype_and_device() -> None:
     for T in MODULES:
         try:
             T.set_default_dtype(T.float64)
-            assert [x.dtype for x in (T.tensor(1.5), T.zeros(2), T.rand(2), T.tensor(1j), T.arange(1.5), T.full((1,), 0.5))] == [
-                T.float64, T.float64, T.float64, T.complex128, T.float64, T.float64]
+            assert [
+                x.dtype for x in (T.tensor(1.5), T.zeros(2), T.rand(2), T.tensor(1j), T.arange(1.5), T.full((1,), 0.5))
+            ] == [T.float64, T.float64, T.float64, T.complex128, T.float64, T.float64]
             assert T.get_default_dtype() is T.float64
         finally:
             T.set_default_dtype(T.float32)

@@ -32,7 +32,7 @@ def random_index(chance: random.Random, shape: tuple[int, ...]) -> tuple[Any, ..
             dims.insert(0, n)
         elif kind < 0.72 and not any(item is Ellipsis for item in items):
             items.append(Ellipsis)
-            del dims[:chance.randint(0, len(dims))]
+            del dims[: chance.randint(0, len(dims))]
         elif kind < 0.82 and n:
             mask_shape = (n, dims.pop(0)) if dims and chance.random() < 0.4 else (n,)
             mask = np.zeros(mask_shape, bool)
@@ -44,7 +44,11 @@ def random_index(chance: random.Random, shape: tuple[int, ...]) -> tuple[Any, ..
             items.append([chance.randint(-n, n - 1) for _ in range(2)])
         elif n:
             high = n if chance.random() < 0.05 else n - 1
-            items.append(np.array([chance.randint(-n, high) for _ in range(int(np.prod(broadcast)))], np.int64).reshape(broadcast))
+            items.append(
+                np.array([chance.randint(-n, high) for _ in range(int(np.prod(broadcast)))], np.int64).reshape(
+                    broadcast
+                )
+            )
     return tuple(items)
 
 
@@ -125,7 +129,12 @@ CASES: dict[str, tuple[Any, ...]] = {
     "scatter value=": (lambda T, x, i: x.scatter(0, i, value=2.5), (3, 4), ALONG),
     "scatter larger source": (lambda T, x, i, s: x.scatter(1, i, s), (2, 4), np.array([[0, 2], [3, 1]]), (3, 3)),
     "scatter add": (lambda T, x, i: x.detach().scatter(0, i, 2.0, reduce="add"), (3, 4), ALONG),
-    "scatter multiply": (lambda T, x, i, s: x.detach().scatter(0, i, s.detach(), reduce="multiply"), (3, 4), ALONG, (2, 3)),
+    "scatter multiply": (
+        lambda T, x, i, s: x.detach().scatter(0, i, s.detach(), reduce="multiply"),
+        (3, 4),
+        ALONG,
+        (2, 3),
+    ),
     "scatter_": (lambda T, x, i: (x * 1).scatter_(0, i, 1.0), (3, 4), ALONG),
     "scatter out of range": (lambda T, x, i: x.scatter(0, i, 1.0), (2, 4), ALONG),
     "scatter other dtype": (lambda T, x, i, s: x.scatter(0, i, s), (3, 4), ALONG, np.ones((2, 3), np.float32)),
@@ -198,22 +207,43 @@ CASES: dict[str, tuple[Any, ...]] = {
     "kthvalue out of range": (lambda T, x: T.kthvalue(x, 6), (3, 5)),
     "unique": (lambda T, x: x.unique(return_inverse=True, return_counts=True), GRADED),
     "unique plain": (lambda T, x: (T.unique(x), T.unique(x, return_counts=True)), np.array([3, 1, 3, 2])),
-    "unique dim": (lambda T, x: T.unique(x, dim=0, return_inverse=True, return_counts=True), np.array([[1, 2], [0, 5], [1, 2]])),
+    "unique dim": (
+        lambda T, x: T.unique(x, dim=0, return_inverse=True, return_counts=True),
+        np.array([[1, 2], [0, 5], [1, 2]]),
+    ),
     "unique dim 1": (lambda T, x: T.unique(x, dim=1), np.array([[1, 2, 1], [0, 5, 0]])),
-    "unique_consecutive": (lambda T, x: T.unique_consecutive(x, return_inverse=True, return_counts=True), np.array([1, 1, 2, 1, 1, 1])),
+    "unique_consecutive": (
+        lambda T, x: T.unique_consecutive(x, return_inverse=True, return_counts=True),
+        np.array([1, 1, 2, 1, 1, 1]),
+    ),
     "unique_consecutive dim": (lambda T, x: T.unique_consecutive(x, dim=0), np.array([[1, 2], [1, 2], [0, 0]])),
-    "searchsorted": (lambda T, s, v: (T.searchsorted(s, v), T.searchsorted(s, v, right=True), T.searchsorted(s, v, side="right")),
-                     np.array([1.0, 3, 3, 5]), np.array([[0.0, 3], [5, 6]])),
-    "searchsorted rows": (lambda T, s, v: T.searchsorted(s, v, out_int32=True), np.array([[1.0, 3], [2, 5]]), np.array([[3.0], [3]])),
+    "searchsorted": (
+        lambda T, s, v: (T.searchsorted(s, v), T.searchsorted(s, v, right=True), T.searchsorted(s, v, side="right")),
+        np.array([1.0, 3, 3, 5]),
+        np.array([[0.0, 3], [5, 6]]),
+    ),
+    "searchsorted rows": (
+        lambda T, s, v: T.searchsorted(s, v, out_int32=True),
+        np.array([[1.0, 3], [2, 5]]),
+        np.array([[3.0], [3]]),
+    ),
     "searchsorted number": (lambda T, s: T.searchsorted(s, 3.0), np.array([1.0, 3, 5])),
     "bucketize": (lambda T, v, s: (T.bucketize(v, s), T.bucketize(v, s, right=True)), GRADED, np.array([0.0, 2, 5])),
 }
 for _reduce in ("sum", "prod", "mean", "amax", "amin"):
     for _include in (True, False):
         CASES[f"scatter_reduce {_reduce} {_include}"] = (
-            lambda T, x, i, s, r=_reduce, inc=_include: x.scatter_reduce(0, i, s, r, include_self=inc), (3, 4), ALONG, (2, 3))
+            lambda T, x, i, s, r=_reduce, inc=_include: x.scatter_reduce(0, i, s, r, include_self=inc),
+            (3, 4),
+            ALONG,
+            (2, 3),
+        )
     CASES[f"scatter_reduce int {_reduce}"] = (
-        lambda T, x, i, s, r=_reduce: x.scatter_reduce(0, i, s, r), np.arange(12).reshape(3, 4), ALONG, np.arange(6).reshape(2, 3) - 2)
+        lambda T, x, i, s, r=_reduce: x.scatter_reduce(0, i, s, r),
+        np.arange(12).reshape(3, 4),
+        ALONG,
+        np.arange(6).reshape(2, 3) - 2,
+    )
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -45,20 +45,24 @@ def test_the_differences_are_still_there(name: str) -> None:
 
 
 def tamed(program: Any) -> Any:
-    """A program without what PyTorch treats in ways of its own: views made under no_grad, which say that they require grad
-    and have no grad_fn; a leaf that has views and is then written under no_grad or through a detached twin, after which
-    the gradients of those views get lost; zero_ of an expanded tensor, which it lets pass, unlike other writes."""
+    """A program without what PyTorch treats in ways of its own: views made under no_grad, which say that they require
+    grad and have no grad_fn; a leaf that has views and is then written under no_grad or through a detached twin, after
+    which the gradients of those views get lost; zero_ of an expanded tensor, which it lets pass, unlike other
+    writes."""
     lines = [line._replace(grad=True) for line in program]
     lines = [line._replace(kind="compute", what="twice") if line.kind == "detach" else line for line in lines]
     return [line._replace(what="twice_") if line.what == "zero_" else line for line in lines]
+
 
 
 def overlaps(program: Any) -> bool:
     """Whether an operand shares its target's memory, which PyTorch refuses or leaves undefined."""
     variables, _, _ = run(torch, program)
     memory = [None if v is None else v.untyped_storage().data_ptr() for v in variables]
-    return any(line.kind == "write" and len(line.operands) == 2 and memory[line.operands[0]] == memory[line.operands[1]]
-               for line in program)
+    return any(
+        line.kind == "write" and len(line.operands) == 2 and memory[line.operands[0]] == memory[line.operands[1]]
+        for line in program
+    )
 
 
 def test_random_programs() -> None:

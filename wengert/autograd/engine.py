@@ -172,13 +172,24 @@ def pick(captured: dict[Any, Any], edge: Any) -> Any:
         found = found.get(edge.index if type(edge) is Out else 0)
     if found is None or isinstance(found, Tensor):
         return found
-    own = sys.getrefcount(found) == _ALONE + 1 and type(found) is np.ndarray and found.base is None and found.flags.writeable
+    own = (
+        sys.getrefcount(found) == _ALONE + 1
+        and type(found) is np.ndarray
+        and found.base is None
+        and found.flags.writeable
+    )
     return make(found if own else np.array(found), None)
 
 
 def accumulate_owned(leaf: Leaf, ct: Any) -> None:
     """Like `accumulate_grad`, for an array that nobody else refers to: it may become the gradient itself."""
-    if leaf.grad is None and type(ct) is np.ndarray and ct.base is None and ct.flags.writeable and ct.flags.c_contiguous:
+    if (
+        leaf.grad is None
+        and type(ct) is np.ndarray
+        and ct.base is None
+        and ct.flags.writeable
+        and ct.flags.c_contiguous
+    ):
         with _accumulating:
             if leaf.grad is None:
                 leaf.grad = make(ct, None)
@@ -253,11 +264,15 @@ def _checked(changed: Any, grad: Any, hook: Any) -> Any:
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed._data.shape != grad._data.shape:
-        raise ShapeError(f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the size of value: a gradient of shape "
-                         f"{list(grad._data.shape)} was expected; got {list(changed._data.shape)}")
+        raise ShapeError(
+            f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the size of value: a gradient of shape "
+            f"{list(grad._data.shape)} was expected; got {list(changed._data.shape)}"
+        )
     if changed._data.dtype != grad._data.dtype:
-        raise DTypeError(f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the type of value: {grad.dtype} was "
-                         f"expected; got {changed.dtype}")
+        raise DTypeError(
+            f"[hook] hook '{getattr(hook, '__name__', hook)}' has changed the type of value: {grad.dtype} was "
+            f"expected; got {changed.dtype}"
+        )
     return changed
 
 
@@ -296,13 +311,17 @@ def _cotangents(op: str, outputs: list[Any], given: Any) -> list[tuple[Any, Any]
     """Pairs of edge and cotangent for the outputs; a missing cotangent is 1 for a single element, else an error."""
     cts = [None] * len(outputs) if given is None else _sequence(given)
     if len(cts) != len(outputs):
-        raise RuntimeError(f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient a tensor was expected")
+        raise RuntimeError(
+            f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient a tensor was expected"
+        )
     pairs = []
     for i, (output, ct) in enumerate(zip(outputs, cts, strict=True)):
         edge = edge_of(output)
         if edge is None:
-            raise GradError(f"[{op}] element {i} of tensors does not require grad and does not have a grad_fn; a tensor "
-                            "computed from one with requires_grad=True was expected; was it detached, or made under no_grad()?")
+            raise GradError(
+                f"[{op}] element {i} of tensors does not require grad and does not have a grad_fn; a tensor "
+                "computed from one with requires_grad=True was expected; was it detached, or made under no_grad()?"
+            )
         pairs.append((edge, _implied(op, output) if ct is None else _fitting(op, i, output, ct)))
     return pairs
 
@@ -310,11 +329,15 @@ def _cotangents(op: str, outputs: list[Any], given: Any) -> list[tuple[Any, Any]
 def _implied(op: str, output: Any) -> Any:
     """The cotangent 1 of a single real element."""
     if output._data.size != 1:
-        raise GradError(f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
-                        f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient")
+        raise GradError(
+            f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
+            f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient"
+        )
     if output._data.dtype.kind == "c":
-        raise GradError(f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
-                        "real part or pass its gradient")
+        raise GradError(
+            f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
+            "real part or pass its gradient"
+        )
     if state.special is not None:
         return P.fill(output.detach(), value=1)
     return make(np.ones(output._data.shape, output._data.dtype), None)
@@ -325,12 +348,16 @@ def _fitting(op: str, i: int, output: Any, ct: Any) -> Any:
     if not isinstance(ct, Tensor):
         raise TypeError(f"[{op}] gradients can be either Tensors or None; got {type(ct).__name__}")
     if ct._data.shape != output._data.shape:
-        raise ShapeError(f"[{op}] Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
-                         f"{output.shape}; a gradient has the shape of its tensor")
+        raise ShapeError(
+            f"[{op}] Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
+            f"{output.shape}; a gradient has the shape of its tensor"
+        )
     if (ct._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
-        raise DTypeError(f"[{op}] For complex Tensors, both grad_output and output are required to have the same dtype. "
-                         f"Mismatch in dtype: grad_output[{i}] has a dtype of {ct.dtype} and output[{i}] has a dtype of "
-                         f"{output.dtype}.")
+        raise DTypeError(
+            f"[{op}] For complex Tensors, both grad_output and output are required to have the same dtype. "
+            f"Mismatch in dtype: grad_output[{i}] has a dtype of {ct.dtype} and output[{i}] has a dtype of "
+            f"{output.dtype}."
+        )
     return ct if ct._data.dtype == output._data.dtype else P.cast(ct, dtype=output.dtype, back=ct.dtype)
 
 
@@ -365,8 +392,10 @@ def backward(
 def _edge(op: str, tensor: Any) -> Any:
     edge = edge_of(tensor)
     if edge is None:
-        raise GradError(f"[{op}] One of the differentiated Tensors does not require grad; call requires_grad_() on it before "
-                        f"it is used; got one of shape {list(tensor._data.shape)}")
+        raise GradError(
+            f"[{op}] One of the differentiated Tensors does not require grad; call requires_grad_() on it before "
+            f"it is used; got one of shape {list(tensor._data.shape)}"
+        )
     return edge
 
 
@@ -387,9 +416,13 @@ def grad(
     ``allow_unused`` (then None) or ``materialize_grads`` (then zeros).
     """
     if is_grads_batched:
-        raise NotImplementedError("grad(is_grads_batched=True) is not in wengert yet; the nearest thing is a loop over grad()")
+        raise NotImplementedError(
+            "grad(is_grads_batched=True) is not in wengert yet; the nearest thing is a loop over grad()"
+        )
     if allow_unused is False and materialize_grads:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     outs, ins = _sequence(outputs), _sequence(inputs)
     pairs = _cotangents("grad", outs, grad_outputs)
     edges = [_edge("grad", tensor) for tensor in ins]
@@ -400,6 +433,8 @@ def grad(
             if materialize_grads:
                 found[i] = P.zeros_like(tensor.detach())
             elif not allow_unused:
-                raise GradError(f"[grad] The differentiated Tensor at index {i} (shape {list(tensor._data.shape)}) appears to not "
-                                "have been used in the graph. Set allow_unused=True if this is the desired behavior.")
+                raise GradError(
+                    f"[grad] The differentiated Tensor at index {i} (shape {list(tensor._data.shape)}) appears to not "
+                    "have been used in the graph. Set allow_unused=True if this is the desired behavior."
+                )
     return tuple(found)

@@ -1,8 +1,9 @@
 """`Function`: an operation with a backward of the user's own, in PyTorch's ``ctx`` style.
 
-The context that ``forward`` and ``backward`` see belongs to the operation's node, and knows the node by a weak reference
-only. Tensors given to ``save_for_backward`` are kept as arrays with their versions, like those of every other node. So
-an output can be saved without a reference cycle, and what forward leaves on the context lives as long as the graph.
+The context that ``forward`` and ``backward`` see belongs to the operation's node, and knows it by a weak reference
+only. Tensors given to ``save_for_backward`` are kept as arrays with their versions, like those of every other node.
+So an output can be saved without a reference cycle, and what forward leaves on the context lives as long as the
+graph.
 """
 
 from __future__ import annotations
@@ -23,8 +24,17 @@ from ..tensors.tape import Node, Out
 from ..tensors.tensor import Tensor, make
 from .modes import enable_grad, no_grad
 
-_CUSTOM = Primitive("function", "opaque", lambda xp, *operands: operands, multiple=True, missing={
-    "vjp": "its node runs the Function's backward", "jvp": "not in wengert yet", "batch": "not in wengert yet"})
+_CUSTOM = Primitive(
+    "function",
+    "opaque",
+    lambda xp, *operands: operands,
+    multiple=True,
+    missing={
+        "vjp": "its node runs the Function's backward",
+        "jvp": "not in wengert yet",
+        "batch": "not in wengert yet",
+    },
+)
 """What the nodes of all Functions give as their primitive. It is not in the registry: it has nothing to evaluate."""
 
 
@@ -44,12 +54,14 @@ class FunctionContext:
         """Keeps tensors (or None) for ``backward``, where `saved_tensors` gives them back. Call it once."""
         for i, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type "
-                                f"{type(tensor).__name__}; keep other values as attributes of ctx")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument {i} is of type "
+                    f"{type(tensor).__name__}; keep other values as attributes of ctx"
+                )
         self._to_save = tensors
 
     def mark_dirty(self, *tensors: Tensor) -> None:
-        """Says that ``forward`` writes into these inputs, which it must then return. Raises `InplaceError` for a leaf."""
+        """Says that ``forward`` writes into these inputs, which it must return. Raises `InplaceError` for a leaf."""
         if self._records:
             with enable_grad():
                 for tensor in tensors:
@@ -70,7 +82,7 @@ class FunctionContext:
         node = self._node()
         if node is None:
             raise GradError("[saved_tensors] the graph that this ctx belongs to is gone; keep its output alive")
-        return node.unpack(make)[:-1]  # type: ignore[no-any-return]
+        return node.unpack(make)[:-1]
 
 
 class FunctionNode(Node):
@@ -97,7 +109,7 @@ class FunctionNode(Node):
         return f"{self.function.__name__}Backward"
 
     def save(self, outputs: Sequence[Any], constant: Sequence[Any]) -> None:
-        """Turns what forward saved into arrays, versions and edges, now that ``outputs`` have their histories. An output
+        """Turns what forward saved into arrays, versions and edges, now that outputs have their histories. An output
         is known by its number, as its edge would close a cycle."""
         places: list[Any] = []
         guards = []
@@ -143,15 +155,21 @@ class FunctionNode(Node):
         """The gradients that backward returned, held against the arguments of forward: those of the tensors."""
         wanted = len(self.inputs)
         if len(grads) < wanted or any(g is not None for g in grads[wanted:]):
-            raise GradError(f"[{self.name()}] function {self.name()} returned an incorrect number of gradients (expected "
-                            f"{wanted}, got {len(grads)}); return one an argument of forward, None for those that need none")
+            raise GradError(
+                f"[{self.name()}] function {self.name()} returned an incorrect number of gradients (expected "
+                f"{wanted}, got {len(grads)}); return one an argument of forward, None for those that need none"
+            )
         found = []
         for i, (grad, spec) in enumerate(zip(grads, self.inputs, strict=False)):
             if spec is not None:
-                found.append(self._fitted(i, grad, *spec) if grad is not None and self.context.needs_input_grad[i] else None)
+                found.append(
+                    self._fitted(i, grad, *spec) if grad is not None and self.context.needs_input_grad[i] else None
+                )
             elif grad is not None:
-                raise GradError(f"[{self.name()}] function {self.name()} returned a gradient different from None at position "
-                                f"{i + 1}, but the corresponding forward input was not a Variable")
+                raise GradError(
+                    f"[{self.name()}] function {self.name()} returned a gradient different from None at position "
+                    f"{i + 1}, but the corresponding forward input was not a Variable"
+                )
         return found
 
     def _fitted(self, i: int, grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -159,8 +177,10 @@ class FunctionNode(Node):
             raise TypeError(f"[{self.name()}] expected Variable or None (got {type(grad).__name__}) as gradient {i}")
         if grad._data.shape != shape:
             if not _expands(shape, grad._data.shape):
-                raise ShapeError(f"[{self.name()}] Function {self.name()} returned an invalid gradient at index {i} - got "
-                                 f"{list(grad._data.shape)} but expected shape compatible with {list(shape)}")
+                raise ShapeError(
+                    f"[{self.name()}] Function {self.name()} returned an invalid gradient at index {i} - got "
+                    f"{list(grad._data.shape)} but expected shape compatible with {list(shape)}"
+                )
             grad = P.sum_to(grad, shape=shape)
         if grad._data.dtype != dtype:
             grad = P.cast(grad, dtype=from_numpy(dtype), back=from_numpy(grad._data.dtype))
@@ -200,12 +220,16 @@ class Function:
     _node_class: type[FunctionNode]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(f"[{type(self).__name__}] a Function is not made but applied: call "
-                           f"{type(self).__name__}.apply(...), with static forward and backward")
+        raise RuntimeError(
+            f"[{type(self).__name__}] a Function is not made but applied: call "
+            f"{type(self).__name__}.apply(...), with static forward and backward"
+        )
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        cls._node_class = type(f"{cls.__name__}Backward", (FunctionNode,), {"function": cls, "__module__": cls.__module__})
+        cls._node_class = type(
+            f"{cls.__name__}Backward", (FunctionNode,), {"function": cls, "__module__": cls.__module__}
+        )
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -220,8 +244,10 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of the arguments of ``forward`` from those of its outputs."""
-        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function "
-                                  "to use it with backward mode AD.")
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function "
+            "to use it with backward mode AD."
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -243,8 +269,10 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
     context = node.context
     for x in context._dirty:
         if not any(x is output for output in outputs):
-            raise RuntimeError(f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "
-                               "returned as output. The inputs that are modified inplace must all be outputs of the Function.")
+            raise RuntimeError(
+                f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "
+                "returned as output. The inputs that are modified inplace must all be outputs of the Function."
+            )
     results = []
     for number, output in enumerate(outputs):
         if isinstance(output, Tensor):
@@ -253,7 +281,9 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
                 wrote(output)
             elif any(output is x for x in args) or output._node is not None:
                 output = _as_view(output)
-            differentiable = output._data.dtype.kind in "fcV" and not any(outputs[number] is x for x in context._constant)
+            differentiable = output._data.dtype.kind in "fcV" and not any(
+                outputs[number] is x for x in context._constant
+            )
             if context._records and differentiable:
                 if dirty:
                     rebase(output, Out(node, number))
@@ -288,7 +318,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not state.grad:
             return found
         parts = found if isinstance(found, tuple) else (found,)
-        watched = tuple([_Once.apply(part.detach().requires_grad_()) if isinstance(part, Tensor) else part for part in parts])
+        watched = tuple(
+            [_Once.apply(part.detach().requires_grad_()) if isinstance(part, Tensor) else part for part in parts]
+        )
         return watched if isinstance(found, tuple) else watched[0]
 
     return wrapped
@@ -303,5 +335,6 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        raise GradError("[once_differentiable] trying to differentiate twice a function that was marked with "
-                        "@once_differentiable")
+        raise GradError(
+            "[once_differentiable] trying to differentiate twice a function that was marked with @once_differentiable"
+        )

@@ -23,19 +23,28 @@ def _tuple(what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
     tensors = tuple(value) if many else (value,)
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"The {what} given must be either a Tensor or a tuple of Tensors but the value at index {i} has type "
-                            f"{type(tensor).__name__}.")
+            raise TypeError(
+                f"The {what} given must be either a Tensor or a tuple of Tensors but the value at index {i} has type "
+                f"{type(tensor).__name__}."
+            )
     return many, tensors
 
 
 def _prepared(inputs: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
     """Inputs to differentiate by: on the tape of the caller where the result shall be differentiable, else apart."""
     if create_graph:
-        return tuple([P.reshape(x, shape=x._data.shape) if edge_of(x) is not None else x.detach().requires_grad_() for x in inputs])
+        return tuple(
+            [
+                P.reshape(x, shape=x._data.shape) if edge_of(x) is not None else x.detach().requires_grad_()
+                for x in inputs
+            ]
+        )
     return tuple([x.detach().requires_grad_() for x in inputs])
 
 
-def _run(func: Callable[..., Any], inputs: Any, create_graph: bool) -> tuple[bool, tuple[Any, ...], bool, tuple[Any, ...]]:
+def _run(
+    func: Callable[..., Any], inputs: Any, create_graph: bool
+) -> tuple[bool, tuple[Any, ...], bool, tuple[Any, ...]]:
     many_in, tensors = _tuple("inputs", inputs)
     prepared = _prepared(tensors, create_graph)
     many_out, outputs = _tuple("outputs of the user-provided function", func(*prepared))
@@ -46,12 +55,16 @@ def _vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
     """The vector of a product, of the shapes of ``like``; it may be left out where that is a single number."""
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
-            raise RuntimeError(f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v")
+            raise RuntimeError(
+                f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v"
+            )
         return (make(np.ones_like(like[0]._data), None),)
     _, vectors = _tuple("vector v", v)
     if len(vectors) != len(like) or any(a._data.shape != b._data.shape for a, b in zip(vectors, like, strict=True)):
-        raise RuntimeError(f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
-                           f"{[list(x._data.shape) for x in vectors]}")
+        raise RuntimeError(
+            f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
+            f"{[list(x._data.shape) for x in vectors]}"
+        )
     return vectors
 
 
@@ -60,11 +73,19 @@ def _grads(outputs: Any, inputs: Any, cts: Any, create_graph: bool, strict: bool
     live = [(o, ct) for o, ct in zip(outputs, cts, strict=True) if edge_of(o) is not None]
     found: tuple[Any, ...] = (None,) * len(inputs)
     if live:
-        found = grad([o for o, _ in live], list(inputs), [ct for _, ct in live], retain_graph=True, create_graph=create_graph,
-                     allow_unused=True)
+        found = grad(
+            [o for o, _ in live],
+            list(inputs),
+            [ct for _, ct in live],
+            retain_graph=True,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
     if strict and any(g is None for g in found):
-        raise RuntimeError(f"[{name}] The output of the user-provided function is independent of input "
-                           f"{next(i for i, g in enumerate(found) if g is None)}. This is not allowed in strict mode.")
+        raise RuntimeError(
+            f"[{name}] The output of the user-provided function is independent of input "
+            f"{next(i for i, g in enumerate(found) if g is None)}. This is not allowed in strict mode."
+        )
     return tuple([make(np.zeros_like(x._data), None) if g is None else g for x, g in zip(inputs, found, strict=True)])
 
 
@@ -92,13 +113,21 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _result(many_out, outputs, create_graph), _result(many_out, found, create_graph)
 
 
-def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-             strategy: str = "reverse-mode") -> Any:
-    """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` where there are several.
+def jacobian(
+    func: Callable[..., Any],
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
+    """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` of several.
     ``vectorize`` is accepted; rows are computed one by one."""
     with enable_grad():
         many_in, tensors, many_out, outputs = _run(func, inputs, create_graph)
-        rows = tuple([_result(many_in, _jacobians(output, tensors, create_graph, strict), create_graph) for output in outputs])
+        rows = tuple(
+            [_result(many_in, _jacobians(output, tensors, create_graph, strict), create_graph) for output in outputs]
+        )
     return rows if many_out else rows[0]
 
 
@@ -124,13 +153,21 @@ def _scalar(name: str, output: Any) -> Any:
     if not isinstance(output, Tensor):
         raise RuntimeError(f"[{name}] The function given should return a single Tensor, not {type(output).__name__}")
     if output._data.size != 1:
-        raise RuntimeError(f"[{name}] The Tensor returned by the function given should contain a single element; got shape "
-                           f"{list(output._data.shape)}")
+        raise RuntimeError(
+            f"[{name}] The Tensor returned by the function given should contain a single element; got shape "
+            f"{list(output._data.shape)}"
+        )
     return P.reshape(output, shape=())
 
 
-def hessian(func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-            outer_jacobian_strategy: str = "reverse-mode") -> Any:
+def hessian(
+    func: Callable[..., Any],
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
     """The Hessian of a function with a single number as its value: the Jacobian of its gradient."""
     many_in, _ = _tuple("inputs", inputs)
     return jacobian(_gradient_of(func, many_in, "hessian", strict), inputs, create_graph, strict)
@@ -146,7 +183,7 @@ def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) 
 
 
 def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
-    """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function with a single number as value."""
+    """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number."""
     many_in, tensors = _tuple("inputs", inputs)
     _, product = vjp(_gradient_of(func, many_in, "vhp", strict), inputs, v, create_graph, False)
     return _value(func, tensors, create_graph), product

@@ -52,8 +52,10 @@ def gradcheck(
     also runs backward with the gradient of one output at a time.
     """
     if check_forward_ad or check_batched_grad or check_batched_forward_grad or masked or not check_backward_ad:
-        raise NotImplementedError("[gradcheck] forward mode, batched and masked checks are not in wengert yet; the nearest "
-                                  "thing is the plain check of backward")
+        raise NotImplementedError(
+            "[gradcheck] forward mode, batched and masked checks are not in wengert yet; the nearest "
+            "thing is the plain check of backward"
+        )
     tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     try:
         wanted = _checked_inputs(tensors)
@@ -95,7 +97,9 @@ def gradgradcheck(
     """Whether the second derivatives are right: `gradcheck` of the gradient of ``func`` as a function of ``inputs`` and
     of ``grad_outputs`` (random where not given). Arguments as there."""
     if check_fwd_over_rev or not check_rev_over_rev:
-        raise NotImplementedError("[gradgradcheck] forward mode is not in wengert yet; the nearest thing is check_rev_over_rev")
+        raise NotImplementedError(
+            "[gradgradcheck] forward mode is not in wengert yet; the nearest thing is check_rev_over_rev"
+        )
     tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if grad_outputs is None:
         outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
@@ -111,9 +115,20 @@ def gradgradcheck(
         found = grad(outs, wanted, cts, create_graph=True, allow_unused=True)
         return tuple([g for g in found if g is not None])
 
-    return gradcheck(gradient, (*tensors, *cotangents), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
-                     nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
-                     check_batched_grad=check_batched_grad, fast_mode=fast_mode, masked=masked)
+    return gradcheck(
+        gradient,
+        (*tensors, *cotangents),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad,
+        fast_mode=fast_mode,
+        masked=masked,
+    )
 
 
 # --- values and directions --------------------------------------------------------------------------------------------
@@ -123,18 +138,24 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
     """The positions of the inputs to differentiate by."""
     wanted = [i for i, x in enumerate(tensors) if isinstance(x, Tensor) and edge_of(x) is not None]
     if not wanted:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have "
-                         "requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
     for i in wanted:
         array = tensors[i]._data
         if array.dtype not in (np.float64, np.complex128):
-            warnings.warn(f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
-                          "will likely fail if all the inputs are not of double precision floating point or complex. ",
-                          stacklevel=3)
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=3,
+            )
         if overlaps_itself(array):
-            raise GradcheckError(f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
-                                 "non-overlapping to be able to compute the numerical gradients correctly. You should call "
-                                 ".contiguous on the input before passing it to gradcheck.")
+            raise GradcheckError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to be able to compute the numerical gradients correctly. You should call "
+                ".contiguous on the input before passing it to gradcheck."
+            )
     return wanted
 
 
@@ -172,8 +193,8 @@ def _values(func: Callable[..., Any], tensors: Sequence[Any]) -> list[np.ndarray
 
 
 def _numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float) -> list[np.ndarray]:
-    """For each output, its real Jacobian by input ``i``, columns by central differences. The input is moved in place, as
-    ``func`` may see it otherwise than by its argument, and put back."""
+    """For each output, its real Jacobian by input ``i``, columns by central differences. The input is moved in place,
+    as ``func`` may see it otherwise than by its argument, and put back."""
     array = tensors[i]._data
     columns: list[list[np.ndarray]] = []
     for place in np.ndindex(array.shape):
@@ -188,14 +209,19 @@ def _numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: fl
                 array[place] = kept
             columns.append([(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)])
     sizes = [value.size for value in _values(func, tensors)]
-    return [np.stack([column[k] for column in columns], 1) if columns else np.zeros((size, 0))
-            for k, size in enumerate(sizes)]
+    return [
+        np.stack([column[k] for column in columns], 1) if columns else np.zeros((size, 0))
+        for k, size in enumerate(sizes)
+    ]
 
 
 def _vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> list[np.ndarray]:
     """The gradients of the inputs as arrays, zeros where none arrives."""
-    pairs = [(output, make(ct, None)) for output, ct in zip(outputs, cts, strict=True)
-             if edge_of(output) is not None and ct is not None]
+    pairs = [
+        (output, make(ct, None))
+        for output, ct in zip(outputs, cts, strict=True)
+        if edge_of(output) is not None and ct is not None
+    ]
     found = grad([o for o, _ in pairs], list(wanted), [c for _, c in pairs], retain_graph=True, allow_unused=True)
     return [np.zeros_like(x._data) if g is None else g._data for x, g in zip(wanted, found, strict=True)]
 
@@ -209,10 +235,12 @@ def _analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[n
             for step in _parts(array):
                 ct = np.zeros(array.shape, array.dtype)
                 ct[place] = step
-                rows.append([_reals(g) for g in _vjp(outputs[k:k + 1], wanted, [ct])])
+                rows.append([_reals(g) for g in _vjp(outputs[k : k + 1], wanted, [ct])])
     size = _reals(array).size
-    return [np.stack([row[n] for row in rows]) if rows else np.zeros((size, _reals(x._data).size))
-            for n, x in enumerate(wanted)]
+    return [
+        np.stack([row[n] for row in rows]) if rows else np.zeros((size, _reals(x._data).size))
+        for n, x in enumerate(wanted)
+    ]
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -234,9 +262,11 @@ def _words(k: int, i: int, numerical: Any, analytical: Any, x: Any, out: Any) ->
     if "c" in (x._data.dtype.kind, out._data.dtype.kind):
         pairs = "(complex elements as pairs of real and imaginary part)\n"
     difference = np.abs(numerical - analytical)
-    return (f"Jacobian mismatch for output {k} with respect to input {i},\n{pairs}"
-            f"numerical:{make(numerical.T.copy(), None)}\nanalytical:{make(analytical.T.copy(), None)}\n"
-            f"(rows: elements of the input, columns: elements of the output; the greatest difference is {difference.max():.3g})")
+    return (
+        f"Jacobian mismatch for output {k} with respect to input {i},\n{pairs}"
+        f"numerical:{make(numerical.T.copy(), None)}\nanalytical:{make(analytical.T.copy(), None)}\n"
+        f"(rows: elements of the input, columns: elements of the output; greatest difference {difference.max():.3g})"
+    )
 
 
 def _compare_fast(func: Any, tensors: Any, wanted: list[int], eps: float, atol: float, rtol: float) -> None:
@@ -265,17 +295,21 @@ def _compare_fast(func: Any, tensors: Any, wanted: list[int], eps: float, atol: 
             gradient = _reals(_vjp([output], [tensors[i]], [ct])[0]) if edge_of(output) is not None else 0.0
             analytical = float(np.sum(gradient * _reals(direction)))
             if not np.allclose(analytical, numerical, rtol, atol * max(1.0, np.sqrt(weights.size)), equal_nan=True):
-                raise GradcheckError(f"Jacobian mismatch for output {k} with respect to input {i} in a random direction,\n"
-                                     f"numerical: {numerical}\nanalytical: {analytical}\nRun with fast_mode=False to see "
-                                     "the Jacobians.")
+                raise GradcheckError(
+                    f"Jacobian mismatch for output {k} with respect to input {i} in a random direction,\n"
+                    f"numerical: {numerical}\nanalytical: {analytical}\nRun with fast_mode=False to see "
+                    "the Jacobians."
+                )
 
 
 def _check_constant(func: Any, tensors: Any, wanted: list[int], eps: float) -> None:
     for i in wanted:
         for jacobian in _numerical(func, tensors, i, eps):
             if jacobian.size and np.abs(jacobian).max() > eps:
-                raise GradcheckError("Numerical gradient for function expected to be zero: no output requires grad, but the "
-                                     f"outputs vary with input {i}")
+                raise GradcheckError(
+                    "Numerical gradient for function expected to be zero: no output requires grad, but the "
+                    f"outputs vary with input {i}"
+                )
 
 
 def _check_backward(func: Any, tensors: Any, wanted: list[int], nondet_tol: float, check_dtypes: bool) -> None:
@@ -286,15 +320,19 @@ def _check_backward(func: Any, tensors: Any, wanted: list[int], nondet_tol: floa
     first, second = _vjp(outputs, inputs, cts), _vjp(outputs, inputs, cts)
     for a, b in zip(first, second, strict=True):
         if a.size and np.abs(a - b).max() > nondet_tol:
-            raise GradcheckError(f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
-                                 f"times gives different values, although analytical gradient matches numerical gradient. The "
-                                 f"tolerance for nondeterminism was {nondet_tol}.")
+            raise GradcheckError(
+                f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+                f"times gives different values, although analytical gradient matches numerical gradient. The "
+                f"tolerance for nondeterminism was {nondet_tol}."
+            )
     for x, g in zip(inputs, _vjp(outputs, inputs, [np.zeros_like(ct) for ct in cts]), strict=True):
         if g.size and np.abs(g).max() > 0:
             raise GradcheckError("backward not multiplied by grad_output")
         if g.shape != x._data.shape or (check_dtypes and g.dtype != x._data.dtype):
-            raise GradcheckError(f"grad is incorrect size or type: got {list(g.shape)} {g.dtype} for an input of "
-                                 f"{list(x._data.shape)} {x._data.dtype}")
+            raise GradcheckError(
+                f"grad is incorrect size or type: got {list(g.shape)} {g.dtype} for an input of "
+                f"{list(x._data.shape)} {x._data.dtype}"
+            )
 
 
 def _check_undefined(func: Any, tensors: Any, wanted: list[int]) -> None:
@@ -308,8 +346,12 @@ def _check_undefined(func: Any, tensors: Any, wanted: list[int]) -> None:
         try:
             found = _vjp(outputs, inputs, alone)
         except (TypeError, KeyError, AttributeError) as error:
-            raise GradcheckError("Expected backward function to handle undefined output grads. Please look at \"Notes about "
-                                 f"undefined output gradients\": {type(error).__name__}: {error}") from error
+            raise GradcheckError(
+                'Expected backward function to handle undefined output grads. Please look at "Notes about '
+                f'undefined output gradients": {type(error).__name__}: {error}'
+            ) from error
         for a, b in zip(found, _vjp(outputs, inputs, filled), strict=True):
             if not np.allclose(a, b, equal_nan=True):
-                raise GradcheckError("Expected all input grads from an undefined output grad to be those from a zero one")
+                raise GradcheckError(
+                    "Expected all input grads from an undefined output grad to be those from a zero one"
+                )

@@ -65,7 +65,7 @@ class no_grad(_Mode):
     @overload
     def __new__(cls) -> no_grad: ...
     @overload
-    def __new__(cls, function: Function) -> Function: ...
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
     def __new__(cls, function: Any = None) -> Any:
         mode = object.__new__(cls)
         return mode if function is None else mode(function)

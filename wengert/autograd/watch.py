@@ -1,4 +1,4 @@
-"""Watching the tape: anomaly detection, source lines, hooks on saved tensors. Each is a `Special`, and free when off."""
+"""Watching the tape: anomaly detection, source lines, hooks on saved tensors. Each is a `Special`, free when off."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _has_nan(value: Any) -> bool:
 
 
 def _made(results: Any, operands: Any) -> tuple[str, int] | None:
-    """What went wrong in an operation: ("nan", position of the result) where a NaN was made from none, ("inf", ...) where
-    an infinity was made from finite values; else None."""
+    """What went wrong in an operation: ("nan", position of the result) where a NaN was made from none, ("inf", ...)
+    where an infinity was made from finite values; else None."""
     for i, result in enumerate(results):
         if result is None or _finite(result):
             continue
@@ -94,8 +94,10 @@ class detect_anomaly(record_lines):
             if found is not None:
                 kind, i = found
                 shapes = ", ".join(str(list(x.shape)) if isinstance(x, Tensor) else repr(x) for x in operands)
-                raise GradError(f"[{primitive.name}] made {kind} in its output {i} from operands without: {shapes}; the operation "
-                                f"is at {user_line()}; keep its operands in its domain (clamp them, add a small number)")
+                raise GradError(
+                    f"[{primitive.name}] made {kind} in its output {i} from operands without: {shapes}; the operation "
+                    f"is at {user_line()}; keep its operands in its domain (clamp them, add a small number)"
+                )
         return result
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
@@ -104,9 +106,11 @@ class detect_anomaly(record_lines):
             if found is not None:
                 kind, i = found
                 where = at_line(node).replace(" at", "; its forward operation is at")
-                raise GradError(f"[detect_anomaly] Function '{node.name()}' returned {kind} values in its {i}th output, from a "
-                                f"gradient without{where or '; its forward operation ran outside detect_anomaly()'}; look at "
-                                "the operands there: its derivative is not finite")
+                raise GradError(
+                    f"[detect_anomaly] Function '{node.name()}' returned {kind} values in its {i}th output, from a "
+                    f"gradient without{where or '; its forward operation ran outside detect_anomaly()'}; look at "
+                    "the operands there: its derivative is not finite"
+                )
         super().pulled(node, ct, grads)
 
 

@@ -6,6 +6,8 @@ Importing this package installs the operators and methods of `Tensor`. `registry
 from typing import Any
 
 from . import (
+    accumulation,
+    activations,
     comparison,
     conversion,
     creation,
@@ -36,6 +38,8 @@ FUNCTIONS = registry.FUNCTIONS
 
 __all__ = [
     "FUNCTIONS",
+    "activations",
+    "accumulation",
     "comparison",
     "conversion",
     "creation",

@@ -72,5 +72,6 @@ def tensors_of(tensors: Any, op: str) -> tuple[Tensor, ...]:
     listed = tuple(tensors)
     for position, tensor in enumerate(listed):
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"{op}(): expected Tensor as element {position} in argument 0, but got {type(tensor).__name__}")
+            raise TypeError(f"{op}(): expected Tensor as element {position} in argument 0, but got "
+                            f"{type(tensor).__name__}")
     return listed

@@ -14,7 +14,9 @@ from ..tensors.tensor import TENSORS
 from .registry import METHODS, function
 
 
-def _declare(name: str, primitive: Primitive, doc: str, *aliases: str, inplace: bool = True, scalars: bool = True) -> None:
+def _declare(
+    name: str, primitive: Primitive, doc: str, *aliases: str, inplace: bool = True, scalars: bool = True
+) -> None:
     """Declares a function of two operands."""
     function(inplace=inplace, aliases=aliases)(_pair(name, primitive, doc, scalars))
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core import dtypes
 from ..core.device import device as Device
 from ..core.device import require_cpu
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DeviceError
-from ..core.layout import CHANNELS_LAST, contiguous_format, memory_format as MemoryFormat, preserve_format
+from ..core.layout import CHANNELS_LAST, contiguous_format, preserve_format
+from ..core.layout import memory_format as MemoryFormat
 from ..core.primitive import P
-from ..core.state import state
-from ..tensors.alias import alias_of, version_cell
 from ..tensors.dispatch import result_type as meeting_type
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import Tensor
-from .arguments import dtype_of, sizes_of
+from .arguments import dtype_of
 from .registry import function, method
 
 
@@ -26,7 +23,7 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
     """``x`` in another dtype: itself where it has that dtype already."""
     if x._data.dtype == dtype.numpy:
         return x
-    return P.cast(x, dtype=dtype, back=from_numpy(x._data.dtype))  # type: ignore[no-any-return]
+    return P.cast(x, dtype=dtype, back=from_numpy(x._data.dtype))
 
 
 @method("to")
@@ -34,7 +31,8 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
        copy: bool = False, memory_format: Any = None) -> Tensor:
     """This tensor with another dtype or device: ``x.to(dtype)``, ``x.to(device, dtype)``, ``x.to(other)``.
 
-    Returns the tensor itself where nothing changes, unless ``copy``. Raises `DeviceError` for a device other than the CPU.
+    Returns the tensor itself where nothing changes, unless ``copy``. Raises `DeviceError` for a device other than the
+    CPU.
     """
     for position, argument in enumerate(args):
         if type(argument) is DType or argument in (float, int, bool, complex):
@@ -50,7 +48,8 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
         elif isinstance(argument, int):
             device = Device("cuda", argument)
         elif argument is not None:
-            raise TypeError(f"to() received an invalid combination of arguments - got {type(argument).__name__}: a dtype, a "
+            raise TypeError(f"to() received an invalid combination of arguments - got {type(argument).__name__}: a "
+                            f"dtype, a "
                             f"device or a tensor was expected")
     if device is not None:
         require_cpu(device)
@@ -78,7 +77,8 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return cast(self, legacy if legacy is not None else dtype_of(dtype))  # type: ignore[arg-type]
 
 
-TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+              "bfloat16": "BFloat16Tensor",
               "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor",
               "uint8": "ByteTensor", "bool": "BoolTensor", "complex64": "ComplexFloatTensor",
               "complex128": "ComplexDoubleTensor"}
@@ -99,7 +99,8 @@ def _conversion(name: str, dtype: DType) -> None:
     method(name)(convert)
 
 
-for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32",
+for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
+                      "int": "int32",
                       "long": "int64", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
                       "cfloat": "complex64", "cdouble": "complex128"}.items():
     _conversion(_name, dtypes.by_name(_dtype))
@@ -114,7 +115,8 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 @method("cuda")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
     """Raises `DeviceError`: there is no CUDA back end yet."""
-    require_cpu(Device("cuda") if device is None else Device(device) if not isinstance(device, int) else Device("cuda", device))
+    require_cpu(Device("cuda") if device is None else Device(device) if not isinstance(device, int) else Device("cuda",
+                                                                                                                device))
     return self
 
 
@@ -135,19 +137,20 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
 
 @function(out=False)
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy, through which gradients flow. Dimensions keep their order in memory, unless ``memory_format`` gives one."""
+    """A copy, through which gradients flow. Dimensions keep their order in memory, unless ``memory_format`` gives one.
+    """
     if memory_format is None or memory_format is preserve_format:
-        return P.clone(input)  # type: ignore[no-any-return]
+        return P.clone(input)
     if memory_format in CHANNELS_LAST:
         return _channels_last(input)
-    return P.clone(input, order="C")  # type: ignore[no-any-return]
+    return P.clone(input, order="C")
 
 
 def _channels_last(x: Tensor) -> Tensor:
     """A copy whose channels, dimension 1, lie innermost in memory."""
     inner = (0, *range(2, x.ndim), 1)
     back = (0, x.ndim - 1, *range(1, x.ndim - 1))
-    return P.permute(P.clone(P.permute(x, dims=inner), order="C"), dims=back)  # type: ignore[no-any-return]
+    return P.permute(P.clone(P.permute(x, dims=inner), order="C"), dims=back)
 
 
 @method("contiguous")
@@ -155,13 +158,13 @@ def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
     """This tensor with its elements in row-major order in memory: itself where they are, else a copy."""
     if self.is_contiguous(memory_format):
         return self
-    return clone(self, memory_format=memory_format)  # type: ignore[no-any-return]
+    return clone(self, memory_format=memory_format)
 
 
 @method("copy_")
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Writes ``other``, broadcast and cast, into this tensor. Gradients flow to ``other``."""
-    return overwrite(self, other, "copy_")  # type: ignore[no-any-return]
+    return overwrite(self, other, "copy_")
 
 
 @method("fill_")
@@ -169,13 +172,13 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Fills this tensor with a number or a 0-d tensor."""
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
-    return overwrite(self, value, "fill_")  # type: ignore[no-any-return]
+    return overwrite(self, value, "fill_")
 
 
 @method("zero_")
 def zero_(self: Tensor) -> Tensor:
     """Fills this tensor with zeros."""
-    return overwrite(self, 0, "zero_")  # type: ignore[no-any-return]
+    return overwrite(self, 0, "zero_")
 
 
 # --- questions --------------------------------------------------------------------------------------------------------
@@ -203,7 +206,8 @@ def is_complex(input: Tensor) -> bool:
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element of ``input`` is not zero. Raises RuntimeError for more or fewer elements."""
     if input.numel() != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {'no values' if not input.numel() else 'more than one value'} is ambiguous")
+        raise RuntimeError(f"Boolean value of Tensor with "
+                           f"{'no values' if not input.numel() else 'more than one value'} is ambiguous")
     return bool(input)
 
 

@@ -23,11 +23,13 @@ _COPY_ADVICE = ("To copy construct from a tensor, it is recommended to use sourc
 
 
 @function(method=False, out=False, takes_tensor=False)
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Tensor:
     """A new leaf tensor holding a copy of ``data``: a number, nested sequences of numbers, an array.
 
     Without ``dtype``, Python ints give int64, floats the default dtype, bools bool, complex numbers the default's
-    complex type; arrays keep theirs. Raises ValueError for sequences of unequal length, TypeError for what is no number.
+    complex type; arrays keep theirs. Raises ValueError for sequences of unequal length, TypeError for what is no
+    number.
 
     >>> import wengert as torch
     >>> torch.tensor([[1, 2], [3, 4]])
@@ -46,15 +48,16 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     check_options(device)
     wanted = dtype_of(dtype)
     if isinstance(data, Tensor):
-        return data if wanted is None else data.to(wanted)  # type: ignore[attr-defined, no-any-return]
+        return data if wanted is None else data.to(wanted)
     if isinstance(data, np.ndarray):
         out = from_numpy(data)
-        return out if wanted is None else out.to(wanted)  # type: ignore[attr-defined, no-any-return]
+        return out if wanted is None else out.to(wanted)
     return make(array_from(data, wanted), None)
 
 
 @function(method=False, out=False, takes_tensor=False)
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+            requires_grad: bool = False) -> Tensor:
     """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to)."""
     check_options(device)
     if hasattr(obj, "__dlpack__") and not isinstance(obj, (Tensor, np.ndarray)):
@@ -62,12 +65,14 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
         obj = obj.detach()
     shared = as_tensor(obj, dtype)
-    kept = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(shared._data, obj._data if isinstance(obj, Tensor) else obj)
+    kept = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(shared._data, obj._data
+                                                                         if isinstance(obj, Tensor) else obj)
     if copy is False and not kept:
-        raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the dtype "
+        raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the "
+                         "dtype "
                          "asked for; leave out copy=False")
     if copy and kept:
-        shared = shared.clone()  # type: ignore[attr-defined]
+        shared = shared.clone()
     return shared.requires_grad_() if requires_grad else shared
 
 
@@ -78,14 +83,18 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_numpy(ndarray.dtype)
     if any(stride < 0 for stride in ndarray.strides):
-        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are "
-                         "not currently supported. (You can probably work around this by making a copy of your array with "
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative "
+                         "strides are "
+                         "not currently supported. (You can probably work around this by making a copy of your "
+                         "array with "
                          "array.copy().)")
     if not ndarray.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte "
+        raise ValueError("given numpy array has byte order different from the native byte order. Conversion "
+                         "between byte "
                          "orders is currently not supported.")
     if not ndarray.flags.writeable:
-        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. Writing to "
+        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+                      "Writing to "
                       "this tensor raises; copy the array first if you mean to.", UserWarning, stacklevel=3)
     return make(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
 
@@ -109,7 +118,7 @@ def _numpy_dtype(dtype: Any) -> Any:
 def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     """An uninitialised array of a tensor's shape, in its order in memory unless another is asked for."""
     target = dtype_of(dtype)
-    order = "C" if memory_format is contiguous_format else "K"
+    order: Any = "C" if memory_format is contiguous_format else "K"
     return np.empty_like(input._data, None if target is None else target.numpy, order=order)
 
 
@@ -140,7 +149,7 @@ def _constant(name: str, value: Any) -> None:
         shape = sizes_of(sizes if size is None else (size,), f"new_{name}")
         return finish(make_array(shape, (dtype_of(dtype) or self.dtype).numpy), requires_grad)
 
-    plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; the default dtype unless ``dtype`` is given."
+    plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; of ``dtype`` or the default."
     like.__doc__ = f"{what} of the shape of ``input``, and of its dtype unless another is given."
     new.__doc__ = f"{what} of the given size, of this tensor's dtype unless another is given."
     plain.__name__, like.__name__, new.__name__ = name, f"{name}_like", f"new_{name}"
@@ -157,7 +166,7 @@ _constant("empty", None)
 def _fill_dtype(value: Any, dtype: Any) -> DType:
     if dtype is not None:
         return dtype_of(dtype)  # type: ignore[return-value]
-    return value.dtype if isinstance(value, Tensor) else dtypes.of_scalar(value)  # type: ignore[no-any-return]
+    return value.dtype if isinstance(value, Tensor) else dtypes.of_scalar(value)
 
 
 @function(method=False, takes_tensor=False)
@@ -176,7 +185,8 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
     """A tensor of the shape and dtype of ``input`` filled with one number."""
     check_options(device, layout)
     array = _like(input, dtype, memory_format)
-    array[...] = array_from(fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype))
+    array[...] = array_from(fill_value.item() if isinstance(fill_value, Tensor) else fill_value,
+                            dtypes.from_numpy(array.dtype))
     return finish(array, requires_grad)
 
 
@@ -184,19 +194,21 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor of the given size filled with one number, of this tensor's dtype."""
-    return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=device, layout=layout,  # type: ignore[no-any-return]
+    return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=device, layout=layout,
                 requires_grad=requires_grad)
 
 
 @function(public=False, out=False)
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None,
+               requires_grad: bool = False) -> Tensor:
     """A tensor holding a copy of ``data``, of this tensor's dtype."""
-    return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=device, requires_grad=requires_grad)  # type: ignore[no-any-return]
+    return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=device, requires_grad=requires_grad)
 
 
 @function(public=False, out=False)
 def new(self: Tensor, *data: Any) -> Tensor:
-    """PyTorch's legacy maker: ``x.new(2, 3)`` is uninitialised, ``x.new([1, 2])`` holds data; of this tensor's dtype."""
+    """PyTorch's legacy maker: ``x.new(2, 3)`` is uninitialised, ``x.new([1, 2])`` holds data; of this tensor's dtype.
+    """
     if len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray, Tensor)) and not isinstance(data[0], Size):
         return make(array_from(data[0], self.dtype), None)
     return make(np.empty(sizes_of(data, "new") if data else (0,), self._data.dtype), None)
@@ -254,7 +266,8 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"[arange] unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
-        raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by {step}")
+        raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by "
+                           f"{step}")
     if wanted.kind in "iub":
         start, end, step = int(start), int(end), int(step)
         if step == 0:
@@ -283,7 +296,8 @@ def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
            requires_grad: bool = False) -> Tensor:
     """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
-    warnings.warn("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent "
+    warnings.warn("torch.range is deprecated and will be removed in a future release because its behavior is "
+                  "inconsistent "
                   "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
                   UserWarning, stacklevel=3)
     check_options(device, layout)
@@ -334,7 +348,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     check_options(device, layout)
     start, end, count = _number(start), _number(end), integer(steps, "logspace")
     wanted = _spaced_dtype(start, end, dtype)
-    exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128), "logspace")
+    exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128),
+                        "logspace")
     return finish(np.power(float(base), exponents).astype(wanted), requires_grad)
 
 
@@ -346,16 +361,18 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
     """The complex numbers with the given parts; both of one floating dtype."""
     for part in (real, imag):
         if not part.is_floating_point():
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}")
+            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and "
+                               f"{imag.dtype}")
     if real.dtype is not imag.dtype:
-        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
-    return P.complex(real, imag)  # type: ignore[no-any-return]
+        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
+                           f"second argument")
+    return P.complex(real, imag)
 
 
 @function(method=False)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex numbers of the given absolute values and angles."""
-    return P.complex(abs * P.cos(angle), abs * P.sin(angle))  # type: ignore[operator, no-any-return]
+    return P.complex(abs * P.cos(angle), abs * P.sin(angle))
 
 
 @function(method=False)
@@ -365,18 +382,20 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
         raise RuntimeError(f"[vander] x must be a one-dimensional tensor; got shape {tuple(x.shape)}")
     columns = x._data.shape[0] if N is None else N
     powers = np.arange(columns) if increasing else np.arange(columns)[::-1]
-    base = x if x._data.dtype.kind in "fcV" else x.to(dtypes.int64)  # type: ignore[attr-defined]
-    return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))  # type: ignore[no-any-return]
+    base = x if x._data.dtype.kind in "fcV" else x.to(dtypes.int64)
+    return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))
 
 
 def _triangle_indices(name: str, inside: Any) -> None:
-    def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+    def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+              layout: Any = None) -> Tensor:
         check_options(device, layout)
         places = np.nonzero(inside(np.ones((row, col), bool), offset))
         return make(np.stack(places).astype((dtype_of(dtype) or dtypes.int64).numpy), None)
 
     plain.__name__ = name
-    plain.__doc__ = f"The (2, n) row and column numbers of the {'lower' if name[3] == 'l' else 'upper'} triangle of a (row, col) matrix."
+    which = "lower" if name == "tril_indices" else "upper"
+    plain.__doc__ = f"The (2, n) row and column numbers of the {which} triangle of a (row, col) matrix."
     function(method=False, out=False, takes_tensor=False)(plain)
 
 

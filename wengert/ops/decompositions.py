@@ -97,7 +97,9 @@ _triangular = named("triangular_solve", "solution", "cloned_coefficient")
 @function()
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient)."""
-    warnings.warn("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning, stacklevel=3)
+    warnings.warn(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning, stacklevel=3
+    )
     factor, side = (A.mT, not upper) if transpose else (A, upper)
     return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), P.clone(A)))
 

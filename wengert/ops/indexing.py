@@ -22,10 +22,12 @@ from .registry import function, method
 
 def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
     if index._data.dtype.name not in kinds:
-        raise IndexError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; convert it with .long()")
+        raise IndexError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; "
+                         f"convert it with .long()")
 
 
-def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError, negative: bool = False) -> None:
+def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,
+                 negative: bool = False) -> None:
     """Raises where an index is beyond a dimension of ``size`` positions (while values are there to be looked at)."""
     if state.special is not None or not index._data.size:
         return
@@ -33,7 +35,8 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
     low, high = int(array.min()), int(array.max())
     if high >= size or low < (-size if negative else 0):
         wrong = high if high >= size else low
-        raise error(f"[{op}] index {wrong} is out of bounds for dimension with size {size} (index out of range in self); "
+        raise error(f"[{op}] index {wrong} is out of bounds for dimension with size {size} (index out of range in "
+                    f"self); "
                     f"indices from {-size if negative else 0} to {size - 1} were expected")
 
 
@@ -50,7 +53,8 @@ def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | N
     for d, n in enumerate(places):
         if (d != dim and n > (shape or (1,))[d]) or (source is not None and n > (source._data.shape or (1,))[d]):
             apart = "" if source is None else f" and to be smaller size than src {list(source._data.shape)}"
-            raise RuntimeError(f"[{op}] Expected index {list(places)} to be no larger than self {list(shape)} apart from dimension "
+            raise RuntimeError(f"[{op}] Expected index {list(places)} to be no larger than self {list(shape)} "
+                               f"apart from dimension "
                                f"{dim}{apart}")
     _check_range(index, (shape or (1,))[dim], op)
 
@@ -65,7 +69,7 @@ def _row(index: Tensor, op: str) -> Tensor:
     _check_integers(index, op, "int32 int64")
     if index._data.ndim > 1:
         raise IndexError(f"{op}(): Index is supposed to be a vector; got shape {tuple(index.shape)}")
-    return index if index._data.ndim else P.reshape(index, shape=(1,))  # type: ignore[no-any-return]
+    return index if index._data.ndim else P.reshape(index, shape=(1,))
 
 
 def _like(x: Tensor, value: Any) -> Any:
@@ -82,26 +86,30 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     position that it names in dimension ``dim``. Raises RuntimeError for an index out of range."""
     place = wrap_dim(dim, input._data.ndim, "gather")
     _check_along(input, index, place, "gather")
-    return P.gather(input, index, dim=place)  # type: ignore[no-any-return]
+    return P.gather(input, index, dim=place)
 
 
 @function()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """Like `gather`, the shapes of ``input`` and ``indices`` broadcast against each other; without ``dim``, both flat."""
+    """Like `gather`, the shapes of ``input`` and ``indices`` broadcast against each other; without ``dim``, both flat.
+    """
     _check_integers(indices, "take_along_dim")
     if dim is None:
-        return P.gather(P.reshape(input, shape=(input.numel(),)), P.reshape(indices, shape=(indices.numel(),)), dim=0)  # type: ignore[no-any-return]
+        return P.gather(P.reshape(input, shape=(input.numel(),)), P.reshape(indices, shape=(indices.numel(),)), dim=0)
     if input.ndim != indices.ndim:
-        raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+        raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, "
+                           f"but got "
                            f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
     place = wrap_dim(dim, input.ndim, "take_along_dim")
     shape = np.broadcast_shapes(*((*x._data.shape[:place], 1, *x._data.shape[place + 1:]) for x in (input, indices)))
-    wide, places = (P.expand(x, shape=(*shape[:place], x._data.shape[place], *shape[place + 1:])) for x in (input, indices))
+    wide, places = (P.expand(x, shape=(*shape[:place], x._data.shape[place], *shape[place + 1:])) for x in (input,
+                                                                                                            indices))
     _check_range(indices, input._data.shape[place], "take_along_dim", negative=True)
-    return P.gather(wide, places, dim=place)  # type: ignore[no-any-return]
+    return P.gather(wide, places, dim=place)
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+            reduce: str | None = None) -> Tensor:
     """``input`` with ``src`` (a tensor, or a number as ``value``) put in at the positions that ``index`` names in
     dimension ``dim``: the reverse of `gather`. ``reduce``: "add" or "multiply" combines with what is there."""
     if src is None:
@@ -112,16 +120,17 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     tensor = src if isinstance(src, Tensor) else None
     _check_along(input, index, place, "scatter", tensor)
     if tensor is not None and tensor.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {tensor.dtype}")
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
+                           f"{tensor.dtype}")
     source = _like(input, src)
     if reduce is None:
-        return P.scatter(input, index, source, dim=place)  # type: ignore[no-any-return]
+        return P.scatter(input, index, source, dim=place)
     names = {"add": "sum", "multiply": "prod"}
     if reduce not in names:
         raise RuntimeError(f"reduce argument must be either add or multiply; got {reduce!r}")
     if tensor is None:
         source = make(np.full(index._data.shape, source, input._data.dtype), None)
-    return P.scatter_reduce(input, index, source, dim=place, reduce=names[reduce], include_self=True)  # type: ignore[no-any-return]
+    return P.scatter_reduce(input, index, source, dim=place, reduce=names[reduce], include_self=True)
 
 
 function(inplace=True)(scatter)
@@ -133,15 +142,16 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     place = wrap_dim(dim, input._data.ndim, "scatter_add")
     _check_along(input, index, place, "scatter_add", src)
     if src.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}")
-    return P.scatter_add(input, index, src, dim=place)  # type: ignore[no-any-return]
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
+    return P.scatter_add(input, index, src, dim=place)
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
 @function(inplace=True)
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True) -> Tensor:
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:
     """``input`` with the elements of ``src`` combined at the positions that ``index`` names in dimension ``dim``:
     ``reduce`` is "sum", "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
     if reduce not in _REDUCTIONS:
@@ -149,8 +159,8 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     place = wrap_dim(dim, input._data.ndim, "scatter_reduce")
     _check_along(input, index, place, "scatter_reduce", src)
     if src.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}")
-    return P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)  # type: ignore[no-any-return]
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
+    return P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)
 
 
 @function()
@@ -160,9 +170,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     row = _row(index, "index_select")
     if not input._data.ndim:
         _check_range(row, 1, "index_select", IndexError)
-        return P.clone(input)  # type: ignore[no-any-return]
+        return P.clone(input)
     _check_range(row, input._data.shape[place], "index_select", IndexError)
-    return P.index(input, row, places=_head(place), label="IndexSelect")  # type: ignore[no-any-return]
+    return P.index(input, row, places=_head(place), label="IndexSelect")
 
 
 def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accumulate: bool) -> Tensor:
@@ -170,20 +180,22 @@ def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accu
     row = _row(index, op)
     if not x._data.ndim:
         x_row, source_row = P.reshape(x, shape=(1,)), P.reshape(source, shape=(source.numel(),))
-        return P.reshape(_put_along(x_row, 0, index, source_row, op, accumulate), shape=())  # type: ignore[no-any-return]
+        return P.reshape(_put_along(x_row, 0, index, source_row, op, accumulate), shape=())
     shape = x._data.shape
     want = (*shape[:place], row._data.shape[0], *shape[place + 1:])
     if source._data.shape != want and not (len(shape) == 1 and source.numel() == row.numel()):
         raise (RuntimeError if accumulate else IndexError)(
-            f"{op}(): source of shape {want} was expected for self of shape {tuple(shape)}, dimension {place} and an index of "
+            f"{op}(): source of shape {want} was expected for self of shape {tuple(shape)}, dimension {place} and "
+            f"an index of "
             f"{row.numel()} elements; got shape {tuple(source.shape)}")
     if source.dtype is not x.dtype:
-        raise RuntimeError(f"{op}(): self and source expected to have the same dtype, but got (self) {x.dtype} and (source) {source.dtype}")
+        raise RuntimeError(f"{op}(): self and source expected to have the same dtype, but got (self) {x.dtype} and "
+                           f"(source) {source.dtype}")
     _check_range(row, shape[place], op, IndexError)
     if source._data.shape != want:
         source = P.reshape(source, shape=want)
     label = "IndexAdd" if accumulate else "IndexCopy"
-    return P.index_put(x, source, row, places=_head(place), accumulate=accumulate, label=label)  # type: ignore[no-any-return]
+    return P.index_put(x, source, row, places=_head(place), accumulate=accumulate, label=label)
 
 
 @function(inplace=True)
@@ -205,15 +217,16 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     place = wrap_dim(dim, input._data.ndim, "index_fill")
     row = _row(index, "index_fill")
     if isinstance(value, Tensor) and value._data.ndim:
-        raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, but got tensor with "
+                           f"{value.ndim} dimension(s).")
     if not input._data.ndim:
-        return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())  # type: ignore[no-any-return]
+        return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())
     _check_range(row, input._data.shape[place], "index_fill", IndexError, negative=True)
     if isinstance(value, Tensor):  # by a mask, so that a position that is named twice counts once in the gradient
         inside = np.zeros((input._data.shape[place],) + (1,) * (input._data.ndim - place - 1), bool)
         inside[row._data] = True
-        return P.where(make(inside, None), _like(input, value), input)  # type: ignore[no-any-return]
-    return P.index_put(input, _like(input, value), row, places=_head(place), label="IndexFill")  # type: ignore[no-any-return]
+        return P.where(make(inside, None), _like(input, value), input)
+    return P.index_put(input, _like(input, value), row, places=_head(place), label="IndexFill")
 
 
 @function(inplace=True)
@@ -225,9 +238,10 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     if basic is not None:
         raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
     if values.dtype is not input.dtype:
-        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
+        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the "
+                           f"destination and "
                            f"{values.dtype} for the source.")
-    return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)  # type: ignore[no-any-return]
+    return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)
 
 
 # --- by position in the flat tensor -----------------------------------------------------------------------------------
@@ -238,7 +252,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape."""
     _check_integers(index, "take")
     _check_range(index, input.numel(), "take", IndexError, negative=True)
-    return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,))  # type: ignore[no-any-return]
+    return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,))
 
 
 def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -246,11 +260,12 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     _check_integers(index, "put_")
     _check_range(index, self.numel(), "put_", IndexError, negative=True)
     if index.numel() != source.numel():
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got "
+                           f"source.numel() = "
                            f"{source.numel()}, index.numel() = {index.numel()}")
     row, places = P.reshape(self, shape=(self.numel(),)), P.reshape(index, shape=(index.numel(),))
     put = P.index_put(row, P.reshape(source, shape=(source.numel(),)), places, places=(True,), accumulate=accumulate)
-    return P.reshape(put, shape=tuple(self._data.shape))  # type: ignore[no-any-return]
+    return P.reshape(put, shape=tuple(self._data.shape))
 
 
 _put.__name__ = "put"
@@ -270,7 +285,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     _check_mask(mask, "masked_fill")
     if isinstance(value, Tensor):
         if value._data.ndim:
-            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                               f"{value.ndim} dimension(s).")
         if value.is_complex() and not input.is_complex():
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
     elif isinstance(value, complex) and not input.is_complex():
@@ -278,8 +294,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     elif isinstance(value, float) and input._data.dtype.kind in "iu" and value != int(value):
         value = int(value)
     if isinstance(value, Tensor):
-        return P.where(mask, _like(input, value), input)  # type: ignore[no-any-return]
-    return P.masked_fill(input, mask, value=_like(input, value))  # type: ignore[no-any-return]
+        return P.where(mask, _like(input, value), input)
+    return P.masked_fill(input, mask, value=_like(input, value))
 
 
 @function()
@@ -290,7 +306,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     wide, under = (x if x._data.shape == shape else P.expand(x, shape=shape) for x in (input, mask))
     if not shape:
         wide, under = (P.reshape(x, shape=(1,)) for x in (wide, under))
-    return P.masked_select(wide, under)  # type: ignore[no-any-return]
+    return P.masked_select(wide, under)
 
 
 @function(inplace=True)
@@ -298,19 +314,21 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """``input`` with the elements of ``source``, one after another, wherever ``mask`` is true."""
     _check_mask(mask, "masked_scatter")
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}")
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} "
+                           f"and {source.dtype}")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     under = np.broadcast_to(mask._data, shape)
     wide = input if input._data.shape == shape else P.expand(input, shape=shape)
     count = int(under.sum())
     if count > source.numel():
-        raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask has True; got "
+        raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask "
+                           f"has True; got "
                            f"{source.numel()}")
     chosen = P.slice(P.reshape(source, shape=(source.numel(),)), index=(slice(count),))
     if not shape:
         row = P.index_put(P.reshape(wide, shape=(1,)), chosen, make(under.reshape(1), None), places=(True,))
-        return P.reshape(row, shape=())  # type: ignore[no-any-return]
-    return P.index_put(wide, chosen, make(np.ascontiguousarray(under), None), places=(True,))  # type: ignore[no-any-return]
+        return P.reshape(row, shape=())
+    return P.index_put(wide, chosen, make(np.ascontiguousarray(under), None), places=(True,))
 
 
 def _nonzero(array: Any) -> tuple[np.ndarray, ...]:
@@ -332,14 +350,14 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 @function(out=False)
 def argwhere(input: Tensor) -> Tensor:
     """The positions of the elements that are not zero, a row each."""
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)
 
 
 @function(method=False, takes_tensor=False)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of ``elements`` is one of ``test_elements``."""
     arrays = [x._data if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements)]
-    return make(np.isin(*arrays, assume_unique=assume_unique, invert=invert), None)
+    return make(np.isin(arrays[0], arrays[1], assume_unique=assume_unique, invert=invert), None)
 
 
 # --- fills ------------------------------------------------------------------------------------------------------------
@@ -354,7 +372,7 @@ def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tenso
         raise RuntimeError("all dimensions of input must be of equal length")
     mask = np.zeros(shape, bool)
     np.fill_diagonal(mask, True, wrap)
-    return P.where(make(mask, None), _like(self, fill_value), self)  # type: ignore[no-any-return]
+    return P.where(make(mask, None), _like(self, fill_value), self)
 
 
 _filled_diagonal.__name__ = "fill_diagonal"
@@ -369,7 +387,8 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @function(out=False)
-def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
+                  step: int = 1) -> Tensor:
     """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy."""
     place = wrap_dim(dim, input._data.ndim, "slice_scatter")
     return _replaced(input, src, (slice(None),) * place + (slice(start, end, step),), "slice_scatter")
@@ -378,9 +397,10 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
 def _replaced(x: Tensor, part: Tensor, index: tuple[Any, ...], op: str) -> Tensor:
     shown = x._data[index].shape
     if shown != part._data.shape:
-        raise ShapeError(f"[{op}] expected src to have a size equal to the slice of self. src size = {list(part.shape)}, slice size = "
+        raise ShapeError(f"[{op}] expected src to have a size equal to the slice of self. src size = "
+                         f"{list(part.shape)}, slice size = "
                          f"{list(shown)}")
-    return P.scatter_view(x, cast(part, x.dtype), steps=((P.slice, {"index": index}),))  # type: ignore[no-any-return]
+    return P.scatter_view(x, cast(part, x.dtype), steps=((P.slice, {"index": index}),))
 
 
 @function(out=False)
@@ -388,6 +408,6 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     """``input`` with a diagonal replaced by ``src``; a copy."""
     first, second = (wrap_dim(d, input._data.ndim, "diagonal_scatter") for d in (dim1, dim2))
     step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
-    return P.scatter_view(input, cast(src, input.dtype), steps=(step,))  # type: ignore[no-any-return]
+    return P.scatter_view(input, cast(src, input.dtype), steps=(step,))
 
 

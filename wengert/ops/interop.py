@@ -35,14 +35,14 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
     if isinstance(source, Tensor):
         shared = source.detach()
-        return shared.clone() if copy else shared  # type: ignore[attr-defined, no-any-return]
+        return shared.clone() if copy else shared
     array = np.from_dlpack(source)
     if copy:
         return make(array.copy(), None)
     if not array.flags.writeable and not isinstance(ext_tensor, np.ndarray):
         # Older exporters cannot say whether their memory may be written; numpy then assumes not, PyTorch that it may.
         array = _writable(array)
-    return from_numpy(array)  # type: ignore[no-any-return]
+    return from_numpy(array)
 
 
 def _writable(array: np.ndarray) -> np.ndarray:

@@ -29,12 +29,14 @@ def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
     counted = [x for x in listed if x._data.shape != (0,)] or list(listed[:1])
     first = counted[0]._data.shape
     if not first:
-        raise RuntimeError(f"zero-dimensional tensor (at position {listed.index(counted[0])}) cannot be concatenated [{op}]")
+        raise RuntimeError(f"zero-dimensional tensor (at position {listed.index(counted[0])}) cannot be "
+                           f"concatenated [{op}]")
     place = wrap_dim(dim, len(first), op)
     for x in counted:
         shape = x._data.shape
         if len(shape) != len(first):
-            raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and {len(shape)}; the shapes "
+            raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and "
+                             f"{len(shape)}; the shapes "
                              f"are {', '.join(str(tuple(y._data.shape)) for y in listed)}")
         if shape[:place] + shape[place + 1:] != first[:place] + first[place + 1:]:
             raise ShapeError(f"[{op}] Sizes of tensors must match except in dimension {place}; the shapes are "
@@ -43,7 +45,7 @@ def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
     if any([x._data.dtype is not dtype for x in listed]):
         target = result_type(op, listed)
         counted = [cast(x, target) for x in counted]
-    return P.cat(*counted, dim=place)  # type: ignore[no-any-return]
+    return P.cat(*counted, dim=place)
 
 
 @function(method=False, aliases=("concat", "concatenate"), takes_tensor=False)
@@ -66,7 +68,8 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     shape = listed[0]._data.shape
     for position, x in enumerate(listed):
         if x._data.shape != shape:
-            raise ShapeError(f"[stack] stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+            raise ShapeError(f"[stack] stack expects each tensor to be equal size, but got {list(shape)} at entry "
+                             f"0 and "
                              f"{list(x._data.shape)} at entry {position}")
     place = wrap_dim(dim, len(shape) + 1, "stack")
     raised = (*shape[:place], 1, *shape[place:])
@@ -79,8 +82,8 @@ def _at_least(rank: int) -> Any:
         if len(shape) >= rank:
             return x
         if rank == 3:
-            return view(x, 1, prod(shape), 1) if len(shape) < 2 else unsqueeze(x, -1)  # type: ignore[no-any-return]
-        return P.reshape(x, shape=(1,) * (rank - len(shape)) + tuple(shape))  # type: ignore[no-any-return]
+            return view(x, 1, prod(shape), 1) if len(shape) < 2 else unsqueeze(x, -1)
+        return P.reshape(x, shape=(1,) * (rank - len(shape)) + tuple(shape))
 
     def plain(*tensors: Any) -> Any:
         if len(tensors) == 1 and isinstance(tensors[0], Tensor):
@@ -129,7 +132,8 @@ def block_diag(*tensors: Any) -> Tensor:
     blocks = [atleast_2d(x) for x in tensors_of(tensors, "block_diag")] or [make(np.zeros((1, 0), np.float32), None)]
     for position, block in enumerate(blocks):
         if block.ndim > 2:
-            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} has {block.ndim} dimensions")
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} "
+                               f"has {block.ndim} dimensions")
     width, rows, left = sum(block.shape[1] for block in blocks), [], 0
     for block in blocks:
         right = left + block.shape[1]
@@ -143,7 +147,8 @@ def block_diag(*tensors: Any) -> Tensor:
 
 @function(out=False)
 def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
-    """Parts along a dimension: of one size (the last may be smaller), or of the sizes in a list. The parts are views."""
+    """Parts along a dimension: of one size (the last may be smaller), or of the sizes in a list. The parts are views.
+    """
     sizes = named.get("split_size", split_size_or_sections)
     if not tensor._data.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -152,7 +157,8 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
     if isinstance(sizes, (list, tuple)):
         listed = integers(sizes, "split_with_sizes")
         if sum(listed) != n or any(size < 0 for size in listed):
-            raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension "
+            raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
+                               f"at dimension "
                                f"{place}), but got split_sizes={list(listed)}")
         ends = list(itertools.accumulate(listed))
         return tuple([sliced(tensor, place, end - size, end) for size, end in zip(listed, ends, strict=True)])
@@ -167,7 +173,7 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
 @method("split_with_sizes")
 def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of the given sizes along a dimension."""
-    return split(self, list(split_sizes), dim)  # type: ignore[no-any-return]
+    return split(self, list(split_sizes), dim)
 
 
 @function(out=False)
@@ -181,7 +187,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     n = input._data.shape[place]
     if not n:
         return tuple([sliced(input, place, 0, 0) for _ in range(chunks)])
-    return split(input, -(-n // chunks), place)  # type: ignore[no-any-return]
+    return split(input, -(-n // chunks), place)
 
 
 @function(out=False)
@@ -210,14 +216,17 @@ def _splitter(name: str, dim: int) -> None:
     def plain(input: Tensor, indices_or_sections: Any = None, **named: Any) -> tuple[Tensor, ...]:
         along = 0 if dim == 1 and input.ndim == 1 else dim
         if input.ndim <= along:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} dimension, but got a tensor "
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} "
+                               f"dimension, but got a tensor "
                                f"with {input.ndim} dimensions!")
         for key in ("indices", "sections"):
             indices_or_sections = named.get(key, indices_or_sections)
-        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0 or input.shape[along] % indices_or_sections):
-            raise RuntimeError(f"torch.{name} attempted to split along dimension {along}, but the size of the dimension "
+        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0
+                                                     or input.shape[along] % indices_or_sections):
+            raise RuntimeError(f"torch.{name} attempted to split along dimension {along}, but the size of the "
+                               f"dimension "
                                f"{input.shape[along]} is not divisible by the split_size {indices_or_sections}!")
-        return tensor_split(input, indices_or_sections, along)  # type: ignore[no-any-return]
+        return tensor_split(input, indices_or_sections, along)
 
     plain.__name__ = name
     plain.__doc__ = f"Parts along dimension {dim}: equally many positions each, or between the given positions."
@@ -255,7 +264,7 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     pairs = list(zip(times, shape, strict=True))
     ones = P.reshape(self, shape=tuple(itertools.chain(*((1, n) for _, n in pairs))))
     wide = expand(ones, *itertools.chain(*pairs)) if pairs else ones
-    return P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat")  # type: ignore[no-any-return]
+    return P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat")
 
 
 @function(out=False)
@@ -266,7 +275,8 @@ def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 
 @function(out=False)
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *,
+                      output_size: int | None = None) -> Tensor:
     """Every element (or part along ``dim``) repeated in place: as often as ``repeats`` says, a number or one each.
     With one argument, the positions of `repeats`, a tensor, repeated."""
     if repeats is None:
@@ -280,10 +290,11 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     place = wrap_dim(0 if dim is None else dim, source._data.ndim, "repeat_interleave")
     n = source._data.shape[place] if source._data.ndim else 1
     if times.ndim and times.size not in (1, n):
-        raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got repeats.size(0) = "
+        raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got "
+                           f"repeats.size(0) = "
                            f"{times.size} and input.size({place}) = {n}")
     order = make(np.repeat(np.arange(n), times), None)
-    return P.index(source, order, places=(False,) * place + (True,))  # type: ignore[no-any-return]
+    return P.index(source, order, places=(False,) * place + (True,))
 
 
 @function(out=False)
@@ -291,7 +302,7 @@ def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """With the order along the given dimensions reversed; a copy."""
     listed = integers(named["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
     turned = wrap_dims(listed, input._data.ndim, "flip") if listed else ()
-    return P.flip(input, dims=turned)  # type: ignore[no-any-return]
+    return P.flip(input, dims=turned)
 
 
 @function(out=False)
@@ -299,7 +310,7 @@ def fliplr(input: Tensor) -> Tensor:
     """With the order along dimension 1 reversed."""
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
-    return flip(input, 1)  # type: ignore[no-any-return]
+    return flip(input, 1)
 
 
 @function(out=False)
@@ -307,7 +318,7 @@ def flipud(input: Tensor) -> Tensor:
     """With the order along dimension 0 reversed."""
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
-    return flip(input, 0)  # type: ignore[no-any-return]
+    return flip(input, 0)
 
 
 @function(out=False)
@@ -318,11 +329,11 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         if len(moves) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")
         flat = P.roll(P.reshape(input, shape=(input.numel(),)), shifts=moves, dims=(0,))
-        return P.reshape(flat, shape=tuple(input._data.shape))  # type: ignore[no-any-return]
+        return P.reshape(flat, shape=tuple(input._data.shape))
     places = integers(dims, "roll")
     if len(places) != len(moves):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(places)}")
-    return P.roll(input, shifts=moves, dims=tuple(wrap_dim(d, input._data.ndim, "roll") for d in places))  # type: ignore[no-any-return]
+    return P.roll(input, shifts=moves, dims=tuple(wrap_dim(d, input._data.ndim, "roll") for d in places))
 
 
 @function(out=False)
@@ -337,10 +348,10 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     order[first], order[second] = second, first
     k %= 4
     if k == 2:
-        return P.flip(input, dims=(first, second))  # type: ignore[no-any-return]
+        return P.flip(input, dims=(first, second))
     if k == 1:
-        return P.permute(P.flip(input, dims=(second,)), dims=tuple(order))  # type: ignore[no-any-return]
-    return P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)  # type: ignore[no-any-return]
+        return P.permute(P.flip(input, dims=(second,)), dims=tuple(order))
+    return P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)
 
 
 # --- matrices ---------------------------------------------------------------------------------------------------------
@@ -352,7 +363,7 @@ def _triangle(name: str, which: str) -> None:
     def plain(input: Tensor, diagonal: int = 0) -> Tensor:
         if input.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return primitive(input, diagonal=int(diagonal))  # type: ignore[no-any-return]
+        return primitive(input, diagonal=int(diagonal))
 
     plain.__name__ = name
     plain.__doc__ = f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere."
@@ -374,7 +385,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     shape = list(input.shape[:-1])
     for place in sorted((first, second)):
         shape.insert(place, side)
-    return P.view_adjoint(input, step=(P.diagonal, {"offset": offset, "dim1": first, "dim2": second}), shape=tuple(shape))  # type: ignore[no-any-return]
+    return P.view_adjoint(input, step=(P.diagonal, {"offset": offset, "dim1": first, "dim2": second}),
+                          shape=tuple(shape))
 
 
 @function()
@@ -383,14 +395,14 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 1:
-        return diag_embed(input, diagonal)  # type: ignore[no-any-return]
-    return P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1))  # type: ignore[no-any-return]
+        return diag_embed(input, diagonal)
+    return P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1))
 
 
 @function(out=False)
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix with all elements of ``input`` on a diagonal."""
-    return diag_embed(P.reshape(input, shape=(input.numel(),)), offset)  # type: ignore[no-any-return]
+    return diag_embed(P.reshape(input, shape=(input.numel(),)), offset)
 
 
 # --- grids ------------------------------------------------------------------------------------------------------------
@@ -400,7 +412,8 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate grids of vectors, as expanded views. ``indexing="ij"``: dimension i follows vector i; ``"xy"``: the
     first two are exchanged."""
-    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors, "meshgrid")
+    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors,
+                        "meshgrid")
     if indexing is None:
         warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
                       UserWarning, stacklevel=3)
@@ -410,12 +423,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     if not listed:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if any(x.ndim > 1 for x in listed):
-        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {[tuple(x.shape) for x in listed]}")
+        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
+                           f"{[tuple(x.shape) for x in listed]}")
     turned = indexing == "xy" and len(listed) > 1
     if turned:
         listed = (listed[1], listed[0], *listed[2:])
     shape = tuple(x.numel() for x in listed)
-    grids = [expand(P.reshape(x, shape=(1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1)), *shape) for i, x in enumerate(listed)]
+    grids = [expand(P.reshape(x, shape=(1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1)), *shape) for i,
+             x in enumerate(listed)]
     if turned:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
@@ -428,7 +443,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     if len(listed) == 1:
         return listed[0]
     columns = [P.reshape(grid, shape=(grid.numel(),)) for grid in meshgrid(*listed, indexing="ij")]
-    return stack(columns, 1)  # type: ignore[no-any-return]
+    return stack(columns, 1)
 
 
 @function(method=False, out=False)
@@ -438,4 +453,4 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input.shape)))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
-    return P.index(input, make(rows, None), places=(True,))  # type: ignore[no-any-return]
+    return P.index(input, make(rows, None), places=(True,))

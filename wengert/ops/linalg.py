@@ -21,17 +21,53 @@ from .named import named
 from .reductions import vector_norm as _vector_norm
 from .registry import function
 
-__all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
-           "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
-           "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd",
-           "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm"]
+__all__ = [
+    "LinAlgError",
+    "cholesky",
+    "cholesky_ex",
+    "cond",
+    "cross",
+    "det",
+    "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "inv",
+    "inv_ex",
+    "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_solve",
+    "matmul",
+    "matrix_exp",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+    "norm",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "solve_ex",
+    "solve_triangular",
+    "svd",
+    "svdvals",
+    "tensorinv",
+    "tensorsolve",
+    "vander",
+    "vecdot",
+    "vector_norm",
+]
 
 _here = function(method=False, public=False)
 
 
 def _matrices(op: str, x: Any) -> None:
     if x._data.ndim < 2:
-        raise ShapeError(f"[linalg.{op}] The input tensor A must have at least 2 dimensions; got shape {tuple(x._data.shape)}")
+        raise ShapeError(f"[linalg.{op}] The input tensor A must have at least 2 dimensions; got shape "
+                         f"{tuple(x._data.shape)}")
 
 
 
@@ -75,7 +111,8 @@ def _info(x: Any, failed: bool) -> Any:
 
 @_here
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
-    """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives NaN and 1, unless ``check_errors``."""
+    """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives NaN and 1, unless
+    ``check_errors``."""
     try:
         return _inv_ex((P.inv(A), _info(A, False)))
     except LinAlgError:
@@ -86,9 +123,11 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
 
 @_here
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
-    """X of ``A X = B`` (or of ``X A = B``, unless ``left``), for A ``(..., N, N)`` and B ``(..., N)`` or ``(..., N, K)``."""
+    """X of ``A X = B`` (or of ``X A = B``, unless ``left``), for A ``(..., N, N)`` and B ``(..., N)`` or ``(...,
+    N, K)``."""
     if A._data.dtype != B._data.dtype:
-        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} and B of "
+        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} "
+                           "and B of "
                            f"type {B.dtype} instead")
     vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
     if vector:
@@ -104,7 +143,8 @@ _solve_ex = named("linalg_solve_ex", "result", "info")
 
 @_here
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives NaN and 1, unless ``check_errors``."""
+    """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives NaN and 1, unless
+    ``check_errors``."""
     try:
         return _solve_ex((solve(A, B, left=left), _info(A, False)))
     except LinAlgError:
@@ -115,7 +155,8 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
 
 @_here
 def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
-    """X of ``A X = B`` (or ``X A = B``) where only one triangle of A counts, its diagonal as ones if ``unitriangular``."""
+    """X of ``A X = B`` (or ``X A = B``) where only one triangle of A counts, its diagonal as ones if
+    ``unitriangular``."""
     _matrices("solve_triangular", A)
     _matrices("solve_triangular", B)
     if left:
@@ -135,8 +176,8 @@ def _tolerance(A: Any, atol: Any, rtol: Any) -> tuple[float, float]:
 
 @_here
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
-    """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest) count as
-    zero."""
+    """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest)
+    count as zero."""
     _matrices("pinv", A)
     absolute, relative = _tolerance(A, atol, rtol)
     if absolute > 0 and A._data.size:
@@ -177,7 +218,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
 
 @_here
 def cholesky(A: Any, *, upper: bool = False) -> Any:
-    """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises LinAlgError."""
+    """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises
+    LinAlgError."""
     return mirrored(P.cholesky(mirrored(A))) if upper else P.cholesky(A)
 
 
@@ -186,8 +228,8 @@ _cholesky_ex = named("linalg_cholesky_ex", "L", "info")
 
 @_here
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
-    """`cholesky`, and 0 where it succeeded, as (L, info); a matrix that is not positive-definite gives NaN and 1, unless
-    ``check_errors``."""
+    """`cholesky`, and 0 where it succeeded, as (L, info); a matrix that is not positive-definite gives NaN and 1,
+    unless ``check_errors``."""
     try:
         return _cholesky_ex((cholesky(A, upper=upper), _info(A, False)))
     except LinAlgError:
@@ -230,8 +272,8 @@ _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
 
 @_here
 def eigh(A: Any, UPLO: str = "L") -> Any:
-    """The eigenvalues (ascending, real) and eigenvectors (columns) of symmetric or Hermitian matrices, of which only the
-    triangle ``UPLO`` is read, as (eigenvalues, eigenvectors)."""
+    """The eigenvalues (ascending, real) and eigenvectors (columns) of symmetric or Hermitian matrices, of which
+    only the triangle ``UPLO`` is read, as (eigenvalues, eigenvectors)."""
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return _eigh(P.eigh(A, uplo=UPLO.upper()))
@@ -248,7 +290,8 @@ _svd = named("linalg_svd", "U", "S", "Vh")
 
 @_here
 def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
-    """``A = U diag(S) Vh`` with the singular values S descending, as (U, S, Vh); U and Vh square if ``full_matrices``."""
+    """``A = U diag(S) Vh`` with the singular values S descending, as (U, S, Vh); U and Vh square if
+    ``full_matrices``."""
     return _svd(P.svd(A, full=full_matrices))
 
 
@@ -265,7 +308,8 @@ _lu_factor, _lu = named("linalg_lu_factor", "LU", "pivots"), named("linalg_lu", 
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots)."""
     if not pivot:
-        raise NotImplementedError("linalg.lu_factor(pivot=False) is not in wengert yet; the nearest thing is pivot=True")
+        raise NotImplementedError("linalg.lu_factor(pivot=False) is not in wengert yet; the nearest thing is "
+                                  "pivot=True")
     return _lu_factor(P.lu_factor(A))
 
 
@@ -286,7 +330,8 @@ def lu(A: Any, *, pivot: bool = True) -> Any:
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
     """X of ``A X = B`` for the A that `lu_factor` took apart."""
     if not left or adjoint:
-        raise NotImplementedError("linalg.lu_solve(left=False) and adjoint=True are not in wengert yet; the nearest thing is "
+        raise NotImplementedError("linalg.lu_solve(left=False) and adjoint=True are not in wengert yet; the nearest "
+                                  "thing is "
                                   "linalg.solve")
     exchange = P.permutation(pivots, rows=LU._data.shape[-1], dtype=LU._data.dtype)
     turned = P.matmul(exchange.mT, B)
@@ -344,7 +389,8 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
         if count == 2:
             return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
         if isinstance(ord, str) or count > 2:
-            raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {count}D.")
+            raise RuntimeError("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+                               f"{count}D.")
         return vector_norm(A, ord, dim, keepdim, dtype=dtype)
     return vector_norm(A, 2, dim, keepdim, dtype=dtype)
 
@@ -386,7 +432,8 @@ def matrix_power(A: Any, n: int) -> Any:
     """Square matrices to an integer power, by repeated squaring; a negative power inverts first."""
     _matrices("matrix_power", A)
     if A._data.shape[-1] != A._data.shape[-2]:
-        raise ShapeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {A._data.shape[-2]} by "
+        raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "
+                         f"{A._data.shape[-2]} by "
                          f"{A._data.shape[-1]} matrices")
     if n == 0:
         return make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
@@ -400,8 +447,8 @@ def matrix_power(A: Any, n: int) -> Any:
 
 
 def _best_order(sizes: list[int]) -> list[list[int]]:
-    """Where to split each chain of matrices for the fewest multiplications (Cormen et al., *Introduction to algorithms*,
-    14.2)."""
+    """Where to split each chain of matrices for the fewest multiplications (Cormen et al., *Introduction to
+    algorithms*, 14.2)."""
     count = len(sizes) - 1
     cost, split = np.zeros((count, count)), [[0] * count for _ in range(count)]
     for length in range(1, count):
@@ -440,7 +487,9 @@ def multi_dot(tensors: Any) -> Any:
 @_here
 def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     """The cross product of vectors of three elements along ``dim``; the rest broadcasts."""
-    where = wrap_dim(dim, max(input._data.ndim, other._data.ndim), "linalg.cross") - max(input._data.ndim, other._data.ndim)
+    where = wrap_dim(dim, max(input._data.ndim, other._data.ndim), "linalg.cross") - max(
+        input._data.ndim, other._data.ndim
+    )
     for x in (input, other):
         if x._data.ndim < -where or x._data.shape[where] != 3:
             raise RuntimeError("linalg.cross: inputs dimension "
@@ -488,7 +537,8 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first."""
     head, tail = A._data.shape[:ind], A._data.shape[ind:]
     if ind <= 0 or _size(head) != _size(tail):
-        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+                           "prod(self.shape[:ind]), but got "
                            f"{_size(tail)} != {_size(head)}")
     return P.reshape(P.inv(P.reshape(A, shape=(_size(head), -1))), shape=(*tail, *head))
 

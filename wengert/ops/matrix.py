@@ -26,7 +26,8 @@ def _check_operands(op: str, *operands: Any) -> None:
         if type(x) not in TENSORS:
             raise TypeError(f"{op}(): argument (position {position + 1}) must be Tensor, not {type(x).__name__}")
         if x._data.dtype != first._data.dtype:
-            raise RuntimeError(f"[{op}] expected m1 and m2 to have the same dtype, but got: {type_name(first._data.dtype)} != "
+            raise RuntimeError(f"[{op}] expected m1 and m2 to have the same dtype, but got: "
+                               f"{type_name(first._data.dtype)} != "
                                f"{type_name(x._data.dtype)}; convert one with .to(...)")
 
 
@@ -87,7 +88,8 @@ def bmm(input: Any, mat2: Any) -> Any:
     _check_rank("bmm", mat2, 3, "batch2")
     batch, _, inner = input._data.shape
     if mat2._data.shape[0] != batch or mat2._data.shape[1] != inner:
-        raise ShapeError(f"[bmm] Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] but got: "
+        raise ShapeError(f"[bmm] Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] "
+                         "but got: "
                          f"[{mat2._data.shape[0]}, {mat2._data.shape[1]}].")
     return P.matmul(input, mat2, label="Bmm")
 
@@ -158,7 +160,8 @@ def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
     have = base._data.shape
     fits = len(have) <= len(shape) and all(n in (1, m) for n, m in zip(reversed(have), reversed(shape), strict=False))
     if not fits:
-        raise ShapeError(f"[{op}] The expanded size of the tensor {shape} must match the existing size {tuple(have)} of the "
+        raise ShapeError(f"[{op}] The expanded size of the tensor {shape} must match the existing size "
+                         f"{tuple(have)} of the "
                          "tensor that is added to; give it that shape, or sizes of 1")
 
 
@@ -228,8 +231,9 @@ def _contract(x: Any, y: Any, x_dims: Sequence[int], y_dims: Sequence[int]) -> A
 
 @function(method=False)
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """The sum of products over the last ``dims`` dimensions of ``a`` and the first of ``b``, or over two lists of paired
-    dimensions. Raises RuntimeError unless the paired sizes agree (a size of 1 is summed away on the other side)."""
+    """The sum of products over the last ``dims`` dimensions of ``a`` and the first of ``b``, or over two lists of
+    paired dimensions. Raises RuntimeError unless the paired sizes agree (a size of 1 is summed away on the other
+    side)."""
     _check_operands("tensordot", a, b)
     if type(dims) in TENSORS:
         dims = dims.tolist()
@@ -250,7 +254,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         elif n == 1 and m != 1:
             a = P.sum(a, dim=(i,), keepdim=True)
         elif m != n:
-            raise RuntimeError(f"contracted dimensions need to match, but first has size {m} in dim {i} and second has size "
+            raise RuntimeError(f"contracted dimensions need to match, but first has size {m} in dim {i} and second "
+                               "has size "
                                f"{n} in dim {j}")
     return _contract(a, b, a_dims, b_dims)
 
@@ -273,12 +278,15 @@ def _subscripts(equation: str, operands: Sequence[Any]) -> tuple[list[str], str]
     for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
         extra = x._data.ndim - len(term.replace("...", ""))
         if extra < 0 or (extra and "..." not in term):
-            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(term.replace('...', ''))}) does not "
-                               f"match the number of dimensions ({x._data.ndim}) for operand {position} and no ellipsis was "
+            raise RuntimeError("einsum(): the number of subscripts in the equation "
+                               f"({len(term.replace('...', ''))}) does not "
+                               f"match the number of dimensions ({x._data.ndim}) for operand {position} and no "
+                               "ellipsis was "
                                "given")
         terms[position] = term.replace("...", letters[widest - extra:])
         if not all(c in string.ascii_letters for c in terms[position]):
-            raise RuntimeError(f"einsum(): invalid subscript given at operand {position}: subscripts must be in [a-zA-Z]")
+            raise RuntimeError(f"einsum(): invalid subscript given at operand {position}: subscripts must be in "
+                               "[a-zA-Z]")
     if result is None:
         everything = "".join(terms)
         result = letters + "".join(sorted(c for c in set(everything) if everything.count(c) == 1 and c not in letters))
@@ -296,7 +304,8 @@ def _without_repeats(x: Any, term: str) -> tuple[Any, str]:
         while term.count(letter) > 1:
             first, second = [i for i, c in enumerate(term) if c == letter][:2]
             if x._data.shape[first] != x._data.shape[second]:
-                raise RuntimeError(f"einsum(): subscript {letter} is repeated for an operand but the sizes don't match, "
+                raise RuntimeError(f"einsum(): subscript {letter} is repeated for an operand but the sizes don't "
+                                   "match, "
                                    f"{x._data.shape[second]} != {x._data.shape[first]}")
             x = P.diagonal(x, offset=0, dim1=first, dim2=second)
             term = "".join(c for i, c in enumerate(term) if i not in (first, second)) + letter
@@ -310,7 +319,8 @@ def _summed(x: Any, term: str, wanted: set[str]) -> tuple[Any, str]:
 
 
 def _pair(x: Any, x_term: str, y: Any, y_term: str, wanted: set[str]) -> tuple[Any, str]:
-    """Two operands contracted to one, as a batched product of matrices: (batch, rows, inner) @ (batch, inner, columns)."""
+    """Two operands contracted to one, as a batched product of matrices: (batch, rows, inner) @ (batch, inner,
+    columns)."""
     x, x_term = _summed(x, x_term, wanted | set(y_term))
     y, y_term = _summed(y, y_term, wanted | set(x_term))
     shared = [c for c in x_term if c in y_term]
@@ -354,7 +364,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
         for c, n in zip(term, x._data.shape, strict=True):
             if n != 1 and sizes.setdefault(c, n) not in (1, n):
-                raise RuntimeError(f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: subscript "
+                raise RuntimeError("einsum(): operands do not broadcast with remapped shapes [original->remapped]: "
+                                   "subscript "
                                    f"{c} of operand {position} has size {n} where another has {sizes[c]}")
     waiting = [_without_repeats(x, term) for x, term in zip(operands, terms, strict=True)]
     x, term = waiting.pop(0)

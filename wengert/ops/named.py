@@ -1,7 +1,9 @@
-"""Results with names: ``values, indices = x.sort()`` or ``x.sort().values``. They print as PyTorch's named tuples do."""
+"""Results with names: ``values, indices = x.sort()`` or ``x.sort().values``. They print as PyTorch's named tuples do.
+"""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 RETURN_TYPES: dict[str, type] = {}
@@ -27,11 +29,11 @@ def named(name: str, *fields: str) -> type[NamedResult]:
     members: dict[str, Any] = {"__slots__": (), "_fields": fields, "__module__": "torch.return_types",
                                "__doc__": f"What `{name}` returns: ({', '.join(fields)})."}
     for position, field in enumerate(fields):
-        members[field] = property(lambda self, i=position: self[i])
+        members[field] = property(operator.itemgetter(position))
     RETURN_TYPES[name] = type(name, (NamedResult,), members)
     return RETURN_TYPES[name]
 
 
 def rebuild(name: str, values: tuple[Any, ...]) -> NamedResult:
     """Unpickles a result."""
-    return RETURN_TYPES[name](values)  # type: ignore[no-any-return]
+    return RETURN_TYPES[name](values)

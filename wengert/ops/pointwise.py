@@ -13,11 +13,9 @@ from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import DTypeError
 from ..core.primitive import P, Primitive
-from ..core.state import state
 from ..tensors import inplace as inplace_forms
-from ..tensors.alias import edge_of, overlaps_itself, type_name, wrote
+from ..tensors.alias import type_name
 from ..tensors.dispatch import apply, binary, result_type, unary
-from ..tensors.inplace import binary_inplace
 from ..tensors.tensor import TENSORS, make
 from .conversion import cast
 from .registry import METHODS, function
@@ -109,7 +107,8 @@ def positive(input: Any) -> Any:
 def round(input: Any, *, decimals: int = 0) -> Any:
     """Each element rounded to ``decimals`` places, halves to even."""
     if input._data.dtype.kind in ("iubc" if decimals else "bc"):
-        raise RuntimeError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert with .float() "
+        raise RuntimeError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert "
+                           "with .float() "
                            "first")
     return P.round(input, decimals=decimals) if decimals else P.round(input)
 
@@ -230,17 +229,23 @@ def _no_bools(input: Any, other: Any) -> None:
     first = input._data.dtype == bool if type(input) in TENSORS else isinstance(input, bool)
     second = other._data.dtype == bool if type(other) in TENSORS else isinstance(other, bool)
     if first and second:
-        raise RuntimeError("[sub] Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+        raise RuntimeError("[sub] Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                           "`^` or "
                            "`logical_xor()` operator instead.")
     if first or second:
-        raise RuntimeError("[sub] Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+        raise RuntimeError("[sub] Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                           "trying to "
                            "invert a mask, use the `~` or `logical_not()` operator instead.")
 
 
 @function(aliases=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
-    if input._data.dtype.kind == "b" or (type(other) in TENSORS and other._data.dtype.kind == "b") or type(other) is bool:
+    if (
+        input._data.dtype.kind == "b"
+        or (type(other) in TENSORS and other._data.dtype.kind == "b")
+        or type(other) is bool
+    ):
         _no_bools(input, other)
     return _sub(input, other) if alpha == 1 else _sub(input, _scaled("sub", input, other, alpha))
 
@@ -334,8 +339,8 @@ def ldexp(input: Any, other: Any) -> Any:
 
 
 def _declare_pairs(table: dict[str, tuple[Any, ...]], kinds: str, inplace: bool, scalars: bool = False) -> None:
-    """Declares functions of two operands: name: (primitive, documentation, *aliases). ``kinds``: those that the dtype in
-    which they meet may have; ``scalars``: the second may be a number."""
+    """Declares functions of two operands: name: (primitive, documentation, *aliases). ``kinds``: those that the
+    dtype in which they meet may have; ``scalars``: the second may be a number."""
     for name, (primitive, doc, *aliases) in table.items():
         function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, kinds))
 
@@ -353,7 +358,8 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
             raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
         meeting = result_type(name, (input, other))
         if meeting.kind not in kinds:
-            raise DTypeError(f"[{name}] {name} not implemented for '{type_name(meeting.name)}'; {_KINDS[kinds]} operands were "
+            raise DTypeError(f"[{name}] {name} not implemented for '{type_name(meeting.name)}'; {_KINDS[kinds]} "
+                             "operands were "
                              "expected")
         return run(input, other)
 
@@ -379,7 +385,9 @@ _declare_pairs({
     "gcd": (P.gcd, "The greatest common divisor."),
     "lcm": (P.lcm, "The least common multiple."),
 }, "iu", inplace=True)
-_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True, scalars=True)
+_declare_pairs(
+    {"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True, scalars=True
+)
 _declare_pairs({
     "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
     "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),
@@ -402,8 +410,8 @@ def _bounded(input: Any, bounds: tuple[Any, ...]) -> Any:
 
 @function(inplace=True, aliases=("clip",))
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
-    """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient passes where
-    the element is within the bounds or on them. Raises RuntimeError without bounds."""
+    """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient
+    passes where the element is within the bounds or on them. Raises RuntimeError without bounds."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if input._data.dtype.kind == "c":
@@ -412,7 +420,10 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     for bound in (min, max):
         if tensors and bound is not None and type(bound) not in TENSORS:
             raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
-    value = _bounded(input, (min, max))
+    plain = (
+        not tensors and input._data.dtype.kind == "f" and all(type(b) in (float, int, type(None)) for b in (min, max))
+    )
+    value = input if plain else _bounded(input, (min, max))
     if tensors:
         if min is not None:
             value = P.where(P.lt(value, min), min, value)
@@ -436,7 +447,8 @@ def clamp_max(input: Any, max: Any) -> Any:
 
 @function(inplace=True)
 def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing dtypes."""
+    """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing
+    dtypes."""
     if input._data.dtype != end._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
@@ -454,7 +466,8 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """``input + value · tensor1 / tensor2``. Raises RuntimeError where both are integers."""
     if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
-        raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() first")
+        raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() "
+                           "first")
     return P.addcdiv(input, tensor1, tensor2, value=value)
 
 
@@ -477,89 +490,3 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 
 METHODS["where"] = lambda self, condition, other: where(condition, self, other)
-
-
-# --- in-place forms that optimisers use -------------------------------------------------------------------------------
-
-
-def writes_directly(target: Any, *operands: Any) -> bool:
-    """Whether numpy may write an in-place result straight into ``target``: nothing watches, nothing is recorded, every
-    operand is a number or a tensor of the target's floating dtype."""
-    array = target._data
-    if state.special is not None or array.dtype.kind not in "fc" or overlaps_itself(array):
-        return False
-    recording = state.grad
-    if recording and (edge_of(target) is not None or (target._alias is not None and target._alias.storage.edge is not None)):
-        return False
-    for x in operands:
-        if type(x) in TENSORS:
-            if x._data.dtype is not array.dtype or (recording and edge_of(x) is not None):
-                return False
-        elif type(x) is not float and type(x) is not int:
-            return False
-    return True
-
-
-def _accumulating(name: str, general: Any, run: Callable[..., None], keyword: str) -> None:
-    """Declares ``name``, an in-place form that adds ``run(target, first, second, factor)`` where it may write directly."""
-
-    def method(self: Any, first: Any, second: Any, *rest: Any, **kwargs: Any) -> Any:
-        factor = kwargs.get(keyword, 1)
-        plain = not rest and (not kwargs or (len(kwargs) == 1 and keyword in kwargs))
-        if plain and writes_directly(self, first, second, factor):
-            array = self._data
-            a, b = (x._data if type(x) in TENSORS else x for x in (first, second))
-            if np.broadcast_shapes(array.shape, getattr(a, "shape", ()), getattr(b, "shape", ())) == array.shape:
-                state.quiet(run, array, a, b, factor)
-                wrote(self)
-                return self
-        return general(self, first, second, *rest, **kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = general.__doc__
-    METHODS[name] = method
-
-
-def _add_product(target: Any, a: Any, b: Any, value: Any) -> None:
-    product = a * b if value == 1 else value * a * b
-    np.add(target, product, target)
-
-
-def _add_quotient(target: Any, a: Any, b: Any, value: Any) -> None:
-    quotient = a / b if value == 1 else value * a / b
-    np.add(target, quotient, target)
-
-
-def _interpolate(target: Any, end: Any, weight: Any, _: Any) -> None:
-    target[...] = P.lerp(target, end, weight)
-
-
-_accumulating("addcmul_", METHODS["addcmul_"], _add_product, "value")
-_accumulating("addcdiv_", METHODS["addcdiv_"], _add_quotient, "value")
-_accumulating("lerp_", METHODS["lerp_"], _interpolate, "")
-
-
-def _scaled_inplace(full: Any, quick: Any, ufunc: Any, name: str) -> Callable[..., Any]:
-    """``add_`` and ``sub_``: with ``alpha`` two passes over memory where nothing is recorded."""
-    general = inplace_forms.inplace(full, name)
-
-    def method(self: Any, other: Any, *, alpha: Any = 1) -> Any:
-        if alpha == 1:
-            return quick(self, other)
-        if type(other) in TENSORS and writes_directly(self, other, alpha):
-            term = other._data * alpha
-            if term.shape == self._data.shape:
-                state.quiet(ufunc, self._data, term, self._data)
-                wrote(self)
-                return self
-        return general(self, other, alpha=alpha)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = general.__doc__
-    return method
-
-
-METHODS["add_"] = _scaled_inplace(add, binary_inplace(P.add, add, "add_"), np.add, "add_")
-METHODS["sub_"] = METHODS["subtract_"] = _scaled_inplace(sub, binary_inplace(P.sub, sub, "sub_"), np.subtract, "sub_")
-METHODS["mul_"] = METHODS["multiply_"] = binary_inplace(P.mul, mul, "mul_")
-METHODS["div_"] = METHODS["divide_"] = binary_inplace(P.div, div, "div_")

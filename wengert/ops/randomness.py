@@ -127,10 +127,11 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
 
 @function(method=False, out=False)
 def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-                 layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+                 layout: Any = None, device: Any = None, requires_grad: bool = False,
+                 memory_format: Any = None) -> Tensor:
     """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``."""
     bounds = (0, low) if high is None else (low, high)
-    return randint(*bounds, tuple(input._data.shape), generator=generator, dtype=dtype_of(dtype) or input.dtype,  # type: ignore[no-any-return]
+    return randint(*bounds, tuple(input._data.shape), generator=generator, dtype=dtype_of(dtype) or input.dtype,
                    layout=layout, device=device, requires_grad=requires_grad)
 
 
@@ -151,10 +152,13 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     check_options(device, layout)
     source = _generator(generator)
     if size is not None:
-        return finish(sampling.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std), requires_grad)
+        return finish(sampling.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std),
+                      requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
-        raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor of them")
-    return make(sampling.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))), None)
+        raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
+                        "of them")
+    return make(sampling.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))),
+                None)
 
 
 @function()
@@ -165,7 +169,8 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 
 
 @function()
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
+                generator: Generator | None = None) -> Tensor:
     """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
     return make(integers.multinomial(_generator(generator), input._data, num_samples, replacement), None)
 
@@ -191,7 +196,7 @@ def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tens
     if state.special is not None:
         values = np.empty(tensor._data.shape, tensor._data.dtype)
         fill(values)
-        return write(tensor, make(values, None), op)  # type: ignore[no-any-return]
+        return write(tensor, make(values, None), op)
     fill(tensor._data)
     wrote(tensor)
     if state.grad:
@@ -205,7 +210,8 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
 
     def fill(self: Tensor, *values: Any, generator: Generator | None = None, **named: Any) -> Tensor:
         if len(values) > len(names) or not named.keys() <= set(names[len(values):]):
-            raise TypeError(f"{name}() takes {', '.join(names)} and generator; got {len(values)} positional arguments and "
+            raise TypeError(f"{name}() takes {', '.join(names)} and generator; got {len(values)} positional "
+                            f"arguments and "
                             f"the keywords {', '.join(named) or 'none'}")
         given = {**parameters, **dict(zip(names, values, strict=False)), **named}
         missing = [parameter for parameter, value in given.items() if value is ...]
@@ -219,11 +225,16 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
     method(name)(fill)
 
 
-_fill_method("uniform_", sampling.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly over [from, to).")
-_fill_method("exponential_", sampling.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of rate ``lambd``.")
-_fill_method("cauchy_", sampling.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed numbers.")
-_fill_method("log_normal_", sampling.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials of normal numbers.")
-_fill_method("geometric_", sampling.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the first success.")
+_fill_method("uniform_", sampling.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly "
+                                                                     "over [from, to).")
+_fill_method("exponential_", sampling.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of "
+                                                                   "rate ``lambd``.")
+_fill_method("cauchy_", sampling.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed "
+                                                                        "numbers.")
+_fill_method("log_normal_", sampling.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials "
+                                                                            "of normal numbers.")
+_fill_method("geometric_", sampling.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the "
+                                                           "first success.")
 
 
 @method("normal_")
@@ -247,7 +258,8 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
         return _refill(self, "random_", lambda target: sampling.fill(
             target, lambda count: integers.random_(source, count, target.dtype)))
     return _refill(self, "random_", lambda target: sampling.fill(
-        target, lambda count: integers.random_from_to(source, count, int(low), None if high is None else int(high), target.dtype)))
+        target, lambda count: integers.random_from_to(source, count, int(low), None if high is None else int(high),
+                                                      target.dtype)))
 
 
 @method("bernoulli_")

@@ -21,13 +21,15 @@ from .conversion import cast
 from .named import named
 from .registry import FUNCTIONS, METHODS, function
 
+_add_reduce: Any = np.add.reduce
+
 
 def _sum_of(x: Any) -> Any:
-    return np.add.reduce(x, None, None, np.empty((), x.dtype))
+    return _add_reduce(x, None, None, np.empty((), x.dtype))
 
 
 def _mean_of(x: Any) -> Any:
-    total = np.add.reduce(x, None, None, np.empty((), x.dtype))
+    total = _add_reduce(x, None, None, np.empty((), x.dtype))
     return np.true_divide(total, x.dtype.type(x.size), total)
 
 
@@ -54,8 +56,8 @@ def _to(x: Any, dtype: Any) -> Any:
 
 @function(direct=(1, _whole_sum))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64; ``dtype``
-    converts first."""
+    """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
+    ``dtype`` converts first."""
     if dim is None and not keepdim and dtype is None:
         return _whole_sum(input)
     x = _to(input, dtype)
@@ -73,7 +75,8 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them."""
     x = _to(input, dtype)
     if x._data.dtype.kind in "biu":
-        raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+        raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                           "complex "
                            f"dtype. Got: {type_name(x._data.dtype)}")
     if dim is None and not keepdim:
         return _whole_mean(x)
@@ -128,7 +131,8 @@ def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any)
     for d in dims:
         count *= x._data.shape[d]
     if count - correction <= 0:
-        warnings.warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+        warnings.warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+                      "factor "
                       "(input numel divided by output numel).", UserWarning, stacklevel=4)
     return dims, correction
 
@@ -144,7 +148,8 @@ def _spread(op: str, primitive: Any, doc: str) -> Callable[..., Any]:
     return function()(plain)
 
 
-var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squares of deviations, summed, over the count "
+var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squares of deviations, summed, over "
+                            "the count "
               "less ``correction`` (1; 0 with ``unbiased=False``).")
 std = _spread("std", P.std, "The standard deviation: the root of `var`.")
 
@@ -172,7 +177,8 @@ def _no_elements(op: str, x: Any, dim: int | None) -> None:
     """Raises where there is no element to choose."""
     if dim is None:
         if not x._data.size:
-            raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+            raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                               "reduction "
                                "dim with the 'dim' argument.")
     elif x._data.ndim and not x._data.shape[dim]:
         raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
@@ -203,10 +209,12 @@ def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: 
     return function()(plain)
 
 
-max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element (its gradient is shared by all that tie). "
+max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element (its gradient is shared by all "
+                                                    "that tie). "
                "``max(x, dim)``: the largest along ``dim`` and the position of the first, as (values, indices). "
                "``max(x, other)``: the elementwise `maximum`.")
-min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of the smallest.")
+min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of "
+                                                    "the smallest.")
 
 
 def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
@@ -257,8 +265,10 @@ def _position(op: str, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_position("argmax", P.argmax, "The position of the first of the largest elements, in the flattened tensor or along ``dim``.")
-_position("argmin", P.argmin, "The position of the first of the smallest elements, in the flattened tensor or along ``dim``.")
+_position("argmax", P.argmax, "The position of the first of the largest elements, in the flattened tensor or along "
+                              "``dim``.")
+_position("argmin", P.argmin, "The position of the first of the smallest elements, in the flattened tensor or along "
+                              "``dim``.")
 
 
 # --- truth and counts -------------------------------------------------------------------------------------------------
@@ -301,8 +311,8 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 
 @function()
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the singular
-    values of the matrices along two dimensions. Its gradient at 0 is 0."""
+    """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
+    singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
     if isinstance(p, str):
         if p == "nuc":
             from .linalg import matrix_norm

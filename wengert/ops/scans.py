@@ -71,7 +71,8 @@ def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
 
 @function()
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on first."""
+    """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on
+    first."""
     if not input._data.ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
@@ -97,7 +98,9 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         return heights * ((1 if dx is None else dx) / 2.0), where
     if x._data.ndim == 1:
         widths = diff(x)
-        return heights * P.reshape(widths, shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))) / 2.0, where
+        return heights * P.reshape(
+            widths, shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))
+        ) / 2.0, where
     return heights * diff(x, dim=where - y._data.ndim) / 2.0, where
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.primitive import P
-from ..core.spec import Size, broadcast_shapes as broadcast_sizes, wrap_dim, wrap_dims
+from ..core.spec import Size, wrap_dim, wrap_dims
+from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, make, root_of
 from .arguments import dtype_of, integer, integers, sizes_of, tensors_of
@@ -32,7 +33,8 @@ def inferred(sizes: tuple[int, ...], x: Tensor, op: str) -> tuple[int, ...]:
             raise ShapeError(f"[{op}] only one dimension can be inferred; got {list(sizes)}")
         if not rest:
             if not count:
-                raise ShapeError(f"[{op}] cannot reshape tensor of 0 elements into shape {list(sizes)} because the unspecified "
+                raise ShapeError(f"[{op}] cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
+                                 f"unspecified "
                                  f"dimension size -1 can be any value and is ambiguous")
         elif count % rest == 0:
             return tuple([count // rest if n == -1 else n for n in sizes])
@@ -56,8 +58,10 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     sizes = inferred(sizes_of(shape if size is None else (size,), "view", negative=True), self, "view")
     out: Tensor = P.reshape(self, shape=sizes)
     if type(out._data) is ndarray and out._alias is None:
-        raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                         f"across two contiguous subspaces). Use .reshape(...) instead. Got shape {list(self._data.shape)} with "
+        raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one "
+                         "dimension spans "
+                         f"across two contiguous subspaces). Use .reshape(...) instead. Got shape "
+                         f"{list(self._data.shape)} with "
                          f"strides {list(self.stride())} to view as {list(sizes)}")
     return out
 
@@ -70,7 +74,8 @@ def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
     try:
         out = make(x._data.view(wanted.numpy), None)
     except ValueError as error:
-        raise ShapeError(f"[view] a tensor of shape {list(x.shape)} and dtype {x.dtype} cannot be viewed as {wanted}: {error}") from error
+        raise ShapeError(f"[view] a tensor of shape {list(x.shape)} and dtype {x.dtype} cannot be viewed as "
+                         f"{wanted}: {error}") from error
     out._version = cell
     return out
 
@@ -103,7 +108,7 @@ def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
 @method("reshape_as")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor in the shape of ``other``; a copy where no view can be had."""
-    return reshape(self, tuple(other._data.shape))  # type: ignore[no-any-return]
+    return reshape(self, tuple(other._data.shape))
 
 
 @function(out=False)
@@ -134,7 +139,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     if parts.count(-1) == 1 and known and shape[dim] % known == 0:
         parts = tuple(shape[dim] // known if n == -1 else n for n in parts)
     if not parts or prod(parts) != shape[dim]:
-        raise ShapeError(f"[unflatten] Provided sizes {list(integers(sizes, 'unflatten'))} don't multiply up to the size of dim "
+        raise ShapeError(f"[unflatten] Provided sizes {list(integers(sizes, 'unflatten'))} don't multiply up to "
+                         f"the size of dim "
                          f"{dim} ({shape[dim]}) in the input tensor")
     return view(input, *shape[:dim], *parts, *shape[dim + 1:])
 
@@ -146,13 +152,13 @@ def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
         dim = (named["dim"],)
     shape = input._data.shape
     if not dim:
-        return P.reshape(input, shape=tuple([n for n in shape if n != 1]), label="SqueezeBackward0")  # type: ignore[no-any-return]
+        return P.reshape(input, shape=tuple([n for n in shape if n != 1]), label="SqueezeBackward0")
     single = not isinstance(dim[0], (tuple, list))
     listed = integers(dim[0] if len(dim) == 1 else dim, "squeeze")
     gone = wrap_dims(listed, len(shape), "squeeze") if listed else ()
     label = "SqueezeBackward1" if single else "SqueezeBackward2"
     kept = tuple([n for i, n in enumerate(shape) if n != 1 or i not in gone])
-    return P.reshape(input, shape=kept, label=label)  # type: ignore[no-any-return]
+    return P.reshape(input, shape=kept, label=label)
 
 
 @function(out=False)
@@ -160,7 +166,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a dimension of size 1 put in at ``dim``."""
     shape = input._data.shape
     place = wrap_dim(dim, len(shape) + 1, "unsqueeze")
-    return P.reshape(input, shape=(*shape[:place], 1, *shape[place:]), label="Unsqueeze")  # type: ignore[no-any-return]
+    return P.reshape(input, shape=(*shape[:place], 1, *shape[place:]), label="Unsqueeze")
 
 
 # --- order of dimensions ----------------------------------------------------------------------------------------------
@@ -169,13 +175,15 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 @function(out=False)
 def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """Dimensions in the order ``dims``: ``x.permute(2, 0, 1)`` or ``torch.permute(x, (2, 0, 1))``."""
-    order = integers(named["dims"] if named else dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims, "permute")
+    order = integers(named["dims"] if named else dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list))
+                     else dims, "permute")
     rank = input._data.ndim
     if len(order) != rank:
-        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-                           f"desired ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(order)}"
-                           .replace("(sparse_coo)", ""))
-    return P.permute(input, dims=wrap_dims(order, rank, "permute") if order else ())  # type: ignore[no-any-return]
+        raise RuntimeError(f"permute(): number of dimensions in the tensor input does not match the "
+                           f"length of the "
+                           f"desired ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = "
+                           f"{len(order)}")
+    return P.permute(input, dims=wrap_dims(order, rank, "permute") if order else ())
 
 
 def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
@@ -184,7 +192,7 @@ def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
     first, second = wrap_dim(dim0, rank, "transpose"), wrap_dim(dim1, rank, "transpose")
     if rank:
         order[first], order[second] = second, first
-    return P.permute(x, dims=tuple(order), label=label)  # type: ignore[no-any-return]
+    return P.permute(x, dims=tuple(order), label=label)
 
 
 @function(out=False)
@@ -204,19 +212,21 @@ def t(input: Tensor) -> Tensor:
     """The transposed matrix; a vector or number as it is. Raises RuntimeError for more than two dimensions."""
     rank = input._data.ndim
     if rank > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D; use .mT or .transpose(dim0, dim1)")
-    return P.permute(input, dims=(1, 0) if rank == 2 else tuple(range(rank)), label="T")  # type: ignore[no-any-return]
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D; use .mT or "
+                           f".transpose(dim0, dim1)")
+    return P.permute(input, dims=(1, 0) if rank == 2 else tuple(range(rank)), label="T")
 
 
 def _all_turned(self: Tensor) -> Tensor:
     """With all dimensions in reverse order."""
-    return P.permute(self, dims=tuple(range(self._data.ndim))[::-1])  # type: ignore[no-any-return]
+    return P.permute(self, dims=tuple(range(self._data.ndim))[::-1])
 
 
 def _matrices_turned(self: Tensor) -> Tensor:
     """With the last two dimensions exchanged."""
     if self._data.ndim < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got "
+                           f"{self._data.ndim}-D tensor.")
     return _swapped(self, -2, -1, "Transpose")
 
 
@@ -230,7 +240,7 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
     """The conjugate transpose of a matrix."""
     if self._data.ndim not in (0, 2):
         raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._data.ndim}-D tensor.")
-    return adjoint(self) if self._data.ndim else self  # type: ignore[no-any-return]
+    return adjoint(self) if self._data.ndim else self
 
 
 Tensor.T = property(_all_turned)  # type: ignore[attr-defined]
@@ -243,16 +253,18 @@ Tensor.mH = property(adjoint)  # type: ignore[attr-defined]
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """With the dimensions ``source`` moved to the places ``destination``; the others keep their order."""
     rank = input._data.ndim
-    come, go = (tuple(wrap_dim(d, rank, "movedim") for d in integers(dims, "movedim")) for dims in (source, destination))
+    come = tuple(wrap_dim(d, rank, "movedim") for d in integers(source, "movedim"))
+    go = tuple(wrap_dim(d, rank, "movedim") for d in integers(destination, "movedim"))
     if len(come) != len(go):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(come)} dims) should contain the same "
+        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(come)} dims) should "
+                           f"contain the same "
                            f"number of dims as destination ({list(go)} dims)")
     for dims in (come, go):
         if len(set(dims)) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in {list(dims)}")
     places = dict(zip(go, come, strict=True))
     rest = iter([d for d in range(rank) if d not in come])
-    return P.permute(input, dims=tuple(places[i] if i in places else next(rest) for i in range(rank)))  # type: ignore[no-any-return]
+    return P.permute(input, dims=tuple(places[i] if i in places else next(rest) for i in range(rank)))
 
 
 # --- repetition without copies ----------------------------------------------------------------------------------------
@@ -266,21 +278,24 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     shape = self._data.shape
     lead = len(sizes) - len(shape)
     if lead < 0:
-        raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be greater "
+        raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): the number of sizes provided "
+                           f"({len(sizes)}) must be greater "
                            f"or equal to the number of dimensions in the tensor ({len(shape)})")
     wanted = []
     for place, n in enumerate(sizes):
         have = shape[place - lead] if place >= lead else 1
         if n == -1:
             if place < lead:
-                raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): The expanded size of the tensor (-1) isn't allowed "
+                raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): The expanded size of the tensor "
+                                   f"(-1) isn't allowed "
                                    f"in a leading, non-existing dimension {place}")
             n = have
         if have not in (1, n):
             raise ShapeError(f"[expand] The expanded size of the tensor ({n}) must match the existing size ({have}) at "
-                             f"non-singleton dimension {place}. Target sizes: {list(sizes)}. Tensor sizes: {list(shape)}")
+                             f"non-singleton dimension {place}. Target sizes: {list(sizes)}. Tensor sizes: "
+                             f"{list(shape)}")
         wanted.append(n)
-    return P.expand(self, shape=tuple(wanted))  # type: ignore[no-any-return]
+    return P.expand(self, shape=tuple(wanted))
 
 
 @method("expand_as")
@@ -298,7 +313,8 @@ def broadcast_to(input: Tensor, size: Any) -> Tensor:
 @function(method=False, out=False, takes_tensor=False)
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to the one shape to which they broadcast."""
-    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors, "broadcast_tensors")
+    listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors,
+                        "broadcast_tensors")
     shape = broadcast_sizes(*(x._data.shape for x in listed), op="broadcast_tensors")
     return tuple(expand(x, *shape) for x in listed)
 
@@ -314,7 +330,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 def sliced(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     """Positions ``start`` to ``stop`` of one dimension."""
-    return P.slice(x, index=(slice(None),) * dim + (slice(start, stop),))  # type: ignore[no-any-return]
+    return P.slice(x, index=(slice(None),) * dim + (slice(start, stop),))
 
 
 @function(out=False)
@@ -344,7 +360,7 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
     dim, place = wrap_dim(dim, len(shape), "select"), integer(index, "select")
     if not -shape[dim] <= place < shape[dim]:
         raise IndexError(f"select(): index {place} out of range for tensor of size {list(shape)} at dimension {dim}")
-    return P.slice(input, index=(slice(None),) * dim + (place,))  # type: ignore[no-any-return]
+    return P.slice(input, index=(slice(None),) * dim + (place,))
 
 
 @function(out=False)
@@ -354,7 +370,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     first, second = wrap_dim(dim1, rank, "diagonal"), wrap_dim(dim2, rank, "diagonal")
     if first == second:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return P.diagonal(input, offset=offset, dim1=first, dim2=second)  # type: ignore[no-any-return]
+    return P.diagonal(input, offset=offset, dim1=first, dim2=second)
 
 
 @method("unfold")
@@ -369,7 +385,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise RuntimeError(f"step is {step} but must be > 0")
     if not shape:
         return P.reshape(self, shape=(1,)) if size else sliced(P.reshape(self, shape=(1,)), 0, 0, 0)
-    return P.unfold(self, dimension=place, size=size, step=step)  # type: ignore[no-any-return]
+    return P.unfold(self, dimension=place, size=size, step=step)
 
 
 @function(out=False)
@@ -383,11 +399,13 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     count = root_of(input._data).nbytes // input._data.itemsize
     last = offset + sum((n - 1) * step for n, step in zip(sizes, steps, strict=True))
     if any(step < 0 for step in steps) or offset < 0:
-        raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides {list(steps)} and offset {offset}")
+        raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides "
+                           f"{list(steps)} and offset {offset}")
     if 0 not in sizes and last >= count:
-        raise ShapeError(f"[as_strided] setStorage: sizes {list(sizes)}, strides {list(steps)} and storage offset {offset} reach "
+        raise ShapeError(f"[as_strided] setStorage: sizes {list(sizes)}, strides {list(steps)} and storage offset "
+                         f"{offset} reach "
                          f"element {last}, which is out of bounds for storage of {count} elements")
-    return P.as_strided(input, size=sizes, stride=steps, offset=offset,  # type: ignore[no-any-return]
+    return P.as_strided(input, size=sizes, stride=steps, offset=offset,
                         geometry=(input.stride(), input.storage_offset()))
 
 
@@ -405,7 +423,7 @@ def imag(input: Tensor) -> Tensor:
     """The imaginary parts, as a view. Raises RuntimeError for a real tensor."""
     if not input.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return P.imag(input)  # type: ignore[no-any-return]
+    return P.imag(input)
 
 
 def _set_real(self: Tensor, value: Any) -> None:
@@ -425,7 +443,7 @@ def view_as_real(input: Tensor) -> Tensor:
     """A complex tensor as a real one with a last dimension (real, imaginary)."""
     if not input.is_complex():
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    return P.view_as_real(input)  # type: ignore[no-any-return]
+    return P.view_as_real(input)
 
 
 @function(method=False, out=False)
@@ -433,13 +451,14 @@ def view_as_complex(input: Tensor) -> Tensor:
     """A real tensor with a last dimension (real, imaginary) as a complex one."""
     array = input._data
     if array.dtype.kind not in "f" or array.dtype.itemsize < 4:
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar "
+        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a "
+                           f"tensor of scalar "
                            f"type: {from_numpy(array.dtype)}")
     if not array.ndim or array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if array.strides[-1] != array.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    return P.view_as_complex(input)  # type: ignore[no-any-return]
+    return P.view_as_complex(input)
 
 
 @function(out=False)

@@ -22,12 +22,13 @@ _Kth = named("kthvalue", "values", "indices")
 def _sorted(x: Tensor, dim: int, descending: bool, op: str) -> tuple[Tensor, Tensor]:
     if x.is_complex():
         raise RuntimeError(f"[{op}] Sort does not support complex dtypes on CPU; sort x.abs(), or x.real")
-    return P.sort(x, dim=wrap_dim(dim, x._data.ndim, op), descending=bool(descending))  # type: ignore[no-any-return]
+    return P.sort(x, dim=wrap_dim(dim, x._data.ndim, op), descending=bool(descending))
 
 
 @function()
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """The elements in order along a dimension, and the positions that they had: ``(values, indices)``. NaN counts as the
+    """The elements in order along a dimension, and the positions that they had: ``(values, indices)``. NaN counts as
+    the
     largest. Equal elements always keep their order here, whether ``stable`` or not."""
     return _Sorted(_sorted(input, dim, descending, "sort"))
 
@@ -46,11 +47,13 @@ def msort(input: Tensor) -> Tensor:
 
 @function()
 def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """The ``k`` largest (or smallest) elements along a dimension in order, and their positions: ``(values, indices)``."""
+    """The ``k`` largest (or smallest) elements along a dimension in order, and their positions: ``(values, indices)``.
+    """
     place = wrap_dim(dim, input._data.ndim, "topk")
     count = int(k)
     if not 0 <= count <= (input._data.shape[place] if input._data.ndim else 1):
-        raise RuntimeError(f"[topk] selected index k out of range; got k={count} for dimension {place} of shape {list(input.shape)}")
+        raise RuntimeError(f"[topk] selected index k out of range; got k={count} for dimension {place} of shape "
+                           f"{list(input.shape)}")
     return _Top(P.topk(input, k=count, dim=place, largest=bool(largest)))
 
 
@@ -59,7 +62,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``."""
     place = wrap_dim(dim, input._data.ndim, "kthvalue")
     if not 1 <= k <= (input._data.shape[place] if input._data.ndim else 1):
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {place}; got k={k} for shape {list(input.shape)}")
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {place}; got k={k} for shape "
+                           f"{list(input.shape)}")
     ordered = _sorted(input, dim, False, "kthvalue")
     if not input._data.ndim:
         return _Kth(ordered)
@@ -78,8 +82,10 @@ def _results(values: Any, inverse: Any, counts: Any, return_inverse: bool, retur
 
 
 @function(out=False)
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
-    """The distinct elements in ascending order (or the distinct parts along ``dim``); on request also where each element
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+           dim: int | None = None) -> Any:
+    """The distinct elements in ascending order (or the distinct parts along ``dim``); on request also where each
+    element
     of ``input`` is among them, and how often each occurs."""
     array = input._concrete("unique")
     if dim is None:
@@ -91,7 +97,8 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 
 
 @function(out=False)
-def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+                       dim: int | None = None) -> Any:
     """The elements (or parts along ``dim``) without those that equal the one before; on request also where each went,
     and how many were joined."""
     array = input._concrete("unique_consecutive")
@@ -103,33 +110,40 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     first = np.flatnonzero(starts)
     inverse = np.cumsum(starts) - 1
     counts = np.diff(np.append(first, len(rows)))
-    return _results(flat.take(first, place), inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts)
+    return _results(flat.take(first, place), inverse.reshape(array.shape) if dim is None else inverse, counts,
+                    return_inverse, return_counts)
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
 @function(method=False)
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+                 side: str | None = None,
                  sorter: Tensor | None = None) -> Tensor:
-    """Where each number of ``input`` would go into the ascending last dimension of ``sorted_sequence``: before its equals,
+    """Where each number of ``input`` would go into the ascending last dimension of ``sorted_sequence``: before its
+    equals,
     or after them if ``right`` (``side="right"``). ``sorter`` gives the order of a sequence that is not sorted."""
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if right and side == "left":
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
-    after = "right" if right or side == "right" else "left"
+        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while "
+                           "right was True")
+    after: Any = "right" if right or side == "right" else "left"
     sequence = sorted_sequence._data if sorter is None else np.take_along_axis(sorted_sequence._data, sorter._data, -1)
     wanted = input._data if isinstance(input, Tensor) else np.asarray(input, sequence.dtype)
     if sequence.ndim > 1 and sequence.shape[:-1] != wanted.shape[:-1]:
-        raise ShapeError(f"torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-                         f"tensor and input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value "
+        raise ShapeError(f"torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+                         f"dimensions of boundaries "
+                         f"tensor and input value tensor must match, but we got boundaries tensor "
+                         f"{list(sequence.shape)} and input value "
                          f"tensor {list(wanted.shape)}")
     if sequence.ndim == 1:
         found = np.searchsorted(sequence, wanted, after)
     else:
         rows, keys = sequence.reshape(-1, sequence.shape[-1]), wanted.reshape(-1, wanted.shape[-1])
-        found = np.stack([np.searchsorted(row, key, after) for row, key in zip(rows, keys, strict=True)]).reshape(wanted.shape)
+        found = np.stack([np.searchsorted(row, key, after) for row, key in zip(rows, keys,
+                                                                               strict=True)]).reshape(wanted.shape)
     return make(np.asarray(found).astype((dtypes.int32 if out_int32 else dtypes.int64).numpy), None)
 
 
@@ -138,4 +152,4 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     """Between which of the ascending ``boundaries`` each number of ``input`` lies."""
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)  # type: ignore[no-any-return]
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)

@@ -36,7 +36,8 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_median("median", P.median, P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the lower of the two in "
+_median("median", P.median, P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the "
+                                          "lower of the two in "
         "the middle; NaN where there is one.")
 _median("nanmedian", P.nanmedian, P.nanmedian_dim, "The median of the elements that are not NaN.")
 _mode = named("mode", "values", "indices")
@@ -44,7 +45,8 @@ _mode = named("mode", "values", "indices")
 
 @function()
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
-    """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last occurrence."""
+    """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last
+    occurrence."""
     if input._data.dtype.kind == "c":
         raise RuntimeError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return _mode(P.mode(input, dim=wrap_dim(int(dim), input._data.ndim, "mode"), keepdim=keepdim))
@@ -107,14 +109,18 @@ def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) 
 
 
 @function()
-def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+def quantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
     """The value below which the share ``q`` of the elements lies, of everything or along ``dim``. Several ``q``, a 1-D
     tensor, become the first dimension of the result. NaN where there is one."""
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
 @function()
-def nanquantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+def nanquantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
     """`quantile` of the elements that are not NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 

@@ -56,7 +56,8 @@ class TypedStorage(UntypedStorage):
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor._data)
         self.dtype: DType = tensor.dtype
-        self._flat = np.lib.stride_tricks.as_strided(self._root, (self._root.size,), (self._root.itemsize,)).view(tensor._data.dtype)
+        self._flat = np.lib.stride_tricks.as_strided(self._root, (self._root.size,), (self._root.itemsize,
+                                                                                      )).view(tensor._data.dtype)
 
     def size(self) -> int:
         """The number of elements."""
@@ -70,7 +71,7 @@ class TypedStorage(UntypedStorage):
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
-        return self._flat.tolist()  # type: ignore[no-any-return]
+        return self._flat.tolist()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())
@@ -156,14 +157,16 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
 
 @method("set_")
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
-    """Makes this tensor the same elements of the same memory as ``source``, a tensor or a storage; empty without one."""
+    """Makes this tensor the same elements of the same memory as ``source``, a tensor or a storage; empty without one.
+    """
     check_writable(self, "set_")
     if source is None:
         self._data, self._version = np.empty(0, self._data.dtype), None
     elif isinstance(source, Tensor):
         self._data, self._version = source._data, version_cell(source)
     else:
-        flat = np.lib.stride_tricks.as_strided(source._root, (source._root.size,), (source._root.itemsize,)).view(self._data.dtype)
+        flat = np.lib.stride_tricks.as_strided(source._root, (source._root.size,), (source._root.itemsize,
+                                                                                    )).view(self._data.dtype)
         shape = (flat.size - storage_offset,) if size is None else sizes_of((size,), "set_")
         array = flat[storage_offset:]
         self._data = array[:int(np.prod(shape))].reshape(shape) if stride is None else np.lib.stride_tricks.as_strided(

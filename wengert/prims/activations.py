@@ -13,7 +13,8 @@ TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
 def _select(slope_where: Any) -> Any:
-    """A vjp that selects: the cotangent where ``slope_where(saved)`` holds, zero elsewhere, whatever the cotangent is."""
+    """A vjp that selects: the cotangent where ``slope_where(saved)`` holds, zero elsewhere, whatever the
+    cotangent is."""
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         return (P.where(slope_where(saved, params), ct, 0.0),)

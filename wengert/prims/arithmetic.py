@@ -103,7 +103,7 @@ def _pow(xp: Any, x: Any, y: Any) -> Any:
     """Frequent constant exponents of floats go without the power function: faster, and the same bits as PyTorch."""
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
-    if getattr(x, "dtype", None) == bool and getattr(y, "dtype", None) == bool:
+    if np.result_type(x, y).kind == "b":
         raise RuntimeError("\"pow\" not implemented for 'Bool'")
     if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and hasattr(y, "dtype") and (y < 0).any():
         # The integer part of the true result: 0, but for the bases 1 and -1.
@@ -300,7 +300,12 @@ copysign = elementwise(
     "copysign", "copysign", promotion="float", samples=reals((0.5, 2), (0.5, 2)),
     derivative=(lambda x, y, out: P.where(x == 0, 0.0, out / x), 0), saves=("x out", ""),
 )
-heaviside = elementwise("heaviside", lambda xp, x, y: xp.heaviside(x, y).astype(xp.result_type(x, y)), derivative=(None, None), saves=("", ""))
+heaviside = elementwise(
+    "heaviside",
+    lambda xp, x, y: xp.heaviside(x, y).astype(xp.result_type(x, y)),
+    derivative=(None, None),
+    saves=("", ""),
+)
 nextafter = elementwise("nextafter", "nextafter", derivative=(None, None), saves=("", ""), promotion="float")
 gcd = elementwise("gcd", "gcd", derivative=(None, None), saves=("", ""),
                   samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))
@@ -317,8 +322,11 @@ def _lerp(xp: Any, x: Any, y: Any, weight: Any) -> Any:
 
 
 lerp = elementwise(
-    "lerp", _lerp, samples=reals((-2, 2), (-2, 2), (0, 1)),
-    derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x), saves=("z", "z", "x y"),
+    "lerp",
+    _lerp,
+    samples=reals((-2, 2), (-2, 2), (0, 1)),
+    derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x),
+    saves=("z", "z", "x y"),
 )
 addcmul = elementwise(
     "addcmul", lambda xp, x, y, z, value=1: x + (y * z if value == 1 else value * y * z),

@@ -28,13 +28,15 @@ def _matmul(xp: Any, x: Any, y: Any) -> Any:
 
 def _matmul_spec(x: Spec, y: Spec) -> Spec:
     if not x.shape or not y.shape:
-        raise ShapeError(f"[matmul] both arguments to matmul need to be at least 1D, but they are {len(x.shape)}D and {len(y.shape)}D")
+        raise ShapeError(f"[matmul] both arguments to matmul need to be at least 1D, but they are {len(x.shape)}D "
+                         f"and {len(y.shape)}D")
     inner = y.shape[-2] if len(y.shape) > 1 else y.shape[0]
     if x.shape[-1] != inner:
         raise ShapeError(
             f"[matmul] mat1 and mat2 shapes cannot be multiplied ({_rows(x)}x{x.shape[-1]} and {inner}x"
             f"{y.shape[-1] if len(y.shape) > 1 else 1}); the last size of the first operand must be the "
-            f"{'second-to-last' if len(y.shape) > 1 else 'only'} size of the second; got shapes {x.shape} and {y.shape}; "
+            f"{'second-to-last' if len(y.shape) > 1 else 'only'} size of the second; got shapes {x.shape} and "
+            f"{y.shape}; "
             f"transpose one of them (.mT), or check the order")
     lead = broadcast_shapes(x.shape[:-2], y.shape[:-2], op="matmul")
     rows = x.shape[-2:-1] if len(x.shape) > 1 else ()
@@ -139,8 +141,10 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
             rows *= n
         last = x.shape[-1] if x.shape else 0
         raise ShapeError(
-            f"[linear] mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and {weight.shape[-1]}x{weight.shape[0]}); "
-            f"an input whose last size is in_features = {weight.shape[-1]} was expected; got input {x.shape} and weight "
+            f"[linear] mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and "
+            f"{weight.shape[-1]}x{weight.shape[0]}); "
+            f"an input whose last size is in_features = {weight.shape[-1]} was expected; got input {x.shape} and "
+            "weight "
             f"{weight.shape}; check in_features, or reshape the input")
     return Spec((*x.shape[:-1], *weight.shape[:-1]), x.dtype)
 

@@ -82,12 +82,14 @@ index_adjoint = register(Primitive(
     "index_adjoint", "linear", _index_adjoint, arity=-1, vjp=_index_adjoint_vjp, saves=_saves_indices,
     label="IndexPut",
     jvp=_linear_jvp("index_adjoint"),
-    samples=cases(((3, 3), _ROWS, {"places": (True,), "shape": (4, 3)}), ((3, 2), _MASK, {"places": (True,), "shape": (4, 2)})),
+    samples=cases(((3, 3), _ROWS, {"places": (True,), "shape": (4, 3)}), ((3, 2), _MASK, {"places": (True,),
+                                                                                          "shape": (4, 2)})),
     doc="The adjoint of index: cotangents added into zeros at their places.",
 ))
 
 
-def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumulate: bool = False, label: str = "") -> Any:
+def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumulate: bool = False,
+               label: str = "") -> Any:
     result = xp.array(x)
     where = _positions(places, indices)
     values = xp.asarray(values, dtype=x.dtype)
@@ -117,7 +119,8 @@ index_put = register(Primitive(
     "index_put", "linear", _index_put, arity=-1, label=lambda params: params.get("label", "IndexPut"),
     vjp=_index_put_vjp, saves=lambda needs: ["shapes", *range(2, len(needs))],
     jvp=_linear_jvp("index_put"),
-    samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,), "accumulate": True}),
+    samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,),
+                                                                                                  "accumulate": True}),
                   ((4, 3), (3, 1), _MASK, {"places": (True,)})),
 ))
 
@@ -144,7 +147,8 @@ gather = register(Primitive(
 zeros_of = register(Primitive(
     "zeros_of", "linear", lambda xp, x, shape: xp.zeros(shape, x.dtype),
     vjp=lambda ct, saved, params, needs: (P.zeros_of(ct, shape=saved[-1][0]),), saves=("shapes",), label="NewZeros",
-    jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params), samples=cases(((2,), {"shape": (3, 1)})),
+    jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params), samples=cases(((2,),
+                                                                                                  {"shape": (3, 1)})),
     doc="Zeros of params['shape'] in the dtype of the operand.",
 ))
 
@@ -189,7 +193,8 @@ def _back_to_source(ct: Any, place: Any, dim: int, shape: Any) -> Any:
 scatter = register(Primitive(
     "scatter", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim), arity=3,
     vjp=_scatter_vjp, saves=("y", "shapes"), jvp=_linear_jvp("scatter"),
-    samples=cases(((3, 4), np.array([[0, 2, 1], [2, 0, 0]]), (2, 4), {"dim": 0}), ((2, 4), np.array([[0, 2], [3, 1]]), (2, 2), {"dim": 1})),
+    samples=cases(((3, 4), np.array([[0, 2, 1], [2, 0, 0]]), (2, 4), {"dim": 0}), ((2, 4), np.array([[0, 2], [3, 1]]),
+                                                                                   (2, 2), {"dim": 1})),
 ))
 scatter_add = register(Primitive(
     "scatter_add", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim, "add"), arity=3,
@@ -368,7 +373,8 @@ def _extreme(name: str) -> Any:
         kept = (*place.shape[:dim], 1, *place.shape[dim:])
         return P.reshape(P.gather(tangents[0], P.reshape(place, shape=kept), dim=dim), shape=tuple(place.shape)), None
 
-    return opaque(f"{name}_dim", evaluate, multiple=True, vjp=vjp, jvp=jvp, saves=("out", "shapes"), label=name.capitalize(),
+    return opaque(f"{name}_dim", evaluate, multiple=True, vjp=vjp, jvp=jvp, saves=("out", "shapes"),
+                  label=name.capitalize(),
                   samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "keepdim": True}), ((), {"dim": 0})))
 
 

@@ -1,4 +1,5 @@
-"""Linear algebra: decompositions, inverses, solutions. LAPACK, through numpy, does the work; leading dimensions are batches.
+"""Linear algebra: decompositions, inverses, solutions. LAPACK, through numpy, does the work; leading dimensions
+are batches.
 
 Where a rule has a source, it is named. M. Giles, *An extended collection of matrix derivative results*, 2008, has those
 of inverse, determinant and eigenvalues. ``ᴴ`` is the conjugate transpose.
@@ -14,6 +15,7 @@ import numpy as np
 from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P, linear, opaque
 from ..core.samples import cases, uniform
+from ..core.spec import Spec, broadcast_shapes
 
 _LATER = {"jvp": "not in wengert yet"}
 
@@ -61,10 +63,18 @@ def square(name: str, x: Any) -> None:
 def matrices(name: str, x: Any) -> None:
     """Raises unless ``x`` has at least two dimensions, and floating or complex elements that LAPACK knows."""
     if x.ndim < 2:
-        raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape {tuple(x.shape)}")
+        raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape "
+                         f"{tuple(x.shape)}")
     if x.dtype.name not in ("float32", "float64", "complex64", "complex128"):
-        raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as input; got "
+        raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
+                           "input; got "
                            f"{x.dtype}; convert with .float() first")
+
+
+def _square_spec(name: str, x: Spec) -> Spec:
+    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"[linalg.{name}] A must be batches of square matrices; got shape {x.shape}")
+    return x
 
 
 def _call(name: str, function: Any, *arrays: Any, why: str = "", **options: Any) -> Any:
@@ -75,7 +85,8 @@ def _call(name: str, function: Any, *arrays: Any, why: str = "", **options: Any)
         raise LinAlgError(f"[linalg.{name}] {why or error}; got shape {tuple(arrays[0].shape)}") from error
 
 
-_SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is "
+_SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input "
+             "matrix is "
              "singular")
 
 
@@ -101,7 +112,12 @@ def _inv(xp: Any, x: Any) -> Any:
 
 
 inv = opaque(
-    "inv", _inv, label="LinalgInvEx", saves=("out",), samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
+    "inv",
+    _inv,
+    label="LinalgInvEx",
+    saves=("out",),
+    spec=lambda x: _square_spec("inv", x),
+    samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
     vjp=lambda ct, saved, params, needs: (-_mm(_h(saved[1]), ct, _h(saved[1])),),
     jvp=lambda tangents, operands, out, params: -_mm(out, tangents[0], out),
     doc="d(A⁻¹) = −A⁻¹ dA A⁻¹ (Giles, 2.2.3).",
@@ -140,10 +156,25 @@ def _adjugate_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tu
     return (determinant * (trace[..., None, None] * inverse - _mm(inverse, ct, inverse)),)
 
 
-adjugate = opaque("adjugate", _adjugate, vjp=_adjugate_vjp, saves=("x",), samples=cases((_matrix(3, 3),)), missing=_LATER,
-                  doc="det(A) A⁻¹, and its limit where A has no inverse.")
-det = opaque("det", _det, label="LinalgDet", vjp=_det_vjp, saves=("x",), samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
-             missing=_LATER, doc="d det(A) = tr(adj(A) dA) (Jacobi).")
+adjugate = opaque(
+    "adjugate",
+    _adjugate,
+    vjp=_adjugate_vjp,
+    saves=("x",),
+    samples=cases((_matrix(3, 3),)),
+    missing=_LATER,
+    doc="det(A) A⁻¹, and its limit where A has no inverse.",
+)
+det = opaque(
+    "det",
+    _det,
+    label="LinalgDet",
+    vjp=_det_vjp,
+    saves=("x",),
+    samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
+    missing=_LATER,
+    doc="d det(A) = tr(adj(A) dA) (Jacobi).",
+)
 
 
 def _slogdet(xp: Any, x: Any) -> Any:
@@ -171,9 +202,15 @@ slogdet = opaque("slogdet", _slogdet, multiple=True, label="LinalgSlogdet", vjp=
 def _solve(xp: Any, a: Any, b: Any) -> Any:
     square("solve", a)
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
-        raise ShapeError(f"[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got {tuple(a.shape)} and "
+        raise ShapeError("[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got "
+                         f"{tuple(a.shape)} and "
                          f"{tuple(b.shape)}; B needs as many rows as A")
     return _call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is singular")
+
+
+def _solve_spec(a: Spec, b: Spec) -> Spec:
+    _square_spec("solve", a)
+    return Spec((*broadcast_shapes(a.shape[:-2], b.shape[:-2], op="linalg.solve"), *b.shape[-2:]), b.dtype)
 
 
 def _solve_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -183,7 +220,14 @@ def _solve_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple
 
 
 solve = opaque(
-    "solve", _solve, arity=2, label="LinalgSolveEx", vjp=_solve_vjp, saves=("x", "out", "shapes"), missing=_LATER,
+    "solve",
+    _solve,
+    arity=2,
+    label="LinalgSolveEx",
+    spec=_solve_spec,
+    vjp=_solve_vjp,
+    saves=("x", "out", "shapes"),
+    missing=_LATER,
     samples=cases((_matrix(3, 3), (3, 2)), (_matrix(2, 3, 3), (3, 1)), (_matrix(3, 3), (2, 3, 1))),
     doc="X of A X = B (Giles, 2.2.3). B has its own two last dimensions.",
 )
@@ -223,13 +267,14 @@ solve_triangular = opaque(
 
 def _cholesky(xp: Any, x: Any) -> Any:
     square("cholesky", x)
-    return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input is not "
+    return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input "
+                                                        "is not "
                                                         "positive-definite")
 
 
 def _cholesky_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, where Φ mirrors the
-    lower triangle and halves, so that the result is symmetric."""
+    """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, where Φ
+    mirrors the lower triangle and halves, so that the result is symmetric."""
     factor = saved[1]
     overlap = _mm(_h(factor), P.tril(ct))
     middle = (P.tril(overlap) + _h(P.tril(overlap, diagonal=-1))) * 0.5
@@ -284,10 +329,12 @@ def _qr_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[An
     x, (q, r), _ = saved
     rows, columns = x.shape[-2:]
     if params["mode"] == "r":
-        raise RuntimeError("[linalg.qr] The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please "
+        raise RuntimeError("[linalg.qr] The derivative of linalg.qr depends on Q, which is not computed when "
+                           "mode='r'. Please "
                            "use linalg.qr(A, mode='reduced') if you are going to require gradients.")
     if params["mode"] == "complete" and rows > columns:
-        raise RuntimeError("[linalg.qr] The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
+        raise RuntimeError("[linalg.qr] The QR decomposition is not differentiable when mode='complete' and nrows > "
+                           "ncols")
     for_q, for_r = ct.get(0), ct.get(1)
     if rows >= columns:
         return (_square_qr_vjp(q, r, for_q, for_r),)
@@ -497,8 +544,8 @@ def _block(x: Any, corner: Any) -> Any:
 
 
 def _frechet(x: Any, direction: Any) -> Any:
-    """The derivative of exp at X in a direction: the corner of exp [[X, E], [0, X]] (R. Mathias, *A chain rule for matrix
-    functions*, 1996)."""
+    """The derivative of exp at X in a direction: the corner of exp [[X, E], [0, X]] (R. Mathias, *A chain rule
+    for matrix functions*, 1996)."""
     n = x.shape[-1]
     return P.matrix_exp(_block(x, direction))[..., :n, n:]
 
@@ -565,5 +612,6 @@ def _permutation(xp: Any, pivots: Any, rows: int, dtype: Any) -> Any:
 
 
 permutation = opaque(
-    "permutation", _permutation, missing={"vjp": "its operand is a list of positions", "jvp": "its operand is a list of "
+    "permutation", _permutation, missing={"vjp": "its operand is a list of positions", "jvp": "its operand is a "
+                                                                                              "list of "
                                           "positions", "samples": "its operand is a list of positions"})

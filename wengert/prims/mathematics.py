@@ -117,7 +117,11 @@ xlogy = elementwise(
     derivative=(lambda x, y, out: P.xlogy(_counts(x, y, 0), y), lambda x, y, out: x / y),
 )
 xlog1py = elementwise(
-    "xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"), label="SpecialXlog1Py",
+    "xlog1py",
+    lambda xp, x, y: _x_log(xp, x, y, "log1p"),
+    promotion="float",
+    saves=("x y", "x y"),
+    label="SpecialXlog1Py",
     derivative=(lambda x, y, out: P.xlog1py(_counts(x, y, -1), y), lambda x, y, out: x / (1 + y)),
 )
 

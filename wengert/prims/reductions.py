@@ -97,7 +97,9 @@ def _var_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> 
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     product = tangents[0] * P.conj(x - P.mean(x, dim=dim, keepdim=True))
     product = P.copy_real(product) if product.dtype.kind == "c" else product
-    return P.sum(product, dim=dim, keepdim=params.get("keepdim", False)) * (2.0 / freedom if freedom > 0 else float("nan"))
+    return P.sum(product, dim=dim, keepdim=params.get("keepdim", False)) * (
+        2.0 / freedom if freedom > 0 else float("nan")
+    )
 
 
 _SPREAD = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True, "correction": 0}),

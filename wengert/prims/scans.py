@@ -104,5 +104,13 @@ def _logcumsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -
 
 
 logcumsumexp = reduction(
-    "logcumsumexp", _logcumsumexp, vjp=_logcumsumexp_vjp, saves=("x", "out"), samples=_ALONG,
-    missing={"jvp": "not in wengert yet", "second order": "its rule takes logarithms of the cotangent's two signs apart"})
+    "logcumsumexp",
+    _logcumsumexp,
+    vjp=_logcumsumexp_vjp,
+    saves=("x", "out"),
+    samples=_ALONG,
+    missing={
+        "jvp": "not in wengert yet",
+        "second order": "its rule takes logarithms of the cotangent's two signs apart",
+    },
+)

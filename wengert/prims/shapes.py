@@ -93,16 +93,34 @@ unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3
                                                ((2, 5), {"dimension": 1, "size": 2, "step": 1})))
 
 
-def _flat_memory(x: Any) -> Any:
-    """All the memory of which ``x`` shows a part, as one row of elements of its dtype."""
+def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geometry: Any = None) -> Any:
+    """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
+    otherwise: it is first put into memory of that geometry, zeros around it."""
+    strides, start = geometry or (_row_major(x.shape), 0)
     root = x
     while isinstance(root.base, np.ndarray):
         root = root.base
-    return np.lib.stride_tricks.as_strided(root, (root.size,), (root.itemsize,)).view(x.dtype)
+    flat = np.lib.stride_tricks.as_strided(root, (root.size,), (root.itemsize,)).view(x.dtype)
+    need = max(_extent(size, stride, offset), _extent(x.shape, strides, start))
+    if need > flat.size or x.size and not _lies(x, flat, strides, start):
+        flat = xp.zeros(need, x.dtype)
+        _strided(xp, flat, x.shape, strides, start)[...] = x
+    return _strided(xp, flat, size, stride, offset)
 
 
-def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geometry: Any = None) -> Any:
-    return xp.lib.stride_tricks.as_strided(_flat_memory(x)[offset:], size, tuple(s * x.itemsize for s in stride))
+def _strided(xp: Any, flat: Any, shape: Any, strides: Any, start: int) -> Any:
+    return xp.lib.stride_tricks.as_strided(flat[start:], shape, tuple(s * flat.itemsize for s in strides))
+
+
+def _extent(shape: Any, strides: Any, start: int) -> int:
+    """The number of elements of memory up to the last one shown."""
+    return 0 if 0 in shape else start + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+
+
+def _lies(x: Any, flat: Any, strides: Any, start: int) -> bool:
+    """Whether an array has these strides and this place in its memory (a dimension of size 1 has any stride)."""
+    return (x.__array_interface__["data"][0] - flat.__array_interface__["data"][0] == start * x.itemsize
+            and all(n == 1 or have == s * x.itemsize for n, have, s in zip(x.shape, x.strides, strides, strict=True)))
 
 
 def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
@@ -133,8 +151,10 @@ def _places(shape: Any, stride: Any, offset: int) -> Any:
 
 as_strided = view(
     "as_strided", _as_strided, adjoint=_as_strided_adjoint,
-    samples=cases(((3, 4), {"size": (2, 3), "stride": (2, 1), "offset": 1}), ((6,), {"size": (3, 2), "stride": (1, 1), "offset": 0})),
-    doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in elements from the start of the memory.",
+    samples=cases(((3, 4), {"size": (2, 3), "stride": (2, 1), "offset": 1}), ((6,), {"size": (3, 2), "stride": (1, 1),
+                                                                                     "offset": 0})),
+    doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in "
+        "elements from the start of the memory.",
 )
 real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)),
             missing=_COMPLEX)
@@ -180,7 +200,8 @@ view_adjoint = linear(
     "view_adjoint", _view_adjoint, label="SliceBackward",
     transpose=lambda ct, shape, params: params["step"][0](ct, **params["step"][1]),
     samples=lambda: iter([((np.array([1.0, 2.0]),), {"step": (P.slice, {"index": (slice(1, 3),)}), "shape": (4,)}),
-                          ((np.ones((3, 2)),), {"step": (P.unfold, {"dimension": 0, "size": 2, "step": 1}), "shape": (4,)})]),
+                          ((np.ones((3, 2)),), {"step": (P.unfold, {"dimension": 0, "size": 2, "step": 1}),
+                                                "shape": (4,)})]),
     doc="The adjoint of a view: what a gradient of a part is, seen as a gradient of the whole.",
 )
 
@@ -193,7 +214,14 @@ def _follow(array: Any, steps: Any) -> Any:
 
 def _scatter_view(xp: Any, base: Any, part: Any, steps: Any) -> Any:
     result = xp.array(base, copy=True)
-    _follow(result, steps)[...] = part
+    target = _follow(result, steps)
+    if np.may_share_memory(target, result) or not target.size:
+        target[...] = part
+        return result
+    # A chain with as_strided over a base that does not lie as it did: the places are found by number.
+    places = _follow(np.arange(1, result.size + 1).reshape(result.shape), steps)
+    shown = np.unravel_index(places[places > 0] - 1, result.shape)
+    result[shown] = np.broadcast_to(part, places.shape)[places > 0]
     return result
 
 

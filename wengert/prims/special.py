@@ -19,7 +19,8 @@ def _scaled_bessel(order: int, x: Any) -> Any:
     """exp(−|x|) I_order(x), for the modified Bessel function of the first kind, order 0 or 1.
 
     Up to |x| = 50 by the trapezoidal rule for its integral over a period (Abramowitz & Stegun, 9.6.19), which for a
-    periodic function converges faster than any power (Trefethen & Weideman, 2014); beyond by the asymptotic series 9.7.1.
+    periodic function converges faster than any power (Trefethen & Weideman, 2014); beyond by the asymptotic series
+    9.7.1.
     """
     size = np.abs(np.asarray(x, np.float64))
     angle = np.arange(_POINTS) * (2 * math.pi / _POINTS)
@@ -67,7 +68,8 @@ def _each(function: Any) -> Any:
 
 
 def _erfcx(x: float) -> float:
-    """exp(x²) erfc(x): by its definition below 3, by a continued fraction (Abramowitz & Stegun, 7.1.14) from there on."""
+    """exp(x²) erfc(x): by its definition below 3, by a continued fraction (Abramowitz & Stegun, 7.1.14) from
+    there on."""
     if x < -26.7:
         return math.inf
     if x < 3.0:
@@ -102,8 +104,14 @@ def _entropy(xp: Any, x: Any) -> Any:
 
 erfcx = _unary("erfcx", _each(_erfcx), lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), "x out",
                label="SpecialErfcx", samples=reals(-2, 8))
-log_ndtr = _unary("log_ndtr", _each(_log_ndtr), lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)), "x",
-                  label="SpecialLogNdtr", samples=reals(-6, 4))
+log_ndtr = _unary(
+    "log_ndtr",
+    _each(_log_ndtr),
+    lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)),
+    "x",
+    label="SpecialLogNdtr",
+    samples=reals(-6, 4),
+)
 ndtri = _unary("ndtri", _each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
                label="SpecialNdtri", samples=reals(0.1, 0.9))
 entr = _unary("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr")

@@ -24,7 +24,8 @@ def _picked_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
 
 
 def _picking(name: str, position: Any, **rest: Any) -> Any:
-    """A primitive whose results are (values, indices); ``position(xp, x, dim)`` finds the indices, that dimension kept."""
+    """A primitive whose results are (values, indices); ``position(xp, x, dim)`` finds the indices, that dimension
+    kept."""
 
     def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:

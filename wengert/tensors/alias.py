@@ -85,7 +85,9 @@ def retain(tensor: Any, edge: Any) -> None:
     node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
 
 
-def view_node(primitive: Primitive, params: dict[str, Any], edge: Any, shape: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+def view_node(
+    primitive: Primitive, params: dict[str, Any], edge: Any, shape: tuple[int, ...]
+) -> tuple[Node, tuple[int, ...]]:
     """A node for one view step of a value of ``shape``, and the shape that it yields."""
     node = Node(primitive, params, (edge,), (None, None, (shape,)), ())
     if state.special is not None:
@@ -151,8 +153,8 @@ def check_writable(tensor: Any, op: str) -> None:
 
 _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
          "under torch.no_grad(), or to a clone()")
-_AMBIGUOUS = ("[{op}] A view was created in no_grad mode (or inside a custom Function) and {what} modified inplace with "
-              "grad mode enabled, so that nobody can say whether gradients flow through it. Make the view where "
+_AMBIGUOUS = ("[{op}] A view was created in no_grad mode (or inside a custom Function) and {what} modified inplace "
+              "with grad mode enabled, so that nobody can say whether gradients flow through it. Make the view where "
               "gradients are recorded, or write to it under no_grad()")
 
 
@@ -181,7 +183,7 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
 
 
 def write(tensor: Any, new: Any, op: str) -> Any:
-    """Ends ``t.op_()``: puts the value of ``new`` = op(old) into the memory of ``tensor``, its history into the tape."""
+    """Ends ``t.op_()``: puts the value of ``new`` = op(old) into the tensor's memory, its history on the tape."""
     target, value = tensor._data, new._data
     if value.shape != target.shape:
         raise ShapeError(f"[{op}] output with shape {list(target.shape)} doesn't match the broadcast shape "
@@ -227,9 +229,9 @@ def castable(source: Any, target: Any) -> bool:
     return source == target or _RANK[source.kind] <= _RANK[target.kind]
 
 
-_TYPE_NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
-               "uint8": "Byte", "bool": "Bool", "float16": "Half", "bfloat16": "BFloat16", "complex64": "ComplexFloat",
-               "complex128": "ComplexDouble"}
+_TYPE_NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "int16": "Short",
+               "int8": "Char", "uint8": "Byte", "bool": "Bool", "float16": "Half", "bfloat16": "BFloat16",
+               "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
 
 
 def type_name(dtype: Any) -> str:

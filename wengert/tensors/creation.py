@@ -14,7 +14,8 @@ from .tensor import Tensor
 
 
 def array_from(data: Any, dtype: DType | None) -> np.ndarray:
-    """A new array holding ``data``: a number, nested sequences, an array or a tensor; the dtype inferred as PyTorch does
+    """A new array holding ``data``: a number, nested sequences, an array or a tensor; the dtype inferred as PyTorch
+    does
     (Python ints are int64, floats the default dtype) unless given.
 
     Raises ValueError for sequences of unequal length and for ints beyond 64 bits, `DTypeError` for what is no number,
@@ -22,7 +23,7 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     """
     if isinstance(data, Tensor):
         array = data._concrete("tensor")
-        return array.astype(dtype.numpy if dtype is not None else array.dtype)  # type: ignore[no-any-return]
+        return array.astype(dtype.numpy if dtype is not None else array.dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         return np.array(data, dtype=(dtype or dtypes.from_numpy(data.dtype)).numpy)
     if isinstance(data, (str, bytes)):
@@ -63,7 +64,8 @@ def _to_array(plain: Any, data: Any) -> np.ndarray:
     try:
         array = np.array(plain)
     except ValueError:
-        raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that begin with "
+        raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
+                         f"begin with "
                          f"shape {list(_shape(data))} and then differ; pad them to one length") from None
     if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
         if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
@@ -71,7 +73,8 @@ def _to_array(plain: Any, data: Any) -> np.ndarray:
         return array
     culprit = _culprit(data)
     if isinstance(culprit, (str, bytes)):
-        raise ValueError(f"[tensor] too many dimensions {type(culprit).__name__!r}: numbers or booleans were expected; got {culprit!r:.40}")
+        raise ValueError(f"[tensor] too many dimensions {type(culprit).__name__!r}: numbers or booleans were "
+                         f"expected; got {culprit!r:.40}")
     if culprit is _NOTHING:
         raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
     raise _no_number(culprit)
@@ -81,7 +84,8 @@ _NOTHING = object()
 
 
 def _no_number(culprit: Any) -> DTypeError:
-    return DTypeError(f"[tensor] Could not infer dtype of {type(culprit).__name__}: numbers, booleans, or sequences of them were "
+    return DTypeError(f"[tensor] Could not infer dtype of {type(culprit).__name__}: numbers, booleans, or "
+                      f"sequences of them were "
                       f"expected; got {culprit!r:.40}")
 
 
@@ -109,7 +113,7 @@ def _array_dtypes(data: Any) -> Iterator[DType]:
     if isinstance(data, (Tensor, np.ndarray)):
         yield data.dtype if isinstance(data, Tensor) else dtypes.from_numpy(data.dtype)
     elif isinstance(data, np.generic):
-        yield dtypes.of_scalar(data) if isinstance(data, float) else dtypes.from_numpy(data.dtype)
+        yield dtypes.from_numpy(data.dtype)
     elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         for item in data:
             yield from _array_dtypes(item)
@@ -127,7 +131,8 @@ def _check_fits(plain: np.ndarray, dtype: DType) -> None:
     else:
         beyond = plain.dtype.kind == "c" and dtype.kind != "c"
     if beyond:
-        raise RuntimeError(f"[tensor] value cannot be converted to type {dtype.name} without overflow; choose a wider dtype")
+        raise RuntimeError(f"[tensor] value cannot be converted to type {dtype.name} without overflow; choose a "
+                           f"wider dtype")
 
 
 def _shape(data: Any) -> tuple[int, ...]:

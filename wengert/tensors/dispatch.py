@@ -154,7 +154,9 @@ def _agree(operands: tuple[Any, ...], floats_only: bool) -> bool:
 
 def result_type(op: str, operands: Any) -> DType:
     """The dtype in which tensors and numbers meet (PyTorch's rule)."""
-    dimensioned, zero_dim, scalars = [], [], []
+    dimensioned: list[DType] = []
+    zero_dim: list[DType] = []
+    scalars: list[DType] = []
     for x in operands:
         if type(x) in TENSORS:
             (dimensioned if x._data.ndim else zero_dim).append(from_numpy(x._data.dtype))
@@ -223,7 +225,7 @@ _NO_PARAMS: dict[str, Any] = {}
 def unary(primitive: Primitive) -> Callable[[Any], Any]:
     """The function of one tensor for an elementwise primitive."""
     run, lowered = primitive.run, primitive.lower is not None
-    floats_only, records = primitive.promotion == "float", primitive.vjp is not None
+    floats_only, records = primitive.promotion == "float", primitive.promotion != "compare"
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
     def function(input: Any) -> Any:
@@ -268,7 +270,7 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
     """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
     nor number raises, or gives ``otherwise`` (operators leave it to the other side)."""
     run, lowered = primitive.run, primitive.lower is not None
-    same, records = primitive.promotion != "float", primitive.vjp is not None
+    same, records = primitive.promotion != "float", primitive.promotion != "compare"
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import OutOfRangeError
+from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, snapshot, write, wrote
@@ -43,7 +43,8 @@ def _out_of_range(part: Any, places: Any, arrays: Any, error: Exception) -> Exce
         return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}")
     if "boolean index" in str(error):
         mask = next(a for a in arrays if a._data.dtype == bool)
-        return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed tensor "
+        return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed "
+                          f"tensor "
                           f"{list(part._data.shape)}: {error}")
     return OutOfRangeError(str(error).replace("axis", "dimension"))
 
@@ -68,7 +69,7 @@ def setitem(x: Any, index: Any, value: Any) -> None:
         except IndexError as error:
             raise _out_of_range(part, places, arrays, error) from error
         except ValueError as error:
-            raise RuntimeError(f"[setitem] shape mismatch: the value cannot be broadcast to the indexed part: {error}") from error
+            raise ShapeError(f"[setitem] shape mismatch: the value cannot be broadcast to the part: {error}") from error
         wrote(part)
         return
     put = P.index_put(snapshot(part, False), value, *arrays, places=places)
@@ -81,7 +82,7 @@ def _rank(part: Any, arrays: Any) -> int:
     masks = [a._data.dtype == bool for a in arrays]
     taken = sum(a._data.ndim if mask else 1 for a, mask in zip(arrays, masks, strict=True))
     shown = max(1 if mask else a._data.ndim for a, mask in zip(arrays, masks, strict=True))
-    return part._data.ndim - taken + shown  # type: ignore[no-any-return]
+    return part._data.ndim - taken + shown
 
 
 def _drop_leading(value: Any, rank: int) -> Any:
@@ -103,7 +104,8 @@ def parse(x: Any, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...],
     if type(index) is int or type(index) is slice:
         return (_checked(index),), (), []
     items = index if type(index) is tuple else (index,)
-    if type(index) is list and index and any(isinstance(i, (slice, type(None), type(Ellipsis), list, Tensor)) for i in index) \
+    if type(index) is list and index and any(isinstance(i, (slice, type(None), type(Ellipsis), list, Tensor))
+                                             for i in index) \
             and not all(isinstance(i, (list, Tensor)) for i in index):
         items = tuple(index)
     items = _spread_ellipsis(tuple([_item(i) for i in items]), x._data.ndim)
@@ -147,7 +149,8 @@ def _item(item: Any) -> Any:
             return int(array)
         return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
     if isinstance(item, (list, tuple, range, np.ndarray)):
-        array = np.asarray([i._data if type(i) in TENSORS else i for i in item] if not isinstance(item, np.ndarray) else item)
+        plain: Any = item if isinstance(item, np.ndarray) else [getattr(i, "_data", i) for i in item]
+        array = np.asarray(plain)
         if not array.size:
             array = array.astype(np.int64)
         if array.dtype.kind not in "iub":

@@ -103,20 +103,21 @@ def _storable(tensor: Any, value: Any, op: str) -> Any:
     real = tensor._data.dtype.kind != "c"
     if not isinstance(value, Tensor):
         if real and isinstance(value, (complex, np.complexfloating)) and value.imag:
-            raise RuntimeError(f"[{op}] value cannot be converted to type {from_numpy(tensor._data.dtype).name} without overflow: "
-                               f"{value} is complex; pass a real number")
+            kind = from_numpy(tensor._data.dtype).name
+            raise RuntimeError(f"[{op}] value cannot be converted to type {kind} without overflow: {value} is complex; "
+                               "pass a real number")
         return value.real if real and isinstance(value, (complex, np.complexfloating)) else value
     target, shape = tensor._data.shape, value._data.shape
     if shape != target:
         lead = len(target) - len(shape)
         if lead < 0:
-            raise ShapeError(f"[{op}] output with shape {list(target)} doesn't match the broadcast shape {list(shape)}; an "
-                             "in-place operation cannot change its target's shape")
+            raise ShapeError(f"[{op}] output with shape {list(target)} doesn't match the broadcast shape "
+                             f"{list(shape)}; an in-place operation cannot change its target's shape")
         for dim, (have, want) in enumerate(zip(shape, target[lead:], strict=True), lead):
             if have not in (1, want):
-                raise ShapeError(f"[{op}] The expanded size of the tensor ({want}) must match the existing size ({have}) at "
-                                 f"non-singleton dimension {dim}.  Target sizes: {list(target)}.  Tensor sizes: {list(shape)}; "
-                                 "give the value a shape that broadcasts to the target's")
+                raise ShapeError(f"[{op}] The expanded size of the tensor ({want}) must match the existing size "
+                                 f"({have}) at non-singleton dimension {dim}.  Target sizes: {list(target)}.  "
+                                 f"Tensor sizes: {list(shape)}; give the value a shape that broadcasts to the target's")
     if real and value._data.dtype.kind == "c":
         warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
         return P.copy_real(value)

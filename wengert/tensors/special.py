@@ -119,7 +119,9 @@ def tracing() -> bool:
 
 def shares(part: Any, whole: Any) -> bool:
     """Whether an array made from ``whole`` is a view of it (one without elements is, as there is nothing to copy)."""
-    return part.base is whole or not part.size or (part.base is not None and part.base is whole.base) or np.may_share_memory(part, whole)
+    if part.base is whole or not part.size or (part.base is not None and part.base is whole.base):
+        return True
+    return bool(np.may_share_memory(part, whole))
 
 
 _INSIDE = __name__.split(".", 1)[0] + "."

@@ -67,7 +67,7 @@ class Node:
         return self.rare
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(grad_inputs, grad_outputs)`` runs after this node; what it returns, if not None, replaces grad_inputs."""
+        """``hook(grad_inputs, grad_outputs)`` runs after this node; grad_inputs become what it returns, if not None."""
         return RemovableHandle(self.rarely().setdefault("hooks", {}), hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -84,9 +84,9 @@ class Node:
         saved = self.saved
         if saved is None:
             raise GradError(
-                f"[backward] Trying to backward through the graph a second time (or directly access saved tensors after "
-                f"they have already been freed): the values saved by {self.name()}{at_line(self)} were freed when it ran "
-                f"first. Specify retain_graph=True if you need to backward through the graph a second time."
+                f"[backward] Trying to backward through the graph a second time (or directly access saved tensors "
+                f"after they have already been freed): the values saved by {self.name()}{at_line(self)} were freed "
+                f"when it ran first. Specify retain_graph=True if you need to backward through the graph a second time."
             )
         for cell, count in self.guards:
             if cell[0] != count:
@@ -119,8 +119,8 @@ class Node:
         return tuple(parts)
 
     def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Callable[[Any, Any], Any]) -> None:
-        """Replaces each saved array by what ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are not
-        checked any more, as what was packed may be a copy."""
+        """Replaces each saved array by what ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are
+        not checked any more, as what was packed may be a copy."""
         if not self.guards:
             return
 
@@ -133,9 +133,9 @@ class Node:
             tensor._version, count = next(guards)
             handle = Packed(pack(tensor))
             if tensor._version[0] != count:
-                raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. Tensors "
-                                "provided as input to pack hook can not be modified by in-place operations as this can "
-                                "lead to unexpected side-effects; return a changed copy instead.")
+                raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. "
+                                "Tensors provided as input to pack hook can not be modified by in-place operations as "
+                                "this can lead to unexpected side-effects; return a changed copy instead.")
             return handle
 
         count = len(self.edges)
@@ -151,13 +151,13 @@ class Node:
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is None:
-            return state.quiet(rule, ct, self.unpack(None), self.params, self.edges)  # type: ignore[no-any-return]
-        return rule(ct, self.unpack(as_tensors), self.params, self.edges)  # type: ignore[no-any-return]
+            return state.quiet(rule, ct, self.unpack(None), self.params, self.edges)
+        return rule(ct, self.unpack(as_tensors), self.params, self.edges)
 
     def free(self) -> None:
         """Lets go of saved values. A node that saved none can still run again."""
         saved = self.saved
-        if saved is not None and (self.guards or saved.count(None) + (saved[-1] is not None) < len(saved)):
+        if saved is not None and (self.guards or any([value is not None for value in saved[:-1]])):
             self.saved, self.guards = None, ()
 
     def __call__(self, *cotangents: Any) -> Any:
@@ -266,7 +266,9 @@ def _unpacked(saved: Any, unpack: Callable[[Any], Any]) -> Any:
 
 def is_data(value: Any) -> bool:
     """Whether a saved value is an array (or a traced value), not a Python number."""
-    return value is not None and type(value) is not tuple and hasattr(value, "dtype") and not isinstance(value, np.generic)
+    if value is None or type(value) is tuple or isinstance(value, np.generic):
+        return False
+    return hasattr(value, "dtype")
 
 
 def at_line(node: Node | Leaf) -> str:
@@ -284,6 +286,6 @@ def overwritten(node: Node, cell: Any, count: int) -> str:
     what = f"a tensor of shape {list(arrays[place].shape)} and dtype {arrays[place].dtype}"
     writer = f"; it was written at {cell[1]}" if cell[1] else ""
     hint = "" if cell[1] else " Run under autograd.record_lines() to see the lines that saved and that wrote it."
-    return (f"[backward] one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"{what}, saved by {node.name()}{at_line(node)}, is at version {cell[0]}; expected version {count} "
-            f"instead{writer}. Write out of place (y = y + 1, not y += 1), or clone() the tensor first.{hint}")
+    return (f"[backward] one of the variables needed for gradient computation has been modified by an inplace "
+            f"operation: {what}, saved by {node.name()}{at_line(node)}, is at version {cell[0]}; expected version "
+            f"{count} instead{writer}. Write out of place (y = y + 1, not y += 1), or clone() the tensor first.{hint}")

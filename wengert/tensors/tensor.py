@@ -7,7 +7,6 @@ Python values. Operations are installed on it by the layer ``ops``, under the na
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +224,8 @@ class Tensor:
             if type(edge) is not Leaf:
                 raise GradError(
                     "[requires_grad_] you can only change requires_grad flags of leaf variables. If you want to use a "
-                    "computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
+                    "computed variable in a subgraph that doesn't require differentiation use var_no_grad = "
+                    "var.detach().")
             if edge.grad is not None:
                 self._rarely()["grad"] = edge.grad
             self._set_edge(None)
@@ -270,7 +270,7 @@ class Tensor:
             root = root_of(self._data)
             base = make(root.reshape(alias.storage.shape), alias.storage.edge)
             base._version = version_cell(self)
-        return base  # type: ignore[no-any-return]
+        return base
 
     def _is_view(self) -> bool:
         """Whether this tensor is a view of another."""
@@ -278,7 +278,8 @@ class Tensor:
 
     def __getattr__(self, name: str) -> Any:
         kind = type(self)
-        raise MissingError(kind.__name__, name, lambda: dir(kind), f"{kind.__name__!r} object has no attribute {name!r}")
+        raise MissingError(kind.__name__, name, lambda: dir(kind),
+                           f"{kind.__name__!r} object has no attribute {name!r}")
 
     @property
     def grad(self) -> Tensor | None:
@@ -286,12 +287,13 @@ class Tensor:
         node = self._node
         if type(node) is Leaf:
             if state.special is not None and state.special.traces:
-                return state.special.grad_of(self)  # type: ignore[no-any-return]
-            return node.grad  # type: ignore[no-any-return]
+                return state.special.grad_of(self)
+            return node.grad
         kept = None if self._rare is None else self._rare.get("grad")
         if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't "
                 "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
                 "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.", UserWarning, stacklevel=2)
         return kept
@@ -300,7 +302,8 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type \"{type(value).__name__}\"")
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type "
+                                f"\"{type(value).__name__}\"")
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._data.shape != self._data.shape:
@@ -308,7 +311,8 @@ class Tensor:
                     f"[grad] assigned grad has data of a different size: expected {list(self._data.shape)}, got "
                     f"{list(value._data.shape)}")
             if value._data.dtype != self._data.dtype:
-                raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
+                raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got "
+                                   f"{value.dtype}")
         node = self._node
         if state.special is not None and state.special.traces:
             state.special.set_grad(self, value)
@@ -442,7 +446,8 @@ class Tensor:
 
     def _number(self) -> Any:
         if self._data.size != 1:
-            raise ValueError(f"only one element tensors can be converted to Python scalars; got shape {list(self._data.shape)}")
+            raise ValueError(f"only one element tensors can be converted to Python scalars; got shape "
+                             f"{list(self._data.shape)}")
         return self.item()
 
     def __int__(self) -> int:
@@ -467,16 +472,17 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(self._data.shape[0])])  # type: ignore[index]
+        return iter([self[i] for i in range(self._data.shape[0])])
 
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (Tensor, int, float, complex, np.number)):
-            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                               f"{type(element)}.")
         found = self == element
         return bool(found._concrete("in").any()) if isinstance(found, Tensor) else bool(found)
 
     def __reversed__(self) -> Tensor:
-        return P.flip(self, dims=(0,)) if self._data.ndim else self  # type: ignore[no-any-return]
+        return P.flip(self, dims=(0,)) if self._data.ndim else self
 
     def __hash__(self) -> int:
         return id(self)
@@ -509,7 +515,7 @@ class Tensor:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if array.dtype.kind == "V":
             raise TypeError("Got unsupported ScalarType BFloat16: numpy has no such dtype; convert with .float() first")
-        return array  # type: ignore[no-any-return]
+        return array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -535,9 +541,10 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if id(self) in memo:
-            return memo[id(self)]  # type: ignore[no-any-return]
+            return memo[id(self)]
         if not self.is_leaf:
-            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                               "protocol "
                                "at the moment.")
         root, geometry = _stored(self._concrete("deepcopy"))
         if id(root) not in memo:
@@ -600,13 +607,13 @@ def _shown(root: ndarray, dtype: Any, geometry: _Geometry | None) -> ndarray:
 def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None, requires_grad: bool,
              attributes: dict[str, Any]) -> Tensor:
     """Unpickles a tensor."""
-    out = object.__new__(cls)
+    out: Any = object.__new__(cls)
     out._data = _shown(stored, dtypes.by_name(dtype).numpy, geometry)
     out._node = out._alias = out._version = out._rare = None
     out.__dict__.update(attributes)
     if requires_grad:
         out.requires_grad_()
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def root_of(array: Any) -> Any:

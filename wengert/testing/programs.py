@@ -38,9 +38,10 @@ COMPUTE: dict[str, Callable[..., Any]] = {
     "sin": lambda x: x.sin(),
     "square": lambda x: x * x,
 }
-"""Functions of tensors and of jets alike. The first four, with `LINEAR_WRITES`, save nothing that a write could spoil."""
+"""Functions of tensors and of jets alike."""
 
 LINEAR = ("add", "sub", "twice")
+"""Those that, with `LINEAR_WRITES`, save nothing that a write could spoil."""
 
 VIEWS: dict[str, tuple[int, Callable[[Any], Any], Callable[[np.ndarray], np.ndarray]]] = {
     "all": (0, lambda x: x[...], lambda i: i[...]),
@@ -106,10 +107,11 @@ def weight(number: int, shape: tuple[int, ...]) -> np.ndarray:
 # --- carrying a program out -------------------------------------------------------------------------------------------
 
 
-def run(torch: Any, program: Sequence[Statement], after: Callable[[int, Sequence[Any], bool], None] | None = None
-        ) -> tuple[list[Any], set[int], list[int]]:
-    """Carries a program out with a library of PyTorch's shape. Returns the variables, the numbers of the statements that
-    it refused with a RuntimeError, and the leaves. ``after(i, variables, refused)`` is called after each statement."""
+def run(
+    torch: Any, program: Sequence[Statement], after: Callable[[int, Sequence[Any], bool], None] | None = None
+) -> tuple[list[Any], set[int], list[int]]:
+    """Carries a program out with a library of PyTorch's shape. Returns the variables, the numbers of the statements
+    that it refused with a RuntimeError, and the leaves. ``after(i, variables, refused)`` is called after each."""
     variables: list[Any] = []
     refused: set[int] = set()
     leaves: list[int] = []
@@ -158,7 +160,9 @@ def gradients(torch: Any, program: Sequence[Statement]) -> Outcome:
     live, weights = [], []
     values: list[Any] = []
     for k, variable in enumerate(variables):
-        values.append(None if variable is None else np.array(variable.detach().tolist(), dtype=float).reshape(variable.shape))
+        values.append(
+            None if variable is None else np.array(variable.detach().tolist(), dtype=float).reshape(variable.shape)
+        )
         try:
             if variable is not None and variable.requires_grad and (k in leaves or variable.grad_fn is not None):
                 live.append(variable)
@@ -172,14 +176,21 @@ def gradients(torch: Any, program: Sequence[Statement]) -> Outcome:
         return outcome
     try:
         first = torch.autograd.grad(live, xs, weights, create_graph=True, allow_unused=True)
-        pairs = [(g, number(direction(k, 1, tuple(g.shape)))) for k, g in zip(leaves, first, strict=True) if g is not None]
-        outcome.first = sum(_dot(g, direction(k, 1, tuple(g.shape))) for k, g in zip(leaves, first, strict=True) if g is not None)
+        pairs = [
+            (g, number(direction(k, 1, tuple(g.shape)))) for k, g in zip(leaves, first, strict=True) if g is not None
+        ]
+        outcome.first = sum(
+            _dot(g, direction(k, 1, tuple(g.shape))) for k, g in zip(leaves, first, strict=True) if g is not None
+        )
         pairs = [(g, u) for g, u in pairs if g.requires_grad]
         second: Any = []
         if pairs:
             second = torch.autograd.grad([g for g, _ in pairs], xs, [u for _, u in pairs], allow_unused=True)
-        outcome.second = sum(_dot(g, direction(k, 2, tuple(g.shape)))
-                             for k, g in zip(leaves, second, strict=bool(pairs)) if g is not None)
+        outcome.second = sum(
+            _dot(g, direction(k, 2, tuple(g.shape)))
+            for k, g in zip(leaves, second, strict=bool(pairs))
+            if g is not None
+        )
     except RuntimeError as error:
         outcome.error = error
     return outcome
@@ -206,7 +217,10 @@ class Jet:
     def _aligned(self, other: Jet) -> tuple[np.ndarray, np.ndarray]:
         a, b = self.parts, other.parts
         rank = max(a.ndim, b.ndim)
-        return (a.reshape(4, *(1,) * (rank - a.ndim), *a.shape[1:]), b.reshape(4, *(1,) * (rank - b.ndim), *b.shape[1:]))
+        return (
+            a.reshape(4, *(1,) * (rank - a.ndim), *a.shape[1:]),
+            b.reshape(4, *(1,) * (rank - b.ndim), *b.shape[1:]),
+        )
 
     def __add__(self, other: Any) -> Jet:
         other = self._other(other)
@@ -219,8 +233,12 @@ class Jet:
     def __mul__(self, other: Any) -> Jet:
         other = self._other(other)
         a, b = self._aligned(other)
-        parts = [a[0] * b[0], a[1] * b[0] + a[0] * b[1], a[2] * b[0] + a[0] * b[2],
-                 a[3] * b[0] + a[1] * b[2] + a[2] * b[1] + a[0] * b[3]]
+        parts = [
+            a[0] * b[0],
+            a[1] * b[0] + a[0] * b[1],
+            a[2] * b[0] + a[0] * b[2],
+            a[3] * b[0] + a[1] * b[2] + a[2] * b[1] + a[0] * b[3],
+        ]
         return Jet(np.stack(parts), self.requires or other.requires)
 
     def without_leading_ones(self, target: Jet) -> Jet:
@@ -323,8 +341,13 @@ def _meaning(statement: Statement, operands: list[Any], number: int) -> Place | 
     source = operands[0]
     if kind == "view":
         source.read(statement.grad)
-        return Place(source.memory, source.history, VIEWS[what][2](source.positions), source.tracked and statement.grad,
-                     source.history.generation)
+        return Place(
+            source.memory,
+            source.history,
+            VIEWS[what][2](source.positions),
+            source.tracked and statement.grad,
+            source.history.generation,
+        )
     if kind == "detach":
         return Place(source.memory, History(np.zeros_like(source.history.tangents)), source.positions)
     _write(statement, operands)
@@ -390,9 +413,15 @@ def random_program(seed: int, length: int = 12, linear: bool = False) -> list[St
             result = _broadcast(shapes[x], shapes[y]) if pair else shapes[x]
             add(Statement(kind, what, (x, y) if pair else (x,), grad), result or ())
         elif kind == "view":
-            what = choose.choice([w for w, (rank, *_) in VIEWS.items()
-                                  if rank <= len(shapes[x]) and w != "reshape" and (w not in ("first", "last", "narrow")
-                                                                                     or 0 not in shapes[x])])
+            what = choose.choice(
+                [
+                    w
+                    for w, (rank, *_) in VIEWS.items()
+                    if rank <= len(shapes[x])
+                    and w != "reshape"
+                    and (w not in ("first", "last", "narrow") or 0 not in shapes[x])
+                ]
+            )
             add(Statement(kind, what, (x,), grad), VIEWS[what][2](np.zeros(shapes[x])).shape)
         elif kind == "detach":
             add(Statement(kind, "", (x,), grad), shapes[x])

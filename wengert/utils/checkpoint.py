@@ -59,7 +59,9 @@ def checkpoint(
     tensor(12.)
     """
     if determinism_check not in ("default", "none"):
-        raise ValueError(f"[checkpoint] determinism_check should be one of ['default', 'none'] but got {determinism_check}")
+        raise ValueError(
+            f"[checkpoint] determinism_check should be one of ['default', 'none'] but got {determinism_check}"
+        )
     if use_reentrant:
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
@@ -69,7 +71,9 @@ def checkpoint(
     if not is_grad_enabled():
         return function(*args, **kwargs)
     first, again = context_fn()
-    frame = _Frame(lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default", early_stop)
+    frame = _Frame(
+        lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default", early_stop
+    )
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
         return function(*args, **kwargs)
 
@@ -106,16 +110,22 @@ class _Frame:
             self.recompute()
         found, version = self.values.pop(place.number, (None, 0))
         if found is None:
-            raise CheckpointError(f"[checkpoint] A different number of tensors was saved during the original forward and "
-                                  f"recomputation: {len(self.places)} were expected, and number {place.number} is missing; the "
-                                  "function must do the same each time it runs")
+            raise CheckpointError(
+                f"[checkpoint] A different number of tensors was saved during the original forward and "
+                f"recomputation: {len(self.places)} were expected, and number {place.number} is missing; the "
+                "function must do the same each time it runs"
+            )
         if self.check and (found.shape, found.dtype) != (place.shape, place.dtype):
-            raise CheckpointError(f"[checkpoint] Recomputed values for the following tensors have different metadata than during "
-                                  f"the forward pass: tensor {place.number} was {place.dtype} {place.shape} and is {found.dtype} "
-                                  f"{found.shape}; the function must do the same each time it runs")
+            raise CheckpointError(
+                f"[checkpoint] Recomputed values for the following tensors have different metadata than during "
+                f"the forward pass: tensor {place.number} was {place.dtype} {place.shape} and is {found.dtype} "
+                f"{found.shape}; the function must do the same each time it runs"
+            )
         if version_cell(found)[0] != version:
-            raise InplaceError(f"[checkpoint] one of the variables needed for gradient computation has been modified by an inplace "
-                               f"operation inside the checkpointed function: a value of shape {list(found.shape)}; write out of place")
+            raise InplaceError(
+                f"[checkpoint] one of the variables needed for gradient computation has been modified by an inplace "
+                f"operation inside the checkpointed function: a value of shape {list(found.shape)}; write out of place"
+            )
         return found
 
     def recompute(self) -> None:
@@ -146,8 +156,10 @@ class _Frame:
                 return
         if self.check and count != len(self.places):
             self.values.clear()
-            raise CheckpointError(f"[checkpoint] A different number of tensors was saved during the original forward and "
-                                  f"recomputation: {len(self.places)} and {count}; the function must do the same each time it runs")
+            raise CheckpointError(
+                f"[checkpoint] A different number of tensors was saved during the original forward and "
+                f"recomputation: {len(self.places)} and {count}; the function must do the same each time it runs"
+            )
 
 
 class CheckpointFunction(Function):
@@ -164,10 +176,14 @@ class CheckpointFunction(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         if is_grad_enabled():
-            raise RuntimeError("[checkpoint] use_reentrant=True cannot be differentiated twice; use use_reentrant=False")
+            raise RuntimeError(
+                "[checkpoint] use_reentrant=True cannot be differentiated twice; use use_reentrant=False"
+            )
         needs = ctx.needs_input_grad[2:]
-        args = [x if t is None else t.detach().requires_grad_(need)
-                for x, t, need in zip(ctx.kept, ctx.saved_tensors, needs, strict=True)]
+        args = [
+            x if t is None else t.detach().requires_grad_(need)
+            for x, t, need in zip(ctx.kept, ctx.saved_tensors, needs, strict=True)
+        ]
         with ExitStack() as stack:
             if ctx.rng_state is not None:
                 stack.callback(default_generator.set_state, default_generator.get_state())
@@ -175,7 +191,11 @@ class CheckpointFunction(Function):
             with set_grad_enabled(True):
                 outputs = ctx.function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if isinstance(o, Tensor) and o.requires_grad and g is not None]
+        pairs = [
+            (o, g)
+            for o, g in zip(outputs, grads, strict=True)
+            if isinstance(o, Tensor) and o.requires_grad and g is not None
+        ]
         if not pairs:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         backward([o for o, _ in pairs], [g for _, g in pairs])
@@ -189,8 +209,8 @@ def checkpoint_sequential(
     use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
 ) -> Any:
-    """The functions (or the children of a Sequential) one after another, in ``segments`` pieces of which all but the last
-    are checkpointed."""
+    """The functions (or the children of a Sequential) one after another, in ``segments`` pieces of which all but the
+    last are checkpointed."""
     chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
     if not 1 <= segments <= len(chain):
         raise ValueError(f"[checkpoint_sequential] between 1 and {len(chain)} segments were expected; got {segments}")
@@ -205,6 +225,7 @@ def checkpoint_sequential(
         return run
 
     for i in range(segments - 1):
-        input = checkpoint(piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant,
-                           preserve_rng_state=preserve_rng_state)
+        input = checkpoint(
+            piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state
+        )
     return piece((segments - 1) * size, len(chain))(input)

@@ -1,0 +1,106 @@
+"""The zip archives that PyTorch writes: one pickle, one record for each storage, nothing compressed.
+
+Nothing is ever unpacked to the disk. Every length that the archive states is held against the length of the file before
+any memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zipfile
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..core.dtypes import DType
+from .errors import CheckpointError, reporting
+from .layout import check_truths
+
+_KIND = "a checkpoint of PyTorch (a zip archive)"
+_KEY = re.compile(r"\w[\w.-]*")
+
+
+class Archive:
+    """An open archive whose table of contents has been checked. Raises `CheckpointError` for one that is not sound."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        with reporting(_KIND):
+            length = file.seek(0, 2)
+            self._zip = zipfile.ZipFile(file)
+            entries = self._zip.infolist()
+            for entry in entries:
+                _check_entry(entry)
+            if sum(entry.file_size for entry in entries) > length:
+                raise ValueError("its records are together longer than the file")
+            self._entries = {entry.filename: entry for entry in entries}
+            if len(self._entries) != len(entries):
+                raise ValueError("two records have one name")
+            self._folder = self._only_folder()
+            self._swap = self._is_foreign()
+
+    def _only_folder(self) -> str:
+        folders = [name.removesuffix("/data.pkl") for name in self._entries if name.endswith("/data.pkl")]
+        if len(folders) != 1 or "/" in folders[0]:
+            raise ValueError("it has no data.pkl in a folder of its own")
+        if f"{folders[0]}/constants.pkl" in self._entries:
+            raise CheckpointError("[load] a checkpoint made by torch.save was expected; got a TorchScript program (made by "
+                                  "torch.jit.save), which is code; save the module's state_dict() in PyTorch instead")
+        return folders[0]
+
+    def _is_foreign(self) -> bool:
+        name = f"{self._folder}/byteorder"
+        order = self._read(name).decode("ascii") if name in self._entries else "little"
+        if order not in ("little", "big"):
+            raise ValueError(f"its byte order is {order!r}")
+        return order != sys.byteorder
+
+    def _read(self, name: str) -> bytes:
+        return self._zip.read(self._entries[name])
+
+    def pickle(self) -> bytes:
+        """The program that makes the object."""
+        with reporting(_KIND):
+            return self._read(f"{self._folder}/data.pkl")
+
+    def storage(self, key: Any, dtype: DType | None, count: Any) -> np.ndarray:
+        """The numbers of one storage, ``count`` of them; bytes if ``dtype`` is None."""
+        if not isinstance(key, str) or not _KEY.fullmatch(key) or type(count) is not int:
+            raise ValueError(f"{key!r} names no storage")
+        name = f"{self._folder}/data/{key}"
+        if name not in self._entries:
+            raise ValueError(f"the record {name} is missing")
+        entry, width = self._entries[name], 1 if dtype is None else dtype.itemsize
+        if entry.file_size != count * width:
+            raise ValueError(f"the record {name} has {entry.file_size} bytes, where {count} elements take {count * width}")
+        array = np.empty(count, np.uint8 if dtype is None else dtype.numpy)
+        target = memoryview(array.view(np.uint8))
+        with self._zip.open(entry) as source:
+            filled = 0
+            while filled < len(target):
+                got = source.readinto(target[filled:])  # type: ignore[attr-defined]
+                if not got:
+                    raise EOFError(f"the record {name} ends early")
+                filled += got
+            source.read(1)  # at the end the checksum is compared
+        if self._swap and width > 1:
+            _swap(array)
+        elif self._swap and dtype is None:
+            raise ValueError("untyped storages of the other byte order cannot be read")
+        return check_truths(array)
+
+
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    parts = entry.filename.split("/")
+    if entry.orig_filename != entry.filename or "\\" in entry.filename or ".." in parts or "" in parts[:-1] or ":" in parts[0]:
+        raise CheckpointError(f"[load] records in one folder were expected; got one that names a place outside of it: "
+                              f"{entry.orig_filename!r}")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size or entry.flag_bits & 1:
+        raise CheckpointError(f"[load] records as torch.save writes them were expected; {entry.filename!r} is compressed or "
+                              f"encrypted; unpack the archive and zip it again without")
+
+
+def _swap(array: np.ndarray) -> None:
+    """Turns the bytes of every element round, in place; each part of a complex number by itself."""
+    width = array.itemsize // (2 if array.dtype.kind == "c" else 1)
+    array.view(f"u{width}").byteswap(inplace=True)

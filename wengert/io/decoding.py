@@ -1,0 +1,163 @@
+"""Objects from JSON and arrays: the way back from `encoding`.
+
+All that a document can bring into being is listed here: numbers, strings, containers, tensors. Nothing in it is a name
+that is looked up anywhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.device import device
+from ..core.spec import Size
+from ..nn.parameter import Parameter
+from ..tensors.alias import version_cell
+from ..tensors.tensor import Tensor, wrap
+from .encoding import VERSION, may_be_set
+from .errors import CheckpointError, reporting
+from .layout import Arrays
+
+_COMPLEX = {"complex64": "float32", "complex128": "float64"}
+
+
+def decode(text: str, arrays: Arrays) -> Any:
+    """The object of a document, made around ``arrays``. Raises `CheckpointError` for one that `encode` cannot have made."""
+    with reporting("a checkpoint of wengert"):
+        document = json.loads(text)
+        version = document["version"]
+        if version != VERSION:
+            raise CheckpointError(f"[load] version {VERSION} of wengert's checkpoints was expected; got version {version!r}; "
+                                  f"a newer wengert wrote it: update this one")
+        return _Decoder(document["tensors"], arrays).value(document["object"])
+
+
+def set_attributes(tensor: Tensor, attributes: dict[str, Any]) -> None:
+    """Gives a tensor the attributes that its maker had put on it; none of them may hide one of its own."""
+    for name, value in attributes.items():
+        if not may_be_set(type(tensor), name):
+            raise CheckpointError(f"[load] an attribute of a tensor was expected; {name!r} is none that can be set")
+        tensor.__dict__[name] = value
+
+
+class _Decoder:
+    def __init__(self, entries: list[dict[str, Any]], arrays: Arrays) -> None:
+        self._entries, self._arrays = entries, arrays
+        self._made: dict[tuple[str, int], Any] = {}
+        self._cells: dict[str, Any] = {}
+        self._ordered: dict[str, tuple[list[int], np.ndarray]] = {}
+
+    def value(self, node: Any) -> Any:
+        if not isinstance(node, (dict, list)):
+            return node
+        if isinstance(node, list):
+            return [self.value(part) for part in node]
+        kind = next(iter(node), None)
+        make = _KINDS.get(kind or "")
+        if make is None:
+            raise CheckpointError(f"[load] one of the kinds {', '.join(_KINDS)} was expected; got {kind!r}")
+        return make(self, node)
+
+    def sequence(self, node: Any) -> list[Any]:
+        if not isinstance(node, list):
+            raise TypeError(f"a list was expected; got {type(node).__name__}")
+        return [self.value(part) for part in node]
+
+    def items(self, node: Any) -> dict[Any, Any]:
+        if isinstance(node, dict):
+            return {key: self.value(part) for key, part in node.items()}
+        return {self.value(key): self.value(part) for key, part in node}
+
+    def ordered(self, node: dict[str, Any]) -> OrderedDict[Any, Any]:
+        made: Any = OrderedDict(self.items(node["OrderedDict"]))
+        if "metadata" in node:
+            made._metadata = self.value(node["metadata"])
+        return made  # type: ignore[no-any-return]
+
+    # -- tensors ---------------------------------------------------------------------------------------------------
+
+    def tensor(self, kind: str, number: Any) -> Any:
+        if type(number) is not int or not 0 <= number < len(self._entries):
+            raise IndexError(f"there is no tensor {number!r}")
+        key = kind, number
+        if key not in self._made:
+            entry = self._entries[number]
+            array = self._array(entry)
+            if kind == "tensor":
+                self._made[key] = self._around(array, entry)
+            else:
+                self._made[key] = array[()] if kind == "scalar" else array
+        return self._made[key]
+
+    def _around(self, array: np.ndarray, entry: dict[str, Any]) -> Tensor:
+        dtypes.from_numpy(array.dtype)  # raises for one that only numpy has
+        tensor = wrap(array)
+        # Tensors that share memory share the count of what is written to it.
+        tensor._version = self._cells.setdefault(entry["record"], version_cell(tensor))
+        requires_grad = entry.get("requires_grad") is True
+        if entry.get("parameter") is True:
+            tensor = Parameter(tensor, requires_grad)
+        elif requires_grad:
+            tensor.requires_grad_()
+        if "attributes" in entry:
+            set_attributes(tensor, self.items(entry["attributes"]))
+        return tensor
+
+    def _array(self, entry: dict[str, Any]) -> np.ndarray:
+        name = entry["record"]
+        record = self._arrays[name]
+        dtype = record.dtype
+        if "dtype" in entry:
+            if record.dtype.name != _COMPLEX[entry["dtype"]]:
+                raise ValueError(f"the parts of {entry['dtype']} numbers cannot be {record.dtype}")
+            dtype = np.dtype(entry["dtype"])
+        if "strides" in entry:
+            return _strided(record, dtype, entry)
+        if dtype is not record.dtype:
+            record = record.reshape(-1).view(dtype).reshape(record.shape[:-1])
+        if "order" not in entry:
+            return record
+        # One copy a record, however often it is asked for.
+        order = entry["order"]
+        if name not in self._ordered:
+            self._ordered[name] = order, np.ascontiguousarray(record.transpose(order)).transpose(np.argsort(order))
+        if self._ordered[name][0] != order:
+            raise ValueError(f"two orders of the record {name!r}")
+        return self._ordered[name][1]
+
+
+def _strided(record: np.ndarray, dtype: np.dtype[Any], entry: dict[str, Any]) -> np.ndarray:
+    """An array that lies somewhere in the memory of ``record``."""
+    shape, strides, offset = tuple(entry["shape"]), tuple(entry["strides"]), entry["offset"]
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    if any(step % dtype.itemsize for step in (*strides, offset)):
+        raise ValueError(f"the strides {strides} and the offset {offset} do not fit elements of {dtype.itemsize} bytes")
+    # numpy checks that all of it lies within the buffer.
+    return np.ndarray(shape, dtype, record.reshape(-1).view(np.uint8), offset, strides)
+
+
+_KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {
+    "dict": lambda decoder, node: decoder.items(node["dict"]),
+    "OrderedDict": lambda decoder, node: decoder.ordered(node),
+    "Counter": lambda decoder, node: Counter(decoder.items(node["Counter"])),
+    "tuple": lambda decoder, node: tuple(decoder.sequence(node["tuple"])),
+    "set": lambda decoder, node: set(decoder.sequence(node["set"])),
+    "frozenset": lambda decoder, node: frozenset(decoder.sequence(node["frozenset"])),
+    "Size": lambda decoder, node: Size(decoder.sequence(node["Size"])),
+    "float": lambda decoder, node: float({"nan": "nan", "inf": "inf", "-inf": "-inf"}[node["float"]]),
+    "complex": lambda decoder, node: complex(*decoder.sequence(node["complex"])),
+    "bytes": lambda decoder, node: base64.b64decode(node["bytes"], validate=True),
+    "bytearray": lambda decoder, node: bytearray(base64.b64decode(node["bytearray"], validate=True)),
+    "dtype": lambda decoder, node: dtypes.by_name(node["dtype"]),
+    "device": lambda decoder, node: device(node["device"]),
+    "tensor": lambda decoder, node: decoder.tensor("tensor", node["tensor"]),
+    "ndarray": lambda decoder, node: decoder.tensor("ndarray", node["ndarray"]),
+    "scalar": lambda decoder, node: decoder.tensor("scalar", node["scalar"]),
+}

@@ -1,0 +1,266 @@
+"""A machine for pickles that hold data: it knows the instructions for numbers, strings and containers, and no names.
+
+A pickle is a program. Python's own machine looks up any name the program asks for and calls it. This one asks
+``resolve``, which answers from a list, and calls nothing but what that list holds. Its work and its memory are bounded
+by the length of the program: lengths are checked against what is left of it, copies are counted.
+The instructions are described in the standard library's ``pickletools``.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .errors import CheckpointError
+
+
+class Global(NamedTuple):
+    """What a name in a pickle stands for: ``call`` makes an object of arguments; ``value`` is the thing itself."""
+
+    name: str
+    call: Callable[..., Any] | None
+    value: Any
+
+
+_MARK = object()
+_MAPPINGS = (dict, OrderedDict, Counter)
+_SCALARS = (str, int, float, bool, bytes, complex, type(None))
+
+
+class Machine:
+    """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids; ``classes``
+    are those that the user has declared safe, on whose objects the program's state may be set."""
+
+    def __init__(self, data: bytes, resolve: Callable[[str, str], Any], persistent: Callable[[Any], Any],
+                 classes: frozenset[type] = frozenset()) -> None:
+        self._data, self._at, self._classes = data, 0, classes
+        self._resolve, self._persistent = resolve, persistent
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        self._budget = 1_000_000 + 16 * len(data)
+
+    def run(self) -> Any:
+        """The object that the program makes. Damaged programs raise LookupError, ValueError, TypeError or the like."""
+        instructions, data = _INSTRUCTIONS, self._data
+        while True:
+            code = data[self._at]
+            self._at += 1
+            if code == _STOP:
+                return self.pop()
+            instruction = instructions.get(code)
+            if instruction is None:
+                raise CheckpointError(f"[load] a pickle of tensors and containers was expected; it has the instruction "
+                                      f"{chr(code)!r}, which only weights_only=False may run")
+            instruction(self)
+
+    def charge(self, cost: int) -> None:
+        """Counts work that a single instruction does on data of any length."""
+        self._budget -= cost
+        if self._budget < 0:
+            raise ValueError("it asks for more work than its length can account for")
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def take(self, count: int) -> bytes:
+        start, end = self._at, self._at + count
+        if end > len(self._data):
+            raise EOFError("it ends early")
+        self._at = end
+        return self._data[start:end]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
+
+    def line(self) -> str:
+        end = self._data.index(b"\n", self._at)
+        text = self._data[self._at : end].decode("utf-8")
+        self._at = end + 1
+        return text
+
+    # -- the stack -------------------------------------------------------------------------------------------------
+
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def pop(self) -> Any:
+        value = self._stack.pop()
+        if value is _MARK:
+            raise ValueError("a mark where a value was expected")
+        return value
+
+    def top(self) -> Any:
+        return self._stack[-1]
+
+    def marked(self) -> list[Any]:
+        """All values above the topmost mark; they and the mark are taken off."""
+        stack = self._stack
+        position = len(stack) - 1
+        while stack[position] is not _MARK:
+            position -= 1
+            if position < 0:
+                raise ValueError("a mark is missing")
+        values = stack[position + 1 :]
+        del stack[position:]
+        return values
+
+    # -- what takes more than a line -------------------------------------------------------------------------------
+
+    def put_items(self, pairs: list[Any]) -> None:
+        mapping = self.top()
+        if type(mapping) not in _MAPPINGS or len(pairs) % 2:
+            raise TypeError(f"items for a {type(mapping).__name__}")
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            self.check_key(key)
+            mapping[key] = value
+
+    def check_key(self, key: Any) -> None:
+        """Raises TypeError for keys other than scalars, and tuples of them: hashing others may run code, or for ever."""
+        if type(key) in _SCALARS or type(key).__name__ == "DType":
+            self.charge(1)
+        elif type(key) in (tuple, frozenset):
+            self.charge(len(key))
+            for part in key:
+                self.check_key(part)
+        else:
+            raise TypeError(f"a {type(key).__name__} as a key")
+
+    def call(self) -> None:
+        arguments, what = self.pop(), self.pop()
+        if type(what) is not Global or what.call is None or type(arguments) is not tuple:
+            raise CheckpointError(f"[load] the maker of a tensor or container was expected; the pickle calls "
+                                  f"{what.name if type(what) is Global else type(what).__name__}")
+        for argument in arguments:
+            if isinstance(argument, (str, bytes, bytearray, list, tuple, set, dict)):
+                self.charge(len(argument))
+        self.push(what.call(*arguments))
+
+    def new(self) -> None:
+        arguments, what = self.pop(), self.pop()
+        if type(what) is Global and what.value in self._classes:
+            self.push(what.value.__new__(what.value, *arguments))
+        else:
+            self.push(what)
+            self.push(arguments)
+            self.call()
+
+    def build(self) -> None:
+        state, made = self.pop(), self.top()
+        if type(made) is OrderedDict:
+            # The versions of the modules that a state_dict is from; PyTorch knows no other.
+            if type(state) is not dict or set(state) != {"_metadata"}:
+                raise CheckpointError("[load] the _metadata of an OrderedDict was expected; the pickle sets others of its "
+                                      "attributes")
+            made._metadata = state["_metadata"]  # type: ignore[attr-defined]
+        elif type(made) in self._classes:
+            if hasattr(made, "__setstate__"):
+                made.__setstate__(state)
+            else:
+                made.__dict__.update(state)
+        else:
+            raise CheckpointError(f"[load] a container was expected; the pickle sets the state of a {type(made).__name__}")
+
+    def look_up(self, module: str, name: str) -> None:
+        if type(module) is not str or type(name) is not str:
+            raise TypeError("a name that is no string")
+        self.push(self._resolve(module, name))
+
+    def keep(self, number: int) -> None:
+        self._memo[number] = self.top()
+
+    def make_set(self, kind: type, values: list[Any]) -> None:
+        for value in values:
+            self.check_key(value)
+        self.push(kind(values))
+
+    def extend(self, values: list[Any]) -> None:
+        target = self.top()
+        if type(target) is set:
+            for value in values:
+                self.check_key(value)
+            target.update(values)
+        elif type(target) is list:
+            target.extend(values)
+        else:
+            raise TypeError(f"values for a {type(target).__name__}")
+
+    def make_dict(self, pairs: list[Any]) -> None:
+        self.push({})
+        self.put_items(pairs)
+
+    def make_tuple(self, count: int) -> None:
+        values = [self.pop() for _ in range(count)]
+        self.push(tuple(reversed(values)))
+
+    def text(self, size: int) -> None:
+        self.push(self.take(self.number(size)).decode("utf-8", "surrogatepass"))
+
+    def named_on_stack(self) -> None:
+        name, module = self.pop(), self.pop()
+        self.look_up(module, name)
+
+    def skip_protocol(self) -> None:
+        version = self.number(1)
+        if version > 5:
+            raise ValueError(f"it is of protocol {version}")
+
+
+def _signed(machine: Machine, size: int) -> int:
+    return int.from_bytes(machine.take(size), "little", signed=True)
+
+
+_STOP = ord(".")
+_INSTRUCTIONS: dict[int, Callable[[Machine], Any]] = {
+    0x80: Machine.skip_protocol,
+    0x95: lambda m: m.take(8),  # the length of a frame, of no use to one who has the whole
+    ord("("): lambda m: m.push(_MARK),
+    ord("0"): lambda m: m._stack.pop(),
+    ord("1"): Machine.marked,
+    ord("2"): lambda m: m.push(m.top()),
+    ord("N"): lambda m: m.push(None),
+    0x88: lambda m: m.push(True),
+    0x89: lambda m: m.push(False),
+    ord("J"): lambda m: m.push(_signed(m, 4)),
+    ord("K"): lambda m: m.push(m.number(1)),
+    ord("M"): lambda m: m.push(m.number(2)),
+    0x8A: lambda m: m.push(_signed(m, m.number(1))),
+    0x8B: lambda m: m.push(_signed(m, m.number(4))),
+    ord("G"): lambda m: m.push(struct.unpack(">d", m.take(8))[0]),
+    ord("X"): lambda m: m.text(4),
+    0x8C: lambda m: m.text(1),
+    0x8D: lambda m: m.text(8),
+    ord("B"): lambda m: m.push(m.take(m.number(4))),
+    ord("C"): lambda m: m.push(m.take(m.number(1))),
+    0x8E: lambda m: m.push(m.take(m.number(8))),
+    0x96: lambda m: m.push(bytearray(m.take(m.number(8)))),
+    ord("T"): lambda m: m.push(m.take(m.number(4)).decode("ascii")),  # strings of Python 2
+    ord("U"): lambda m: m.push(m.take(m.number(1)).decode("ascii")),
+    ord("]"): lambda m: m.push([]),
+    ord("a"): lambda m: m.extend([m.pop()]),
+    ord("e"): lambda m: m.extend(m.marked()),
+    ord("l"): lambda m: m.push(m.marked()),
+    ord(")"): lambda m: m.push(()),
+    ord("t"): lambda m: m.push(tuple(m.marked())),
+    0x85: lambda m: m.make_tuple(1),
+    0x86: lambda m: m.make_tuple(2),
+    0x87: lambda m: m.make_tuple(3),
+    ord("}"): lambda m: m.push({}),
+    ord("d"): lambda m: m.make_dict(m.marked()),
+    ord("s"): lambda m: m.put_items([m.pop(), m.pop()][::-1]),
+    ord("u"): lambda m: m.put_items(m.marked()),
+    0x8F: lambda m: m.push(set()),
+    0x90: lambda m: m.extend(m.marked()),
+    0x91: lambda m: m.make_set(frozenset, m.marked()),
+    ord("c"): lambda m: m.look_up(m.line(), m.line()),
+    0x93: Machine.named_on_stack,
+    ord("R"): Machine.call,
+    0x81: Machine.new,
+    ord("b"): Machine.build,
+    ord("Q"): lambda m: m.push(m._persistent(m.pop())),
+    ord("h"): lambda m: m.push(m._memo[m.number(1)]),
+    ord("j"): lambda m: m.push(m._memo[m.number(4)]),
+    ord("q"): lambda m: m.keep(m.number(1)),
+    ord("r"): lambda m: m.keep(m.number(4)),
+    0x94: lambda m: m.keep(len(m._memo)),
+}

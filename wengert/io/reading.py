@@ -1,0 +1,316 @@
+"""PyTorch's files as objects of wengert: what the names in their pickles stand for.
+
+`Reader.restricted` knows exactly the names listed here, and those that the user has declared safe. `Reader.unrestricted`
+is Python's own unpickler, with PyTorch's names given wengert's meaning; it runs whatever the file says.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import pickle
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.device import device, require_cpu
+from ..core.dtypes import DType
+from ..core.errors import DeviceError
+from ..core.spec import Size
+from ..nn.parameter import Parameter
+from ..ops.storage import TypedStorage, UntypedStorage
+from ..tensors.alias import version_cell
+from ..tensors.tensor import Tensor, wrap
+from .archive import Archive
+from .decoding import set_attributes
+from .errors import CheckpointError, reporting
+from .machine import Global, Machine
+
+STORAGES = {
+    "FloatStorage": dtypes.float32, "DoubleStorage": dtypes.float64, "HalfStorage": dtypes.float16,
+    "BFloat16Storage": dtypes.bfloat16, "ByteStorage": dtypes.uint8, "CharStorage": dtypes.int8,
+    "ShortStorage": dtypes.int16, "IntStorage": dtypes.int32, "LongStorage": dtypes.int64, "BoolStorage": dtypes.bool_,
+    "ComplexFloatStorage": dtypes.complex64, "ComplexDoubleStorage": dtypes.complex128,
+}
+"""PyTorch's classes of storages, by which its files say the dtype."""
+
+_DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64",
+           "complex128")
+# What pickles of Python 2 call these modules, as files of torch.save do.
+_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_MOST_DIMENSIONS = 64
+
+Locate = Callable[[Any, str], None]
+
+
+def locator(map_location: Any) -> Locate:
+    """A function of a storage and the place it was saved from, that raises unless it is to be put on the CPU."""
+
+    def locate(storage: Any, location: str) -> None:
+        if isinstance(map_location, Mapping):
+            location = map_location.get(location, location)
+        elif callable(map_location):
+            if map_location(storage, location) is not None:
+                return
+        elif map_location is not None:
+            location = str(map_location)
+        if device(location).type != "cpu":
+            raise DeviceError(
+                f"Attempting to deserialize object on {location!r}, but wengert has only the CPU. If you are running on a "
+                f"CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to "
+                f"the CPU."
+            )
+
+    if isinstance(map_location, (str, device)):
+        require_cpu(map_location)
+    elif map_location is not None and not isinstance(map_location, Mapping) and not callable(map_location):
+        raise TypeError(f"[load] map_location: a device, a string, a dict or a function was expected; got "
+                        f"{type(map_location).__name__}")
+    return locate
+
+
+class Reader:
+    """Reads the object of one archive. ``safe`` are the user's classes and functions, by their full names."""
+
+    def __init__(self, archive: Archive, locate: Locate, safe: Mapping[str, Any]) -> None:
+        self._archive, self._locate, self._safe = archive, locate, safe
+        self._storages: dict[str, tuple[Any, UntypedStorage, Any]] = {}
+        self._cells: dict[int, list[Any]] = {}
+        self._machine: Machine | None = None
+        self._table = self._make_table()
+
+    def restricted(self) -> Any:
+        """The object, made of tensors and containers only. Raises `CheckpointError`, naming what else the file asks for."""
+        with reporting("a checkpoint of PyTorch"):
+            classes = frozenset(value for value in self._safe.values() if isinstance(value, type))
+            self._machine = Machine(self._archive.pickle(), self._look_up, self._persistent, classes)
+            try:
+                return self._machine.run()
+            except DeviceError as error:
+                raise CheckpointError(str(error)) from error
+
+    def unrestricted(self, **options: Any) -> Any:
+        """The object, made by whatever code the file names."""
+        return _Unpickler(self, self._archive.pickle(), options).load()
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def _look_up(self, module: str, name: str) -> Any:
+        full = f"{_RENAMED.get(module, module)}.{name}"
+        if full in self._table:
+            return self._table[full]
+        if full in self._safe:
+            found = self._safe[full]
+            return Global(full, found if callable(found) else None, found)
+        reason = _REFUSED.get(full)
+        if reason is not None:
+            raise CheckpointError(f"[load] tensors that wengert has were expected; the file holds {reason} ({full})")
+        raise CheckpointError(
+            f"[load] a file of tensors and containers was expected; this one asks for {full}, which is neither and was not "
+            f"brought in. If it comes from someone you trust, load(..., weights_only=False) runs what it says; "
+            f"serialization.add_safe_globals([{name}]) allows this one name"
+        )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name stands for when anything may: PyTorch's names are wengert's, all others are imported."""
+        full = f"{_RENAMED.get(module, module)}.{name}"
+        found = self._table.get(full)
+        if isinstance(found, Global):
+            return found.call if found.value is None else found.value
+        if found is not None:
+            return found
+        if module.partition(".")[0] not in ("torch", "torchvision"):
+            return None
+        try:
+            return getattr(importlib.import_module("wengert" + module.removeprefix("torch")), name)
+        except (ImportError, AttributeError):
+            raise CheckpointError(
+                f"[load] a name that wengert has was expected; the file asks for {full}: it holds an object of PyTorch's "
+                f"as a whole; in PyTorch, save its state_dict() instead, and load that"
+            ) from None
+
+    def _make_table(self) -> dict[str, Any]:
+        made: dict[str, tuple[Callable[..., Any] | None, Any]] = {
+            "collections.OrderedDict": (self._ordered, OrderedDict),
+            "collections.Counter": (self._counter, Counter),
+            "builtins.set": (functools.partial(self._set, set), set),
+            "builtins.frozenset": (functools.partial(self._set, frozenset), frozenset),
+            "builtins.bytearray": (_bytearray, bytearray),
+            "builtins.complex": (_complex, complex),
+            "_codecs.encode": (_encode, None),
+            "torch.Size": (_size, Size),
+            "torch.device": (device, device),
+            "torch.Tensor": (None, Tensor),
+            "torch.nn.parameter.Parameter": (None, Parameter),
+            "torch.storage.UntypedStorage": (None, UntypedStorage),
+            "torch._utils._rebuild_tensor": (self._tensor, None),
+            "torch._utils._rebuild_tensor_v2": (self._tensor, None),
+            "torch._utils._rebuild_tensor_v3": (self._tensor_of_bytes, None),
+            "torch._utils._rebuild_parameter": (_parameter, None),
+            "torch._utils._rebuild_parameter_with_state": (_parameter, None),
+            "torch._tensor._rebuild_from_type_v2": (self._from_type, None),
+        }
+        table: dict[str, Any] = {name: Global(name, call, value) for name, (call, value) in made.items()}
+        table.update({f"torch.{name}": Global(f"torch.{name}", None, dtype) for name, dtype in STORAGES.items()})
+        table.update({f"torch.{name}": dtypes.by_name(name) for name in _DTYPES})
+        return table
+
+    # -- containers ------------------------------------------------------------------------------------------------
+
+    def _check_keys(self, keys: Any) -> None:
+        for key in keys if self._machine is not None else ():
+            self._machine.check_key(key)
+
+    def _ordered(self, pairs: Any = ()) -> OrderedDict[Any, Any]:
+        self._check_keys(key for key, _ in pairs)
+        return OrderedDict(pairs)
+
+    def _counter(self, counts: Any = None) -> Counter[Any]:
+        self._check_keys(counts or ())
+        return Counter(dict(counts or {}))
+
+    def _set(self, kind: Any, values: Any = ()) -> Any:
+        self._check_keys(values)
+        return kind(values)
+
+    # -- tensors ---------------------------------------------------------------------------------------------------
+
+    def _persistent(self, pid: Any) -> UntypedStorage:
+        word, kind, key, location, count = pid
+        if word != "storage":
+            raise ValueError(f"{word!r} is no storage")
+        dtype = kind.value if type(kind) is Global else kind
+        dtype = None if dtype is UntypedStorage else dtype
+        if dtype is not None and not isinstance(dtype, DType):
+            raise TypeError(f"{kind!r} is no class of storages")
+        known = self._storages.get(key)
+        if known is not None:
+            if known[0] is not dtype:
+                raise ValueError(f"the storage {key} is of two types")
+            return known[1]
+        array = self._archive.storage(key, dtype, count)
+        storage = UntypedStorage(array) if dtype is None else TypedStorage(wrap(array))
+        self._locate(storage, location)
+        self._storages[key] = dtype, storage, pid
+        return storage
+
+    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
+                metadata: Any = None) -> Tensor:
+        return self._lay_out(storage, storage.dtype, offset, size, stride, requires_grad, metadata)
+
+    def _tensor_of_bytes(self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, dtype: Any,
+                         metadata: Any = None) -> Tensor:
+        return self._lay_out(storage, dtype, offset, size, stride, requires_grad, metadata)
+
+    def _lay_out(self, storage: Any, dtype: DType, offset: Any, size: Any, stride: Any, requires_grad: Any,
+                 metadata: Any) -> Tensor:
+        """A tensor in the memory of a storage; offset and strides count elements."""
+        if not isinstance(storage, UntypedStorage) or not isinstance(dtype, DType):
+            raise TypeError("a tensor without a storage")
+        size, stride = tuple(size), tuple(stride)
+        numbers = (offset, *size, *stride)
+        if len(size) != len(stride) or len(size) > _MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in numbers):
+            raise ValueError(f"a tensor of size {size!r:.100}, strides {stride!r:.100} and offset {offset!r:.100}")
+        memory = storage._root.view(np.uint8)
+        if 0 in size:
+            array = np.empty(size, dtype.numpy)
+        else:
+            # numpy checks that all of it lies within the buffer.
+            array = np.ndarray(size, dtype.numpy, memory, offset * dtype.itemsize, tuple(n * dtype.itemsize for n in stride))
+            if dtype.kind == "b" and storage._root.dtype != array.dtype and memory.max(initial=0) > 1:
+                raise ValueError("truth values other than 0 and 1")
+        if metadata:
+            array = array.conj() if metadata.get("conj") else array
+            array = -array if metadata.get("neg") else array
+        tensor = wrap(array)
+        # Tensors that share memory share the count of what is written to it.
+        tensor._version = self._cells.setdefault(id(storage), version_cell(tensor))
+        return tensor.requires_grad_() if requires_grad is True else tensor
+
+    def _from_type(self, make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
+        """A tensor with attributes of its own."""
+        wanted = kind.value if type(kind) is Global else kind
+        function = make.call if type(make) is Global else make
+        if function not in (self._tensor, self._tensor_of_bytes, _parameter) or wanted not in (Tensor, Parameter):
+            raise CheckpointError("[load] a Tensor or a Parameter was expected; the file holds a tensor of another class")
+        tensor = function(*arguments)
+        if wanted is Parameter and not isinstance(tensor, Parameter):
+            tensor = Parameter(tensor, tensor.requires_grad)
+        _set_state(tensor, state)
+        return tensor  # type: ignore[no-any-return]
+
+
+class _Unpickler(pickle.Unpickler):
+    """Python's unpickler, with PyTorch's names meaning wengert's."""
+
+    def __init__(self, reader: Reader, program: bytes, options: dict[str, Any]) -> None:
+        super().__init__(io.BytesIO(program), **options)
+        self._reader = reader
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = self._reader.find_class(module, name)
+        return super().find_class(module, name) if found is None else found
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._reader._persistent(pid)
+
+
+def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Parameter:
+    if not isinstance(data, Tensor):
+        raise TypeError("a parameter that is no tensor")
+    parameter = Parameter(data, requires_grad is True)
+    _set_state(parameter, state)
+    return parameter
+
+
+def _set_state(tensor: Tensor, state: Any) -> None:
+    if isinstance(state, tuple) and len(state) == 2 and state[1] is None:
+        state = state[0]
+    if state:
+        set_attributes(tensor, dict(state))
+
+
+def _size(values: Any = ()) -> Size:
+    if any(type(value) is not int for value in values):
+        raise TypeError("a size of something else than ints")
+    return Size(values)
+
+
+def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+    """How pickles of protocol 2 spell bytes."""
+    if type(text) is not str or encoding not in ("latin1", "latin-1"):
+        raise TypeError("bytes that are not spelt in latin1")
+    return text.encode("latin1")
+
+
+def _bytearray(values: Any = b"", encoding: Any = None) -> bytearray:
+    if type(values) is str:
+        return bytearray(_encode(values, encoding))
+    if type(values) is not bytes:
+        raise TypeError("a bytearray of something else than bytes")
+    return bytearray(values)
+
+
+def _complex(real: Any, imaginary: Any = 0.0) -> complex:
+    if type(real) is not float or type(imaginary) is not float:
+        raise TypeError("a complex number of something else than floats")
+    return complex(real, imaginary)
+
+
+_REFUSED = {
+    "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
+    "torch._utils._rebuild_nested_tensor": "a nested tensor",
+    "torch._utils._rebuild_qtensor": "a quantised tensor",
+    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without numbers, of the device meta",
+    "torch._utils._rebuild_device_tensor_from_numpy": "a tensor of a device of another maker",
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": "a tensor of a device of another maker",
+    "torch._utils._rebuild_wrapper_subclass": "a tensor of a class without numbers of its own",
+    **{f"torch.{name}": f"tensors of dtype {name}" for name in (
+        "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz",
+        "float8_e8m0fnu", "complex32", "quint8", "qint8", "qint32", "quint4x2", "quint2x4")},
+    **{f"torch.{name}Storage": f"a storage of {name}" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")},
+}

@@ -1,0 +1,10 @@
+"""What people look at: the graph object, its layout, and its pictures as text, SVG, HTML, DOT and Mermaid."""
+
+from __future__ import annotations
+
+from .entry import graph
+from .graph import Graph, GraphEdge, GraphNode
+from .summaries import Summary
+from .summary import summary
+
+__all__ = ["Graph", "GraphEdge", "GraphNode", "Summary", "graph", "summary"]

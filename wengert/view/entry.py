@@ -1,0 +1,60 @@
+"""`graph`: the one function by which people come to a picture of their computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.errors import GradError
+from ..tensors.tensor import Tensor
+from .build import graph_of_tensors
+from .graph import Graph
+from .names import caller, is_module
+from .record import Recording, record
+
+
+def graph(*roots: Any, gradients: bool | None = None) -> Graph:
+    """The computation graph of one or several tensors, or of ``graph(model, inputs)``, as a `Graph` object.
+
+    ``gradients``: None shows those that backward has left behind (``.grad``, and all of them where the tape was
+    retained); True computes them, without touching any ``.grad``, for roots of one element; False leaves them out.
+    ``inputs`` is a tensor, or a tuple of the model's arguments. ``with graph.record() as g:`` records what happens inside.
+    Raises GradError for a tensor without history, TypeError for anything else.
+
+    >>> import wengert
+    >>> w = wengert.tensor(2.0, requires_grad=True)
+    >>> g = wengert.graph(3 * w * w, gradients=True)
+    >>> g["w"].gradient.text(), len(g)
+    ('12', 4)
+    """
+    if len(roots) == 2 and is_module(roots[0]):
+        return graph_of_model(roots[0], roots[1] if type(roots[1]) is tuple else (roots[1],), gradients)
+    flat = [tensor for root in roots for tensor in (root if isinstance(root, (list, tuple)) else (root,))]
+    for root in flat:
+        if not isinstance(root, Tensor):
+            hint = "; call graph(model, inputs) with inputs" if is_module(root) else ""
+            raise TypeError(f"[graph] tensors, or a model and its inputs, were expected; got {type(root).__name__}{hint}")
+    if not flat:
+        return Graph()
+    found = graph_of_tensors(flat, gradients, caller())
+    if gradients is False:
+        for node in found:
+            node.gradient = None
+    return found
+
+
+def graph_of_model(model: Any, inputs: tuple[Any, ...], gradients: bool | None) -> Graph:
+    """The graph of ``model(*inputs)``, recorded, so that every node has its module."""
+    with Recording(caller()) as found:
+        result = model(*inputs)
+        if gradients:
+            if not isinstance(result, Tensor) or result.numel() != 1:
+                raise GradError("[graph] gradients=True expects a model whose result is one tensor of one element; record "
+                                "the step with its loss: with graph.record() as g: loss_fn(model(x), y).backward()")
+            from ..autograd.engine import grad
+
+            leaves = [p for p in model.parameters() if p.requires_grad]
+            grad(result, leaves, allow_unused=True)
+    return found
+
+
+graph.record = record  # type: ignore[attr-defined]

@@ -1,0 +1,156 @@
+"""The chain rule written out: the product of local partials along each path, and the sum over the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, pairwise
+
+from .graph import Graph
+from .summaries import number
+from .text import vector_text
+
+MOST_PATHS = 6
+Matrix = list[list[float]]
+
+
+def explain(graph: Graph, leaf: int, root: int) -> str:
+    """The derivative of ``root`` by ``leaf`` as a sum of products, with symbols and, where every local partial is known,
+    with numbers; more than one element makes them matrices."""
+    symbols = graph.symbols()
+    top, bottom = symbols[root], symbols[leaf]
+    count = count_paths(graph, leaf, root)
+    if count == 0:
+        return f"∂{top}/∂{bottom} = 0, as no path leads from {bottom} to {top}"
+    head = f"∂{top}/∂{bottom}"
+    shown = list(islice(merged_paths(graph, leaf, root), MOST_PATHS))
+    rest = count - len(shown)
+    terms = [" · ".join(f"∂{symbols[b]}/∂{symbols[a]}" for b, a in pairwise(path)) or "1" for path in shown]
+    more = f" + … ({rest:,} more path{'s' if rest != 1 else ''})" if rest else ""
+    text = f"{head} = {' + '.join(terms)}{more}"
+    total = derivative(graph, leaf, root)
+    if total is None:
+        return text + _why_no_numbers(graph, leaf, root)
+    if len(total) > 1 or len(total[0]) > 1:
+        return f"{text}{_factors(graph, shown, symbols)}\nsum over all paths: {head} = {matrix_text(total)}"
+    known = _partials(graph)
+    products = [" · ".join(matrix_text(known[step]) for step in pairwise(path)) or "1" for path in shown]
+    lone = len(shown) == 1 and len(shown[0]) <= 2
+    if lone and not rest:
+        return f"{text} = {number(total[0][0])}"
+    sums = " + ".join(products)
+    if len(shown) > 1 and any(len(path) > 2 for path in shown) and not rest:
+        each = [derivative_along(known, path) for path in shown]
+        sums += f" = {' + '.join(matrix_text(value) for value in each)}"
+    return f"{text} = {sums}{more} = {number(total[0][0])}"
+
+
+def count_paths(graph: Graph, leaf: int, root: int) -> int:
+    """The number of paths between two nodes; several edges between the same two count once."""
+    counts = {id: 0 for id in graph.nodes}
+    counts[leaf] = 1
+    into = graph.into()
+    for id in graph.nodes:
+        if id != leaf:
+            counts[id] = sum(counts[source] for source in {edge.source for edge in into[id]})
+    return counts[root]
+
+
+def merged_paths(graph: Graph, leaf: int, root: int) -> Iterator[list[int]]:
+    """The paths from root to leaf as lists of ids. A node that uses an operand twice, like w * w, is passed once: its
+    two edges count as one, their sum."""
+    seen = set()
+    for path in graph.paths(leaf, root):
+        ids = (root, *(edge.source for edge in path))
+        if ids not in seen:
+            seen.add(ids)
+            yield list(ids)
+
+
+def _partials(graph: Graph) -> dict[tuple[int, int], Matrix]:
+    """The local derivative for each pair (target, source), edges between the same two added."""
+    found: dict[tuple[int, int], Matrix] = {}
+    unknown = set()
+    for edge in graph.edges:
+        key = edge.target, edge.source
+        if edge.partial is None:
+            unknown.add(key)
+        elif key in found:
+            found[key] = _plus(found[key], edge.partial)
+        else:
+            found[key] = edge.partial
+    return {key: matrix for key, matrix in found.items() if key not in unknown}
+
+
+def derivative(graph: Graph, leaf: int, root: int) -> Matrix | None:
+    """The derivative by multiplying along paths and adding over them, done node by node; None where a partial on the
+    way is not known."""
+    into, known = graph.into(), _partials(graph)
+    below = graph._descendants(leaf)
+    size = _size_of(graph, leaf)
+    if size is None:
+        return None
+    sums: dict[int, Matrix] = {leaf: [[float(i == j) for j in range(size)] for i in range(size)]}
+    for id in graph.nodes:
+        if id == leaf or id not in below:
+            continue
+        for source in {edge.source for edge in into[id] if edge.source in below}:
+            if (id, source) not in known:
+                if id == root or root in graph._descendants(id):
+                    return None
+                continue
+            if source in sums:
+                term = _times(known[id, source], sums[source])
+                sums[id] = _plus(sums[id], term) if id in sums else term
+    return sums.get(root)
+
+
+def derivative_along(known: dict[tuple[int, int], Matrix], path: list[int]) -> Matrix:
+    """The product of the local partials along one path."""
+    product: Matrix | None = None
+    for step in pairwise(path):
+        product = known[step] if product is None else _times(product, known[step])
+    return product if product is not None else [[1.0]]
+
+
+def matrix_text(matrix: Matrix) -> str:
+    """A number, a row, or rows."""
+    if len(matrix) == 1:
+        return number(matrix[0][0]) if len(matrix[0]) == 1 else vector_text(matrix[0])
+    return f"[{', '.join(vector_text(row) for row in matrix[:4])}{', …' if len(matrix) > 4 else ''}]"
+
+
+def _factors(graph: Graph, paths: list[list[int]], symbols: dict[int, str]) -> str:
+    """A line for each local derivative that the paths name."""
+    known, lines = _partials(graph), []
+    for step in dict.fromkeys(step for path in paths for step in pairwise(path)):
+        lines.append(f"\n  ∂{symbols[step[0]]}/∂{symbols[step[1]]} = {matrix_text(known[step])}")
+    return "".join(lines)
+
+
+def _why_no_numbers(graph: Graph, leaf: int, root: int) -> str:
+    node, found = graph.nodes[leaf], None
+    if node.gradient is not None:
+        found = node.gradient.text()
+    why = "its numbers are not known: values are large, or backward has freed them (retain_graph=True, or graph.record())"
+    return f"\n{why}" + (f"; the gradient is {found}" if found else "")
+
+
+def _size_of(graph: Graph, id: int) -> int | None:
+    shape = graph.nodes[id].shape
+    if shape is None:
+        return None
+    size = 1
+    for n in shape:
+        size *= n
+    return size if 0 < size <= 64 else None
+
+
+def _times(a: Matrix, b: Matrix) -> Matrix:
+    columns = list(zip(*b, strict=True))
+    return [[sum(x * y for x, y in zip(row, column, strict=True)) for column in columns] for row in a]
+
+
+def _plus(a: Matrix, b: Matrix) -> Matrix:
+    return [[x + y for x, y in zip(p, q, strict=True)] for p, q in zip(a, b, strict=True)]
+
+

@@ -1,0 +1,419 @@
+"""The graph object: what the tape holds, as data that can be walked, searched, cut, written and read.
+
+It knows nothing of the tape: `build` makes it from one, `from_json` from a file, a program by hand. Edges go the way
+the values went, from operand to result; nodes stand in the order in which they were computed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .summaries import Summary, shape_text
+
+KINDS = ("operation", "leaf", "constant")
+VERSION = 1
+
+
+@dataclass(slots=True)
+class GraphNode:
+    """One value of the graph, and the operation that made it.
+
+    ============ ====================================================================================================
+    field        meaning
+    ============ ====================================================================================================
+    id           a number, the same in every picture of the same tape, before backward and after it
+    kind         ``"operation"``, ``"leaf"`` (collects a gradient) or ``"constant"`` (needs none)
+    operation    the primitive's name, such as ``"mul"``; empty for leaves and constants
+    name         the variable or parameter that holds it, such as ``"u"`` or ``"0.weight"``; empty where it is not known
+    shape, dtype of the result; None where the tape does not tell
+    value        the `Summary` of the result; None where nothing kept it
+    gradient     the `Summary` of the gradient by it; None before backward, or where none arrived
+    line         ``"file:line"`` of the code that made it, where lines were recorded
+    module       the path of the module in which it was computed, such as ``"layer1.0"``; ``call`` tells calls apart
+    kept         bytes that the tape keeps for backward
+    seconds      the time of the forward evaluation, and of the backward rule, where recorded
+    parameters   the operation's settings, as text
+    ============ ====================================================================================================
+    """
+
+    id: int
+    kind: str
+    operation: str = ""
+    name: str = ""
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    value: Summary | None = None
+    gradient: Summary | None = None
+    line: str = ""
+    module: str = ""
+    call: int = 0
+    kept: int = 0
+    seconds: float | None = None
+    backward_seconds: float | None = None
+    parameters: str = ""
+    outputs: int = 1
+
+    @property
+    def size_text(self) -> str:
+        """Shape and dtype: ``"64×10 float32"``; nothing where they are not known."""
+        if self.shape is None:
+            return ""
+        return f"{shape_text(self.shape) or 'scalar'} {self.dtype}"
+
+
+@dataclass(slots=True)
+class GraphEdge:
+    """From the node ``source`` to the node ``target``, whose operand number ``place`` it is (output ``output`` of it).
+
+    ``partial`` is the local derivative of the target by this operand, as a matrix with a row for each element of the
+    target and a column for each element of the operand; None where it is large or not differentiable. ``diagonal`` says
+    that the operation works element by element, so that only the diagonal counts. ``sent`` summarises what backward
+    sent along the edge.
+    """
+
+    source: int
+    target: int
+    place: int = 0
+    output: int = 0
+    shape: tuple[int, ...] | None = None
+    partial: list[list[float]] | None = None
+    diagonal: bool = False
+    sent: Summary | None = None
+
+
+@dataclass(slots=True, repr=False)
+class Graph:
+    """A computation graph. Made by `wengert.graph`, `Tensor.graph`, `graph.record` or `Graph.from_json`.
+
+    ``nodes`` maps ids to nodes in order of computation, ``edges`` lists the edges, ``roots`` the ids of the results.
+
+    >>> import wengert
+    >>> x, w, b = (wengert.tensor(v, requires_grad=True) for v in (3.0, 2.0, 1.0))
+    >>> u = x * w; v = u + b; a = wengert.relu(v)
+    >>> print(wengert.graph(a))
+    a = relu(v) = 7
+    └─ ∂a/∂v = 1 ── v = u + b = 7
+       ├─ ∂v/∂u = 1 ── u = x * w = 6
+       │  ├─ ∂u/∂x = 2 ── x = 3
+       │  └─ ∂u/∂w = 3 ── w = 2
+       └─ ∂v/∂b = 1 ── b = 1
+    """
+
+    nodes: dict[int, GraphNode] = field(default_factory=dict)
+    edges: list[GraphEdge] = field(default_factory=list)
+    roots: list[int] = field(default_factory=list)
+
+    # --- looking around -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[GraphNode]:
+        return iter(self.nodes.values())
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, (int, str)) and self._lookup(key) is not None
+
+    def __getitem__(self, key: int | str) -> GraphNode:
+        """The node of that id, name or symbol; KeyError with the nearest names if there is none."""
+        found = self._lookup(key)
+        if found is None:
+            import difflib
+
+            near = difflib.get_close_matches(str(key), [node.name for node in self if node.name], n=3)
+            hint = f"; near it: {', '.join(near)}" if near else ""
+            raise KeyError(f"[graph] a node's id, name or symbol was expected; got {key!r}{hint}")
+        return found
+
+    def _lookup(self, key: int | str) -> GraphNode | None:
+        if isinstance(key, int):
+            return self.nodes.get(key)
+        named = [node for node in self if node.name == key]
+        if named:
+            return named[-1]
+        return next((self.nodes[id] for id, symbol in self.symbols().items() if symbol == key), None)
+
+    @property
+    def leaves(self) -> dict[str, GraphNode]:
+        """The leaves that collect gradients, by name."""
+        symbols = self.symbols()
+        return {symbols[node.id]: node for node in self if node.kind == "leaf"}
+
+    def operands(self, node: int | str | GraphNode) -> list[GraphEdge]:
+        """The edges into a node, by place."""
+        id = self._id(node)
+        return sorted((edge for edge in self.edges if edge.target == id), key=lambda edge: edge.place)
+
+    def users(self, node: int | str | GraphNode) -> list[GraphEdge]:
+        """The edges out of a node."""
+        id = self._id(node)
+        return [edge for edge in self.edges if edge.source == id]
+
+    def walk(self, backward: bool = False) -> Iterator[GraphNode]:
+        """The nodes in order of computation, every one after its operands; ``backward``: the other way round."""
+        yield from reversed(list(self)) if backward else list(self)
+
+    def find(self, what: str | Callable[[GraphNode], Any]) -> list[GraphNode]:
+        """The nodes for which ``what(node)`` is true, or whose operation, name, module or line contains the text."""
+        if callable(what):
+            return [node for node in self if what(node)]
+        text = what.lower()
+        return [node for node in self if any(text in part.lower() for part in (node.operation, node.name, node.module, node.line))]
+
+    def paths(self, start: int | str | GraphNode, end: int | str | GraphNode) -> Iterator[list[GraphEdge]]:
+        """Every way from ``start`` to ``end``, whichever of the two comes first, as the edges passed, starting at the
+        result. There can be very many: they are made one at a time."""
+        first, last = sorted((self._id(start), self._id(end)), key=list(self.nodes).index)
+        into = self.into()
+        leads = self._descendants(first)
+        if last not in leads:
+            return
+        stack: list[Iterator[GraphEdge]] = [iter(into[last])]
+        path: list[GraphEdge] = []
+        if first == last:
+            yield []
+            return
+        while stack:
+            edge = next(stack[-1], None)
+            if edge is None:
+                stack.pop()
+                if path:
+                    path.pop()
+            elif edge.source == first:
+                yield [*path, edge]
+            elif edge.source in leads:
+                path.append(edge)
+                stack.append(iter(into[edge.source]))
+
+    def into(self) -> dict[int, list[GraphEdge]]:
+        """For every node the edges into it, by place."""
+        found: dict[int, list[GraphEdge]] = {id: [] for id in self.nodes}
+        for edge in self.edges:
+            found[edge.target].append(edge)
+        for edges in found.values():
+            edges.sort(key=lambda edge: edge.place)
+        return found
+
+    def _descendants(self, start: int) -> set[int]:
+        into, found = self.into(), {start}
+        for id in self.nodes:
+            if any(edge.source in found for edge in into[id]):
+                found.add(id)
+        return found
+
+    def subgraph(self, keep: Iterable[int | str | GraphNode] | Callable[[GraphNode], Any]) -> Graph:
+        """The graph of these nodes alone (or of those for which ``keep(node)`` is true) and the edges between them.
+        Nodes without a user among them become its roots."""
+        ids = {node.id for node in self if keep(node)} if callable(keep) else {self._id(key) for key in keep}
+        edges = [edge for edge in self.edges if edge.source in ids and edge.target in ids]
+        used = {edge.source for edge in edges}
+        return Graph({id: node for id, node in self.nodes.items() if id in ids}, edges,
+                     [id for id in self.nodes if id in ids and id not in used])
+
+    def upstream(self, node: int | str | GraphNode) -> Graph:
+        """The graph of a node and of all that it was computed from."""
+        id = self._id(node)
+        into, ids, stack = self.into(), {id}, [id]
+        while stack:
+            for edge in into[stack.pop()]:
+                if edge.source not in ids:
+                    ids.add(edge.source)
+                    stack.append(edge.source)
+        return replace(self.subgraph(ids), roots=[id])
+
+    def _id(self, key: int | str | GraphNode) -> int:
+        return key.id if isinstance(key, GraphNode) else self[key].id
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def symbols(self) -> dict[int, str]:
+        """A short symbol for every node, all different: its name, else ``v1``, ``v2``, ... for operations and ``c1``, ...
+        for constants; the value of a constant number stands for itself."""
+        found: dict[int, str] = {}
+        taken = {node.name for node in self if node.name}
+        used: set[str] = set()
+        counts = {"operation": 0, "leaf": 0, "constant": 0}
+        for node in self:
+            symbol = node.name
+            if symbol in used:
+                symbol = next(f"{node.name}#{n}" for n in range(2, len(self) + 3) if f"{node.name}#{n}" not in used)
+            while not symbol:
+                counts[node.kind] += 1
+                symbol = f"{'vpc'[KINDS.index(node.kind)]}{counts[node.kind]}"
+                symbol = "" if symbol in taken else symbol
+            found[node.id] = symbol
+            used.add(symbol)
+        return found
+
+    # --- as text, picture, file ---------------------------------------------------------------------------------------
+
+    def text(self, limit: int = 60, depth: int = 1) -> str:
+        """The graph for a terminal: a tree where it has at most ``limit`` nodes, else a table with modules collapsed
+        below ``depth``."""
+        from .text import text
+
+        return text(self, limit, depth)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
+
+    def explain(self, leaf: int | str | GraphNode, root: int | str | GraphNode | None = None) -> str:
+        """The chain rule from ``root`` (default: the first root) to a leaf, written out with symbols and numbers."""
+        from .explain import explain
+
+        return explain(self, self._id(leaf), self.roots[0] if root is None else self._id(root))
+
+    def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
+        """The picture as SVG text. ``direction`` is ``"right"`` or ``"down"`` (default: what fits); ``depth``: modules
+        below that many names are collapsed (default: none in a small graph, 1 in a large one)."""
+        from .svg import svg
+
+        return svg(self, direction=direction, depth=depth, legend=legend)
+
+    def html(self, title: str = "Computation graph") -> str:
+        """One self-contained page: zoom, search, expand and collapse, step through the backward pass."""
+        from .html import html
+
+        return html(self, title)
+
+    def dot(self) -> str:
+        """The graph in Graphviz's language."""
+        from .exports import dot
+
+        return dot(self)
+
+    def mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        from .exports import mermaid
+
+        return mermaid(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a renderer is
+        installed. Returns the path. Raises ValueError for another ending."""
+        from .exports import save
+
+        return save(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        return self.svg()
+
+    # --- JSON ---------------------------------------------------------------------------------------------------------
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The graph as JSON text; `from_json` reads it back."""
+        data = {"wengert graph": VERSION, "roots": self.roots, "nodes": [_lean(node) for node in self],
+                "edges": [_lean(edge) for edge in self.edges]}
+        return json.dumps(strict(data), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Graph:
+        """The graph that `to_json` wrote. Raises ValueError, with the place, for text that is not such a graph."""
+        try:
+            data = _loose(json.loads(text))
+        except ValueError as error:
+            raise ValueError(f"[graph] JSON text was expected; {error}; was the file cut off?") from None
+        if not isinstance(data, dict) or data.get("wengert graph") != VERSION:
+            raise ValueError(f"[graph] an object with \"wengert graph\": {VERSION} was expected; got "
+                             f"{str(data)[:60]!r}; write the file with Graph.to_json()")
+        nodes = {node.id: node for node in _read(data, "nodes", GraphNode)}
+        edges = _read(data, "edges", GraphEdge)
+        order = {id: i for i, id in enumerate(nodes)}
+        for i, edge in enumerate(edges):
+            if edge.source not in order or edge.target not in order:
+                raise ValueError(f"[graph] edges[{i}]: ids of nodes were expected; got {edge.source} → {edge.target}")
+            if order[edge.source] >= order[edge.target]:
+                raise ValueError(f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
+                                 f"{edge.source} → {edge.target}; a computation has no cycles")
+        roots = data.get("roots")
+        if not isinstance(roots, list) or any(root not in order for root in roots):
+            raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
+        return Graph(nodes, edges, roots)
+
+
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def strict(data: Any) -> Any:
+    """Data without the numbers that JSON does not have: NaN and the infinities become words."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
+    if isinstance(data, dict):
+        return {key: strict(value) for key, value in data.items()}
+    return [strict(value) for value in data] if isinstance(data, (list, tuple)) else data
+
+
+def _loose(data: Any) -> Any:
+    """The inverse of `strict`, in the lists where numbers stand."""
+    if isinstance(data, dict):
+        return {key: _loose(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_WORDS.get(value, value) if isinstance(value, str) else _loose(value) for value in data]
+    return data
+
+
+def _lean(item: GraphNode | GraphEdge) -> dict[str, Any]:
+    """The fields that say something: a default is left out."""
+    kept = asdict(item)
+    fields = type(item).__dataclass_fields__
+    for name in list(kept):
+        if kept[name] is None or (fields[name].default == kept[name] and name not in ("id", "kind")):
+            del kept[name]
+    for name in ("value", "gradient", "sent"):
+        if name in kept:
+            kept[name] = {key: v for key, v in kept[name].items() if v or key in ("shape", "dtype")}
+    return kept
+
+
+def _read(data: dict[str, Any], what: str, kind: Any) -> list[Any]:
+    """The nodes or edges in JSON data, each checked field by field."""
+    rows = data.get(what)
+    if not isinstance(rows, list):
+        raise ValueError(f"[graph] {what}: a list was expected; got {type(rows).__name__}")
+    found, ids = [], set()
+    for i, row in enumerate(rows):
+        where = f"{what}[{i}]"
+        found.append(_item(row, where, kind))
+        if kind is GraphNode:
+            if found[-1].kind not in KINDS:
+                raise ValueError(f"[graph] {where}: a kind among {', '.join(KINDS)} was expected; got {found[-1].kind!r}")
+            if found[-1].id in ids:
+                raise ValueError(f"[graph] {where}: an id of its own was expected; {found[-1].id} is there twice")
+            ids.add(found[-1].id)
+    return found
+
+
+def _item(row: Any, where: str, kind: Any) -> Any:
+    if not isinstance(row, dict):
+        raise ValueError(f"[graph] {where}: an object was expected; got {type(row).__name__}")
+    row = dict(row)
+    for name in ("value", "gradient", "sent"):
+        if row.get(name) is not None:
+            row[name] = _item(row[name], f"{where}.{name}", Summary)
+    if row.get("shape") is not None:
+        if not isinstance(row["shape"], list) or not all(isinstance(n, int) and n >= 0 for n in row["shape"]):
+            raise ValueError(f"[graph] {where}.shape: a list of sizes was expected; got {row['shape']!r}")
+        row["shape"] = tuple(row["shape"])
+    try:
+        item = kind(**row)
+    except TypeError as error:
+        raise ValueError(f"[graph] {where}: {str(error).replace('__init__()', 'it')}") from None
+    for name, wanted in _CHECKED.items():
+        if hasattr(item, name) and not isinstance(getattr(item, name), wanted):
+            raise ValueError(f"[graph] {where}.{name}: {wanted} was expected; got {getattr(item, name)!r}")
+    return item
+
+
+_CHECKED: dict[str, Any] = {
+    "id": int, "source": int, "target": int, "place": int, "kind": str, "operation": str, "name": str, "line": str,
+    "module": str, "norm": int | float, "minimum": int | float, "maximum": int | float, "partial": list | None,
+    "values": list | None, "seconds": int | float | None, "kept": int, "parameters": str, "call": int,
+}

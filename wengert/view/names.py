@@ -1,0 +1,154 @@
+"""What nodes are called: variables of the calling function, parameters of its modules, the targets of assignments."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+import types
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+from ..core.errors import InplaceError
+from ..tensors.alias import edge_of
+from ..tensors.tape import Out
+from ..tensors.tensor import TENSORS
+from .graph import Graph
+
+_MOST = 200
+_INSIDE = __name__.split(".", 1)[0] + "."
+
+
+def caller() -> types.FrameType | None:
+    """The innermost frame outside this package."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
+        frame = frame.f_back
+    return frame
+
+
+def names_in(frame: types.FrameType | None) -> dict[int, str]:
+    """Names for nodes (by sequence number) and for constant arrays (by address) that a function's variables hold.
+
+    Parameters of a module are called by their path in it. Variables of the function go before globals.
+    """
+    found: dict[int, str] = {}
+    if frame is None:
+        return found
+    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
+    for scope in scopes:
+        variables = [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
+        for _, value in variables:
+            if is_module(value):
+                for path, parameter in value.named_parameters():
+                    _name(found, path, parameter)
+        for name, value in variables:
+            for full, tensor in _tensors(name, value):
+                _name(found, full, tensor)
+    return found
+
+
+def module_names(module: Any) -> dict[int, str]:
+    """The parameters of a module by their path in it: names by sequence number."""
+    found: dict[int, str] = {}
+    for path, parameter in module.named_parameters():
+        _name(found, path, parameter)
+    return found
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is an `nn.Module` (asked by its methods: this layer does not know that one)."""
+    kind = type(value)
+    return hasattr(kind, "named_parameters") and hasattr(kind, "named_modules") and "_parameters" in getattr(value, "__dict__", ())
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Tensors that a variable holds: itself, or in a short list, tuple or dict, or as an attribute of ``self``."""
+    if type(value) in TENSORS:
+        yield name, value
+    elif type(value) in (list, tuple) and len(value) <= _MOST:
+        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value) if type(item) in TENSORS)
+    elif type(value) is dict and len(value) <= _MOST:
+        yield from ((f"{name}[{key!r}]", item) for key, item in value.items() if type(item) in TENSORS)
+    elif name == "self" and hasattr(value, "__dict__"):
+        yield from ((key, item) for key, item in vars(value).items() if type(item) in TENSORS)
+
+
+def _name(found: dict[int, str], name: str, tensor: Any) -> None:
+    try:
+        edge = edge_of(tensor)
+    except InplaceError:  # a view without history of a storage that has one: it is no part of any graph
+        return
+    if edge is None:
+        found.setdefault(id(tensor._data), name)
+    elif type(edge) is not Out:
+        found.setdefault(edge.sequence, name)
+    elif edge.index == 0:
+        found.setdefault(edge.node.sequence, name)
+
+
+def assigned_names(lines: list[tuple[int, str]]) -> dict[int, str]:
+    """For the last node of each run of nodes on one line ``name = ...``: that name."""
+    found = {}
+    for line, group in groupby(lines, key=lambda pair: pair[1]):
+        name = _target(line) if line else ""
+        if name:
+            found[list(group)[-1][0]] = name
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _target(line: str) -> str:
+    """The variable that the statement on a line assigns, or nothing."""
+    path, _, number = line.rpartition(":")
+    try:
+        tree = ast.parse(linecache.getline(path, int(number)).strip())
+    except (SyntaxError, ValueError):
+        return ""
+    statement = tree.body[0] if len(tree.body) == 1 else None
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return ""
+
+
+def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
+    """The numbered source lines around ``"file:line"``; nothing where the file cannot be read."""
+    path, _, number = line.rpartition(":")
+    if not number.isdigit():
+        return []
+    rows = [(n, linecache.getline(path, n).rstrip()) for n in range(max(1, int(number) - around), int(number) + around + 1)]
+    return rows if any(text for _, text in rows) else []
+
+
+def leaf_modules(graph: Graph) -> None:
+    """Puts leaves that are parameters into the module that uses them, and operations whose module nobody recorded into
+    the module whose parameters they read."""
+    users: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.source, []).append(edge.target)
+    recorded = any(node.module for node in graph)
+    if not recorded:
+        for node in graph:
+            if node.kind == "leaf" and "." in node.name:
+                for target in users.get(node.id, ()):
+                    graph.nodes[target].module = graph.nodes[target].module or node.name.rpartition(".")[0]
+    for node in graph:
+        if node.kind != "operation":
+            homes = {(graph.nodes[id].module, graph.nodes[id].call) for id in users.get(node.id, ())}
+            if len(homes) == 1:
+                node.module, node.call = homes.pop()
+            elif node.kind == "leaf" and homes:
+                node.module, node.call = _common([module for module, _ in homes]), 0
+
+
+def _common(paths: list[str]) -> str:
+    """The longest path that all paths begin with."""
+    parts = [path.split(".") if path else [] for path in paths]
+    shared: list[str] = []
+    for names in zip(*parts, strict=False):
+        if len(set(names)) > 1:
+            break
+        shared.append(names[0])
+    return ".".join(shared)

@@ -1,0 +1,193 @@
+"""Recording mode: what happens inside is kept for a picture, forward and backward.
+
+It is a `Special` like every other watcher, so that it costs nothing when off. When on it keeps small arrays as copies
+and large ones as summaries, and puts off all other work (names, partials, histograms) until the picture is made.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import warnings
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from ..tensors.special import Special
+from ..tensors.tape import Leaf
+from ..tensors.tensor import TENSORS
+from .build import Builder, Note
+from .graph import Graph
+from .names import caller, module_names, names_in
+from .summaries import summarize
+
+SMALL = 1024
+"""Arrays of at most so many elements are kept as copies: cheaper than a summary, and more is known of them."""
+
+MOST = 50_000
+"""After so many nodes a recording stops and says so."""
+
+_INSIDE = __name__.split(".", 1)[0] + "."
+
+
+def record() -> Recording:
+    """Records a computation: ``with wengert.graph.record() as g:``. ``g`` is a `Graph`, complete when the block is left.
+
+    Every node then has its line, module, value, time and bytes, and after ``backward()`` inside the block its gradient;
+    the graph need not be retained. In force for the thread that enters it.
+
+    >>> import wengert
+    >>> with wengert.graph.record() as g:
+    ...     w = wengert.tensor(2.0, requires_grad=True)
+    ...     loss = (w - 5.0) ** 2
+    ...     loss.backward()
+    >>> g["loss"].value.text(), g["w"].gradient.text()
+    ('9', '−6')
+    """
+    return Recording(caller())
+
+
+class Recording(Special):
+    """The watcher behind `record`."""
+
+    def __init__(self, frame: types.FrameType | None) -> None:
+        self.frame = frame
+        self.graph = Graph()
+        self.notes: dict[int, Note] = {}
+        self.nodes: list[Any] = []
+        self.last: tuple[Any, Any, Any, float] | None = None
+        self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
+        self.where: tuple[str, int] = ("", 0)
+        self.calls: dict[str, int] = {}
+        self.clock = 0.0
+        call = getattr(sys.modules.get(_INSIDE + "nn.module"), "Module", None)
+        self.call_code = None if call is None else call.__call__.__code__
+
+    def __enter__(self) -> Graph:
+        super().__enter__()
+        return self.graph
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        try:
+            self._finish()
+        finally:
+            self.nodes, self.last, self.frame = [], None, None
+            self.notes, self.modules = {}, {}
+
+    # --- while it records ---------------------------------------------------------------------------------------------
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        start = perf_counter()
+        result = super().evaluate(primitive, operands, params)
+        self.last = primitive, operands, result, perf_counter() - start
+        return result
+
+    def recorded(self, node: Any) -> None:
+        super().recorded(node)
+        if len(self.nodes) >= MOST:
+            if len(self.nodes) == MOST:
+                self.nodes.append(None)
+                warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
+                              stacklevel=3)
+            return
+        note = self.notes[node.sequence] = Note()
+        last, self.last = self.last, None
+        if last is not None and last[0] is node.primitive and len(last[1]) == len(node.edges):
+            note.operands = tuple([_constant(x) if edge is None else None
+                                   for x, edge in zip(last[1], node.edges, strict=True)])
+            note.value = _keep(last[2][0] if type(last[2]) in (tuple, list) else last[2])
+            note.seconds = last[3]
+        saved, small = node.saved, True
+        for value in saved:
+            if type(value) is np.ndarray:
+                note.kept += value.nbytes
+                small = small and value.size <= 64
+        if small:
+            note.saved = tuple([value.copy() if type(value) is np.ndarray else value for value in saved])
+        self.nodes.append(node)
+        self._place(note)
+        self.clock = perf_counter()
+
+    def _place(self, note: Note) -> None:
+        """The user's line and the innermost module, from the frames between here and the block."""
+        frame: types.FrameType | None = sys._getframe(2)
+        code, end = self.call_code, self.frame
+        line, modules = "", []
+        while frame is not None:
+            if frame.f_code is code:
+                modules.append(frame.f_locals["self"])
+            elif not line and not frame.f_globals.get("__name__", "").startswith(_INSIDE):
+                line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            if frame is end:
+                break
+            frame = frame.f_back
+        note.line = line
+        path = ""
+        if modules:
+            root = modules[-1]
+            known = self.modules.get(id(root))
+            if known is None:
+                known = self.modules[id(root)] = root, {id(module): name for name, module in root.named_modules()}
+            path = known[1].get(id(modules[0]), "")
+        if path != self.where[0]:
+            # Leaving a module and coming back is another call of it, so that no call's nodes surround another's.
+            self.calls[path] = self.calls.get(path, 0) + 1
+            self.where = path, self.calls[path]
+        note.module, note.call = self.where
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        super().pulled(node, ct, grads)
+        note = self.notes.get(node.sequence)
+        if note is not None:
+            now = perf_counter()
+            note.backward_seconds = now - self.clock if self.clock else None
+            note.cotangent = _keep(ct.get(0) if type(ct) is dict else ct)
+            for place, (edge, grad) in enumerate(zip(node.edges, grads, strict=False)):
+                if edge is not None and grad is not None:
+                    note.sent[place] = _keep(grad)
+        self.clock = perf_counter()
+
+    # --- when it is over ----------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Makes the graph of everything that was recorded; what nothing recorded uses is a root."""
+        nodes = [node for node in self.nodes if node is not None]
+        used = {getattr(edge, "node", edge) for node in nodes for edge in node.edges if edge is not None}
+        names = names_in(self.frame)
+        for root, _ in self.modules.values():
+            names.update(module_names(root))
+        builder = Builder([node for node in nodes if node not in used], self.notes, names)
+        self._leaf_gradients(builder, nodes)
+        made = builder.graph()
+        self.graph.nodes, self.graph.edges, self.graph.roots = made.nodes, made.edges, made.roots
+
+    def _leaf_gradients(self, builder: Builder, nodes: list[Any]) -> None:
+        """What arrived at leaves while recording, also where ``.grad`` was cleared since."""
+        arrived: dict[int, list[Any]] = {}
+        for node in nodes:
+            for place, edge in enumerate(node.edges):
+                if type(edge) is Leaf and place in self.notes[node.sequence].sent:
+                    arrived.setdefault(edge.sequence, []).append(self.notes[node.sequence].sent[place])
+        for sequence, parts in arrived.items():
+            if len(parts) == 1:
+                builder.gradients[sequence] = parts[0]
+            elif all(isinstance(part, np.ndarray) for part in parts):
+                builder.gradients[sequence] = sum(parts[1:], parts[0])
+
+
+def _keep(value: Any) -> Any:
+    """A copy of a small array, the summary of a large one."""
+    array = getattr(value, "_data", value)
+    if not isinstance(array, np.ndarray):
+        return array if isinstance(array, np.generic) else None
+    return array.copy() if array.size <= SMALL else summarize(array)
+
+
+def _constant(operand: Any) -> Any:
+    """A constant operand: a number, or the array itself, by whose address uses of the same are known as one."""
+    return operand._data if type(operand) in TENSORS else operand
+
+

@@ -1,0 +1,155 @@
+"""The graph as text for a terminal: a tree for small graphs, a table with modules collapsed for large ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from .graph import Graph, GraphEdge, GraphNode
+from .summaries import number, shape_text
+
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
+WIDTH = 100
+_ROWS = 40
+
+
+def text(graph: Graph, limit: int, depth: int) -> str:
+    """A tree where the graph has at most ``limit`` nodes, else a table."""
+    if not graph.nodes:
+        return "an empty graph"
+    if len(graph) <= limit:
+        writer = Tree(graph)
+        return "\n".join(line for root in graph.roots for line in writer.branch(root))
+    return table(graph, depth)
+
+
+def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
+    """What a node is called in formulas: a constant number by its value."""
+    if node.kind == "constant" and not node.name and node.value is not None and node.value.size == 1 and node.shape == ():
+        return node.value.text()
+    return symbols[node.id]
+
+
+def formula(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str]) -> str:
+    """How a node was made: ``x * w``, ``relu(v)``; an operand that nothing recorded shows as ``…``."""
+    parts = {edge.place: symbol_of(graph.nodes[edge.source], symbols) for edge in operands}
+    sign = SIGNS.get(node.operation)
+    if sign is not None:
+        return f" {sign} ".join(parts.get(place, "…") for place in range(2))
+    last = max(parts, default=0)
+    return f"{node.operation}({', '.join(parts.get(place, '…') for place in range(last + 1))})"
+
+
+def partial_text(edge: GraphEdge) -> str:
+    """The local derivative on an edge: a number, a short vector (the diagonal), a matrix; or nothing."""
+    if edge.partial is None:
+        return ""
+    if len(edge.partial) == 1 and len(edge.partial[0]) == 1:
+        return number(edge.partial[0][0])
+    if edge.diagonal:
+        return vector_text([row[i] for i, row in enumerate(edge.partial)])
+    if len(edge.partial) == 1:
+        return vector_text(edge.partial[0])
+    if len(edge.partial) <= 3:
+        return f"[{', '.join(vector_text(row) for row in edge.partial)}]"
+    return f"{len(edge.partial)}×{len(edge.partial[0])} matrix"
+
+
+def vector_text(values: list[float]) -> str:
+    """``[1, 0, 2]``; ``[1 × 8]`` where all are the same."""
+    if len(values) > 4:
+        if len(set(values)) == 1:
+            return f"[{number(values[0])}, … ×{len(values)}]"
+        return f"[{', '.join(number(value) for value in values[:3])}, … ×{len(values)}]"
+    return f"[{', '.join(number(value) for value in values)}]"
+
+
+class Tree:
+    """The tree under the roots; a node that was shown before is not shown again."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.into, self.symbols = graph, graph.into(), graph.symbols()
+        self.shown: set[int] = set()
+
+    def branch(self, root: int) -> Iterator[str]:
+        """The lines of the tree under ``root``. The stack holds (node, indent, what leads to it)."""
+        stack = [(root, "", "")]
+        while stack:
+            id, indent, lead = stack.pop()
+            node, edges = self.graph.nodes[id], self.into[id]
+            if id in self.shown and edges:
+                yield f"{lead}{self.symbols[id]}, as above"
+                continue
+            self.shown.add(id)
+            yield lead + self._line(node, edges)
+            edges = [edge for edge in edges if not self._plain(self.graph.nodes[edge.source])]
+            for i, edge in reversed(list(enumerate(edges))):
+                last = i == len(edges) - 1
+                label = f"∂{self.symbols[id]}/∂{self.symbols[edge.source]}"
+                value = partial_text(edge)
+                on_edge = f" {label} = {value} ──" if value else ""
+                stack.append((edge.source, indent + ("   " if last else "│  "), f"{indent}{'└─' if last else '├─'}{on_edge} "))
+
+    def _plain(self, node: GraphNode) -> bool:
+        """Whether a node is a constant number, which the formula shows already."""
+        return node.kind == "constant" and not node.name and node.shape == ()
+
+    def _line(self, node: GraphNode, edges: list[GraphEdge]) -> str:
+        line = symbol_of(node, self.symbols)
+        if node.kind == "operation":
+            line += f" = {formula(node, edges, self.graph, self.symbols)}"
+        if node.value is not None and node.value.size <= 4 and len(node.value.shape) <= 1:
+            line += f" = {node.value.text()}"
+        elif node.shape is not None:
+            line += f": {node.size_text}" + (f", {node.value.text()}" if node.value is not None and node.value.size else "")
+        if node.gradient is not None:
+            line += f"  (gradient {node.gradient.text()})"
+        return line
+
+
+def table(graph: Graph, depth: int) -> str:
+    """A line for each module (collapsed below ``depth`` names) or run of operations outside modules."""
+    rows: list[tuple[str, list[GraphNode]]] = []
+    for node in graph:
+        key = ".".join(node.module.split(".")[:depth]) if node.module else ""
+        if rows and (rows[-1][0] == key or node.kind != "operation"):
+            rows[-1][1].append(node)
+        else:
+            rows.append((key, [node]))
+    lines = [f"{'module':<24} {'nodes':>6}  {'result':<22} {'kept':>9} {'time':>9}  operations"]
+    skipped = max(0, len(rows) - _ROWS)
+    for i, (key, nodes) in enumerate(rows):
+        if skipped and i == _ROWS // 2:
+            lines.append(f"… {skipped} more …")
+        if skipped and _ROWS // 2 <= i < _ROWS // 2 + skipped:
+            continue
+        lines.append(_row(key, nodes))
+    kinds = Counter(node.kind for node in graph)
+    parts = [f"{count:,} {kind}{'s' if count != 1 else ''}".replace("leafs", "leaves") for kind, count in sorted(kinds.items())]
+    lines.append(f"{len(graph):,} nodes ({', '.join(parts)}), {len(graph.edges):,} edges")
+    return "\n".join(lines)
+
+
+def _row(key: str, nodes: list[GraphNode]) -> str:
+    operations = Counter(node.operation for node in nodes if node.kind == "operation")
+    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in operations.most_common(4))
+    if len(operations) > 4:
+        words += ", …"
+    last = next((node for node in reversed(nodes) if node.kind == "operation"), nodes[-1])
+    seconds = [node.seconds for node in nodes if node.seconds is not None]
+    time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
+    result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""
+    name = key or "·"
+    row = f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} " \
+          f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {words}"
+    return row[:WIDTH].rstrip()
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in units: ``"12.3 KB"``."""
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}"
