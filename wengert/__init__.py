@@ -101,6 +101,7 @@ _LATER = (
     "optim",
     "random",
     "return_types",
+    "serialization",
     "special",
     "testing",
     "utils",
@@ -122,10 +123,14 @@ def __getattr__(name: str) -> Any:
         from .tracing import trace
 
         return trace
+    if name in ("graph", "summary"):
+        return getattr(_import_module("wengert.view"), name)
+    if name in ("load", "save"):
+        return getattr(_import_module("wengert.io"), name)
     if name in _LATER:
         return _import_module(f"wengert.{name}")
     raise _MissingError("wengert", name, __dir__, f"module 'wengert' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "load", "save"})

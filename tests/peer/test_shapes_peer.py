@@ -431,3 +431,23 @@ def test_as_strided_of_memory_that_is_not_plain(source: str) -> None:
         return base, part * 1, base.sum().expand(3), x[1:].as_strided((2, 2), (1, 2), 4)
 
     agree(program, (4, 4), exact=False, layout=False)
+
+
+def test_writes_through_views_of_complex_numbers() -> None:
+    def to_complex(T: Any, x: Any) -> Any:
+        y = x * 1
+        z, w = T.view_as_complex(y), T.view_as_complex(y)[1:]
+        y.mul_(2)
+        z.mul_(3j)
+        return y, z * 1, w * 1
+
+    def to_real(T: Any, x: Any) -> Any:
+        y = x.t() * 1
+        parts, real = T.view_as_real(y), y.real
+        y.mul_(2j)
+        parts.add_(1)
+        real.mul_(4)
+        return y, parts * 1, real * 1
+
+    agree(to_complex, (3, 2), exact=False, layout=False)
+    agree(to_real, COMPLEX, exact=False, layout=False)

@@ -168,8 +168,11 @@ class _Encoder:
         steps = [step for array in arrays for step in (*array.strides, _address(array) - low) if array.size]
         if not (root.flags.c_contiguous or root.flags.f_contiguous) or any(step % dtype.itemsize for step in steps):
             return False
-        part = root.reshape(-1, order="A").view(np.uint8)[low - start : high - start]
-        name = self._record(part.view(dtype), self._found[numbers[0]][3])
+        part = root.reshape(-1, order="A").view(np.uint8)[low - start : high - start].view(dtype)
+        # Where one of them is all of it, other readers of the file see it in its shape.
+        whole = next((n for n, array in enumerate(arrays) if array.size == part.size and array.flags.c_contiguous), None)
+        shown, namesake = (part, 0) if whole is None else (arrays[whole], whole)
+        name = self._record(shown, self._found[numbers[namesake]][3])
         for number, array in zip(numbers, arrays, strict=True):
             offset = _address(array) - low if array.size else 0
             entry = self._found[number][2]

@@ -58,7 +58,9 @@ def locator(map_location: Any) -> Locate:
                 return
         elif map_location is not None:
             location = str(map_location)
-        if device(location).type != "cpu":
+        with reporting("the name of a device"):
+            kind = device(location).type
+        if kind != "cpu":
             raise DeviceError(
                 f"Attempting to deserialize object on {location!r}, but wengert has only the CPU. If you are running on a "
                 f"CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to "
@@ -78,7 +80,8 @@ class Reader:
 
     def __init__(self, archive: Archive, locate: Locate, safe: Mapping[str, Any]) -> None:
         self._archive, self._locate, self._safe = archive, locate, safe
-        self._storages: dict[str, tuple[Any, UntypedStorage, Any]] = {}
+        self._storages: dict[str, tuple[Any, UntypedStorage]] = {}
+        self._places: list[tuple[UntypedStorage, str]] = []
         self._cells: dict[int, list[Any]] = {}
         self._machine: Machine | None = None
         self._table = self._make_table()
@@ -88,14 +91,20 @@ class Reader:
         with reporting("a checkpoint of PyTorch"):
             classes = frozenset(value for value in self._safe.values() if isinstance(value, type))
             self._machine = Machine(self._archive.pickle(), self._look_up, self._persistent, classes)
-            try:
-                return self._machine.run()
-            except DeviceError as error:
-                raise CheckpointError(str(error)) from error
+            made = self._machine.run()
+        self._check_places()
+        return made
 
     def unrestricted(self, **options: Any) -> Any:
         """The object, made by whatever code the file names."""
-        return _Unpickler(self, self._archive.pickle(), options).load()
+        made = _Unpickler(self, self._archive.pickle(), options).load()
+        self._check_places()
+        return made
+
+    def _check_places(self) -> None:
+        """Raises where a storage is to be put elsewhere than on the CPU. Last, as the user's own function may be asked."""
+        for storage, location in self._places:
+            self._locate(storage, location)
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -194,8 +203,10 @@ class Reader:
             return known[1]
         array = self._archive.storage(key, dtype, count)
         storage = UntypedStorage(array) if dtype is None else TypedStorage(wrap(array))
-        self._locate(storage, location)
-        self._storages[key] = dtype, storage, pid
+        if not isinstance(location, str):
+            raise TypeError(f"a storage at {location!r:.100}")
+        self._places.append((storage, location))
+        self._storages[key] = dtype, storage
         return storage
 
     def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,

@@ -50,9 +50,7 @@ def install() -> None:
         setattr(Tensor, f"__i{name}__", _taking(method))
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", binary(getattr(P, name), NotImplemented))
-    Tensor.__neg__ = unary(P.neg)  # type: ignore[attr-defined]
-    Tensor.__pos__ = lambda self: self  # type: ignore[attr-defined]
-    Tensor.__abs__ = unary(P.abs)  # type: ignore[attr-defined]
-    Tensor.__invert__ = unary(P.bitwise_not)  # type: ignore[attr-defined]
-    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-    Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+    others = {"neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
+              "getitem": getitem, "setitem": setitem}
+    for name, method in others.items():
+        setattr(Tensor, f"__{name}__", method)

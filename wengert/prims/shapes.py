@@ -162,19 +162,24 @@ imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.co
             missing=_COMPLEX)
 
 
-def _part_dtype(dtype: Any) -> Any:
-    return np.dtype(np.float64 if dtype.itemsize == 16 else np.float32)
+def _view_as_real(xp: Any, x: Any) -> Any:
+    parts = x.real
+    return xp.lib.stride_tricks.as_strided(parts, (*x.shape, 2), (*x.strides, parts.itemsize))
+
+
+def _view_as_complex(xp: Any, x: Any) -> Any:
+    """A view where the two parts lie side by side. Those of a cotangent may not: they are copied."""
+    if x.strides[-1] != x.itemsize:
+        x = xp.array(x, order="C")
+    return x.view(np.complex128 if x.dtype.itemsize == 8 else np.complex64)[..., 0]
 
 
 view_as_real = view(
-    "view_as_real", lambda xp, x: x.view(_part_dtype(x.dtype)).reshape((*x.shape, 2)) if x.ndim else
-    x.reshape(1).view(_part_dtype(x.dtype)),
-    adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), missing=_COMPLEX,
+    "view_as_real", _view_as_real, adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
+    missing=_COMPLEX,
 )
 view_as_complex = view(
-    "view_as_complex",
-    lambda xp, x: x.view(np.complex128 if x.dtype.itemsize == 8 else np.complex64)[..., 0],
-    adjoint=lambda ct, shape, params: P.stack_parts(ct), samples=cases(((3, 2), {})),
+    "view_as_complex", _view_as_complex, adjoint=lambda ct, shape, params: P.stack_parts(ct), samples=cases(((3, 2), {})),
 )
 stack_parts = linear(
     "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),

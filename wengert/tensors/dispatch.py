@@ -348,7 +348,7 @@ def whole(primitive: Primitive, reduce: Callable[[Any], Any], general: Callable[
     def function(x: Any) -> Any:
         value = x._data
         rank = value.ndim
-        if state.special is not None or rank > 8 or value.dtype.kind not in "fc" or value.dtype.itemsize == 2:
+        if state.special is not None or rank > 8 or value.dtype.char not in "fdFD":
             return general(x)
         out = new(Tensor)
         out._data = state.quiet(reduce, value)
@@ -374,7 +374,7 @@ def product(primitive: Primitive, general: Callable[[Any, Any], Any]) -> Callabl
             return general(x, y)
         x_value, y_value = x._data, y._data
         dtype = x_value.dtype
-        if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.kind not in "fc" or dtype.itemsize == 2:
+        if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD":
             return general(x, y)
         try:
             data = state.quiet(x_value.dot, y_value)

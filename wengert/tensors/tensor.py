@@ -342,6 +342,12 @@ class Tensor:
 
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
+    def graph(self, gradients: bool | None = None) -> Any:
+        """The computation graph behind this tensor, to look at; see `wengert.graph`."""
+        from ..view import graph
+
+        return graph(self, gradients=gradients)
+
     def retain_grad(self) -> None:
         """Makes backward keep the gradient of this non-leaf tensor in ``.grad``."""
         edge = edge_of(self)

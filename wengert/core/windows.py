@@ -1,0 +1,74 @@
+"""Sliding windows over the last dimensions of an array: the geometry that convolution and pooling share.
+
+A window is described by four tuples of one length: ``size``, ``stride``, ``padding`` (at both ends) and ``dilation``.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+
+
+def out_sizes(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool = False) -> tuple[int, ...]:
+    """How many windows fit along each dimension. With ``ceil`` a last one that starts within the input or its left
+    padding may reach beyond the right padding."""
+    found = []
+    for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True):
+        room = n + 2 * p - d * (k - 1) - 1
+        count = -(-room // s) + 1 if ceil else room // s + 1
+        if ceil and (count - 1) * s >= n + p:
+            count -= 1
+        found.append(count)
+    return tuple(found)
+
+
+def checked_out_sizes(op: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any,
+                      ceil: bool = False) -> tuple[int, ...]:
+    """`out_sizes`, or ShapeError where a dimension has no window."""
+    found = out_sizes(sizes, kernel, stride, padding, dilation, ceil)
+    if any(n < 1 for n in found):
+        padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes, padding, strict=True))
+        reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
+        raise ShapeError(f"[{op}] Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size "
+                         f"can't be greater than actual input size; got an input of sizes {tuple(sizes)} with padding "
+                         f"{tuple(padding)}; give a larger input, more padding or a smaller kernel")
+    return found
+
+
+def framed(x: Any, widths: Any, value: Any = 0) -> Any:
+    """``x`` with its last dimensions padded by the pairs ``widths``; negative widths crop. Contiguous."""
+    if not any(a or b for a, b in widths):
+        return np.ascontiguousarray(x)
+    lead = x.ndim - len(widths)
+    sizes = x.shape[lead:]
+    shape = (*x.shape[:lead], *(n + a + b for n, (a, b) in zip(sizes, widths, strict=True)))
+    result = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
+    inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape[lead:], widths, strict=True))
+    outer = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(sizes, widths, strict=True))
+    result[(..., *inner)] = x[(..., *outer)]
+    return result
+
+
+def reach(out: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, ...]:
+    """The size of the padded input that ``out`` windows along each dimension cover."""
+    return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(out, kernel, stride, dilation, strict=True))
+
+
+def windowed(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
+    """A view of ``x`` of shape ``(*lead, *kernel, *out)``: at every place of the kernel what each window has there."""
+    lead = x.ndim - len(kernel)
+    steps = x.strides[lead:]
+    strides = (*x.strides[:lead], *(a * d for a, d in zip(steps, dilation, strict=True)),
+               *(a * s for a, s in zip(steps, stride, strict=True)))
+    return np.lib.stride_tricks.as_strided(x, (*x.shape[:lead], *kernel, *out), strides)
+
+
+def places(out: Any, kernel: Any, stride: Any, dilation: Any) -> list[tuple[Any, ...]]:
+    """For every place of the kernel, in row-major order, the index of what the windows have there."""
+    along = [[slice(i * d, i * d + (n - 1) * s + 1, s) for i in range(k)]
+             for n, k, s, d in zip(out, kernel, stride, dilation, strict=True)]
+    return [(..., *choice) for choice in product(*along)]

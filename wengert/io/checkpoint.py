@@ -1,0 +1,204 @@
+"""`save` and `load`: which form an object takes, and which reader a file is for."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..tensors.tensor import Tensor, wrap
+from .archive import Archive
+from .decoding import decode
+from .encoding import NotPlainError, encode
+from .errors import CheckpointError, reporting
+from .files import is_path
+from .layout import Arrays, read_bytes, read_path, write_arrays
+from .reading import Reader, locator
+from .writing import write_archive
+
+DOCUMENT = "wengert"
+"""Under this name the metadata of a safetensors file holds what is not a tensor."""
+
+_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # PyTorch's magic number, pickled
+_HEAD = 512
+
+_safe: dict[str, Any] = {}
+
+
+def save(obj: Any, f: Any, pickle_module: Any = pickle, pickle_protocol: int = 2, _use_new_zipfile_serialization: bool = True,
+         _disable_byteorder_record: bool = False) -> None:
+    """Saves an object to ``f``, a path or a binary file object. A path is replaced as a whole or not at all.
+
+    Tensors, numbers, strings, bytes, numpy arrays, and the dicts, lists, tuples and sets of these (every `state_dict`, that
+    is) are written in the safetensors layout, which nothing can be hidden in; tensors that share memory do so again when
+    they are loaded. Anything else, a whole model for one, is pickled, by ``pickle_protocol``; `load` then asks for
+    ``weights_only=False``, since loading a pickle runs code. The last two arguments are accepted and change nothing.
+
+    >>> import io
+    >>> import wengert as torch
+    >>> file = io.BytesIO()
+    >>> torch.save({"weight": torch.ones(2), "step": 3}, file)
+    >>> file.seek(0)
+    0
+    >>> torch.load(file)
+    {'weight': tensor([1., 1.]), 'step': 3}
+    """
+    if pickle_module is not pickle and pickle_module is not None:
+        raise NotImplementedError(f"[save] the standard pickle_module was expected; got {pickle_module!r}; leave it out")
+    try:
+        text, arrays = encode(obj)
+    except NotPlainError:
+        write_archive(obj, f, pickle_protocol)
+    else:
+        write_arrays(f, arrays, {DOCUMENT: text})
+
+
+def save_torch(obj: Any, f: Any) -> None:
+    """Saves tensors and containers as a file that PyTorch's ``torch.load`` reads. (`load` reads it as well.)
+
+    Raises TypeError for anything that ``torch.load`` would refuse with its default ``weights_only=True``.
+    """
+    write_archive(obj, f, strict=True)
+
+
+def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
+         mmap: bool | None = None, **pickle_load_args: Any) -> Any:
+    """Loads what `save` or PyTorch's ``torch.save`` wrote, or any ``.safetensors`` file (as a dict of tensors).
+
+    ``f`` is a path or a binary file object, read from where it stands. The file's content says what it is, not its name.
+    Unless ``weights_only`` is False, tensors and containers are all that can come out, and no code runs that the file
+    names. With ``weights_only=False`` a pickle in the file is run as it is: **do so only with files that you would also
+    run as programs.** ``map_location``, as in PyTorch, says where tensors saved from a GPU go; here that is the CPU.
+    ``mmap`` is accepted and changes nothing.
+
+    Raises `CheckpointError` for a file that is damaged, of another kind, or asks for more than it may.
+    """
+    if pickle_module is not None and pickle_module is not pickle:
+        raise NotImplementedError(f"[load] the standard pickle_module was expected; got {pickle_module!r}; leave it out")
+    if weights_only and pickle_module is not None:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    if weights_only is None:
+        weights_only = pickle_module is None
+    locate = locator(map_location)
+    if is_path(f):
+        with open(f, "rb") as file:
+            head = file.read(_HEAD)
+            if not head.startswith(b"PK"):
+                return _from_arrays(head, lambda: read_path(f))
+            return _from_archive(file, locate, weights_only, pickle_load_args)
+    if not hasattr(f, "read"):
+        raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'read' attribute; got "
+                             f"{type(f).__name__}")
+    data = f.read()
+    if not isinstance(data, (bytes, bytearray)):
+        raise CheckpointError(f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'")
+    data = bytes(data)
+    if not data.startswith(b"PK"):
+        return _from_arrays(data[:_HEAD], lambda: read_bytes(data))
+    return _from_archive(io.BytesIO(data), locate, weights_only, pickle_load_args)
+
+
+def _from_archive(file: Any, locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:
+    reader = Reader(Archive(file), locate, _safe)
+    return reader.restricted() if weights_only else reader.unrestricted(**options)
+
+
+def _from_arrays(head: bytes, read: Callable[[], tuple[Arrays, dict[str, str]]]) -> Any:
+    refuse_others(head)
+    arrays, metadata = read()
+    if DOCUMENT in metadata:
+        return decode(metadata[DOCUMENT], arrays)
+    with reporting("a safetensors file"):
+        return tensors_of(arrays)
+
+
+def tensors_of(arrays: Arrays) -> dict[str, Any]:
+    """Tensors around arrays. Raises for dtypes that only numpy has."""
+    tensors = {}
+    for name, array in arrays.items():
+        tensors[name] = wrap(array)
+        tensors[name].dtype  # noqa: B018  (raises where there is none)
+    return tensors
+
+
+def refuse_others(head: bytes) -> None:
+    """Raises `CheckpointError`, saying what the file is, unless it may be in the safetensors layout."""
+    if head[8:9] == b"{":
+        return
+    if not head:
+        kind = "an empty file"
+    elif head.startswith(_LEGACY):
+        kind = ("a file of PyTorch before 1.6 (a bare pickle, which cannot be read without running it); load it in PyTorch and "
+                "save it again")
+    elif head[257:262] == b"ustar":
+        kind = ("a tar archive, as PyTorch before 0.1.10 wrote (pickles, which cannot be read without running them); load it "
+                "in PyTorch and save it again")
+    elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
+        kind = ("a bare pickle, which cannot be read without running it; if you trust it, open it with Python's pickle, and "
+                "save its tensors with save")
+    else:
+        kind = f"a file that begins with {head[:8]!r}; it is of another kind, or damaged"
+    raise CheckpointError(f"[load] a checkpoint (a safetensors file, or a zip archive by PyTorch) was expected; got {kind}")
+
+
+# -- names that the user declares safe ---------------------------------------------------------------------------------
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Lets `load` with ``weights_only=True`` bring in these classes and functions (or pairs of one and its full name).
+
+    Files may then make objects of these classes, set their state, and call these functions, with any arguments.
+    """
+    for item in safe_globals:
+        value, name = item if isinstance(item, tuple) else (item, f"{item.__module__}.{item.__qualname__}")
+        _safe[name] = value
+
+
+def get_safe_globals() -> list[Any]:
+    """What `add_safe_globals` has been given."""
+    return list(_safe.values())
+
+
+def clear_safe_globals() -> None:
+    """Forgets what `add_safe_globals` has been given."""
+    _safe.clear()
+
+
+@contextmanager
+def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
+    """A context in which these classes and functions are safe, as after `add_safe_globals`."""
+    before = dict(_safe)
+    add_safe_globals(safe_globals)
+    try:
+        yield
+    finally:
+        clear_safe_globals()
+        _safe.update(before)
+
+
+def save_file(tensors: dict[str, Any], filename: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
+    """Writes a dict of tensors as a plain ``.safetensors`` file, for any reader of that format; atomically.
+
+    Tensors that share memory are each written whole. Raises TypeError for anything but a dict of tensors.
+    """
+    if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+        raise TypeError("[save_file] a dict of tensors by name was expected; use save for anything else")
+    arrays = {}
+    for name, tensor in tensors.items():
+        array = tensor._concrete("save_file")
+        arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
+    write_arrays(filename, arrays, metadata)
+
+
+def load_file(filename: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Any]:
+    """The tensors of a ``.safetensors`` file by name. Raises `CheckpointError` for one that is damaged or another kind."""
+    locator(device)
+    with open(filename, "rb") as file:
+        refuse_others(file.read(_HEAD))
+    with reporting("a safetensors file"):
+        return tensors_of(read_path(filename)[0])

@@ -1,0 +1,156 @@
+"""Zip archives in PyTorch's layout: what `save_torch` writes for PyTorch to read, and what `save` writes for objects that
+only a pickle can hold."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from ..core.device import device
+from ..core.dtypes import DType
+from ..core.spec import Size
+from ..nn.parameter import Buffer, Parameter
+from ..nn.state import StateDict
+from ..tensors.tensor import Tensor, root_of
+from .files import write_out
+from .reading import STORAGES
+
+_STORAGE_OF = {dtype.name: name for name, dtype in STORAGES.items()}
+# The names beside its own that PyTorch's restricted reader knows.
+_KNOWN = {("collections", "OrderedDict"), ("collections", "Counter"), ("builtins", "set"), ("builtins", "complex"),
+          ("builtins", "bytearray"), ("_codecs", "encode")}
+
+
+class _Name:
+    """A name of PyTorch's, which need not be installed for it to be written."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def __call__(self) -> None:
+        """Never called: pickle takes only what could be for the maker of an object."""
+        raise TypeError(f"{self.module}.{self.name} is a name only")
+
+
+class _Storage:
+    """A storage's place in the archive."""
+
+    def __init__(self, kind: _Name, key: str, count: int) -> None:
+        self.pid = ("storage", kind, key, "cpu", count)
+
+
+class _Writer(pickle._Pickler):
+    """Python's pickler, in Python, since its own `save_global` insists on importing what it names.
+
+    ``strict`` refuses every name that PyTorch's restricted reader would refuse.
+    """
+
+    def __init__(self, file: io.BytesIO, protocol: int, strict: bool) -> None:
+        super().__init__(file, protocol)
+        self._strict = strict
+        self._names: dict[tuple[str, str], _Name] = {}
+        # By the id of an array that is kept alive here, in the value.
+        self._memories: dict[tuple[int, np.dtype[Any]], tuple[_Storage, np.ndarray]] = {}
+        self.records: list[np.ndarray] = []
+
+    def persistent_id(self, obj: Any) -> Any:
+        return obj.pid if type(obj) is _Storage else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind is Tensor or (kind is Buffer and self._strict):
+            return self._tensor(obj)
+        if kind is Parameter:
+            rest = (obj.detach(), obj.requires_grad, OrderedDict())
+            if obj.__dict__:
+                return self._name("torch._utils", "_rebuild_parameter_with_state"), (*rest, dict(obj.__dict__))
+            return self._name("torch._utils", "_rebuild_parameter"), rest
+        if kind is DType or kind is _Name:
+            return ""  # written by save_global
+        if kind is Size:
+            return self._name("torch", "Size"), (tuple(obj),)
+        if kind is device:
+            parts = (obj.type,) if obj.index is None else (obj.type, obj.index)
+            return self._name("torch", "device"), parts
+        if kind is StateDict:
+            return OrderedDict, (), dict(obj.__dict__) or None, None, iter(obj.items())
+        return NotImplemented
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        if type(obj) is DType:
+            obj = self._name("torch", obj.name)
+        if type(obj) is _Name:
+            self.write(b"c" + f"{obj.module}\n{obj.name}\n".encode())
+            self.memoize(obj)
+            return
+        where = str(getattr(obj, "__module__", None)), str(getattr(obj, "__qualname__", name))
+        if self._strict and where not in _KNOWN:
+            raise TypeError(f"[save_torch] tensors, numbers, strings and containers of them were expected; got something "
+                            f"made of {'.'.join(where)}, which PyTorch would refuse to load; leave it out, or use save")
+        super().save_global(obj, name)
+
+    def _name(self, module: str, name: str) -> _Name:
+        return self._names.setdefault((module, name), _Name(module, name))
+
+    def _tensor(self, tensor: Tensor) -> tuple[Any, ...]:
+        array = tensor._concrete("save")
+        storage, memory = self._storage(array)
+        offset = _address(array) - _address(memory) if array.size else 0
+        strides = tuple(step // array.itemsize for step in array.strides)
+        arguments = (storage, offset // array.itemsize, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
+        rebuild = self._name("torch._utils", "_rebuild_tensor_v2")
+        if not tensor.__dict__ or type(tensor) is Buffer:
+            return rebuild, arguments
+        kind = self._name("torch", "Tensor")
+        return self._name("torch._tensor", "_rebuild_from_type_v2"), (rebuild, kind, arguments, dict(tensor.__dict__))
+
+    def _storage(self, array: np.ndarray) -> tuple[_Storage, np.ndarray]:
+        """The storage that the array lies in, and the memory that it stands for: the array's whole memory as PyTorch
+        keeps it, or a copy of the array where that memory is not made of its elements."""
+        root = root_of(array)
+        offset = _address(array) - _address(root) if array.size else 0
+        steps = (offset, root.nbytes, *array.strides) if array.size else ()
+        flat = root.flags.c_contiguous or root.flags.f_contiguous
+        if not flat or any(step % array.itemsize or step < 0 for step in steps):
+            root = np.ascontiguousarray(array)
+        key = id(root), array.dtype
+        if key not in self._memories:
+            memory = root.reshape(-1, order="A").view(np.uint8)
+            kind = self._name("torch", _STORAGE_OF[array.dtype.name])
+            storage = _Storage(kind, str(len(self.records)), memory.size // array.itemsize)
+            self._memories[key] = storage, root
+            self.records.append(memory)
+        return self._memories[key]
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> None:
+    """Writes ``obj`` as an archive of PyTorch's layout to a path (atomically) or a binary file object."""
+    program = io.BytesIO()
+    writer = _Writer(program, protocol, strict)
+    writer.dump(obj)
+
+    def pack(file: Any) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("archive/data.pkl"), program.getvalue())
+            archive.writestr(zipfile.ZipInfo("archive/byteorder"), sys.byteorder)
+            for number, memory in enumerate(writer.records):
+                with archive.open(zipfile.ZipInfo(f"archive/data/{number}"), "w", force_zip64=memory.size >= 2**31) as record:
+                    record.write(memory.data)
+            archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
+
+    def packed() -> bytes:
+        content = io.BytesIO()
+        pack(content)
+        return content.getvalue()
+
+    write_out(f, pack, packed)

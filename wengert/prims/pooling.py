@@ -1,0 +1,259 @@
+"""Pooling: what is computed of the windows that slide over the last dimensions, without parameters.
+
+Linear maps come in pairs of which each is the other's adjoint: `window_sum` and `window_spread`, `window_take` and
+`window_put`, `patches` and `patches_sum`. All go place by place of the kernel, each place one strided pass over the
+whole array; kernels are small, so that these are few.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import P, fused, linear, opaque
+from ..core.samples import cases, uniform
+from ..core.windows import checked_out_sizes, framed, places, reach, windowed
+
+
+def _widths(sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> tuple[tuple[int, int], ...]:
+    """How far the windows reach beyond the input, on the left and on the right; negative where they fall short."""
+    return tuple((p, r - n - p) for n, p, r in zip(sizes, padding, reach(out, size, stride, dilation), strict=True))
+
+
+def _frame(op: str, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, value: Any) -> tuple[Any, Any]:
+    """The number of windows, and the input padded for them."""
+    sizes = x.shape[x.ndim - len(size):]
+    out = checked_out_sizes(op, sizes, size, stride, padding, dilation, ceil)
+    widths = _widths(sizes, out, size, stride, padding, dilation)
+    if all(a == 0 and b <= 0 for a, b in widths):
+        return out, x
+    return out, framed(x, tuple((a, max(b, 0)) for a, b in widths), value)
+
+
+def _unframe(padded: Any, sizes: Any, padding: Any) -> Any:
+    """The part of an array made by `_blank` that belongs to the input."""
+    return padded[(..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))]
+
+
+def _blank(xp: Any, lead: Any, sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any, dtype: Any) -> Any:
+    whole = (max(r, n + p) for r, n, p in zip(reach(out, size, stride, dilation), sizes, padding, strict=True))
+    return xp.zeros((*lead, *whole), dtype)
+
+
+# --- maxima -----------------------------------------------------------------------------------------------------------
+
+
+def _lowest(dtype: Any) -> Any:
+    return -np.inf if dtype.kind not in "iub" else np.iinfo(dtype).min
+
+
+def _max_pool(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool = False) -> Any:
+    out, padded = _frame("max_pool", x, size, stride, padding, dilation, ceil, _lowest(x.dtype))
+    first, *rest = places(out, size, stride, dilation)
+    best = padded[first].copy()
+    for place in rest:
+        xp.maximum(best, padded[place], best)
+    return best
+
+
+def _max_pool_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    x, out, _ = saved
+    geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
+    winner = P.window_winner(x, out, **geometry)
+    sizes = tuple(x.shape[len(x.shape) - len(params["size"]):])
+    return (P.window_put(ct, winner, sizes=sizes, **geometry),)
+
+
+def _max_pool_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
+    return P.window_take(tangents[0], P.window_winner(operands[0], out, **geometry), **geometry)
+
+
+def _geometry(size: Any, stride: Any, padding: Any, dilation: Any, **rest: Any) -> dict[str, Any]:
+    return {"size": size, "stride": stride, "padding": padding, "dilation": dilation, **rest}
+
+
+_PLAIN = _geometry((2, 2), (2, 2), (0, 0), (1, 1))
+_OVERLAPPING = _geometry((3, 2), (2, 1), (1, 0), (1, 2))
+
+max_pool = fused(
+    "max_pool", _max_pool, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x", "out"),
+    label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
+    samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING), ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
+    doc="The largest element of every window; of equal ones the first gets the gradient.",
+)
+
+
+def _winner(xp: Any, x: Any, best: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """The place of the kernel, counted row by row, where each window's maximum stands; of NaNs the last one's."""
+    out = best.shape[best.ndim - len(size):]
+    sizes = x.shape[x.ndim - len(size):]
+    widths = _widths(sizes, out, size, stride, padding, dilation)
+    padded = x
+    if any(a > 0 or b > 0 for a, b in widths):
+        padded = framed(x, tuple((a, max(b, 0)) for a, b in widths), _lowest(x.dtype))
+    found = places(out, size, stride, dilation)
+    winner = xp.zeros(best.shape, xp.int16 if prod(size) < 2**15 else xp.int64)
+    # From the last place to the first, so that the first of equal ones stays.
+    for i in range(len(found) - 1, -1, -1):
+        xp.copyto(winner, winner.dtype.type(i), where=padded[found[i]] == best)
+    if x.dtype.kind not in "iub" and xp.isnan(best).any():
+        for i, place in enumerate(found):
+            xp.copyto(winner, winner.dtype.type(i), where=xp.isnan(padded[place]))
+    return winner
+
+
+window_winner = opaque(
+    "window_winner", _winner, arity=2,
+    missing={"vjp": "its result is a position", "jvp": "its result is a position"},
+    samples=cases(((2, 4, 4), uniform(-2, 2, 2, 2, 2), _PLAIN)),
+    doc="Of x and the maxima of its windows: the place of the kernel where each stands, counted row by row.",
+)
+
+
+def _take(xp: Any, x: Any, winner: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    out = winner.shape[winner.ndim - len(size):]
+    sizes = x.shape[x.ndim - len(size):]
+    padded = framed(x, tuple((a, max(b, 0)) for a, b in _widths(sizes, out, size, stride, padding, dilation)))
+    result = xp.zeros(winner.shape, x.dtype)
+    for i, place in enumerate(places(out, size, stride, dilation)):
+        xp.copyto(result, padded[place], where=winner == i)
+    return result
+
+
+def _put(xp: Any, ct: Any, winner: Any, size: Any, stride: Any, padding: Any, dilation: Any, sizes: Any) -> Any:
+    rank = len(size)
+    out = winner.shape[winner.ndim - rank:]
+    padded = _blank(xp, winner.shape[:-rank], sizes, out, size, stride, padding, dilation, ct.dtype)
+    # Windows that share no element write theirs; others add.
+    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(size, stride, dilation, strict=True))
+    for i, place in enumerate(places(out, size, stride, dilation)):
+        if apart:
+            xp.multiply(ct, winner == i, padded[place])
+        else:
+            padded[place] += ct * (winner == i)
+    return _unframe(padded, sizes, padding)
+
+
+def _moved(ct: Any, saved: Any, other: Any, params: dict[str, Any], count: int) -> tuple[Any, ...]:
+    geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
+    return (other(ct, saved[1], **geometry), *(None,) * (count - 1))
+
+
+def _take_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    sizes = tuple(saved[-1][0][-len(params["size"]):])
+    return P.window_put(ct, saved[1], sizes=sizes, **params), None
+
+
+def _put_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    return _moved(ct, saved, P.window_take, params, 2)
+
+
+_WINNERS = np.array([[[0, 3], [1, 2]], [[2, 2], [0, 1]]], np.int16)
+window_take = fused(
+    "window_take", _take, arity=2, vjp=_take_vjp, saves=("y", "shapes"),
+    jvp=lambda tangents, operands, out, params: P.window_take(tangents[0], operands[1], **params),
+    samples=cases(((2, 4, 4), _WINNERS, _PLAIN)), doc="Of every window the element at the given place of the kernel.",
+)
+window_put = fused(
+    "window_put", _put, arity=2, vjp=_put_vjp, saves=("y",), label="MaxPool2DWithIndicesBackward",
+    jvp=lambda tangents, operands, out, params: P.window_put(tangents[0], operands[1], **params),
+    samples=cases(((2, 2, 2), _WINNERS, _PLAIN | {"sizes": (4, 4)}),
+                  ((2, 2, 2), _WINNERS, _geometry((2, 2), (1, 1), (0, 0), (1, 1), sizes=(3, 3)))),
+    doc="The adjoint of window_take: each window's element added where it came from.",
+)
+
+
+# --- sums -------------------------------------------------------------------------------------------------------------
+
+
+def _ones(size: Any) -> tuple[int, ...]:
+    return (1,) * len(size)
+
+
+def _window_sum(xp: Any, x: Any, size: Any, stride: Any, padding: Any, ceil: bool = False) -> Any:
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return _window_sum(xp, x.astype(xp.float32), size, stride, padding, ceil).astype(x.dtype)
+    out, padded = _frame("avg_pool", x, size, stride, padding, _ones(size), ceil, 0)
+    first, *rest = places(out, size, stride, _ones(size))
+    total = padded[first].copy()
+    for place in rest:
+        total += padded[place]
+    return total
+
+
+def _window_spread(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, sizes: Any) -> Any:
+    rank = len(size)
+    out = ct.shape[ct.ndim - rank:]
+    padded = _blank(xp, ct.shape[:-rank], sizes, out, size, stride, padding, _ones(size), ct.dtype)
+    apart = all(s >= k for k, s in zip(size, stride, strict=True))
+    for place in places(out, size, stride, _ones(size)):
+        if apart:
+            padded[place] = ct
+        else:
+            padded[place] += ct
+    return _unframe(padded, sizes, padding)
+
+
+def _without(params: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in params.items() if key != name}
+
+
+def _sum_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+    return P.window_spread(ct, sizes=tuple(shape[-len(params["size"]):]), **_without(params, "ceil"))
+
+
+def _spread_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+    """Where the windows were counted with ``ceil``, the last of them are part of the shape to come back to."""
+    rank = len(params["size"])
+    geometry = _without(params, "sizes")
+    plain = checked_out_sizes("avg_pool", ct.shape[len(ct.shape) - rank:], *geometry.values(), _ones(params["size"]))
+    return P.window_sum(ct, ceil=tuple(shape[-rank:]) != plain, **geometry)
+
+
+window_sum = linear(
+    "window_sum", _window_sum, transpose=_sum_transpose, label=lambda params: f"AvgPool{len(params['size'])}D",
+    samples=cases(((2, 4, 5), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0)}),
+                  ((1, 5), {"size": (3,), "stride": (2,), "padding": (1,)}),
+                  ((1, 6), {"size": (3,), "stride": (2,), "padding": (0,), "ceil": True})),
+    doc="The sum of every window; padding counts as zero.",
+)
+window_spread = linear(
+    "window_spread", _window_spread, transpose=_spread_transpose, label="AvgPool2DBackward",
+    samples=cases(((2, 2, 2), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0), "sizes": (4, 5)}),
+                  ((1, 3), {"size": (3,), "stride": (2,), "padding": (1,), "sizes": (5,)})),
+    doc="The adjoint of window_sum: each window's value added to every element that it covers.",
+)
+
+
+# --- patches ----------------------------------------------------------------------------------------------------------
+
+
+def _patches(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    out, padded = _frame("unfold", x, size, stride, padding, dilation, False, 0)
+    view = windowed(padded, out, size, stride, dilation)
+    return xp.array(view).reshape(x.shape[0], x.shape[1] * prod(size), prod(out))
+
+
+def _patches_sum(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, dilation: Any, sizes: Any) -> Any:
+    out = checked_out_sizes("fold", sizes, size, stride, padding, dilation)
+    channels = ct.shape[1] // prod(size)
+    padded = _blank(xp, (ct.shape[0], channels), sizes, out, size, stride, padding, dilation, ct.dtype)
+    parts = ct.reshape(ct.shape[0], channels, prod(size), *out)
+    for i, place in enumerate(places(out, size, stride, dilation)):
+        padded[place] += parts[:, :, i]
+    return _unframe(padded, sizes, padding)
+
+
+patches = linear(
+    "patches", _patches, label="Im2Col",
+    transpose=lambda ct, shape, params: P.patches_sum(ct, sizes=tuple(shape[2:]), **params),
+    samples=cases(((1, 2, 4, 5), _OVERLAPPING)), doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
+)
+patches_sum = linear(
+    "patches_sum", _patches_sum, label="Col2Im",
+    transpose=lambda ct, shape, params: P.patches(ct, **_without(params, "sizes")),
+    samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})), doc="The adjoint of patches: columns added where they came from.",
+)

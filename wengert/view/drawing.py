@@ -1,0 +1,228 @@
+"""What is drawn: boxes with lines of text and lines between them, laid out, before it becomes SVG or a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .graph import Graph, GraphEdge, GraphNode
+from .layout import Box, Line, layout
+from .summaries import shape_text
+from .text import formula, partial_text, symbol_of
+
+FORMULAS = 60
+"""Up to so many nodes, boxes show formulas with symbols, and edges their partials; larger graphs show operations."""
+
+_NARROW, _WIDE = frozenset("iIjl.,:;|'!()[]{}ft "), frozenset("mwMW@%∂×…—ŷ")
+
+
+def text_width(text: str, size: float = 13.0) -> float:
+    """About how wide a text is in a sans-serif font, rather too wide than too narrow."""
+    return size * sum(0.36 if c in _NARROW else 0.92 if c in _WIDE else 0.63 for c in text)
+
+
+@dataclass(slots=True)
+class Item:
+    """A box of the picture: one node, or a collapsed module with its nodes."""
+
+    key: str
+    kind: str
+    title: str
+    rows: list[str]
+    nodes: list[int]
+    broken: bool = False
+    root: bool = False
+    box: Box = field(default_factory=lambda: Box(0, 0))
+
+
+@dataclass(slots=True)
+class Arrow:
+    """A line of the picture, from item to item; ``label`` as on a slide: ``∂u/∂w = 3``."""
+
+    source: int
+    target: int
+    label: str = ""
+    line: Line = field(default_factory=lambda: Line(0, 0))
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Items and arrows with their places. ``right``: whether it runs from left to right."""
+
+    items: list[Item]
+    arrows: list[Arrow]
+    width: float = 0.0
+    height: float = 0.0
+    right: bool = False
+
+
+def group_of(graph: Graph, depth: int) -> dict[int, str]:
+    """For each node the key of the module call that it collapses into; nothing for nodes outside modules.
+
+    A call is a run of operations, in order of computation, under one path of ``depth`` names: so a module called twice
+    is two boxes and no box both feeds and needs another. Leaves and constants go with their only user.
+    """
+    keys: dict[int, str] = {}
+    calls: Counter[str] = Counter()
+    before = ""
+    for node in graph:
+        if node.kind != "operation":
+            continue
+        path = ".".join(node.module.split(".")[:depth]) if node.module else ""
+        if path and path != before:
+            calls[path] += 1
+        if path:
+            keys[node.id] = path if calls[path] == 1 else f"{path}#{calls[path]}"
+        before = path
+    homes: dict[int, set[str]] = {}
+    for edge in graph.edges:
+        if graph.nodes[edge.source].kind != "operation":
+            homes.setdefault(edge.source, set()).add(keys.get(edge.target, ""))
+    for id, found in homes.items():
+        # A batch of inputs is no part of the layer that reads it; unnamed constants are.
+        node = graph.nodes[id]
+        if len(found) == 1 and "" not in found and (node.kind == "leaf" or not node.name):
+            keys[id] = found.pop()
+    return keys
+
+
+def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing:
+    """The picture of a graph, with nodes that have a group collapsed into it. ``direction``: ``"right"``, ``"down"``, or
+    None for what fits a slide."""
+    symbols, into = graph.symbols(), graph.into()
+    formulas = len(graph) <= FORMULAS
+    members: dict[str, list[int]] = {}
+    for id, key in groups.items():
+        members.setdefault(key, []).append(id)
+    items: list[Item] = []
+    where: dict[int, int] = {}
+    done: set[str] = set()
+    for node in graph:
+        key = groups.get(node.id)
+        if key is None:
+            if not _in_formula(node):
+                where[node.id] = len(items)
+                items.append(node_item(node, into[node.id], graph, symbols, formulas))
+        elif key not in done:
+            done.add(key)
+            where.update(dict.fromkeys(members[key], len(items)))
+            items.append(group_item(graph, key, sorted(members[key], key=list(graph.nodes).index) if len(graph) < 500 else members[key]))
+    for root in graph.roots:
+        items[where[root]].root = True
+    return place(Drawing(items, arrows_between(graph, where, symbols if formulas else None)), direction)
+
+
+def _in_formula(node: GraphNode) -> bool:
+    """Whether a node is a constant number, which formulas show where it is used."""
+    return node.kind == "constant" and node.shape == () and not node.name
+
+
+def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] | None) -> list[Arrow]:
+    """An arrow for each edge that has a label, one for all others between the same two items."""
+    arrows, drawn = [], set()
+    for edge in graph.edges:
+        source, target = where.get(edge.source), where.get(edge.target)
+        if source is None or target is None or source == target:
+            continue
+        label = edge_label(edge, symbols) if symbols is not None else ""
+        if label or (source, target) not in drawn:
+            arrows.append(Arrow(source, target, label))
+        drawn.add((source, target))
+    return arrows
+
+
+def edge_label(edge: GraphEdge, symbols: dict[int, str]) -> str:
+    """``∂u/∂w = 3``; nothing where the partial is not known or too long to read."""
+    value = partial_text(edge)
+    if not value or len(value) > 24:
+        return ""
+    return f"∂{symbols[edge.target]}/∂{symbols[edge.source]} = {value}"
+
+
+def node_item(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str], formulas: bool) -> Item:
+    """The box of one node: what it is, its value or shape, its gradient."""
+    title = symbol_of(node, symbols)
+    if node.kind == "operation":
+        written = f"{title} = {formula(node, operands, graph, symbols)}"
+        if formulas and len(written) <= 26:
+            title = written
+        else:
+            title = f"{title} = {node.operation}" if node.name or formulas else node.operation
+    elif not formulas and not node.name:
+        title = node.kind
+    rows = []
+    value, gradient = node.value, node.gradient
+    if value is not None and value.size <= 4 and len(value.shape) <= 1 and value.size:
+        if title != value.text():
+            rows.append(value.text())
+    elif node.shape is not None:
+        rows.append(shape_text(node.shape) or "scalar")
+        if value is not None and value.broken:
+            rows.append(f"{value.nan} NaN, {value.inf} Inf")
+    if gradient is not None and formulas:
+        rows.append(f"grad {gradient.text()}")
+    broken = (value is not None and value.broken) or (gradient is not None and gradient.broken)
+    return Item(f"n{list(graph.nodes).index(node.id)}" if len(graph) < 500 else f"n{node.id}", node.kind, title, rows, [node.id], broken)
+
+
+def group_item(graph: Graph, key: str, nodes: list[int]) -> Item:
+    """The box of a collapsed module."""
+    operations = Counter(graph.nodes[id].operation for id in nodes if graph.nodes[id].kind == "operation")
+    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in operations.most_common(3))
+    if len(operations) > 3:
+        words += ", …"
+    last = next((graph.nodes[id] for id in reversed(nodes) if graph.nodes[id].kind == "operation"), None)
+    rows = [words] if words else []
+    if last is not None and last.shape is not None:
+        rows.append(shape_text(last.shape) or "scalar")
+    broken = any(s is not None and s.broken for id in nodes for s in (graph.nodes[id].value, graph.nodes[id].gradient))
+    return Item(f"m{key}", "module", key, rows, nodes, broken)
+
+
+def size(item: Item) -> tuple[float, float]:
+    """The width and height that an item's text needs."""
+    widest = max([text_width(item.title, 13.5), *(text_width(row, 12.5) for row in item.rows)])
+    # Slides like boxes of one size: widths go in steps.
+    width = max(44.0, 12 * -(-(widest + 22) // 12))
+    return width, 28.0 + 17.0 * len(item.rows)
+
+
+def place(drawing: Drawing, direction: str | None) -> Drawing:
+    """Lays a drawing out."""
+    if direction not in (None, "right", "down"):
+        raise ValueError(f"[graph] direction: 'right' or 'down' was expected; got {direction!r}")
+    if direction is not None:
+        return _placed(drawing, direction == "right")
+    down = _placed(drawing, False)
+    if len(drawing.items) > 40 or not drawing.items:
+        return down
+    tall = down.width, down.height
+    right = _placed(drawing, True)
+    # A slide is wider than high, and may be some 1300 wide before its text gets small.
+    if right.width <= 1400 or right.width / 1400 < tall[1] / 800:
+        return right
+    return _placed(drawing, False)
+
+
+def _placed(drawing: Drawing, right: bool) -> Drawing:
+    boxes = []
+    for item in drawing.items:
+        width, height = size(item)
+        boxes.append(Box(height, width) if right else Box(width, height))
+    lines = []
+    for arrow in drawing.arrows:
+        wide = text_width(arrow.label, 12) + 14 if arrow.label else 0.0
+        across, along = (36.0, wide) if right else (wide, 20.0)
+        lines.append(Line(arrow.source, arrow.target, across if wide else 0.0, along if wide else 0.0))
+    labelled = any(arrow.label for arrow in drawing.arrows)
+    placement = layout(boxes, lines, gap=18.0 if right else 26.0, rank_gap=(80.0 if labelled else 44.0) if right else 44.0)
+    for item, box in zip(drawing.items, boxes, strict=True):
+        item.box = Box(box.height, box.width, box.y, box.x) if right else box
+    for arrow, line in zip(drawing.arrows, lines, strict=True):
+        if right:
+            line.points = [(y, x) for x, y in line.points]
+            line.label = line.label and (line.label[1], line.label[0])
+        arrow.line = line
+    drawing.right = right
+    drawing.width, drawing.height = (placement.height, placement.width) if right else (placement.width, placement.height)
+    return drawing
