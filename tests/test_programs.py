@@ -61,7 +61,7 @@ def test_a_refused_statement_leaves_every_tensor_as_it_was(seed: int) -> None:
         return v._node if v._alias is None else v._alias.storage.edge
 
     def picture(variables: Any) -> list[Any]:
-        return [None if v is None else (v.detach().tolist(), v._version_count, history(v)) for v in variables]
+        return [None if v is None else (v.detach().tolist(), v._version, history(v)) for v in variables]
 
     last: list[Any] = []
 

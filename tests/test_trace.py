@@ -34,13 +34,13 @@ def look(tensor: Any) -> Any:
     return (
         bits(tensor),
         id(tensor._data),
-        tensor._version_count,
+        tensor._version,
         id(tensor._node),
         id(tensor._alias),
         tensor.requires_grad,
         id(grad),
         bits(grad),
-        None if grad is None else grad._version_count,
+        None if grad is None else grad._version,
         id(tensor._rare) if tensor._rare else None,
     )
 
@@ -75,11 +75,11 @@ def outcome(function: Callable[..., Any], s: State, times: int, traced: bool) ->
         found.append([bits(r) for r in results])
         found.append(
             [
-                (name, bits(t), bits(t.grad) if t.is_leaf else None, t._version_count > 0)
+                (name, bits(t), bits(t.grad) if t.is_leaf else None, t._version > 0)
                 for name, t in s.items()
             ]
         )
-        found.append((bits(x), x._version_count > 0))
+        found.append((bits(x), x._version > 0))
     return found
 
 
@@ -383,7 +383,7 @@ def test_twenty_training_steps(name: str) -> None:
     for x, y in data:
         assert bits(eager(x, y)) == bits(traced(x, y))
         for p, q in zip(model.parameters(), other.parameters(), strict=True):
-            assert bits(p) == bits(q) and bits(p.grad) == bits(q.grad) and q._version_count > 0
+            assert bits(p) == bits(q) and bits(p.grad) == bits(q.grad) and q._version > 0
         for left, right in zip(optimizer.state.values(), its.state.values(), strict=True):
             assert {key: bits(value) for key, value in left.items()} == {
                 key: bits(value) for key, value in right.items()
@@ -567,7 +567,7 @@ def test_a_failing_run_writes_nothing() -> None:
         places.fill_(7)
     with pytest.raises(IndexError):
         program()
-    assert b.tolist() == [0.0, 0.0] and b._version_count == 0
+    assert b.tolist() == [0.0, 0.0] and b._version == 0
 
 
 def test_values_are_taken_before_the_first_write() -> None:
@@ -634,7 +634,7 @@ def test_histories_do_not_leave() -> None:
 
     with pytest.raises(TraceError, match="%hidden, into which a value that requires grad was written"):
         torch.trace(step).record(torch.ones(2))
-    assert not hidden.requires_grad and hidden._version_count == 0
+    assert not hidden.requires_grad and hidden._version == 0
 
 
 @pytest.mark.parametrize("op", ["requires_grad_", "register_hook", "data", "detach_", "argument"])

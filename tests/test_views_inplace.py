@@ -62,7 +62,7 @@ def leaf(*values: float) -> Any:
 
 
 def state_of(x: Any) -> Any:
-    return x.tolist(), x._version_count, x.grad_fn, x.requires_grad
+    return x.tolist(), x._version, x.grad_fn, x.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_integer_target_refuses_floats() -> None:
     for write in (lambda: n.add_(1.5), lambda: n.mul_(torch.ones(2)), lambda: n.div_(2)):
         with pytest.raises(RuntimeError, match="result type Float can't be cast to the desired output type Long"):
             write()
-    assert n.tolist() == [1, 2] and n._version_count == 0
+    assert n.tolist() == [1, 2] and n._version == 0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_leaves_are_not_written_in_grad_mode(write: Any) -> None:
     assert state_of(x) == ([1.0, 2.0], 0, None, True)
     with torch.no_grad():
         write(x)
-    assert x._version_count >= 1 and x.is_leaf
+    assert x._version >= 1 and x.is_leaf
 
 
 def test_a_view_that_is_made_a_leaf_begins_its_own_history() -> None:
@@ -160,7 +160,7 @@ def test_versions_are_shared_with_views_and_detached_twins() -> None:
     part.add_(1)
     twin.add_(1)
     y.add_(1)
-    assert y._version_count == part._version_count == twin._version_count == 3
+    assert y._version == part._version == twin._version == 3
     assert y.tolist() == twin.tolist() == [4.0, 4.0]
 
 

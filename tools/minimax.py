@@ -297,6 +297,18 @@ def show_constants() -> None:
     print(")\n")
 
 
+def show_normal() -> None:
+    """Prints the table of the normal distribution function, and where the quotient times x is largest: at the last
+    swing of its error, which is upwards, so that what is cut off at 1/2 there is exactly 1/2."""
+    high = Decimal("29.6")
+    found = quotient(normal_over_x, lambda t: (t + Decimal("1e-6")).sqrt(), Decimal(0), high, 4, 5)
+    top, bottom, worst = well_rounded(found, normal_over_x, Decimal(0), high)
+    show("NORMAL", f"(Phi(x) - 1/2) / x in x**2 up to {high}, times x", (top, bottom, worst), True)
+    points = [Decimal(k) / 1000 for k in range(5000, 5500)]
+    end = max(points, key=lambda x: x * evaluate(top, x * x) / evaluate(bottom, x * x))
+    print(f"NORMAL_END_32 = {rounded(end, True)}\n")
+
+
 def main() -> None:
     """Fits and prints every table."""
     print('"""Coefficients of minimax approximations, lowest power first: printed by ``tools/minimax.py``."""\n')
@@ -324,10 +336,7 @@ def main() -> None:
             show("ATANH", "(2*atanh(s)/s - 2) / s**2 in s**2, for s <= (sqrt(2)-1)/(sqrt(2)+1)",
                  polynomial(atanh_tail, lambda t: t / 2, nearly_zero, atanh_end, 6), single)
         if single:
-            low, end = Decimal(0), Decimal("30.2")
-            found = quotient(normal_over_x, lambda t: (t + nearly_zero).sqrt(), low, end, 5, 5)
-            show("NORMAL", "(Phi(x) - 1/2) / x in x**2 up to 30.2, times x",
-                 well_rounded(found, normal_over_x, low, end), single)
+            show_normal()
         for name, what, function, high, degrees in (
             ("ERF", "erf(x) / x in x**2", erf_over_x, fit("15.4", "35.2"), fit((5, 5), (12, 12))),
             ("ERFCX", "exp(x**2) * erfc(x)", scaled_erfc, fit("10.1", "27.3"), fit((4, 5), (9, 10))),

@@ -301,7 +301,7 @@ def _as_view(x: Any) -> Any:
     """An input that is returned as it is becomes a view of itself, which may not be written: what that would mean for
     the Function's backward, nobody can say."""
     out = make(x._data, None)
-    out._version = version_cell(x)
+    out._cell = version_cell(x)
     whole = alias_of(x)
     out._alias = Alias(whole.storage, whole.steps, tracked=False)
     return out

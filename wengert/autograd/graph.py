@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Node, Out
 from ..tensors.tensor import Tensor
-from .watch import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
+from .watchers import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
 __all__ = [
     "GradientEdge",

@@ -19,5 +19,5 @@ class Variable(metaclass=_VariableType):
         if not isinstance(data, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
         out = make(data.detach()._data, None)
-        out._version = data._version
+        out._cell = data._cell
         return out.requires_grad_() if requires_grad else out

@@ -5,6 +5,10 @@ for `PATIENCE` seconds after its last job, so that a run of kernels meets it awa
 where it costs nothing; the next job that is worth it wakes it. Workers start at the first job. They end at exit, and a
 forked child starts its own.
 
+Note [placement]: Linux may put a thread that wakes on the processor of the thread that woke it, although another one is
+idle; there it waits for milliseconds, since its waker does not pause. So whoever wakes a worker forbids it its own
+processor, and the worker lifts the ban as soon as it runs.
+
 Results are the same bits for any number of threads: an element's value depends on nothing but its operands.
 """
 
@@ -15,6 +19,7 @@ import ctypes
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import memory, runtime
@@ -57,7 +62,8 @@ class Pool:
         self._slots[runtime.REST] = _rest_address()
         self._slots[runtime.DATA] = memory.DATA_OFFSET
         self._starting = threading.Lock()
-        self._asleep: list[Any] = []
+        self._asleep: list[tuple[int, threading.Lock]] = []
+        self._processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
         self._workers: list[threading.Thread] = []
 
     def run(self, descriptor: int, count: int, worth: float, *operands: int) -> None:
@@ -69,9 +75,25 @@ class Pool:
         if worth >= WAKE_WORTH:
             if not self._workers:
                 self._start()
-            while self._asleep:
-                self._asleep.pop().release()
+            if self._asleep:
+                self._wake()
         self.launch(self.control, descriptor, count, *operands)
+
+    def _wake(self) -> None:
+        """Wakes the sleeping workers, on other processors than this thread's: Note [placement]."""
+        elsewhere = self._processors - {_current_processor()} if len(self._processors) > 1 else None
+        while self._asleep:
+            worker, bell = self._asleep.pop()
+            if elsewhere:
+                self._allow(worker, elsewhere)
+            bell.release()
+
+    def _allow(self, thread: int, processors: set[int]) -> None:
+        """Says on which processors a thread may run; without effect where the system does not take it."""
+        try:
+            os.sched_setaffinity(thread, processors)
+        except OSError:  # the processors of this process have changed: leave placement to the system
+            self._processors = set()
 
     def _start(self) -> None:
         with self._starting:
@@ -101,8 +123,10 @@ class Pool:
             ticket = self.serve(self.control, segment, ticket, patience)
             if ticket < 0:
                 return
-            self._asleep.append(bell)
+            self._asleep.append((threading.get_native_id(), bell))
             bell.acquire()
+            if self._processors:
+                self._allow(0, self._processors)
 
     def stop(self) -> None:
         """Ends the workers and waits for them. A job under way is finished by the thread that has it."""
@@ -110,7 +134,7 @@ class Pool:
             self._slots[runtime.STOP] = 1
             while any(worker.is_alive() for worker in self._workers):
                 while self._asleep:
-                    self._asleep.pop().release()
+                    self._asleep.pop()[1].release()
                 for worker in self._workers:
                     worker.join(0.001)
 
@@ -164,6 +188,15 @@ def _stop_at_exit() -> None:
 def _after_fork() -> None:
     """The child has none of the parent's threads, and a lock of theirs may be held for ever: all is made anew."""
     _state.pool, _state.lock = None, threading.Lock()
+
+
+def _choose_current_processor() -> Callable[[], int | None]:
+    """A function that tells the processor that runs the calling thread; None where placement is not ours to choose."""
+    found = getattr(ctypes.PyDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+    return found if found is not None else lambda: None
+
+
+_current_processor = _choose_current_processor()
 
 
 def _rest_address() -> int:

@@ -17,20 +17,24 @@ class device:
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
-    def __init__(self, type: str | device | int = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        kind: str
         if isinstance(type, device):
-            type, index = type.type, type.index
+            kind, index = type.type, type.index
         elif isinstance(type, int):
-            type, index = "cuda", type
-        elif ":" in type:
-            type, _, number = type.partition(":")
-            if not number.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}:{number}'; a device looks like 'cpu' or 'cuda:0'")
-            index = int(number)
-        if type not in _TYPES:
-            raise RuntimeError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}")
-        self.type: str = type
+            kind, index = "cuda", type
+        else:
+            kind, colon, number = type.partition(":")
+            if colon:
+                if not number.isdigit():
+                    raise RuntimeError(f"Invalid device string: '{type}'; a device looks like 'cpu' or 'cuda:0'")
+                index = int(number)
+        if kind not in _TYPES:
+            raise RuntimeError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {kind}")
+        self.type = kind
         self.index = index
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Primitive:
         if found is None:
             words: set[Any] = set()
             if self.derivative is not None:
-                for need, reads in zip(needs, self._saves, strict=False):
+                for need, reads in zip(needs, cast(Sequence[str], self._saves), strict=False):
                     words.update(reads.split() if need else ())
                 words.update(("shapes",) if self.arity > 1 else ())
             else:

@@ -22,7 +22,7 @@ def uniform(low: float, high: float, *shape: int, seed: int = 0) -> np.ndarray:
 def reals(*bounds: tuple[float, float] | float) -> Callable[[], Iterator[Sample]]:
     """Samples for an elementwise primitive whose operands lie within ``bounds``: ``reals(-4, 4)`` for one operand,
     ``reals((-4, 4), (0.5, 2))`` for two; of equal shapes, of shapes that broadcast, 0-d, and empty."""
-    pairs = [bounds] if len(bounds) == 2 and not isinstance(bounds[0], tuple) else list(bounds)
+    pairs: list[Any] = list(bounds) if isinstance(bounds[0], tuple) else [bounds]
     shapes = [((3, 4),) * len(pairs), ((),) * len(pairs), ((0, 2),) * len(pairs)]
     if len(pairs) > 1:
         shapes.append(((2, 1, 3), *[(4, 1)] * (len(pairs) - 1)))
@@ -30,8 +30,8 @@ def reals(*bounds: tuple[float, float] | float) -> Callable[[], Iterator[Sample]
 
     def samples() -> Iterator[Sample]:
         for shape_list in shapes:
-            yield tuple(uniform(low, high, *shape, seed=i)  # type: ignore[misc]
-                        for i, ((low, high), shape) in enumerate(zip(pairs, shape_list, strict=True))), {}  # type: ignore[misc]
+            numbered = enumerate(zip(pairs, shape_list, strict=True))
+            yield tuple(uniform(low, high, *shape, seed=i) for i, ((low, high), shape) in numbered), {}
 
     return samples
 

@@ -81,10 +81,10 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     """Dimensions counted from the front; None or an empty list means all of them. Raises on a repeated one."""
     if dims is None:
         return tuple(range(rank))
-    listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)  # type: ignore[arg-type]
+    listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)
     if not listed:
         return tuple(range(rank))
-    wrapped = tuple(wrap_dim(int(dim), rank, op) for dim in listed)
+    wrapped = tuple(wrap_dim(dim.__index__(), rank, op) for dim in listed)
     if len(set(wrapped)) != len(wrapped):
         repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)
         raise RuntimeError(f"[{op}] dim {repeated} appears multiple times in the list of dims {listed}")

@@ -99,7 +99,7 @@ class _Decoder:
         dtypes.from_numpy(array.dtype)  # raises for one that only numpy has
         tensor = wrap(array)
         # Tensors that share memory share the count of what is written to it.
-        tensor._version = self._cells.setdefault(entry["record"], version_cell(tensor))
+        tensor._cell = self._cells.setdefault(entry["record"], version_cell(tensor))
         requires_grad = entry.get("requires_grad") is True
         if entry.get("parameter") is True:
             tensor = Parameter(tensor, requires_grad)

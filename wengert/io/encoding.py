@@ -184,7 +184,7 @@ class _Encoder:
     def _record(self, array: np.ndarray, path: str) -> str:
         """Puts an array down under a name of its own, near to where it was found; complex numbers as pairs."""
         if array.dtype.kind == "c":
-            array = array.view(array.real.dtype).reshape(*array.shape, 2)
+            array = array.reshape(-1).view(array.real.dtype).reshape(*array.shape, 2)
         base = name = path.encode("utf-8", "replace").decode("utf-8") or "tensor"
         count = 1
         while name in self.records or name == "__metadata__":

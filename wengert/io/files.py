@@ -50,9 +50,10 @@ def _replace(target: str, to_path: Callable[[str], None]) -> None:
     # Made here, so that it has the permissions that any new file of this user gets.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
     try:
-        if os.path.exists(target):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        mode = stat.S_IMODE(os.stat(target if os.path.exists(target) else temporary).st_mode)
         to_path(temporary)
+        # Last, since whoever writes may make the file anew.
+        os.chmod(temporary, mode)
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)

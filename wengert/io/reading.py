@@ -239,7 +239,7 @@ class Reader:
             array = -array if metadata.get("neg") else array
         tensor = wrap(array)
         # Tensors that share memory share the count of what is written to it.
-        tensor._version = self._cells.setdefault(id(storage), version_cell(tensor))
+        tensor._cell = self._cells.setdefault(id(storage), version_cell(tensor))
         return tensor.requires_grad_() if requires_grad is True else tensor
 
     def _from_type(self, make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:

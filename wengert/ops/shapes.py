@@ -76,7 +76,7 @@ def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
     except ValueError as error:
         raise ShapeError(f"[view] a tensor of shape {list(x.shape)} and dtype {x.dtype} cannot be viewed as "
                          f"{wanted}: {error}") from error
-    out._version = cell
+    out._cell = cell
     return out
 
 

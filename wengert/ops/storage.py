@@ -7,7 +7,7 @@ A storage here is a look at the memory from which a tensor was cut; two tensors 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class UntypedStorage:
     @property
     def device(self) -> device:
         return CPU
+
+    def cpu(self) -> Self:
+        """Itself: it is there already."""
+        return self
 
     def tolist(self) -> list[int]:
         """The bytes as ints."""
@@ -143,7 +147,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if start + count > whole.size:
         grown = np.empty(start + count, self._data.dtype)
         grown[:whole.size] = whole
-        whole, self._version = grown, None
+        whole, self._cell = grown, None
     self._data, self._alias = whole[start:start + count].reshape(shape), None
     wrote(self)
     return self
@@ -161,9 +165,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     """
     check_writable(self, "set_")
     if source is None:
-        self._data, self._version = np.empty(0, self._data.dtype), None
+        self._data, self._cell = np.empty(0, self._data.dtype), None
     elif isinstance(source, Tensor):
-        self._data, self._version = source._data, version_cell(source)
+        self._data, self._cell = source._data, version_cell(source)
     else:
         flat = np.lib.stride_tricks.as_strided(source._root, (source._root.size,), (source._root.itemsize,
                                                                                     )).view(self._data.dtype)
@@ -171,6 +175,6 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         array = flat[storage_offset:]
         self._data = array[:int(np.prod(shape))].reshape(shape) if stride is None else np.lib.stride_tricks.as_strided(
             array, shape, tuple(step * array.itemsize for step in integers(stride, "set_")))
-        self._version = None
+        self._cell = None
     self._alias = None
     return self

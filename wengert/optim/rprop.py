@@ -54,7 +54,8 @@ class Rprop(StatefulOptimizer):
         before, size = state["prev"], state["step_size"]
         agreement = gradient * before
         turned = agreement < 0
-        factor = where(turned, shrink, where(agreement > 0, grow, 1.0)).to(size.dtype)
+        kept = where(agreement > 0, full_like(size, grow), full_like(size, 1.0))
+        factor = where(turned, full_like(size, shrink), kept)
         # A schedule may have changed lr since the state was made, so the first step reads it again.
         start = where(state["step"] == 1, full_like(size, 1.0) * group["lr"], size)
         size.copy_((start * factor).clamp(smallest, largest))

@@ -54,7 +54,7 @@ def _max_pool(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: A
     first, *rest = places(out, size, stride, dilation)
     best = padded[first].copy()
     for place in rest:
-        xp.maximum(best, padded[place], best)
+        xp.maximum(best, padded[place], out=best)
     return best
 
 

@@ -111,9 +111,9 @@ def alias_of(tensor: Any) -> Alias:
 
 def version_cell(tensor: Any) -> list[Any]:
     """The version cell of the tensor's memory, shared by all that share the memory."""
-    cell: list[Any] | None = tensor._version
+    cell: list[Any] | None = tensor._cell
     if cell is None:
-        cell = tensor._version = [0, None]
+        cell = tensor._cell = [0, None]
     return cell
 
 
@@ -121,7 +121,7 @@ def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, A
     """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage."""
     alias = alias_of(whole)
     part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and state.grad)
-    part._version = version_cell(whole)
+    part._cell = version_cell(whole)
 
 
 def overlaps_itself(array: Any) -> bool:

@@ -87,14 +87,14 @@ def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: di
         tensor = operands[i] if i < count else out
         if type(tensor) in TENSORS:
             saved[i] = tensor._data
-            cell = tensor._version
+            cell = tensor._cell
             if cell is None:
-                cell = tensor._version = [0, None]
+                cell = tensor._cell = [0, None]
             guards.append((cell, cell[0]))
         elif type(tensor) is tuple:
             saved[i] = tuple([t._data for t in tensor])
             for t in tensor:
-                cell = t._version = [0, None]
+                cell = t._cell = [0, None]
                 guards.append((cell, 0))
         else:
             saved[i] = tensor
@@ -243,18 +243,18 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
             data = np.asarray(data)
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         if state.grad:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None and records:
                 guards: Any = ()
                 if saves_x:
-                    cell = x._version
+                    cell = x._cell
                     if cell is None:
-                        cell = x._version = [0, None]
+                        cell = x._cell = [0, None]
                     guards = ((cell, cell[0]),)
                 if saves_out:
-                    cell = out._version = [0, None]
+                    cell = out._cell = [0, None]
                     guards = (*guards, (cell, 0))
                 node = out._node = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (edge,)
@@ -299,7 +299,7 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
             data = np.asarray(data)
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         if state.grad:
             x_edge = x._node if x._alias is None else edge_of(x)
             if (x_edge is not None or y_edge is not None) and records:
@@ -307,21 +307,21 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
                 guards: Any = ()
                 shapes = None
                 if keep_x:
-                    cell = x._version
+                    cell = x._cell
                     if cell is None:
-                        cell = x._version = [0, None]
+                        cell = x._cell = [0, None]
                     guards = ((cell, cell[0]),)
                 if y_value is not y:
                     if keep_y:
-                        cell = y._version
+                        cell = y._cell
                         if cell is None:
-                            cell = y._version = [0, None]
+                            cell = y._cell = [0, None]
                         guards = (*guards, (cell, cell[0]))
                     x_shape, y_shape = x_value.shape, y_value.shape
                     if x_shape != y_shape:
                         shapes = (x_shape, y_shape)
                 if keep_out:
-                    cell = out._version = [0, None]
+                    cell = out._cell = [0, None]
                     guards = (*guards, (cell, 0))
                 node = out._node = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
@@ -352,7 +352,7 @@ def whole(primitive: Primitive, reduce: Callable[[Any], Any], general: Callable[
             return general(x)
         out = new(Tensor)
         out._data = state.quiet(reduce, value)
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         if state.grad:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None:
@@ -382,21 +382,21 @@ def product(primitive: Primitive, general: Callable[[Any, Any], Any]) -> Callabl
             raise reworded(primitive, (x, y), {}, error) from error
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         if state.grad:
             x_edge = x._node if x._alias is None else edge_of(x)
             y_edge = y._node if y._alias is None else edge_of(y)
             if x_edge is not None or y_edge is not None:
                 guards: Any = ()
                 if y_edge is not None:
-                    cell = x._version
+                    cell = x._cell
                     if cell is None:
-                        cell = x._version = [0, None]
+                        cell = x._cell = [0, None]
                     guards = ((cell, cell[0]),)
                 if x_edge is not None:
-                    cell = y._version
+                    cell = y._cell
                     if cell is None:
-                        cell = y._version = [0, None]
+                        cell = y._cell = [0, None]
                     guards = (*guards, (cell, cell[0]))
                 node = out._node = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)

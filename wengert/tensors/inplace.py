@@ -25,7 +25,7 @@ def needs_tape(*operands: Any) -> bool:
 
 def same_memory(x: Any, y: Any) -> bool:
     """Whether two tensors are one, or views of one memory."""
-    return x is y or (x._version is not None and x._version is y._version)
+    return x is y or (x._cell is not None and x._cell is y._cell)
 
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:

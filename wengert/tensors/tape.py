@@ -107,14 +107,14 @@ class Node:
         write is noticed by whatever saves it again."""
         if is_data(value):
             tensor = as_tensors(value, self.edge_at(place, True))
-            tensor._version = next(cells)[0]
+            tensor._cell = next(cells)[0]
             return tensor
         if type(value) is not tuple or place != len(self.edges):
             return value
         parts = []
         for index, part in enumerate(value):
             tensor = as_tensors(part, Out(self, index) if part.dtype.kind in "fcV" else None)
-            tensor._version = next(cells)[0]
+            tensor._cell = next(cells)[0]
             parts.append(tensor)
         return tuple(parts)
 
@@ -130,9 +130,9 @@ class Node:
             if not is_data(value):
                 return value
             tensor = make(value, edge)
-            tensor._version, count = next(guards)
+            tensor._cell, count = next(guards)
             handle = Packed(pack(tensor))
-            if tensor._version[0] != count:
+            if tensor._cell[0] != count:
                 raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. "
                                 "Tensors provided as input to pack hook can not be modified by in-place operations as "
                                 "this can lead to unexpected side-effects; return a changed copy instead.")

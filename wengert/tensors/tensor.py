@@ -44,13 +44,13 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_node", "_rare", "_version")
+    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_node", "_rare", "_cell")
     __array_priority__ = 1000
 
     _data: Any
     _node: Any
     _alias: Any
-    _version: Any
+    _cell: Any
     _rare: dict[str, Any] | None
 
     if TYPE_CHECKING:  # the layer ``ops`` installs the operators; a checker is to know that they are there
@@ -77,11 +77,11 @@ class Tensor:
         """PyTorch's legacy constructor: ``Tensor(2, 3)`` is uninitialised of that shape, ``Tensor([1, 2])`` holds data;
         always of the default dtype."""
         out = object.__new__(cls)
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         dtype = dtypes.get_default_dtype().numpy
         if len(args) == 1 and isinstance(args[0], Tensor):
             out._data = args[0]._data
-            out._version = version_cell(args[0])
+            out._cell = version_cell(args[0])
         elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
             if isinstance(args[0], (float, complex)):
                 raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
@@ -269,7 +269,7 @@ class Tensor:
         if base is None:
             root = root_of(self._data)
             base = make(root.reshape(alias.storage.shape), alias.storage.edge)
-            base._version = version_cell(self)
+            base._cell = version_cell(self)
         return base
 
     def _is_view(self) -> bool:
@@ -385,7 +385,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """A tensor of the same memory without history: no gradient flows through it."""
         out = make(self._data if state.special is None else state.special.shared(self), None)
-        out._version = version_cell(self)
+        out._cell = version_cell(self)
         return out
 
     def detach_(self) -> Tensor:
@@ -413,12 +413,13 @@ class Tensor:
         if state.special is not None:
             state.special.changes(self, "data")
         self._data = value._data
-        self._version = version_cell(value)
+        self._cell = version_cell(value)
         self._alias = None
 
     @property
-    def _version_count(self) -> int:
-        return 0 if self._version is None else int(self._version[0])
+    def _version(self) -> int:
+        """How often the tensor's memory has been written, by it or by any tensor that shares it."""
+        return 0 if self._cell is None else int(self._cell[0])
 
     # --- Python values ------------------------------------------------------------------------------------------------
 
@@ -572,7 +573,7 @@ class Tensor:
         """A tensor of this class around an array."""
         out = object.__new__(type(self))
         out._data = array
-        out._node = out._alias = out._version = out._rare = None
+        out._node = out._alias = out._cell = out._rare = None
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -615,7 +616,7 @@ def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None,
     """Unpickles a tensor."""
     out: Any = object.__new__(cls)
     out._data = _shown(stored, dtypes.by_name(dtype).numpy, geometry)
-    out._node = out._alias = out._version = out._rare = None
+    out._node = out._alias = out._cell = out._rare = None
     out.__dict__.update(attributes)
     if requires_grad:
         out.requires_grad_()
@@ -634,7 +635,7 @@ def make(data: Any, edge: Any) -> Tensor:
     out = object.__new__(Tensor)
     out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
     out._node = edge
-    out._alias = out._version = out._rare = None
+    out._alias = out._cell = out._rare = None
     if state.special is not None:
         state.special.made(out)
     return out

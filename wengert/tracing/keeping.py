@@ -17,7 +17,7 @@ class Keeper:
 
     def keep(self, tensor: Any) -> None:
         """Remembers a tensor, its version and its place on a storage."""
-        alias, cell, rare = tensor._alias, tensor._version, tensor._rare
+        alias, cell, rare = tensor._alias, tensor._cell, tensor._rare
         self._tensors[id(tensor)] = (
             tensor,
             tensor._data,
@@ -51,7 +51,7 @@ class Keeper:
             if storage.generation != generation:
                 storage.edge = edge
         for tensor, data, node, alias, cell, rare in self._tensors.values():
-            tensor._data, tensor._node, tensor._alias, tensor._version, tensor._rare = (
+            tensor._data, tensor._node, tensor._alias, tensor._cell, tensor._rare = (
                 data,
                 node,
                 alias,

@@ -98,9 +98,9 @@ class Program:
                 np.copyto(whole, array)
                 cells: list[Any] = []
                 for tensor in written:
-                    if not any(tensor._version is cell for cell in cells):
+                    if not any(tensor._cell is cell for cell in cells):
                         wrote(tensor)
-                        cells.append(tensor._version)
+                        cells.append(tensor._cell)
             else:
                 leaf = self._targets[effect.target].find(tensors)._node
                 leaf.grad = None if array is None else make(array, None)

@@ -46,6 +46,7 @@ class Note:
     line: str = ""
     module: str = ""
     call: int = 0
+    root: int = 0
     cotangent: Any = None
     backward_seconds: float | None = None
     sent: dict[int, Any] = field(default_factory=dict)
@@ -325,7 +326,7 @@ def _summary(value: Any, plain: bool = False) -> Summary | None:
         return value
     if type(value) is tuple:
         return _summary(value[0]) if value else None
-    if not is_data(value) and (not plain or not isinstance(value, (bool, int, float, complex, np.generic))):
+    if not is_data(value) and not isinstance(value, (np.generic, bool, int, float, complex) if plain else np.generic):
         return None
     return summarize(value, histogram=True)
 

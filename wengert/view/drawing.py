@@ -134,7 +134,7 @@ def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] 
 def edge_label(edge: GraphEdge, symbols: dict[int, str]) -> str:
     """``∂u/∂w = 3``; nothing where the partial is not known or too long to read."""
     value = partial_text(edge)
-    if not value or len(value) > 24:
+    if not value or len(value) > 24 or "matrix" in value:
         return ""
     return f"∂{symbols[edge.target]}/∂{symbols[edge.source]} = {value}"
 
@@ -215,7 +215,7 @@ def _placed(drawing: Drawing, right: bool) -> Drawing:
         across, along = (36.0, wide) if right else (wide, 20.0)
         lines.append(Line(arrow.source, arrow.target, across if wide else 0.0, along if wide else 0.0))
     labelled = any(arrow.label for arrow in drawing.arrows)
-    placement = layout(boxes, lines, gap=18.0 if right else 26.0, rank_gap=(80.0 if labelled else 44.0) if right else 44.0)
+    placement = layout(boxes, lines, gap=18.0 if right else 26.0, rank_gap=80.0 if labelled else 44.0)
     for item, box in zip(drawing.items, boxes, strict=True):
         item.box = Box(box.height, box.width, box.y, box.x) if right else box
     for arrow, line in zip(drawing.arrows, lines, strict=True):

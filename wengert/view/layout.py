@@ -178,7 +178,7 @@ class _Work:
             if not least or idle > 5:
                 break
             self._sweep(order, place, i % 2 == 0, i % 4 >= 2)
-            if self.count <= 1500:
+            if self.count <= 4000:
                 self._swap(order, place)
             crossings = self.crossings(order, place)
             idle += 1
@@ -274,6 +274,37 @@ class _Work:
         for node, four in enumerate(zip(*found, strict=True)):
             ranked = sorted(four)
             self.x[node] = (ranked[1] + ranked[2]) / 2
+        widest = max(sum(self.widths[node] + self.gap for node in row) for row in order)
+        if spans[narrow][1] - spans[narrow][0] > 2.5 * widest + 400:
+            # A dense graph that long straight edges pull apart: narrow is better then than straight.
+            straight = self.x
+            self.x = [0.0] * self.count
+            self._relax(order)
+            if max(self.x) - min(self.x) > max(straight) - min(straight):
+                self.x = straight
+
+    def _relax(self, order: list[list[int]]) -> None:
+        """Rows packed and centred; then, in sweeps, every node as near to the mean of its neighbours as its row allows."""
+        offsets = []
+        for row in order:
+            at, places = 0.0, []
+            for i, node in enumerate(row):
+                at += (self.widths[row[i - 1]] + self.widths[node]) / 2 + self._gap(row[i - 1], node) if i else 0.0
+                places.append(at)
+            offsets.append(places)
+            for node, at in zip(row, places, strict=True):
+                self.x[node] = at - places[-1] / 2
+        for i in range(8):
+            rows = list(zip(order, offsets, strict=True))
+            neighbours = self.up if i % 2 == 0 else self.down
+            for row, places in rows if i % 2 == 0 else reversed(rows):
+                wishes = []
+                for node, at in zip(row, places, strict=True):
+                    around = neighbours[node]
+                    wish = sum(self.x[n] for n in around) / len(around) if around else self.x[node]
+                    wishes.append(wish - at)
+                for node, at, fit in zip(row, places, _increasing(wishes), strict=True):
+                    self.x[node] = fit + at
 
     def _conflicts(self, order: list[list[int]], place: list[int]) -> set[tuple[int, int]]:
         """Edges that cross a segment between two dummies: the segment shall stay straight."""
@@ -362,12 +393,15 @@ class _Work:
         low = min(x - w / 2 for x, w in zip(self.x, self.widths, strict=True))
         xs = [round(x - low, 1) for x in self.x]
         y, middles, halves = 0.0, [], []
-        gap = rank_gap / self.step
+        gap = 0.0
         for row in order:
             height = max(self.heights[node] for node in row)
-            middles.append(y + height / 2)
+            # Where an edge goes far to the side, ranks stand farther apart, so that it is no flat line.
+            far = max((abs(xs[node] - xs[other]) for node in row for other in self.up[node]), default=0.0)
+            gap = min(max(rank_gap / self.step, 0.2 * far), 3 * rank_gap / self.step) if y else 0.0
+            middles.append(y + gap + height / 2)
             halves.append(height / 2)
-            y += height + gap
+            y += gap + height
         for i, box in enumerate(self.boxes):
             box.x, box.y = xs[i], round(middles[self.rank[i]], 1)
         for line, chain in zip(self.lines, self.chains, strict=True):
@@ -383,7 +417,7 @@ class _Work:
             _enter_and_leave(line, middles[self.rank[line.source]] + halves[self.rank[line.source]],
                              middles[self.rank[line.target]] - halves[self.rank[line.target]])
         width = max(x + w / 2 for x, w in zip(xs, self.widths, strict=True))
-        return Placement(round(width, 1), round(y - gap, 1), len(order))
+        return Placement(round(width, 1), round(y, 1), len(order))
 
 
 def _enter_and_leave(line: Line, leave: float, enter: float) -> None:
@@ -394,6 +428,18 @@ def _enter_and_leave(line: Line, leave: float, enter: float) -> None:
         line.points.insert(1, (x0, round(leave, 1)))
     if enter < y1 - 1:
         line.points.insert(-1, (x1, round(enter, 1)))
+
+
+def _increasing(wishes: list[float]) -> list[float]:
+    """The nearest values (in squares) that do not fall: neighbours that would are pooled into their mean."""
+    pools: list[tuple[float, int]] = []
+    for wish in wishes:
+        total, count = wish, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / count:
+            before, many = pools.pop()
+            total, count = total + before, count + many
+        pools.append((total, count))
+    return [total / count for total, count in pools for _ in range(count)]
 
 
 def _number(order: list[list[int]], place: list[int]) -> None:

@@ -6,7 +6,7 @@ import ast
 import linecache
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -39,15 +39,31 @@ def names_in(frame: types.FrameType | None) -> dict[int, str]:
         return found
     scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
     for scope in scopes:
-        variables = [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
-        for _, value in variables:
-            if is_module(value):
-                for path, parameter in value.named_parameters():
-                    _name(found, path, parameter)
+        variables = _variables(scope)
+        modules = _outermost(variables)
+        for variable, module in modules:
+            for path, parameter in module.named_parameters():
+                _name(found, f"{variable}.{path}" if len(modules) > 1 else path, parameter)
         for name, value in variables:
             for full, tensor in _tensors(name, value):
                 _name(found, full, tensor)
     return found
+
+
+def modules_in(frame: types.FrameType | None) -> dict[int, str]:
+    """The variables that hold the modules of a function that are not part of others: names by address."""
+    return {} if frame is None else {id(module): name for name, module in _outermost(_variables(frame.f_locals))}
+
+
+def _variables(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
+
+
+def _outermost(variables: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The modules among variables that no other among them contains, each once."""
+    modules = {id(value): (name, value) for name, value in reversed(variables) if is_module(value)}
+    inner = {id(part) for _, module in modules.values() for _, part in module.named_modules() if part is not module}
+    return [pair for key, pair in reversed(modules.items()) if key not in inner]
 
 
 def module_names(module: Any) -> dict[int, str]:

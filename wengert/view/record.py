@@ -1,7 +1,7 @@
 """Recording mode: what happens inside is kept for a picture, forward and backward.
 
 It is a `Special` like every other watcher, so that it costs nothing when off. When on it keeps small arrays as copies
-and large ones as summaries, and puts off all other work (names, partials, histograms) until the picture is made.
+and large ones as summaries, and puts off all other work (names, partials, the graph itself) until somebody looks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import types
 import warnings
+import weakref
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +22,7 @@ from ..tensors.tape import Leaf
 from ..tensors.tensor import TENSORS
 from .build import Builder, Note
 from .graph import Graph
-from .names import caller, module_names, names_in
+from .names import caller, module_names, modules_in, names_in
 from .summaries import summarize
 
 SMALL = 1024
@@ -49,16 +51,46 @@ def record() -> Recording:
     return Recording(caller())
 
 
+class RecordedGraph(Graph):
+    """A `Graph` that is made from the recording when it is first looked at."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self) -> None:
+        self._make: Callable[[], Graph] | None = None
+        super().__init__()
+
+    def _slot(name: str) -> Any:  # type: ignore[misc]  # noqa: N805  (a function of the class body, not a method)
+        slot = getattr(Graph, name)
+
+        def get(self: RecordedGraph) -> Any:
+            make, self._make = self._make, None
+            if make is not None:
+                made = make()
+                self.nodes, self.edges, self.roots = made.nodes, made.edges, made.roots
+            return slot.__get__(self)
+
+        def put(self: RecordedGraph, value: Any) -> None:
+            slot.__set__(self, value)
+
+        return property(get, put)
+
+    nodes, edges, roots = _slot("nodes"), _slot("edges"), _slot("roots")
+    del _slot
+
+
 class Recording(Special):
     """The watcher behind `record`."""
 
     def __init__(self, frame: types.FrameType | None) -> None:
         self.frame = frame
-        self.graph = Graph()
+        self.graph = RecordedGraph()
         self.notes: dict[int, Note] = {}
         self.nodes: list[Any] = []
         self.last: tuple[Any, Any, Any, float] | None = None
         self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
+        self.leaves: dict[int, Any] = {}
+        self.kept: dict[int, tuple[Any, Any]] = {}
         self.where: tuple[str, int] = ("", 0)
         self.calls: dict[str, int] = {}
         self.clock = 0.0
@@ -71,11 +103,10 @@ class Recording(Special):
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        try:
-            self._finish()
-        finally:
-            self.nodes, self.last, self.frame = [], None, None
-            self.notes, self.modules = {}, {}
+        names, modules = names_in(self.frame), modules_in(self.frame)
+        self.frame, self.last, self.kept = None, None, {}
+        gradients = self._leaf_gradients()
+        self.graph._make = lambda: self._finish(names, modules, gradients)
 
     # --- while it records ---------------------------------------------------------------------------------------------
 
@@ -100,6 +131,9 @@ class Recording(Special):
                                    for x, edge in zip(last[1], node.edges, strict=True)])
             note.value = _keep(last[2][0] if type(last[2]) in (tuple, list) else last[2])
             note.seconds = last[3]
+        for edge in node.edges:
+            if type(edge) is Leaf and edge.sequence not in self.leaves and edge.variable is not None:
+                self.leaves[edge.sequence] = _keep(edge.variable)
         saved, small = node.saved, True
         for value in saved:
             if type(value) is np.ndarray:
@@ -132,6 +166,7 @@ class Recording(Special):
             if known is None:
                 known = self.modules[id(root)] = root, {id(module): name for name, module in root.named_modules()}
             path = known[1].get(id(modules[0]), "")
+            note.root = id(root)
         if path != self.where[0]:
             # Leaving a module and coming back is another call of it, so that no call's nodes surround another's.
             self.calls[path] = self.calls.get(path, 0) + 1
@@ -144,45 +179,65 @@ class Recording(Special):
         if note is not None:
             now = perf_counter()
             note.backward_seconds = now - self.clock if self.clock else None
-            note.cotangent = _keep(ct.get(0) if type(ct) is dict else ct)
+            note.cotangent = self._keep_once(ct.get(0) if type(ct) is dict else ct)
             for place, (edge, grad) in enumerate(zip(node.edges, grads, strict=False)):
                 if edge is not None and grad is not None:
-                    note.sent[place] = _keep(grad)
+                    note.sent[place] = self._keep_once(grad)
         self.clock = perf_counter()
 
     # --- when it is over ----------------------------------------------------------------------------------------------
 
-    def _finish(self) -> None:
+    def _finish(self, names: dict[int, str], modules: dict[int, str], gradients: dict[int, Any]) -> Graph:
         """Makes the graph of everything that was recorded; what nothing recorded uses is a root."""
         nodes = [node for node in self.nodes if node is not None]
         used = {getattr(edge, "node", edge) for node in nodes for edge in node.edges if edge is not None}
-        names = names_in(self.frame)
         for root, _ in self.modules.values():
-            names.update(module_names(root))
+            prefix = modules.get(id(root), "") if len(self.modules) > 1 else ""
+            for number, name in module_names(root).items():
+                names.setdefault(number, name)
+            for note in self.notes.values():
+                if prefix and note.root == id(root):
+                    note.module = f"{prefix}.{note.module}" if note.module else prefix
         builder = Builder([node for node in nodes if node not in used], self.notes, names)
-        self._leaf_gradients(builder, nodes)
-        made = builder.graph()
-        self.graph.nodes, self.graph.edges, self.graph.roots = made.nodes, made.edges, made.roots
+        builder.values.update(self.leaves)
+        builder.gradients.update(gradients)
+        return builder.graph()
 
-    def _leaf_gradients(self, builder: Builder, nodes: list[Any]) -> None:
+    def _leaf_gradients(self) -> dict[int, Any]:
         """What arrived at leaves while recording, also where ``.grad`` was cleared since."""
         arrived: dict[int, list[Any]] = {}
-        for node in nodes:
-            for place, edge in enumerate(node.edges):
+        leaves: dict[int, Any] = {}
+        for node in self.nodes:
+            for place, edge in enumerate(node.edges if node is not None else ()):
                 if type(edge) is Leaf and place in self.notes[node.sequence].sent:
                     arrived.setdefault(edge.sequence, []).append(self.notes[node.sequence].sent[place])
+                    leaves[edge.sequence] = edge
+        found = {}
         for sequence, parts in arrived.items():
+            grad = leaves[sequence].grad
             if len(parts) == 1:
-                builder.gradients[sequence] = parts[0]
+                found[sequence] = parts[0]
             elif all(isinstance(part, np.ndarray) for part in parts):
-                builder.gradients[sequence] = sum(parts[1:], parts[0])
+                found[sequence] = sum(parts[1:], parts[0])
+            elif grad is not None:
+                found[sequence] = _keep(grad)
+        return found
+
+    def _keep_once(self, array: Any) -> Any:
+        """`_keep`, with one summary for the gradient that a node sends and the next one receives."""
+        if type(array) is not np.ndarray or array.size <= SMALL:
+            return _keep(array)
+        found = self.kept.get(id(array))
+        if found is None or found[0]() is not array:
+            found = self.kept[id(array)] = weakref.ref(array), _keep(array)
+        return found[1]
 
 
 def _keep(value: Any) -> Any:
     """A copy of a small array, the summary of a large one."""
     array = getattr(value, "_data", value)
     if not isinstance(array, np.ndarray):
-        return array if isinstance(array, np.generic) else None
+        return np.asarray(array) if isinstance(array, np.generic) else None
     return array.copy() if array.size <= SMALL else summarize(array)
 
 

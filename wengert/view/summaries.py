@@ -90,7 +90,7 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
         return Summary(shape, dtype, values=values)
     real = np.abs(array) if array.dtype.kind == "c" else array
     flat = np.ascontiguousarray(real).reshape(-1)
-    zeros = 1 - np.count_nonzero(flat) / flat.size
+    zeros = np.count_nonzero(flat == 0) / flat.size  # (of numbers it counts four times as slowly as of truth values)
     nan = inf = 0
     if flat.dtype.kind == "f":
         with np.errstate(all="ignore"):

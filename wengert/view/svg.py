@@ -26,10 +26,10 @@ STYLE = """
 .wg .t{font-size:13.5px;font-weight:600}.wg .r{font-size:12.5px}.wg .s{font-size:12px;fill:var(--soft)}
 .wg .e{fill:none;stroke:var(--line);stroke-width:1.4}.wg .a{fill:var(--line);stroke:none}
 .wg .l{font-size:12px;fill:var(--soft);paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
-.wg rect.b{fill:var(--op);stroke:var(--op-b);stroke-width:1.3}.wg .leaf rect.b{fill:var(--leaf);stroke:var(--leaf-b)}
-.wg .constant rect.b{fill:var(--const);stroke:var(--const-b);stroke-dasharray:4 3}
-.wg .module rect.b{fill:var(--mod);stroke:var(--mod-b)}.wg .root rect.b{fill:var(--root);stroke:var(--root-b);stroke-width:2}
-.wg .broken rect.b{fill:var(--bad);stroke:var(--bad-b);stroke-width:2}.wg .bg{fill:var(--bg)}
+.wg rect.b{fill:var(--op);stroke:var(--op-b);stroke-width:1.3}.wg .leaf>rect.b{fill:var(--leaf);stroke:var(--leaf-b)}
+.wg .constant>rect.b{fill:var(--const);stroke:var(--const-b);stroke-dasharray:4 3}
+.wg .module>rect.b{fill:var(--mod);stroke:var(--mod-b)}.wg .root>rect.b{fill:var(--root);stroke:var(--root-b);stroke-width:2}
+.wg .broken>rect.b{fill:var(--bad);stroke:var(--bad-b);stroke-width:2}.wg .bg{fill:var(--bg)}
 """
 
 _LEGEND = {"leaf": "leaf: collects a gradient", "constant": "constant", "operation": "operation", "module": "module (collapsed)",
@@ -91,7 +91,7 @@ def item_svg(item: Item) -> str:
     radius = {"leaf": min(box.height / 2, 18), "module": 6}.get(item.kind, 7)
     parts = [f'<g class="{classes}" id="{escape(item.key)}"><title>{escape(" · ".join([item.title, *item.rows]))}</title>']
     if item.kind == "module":
-        parts.append(f'<rect class="b" x="{x + 4:g}" y="{y - 4:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>')
+        parts.append(f'<rect class="b" x="{x + 4:g}" y="{y + 4:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>')
     parts.append(f'<rect class="b" x="{x:g}" y="{y:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>')
     top = box.y - 8.5 * len(item.rows)
     parts.append(f'<text class="t" x="{box.x:g}" y="{top + 4.7:g}">{escape(item.title)}</text>')

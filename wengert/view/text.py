@@ -110,12 +110,18 @@ class Tree:
 def table(graph: Graph, depth: int) -> str:
     """A line for each module (collapsed below ``depth`` names) or run of operations outside modules."""
     rows: list[tuple[str, list[GraphNode]]] = []
-    for node in graph:
-        key = ".".join(node.module.split(".")[:depth]) if node.module else ""
-        if rows and (rows[-1][0] == key or node.kind != "operation"):
-            rows[-1][1].append(node)
-        else:
-            rows.append((key, [node]))
+    first: dict[str, list[GraphNode]] = {}
+    for node in (node for node in graph if node.kind == "operation"):
+        key = ".".join(node.module.split(".")[:depth])
+        if not rows or rows[-1][0] != key:
+            rows.append((key, []))
+        rows[-1][1].append(node)
+        first.setdefault(key, rows[-1][1])
+    for node in (node for node in graph if node.kind != "operation"):
+        key = ".".join(node.module.split(".")[:depth])
+        if key not in first:
+            rows.append((key, first.setdefault(key, [])))
+        first[key].append(node)
     lines = [f"{'module':<24} {'nodes':>6}  {'result':<22} {'kept':>9} {'time':>9}  operations"]
     skipped = max(0, len(rows) - _ROWS)
     for i, (key, nodes) in enumerate(rows):
@@ -135,7 +141,7 @@ def _row(key: str, nodes: list[GraphNode]) -> str:
     words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in operations.most_common(4))
     if len(operations) > 4:
         words += ", …"
-    last = next((node for node in reversed(nodes) if node.kind == "operation"), nodes[-1])
+    last = next((node for node in reversed(nodes) if node.kind == "operation"), nodes[0])
     seconds = [node.seconds for node in nodes if node.seconds is not None]
     time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
     result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""

@@ -1,0 +1,212 @@
+"""The page in a real browser: a headless Chromium driven by Selenium; skipped, with the reason, where one is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason="needs chromium and chromedriver (Debian: chromium-driver)")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = BROWSER
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900",
+                     f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    x, w, b = (torch.tensor(value, requires_grad=True) for value in (3.0, 2.0, 1.0))
+    u = x * w
+    v = u + b
+    a = torch.relu(v)
+    small = torch.graph(a, gradients=True).save(folder / "small.html")
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)) for _ in range(8)), nn.Linear(8, 2))
+    with torch.graph.record() as g:
+        loss = nn.functional.mse_loss(model(torch.randn(4, 8)), torch.zeros(4, 2))
+        loss.backward()
+    return {"small": small, "large": g.save(folder / "large.html")}
+
+
+def load(browser: Any, page: Path) -> None:
+    browser.get(page.as_uri())
+    assert browser.find_element("css selector", "body").get_attribute("data-ready") == "yes"
+
+
+def boxes(browser: Any) -> list[str]:
+    return browser.execute_script("return [...document.querySelectorAll('#picture [data-key]')].map(g => g.dataset.key)")
+
+
+def texts(browser: Any) -> list[str]:
+    return browser.execute_script("return [...document.querySelectorAll('#picture text')].map(t => t.textContent)")
+
+
+def click(browser: Any, selector: str) -> None:
+    browser.find_element("css selector", selector).click()
+
+
+def press(browser: Any, key: str) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ActionChains(browser).send_keys(key).perform()
+
+
+def overlaps(browser: Any) -> list[list[str]]:
+    """Pairs of boxes of one level that lie on each other, and boxes out of their module's frame."""
+    return browser.execute_script("""
+        const found = [];
+        for (const nodes of document.querySelectorAll('#picture g.nodes')) {
+            const rects = [...nodes.children].map(g => [g.dataset.key, [...g.children].filter(c => c.matches('rect.b')).at(-1).getBoundingClientRect()]);
+            for (let i = 0; i < rects.length; i++) for (let j = 0; j < i; j++) {
+                const [k, a] = rects[i], [l, b] = rects[j];
+                if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) found.push([k, l]);
+            }
+            const frame = nodes.closest('g.frame');
+            if (frame) {
+                const f = [...frame.children].find(c => c.matches('rect.b')).getBoundingClientRect();
+                for (const [k, r] of rects) if (r.left < f.left - 1 || r.right > f.right + 1 || r.top < f.top - 1 || r.bottom > f.bottom + 1) found.push([k, 'out']);
+            }
+        }
+        return found;""")
+
+
+def test_load_and_look(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["small"])
+    assert {"u = x * w", "v = u + b", "a = relu(v)", "∂u/∂w = 3"} <= set(texts(browser))
+    assert overlaps(browser) == []
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert errors == []
+
+
+def test_models_open_collapsed_and_expand(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["large"])
+    closed = boxes(browser)
+    assert sum(key.startswith("m") for key in closed) == 9
+    assert len(closed) < 15
+    click(browser, '#picture [data-key="m3"]')
+    assert browser.find_element("css selector", '[data-key="m3"]').get_attribute("aria-expanded") == "true"
+    opened = boxes(browser)
+    assert len(opened) > len(closed)
+    assert overlaps(browser) == []
+    click(browser, "#expand")
+    assert overlaps(browser) == []
+    everything = json.loads(browser.find_element("css selector", "#data").get_attribute("textContent"))["nodes"]
+    assert {key[1:] for key in boxes(browser) if key[0] == "n"} == {id for id, node in everything.items() if node["s"] != "0"}
+    press(browser, "c")
+    assert boxes(browser) == closed
+
+
+def test_search_opens_the_module(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["large"])
+    press(browser, "/")
+    press(browser, "5.2.weight")
+    assert browser.find_element("css selector", "#results li").text.startswith("5.2.weight")
+    press(browser, "\ue007")
+    panel = browser.find_element("css selector", "#panel")
+    assert panel.is_displayed()
+    assert "5.2.weight" in panel.text and "norm" in panel.text and "Gradient" in panel.text
+    assert panel.find_elements("css selector", "svg rect"), "a histogram"
+    assert "5.2.weight" in texts(browser)
+    press(browser, "\ue00c")
+    assert not panel.is_displayed()
+
+
+def test_step_through_the_backward_pass(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["small"])
+    assert browser.find_element("css selector", "#count").text == "step 0 of 3"
+    said = []
+    for _ in range(3):
+        click(browser, "#forth")
+        said.append(browser.find_element("css selector", "#step").text)
+        assert len(browser.find_elements("css selector", "#picture .node.lit")) == 1
+        assert browser.find_elements("css selector", "#picture path.e.lit")
+    assert "a = relu(v)" in said[0] and "∂a/∂a · ∂a/∂v = 1 · 1 = 1" in said[0]
+    assert "∂a/∂u · ∂u/∂w = 1 · 3 = 3 to w" in said[2]
+    assert browser.find_element("css selector", "#forth").get_attribute("disabled")
+    press(browser, "p")
+    assert browser.find_element("css selector", "#count").text == "step 2 of 3"
+    assert len(browser.find_elements("css selector", "#picture .node.passed")) == 1
+    click(browser, "#first")
+    click(browser, "#play")
+    assert "Pause" in browser.find_element("css selector", "#play").text
+    click(browser, "#play")
+    assert "Play" in browser.find_element("css selector", "#play").text
+
+
+def test_zoom_pan_and_colour(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["large"])
+    place = "return document.getElementById('world').getAttribute('transform')"
+    before = browser.execute_script(place)
+    press(browser, "+")
+    zoomed = browser.execute_script(place)
+    press(browser, "\ue014")
+    assert len({before, zoomed, browser.execute_script(place)}) == 3
+    press(browser, "0")
+    assert browser.execute_script(place) == before
+    fills = "return [...document.querySelectorAll('#picture rect.b')].map(r => getComputedStyle(r).fill)"
+    plain = browser.execute_script(fills)
+    for choice in ("gradient", "memory", "time"):
+        browser.execute_script("const s = document.getElementById('colour'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))", choice)
+        assert browser.execute_script(fills) != plain
+
+
+def test_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
+    """Tab goes to the boxes, Enter opens a module, and the box keeps the focus."""
+    load(browser, pages["large"])
+    browser.execute_script("document.querySelector('[data-key=\"m0\"]').focus()")
+    press(browser, "\ue007")
+    assert browser.find_element("css selector", '[data-key="m0"]').get_attribute("aria-expanded") == "true"
+    assert browser.execute_script("return document.activeElement.dataset.key") == "m0"
+
+
+def test_phone_width_and_text_alternative(browser: Any, pages: dict[str, Path]) -> None:
+    browser.set_window_size(500, 850)
+    try:
+        load(browser, pages["small"])
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+        inside = browser.execute_script("""
+            const f = document.getElementById('picture').getBoundingClientRect();
+            return [...document.querySelectorAll('#picture .node')].every(g => { const r = g.getBoundingClientRect();
+                return r.left >= f.left && r.right <= f.right; })""")
+        assert inside
+        click(browser, "details summary")
+        assert "a = relu(v) = 7" in browser.find_element("css selector", "#text").text
+        assert "Computation graph of a" in browser.find_element("css selector", "#picture").get_attribute("aria-label")
+    finally:
+        browser.set_window_size(1200, 900)
+
+
+def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
+    """What stands above what: the picture runs down from the leaves to the result, and nothing is outside the window."""
+    load(browser, pages["small"])
+    centres = browser.execute_script("""
+        const found = {};
+        for (const g of document.querySelectorAll('#picture .node')) { const r = g.querySelector('rect').getBoundingClientRect();
+            found[g.querySelector('text').textContent] = [Math.round(r.left + r.width / 2), Math.round(r.top + r.height / 2)]; }
+        return found;""")
+    assert centres["x"][1] == centres["w"][1] < centres["u = x * w"][1] == centres["b"][1] < centres["v = u + b"][1] < centres["a = relu(v)"][1]
+    assert centres["x"][0] < centres["w"][0] and centres["v = u + b"][0] == centres["a = relu(v)"][0]
+    assert len(browser.get_screenshot_as_png()) > 10_000

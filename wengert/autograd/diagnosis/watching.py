@@ -1,0 +1,284 @@
+"""`watch`: what a program does, written down so that questions about it can be answered.
+
+It is a `Special`, so that nothing of it costs anything when off. Inside, every node gets its line and its module; a
+tensor that leaves the tape (detached, made under no_grad, turned into integers) gets a `Cut` that says where and from
+which leaves; and the first operation that makes a NaN or an infinity from finite values is described. All of this is
+text and weak references, kept on the nodes and tensors themselves: it goes when they go.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...core.primitive import Primitive
+from ...core.state import state
+from ...tensors.alias import edge_of
+from ...tensors.special import Special, user_line
+from ...tensors.tape import Leaf
+from ...tensors.tensor import TENSORS
+from .answers import below, finite, step
+from .numbers import Finding, backward_finding, forward_finding
+
+_PACKAGE = __name__.split(".", 1)[0]
+_INSIDE, _MODULES = _PACKAGE + ".", _PACKAGE + ".nn.module"
+_FLOATING = "fcV"
+_MOST_NODES, _MOST_CUTS = 2000, 8
+
+SUMMED = 100
+"""After so many additions of one line onto its own result, a watch warns that history piles up."""
+REPLACED = 10
+"""After so many replacements of a leaf by a tensor computed from it, a watch warns."""
+
+
+@dataclass(slots=True)
+class Cut:
+    """A place where values left the tape. ``leaves`` maps a leaf (weakly) to the steps from the cut back to it, as
+    cells ``(step, next cell)``."""
+
+    kind: str
+    op: str
+    line: str
+    module: str
+    leaves: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
+
+
+def locate() -> tuple[str, list[Any]]:
+    """The user's line that is running, and the modules in whose call it is, innermost first."""
+    frame: Any = sys._getframe(2)
+    line, modules = "", []
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name == _MODULES:
+            if frame.f_code.co_name == "__call__":
+                modules.append(frame.f_locals["self"])
+        elif not line and not name.startswith(_INSIDE):
+            line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return line, modules
+
+
+class watch(Special):
+    """Watches a program, so that `why_none` and `why_nan` can name lines: ``with autograd.watch():``.
+
+    Inside, nodes get their line and module path, what leaves the tape is noted, and the first NaN or infinity, forward
+    or backward, is described in ``first`` (a `Finding`, or None). Warns when a loss with its history is summed more
+    than a hundred times, and when a leaf is replaced again and again by a tensor computed from it. In force for the
+    thread that enters it; free outside.
+
+    >>> import wengert as torch
+    >>> x = torch.zeros(2, requires_grad=True)
+    >>> with torch.autograd.watch() as seen:
+    ...     loss = x.sqrt().sum()
+    ...     loss.backward()
+    >>> seen.first.op, seen.first.phase
+    ('sqrt', 'backward')
+    """
+
+    def __init__(self) -> None:
+        self.first: Finding | None = None
+        self.pending: tuple[int, str, Any] | None = None
+        self.cuts: dict[int, tuple[Cut, ...]] = {}
+        self.found: Finding | None = None
+        self.names: dict[int, tuple[Any, dict[int, str]]] = {}
+        self.warned: set[str] = set()
+        self.backwards, self.last_pulled = 0, -1
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self.names, self.cuts, self.pending = {}, {}, None
+
+    # --- forward ------------------------------------------------------------------------------------------------------
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        result = super().evaluate(primitive, operands, params)
+        if self.traces:
+            return result
+        self.found, self.pending = None, None
+        cuts: dict[int, tuple[Cut, ...]] = {}
+        for position, x in enumerate(operands):
+            if type(x) in TENSORS and x._rare is not None and "cuts" in x._rare:
+                cuts[position] = x._rare["cuts"]
+        self.cuts = cuts
+        first = result[0] if primitive.multiple else result
+        floating = first.dtype.kind in _FLOATING
+        if not state.grad or not floating or (primitive.vjp is None and primitive.kind == "elementwise"):
+            self._left(primitive.name, "no_grad" if not state.grad else "integer", operands,
+                       len(result) if primitive.multiple else 1)
+        elif cuts:
+            self._pend(_merged(cuts.values()), len(result) if primitive.multiple else 1)
+        for part in result if primitive.multiple else (result,):
+            if part.dtype.kind in _FLOATING and not finite(part):
+                self._broke(primitive, operands, params, part)
+                break
+        return result
+
+    def _broke(self, primitive: Primitive, operands: Any, params: Any, result: Any) -> None:
+        line, modules = locate()
+        finding = forward_finding(primitive.name, operands, params, result, line, self._path(modules))
+        if finding is not None:
+            finding.earlier = self.first
+            self.found = finding
+            if self.first is None or (self.first.entered and not finding.entered and self.first.phase == "forward"):
+                self.first = finding
+
+    def _left(self, op: str, kind: str, operands: Any, count: int) -> None:
+        """Notes that a result has no history though its operands have."""
+        tracked = [edge for edge in (edge_of(x) if type(x) in TENSORS else None for x in operands) if edge is not None]
+        merged = _merged(self.cuts.values())
+        if tracked:
+            line, modules = locate()
+            cut = Cut(kind, op, line, self._path(modules))
+            _fill(cut, tracked)
+            merged = (*merged, cut)[-_MOST_CUTS:]
+        self._pend(merged, count)
+
+    def _pend(self, cuts: tuple[Cut, ...], count: int) -> None:
+        if cuts:
+            self.pending = count, "cuts", cuts
+
+    def made(self, tensor: Any) -> None:
+        super().made(tensor)
+        if self.pending is not None:
+            count, key, value = self.pending
+            self.pending = (count - 1, key, value) if count > 1 else None
+            tensor._rarely()[key] = value
+        if self.found is not None:
+            tensor._rarely()["finding"] = self.found
+
+    def shared(self, tensor: Any) -> Any:
+        data = super().shared(tensor)
+        if not self.traces:
+            self.cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
+            self.found = None
+            if tensor._node is not None or self.cuts:
+                self._left("detach", "detached", (tensor,), 1)
+        return data
+
+    def recorded(self, node: Any) -> None:
+        super().recorded(node)
+        if self.traces:
+            return
+        rare = node.rarely()
+        line, modules = locate()
+        rare.setdefault("line", line)
+        if modules:
+            rare["module"] = self._path(modules)
+        if self.cuts:
+            rare["cuts"], self.cuts = self.cuts, {}
+        if self.found is not None:
+            rare["finding"] = self.found
+        for edge in node.edges:
+            if type(edge) is Leaf:
+                edge.rarely()["used"] = line
+        self.pending = None
+        self._pile(node, line)
+
+    def line(self) -> str | None:
+        return user_line()
+
+    def _path(self, modules: list[Any]) -> str:
+        """The name of the innermost module within the outermost, with its class."""
+        if not modules:
+            return ""
+        root = modules[-1]
+        known = self.names.get(id(root))
+        if known is None:
+            known = self.names[id(root)] = root, {id(module): name for name, module in root.named_modules()}
+        name = known[1].get(id(modules[0]), "")
+        kind = type(modules[0]).__name__
+        return f"{name} ({kind})" if name else kind
+
+    # --- histories that grow ------------------------------------------------------------------------------------------
+
+    def _pile(self, node: Any, line: str) -> None:
+        """Counts how often a line has added to its own result, and warns."""
+        primitive = getattr(node, "primitive", None)
+        if primitive is None or primitive.name not in ("add", "sub"):
+            return
+        for position, edge in enumerate(node.edges):
+            lower = below(edge)
+            if lower is None:
+                continue
+            other = node.edges[1 - position] if len(node.edges) == 2 else None
+            kind = "sum" if other is not None else "update"
+            seen = lower.rare.get("piled") if lower.rare is not None else None
+            if seen is not None and seen[1] == line and seen[2] == kind:
+                depth = seen[0] + (1 if kind == "sum" or self.backwards > seen[3] else 0)
+            elif kind == "update" and type(lower) is not Leaf:
+                continue
+            else:
+                depth = 1
+            node.rare["piled"] = depth, line, kind, self.backwards
+            limit = SUMMED if kind == "sum" else REPLACED
+            if depth > limit and line not in self.warned:
+                self.warned.add(line)
+                warnings.warn(_SUMMED.format(depth=depth, line=line) if kind == "sum"
+                              else _REPLACED.format(depth=depth, line=line), UserWarning, stacklevel=4)
+            return
+
+    # --- backward -----------------------------------------------------------------------------------------------------
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        super().pulled(node, ct, grads)
+        if self.traces:
+            return
+        if self.last_pulled < node.sequence:
+            self.backwards += 1
+        self.last_pulled = node.sequence
+        for position, grad in enumerate(grads):
+            if grad is None or finite(grad):
+                continue
+            finding = backward_finding(node, ct, position, grad)
+            if finding is not None:
+                node.rarely()["finding"] = finding
+                if self.first is None:
+                    self.first = finding
+            return
+
+
+_SUMMED = ("[watch] {line} has added to a tensor with history {depth} times: every term keeps its whole graph in "
+           "memory. To add up a loss for printing, add its number: total += loss.item(). If backward() will really run "
+           "through all of them, this warning may be ignored.")
+_REPLACED = ("[watch] {line} has replaced a parameter {depth} times by a tensor computed from it, whose history grows "
+             "with every step. Update it in place, outside the tape: with torch.no_grad(): w -= lr * w.grad.")
+
+
+def _merged(groups: Any) -> tuple[Cut, ...]:
+    found: dict[int, Cut] = {}
+    for group in groups:
+        for cut in group:
+            found[id(cut)] = cut
+    return tuple(found.values())[-_MOST_CUTS:]
+
+
+def _fill(cut: Cut, edges: list[Any]) -> None:
+    """Notes which leaves lie behind a cut, and the way to each."""
+    seen: set[int] = set()
+    stack = [(below(edge), None) for edge in edges]
+    while stack and len(seen) < _MOST_NODES:
+        node, way = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if type(node) is Leaf:
+            cut.leaves[node] = way
+            continue
+        cell = (step(node), way)
+        stack.extend((below(edge), cell) for edge in node.edges if edge is not None)
+        for group in (node.rare or {}).get("cuts", {}).values():
+            for older in group:
+                for leaf in list(older.leaves):
+                    cut.leaves.setdefault(leaf, (f"{older.op} ({older.kind})", cell))
+
+
+def way_of(cell: Any) -> tuple[str, ...]:
+    """The steps in a chain of cells, the one nearest the leaf first."""
+    steps = []
+    while cell is not None and len(steps) < 12:
+        steps.append(cell[0])
+        cell = cell[1]
+    return tuple(steps)

@@ -1,0 +1,197 @@
+"""Normalisation by statistics of a batch, of an example, or of a group of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from wengert.autograd.modes import no_grad
+from wengert.core.dtypes import finfo
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.tensors.tensor import Tensor
+
+from .padding import pad
+from .pooling import avg_pool2d, avg_pool3d
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x − mean) / √(variance + eps) · weight + bias for every channel of ``(N, C, ...)`` (Ioffe & Szegedy, 2015).
+
+    In ``training``, mean and variance are those of the batch, and the running ones, if given, move towards them in
+    place by ``momentum`` (the running variance towards the unbiased one). Otherwise the running ones are used. Raises
+    ValueError where a channel has a single value in training, and RuntimeError for sizes that do not fit.
+    """
+    channels = input.shape[1] if input.dim() > 1 else 1
+    for name, given in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if given is not None and given.numel() != channels:
+            raise ShapeError(f"[batch_norm] {name} should contain {channels} elements not {given.numel()}")
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("[batch_norm] running_mean and running_var must be defined in evaluation mode")
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
+    count = input.numel() // max(channels, 1)
+    if count == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    dims = (0, *range(2, input.dim()))
+    shape = (1, channels, *(1,) * (input.dim() - 2))
+    out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)
+    with no_grad():
+        if running_mean is not None:
+            running_mean.mul_(1 - momentum).add_(mean.detach().reshape(-1), alpha=momentum)
+        if running_var is not None:
+            unbiased = variance.detach().reshape(-1) * (count / (count - 1))
+            running_var.mul_(1 - momentum).add_(unbiased, alpha=momentum)
+    return out
+
+
+def _by_running(
+    input: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    shape = (1, -1, *(1,) * (input.dim() - 2))
+    scale = (variance + eps).rsqrt()
+    if weight is not None:
+        scale = scale * weight
+    out = (input - mean.reshape(shape)) * scale.reshape(shape)
+    return out if bias is None else out + bias.reshape(shape)
+
+
+def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
+    """Weight and bias as operands of `normalize`: as few as there are, in the shape in which they broadcast."""
+    parts = [None if part is None else part.reshape(shape) for part in (weight, bias)]
+    while parts and parts[-1] is None:
+        parts.pop()
+    return tuple(parts)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Every example to mean 0 and variance 1 over its last dimensions, which are ``normalized_shape`` (Ba et al., 2016).
+
+    ``weight`` and ``bias`` have that shape. Raises ShapeError.
+    """
+    shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
+    rank = input.dim()
+    dims = tuple(range(rank - len(shape), rank))
+    if not input.numel():
+        return input * 1
+    return P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps, label="NativeLayerNorm")[0]
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """x / √(mean of x² + eps) · weight over the last dimensions (Zhang & Sennrich, 2019). ``eps`` is the dtype's own
+    where it is None. Raises ShapeError."""
+    shape = _trailing("rms_norm", input, normalized_shape, weight, None)
+    dims = tuple(range(-len(shape), 0))
+    small = finfo(input.dtype).eps if eps is None else eps
+    out = input * (input.square().mean(dims, keepdim=True) + small).rsqrt()
+    return out if weight is None else out * weight
+
+
+def _trailing(
+    op: str, input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None
+) -> tuple[int, ...]:
+    shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(f"[{op}] Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element")
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and tuple(given.shape) != shape:
+            raise ShapeError(
+                f"[{op}] Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(given.shape)} and normalized_shape = {list(shape)}"
+            )
+    if tuple(input.shape[max(input.dim() - len(shape), 0) :]) != shape:
+        raise ShapeError(
+            f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
+            f"got input of size{list(input.shape)}"
+        )
+    return shape
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Every example to mean 0 and variance 1 over groups of channels of ``(N, C, ...)`` (Wu & He, 2018). Raises
+    RuntimeError where the groups do not divide the channels."""
+    if input.dim() < 2:
+        raise RuntimeError(f"[group_norm] Expected at least 2 dimensions for input tensor but received {input.dim()}")
+    samples, channels = input.shape[:2]
+    if channels % num_groups:
+        raise RuntimeError(
+            "[group_norm] Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
+    if prod(input.shape[1:]) // num_groups * samples == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    grouped = input.reshape(samples, num_groups, channels // num_groups, -1)
+    affine = _shaped(weight, bias, (1, num_groups, channels // num_groups, 1))
+    out = P.normalize(grouped, *affine, dim=(2, 3), eps=eps, label="NativeGroupNorm")[0]
+    return out.reshape(input.shape)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Every channel of every example of ``(N, C, ...)`` to mean 0 and variance 1 (Ulyanov et al., 2016).
+
+    The running statistics, if given, move in place towards the means over the batch; without ``use_input_stats`` they
+    are what is used. Raises ValueError where a channel has a single value.
+    """
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    count = prod(input.shape[2:])
+    if count == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    shape = (1, input.shape[1], *(1,) * (input.dim() - 2))
+    dims = tuple(range(2, input.dim()))
+    out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)
+    rows = tuple(input.shape[:2])
+    with no_grad():
+        if running_mean is not None:
+            running_mean.mul_(1 - momentum).add_(mean.detach().reshape(rows).mean(0), alpha=momentum)
+        if running_var is not None:
+            unbiased = variance.detach().reshape(rows).mean(0) * (count / (count - 1))
+            running_var.mul_(1 - momentum).add_(unbiased, alpha=momentum)
+    return out
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012)."""
+    if input.dim() < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
+    if input.numel() == 0:
+        return input
+    squares = input.mul(input)
+    ends = (size // 2, (size - 1) // 2)
+    if input.dim() == 3:
+        means = avg_pool2d(pad(squares.unsqueeze(1), (0, 0, *ends)), (size, 1), stride=1).squeeze(1)
+    else:
+        planes = squares.view(input.shape[0], 1, input.shape[1], input.shape[2], -1)
+        means = avg_pool3d(pad(planes, (0, 0, 0, 0, *ends)), (size, 1, 1), stride=1).squeeze(1).view(input.shape)
+    return input / means.mul(alpha).add(k).pow(beta)

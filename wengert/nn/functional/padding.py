@@ -1,0 +1,76 @@
+"""Padding: with a constant, or with what the tensor itself holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import arange
+from wengert.tensors.tensor import Tensor
+
+
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """The tensor with room before and after its last dimensions; negative numbers crop.
+
+    ``pad`` goes from the last dimension backwards: ``(left, right, top, bottom, ...)``. ``mode`` is ``"constant"``
+    (filled with ``value``, 0 if None), ``"reflect"`` (mirrored, without the edge), ``"replicate"`` (the edge repeated) or
+    ``"circular"`` (from the other end); the last three pad the last one, two or three dimensions of ``(N, C, ...)`` or
+    ``(C, ...)``. Raises ShapeError, NotImplementedError for an unknown mode, ValueError for a value where none is used.
+
+    >>> import wengert as torch
+    >>> pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
+    tensor([[3, 2, 1, 2, 3, 2]])
+    """
+    widths = [int(n) for n in pad]
+    if len(widths) % 2:
+        raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
+    if len(widths) // 2 > input.dim():
+        raise ShapeError(
+            f"[pad] Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(widths)} and input of dimension {input.dim()}"
+        )
+    pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
+    if mode == "constant":
+        return _constant(input, pairs, 0.0 if value is None else value)
+    if value not in (None, 0):
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    if not 1 <= len(pairs) <= 3 or input.dim() - len(pairs) not in (1, 2):
+        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    for dim, (before, after) in enumerate(pairs, start=input.dim() - len(pairs)):
+        if before or after:
+            input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
+    return input
+
+
+def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
+    ends = [(0, 0)] * (input.dim() - len(pairs)) + pairs
+    for dim, (before, after) in enumerate(ends):
+        if input.shape[dim] + before + after < 0:
+            raise ShapeError(
+                f"[pad] The input size {input.shape[dim]}, plus negative padding {before} and {after}, resulted in a "
+                f"negative output size, which is invalid. Check dimension {dim} of your input."
+            )
+    return P.pad(input, widths=tuple(ends)) if value == 0 else P.pad(input, widths=tuple(ends), value=value)
+
+
+def _source(size: int, before: int, after: int, mode: str) -> Tensor:
+    """For every place of the padded dimension the place it is taken from."""
+    places = arange(-before, size + after)
+    if mode == "replicate":
+        return places.clamp(0, size - 1)
+    if mode == "circular":
+        if max(before, after) > size:
+            raise ShapeError(
+                f"[pad] Padding value causes wrapping around more than once: {(before, after)} for a size of {size}"
+            )
+        return places % size
+    if max(before, after) >= size:
+        raise ShapeError(
+            "[pad] Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
+            f"{(before, after)} for a dimension of size {size}"
+        )
+    mirrored = places.abs()
+    return (size - 1) - (mirrored - (size - 1)).abs()

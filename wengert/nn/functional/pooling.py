@@ -1,0 +1,365 @@
+"""Pooling: the maximum, the mean or the p-norm of every window; windows that slide, or that divide the input evenly.
+
+``input`` is ``(N, C, *sizes)`` or ``(C, *sizes)``; ``stride`` is the kernel's size where it is None.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.core.windows import out_sizes
+from wengert.ops import arange, tensor, zeros
+from wengert.tensors.tensor import Tensor
+
+from .geometry import tuple_of
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of every window of the last dimension.
+
+    ``ceil_mode`` counts a last window that is not complete. With ``return_indices`` the place of each maximum in its
+    plane comes too. Raises ShapeError, and RuntimeError for padding of more than half the kernel.
+    """
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool1d` over the last two dimensions.
+
+    >>> import wengert as torch
+    >>> max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool1d` over the last three dimensions."""
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of every window of the last dimension; padding counts as zeros, or not at all."""
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool1d` over the last two dimensions; ``divisor_override`` takes the place of the number of elements."""
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool2d` over the last three dimensions."""
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """(Σ xᵖ)^(1/p) of every window of the last dimension, p being ``norm_type``."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """`lp_pool1d` over the last two dimensions."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """`lp_pool1d` over the last three dimensions."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+    """The means of ``output_size`` windows that divide the last dimension evenly."""
+    return _adaptive_avg(1, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """`adaptive_avg_pool1d` over the last two dimensions; None leaves a dimension as it is."""
+    return _adaptive_avg(2, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+    """`adaptive_avg_pool1d` over the last three dimensions."""
+    return _adaptive_avg(3, input, output_size)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """The maxima of ``output_size`` windows that divide the last dimension evenly."""
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool1d` over the last two dimensions."""
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool1d` over the last three dimensions."""
+    return _adaptive_max(3, input, output_size, return_indices)
+
+
+def max_unpool1d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Puts maxima back where ``indices`` says they came from; zeros elsewhere. ``output_size`` decides where
+    several sizes would have pooled to that of ``input``."""
+    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """`max_unpool1d` over the last two dimensions."""
+    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """`max_unpool1d` over the last three dimensions."""
+    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
+# --- sliding windows --------------------------------------------------------------------------------------------------
+
+
+def _window(
+    op: str, rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
+) -> dict[str, tuple[int, ...]]:
+    """The window's geometry, checked."""
+    if input.dim() not in (rank + 1, rank + 2):
+        raise ShapeError(
+            f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor as input; got {list(input.shape)}"
+        )
+    size = tuple_of(kernel_size, rank, op, "kernel_size")
+    steps = size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
+    window = {
+        "size": size,
+        "stride": tuple_of(steps, rank, op, "stride"),
+        "padding": tuple_of(padding, rank, op, "padding"),
+        "dilation": tuple_of(dilation, rank, op, "dilation"),
+    }
+    for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
+        if min(window[name]) < least:
+            raise RuntimeError(f"[{op}] {name} must be {'non-negative' if least == 0 else 'greater than zero'}; got {window[name]}")
+    for p, k, d in zip(window["padding"], size, window["dilation"], strict=True):
+        if p > (d * (k - 1) + 1) // 2:
+            raise RuntimeError(
+                f"[{op}] pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "
+                f"dilation={d}"
+            )
+    return window
+
+
+def _max_pool(
+    rank: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Any:
+    window = _window(f"max_pool{rank}d", rank, input, kernel_size, stride, padding, dilation)
+    out = P.max_pool(input, ceil=bool(ceil_mode), **window)
+    if not return_indices:
+        return out
+    winner = P.window_winner(input.detach(), out.detach(), **window).long()
+    # From the place in the kernel to the place in the plane, one dimension after the other.
+    indices: Any = 0
+    left, sizes, counts = winner, input.shape[-rank:], out.shape[-rank:]
+    for dim in range(rank):
+        beyond = prod(window["size"][dim + 1 :])
+        start = arange(counts[dim]) * window["stride"][dim] - window["padding"][dim]
+        along = start.reshape(-1, *(1,) * (rank - 1 - dim)) + (left // beyond) * window["dilation"][dim]
+        left = left % beyond
+        indices = indices * sizes[dim] + along
+    return out, indices
+
+
+def _avg_pool(
+    rank: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Tensor:
+    op = f"avg_pool{rank}d"
+    window = _window(op, rank, input, kernel_size, stride, padding)
+    if divisor == 0:
+        raise RuntimeError(f"[{op}] divisor must be not zero")
+    size, steps, ends = window["size"], window["stride"], window["padding"]
+    total = P.window_sum(input, size=size, stride=steps, padding=ends, ceil=bool(ceil_mode))
+    if divisor is not None:
+        return total / divisor
+    if not ceil_mode and (count_include_pad or not any(ends)):
+        return total * (1.0 / prod(size))
+    return total / _counts(input, total, size, steps, ends, count_include_pad)
+
+
+def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, include: bool) -> Tensor:
+    """How many elements each window holds."""
+    rank, counts = len(size), None
+    for dim in range(rank):
+        n, p = input.shape[dim - rank], padding[dim]
+        start = arange(total.shape[dim - rank]) * stride[dim] - p
+        stop = (start + size[dim]).clamp(max=n + p)
+        along = stop - start if include else stop.clamp(max=n) - start.clamp(min=0)
+        along = along.reshape(-1, *(1,) * (rank - 1 - dim))
+        counts = along if counts is None else counts * along
+    assert counts is not None
+    return counts.to(total.dtype)
+
+
+def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    size = tuple_of(kernel_size, rank, f"lp_pool{rank}d", "kernel_size")
+    mean = _avg_pool(rank, input.pow(norm), size, stride, 0, ceil_mode, True, None)
+    return (mean.sign() * P.relu(mean.abs())).mul(prod(size)).pow(1.0 / norm)
+
+
+# --- adaptive windows -------------------------------------------------------------------------------------------------
+
+
+def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, ...]:
+    if input.dim() not in (rank + 1, rank + 2):
+        raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}")
+    given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
+    if len(given) != rank:
+        raise ShapeError(f"[{op}] output_size must have {rank} entries; got {tuple(given)}")
+    return tuple(input.shape[dim - rank] if n is None else int(n) for dim, n in enumerate(given))
+
+
+def _evenly(input: Tensor, out: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The size of the windows if all are of one size and do not overlap."""
+    sizes = input.shape[-len(out) :]
+    if any(m == 0 or n % m for n, m in zip(sizes, out, strict=True)):
+        return None
+    return tuple(n // m for n, m in zip(sizes, out, strict=True))
+
+
+def _bounds(size: int, count: int) -> list[tuple[int, int]]:
+    return [(i * size // count, -((i + 1) * size // -count)) for i in range(count)]
+
+
+def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
+    out = _wanted(f"adaptive_avg_pool{rank}d", rank, input, output_size)
+    if all(n == 1 for n in out) and input.numel():
+        return input.mean(tuple(range(-rank, 0)), keepdim=True)
+    size = _evenly(input, out)
+    if size is not None:
+        return _avg_pool(rank, input, size, size, 0, False, True, None)
+    for dim, count in enumerate(out, start=-rank):
+        n = input.shape[dim]
+        shares = zeros(n, count, dtype=input.dtype)
+        for i, (start, stop) in enumerate(_bounds(n, count)):
+            shares[start:stop, i] = 1.0 / (stop - start)
+        input = (input.movedim(dim, -1) @ shares).movedim(-1, dim)
+    return input
+
+
+def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
+    out = _wanted(f"adaptive_max_pool{rank}d", rank, input, output_size)
+    size = _evenly(input, out)
+    if size is not None:
+        return _max_pool(rank, input, size, size, 0, 1, False, return_indices)
+    lead, sizes = input.shape[:-rank], input.shape[-rank:]
+    # Every window's places in the plane, the shorter windows filled up with their last place.
+    places: Any = 0
+    for dim, (n, count) in enumerate(zip(sizes, out, strict=True)):
+        bounds = _bounds(n, count)
+        longest = max(stop - start for start, stop in bounds)
+        rows = tensor([[min(start + k, stop - 1) for k in range(longest)] for start, stop in bounds])
+        shape = [1] * (2 * rank)
+        shape[dim], shape[rank + dim] = count, longest
+        places = places * n + rows.reshape(shape)
+    places = places.reshape(prod(out), -1)
+    flat = input.reshape(*lead, prod(sizes))
+    windows = flat.index_select(-1, places.reshape(-1)).reshape(*lead, *places.shape)
+    best, where = windows.max(-1)
+    best = best.reshape(*lead, *out)
+    if not return_indices:
+        return best
+    chosen = places.expand(*lead, *places.shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)
+    return best, chosen.reshape(*lead, *out)
+
+
+def _unpool(
+    rank: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any
+) -> Tensor:
+    op = f"max_unpool{rank}d"
+    window = _window(op, rank, input, kernel_size, stride, padding)
+    size, steps, ends = window["size"], window["stride"], window["padding"]
+    sizes = tuple(
+        (n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True)
+    )
+    if output_size is not None:
+        wanted = tuple(output_size)[-rank:]
+        if len(wanted) < rank or out_sizes(wanted, size, steps, ends, (1,) * rank) != tuple(input.shape[-rank:]):
+            raise ValueError(f"invalid output_size {tuple(output_size)}: around {sizes} was expected")
+        sizes = wanted
+    if input.shape != indices.shape:
+        raise ShapeError(f"[{op}] Expected shape of indices to be that of the input {list(input.shape)}; got {list(indices.shape)}")
+    lead = input.shape[:-rank]
+    flat = zeros(*lead, prod(sizes), dtype=input.dtype)
+    return flat.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1)).reshape(*lead, *sizes)

@@ -1,0 +1,274 @@
+"""Pooling layers. What they compute is said with the functions of `wengert.nn.functional`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.tensors.tensor import Tensor
+
+from ..functional import pooling as functional
+from ..functional.geometry import tuple_of
+from ..module import Module
+
+
+class _MaxPool(Module):
+    """The maxima of sliding windows; with ``return_indices`` their places as well."""
+
+    function: Callable[..., Any]
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding = padding
+        self.dilation = dilation
+        self.return_indices = return_indices
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class _AvgPool(Module):
+    """The means of sliding windows."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            self.divisor_override,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class _LPPool(Module):
+    """The p-norms of sliding windows."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class _AdaptivePool(Module):
+    """Windows that divide the input evenly into ``output_size``; None leaves a dimension as it is."""
+
+    function: Callable[..., Any]
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class _AdaptiveMaxPool(_AdaptivePool):
+    """The maxima of such windows; with ``return_indices`` their places as well."""
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(input, self.output_size, self.return_indices)
+
+
+class _MaxUnpool(Module):
+    """Puts maxima back to where the indices of a max-pooling layer say they came from."""
+
+    rank: int
+    function: Callable[..., Tensor]
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.kernel_size = tuple_of(kernel_size, self.rank, name, "kernel_size")
+        self.stride = tuple_of(stride if stride is not None else kernel_size, self.rank, name, "stride")
+        self.padding = tuple_of(padding, self.rank, name, "padding")
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return type(self).function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool1d(_AvgPool):
+    """The means of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        self.kernel_size = tuple_of(kernel_size, 1, "AvgPool1d", "kernel_size")
+        self.stride = tuple_of(stride if stride is not None else kernel_size, 1, "AvgPool1d", "stride")
+        self.padding = tuple_of(padding, 1, "AvgPool1d", "padding")
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.avg_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        )
+
+
+class AvgPool2d(_AvgPool):
+    """The means of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    function = functional.avg_pool2d
+
+
+class AvgPool3d(_AvgPool):
+    """The means of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    function = functional.avg_pool3d
+
+
+class MaxPool1d(_MaxPool):
+    """The maxima of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+
+    function = functional.max_pool1d
+
+
+class MaxPool2d(_MaxPool):
+    """The maxima of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    function = functional.max_pool2d
+
+
+class MaxPool3d(_MaxPool):
+    """The maxima of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    function = functional.max_pool3d
+
+
+class LPPool1d(_LPPool):
+    """The p-norms of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+
+    function = functional.lp_pool1d
+
+
+class LPPool2d(_LPPool):
+    """The p-norms of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    function = functional.lp_pool2d
+
+
+class LPPool3d(_LPPool):
+    """The p-norms of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    function = functional.lp_pool3d
+
+
+class AdaptiveAvgPool1d(_AdaptivePool):
+    """The means of windows that divide evenly ``(N, C, L)`` or ``(C, L)``."""
+
+    function = functional.adaptive_avg_pool1d
+
+
+class AdaptiveAvgPool2d(_AdaptivePool):
+    """The means of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    function = functional.adaptive_avg_pool2d
+
+
+class AdaptiveAvgPool3d(_AdaptivePool):
+    """The means of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    function = functional.adaptive_avg_pool3d
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """The maxima of windows that divide evenly ``(N, C, L)`` or ``(C, L)``."""
+
+    function = functional.adaptive_max_pool1d
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """The maxima of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    function = functional.adaptive_max_pool2d
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """The maxima of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    function = functional.adaptive_max_pool3d
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The partial inverse of `MaxPool1d`, over ``(N, C, L)`` or ``(C, L)``."""
+
+    rank = 1
+    function = functional.max_unpool1d
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The partial inverse of `MaxPool2d`, over ``(N, C, H, W)`` or ``(C, H, W)``."""
+
+    rank = 2
+    function = functional.max_unpool2d
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The partial inverse of `MaxPool3d`, over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    rank = 3
+    function = functional.max_unpool3d

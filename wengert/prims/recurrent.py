@@ -1,0 +1,258 @@
+"""A recurrent layer in one direction as one node: LSTM, GRU and the plain recurrence, over all its steps.
+
+The steps' inputs, already multiplied by their weight, stand packed below each other: ``sizes`` says how many sequences
+each step still has, never more than the one before. A batch of equal lengths is the case of equal sizes. Of step t the
+first ``sizes[t]`` sequences move on, and the others keep their state; so the state that remains at the end is every
+sequence's own last one, and with ``reverse`` a sequence joins in at its own end.
+
+Backward, what does not depend on later steps is computed for all steps at once; the loop holds what is left.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+from ..core.primitive import P, fused
+from ..core.samples import cases
+
+_LATER = {"jvp": "not in wengert yet"}
+
+
+def _steps(sizes: Any, reverse: bool) -> list[tuple[int, int]]:
+    """Start and number of rows of every step, in the order in which they are walked."""
+    starts = [0, *accumulate(sizes)][:-1]
+    steps = list(zip(starts, sizes, strict=True))
+    return steps[::-1] if reverse else steps
+
+
+def _previous(states: Any, first: Any, sizes: Any, reverse: bool) -> Any:
+    """For every row of every step the state from which it came; ``first`` is the state before all steps."""
+    steps = _steps(sizes, False)
+    parts = []
+    for t, (_, count) in enumerate(steps):
+        if not reverse:
+            start = steps[t - 1][0] if t else 0
+            parts.append(states[start: start + count] if t else first[:count])
+            continue
+        later = steps[t + 1] if t + 1 < len(steps) else (0, 0)
+        if later[1]:
+            parts.append(states[later[0]: later[0] + later[1]])
+        if later[1] < count:
+            parts.append(first[later[1]: count])
+    return P.cat(*parts, dim=0)
+
+
+def _renewed(new: Any, state: Any, count: int) -> Any:
+    """The state with its first ``count`` rows replaced."""
+    return new if count == state.shape[0] else P.cat(new, state[count:], dim=0)
+
+
+def _in_order(rows: list[Any], reverse: bool) -> Any:
+    """What the walk back collected, put into the order of the steps. (The walk back of a forward layer goes last to
+    first.)"""
+    return P.cat(*(rows if reverse else rows[::-1]), dim=0)
+
+
+def _zeros(x: Any) -> Any:
+    return P.zeros_like(x)
+
+
+def _grads_of_weight(rows: Any, before: Any) -> Any:
+    return P.matmul(P.permute(rows, dims=(1, 0)), before)
+
+
+# --- LSTM -------------------------------------------------------------------------------------------------------------
+
+
+def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, reverse: bool = False) -> Any:
+    """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates in the order i, f, g, o."""
+    if gates.dtype.itemsize == 2:
+        wide = [a.astype(xp.float32) for a in (gates, h0, c0, weight)]
+        return tuple([a.astype(gates.dtype) for a in _lstm(xp, *wide, sizes, reverse)])
+    width = h0.shape[1]
+    # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
+    half = xp.full(4 * width, 0.5, gates.dtype)
+    half[2 * width: 3 * width] = 1
+    rise = 1 - half
+    active, columns = gates * half, xp.ascontiguousarray((weight * half[:, None]).T)
+    h, c = h0.copy(), c0.copy()
+    hs, cs = xp.empty((len(gates), width), gates.dtype), xp.empty((len(gates), width), gates.dtype)
+    for start, count in _steps(sizes, reverse):
+        rows = active[start: start + count]
+        rows += h[:count].dot(columns)
+        xp.tanh(rows, rows)
+        rows *= half
+        rows += rise
+        i, f, g, o = (rows[:, k * width: (k + 1) * width] for k in range(4))
+        new = cs[start: start + count]
+        xp.multiply(f, c[:count], new)
+        new += i * g
+        c[:count] = new
+        out = xp.tanh(new, hs[start: start + count])
+        out *= o
+        h[:count] = out
+    return hs, h, c, active, cs
+
+
+def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    _, h0, c0, weight, (hs, _, _, gates, cs), _ = saved
+    sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
+    i, f, g, o = (gates[:, k * width: (k + 1) * width] for k in range(4))
+    bent = P.tanh(cs)
+    before = _previous(cs, c0, sizes, reverse)
+    by_cell = P.cat(g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), dim=1)
+    by_out = bent * o * (1 - o)
+    through = o * (1 - bent * bent)
+    extra = None
+    if ct.get(3) is not None:
+        extra = ct[3] * P.cat(i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o), dim=1)
+    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
+    dc = ct[2] if ct.get(2) is not None else _zeros(c0)
+    rows = []
+    for start, count in _steps(sizes, not reverse):
+        stop = start + count
+        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: stop]
+        cell = dc[:count] + now * through[start: stop]
+        if ct.get(4) is not None:
+            cell = cell + ct[4][start: stop]
+        row = P.cat(P.cat(cell, cell, cell, dim=1) * by_cell[start: stop], now * by_out[start: stop], dim=1)
+        if extra is not None:
+            row = row + extra[start: stop]
+        rows.append(row)
+        dh = _renewed(P.matmul(row, weight), dh, count)
+        dc = _renewed(cell * f[start: stop], dc, count)
+    for_gates = _in_order(rows, reverse)
+    for_weight = _grads_of_weight(for_gates, _previous(hs, h0, sizes, reverse)) if needs[3] else None
+    return for_gates, dh if needs[1] else None, dc if needs[2] else None, for_weight
+
+
+_EVEN = {"sizes": (2, 2, 2)}
+_RAGGED = {"sizes": (3, 2, 2, 1)}
+lstm = fused(
+    "lstm", _lstm, arity=4, multiple=True, vjp=_lstm_vjp, saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
+    samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
+                  ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
+    doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, the last "
+        "c, the gates, all c.",
+)
+
+
+# --- GRU --------------------------------------------------------------------------------------------------------------
+
+
+def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, reverse: bool = False) -> Any:
+    """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form: the reset gate is applied after the product.
+    The gates in the order r, z, n."""
+    if gates.dtype.itemsize == 2:
+        wide = [a.astype(xp.float32) for a in (gates, h0, weight, bias)]
+        return tuple([a.astype(gates.dtype) for a in _gru(xp, *wide, sizes, reverse)])
+    width, half = h0.shape[1], gates.dtype.type(0.5)
+    active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
+    inner = xp.empty((len(gates), width), gates.dtype)
+    hs = xp.empty((len(gates), width), gates.dtype)
+    h = h0.copy()
+    for start, count in _steps(sizes, reverse):
+        rows = active[start: start + count]
+        product = h[:count].dot(columns)
+        product += bias
+        both = rows[:, : 2 * width]
+        both += product[:, : 2 * width]
+        both *= half
+        xp.tanh(both, both)
+        both *= half
+        both += half
+        r, z, n = (rows[:, k * width: (k + 1) * width] for k in range(3))
+        lin = inner[start: start + count]
+        lin[...] = product[:, 2 * width:]
+        n += r * lin
+        xp.tanh(n, n)
+        out = xp.subtract(h[:count], n, hs[start: start + count])
+        out *= z
+        out += n
+        h[:count] = out
+    return hs, h, active, inner
+
+
+def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    _, h0, weight, _, (hs, _, gates, inner), _ = saved
+    sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
+    r, z, n = (gates[:, k * width: (k + 1) * width] for k in range(3))
+    before = _previous(hs, h0, sizes, reverse)
+    to_new = (1 - z) * (1 - n * n)
+    to_update = (before - n) * z * (1 - z)
+    to_reset = inner * r * (1 - r)
+    bends = P.cat(r * (1 - r), z * (1 - z), 1 - n * n, dim=1) if ct.get(2) is not None else None
+    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
+    outer, inside = [], []
+    for start, count in _steps(sizes, not reverse):
+        stop = start + count
+        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: stop]
+        new, update = now * to_new[start: stop], now * to_update[start: stop]
+        reset = 0.0
+        if bends is not None:
+            extra = ct[2][start: stop] * bends[start: stop]
+            reset, update, new = extra[:, :width], update + extra[:, width: 2 * width], new + extra[:, 2 * width:]
+        reset = new * to_reset[start: stop] + reset
+        linear = new * r[start: stop]
+        if ct.get(3) is not None:
+            linear = linear + ct[3][start: stop]
+        row = P.cat(reset, update, linear, dim=1)
+        outer.append(P.cat(reset, update, new, dim=1))
+        inside.append(row)
+        dh = _renewed(now * z[start: stop] + P.matmul(row, weight), dh, count)
+    rows = _in_order(inside, reverse)
+    return (_in_order(outer, reverse) if needs[0] else None, dh if needs[1] else None,
+            _grads_of_weight(rows, before) if needs[2] else None, P.sum(rows, dim=(0,)) if needs[3] else None)
+
+
+gru = fused(
+    "gru", _gru, arity=4, multiple=True, vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER, label="Gru",
+    samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
+                  ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
+    doc="Of the gates' inputs (rows, 3 H), h0 (N, H), the recurrent weight (3 H, H) and bias (3 H,): all h, the last h, the "
+        "gates, and the new gate's recurrent part.",
+)
+
+
+# --- the plain recurrence ---------------------------------------------------------------------------------------------
+
+
+def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool = False, relu: bool = False) -> Any:
+    if inputs.dtype.itemsize == 2:
+        wide = [a.astype(xp.float32) for a in (inputs, h0, weight)]
+        return tuple([a.astype(inputs.dtype) for a in _rnn(xp, *wide, sizes, reverse, relu)])
+    hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
+    for start, count in _steps(sizes, reverse):
+        rows = hs[start: start + count]
+        rows += h[:count].dot(columns)
+        if relu:
+            xp.maximum(rows, 0, out=rows)
+        else:
+            xp.tanh(rows, rows)
+        h[:count] = rows
+    return hs, h
+
+
+def _rnn_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    _, h0, weight, (hs, _), _ = saved
+    sizes, reverse = params["sizes"], params.get("reverse", False)
+    slope = P.cast(hs > 0, dtype=hs.dtype) if params.get("relu") else 1 - hs * hs
+    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
+    rows = []
+    for start, count in _steps(sizes, not reverse):
+        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: start + count]
+        row = now * slope[start: start + count]
+        rows.append(row)
+        dh = _renewed(P.matmul(row, weight), dh, count)
+    for_inputs = _in_order(rows, reverse)
+    for_weight = _grads_of_weight(for_inputs, _previous(hs, h0, sizes, reverse)) if needs[2] else None
+    return for_inputs, dh if needs[1] else None, for_weight
+
+
+rnn = fused(
+    "rnn", _rnn, arity=3, multiple=True, vjp=_rnn_vjp, saves=("y", "z", "out"), missing=_LATER, label="Rnn",
+    samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
+                  ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
+    doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): all h, the last h.",
+)

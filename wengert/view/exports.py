@@ -1,0 +1,101 @@
+"""The graph in other people's languages (DOT, Mermaid), and into files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from .drawing import node_item
+from .graph import Graph
+from .text import partial_text
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def dot(graph: Graph) -> str:
+    """The graph in Graphviz's DOT language."""
+    lines = ["digraph {", "  rankdir=LR;", '  node [fontname="Helvetica", fontsize=12];', "  edge [fontsize=10];"]
+    symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
+    shapes = {"operation": "box", "leaf": 'ellipse, style=filled, fillcolor="#e4f3e8"', "constant": "box, style=dashed"}
+    for node in graph:
+        item = node_item(node, into[node.id], graph, symbols, True)
+        lines.append(f"  {names[node.id]} [label={_quoted(item.title, *item.rows)}, shape={shapes[node.kind]}];")
+    for edge in graph.edges:
+        partial = partial_text(edge)
+        label = f" [label={_quoted(partial)}]" if partial else ""
+        lines.append(f"  {names[edge.source]} -> {names[edge.target]}{label};")
+    return "\n".join([*lines, "}"])
+
+
+def mermaid(graph: Graph) -> str:
+    """The graph as a Mermaid flowchart."""
+    lines = ["flowchart LR"]
+    symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
+    brackets = {"operation": ("[", "]"), "leaf": ("([", "])"), "constant": ("[/", "/]")}
+    for node in graph:
+        item = node_item(node, into[node.id], graph, symbols, True)
+        left, right = brackets[node.kind]
+        text = "<br>".join(_entities(part) for part in (item.title, *item.rows))
+        lines.append(f'  {names[node.id]}{left}"{text}"{right}')
+    for edge in graph.edges:
+        partial = partial_text(edge)
+        label = f'|"{_entities(partial)}"|' if partial else ""
+        lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+    return "\n".join(lines)
+
+
+def _numbers(graph: Graph) -> dict[int, str]:
+    return {id: f"n{i}" for i, id in enumerate(graph.nodes)}
+
+
+def _quoted(*rows: str) -> str:
+    return '"' + "\\n".join(row.replace("\\", "\\\\").replace('"', '\\"') for row in rows) + '"'
+
+
+def _entities(text: str) -> str:
+    """Text with what Mermaid would read as its own signs written as entities."""
+    return "".join(c if c.isalnum() or c in " ._=+-,∂×−…" else f"#{ord(c)};" for c in text)
+
+
+def save(graph: Graph, path: Path) -> Path:
+    """Writes the graph in the form that the file's ending says."""
+    kinds: dict[str, Any] = {".svg": graph.svg, ".html": lambda: graph.html(path.stem), ".dot": graph.dot, ".mmd": graph.mermaid,
+                             ".json": graph.to_json, ".txt": graph.text}
+    ending = path.suffix.lower()
+    if ending == ".png":
+        return _save_png(graph.svg(), path)
+    if ending not in kinds:
+        raise ValueError(f"[graph] a file that ends in {', '.join(kinds)} or .png was expected; got {path.name!r}")
+    path.write_text(kinds[ending]() + "\n", encoding="utf-8")
+    return path
+
+
+def _save_png(svg: str, path: Path) -> Path:
+    """A PNG by whatever renderer is installed: the package cairosvg, rsvg-convert, or a Chromium."""
+    if util.find_spec("cairosvg") is not None:
+        import cairosvg
+
+        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path), scale=2)
+        return path
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "graph.svg"
+        source.write_text(svg, encoding="utf-8")
+        converter = shutil.which("rsvg-convert")
+        browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+        if converter is not None:
+            command = [converter, "--zoom=2", "-o", str(path), str(source)]
+        elif browser is not None:
+            width, height = (float(n) for n in svg.split('viewBox="0 0 ', 1)[1].split('"', 1)[0].split())
+            command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=2",
+                       f"--window-size={int(width) + 1},{int(height) + 1}", f"--screenshot={path.resolve()}", source.as_uri()]
+        else:
+            raise RuntimeError("[graph] a renderer for .png was expected: the package cairosvg, rsvg-convert or chromium; none is "
+                               "installed; save as .svg, which every browser shows")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if done.returncode or not path.exists():
+            raise RuntimeError(f"[graph] {command[0]} could not make {path.name}: {done.stderr.strip()[-300:]}")
+    return path

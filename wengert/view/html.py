@@ -1,0 +1,156 @@
+"""One self-contained page: the levels of the graph as data, and a script of our own (``page.js``) that shows them."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib import resources
+from typing import Any
+
+from .drawing import FORMULAS, Item
+from .graph import Graph, GraphEdge, GraphNode, strict
+from .levels import Level, levels
+from .names import source_excerpt
+from .summaries import Summary, number
+from .svg import MOST, STYLE, describe
+from .text import bytes_text, formula, partial_text, symbol_of
+
+
+def html(graph: Graph, title: str) -> str:
+    """The page as text. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+    formulas = len(graph) <= FORMULAS
+    found = levels(graph, formulas)
+    most = max((len(level.drawing.items) for level in found), default=0)
+    if most > MOST:
+        raise ValueError(f"[graph] at most {MOST:,} boxes in one level make a page; got {most:,}; draw a part (g.subgraph(...), "
+                         "g.upstream(...)), or g.save('g.json')")
+    data = {"title": title, "description": describe(graph), "levels": {level.key: _level(level) for level in found},
+            "nodes": _nodes(graph, found), "steps": _steps(graph), "sources": _sources(graph)}
+    # Inside a script element only "</" and "<!--" could end it.
+    text = json.dumps(strict(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    parts = resources.files(__package__)
+    page = parts.joinpath("page.html").read_text("utf-8")
+    fill = {"TITLE": escape(title), "STYLE": STYLE + parts.joinpath("page.css").read_text("utf-8"), "TEXT": escape(graph.text()),
+            "SCRIPT": parts.joinpath("page.js").read_text("utf-8"), "DESCRIPTION": escape(describe(graph)), "DATA": text}
+    for name, value in fill.items():
+        page = page.replace(f"<!--{name}-->", value)
+    return page
+
+
+def _level(level: Level) -> dict[str, Any]:
+    drawing = level.drawing
+    return {
+        "parent": level.parent, "w": drawing.width, "h": drawing.height,
+        "items": [_item(item) for item in drawing.items],
+        "arrows": [{"s": arrow.source, "t": arrow.target, "p": [[x, y] for x, y in _bends(arrow.line.points)],
+                    **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {})} for arrow in drawing.arrows],
+    }
+
+
+def _bends(points: list[Any]) -> list[Any]:
+    """Points without those in the middle of a straight run down."""
+    kept = points[:1]
+    for (x0, _), (x1, y1), (x2, _) in zip(points, points[1:], points[2:], strict=False):
+        if not x0 == x1 == x2:
+            kept.append((x1, y1))
+    return kept + points[-1:]
+
+
+def _item(item: Item) -> dict[str, Any]:
+    box, made = item.box, {"k": item.kind, "id": item.key[1:] if item.kind == "module" else item.nodes[0], "t": item.title}
+    made |= {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
+    if item.rows:
+        made["r"] = item.rows
+    if item.root:
+        made["root"] = 1
+    if item.broken:
+        made["bad"] = 1
+    return made
+
+
+def _nodes(graph: Graph, found: list[Level]) -> dict[int, dict[str, Any]]:
+    """What the side panel shows of each node."""
+    symbols, into = graph.symbols(), graph.into()
+    users: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.source, []).append(edge.target)
+    home: dict[int, str] = {}
+    for level in found:
+        home.update(dict.fromkeys(level.nodes, level.key))
+    result = {}
+    for node in graph:
+        symbol = symbol_of(node, symbols)
+        made: dict[str, Any] = {"s": symbol, "k": node.kind, "o": node.operation, "in": [_operand(e, graph, symbols) for e in into[node.id]],
+                                "out": list(dict.fromkeys(users.get(node.id, ()))), "home": home.get(node.id, "")}
+        if node.kind == "operation":
+            made["f"] = f"{symbol} = {formula(node, into[node.id], graph, symbols)}"
+        made["d"] = _details(node)
+        for key, summary in (("v", node.value), ("g", node.gradient)):
+            if summary is not None:
+                made[key] = [[word, text] for word, text in summary.details()]
+                if summary.histogram:
+                    made[key + "h"] = [*summary.histogram, number(summary.minimum), number(summary.maximum)]
+        made["c"] = _colours(node)
+        if node.line:
+            made["line"] = node.line
+        result[node.id] = made
+    return result
+
+
+def _operand(edge: GraphEdge, graph: Graph, symbols: dict[int, str]) -> list[Any]:
+    return [edge.source, symbol_of(graph.nodes[edge.source], symbols), partial_text(edge)]
+
+
+def _details(node: GraphNode) -> list[list[str]]:
+    rows = [["operation", node.operation], ["module", node.module], ["settings", node.parameters],
+            ["result", node.size_text if node.value is None else ""],
+            ["kept for backward", bytes_text(node.kept) if node.kept else ""],
+            ["time", f"{1e6 * node.seconds:.3g} µs forward" if node.seconds else ""],
+            ["", f"{1e6 * node.backward_seconds:.3g} µs backward" if node.backward_seconds else ""]]
+    if node.kind == "leaf" and node.value is not None and node.gradient is not None and node.value.norm:
+        rows.append(["gradient ÷ value", number(node.gradient.norm / node.value.norm)])
+    return [row for row in rows if row[1]]
+
+
+def _colours(node: GraphNode) -> dict[str, float]:
+    """The numbers by which nodes can be coloured."""
+    bad = sum(s.nan + s.inf for s in (node.value, node.gradient) if s is not None)
+    found = {"value": node.value.norm if node.value else 0, "gradient": node.gradient.norm if node.gradient else 0,
+             "time": (node.seconds or 0) + (node.backward_seconds or 0), "memory": node.kept, "nan": bad}
+    return {key: float(f"{value:.4g}") for key, value in found.items() if value}
+
+
+def _sources(graph: Graph) -> dict[str, Any]:
+    """The source excerpts, each once."""
+    lines = dict.fromkeys(node.line for node in graph if node.line)
+    return {line: excerpt for line in lines if (excerpt := source_excerpt(line))}
+
+
+def _steps(graph: Graph) -> list[dict[str, Any]]:
+    """The backward pass, step by step: a node, the gradient that has arrived, and what it sends to each operand."""
+    into, symbols = graph.into(), graph.symbols()
+    top = symbols[graph.roots[0]] if len(graph.roots) == 1 else "result"
+    steps = []
+    for node in graph.walk(backward=True):
+        if node.kind != "operation" or node.gradient is None:
+            continue
+        sends = []
+        for edge in into[node.id]:
+            if edge.sent is None:
+                continue
+            partial = _product(edge, node.gradient, edge.sent)
+            sends.append({"to": edge.source, "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
+                          "goal": f"∂{top}/∂{symbols[edge.source]}", **partial})
+        if sends:
+            steps.append({"n": node.id, "name": f"∂{top}/∂{symbols[node.id]}", "ct": node.gradient.text(), "sends": sends})
+    return steps
+
+
+def _product(edge: GraphEdge, gradient: Summary, sent: Summary) -> dict[str, str]:
+    """What multiplies what, in words: ``1 · 3 = 3``."""
+    partial = partial_text(edge)
+    written = {"sent": sent.text()}
+    if partial:
+        written["partial"] = partial
+        written["product"] = f"{gradient.text()} · {partial} = {sent.text()}"
+    return written

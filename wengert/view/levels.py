@@ -1,0 +1,125 @@
+"""The graph as nested levels, one for each module call, each laid out on its own: what the page expands and collapses.
+
+A level holds the nodes directly in its module, its inner modules as boxes, and a port for each value that comes in from
+outside or goes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .drawing import Arrow, Drawing, Item, edge_label, group_item, group_of, node_item, place
+from .graph import Graph, GraphEdge
+from .text import symbol_of
+
+DEEPEST = 8
+
+
+@dataclass(slots=True)
+class Level:
+    """One module call: its key (``""`` for the whole), the key of the level around it, and its picture."""
+
+    key: str
+    parent: str
+    drawing: Drawing
+    nodes: list[int] = field(default_factory=list)
+
+
+def chains(graph: Graph) -> dict[int, tuple[str, ...]]:
+    """For each node the keys of the module calls around it, outermost first. A module that holds one node is none."""
+    deepest = min(DEEPEST, max((node.module.count(".") + 1 for node in graph if node.module), default=0))
+    found: dict[int, list[str]] = {id: [] for id in graph.nodes}
+    for depth in range(1, deepest + 1):
+        for id, key in group_of(graph, depth).items():
+            if len(found[id]) == depth - 1 and key.partition("#")[0].count(".") == depth - 1:
+                found[id].append(key)
+    counts: dict[str, int] = {}
+    for keys in found.values():
+        for key in keys:
+            counts[key] = counts.get(key, 0) + 1
+    # A box around one box alone tells nothing either.
+    inner: dict[str, set[str]] = {}
+    for keys in found.values():
+        for i, key in enumerate(keys):
+            inner.setdefault(key, set()).add(keys[i + 1] if i + 1 < len(keys) else "")
+    lone = {key for key in counts if counts[key] == 1 or (len(inner[key]) == 1 and "" not in inner[key])}
+    return {id: tuple(key for key in keys if key not in lone) for id, keys in found.items()}
+
+
+def levels(graph: Graph, formulas: bool) -> list[Level]:
+    """All levels, outermost first, laid out from top to bottom."""
+    around = chains(graph)
+    symbols, into = graph.symbols(), graph.into()
+    position = {id: i for i, id in enumerate(graph.nodes)}
+    members: dict[str, list[int]] = {"": list(graph.nodes)}
+    parents = {"": ""}
+    for id, keys in around.items():
+        before = ""
+        for key in keys:
+            members.setdefault(key, []).append(id)
+            parents[key] = before
+            before = key
+    crossing: dict[str, list[int]] = {key: [] for key in members}
+    for i, edge in enumerate(graph.edges):
+        a, b = ("", *around[edge.source]), ("", *around[edge.target])
+        for key in dict.fromkeys(a + b):
+            crossing[key].append(i)
+    found = []
+    for key, ids in members.items():
+        depth = 0 if not key else around[ids[0]].index(key) + 1
+        ids.sort(key=position.__getitem__)
+        items: list[Item] = []
+        where: dict[int, int] = {}
+        inner: dict[str, int] = {}
+        for id in ids:
+            keys = around[id]
+            if len(keys) == depth:
+                node = graph.nodes[id]
+                if node.kind == "constant" and node.shape == () and not node.name:
+                    continue
+                where[id] = len(items)
+                item = node_item(node, into[id], graph, symbols, formulas)
+                item.key, item.root = f"n{id}", id in graph.roots
+                items.append(item)
+            else:
+                child = keys[depth]
+                if child not in inner:
+                    inner[child] = len(items)
+                    item = group_item(graph, child, members[child])
+                    item.root = any(root in members[child] for root in graph.roots)
+                    items.append(item)
+                where[id] = inner[child]
+        arrows = _arrows(graph, [graph.edges[i] for i in crossing[key]], where, items, symbols, formulas)
+        drawing = place(Drawing(items, arrows), "down")
+        found.append(Level(key, parents[key], drawing, ids))
+    return found
+
+
+def _arrows(graph: Graph, edges: list[GraphEdge], where: dict[int, int], items: list[Item], symbols: dict[int, str],
+            formulas: bool) -> list[Arrow]:
+    """The arrows of one level; values from and to outside get ports."""
+    arrows: list[Arrow] = []
+    seen: set[tuple[int, int]] = set()
+    ports: dict[tuple[str, int], int] = {}
+    inside = set(where)
+    for edge in edges:
+        source, target = where.get(edge.source), where.get(edge.target)
+        plain = graph.nodes[edge.source]
+        if source is None and target is None or (plain.kind == "constant" and plain.shape == () and not plain.name):
+            continue
+        if source is None or target is None:
+            way = "in" if source is None else "out"
+            port = ports.get((way, edge.source))
+            if port is None:
+                port = ports[way, edge.source] = len(items)
+                name = symbol_of(graph.nodes[edge.source], symbols)
+                items.append(Item(f"p{way}{edge.source}", "port", name, [], [edge.source]))
+            source, target = (port, target) if source is None else (source, port)
+        assert source is not None and target is not None
+        if source == target:
+            continue
+        label = edge_label(edge, symbols) if formulas and edge.source in inside and edge.target in inside else ""
+        if label or (source, target) not in seen:
+            arrows.append(Arrow(source, target, label))
+        seen.add((source, target))
+    return arrows

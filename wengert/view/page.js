@@ -1,0 +1,405 @@
+"use strict";
+// Shows the levels of a computation graph. Every level was laid out on its own; an expanded module pushes what stands
+// right of it, left of it, above and below it aside by half of what it grew, so that everything keeps its place.
+(() => {
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = id => document.getElementById(id);
+const NS = "http://www.w3.org/2000/svg";
+const svg = $("picture"), world = $("world"), panel = $("panel");
+const PAD = 18, BAR = 30;
+const open = new Set();
+let view = {x: 0, y: 0, k: 1}, selected = null, step = 0, timer = null, colour = "", shown = new Map(), size = {w: 1, h: 1};
+
+function el(name, attributes, parent, text) {
+  const made = document.createElementNS(NS, name);
+  for (const key in attributes) made.setAttribute(key, attributes[key]);
+  if (text !== undefined) made.textContent = text;
+  if (parent) parent.appendChild(made);
+  return made;
+}
+function tag(name, parent, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  parent.appendChild(made);
+  return made;
+}
+
+// --- places ---------------------------------------------------------------------------------------------------------
+
+function measure(key) {
+  const level = data.levels[key], grown = [];
+  const items = level.items.map(item => {
+    if (item.k !== "module" || !open.has(item.id)) return {...item, cx: item.x, cy: item.y};
+    const inner = measure(item.id);
+    const w = Math.max(inner.w + 2 * PAD, item.w), h = inner.h + 2 * PAD + BAR;
+    grown.push({x: item.x, y: item.y, dw: w - item.w, dh: h - item.h});
+    return {...item, cx: item.x, cy: item.y, w, h, inner};
+  });
+  const move = (x, y) => {
+    let mx = x, my = y;
+    for (const g of grown) {
+      if (x > g.x + .5) mx += g.dw / 2; else if (x < g.x - .5) mx -= g.dw / 2;
+      if (y > g.y + .5) my += g.dh / 2; else if (y < g.y - .5) my -= g.dh / 2;
+    }
+    return [mx, my];
+  };
+  let left = 0, top = 0, right = 1, bottom = 1;
+  for (const item of items) {
+    [item.cx, item.cy] = move(item.x, item.y);
+    left = Math.min(left, item.cx - item.w / 2); right = Math.max(right, item.cx + item.w / 2);
+    top = Math.min(top, item.cy - item.h / 2); bottom = Math.max(bottom, item.cy + item.h / 2);
+  }
+  const arrows = level.arrows.map(arrow => {
+    const points = arrow.p.map(([x, y]) => move(x, y));
+    const s = items[arrow.s], t = items[arrow.t];
+    points[0] = [s.cx, s.cy + s.h / 2];
+    points[points.length - 1] = [t.cx, t.cy - t.h / 2];
+    return {...arrow, points, at: arrow.at && move(...arrow.at)};
+  });
+  return {key, items, arrows, left, top, w: right - left, h: bottom - top};
+}
+
+function path(points) {
+  let d = `M${points[0][0]} ${points[0][1]}`;
+  for (let i = 1; i < points.length; i++) {
+    const [a, b] = points[i - 1], [x, y] = points[i];
+    d += Math.abs(x - a) < .6 ? `L${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
+  }
+  return d;
+}
+
+// --- drawing --------------------------------------------------------------------------------------------------------
+
+function draw() {
+  const focus = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : null;
+  world.replaceChildren();
+  shown = new Map();
+  const whole = measure("");
+  size = {w: whole.w, h: whole.h};
+  paint(whole, world, -whole.left, -whole.top);
+  mark();
+  if (focus && shown.has(focus)) shown.get(focus).focus();
+}
+
+function paint(level, parent, dx, dy) {
+  const group = el("g", {transform: `translate(${dx} ${dy})`}, parent);
+  const edges = el("g", {"class": "edges"}, group), boxes = el("g", {"class": "nodes"}, group), labels = el("g", {}, group);
+  for (const arrow of level.arrows) {
+    const points = arrow.points.slice(), [x, y] = points[points.length - 1];
+    points[points.length - 1] = [x, y - 7];
+    const keys = {"data-s": name(level.items[arrow.s]), "data-t": name(level.items[arrow.t])};
+    el("path", {"class": "e", d: path(points), ...keys}, edges);
+    el("path", {"class": "a", d: `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
+    if (arrow.l) el("text", {"class": "l", x: arrow.at[0], y: arrow.at[1] + 4, ...keys}, labels, arrow.l);
+  }
+  for (const item of level.items) box(item, boxes);
+}
+
+const name = item => (item.k === "module" ? "m" : item.k === "port" ? "p" : "n") + item.id;
+
+function box(item, parent) {
+  const x = item.cx - item.w / 2, y = item.cy - item.h / 2, key = name(item);
+  const classes = ["node", item.k, item.root ? "root" : "", item.bad ? "broken" : "", item.inner ? "frame" : ""];
+  const label = [item.k === "module" ? `module ${item.t}` : item.t, ...(item.r || [])].join(", ");
+  const g = el("g", {"class": classes.filter(Boolean).join(" "), "data-key": key, tabindex: 0, role: "button", "aria-label": label}, parent);
+  if (item.k === "module") g.setAttribute("aria-expanded", String(!!item.inner));
+  const r = item.k === "leaf" ? Math.min(item.h / 2, 18) : 7;
+  if (item.k === "module" && !item.inner) el("rect", {"class": "b", x: x + 4, y: y + 4, width: item.w, height: item.h, rx: 6}, g);
+  el("rect", {"class": "b", x, y, width: item.w, height: item.h, rx: r}, g);
+  if (item.inner) {
+    el("rect", {"class": "bar", x: x + 1, y: y + 1, width: item.w - 2, height: BAR - 4, rx: 6}, g);
+    el("text", {"class": "t", x: item.cx, y: y + 19}, g, `${item.t}  −`);
+    paint(item.inner, g, x + (item.w - item.inner.w) / 2 - item.inner.left, y + BAR + PAD - item.inner.top);
+  } else {
+    const rows = item.r || [], top = item.cy - 8.5 * rows.length;
+    el("text", {"class": "t", x: item.cx, y: top + 4.7}, g, item.k === "module" ? `${item.t}  +` : item.t);
+    rows.forEach((row, i) => el("text", {"class": row.startsWith("grad ") ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5}, g, row));
+  }
+  if (!shown.has(key)) shown.set(key, g);
+  const act = event => { event.stopPropagation(); if (!moved) choose(item); };
+  g.addEventListener("click", act);
+  g.addEventListener("keydown", event => {
+    if (event.key === "Enter" && event.target === g) { event.preventDefault(); event.stopPropagation(); choose(item); }
+  });
+}
+
+function choose(item) {
+  if (item.k === "module") toggle(item.id);
+  else reveal(item.id, false);
+}
+
+function toggle(key) {
+  const before = shown.get("m" + key), was = before && before.getBoundingClientRect();
+  if (!open.delete(key)) open.add(key);
+  draw();
+  const now = shown.get("m" + key);
+  if (was && now) {                      // what was clicked stays where it is
+    const is = now.getBoundingClientRect();
+    view.x += was.left + was.width / 2 - is.left - is.width / 2;
+    view.y += was.top - is.top;
+    place();
+  }
+}
+
+// --- what is lit, passed, coloured ----------------------------------------------------------------------------------
+
+function home(id) {                      // the box that stands for a node: itself, or the outermost closed module around it
+  if (shown.has("n" + id)) return "n" + id;
+  let best = null;
+  for (let key = data.nodes[id] ? data.nodes[id].home : ""; key; key = data.levels[key].parent) if (shown.has("m" + key) && !open.has(key)) best = "m" + key;
+  return best;
+}
+
+function mark() {
+  for (const g of world.querySelectorAll(".lit,.passed,.selected")) g.classList.remove("lit", "passed", "selected");
+  for (const [key, g] of shown) tint(key, g);
+  if (selected !== null) { const key = home(selected); if (key) shown.get(key).classList.add("selected"); }
+  data.steps.slice(0, Math.max(0, step - 1)).forEach(s => { const key = home(s.n); if (key) shown.get(key).classList.add("passed"); });
+  const now = data.steps[step - 1];
+  if (!now) return;
+  const target = home(now.n);
+  if (target) shown.get(target).classList.add("lit");
+  const lit = new Set(now.sends.map(s => home(s.to)));
+  for (const part of world.querySelectorAll(`[data-t="${CSS.escape(target || "")}"]`)) {
+    if (lit.has(part.dataset.s) || lit.has(part.dataset.s.replace(/^p/, "n"))) part.classList.add("lit");
+  }
+}
+
+function amount(key) {
+  const ids = key[0] === "m" ? Object.keys(data.nodes).filter(id => inside(id, key.slice(1))) : [key.slice(1)];
+  const values = ids.map(id => (data.nodes[id] && data.nodes[id].c[colour]) || 0);
+  const adds = colour === "time" || colour === "memory" || colour === "nan";
+  return adds ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
+}
+function inside(id, key) {
+  for (let at = data.nodes[id].home; at; at = data.levels[at].parent) if (at === key) return true;
+  return false;
+}
+function tint(key, g) {
+  const rects = [...g.children].filter(c => c.classList.contains("b"));
+  if (!colour || key[0] === "p" || g.classList.contains("frame")) { rects.forEach(r => r.style.fill = ""); return; }
+  const value = amount(key), part = tint.most > 0 && value > 0 ? Math.log1p(999 * value / tint.most) / Math.log(1000) : 0;
+  const hue = colour === "nan" ? 0 : 28;
+  rects.forEach(r => r.style.fill = part ? `hsl(${hue} 90% 55% / ${(.08 + .72 * part).toFixed(2)})` : "var(--bg)");
+  g.dataset.amount = value;
+}
+function recolour() {
+  tint.most = colour ? Math.max(0, ...[...shown.keys()].filter(k => k[0] !== "p").map(amount)) : 0;
+  mark();
+}
+
+// --- the side panel -------------------------------------------------------------------------------------------------
+
+function rows(parent, pairs) {
+  const list = tag("dl", parent);
+  for (const [word, text] of pairs) { tag("dt", list, word); tag("dd", list, text); }
+}
+function histogram(parent, bars) {
+  const counts = bars.slice(0, -2), most = Math.max(...counts), chart = el("svg", {viewBox: "0 0 256 78", width: "100%", role: "img",
+    "aria-label": `histogram from ${bars.at(-2)} to ${bars.at(-1)}`});
+  counts.forEach((n, i) => el("rect", {x: 16 * i + 1, y: 60 - 58 * n / most, width: 14, height: 58 * n / most}, chart));
+  el("text", {x: 0, y: 74}, chart, bars.at(-2));
+  el("text", {x: 256, y: 74, style: "text-anchor:end"}, chart, bars.at(-1));
+  parent.appendChild(chart);
+}
+function show(id) {
+  const node = data.nodes[id];
+  panel.replaceChildren();
+  panel.hidden = false;
+  const close = tag("button", panel, "×", "close");
+  close.setAttribute("aria-label", "Close");
+  close.onclick = hide;
+  tag("h2", panel, node.f || node.s);
+  rows(panel, node.d.length ? node.d : [["kind", node.k]]);
+  for (const [key, title] of [["v", "Value"], ["g", "Gradient"]]) {
+    if (!node[key]) continue;
+    tag("h3", panel, title);
+    rows(panel, node[key]);
+    if (node[key + "h"]) histogram(panel, node[key + "h"]);
+  }
+  if (node.line) {
+    tag("h3", panel, node.line.split(/[\\/]/).pop());
+    const lines = data.sources[node.line], at = node.line.split(":").pop();
+    if (lines) { const pre = tag("pre", panel); for (const [n, text] of lines) tag(String(n) === at ? "b" : "span", pre, `${String(n).padStart(4)}  ${text}\n`); }
+  }
+  if (node.in.length) tag("h3", panel, "Operands");
+  for (const [source, symbol, partial] of node.in) go(source, partial ? `${symbol}   ∂${node.s}/∂${symbol} = ${partial}` : symbol);
+  if (node.out.length) tag("h3", panel, "Used by");
+  for (const user of node.out.slice(0, 40)) go(user, data.nodes[user].f || data.nodes[user].s);
+}
+function go(id, text) { tag("button", panel, text, "go").onclick = () => reveal(id, true); }
+function hide() { panel.hidden = true; selected = null; mark(); }
+
+function unfold(id) {
+  let changed = false;
+  for (let key = data.nodes[id].home; key; key = data.levels[key].parent) if (!open.has(key)) { open.add(key); changed = true; }
+  if (changed) draw();
+}
+function reveal(id, centre) {
+  if (!data.nodes[id]) return;
+  selected = id;
+  unfold(id);
+  mark();
+  show(id);
+  if (centre) focusOn(home(id));
+}
+function focusOn(key) {
+  const g = key && shown.get(key);
+  if (!g) return;
+  const is = g.getBoundingClientRect(), frame = svg.getBoundingClientRect();
+  view.x += frame.left + frame.width / 2 - is.left - is.width / 2;
+  view.y += frame.top + frame.height / 2 - is.top - is.height / 2;
+  place();
+}
+
+// --- the backward pass ----------------------------------------------------------------------------------------------
+
+const worth = text => /^norm|empty/.test(text) ? ` (${text})` : ` = ${text}`;
+function goTo(number, follow) {
+  step = Math.max(0, Math.min(data.steps.length, number));
+  const now = data.steps[step - 1], line = $("step");
+  $("count").textContent = data.steps.length ? `step ${step} of ${data.steps.length}` : "";
+  $("back").disabled = $("first").disabled = step === 0;
+  $("forth").disabled = step === data.steps.length;
+  line.replaceChildren();
+  if (!data.steps.length) {
+    line.textContent = "No gradients are in this graph: draw it with graph(loss, gradients=True), or record the step with its backward().";
+    for (const id of ["first", "back", "play", "forth"]) $(id).disabled = true;
+  } else if (!now) line.textContent = "The backward pass starts at the result with the gradient 1 and goes against the arrows.";
+  else {
+    const node = data.nodes[now.n];
+    tag("div", line, `At ${node.f || node.s} the gradient ${now.name}${worth(now.ct)} has arrived.`);
+    for (const sent of now.sends) {
+      const row = tag("div", line, "It sends ");
+      tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : `${sent.goal}${worth(sent.sent)}`);
+      row.append(` to ${data.nodes[sent.to].s}`);
+    }
+  }
+  mark();
+  if (now && follow) {
+    const g = shown.get(home(now.n)), frame = svg.getBoundingClientRect();
+    if (g) { const is = g.getBoundingClientRect(); if (is.top < frame.top || is.bottom > frame.bottom || is.left < frame.left || is.right > frame.right) focusOn(home(now.n)); }
+  }
+}
+function play(on) {
+  if (timer) clearInterval(timer);
+  timer = null;
+  if (on && data.steps.length) {
+    if (step === data.steps.length) goTo(0);
+    timer = setInterval(() => { goTo(step + 1, true); if (step === data.steps.length) play(false); }, 1200);
+  }
+  $("play").textContent = timer ? "‖ Pause" : "▶ Play";
+  $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+}
+
+// --- moving and zooming ---------------------------------------------------------------------------------------------
+
+function place() { world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`); }
+function zoom(factor, x, y) {
+  const frame = svg.getBoundingClientRect();
+  x = x === undefined ? frame.width / 2 : x - frame.left;
+  y = y === undefined ? frame.height / 2 : y - frame.top;
+  const k = Math.max(.02, Math.min(8, view.k * factor));
+  view = {x: x - (x - view.x) * k / view.k, y: y - (y - view.y) * k / view.k, k};
+  place();
+}
+function fit() {
+  const frame = svg.getBoundingClientRect();
+  let k = Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h, 1.6);
+  const readable = Math.min(.55, (frame.width - 40) / size.w);
+  k = Math.max(k, readable, .02);        // a long graph begins at its top, at a size at which it can be read
+  const tall = size.h * k > frame.height - 40;
+  view = {x: (frame.width - size.w * k) / 2, y: tall ? 20 : (frame.height - size.h * k) / 2, k};
+  place();
+}
+
+const fingers = new Map();
+let moved = false, start = null;
+svg.addEventListener("pointerdown", event => { fingers.set(event.pointerId, event); moved = false; start = [event.clientX, event.clientY]; });
+addEventListener("pointermove", event => {
+  const before = fingers.get(event.pointerId);
+  if (!before) return;
+  const others = [...fingers.values()].filter(f => f.pointerId !== event.pointerId);
+  if (others.length === 1) {
+    const o = others[0], was = Math.hypot(before.clientX - o.clientX, before.clientY - o.clientY);
+    zoom(Math.hypot(event.clientX - o.clientX, event.clientY - o.clientY) / Math.max(was, 1), (event.clientX + o.clientX) / 2, (event.clientY + o.clientY) / 2);
+    moved = true;
+  } else if (moved || Math.hypot(event.clientX - start[0], event.clientY - start[1]) > 4) {
+    moved = true;
+    svg.classList.add("drag");
+    view.x += event.clientX - before.clientX;
+    view.y += event.clientY - before.clientY;
+    place();
+  }
+  fingers.set(event.pointerId, event);
+});
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, event => { fingers.delete(event.pointerId); svg.classList.remove("drag"); });
+svg.addEventListener("wheel", event => { event.preventDefault(); zoom(Math.exp(-event.deltaY * (event.deltaMode ? .05 : .0015)), event.clientX, event.clientY); }, {passive: false});
+
+// --- search ---------------------------------------------------------------------------------------------------------
+
+let hits = [], at = 0;
+function search() {
+  const text = $("search").value.trim().toLowerCase(), list = $("results");
+  list.replaceChildren();
+  hits = !text ? [] : Object.entries(data.nodes).filter(([, n]) => `${n.s} ${n.o} ${n.f || ""} ${n.home} ${n.line || ""}`.toLowerCase().includes(text)).slice(0, 50);
+  at = 0;
+  hits.forEach(([id, node], i) => {
+    const row = tag("li", list, node.f || node.s);
+    row.setAttribute("role", "option");
+    row.setAttribute("aria-selected", String(i === at));
+    if (node.home) tag("small", row, `  ${node.home}`);
+    row.onclick = () => found(i);
+  });
+  if (text && !hits.length) tag("li", list, "nothing found");
+  list.hidden = !text;
+}
+function found(i) {
+  if (!hits[i]) return;
+  $("results").hidden = true;
+  reveal(hits[i][0], true);
+  const g = shown.get(home(hits[i][0]));
+  (g || svg).focus({preventScroll: true});
+}
+$("search").addEventListener("input", search);
+$("search").addEventListener("keydown", event => {
+  if (event.key === "Enter") found(at);
+  else if (event.key === "Escape") { $("search").value = ""; search(); svg.focus(); }
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    at = Math.max(0, Math.min(hits.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)));
+    [...$("results").children].forEach((row, i) => row.setAttribute("aria-selected", String(i === at)));
+  }
+});
+
+// --- buttons and keys -----------------------------------------------------------------------------------------------
+
+function all(on) { open.clear(); if (on) for (const key in data.levels) if (key) open.add(key); draw(); recolour(); fit(); }
+const actions = {
+  expand: () => all(true), collapse: () => all(false), "in": () => zoom(1.3), out: () => zoom(1 / 1.3), fit,
+  first: () => { play(false); goTo(0); }, back: () => { play(false); goTo(step - 1, true); },
+  forth: () => { play(false); goTo(step + 1, true); }, play: () => play(!timer),
+};
+for (const id in actions) $(id).addEventListener("click", actions[id]);
+$("colour").addEventListener("change", () => { colour = $("colour").value; recolour(); });
+const keys = {
+  "+": "in", "=": "in", "-": "out", "0": "fit", e: "expand", c: "collapse", n: "forth", p: "back", " ": "play",
+};
+addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.target.tagName === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
+  if (event.key === "/") { event.preventDefault(); $("search").focus(); return; }
+  if (event.key === "Escape") { hide(); return; }
+  const arrow = {ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60]}[event.key];
+  if (arrow && event.target.id !== "text") { event.preventDefault(); view.x += arrow[0]; view.y += arrow[1]; place(); return; }
+  const id = keys[event.key];
+  if (id && !$(id).disabled) { event.preventDefault(); actions[id](); }
+});
+addEventListener("resize", fit);
+
+draw();
+goTo(0);
+fit();
+document.body.dataset.ready = "yes";
+})();
