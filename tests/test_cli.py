@@ -96,7 +96,8 @@ def test_piped_output_has_no_bar_and_fits_an_ascii_terminal(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"+- da/dv = 1 -- v = u + b = 7" in done.stdout
     assert done.stdout.count(b"0.12142") == 3
-    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {"loss.png", "decision.png"}
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {
+        "loss.png", "decision.png", "graph.svg", "graph.html", "adaline.svg", "adaline.html"}
 
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:

@@ -69,6 +69,15 @@ def test_the_pictures_are_written(output: tuple[str, Path]) -> None:
         assert str(folder / name) in text
 
 
+def test_the_graphs_are_written(output: tuple[str, Path]) -> None:
+    text, folder = output
+    assert "∂u/∂w = 3" in (folder / "graph.svg").read_text("utf-8")
+    assert "loss = mean(v3)" in (folder / "adaline.svg").read_text("utf-8")
+    for name in ("graph", "adaline"):
+        assert '"steps":[{' in (folder / f"{name}.html").read_text("utf-8")
+        assert f"{name}.svg" in text and f"{name}.html" in text
+
+
 def test_the_flowers() -> None:
     features, labels = iris.load()
     assert features.shape == (100, 2) and features.dtype == wengert.float32

@@ -23,7 +23,7 @@ LAYERS = (
     ("tracing", "func"),
     ("compiler",),
     ("nn", "optim", "utils"),
-    ("io", "view"),
+    ("io", "view", "diagnosis", "amp"),
     ("accelerator", "backends", "cuda", "linalg", "random", "return_types", "serialization", "settings", "special", "version"),
     ("vision", "compat", "testing"),
     ("demo",),

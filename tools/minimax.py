@@ -325,6 +325,8 @@ def main() -> None:
              polynomial(exp_tail, lambda r: (r * r + nearly_zero**4) / r.exp(), -half_log2, half_log2, fit(4, 10)),
              single)
         if single:
+            show("EXP_SHORT", "the same, one degree less",
+                 polynomial(exp_tail, lambda r: (r * r + nearly_zero**4) / r.exp(), -half_log2, half_log2, 3), single)
             show("LOG", "(log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= sqrt(2), relative to log(1 + f)",
                  polynomial(log_tail, lambda f: abs(f) ** 3 / abs((1 + f).ln()) if f else nearly_zero**4,
                             1 / root - 1, root - 1, 8), single)

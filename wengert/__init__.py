@@ -92,6 +92,7 @@ globals().update(_TYPES)
 
 _LATER = (
     "accelerator",
+    "amp",
     "backends",
     "compiler",
     "cuda",
@@ -123,14 +124,22 @@ def __getattr__(name: str) -> Any:
         from .tracing import trace
 
         return trace
+    if name == "doctor":
+        return _import_module("wengert.diagnosis").doctor
     if name in ("graph", "summary"):
         return getattr(_import_module("wengert.view"), name)
     if name in ("load", "save"):
         return getattr(_import_module("wengert.io"), name)
+    if name == "compile":
+        from .compat.compilation import compile
+
+        return compile
+    if name == "autocast":
+        return _import_module("wengert.amp").autocast
     if name in _LATER:
         return _import_module(f"wengert.{name}")
     raise _MissingError("wengert", name, __dir__, f"module 'wengert' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "load", "save"})
+    return sorted({*globals(), *_LATER, "doctor", "load", "save"})

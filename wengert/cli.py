@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import wengert
+from wengert.compat.command import add_options, run
 
 DEMO_MODULES = ("matplotlib", "tqdm")
 LARGEST_SEED = 2**64 - 1
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        code = _demo(options)
+        code = run(options) if options.command == "run" else _demo(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -71,6 +72,13 @@ def _parser() -> Parser:
     demo.add_argument("--lr", type=_learning_rate, default=0.01, metavar="RATE", help="the learning rate")
     demo.add_argument("--seed", type=_seed, default=123, metavar="N", help="what the shuffling starts from")
     demo.add_argument("--out", type=Path, default=Path("wengert-demo"), metavar="FOLDER", help="where the pictures go")
+    runs = commands.add_parser(
+        "run",
+        help="run a PyTorch program unmodified",
+        description="Runs a script or a notebook with torch (and torchvision) resolved to wengert.",
+        allow_abbrev=False,
+    )
+    add_options(runs)
     return parser
 
 

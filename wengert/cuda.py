@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .amp import cuda as amp  # noqa: F401  (torch.cuda.amp)
 from .core.errors import DeviceError
+
+# As in a package, so that `import torch.cuda.amp` is tried at all.
+__path__: list[str] = []
 
 
 def _absent(name: str) -> DeviceError:

@@ -1,6 +1,7 @@
 """Makes the pictures of the gallery: `python docs/gallery/make.py` writes ten SVG files beside itself and index.html.
 
-Each function below is a small program whose graph is worth looking at. `python docs/gallery/make.py FOLDER` writes elsewhere.
+Each function below is a small program whose graph is worth looking at. An argument names
+another folder to write to.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def lstm_cell() -> Graph:
         gates = x @ w.T + h @ r.T
         i, f, o, n = gates.chunk(4, dim=1)
         c_next = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(n)
-        h_next = torch.sigmoid(o) * torch.tanh(c_next)
+        h_next = torch.sigmoid(o) * torch.tanh(c_next)  # noqa: F841  (the picture has its name)
     return g
 
 
@@ -78,7 +79,7 @@ def residual_block() -> Graph:
     with torch.graph.record() as g:
         start = torch.relu(stem(x))
         inner = torch.relu(first(start))
-        out = torch.relu(second(inner) + start)
+        out = torch.relu(second(inner) + start)  # noqa: F841
     return g
 
 
@@ -93,7 +94,7 @@ def attention() -> Graph:
         value = x @ w_v
         score = query @ key.transpose(1, 2)
         weight = torch.softmax(score / 8**0.5, dim=-1)
-        out = weight @ value
+        out = weight @ value  # noqa: F841
     return g
 
 
@@ -123,7 +124,10 @@ class ResNet20(nn.Module):
         self.stem = layer(3, 16, 1)
         widths = [16] * 4 + [32] * 3 + [64] * 3
         for stage in range(3):
-            blocks = [Block(layer, widths[3 * stage + i], widths[3 * stage + i + 1], 2 if stage and not i else 1) for i in range(3)]
+            blocks = [
+                Block(layer, widths[3 * stage + i], widths[3 * stage + i + 1], 2 if stage and not i else 1)
+                for i in range(3)
+            ]
             setattr(self, f"stage{stage + 1}", nn.Sequential(*blocks))
         self.pool, self.classifier = pool, nn.Linear(64, 10)
 
@@ -169,13 +173,17 @@ PICTURES = (lecture, used_twice, adaline, mlp, lstm_cell, residual_block, attent
 def main(folder: Path) -> None:
     """Writes every picture, and a page that shows them all."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>wengert: gallery of graphs</title>",
-             "<style>body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
-             "img{max-width:100%}</style><h1>Gallery of graphs</h1>"]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>wengert: gallery of graphs</title>",
+        "<style>body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
+        "img{max-width:100%}</style><h1>Gallery of graphs</h1>",
+    ]
     for program in PICTURES:
         graph = program()
         name = program.__name__
-        (folder / f"{name}.svg").write_text(graph.svg(depth=1 if name == "resnet20" else None) + "\n", encoding="utf-8")
+        (folder / f"{name}.svg").write_text(
+            graph.svg(depth=1 if name == "resnet20" else None) + "\n", encoding="utf-8"
+        )
         words = (program.__doc__ or "").strip()
         parts.append(f'<h2>{name.replace("_", " ")}</h2><p>{words}</p><img src="{name}.svg" alt="{words}">')
     (folder / "index.html").write_text("\n".join(parts) + "\n", encoding="utf-8")

@@ -1,4 +1,5 @@
-"""The page in a real browser: a headless Chromium driven by Selenium; skipped, with the reason, where one is missing."""
+"""The page in a real browser: a headless Chromium driven by Selenium; skipped, with the reason, where one is
+missing."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from wengert import nn
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason="needs chromium and chromedriver (Debian: chromium-driver)")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None, reason="needs chromium and chromedriver (Debian: chromium-driver)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +29,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     options = Options()
     options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900",
-                     f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1200,900",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -44,7 +53,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     a = torch.relu(v)
     small = torch.graph(a, gradients=True).save(folder / "small.html")
     torch.manual_seed(0)
-    model = nn.Sequential(*(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)) for _ in range(8)), nn.Linear(8, 2))
+    model = nn.Sequential(
+        *(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)) for _ in range(8)), nn.Linear(8, 2)
+    )
     with torch.graph.record() as g:
         loss = nn.functional.mse_loss(model(torch.randn(4, 8)), torch.zeros(4, 2))
         loss.backward()
@@ -57,7 +68,9 @@ def load(browser: Any, page: Path) -> None:
 
 
 def boxes(browser: Any) -> list[str]:
-    return browser.execute_script("return [...document.querySelectorAll('#picture [data-key]')].map(g => g.dataset.key)")
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#picture [data-key]')].map(g => g.dataset.key)"
+    )
 
 
 def texts(browser: Any) -> list[str]:
@@ -79,7 +92,8 @@ def overlaps(browser: Any) -> list[list[str]]:
     return browser.execute_script("""
         const found = [];
         for (const nodes of document.querySelectorAll('#picture g.nodes')) {
-            const rects = [...nodes.children].map(g => [g.dataset.key, [...g.children].filter(c => c.matches('rect.b')).at(-1).getBoundingClientRect()]);
+            const last = g => [...g.children].filter(c => c.matches('rect.b')).at(-1);
+            const rects = [...nodes.children].map(g => [g.dataset.key, last(g).getBoundingClientRect()]);
             for (let i = 0; i < rects.length; i++) for (let j = 0; j < i; j++) {
                 const [k, a] = rects[i], [l, b] = rects[j];
                 if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) found.push([k, l]);
@@ -87,7 +101,9 @@ def overlaps(browser: Any) -> list[list[str]]:
             const frame = nodes.closest('g.frame');
             if (frame) {
                 const f = [...frame.children].find(c => c.matches('rect.b')).getBoundingClientRect();
-                for (const [k, r] of rects) if (r.left < f.left - 1 || r.right > f.right + 1 || r.top < f.top - 1 || r.bottom > f.bottom + 1) found.push([k, 'out']);
+                for (const [k, r] of rects)
+                    if (r.left < f.left - 1 || r.right > f.right + 1 || r.top < f.top - 1 || r.bottom > f.bottom + 1)
+                        found.push([k, 'out']);
             }
         }
         return found;""")
@@ -114,7 +130,9 @@ def test_models_open_collapsed_and_expand(browser: Any, pages: dict[str, Path]) 
     click(browser, "#expand")
     assert overlaps(browser) == []
     everything = json.loads(browser.find_element("css selector", "#data").get_attribute("textContent"))["nodes"]
-    assert {key[1:] for key in boxes(browser) if key[0] == "n"} == {id for id, node in everything.items() if node["s"] != "0"}
+    assert {key[1:] for key in boxes(browser) if key[0] == "n"} == {
+        id for id, node in everything.items() if node["s"] != "0"
+    }
     press(browser, "c")
     assert boxes(browser) == closed
 
@@ -169,7 +187,10 @@ def test_zoom_pan_and_colour(browser: Any, pages: dict[str, Path]) -> None:
     fills = "return [...document.querySelectorAll('#picture rect.b')].map(r => getComputedStyle(r).fill)"
     plain = browser.execute_script(fills)
     for choice in ("gradient", "memory", "time"):
-        browser.execute_script("const s = document.getElementById('colour'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))", choice)
+        browser.execute_script(
+            "const s = document.getElementById('colour'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))",
+            choice,
+        )
         assert browser.execute_script(fills) != plain
 
 
@@ -194,19 +215,31 @@ def test_phone_width_and_text_alternative(browser: Any, pages: dict[str, Path]) 
         assert inside
         click(browser, "details summary")
         assert "a = relu(v) = 7" in browser.find_element("css selector", "#text").text
-        assert "Computation graph of a" in browser.find_element("css selector", "#picture").get_attribute("aria-label")
+        assert "Computation graph of a" in browser.find_element("css selector", "#picture").get_attribute(
+            "aria-label"
+        )
     finally:
         browser.set_window_size(1200, 900)
 
 
 def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
-    """What stands above what: the picture runs down from the leaves to the result, and nothing is outside the window."""
+    """What stands above what: the picture runs down from the leaves to the result, and nothing is outside the
+    window."""
     load(browser, pages["small"])
     centres = browser.execute_script("""
         const found = {};
-        for (const g of document.querySelectorAll('#picture .node')) { const r = g.querySelector('rect').getBoundingClientRect();
-            found[g.querySelector('text').textContent] = [Math.round(r.left + r.width / 2), Math.round(r.top + r.height / 2)]; }
+        for (const g of document.querySelectorAll('#picture .node')) {
+            const r = g.querySelector('rect').getBoundingClientRect(), round = Math.round;
+            found[g.querySelector('text').textContent] = [round(r.left + r.width / 2), round(r.top + r.height / 2)];
+        }
         return found;""")
-    assert centres["x"][1] == centres["w"][1] < centres["u = x * w"][1] == centres["b"][1] < centres["v = u + b"][1] < centres["a = relu(v)"][1]
+    assert (
+        centres["x"][1]
+        == centres["w"][1]
+        < centres["u = x * w"][1]
+        == centres["b"][1]
+        < centres["v = u + b"][1]
+        < centres["a = relu(v)"][1]
+    )
     assert centres["x"][0] < centres["w"][0] and centres["v = u + b"][0] == centres["a = relu(v)"][0]
     assert len(browser.get_screenshot_as_png()) > 10_000

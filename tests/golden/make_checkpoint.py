@@ -20,16 +20,49 @@ def contents() -> dict[str, Any]:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    kinds = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16,
-             torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128]
+    kinds = [
+        torch.bool,
+        torch.uint8,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        torch.float16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float64,
+        torch.complex64,
+        torch.complex128,
+    ]
     return {
-        "base": base, "row": base[1], "transposed": base.t(), "expanded": torch.ones(1).expand(3, 2),
-        "kinds": [torch.tensor([0, 1]).to(kind) for kind in kinds], "scalar": torch.tensor(2.5),
-        "empty": torch.zeros(0, 3), "leaf": torch.ones(2, requires_grad=True),
-        "parameter": torch.nn.Parameter(torch.zeros(2)), "frozen": torch.nn.Parameter(torch.zeros(2), False),
-        "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-        "plain": [1, -(2**70), 2.5, None, True, "text ü", b"\x00\xff", (1, (2,)), {1, 2}, 1 + 2j, bytearray(b"xy")],
-        "names": [torch.float32, torch.device("cpu"), torch.Size([2, 3])], 5: Counter("aab"), (1, "a"): {},
+        "base": base,
+        "row": base[1],
+        "transposed": base.t(),
+        "expanded": torch.ones(1).expand(3, 2),
+        "kinds": [torch.tensor([0, 1]).to(kind) for kind in kinds],
+        "scalar": torch.tensor(2.5),
+        "empty": torch.zeros(0, 3),
+        "leaf": torch.ones(2, requires_grad=True),
+        "parameter": torch.nn.Parameter(torch.zeros(2)),
+        "frozen": torch.nn.Parameter(torch.zeros(2), False),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "plain": [
+            1,
+            -(2**70),
+            2.5,
+            None,
+            True,
+            "text ü",
+            b"\x00\xff",
+            (1, (2,)),
+            {1, 2},
+            1 + 2j,
+            bytearray(b"xy"),
+        ],
+        "names": [torch.float32, torch.device("cpu"), torch.Size([2, 3])],
+        5: Counter("aab"),
+        (1, "a"): {},
     }
 
 

@@ -1,6 +1,7 @@
 """Differentiation: running the tape back, switching it off, watching it, extending it."""
 
 from . import functional, graph
+from .diagnosis import live, strict_zero, watch, why_nan, why_none
 from .engine import backward, grad
 from .function import Function, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -13,7 +14,7 @@ from .modes import (
     set_grad_enabled,
 )
 from .variable import Variable
-from .watch import (
+from .watchers import (
     detect_anomaly,
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
@@ -38,9 +39,14 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "live",
     "no_grad",
     "once_differentiable",
     "record_lines",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "strict_zero",
+    "watch",
+    "why_nan",
+    "why_none",
 ]

@@ -41,18 +41,22 @@ class Pass:
         later ones are added to it in place."""
         if type(edge) is Out:
             parts = self.pending.setdefault(edge.node, {})
-            parts[edge.index] = ct if edge.index not in parts else parts[edge.index] + ct
+            parts[edge.index] = ct if edge.index not in parts else self.sum(parts[edge.index], ct)
             return
         pending = self.pending
         previous = pending.get(edge)
         if previous is None:
             pending[edge] = ct
         elif self.tensors or edge not in self.owned:
-            pending[edge] = previous + ct
+            pending[edge] = self.sum(previous, ct)
             if type(pending[edge]) is np.ndarray:
                 self.owned.add(edge)
         else:
-            np.add(previous, ct, previous)
+            state.quiet(np.add, previous, ct, previous)
+
+    def sum(self, x: Any, y: Any) -> Any:
+        """A new sum of two cotangents; of arrays without numpy's warnings, as infinities may meet."""
+        return x + y if self.tensors else state.quiet(np.add, x, y)
 
 
 def collect(roots: Iterable[Any], targets: set[Any] | None) -> tuple[list[Any], set[Any] | None]:
@@ -136,6 +140,7 @@ def run(
             if rare is not None and "hooks" in rare:
                 grads = node_hooks(rare, grads, ct, tensors)
             if special is not None:
+                grads = special.passes(node, ct, grads)
                 special.pulled(node, ct, grads)
             for edge, grad in zip(node.edges, grads, strict=False):
                 if edge is None or grad is None:
@@ -183,8 +188,10 @@ def pick(captured: dict[Any, Any], edge: Any) -> Any:
 
 def accumulate_owned(leaf: Leaf, ct: Any) -> None:
     """Like `accumulate_grad`, for an array that nobody else refers to: it may become the gradient itself."""
+    variable = leaf._variable()
     if (
         leaf.grad is None
+        and (variable is None or variable._data.dtype is ct.dtype)
         and type(ct) is np.ndarray
         and ct.base is None
         and ct.flags.writeable
@@ -203,6 +210,9 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
     if special is not None and special.traces:
         special.accumulate(leaf, ct)
         return
+    variable = leaf._variable()
+    if variable is not None:
+        ct = of_dtype(ct, variable)
     with _accumulating:
         if create_graph:
             leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
@@ -212,6 +222,14 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
             total = leaf.grad._data
             state.quiet(np.add, total, ct, total)
             wrote(leaf.grad)
+
+
+def of_dtype(ct: Any, tensor: Any) -> Any:
+    """A cotangent in the dtype of its tensor. Rules widen that of bfloat16: beside a Python float, numpy does so."""
+    dtype = tensor._data.dtype
+    if ct.dtype == (tensor.dtype if isinstance(ct, Tensor) else dtype):
+        return ct
+    return P.cast(ct, dtype=tensor.dtype, back=ct.dtype) if isinstance(ct, Tensor) else ct.astype(dtype)
 
 
 def after_accumulation(leaf: Leaf, ct: Any) -> None:
@@ -437,4 +455,6 @@ def grad(
                     f"[grad] The differentiated Tensor at index {i} (shape {list(tensor._data.shape)}) appears to not "
                     "have been used in the graph. Set allow_unused=True if this is the desired behavior."
                 )
+        else:
+            found[i] = of_dtype(ct, tensor)
     return tuple(found)

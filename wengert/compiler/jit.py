@@ -6,6 +6,7 @@ a module; a library's code lives as long as the `Library` object, and is freed w
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -49,6 +50,9 @@ class Engine:
         self.identity = "\n".join((versions, self.triple, self.cpu, self.features))
         self._names = count()
         self._lock = Lock()
+        if hasattr(os, "register_at_fork"):  # a child must not begin in the middle of a compilation
+            os.register_at_fork(before=self._lock.acquire, after_in_child=self._lock.release,
+                                after_in_parent=self._lock.release)
 
     def compile(self, ir: str) -> bytes:
         """The object file of a module. Raises `RuntimeError` with LLVM's words where the IR is wrong."""

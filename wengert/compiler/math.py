@@ -58,7 +58,7 @@ class MathBuilder(Builder):
         return self.scale(self._exp_small(r), n, shifted)
 
     def expm1(self, x: Value | Number) -> Value:
-        """e**x - 1. float32: 1.5 ulp; float64: 1.6 ulp."""
+        """e**x - 1. float32: 1.5 ulp; float64: 1.7 ulp."""
         x = self._real(x)
         return self.copysign(self._expm1(self._between(x, *((-18.0, 89.0) if self.single else (-38.0, 710.0)))), x)
 
@@ -180,13 +180,16 @@ class MathBuilder(Builder):
         return self.copysign(self.div(growth, self.add(growth, 2.0)), x)
 
     def sigmoid(self, x: Value | Number) -> Value:
-        """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: 2.5 ulp; float64: 2 ulp.
+        """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: relative error 2.7e-7 (4 ulp), for
+        the polynomial is one degree shorter than that of ``exp``, which saves a tenth of the time; float64: 2 ulp.
 
         Computed as a / (a + a * e**-x) with a power of two a so small that the product never overflows.
         """
         end, places = (104.0, 24) if self.single else (746.0, 56)
         shifted, n, r = self._reduce_exp(self.neg(self._between(x, -end, end)))
-        power = self.scale(self._exp_small(r), self.sub(n, places), self.sub(shifted, places))
+        tail = self.polynomial(r, tables.EXP_SHORT_32 if self.single else tables.EXP_64)
+        small = self.fma(self.fma(tail, r, 1.0), r, 1.0)
+        power = self.scale(small, self.sub(n, places), self.sub(shifted, places))
         return self.div(2.0**-places, self.add(power, 2.0**-places))
 
     # --- the error function -------------------------------------------------------------------------------------------

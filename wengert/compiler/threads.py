@@ -7,7 +7,7 @@ forked child starts its own.
 
 Note [placement]: Linux may put a thread that wakes on the processor of the thread that woke it, although another one is
 idle; there it waits for milliseconds, since its waker does not pause. So whoever wakes a worker forbids it its own
-processor, and the worker lifts the ban as soon as it runs.
+processor, and the worker takes back what it was allowed before as soon as it runs.
 
 Results are the same bits for any number of threads: an element's value depends on nothing but its operands.
 """
@@ -20,16 +20,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import memory, runtime
 from .jit import engine
 
-PATIENCE = 1e-3
-"""Seconds that a worker without a job spins before it sleeps."""
+PATIENCE = 2e-4
+"""Seconds that a worker without a job spins before it sleeps. Longer would cost the threads of a matrix product that
+follows: they need the processor on which it spins."""
 
-WAKE_WORTH = 30_000
-"""Vector instructions from which on a job wakes sleeping workers: some 8 microseconds, what the waking takes."""
+WAKE_WORTH = 1_000_000
+"""Vector instructions done without them (a tenth of a millisecond) for which sleeping workers are woken: waking them
+takes the waker some 25 microseconds."""
+
 
 def default_threads() -> int:
     """``WENGERT_NUM_THREADS``, or ``OMP_NUM_THREADS``, or else the number of processors this process may use."""
@@ -40,6 +43,14 @@ def default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class _Sleeper(NamedTuple):
+    """A worker that waits for its bell, and the processors it may run on (empty where that is not known)."""
+
+    thread: int
+    bell: threading.Lock
+    processors: set[int]
 
 
 class Pool:
@@ -62,9 +73,10 @@ class Pool:
         self._slots[runtime.REST] = _rest_address()
         self._slots[runtime.DATA] = memory.DATA_OFFSET
         self._starting = threading.Lock()
-        self._asleep: list[tuple[int, threading.Lock]] = []
-        self._processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
+        self._owed = 0.0
+        self._asleep: list[_Sleeper] = []
         self._workers: list[threading.Thread] = []
+        self._unstarted = threads > 1
 
     def run(self, descriptor: int, count: int, worth: float, *operands: int) -> None:
         """Runs the kernel with this descriptor over ``count`` elements.
@@ -72,33 +84,28 @@ class Pool:
         ``operands`` are `runtime.OPERANDS` words: array objects (their ``id``) and bits of scalars; ``worth`` is the
         size of the job in instructions.
         """
-        if worth >= WAKE_WORTH:
-            if not self._workers:
-                self._start()
-            if self._asleep:
+        if self._asleep or self._unstarted:
+            self._owed += worth
+            if self._owed >= WAKE_WORTH:
+                self._owed = 0.0
                 self._wake()
         self.launch(self.control, descriptor, count, *operands)
 
     def _wake(self) -> None:
-        """Wakes the sleeping workers, on other processors than this thread's: Note [placement]."""
-        elsewhere = self._processors - {_current_processor()} if len(self._processors) > 1 else None
+        """Starts the workers, or wakes those that sleep, on other processors than this thread's: Note [placement]."""
+        if self._unstarted:
+            self._start()
+        here = _current_processor()
         while self._asleep:
-            worker, bell = self._asleep.pop()
-            if elsewhere:
-                self._allow(worker, elsewhere)
-            bell.release()
-
-    def _allow(self, thread: int, processors: set[int]) -> None:
-        """Says on which processors a thread may run; without effect where the system does not take it."""
-        try:
-            os.sched_setaffinity(thread, processors)
-        except OSError:  # the processors of this process have changed: leave placement to the system
-            self._processors = set()
+            sleeper = self._asleep.pop()
+            _allow(sleeper.thread, sleeper.processors - {here})
+            sleeper.bell.release()
 
     def _start(self) -> None:
         with self._starting:
-            if self._workers or self.threads == 1:
+            if not self._unstarted:
                 return
+            self._unstarted = False
             patience = self._rounds(PATIENCE)
             self._workers = [threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
                                               name=f"wengert-worker-{segment}") for segment in range(1, self.threads)]
@@ -123,10 +130,10 @@ class Pool:
             ticket = self.serve(self.control, segment, ticket, patience)
             if ticket < 0:
                 return
-            self._asleep.append((threading.get_native_id(), bell))
+            processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
+            self._asleep.append(_Sleeper(threading.get_native_id(), bell, processors))
             bell.acquire()
-            if self._processors:
-                self._allow(0, self._processors)
+            _allow(0, processors)
 
     def stop(self) -> None:
         """Ends the workers and waits for them. A job under way is finished by the thread that has it."""
@@ -134,7 +141,7 @@ class Pool:
             self._slots[runtime.STOP] = 1
             while any(worker.is_alive() for worker in self._workers):
                 while self._asleep:
-                    self._asleep.pop()[1].release()
+                    self._asleep.pop().bell.release()
                 for worker in self._workers:
                     worker.join(0.001)
 
@@ -197,6 +204,15 @@ def _choose_current_processor() -> Callable[[], int | None]:
 
 
 _current_processor = _choose_current_processor()
+
+
+def _allow(thread: int, processors: set[int]) -> None:
+    """Says on which processors a thread may run (0: this one); leaves it as it is where there would be none."""
+    if processors:
+        try:
+            os.sched_setaffinity(thread, processors)
+        except OSError:
+            pass  # what the process may use has just changed; then placement is left to the system
 
 
 def _rest_address() -> int:

@@ -30,10 +30,15 @@ class device:
             kind, colon, number = type.partition(":")
             if colon:
                 if not number.isdigit():
-                    raise RuntimeError(f"Invalid device string: '{type}'; a device looks like 'cpu' or 'cuda:0'")
+                    raise RuntimeError(
+                        f"[device] Invalid device string: '{type}'; a device looks like 'cpu' or 'cuda:0'"
+                    )
                 index = int(number)
         if kind not in _TYPES:
-            raise RuntimeError(f"Expected one of {', '.join(_TYPES)} device type at start of device string: {kind}")
+            raise RuntimeError(
+                f"[device] Expected one of {', '.join(_TYPES)} device type at start of device string: {kind}; got "
+                f"'{type}'; use 'cpu'"
+            )
         self.type = kind
         self.index = index
 

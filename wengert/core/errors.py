@@ -10,8 +10,10 @@ class ShapeError(RuntimeError, ValueError):
     """Operands whose shapes do not fit together."""
 
 
-class DTypeError(RuntimeError, TypeError):
-    """An operand of a dtype that the operation does not take."""
+class DTypeError(NotImplementedError, TypeError):
+    """An operand of a dtype that the operation does not take.
+
+    PyTorch raises one of NotImplementedError, RuntimeError (a base of it) and TypeError, by operation."""
 
 
 class GradError(RuntimeError):

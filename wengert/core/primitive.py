@@ -130,7 +130,7 @@ class Primitive:
             if kind is np.ndarray:
                 if operand.size >= LARGE:
                     large = True
-            elif kind not in _PLAIN:
+            elif kind not in _PLAIN and not isinstance(operand, np.generic):  # a scalar of bfloat16 is plain too
                 return dispatcher(self, operands, params)
         if large and self.lower is not None and not params:
             result = run_large(self, operands)
@@ -231,7 +231,8 @@ def elementwise(
 
     ``derivative`` is one function of ``(*operands, out)``, or one an operand; a number stands for a constant partial,
     None for an operand without one. ``promotion``: ``"same"`` (operands meet in one dtype), ``"float"`` (integers
-    become the default float first), ``"compare"`` (operands meet, the result is bool).
+    become the default float first), ``"compare"`` (operands meet, the result is bool), ``"number"`` (as ``"same"``, and
+    no operand may be a truth value).
     """
     derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
     reads = saves if isinstance(saves, tuple) else (saves,) * len(derivatives)

@@ -56,7 +56,8 @@ def broadcast_shapes(*shapes: Sequence[int], op: str = "broadcast") -> Shape:
     rank = max((len(shape) for shape in shapes), default=0)
     result = [1] * rank
     for shape in shapes:
-        for position, size in enumerate(shape, start=rank - len(shape)):
+        for position in range(rank - 1, rank - len(shape) - 1, -1):
+            size = shape[position - rank]
             if size == 1 or size == result[position]:
                 continue
             if result[position] != 1:
@@ -73,7 +74,10 @@ def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
     """``dim`` counted from the front. A 0-d tensor counts as having one dimension. Raises `OutOfRangeError`."""
     limit = rank or 1
     if not -limit <= dim < limit:
-        raise OutOfRangeError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim}) [{op}]")
+        raise OutOfRangeError(
+            f"[{op}] Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim}); got a "
+            f"tensor of {rank} dimensions; count them from 0, or from the end from -1"
+        )
     return dim + limit if dim < 0 else dim
 
 

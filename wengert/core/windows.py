@@ -49,7 +49,9 @@ def framed(x: Any, widths: Any, value: Any = 0) -> Any:
     result = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
     inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape[lead:], widths, strict=True))
     outer = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(sizes, widths, strict=True))
-    result[(..., *inner)] = x[(..., *outer)]
+    target: tuple[Any, ...] = (..., *inner)
+    source: tuple[Any, ...] = (..., *outer)
+    result[target] = x[source]
     return result
 
 

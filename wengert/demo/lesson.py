@@ -13,6 +13,7 @@ import wengert
 from wengert.autograd import grad
 from wengert.demo import adaline, iris
 from wengert.demo.function_graph import FunctionGraph
+from wengert.demo.graphs import draw_graphs
 from wengert.demo.plots import draw_decision, draw_loss
 
 PLAIN = str.maketrans({"∂": "d", "·": "*", "├": "+", "└": "+", "─": "-", "│": "|", "ŷ": "y", "²": "^2"})
@@ -73,7 +74,9 @@ def teach_adaline(epochs: int, learning_rate: float, seed: int, out: Path) -> No
     say(verdict(list(curves.values())))
     draw_loss(curves, out / "loss.png")
     draw_decision(split, adaline.boundary(models["by hand"]), out / "decision.png")
-    say(f"Wrote {out / 'loss.png'} and {out / 'decision.png'}.")
+    draw_graphs(split, out)
+    say(f"Wrote {out / 'loss.png'} and {out / 'decision.png'}, and the graphs of the formula",
+        "and of one step of ADALINE: graph.svg, graph.html, adaline.svg, adaline.html.")
 
 
 def train_side_by_side(

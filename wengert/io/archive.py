@@ -18,6 +18,10 @@ from .errors import CheckpointError, reporting
 from .layout import check_truths
 
 _KIND = "a checkpoint of PyTorch (a zip archive)"
+_TORCHSCRIPT = (
+    "[load] a checkpoint made by torch.save was expected; got a TorchScript program (made by torch.jit.save), which is "
+    "code; save the module's state_dict() in PyTorch instead"
+)
 _KEY = re.compile(r"\w[\w.-]*")
 
 
@@ -29,6 +33,8 @@ class Archive:
             length = file.seek(0, 2)
             self._zip = zipfile.ZipFile(file)
             entries = self._zip.infolist()
+            if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+                raise CheckpointError(_TORCHSCRIPT)
             for entry in entries:
                 _check_entry(entry)
             if sum(entry.file_size for entry in entries) > length:
@@ -43,9 +49,6 @@ class Archive:
         folders = [name.removesuffix("/data.pkl") for name in self._entries if name.endswith("/data.pkl")]
         if len(folders) != 1 or "/" in folders[0]:
             raise ValueError("it has no data.pkl in a folder of its own")
-        if f"{folders[0]}/constants.pkl" in self._entries:
-            raise CheckpointError("[load] a checkpoint made by torch.save was expected; got a TorchScript program (made by "
-                                  "torch.jit.save), which is code; save the module's state_dict() in PyTorch instead")
         return folders[0]
 
     def _is_foreign(self) -> bool:
@@ -72,9 +75,11 @@ class Archive:
             raise ValueError(f"the record {name} is missing")
         entry, width = self._entries[name], 1 if dtype is None else dtype.itemsize
         if entry.file_size != count * width:
-            raise ValueError(f"the record {name} has {entry.file_size} bytes, where {count} elements take {count * width}")
+            raise ValueError(
+                f"the record {name} has {entry.file_size} bytes, where {count} elements take {count * width}"
+            )
         array = np.empty(count, np.uint8 if dtype is None else dtype.numpy)
-        target = memoryview(array.view(np.uint8))
+        target = array.view(np.uint8).data
         with self._zip.open(entry) as source:
             filled = 0
             while filled < len(target):
@@ -92,12 +97,26 @@ class Archive:
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
     parts = entry.filename.split("/")
-    if entry.orig_filename != entry.filename or "\\" in entry.filename or ".." in parts or "" in parts[:-1] or ":" in parts[0]:
-        raise CheckpointError(f"[load] records in one folder were expected; got one that names a place outside of it: "
-                              f"{entry.orig_filename!r}")
-    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size or entry.flag_bits & 1:
-        raise CheckpointError(f"[load] records as torch.save writes them were expected; {entry.filename!r} is compressed or "
-                              f"encrypted; unpack the archive and zip it again without")
+    if (
+        entry.orig_filename != entry.filename
+        or "\\" in entry.filename
+        or ".." in parts
+        or "" in parts[:-1]
+        or ":" in parts[0]
+    ):
+        raise CheckpointError(
+            f"[load] records in one folder were expected; got one that names a place outside of it: "
+            f"{entry.orig_filename!r}"
+        )
+    if (
+        entry.compress_type != zipfile.ZIP_STORED
+        or entry.compress_size != entry.file_size
+        or entry.flag_bits & 1
+    ):
+        raise CheckpointError(
+            f"[load] records as torch.save writes them were expected; {entry.filename!r} is compressed or "
+            f"encrypted; unpack the archive and zip it again without"
+        )
 
 
 def _swap(array: np.ndarray) -> None:

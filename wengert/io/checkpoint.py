@@ -30,14 +30,20 @@ _HEAD = 512
 _safe: dict[str, Any] = {}
 
 
-def save(obj: Any, f: Any, pickle_module: Any = pickle, pickle_protocol: int = 2, _use_new_zipfile_serialization: bool = True,
-         _disable_byteorder_record: bool = False) -> None:
+def save(
+    obj: Any,
+    f: Any,
+    pickle_module: Any = pickle,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
     """Saves an object to ``f``, a path or a binary file object. A path is replaced as a whole or not at all.
 
-    Tensors, numbers, strings, bytes, numpy arrays, and the dicts, lists, tuples and sets of these (every `state_dict`, that
-    is) are written in the safetensors layout, which nothing can be hidden in; tensors that share memory do so again when
-    they are loaded. Anything else, a whole model for one, is pickled, by ``pickle_protocol``; `load` then asks for
-    ``weights_only=False``, since loading a pickle runs code. The last two arguments are accepted and change nothing.
+    Tensors, numbers, strings, bytes, numpy arrays, and the dicts, lists, tuples and sets of these (every `state_dict`,
+    that is) are written in the safetensors layout, which nothing can be hidden in; tensors that share memory do so
+    again when they are loaded. Anything else, a whole model for one, is pickled, by ``pickle_protocol``; `load` then
+    asks for ``weights_only=False``, since loading a pickle runs code. The last two arguments change nothing.
 
     >>> import io
     >>> import wengert as torch
@@ -49,7 +55,9 @@ def save(obj: Any, f: Any, pickle_module: Any = pickle, pickle_protocol: int = 2
     {'weight': tensor([1., 1.]), 'step': 3}
     """
     if pickle_module is not pickle and pickle_module is not None:
-        raise NotImplementedError(f"[save] the standard pickle_module was expected; got {pickle_module!r}; leave it out")
+        raise NotImplementedError(
+            f"[save] the standard pickle_module was expected; got {pickle_module!r}; leave it out"
+        )
     try:
         text, arrays = encode(obj)
     except NotPlainError:
@@ -66,11 +74,19 @@ def save_torch(obj: Any, f: Any) -> None:
     write_archive(obj, f, strict=True)
 
 
-def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
-         mmap: bool | None = None, **pickle_load_args: Any) -> Any:
+def load(
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
     """Loads what `save` or PyTorch's ``torch.save`` wrote, or any ``.safetensors`` file (as a dict of tensors).
 
-    ``f`` is a path or a binary file object, read from where it stands. The file's content says what it is, not its name.
+    ``f`` is a path or a binary file object, read from where it stands. The file's content says what it is, not its
+    name.
     Unless ``weights_only`` is False, tensors and containers are all that can come out, and no code runs that the file
     names. With ``weights_only=False`` a pickle in the file is run as it is: **do so only with files that you would also
     run as programs.** ``map_location``, as in PyTorch, says where tensors saved from a GPU go; here that is the CPU.
@@ -79,7 +95,9 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
     Raises `CheckpointError` for a file that is damaged, of another kind, or asks for more than it may.
     """
     if pickle_module is not None and pickle_module is not pickle:
-        raise NotImplementedError(f"[load] the standard pickle_module was expected; got {pickle_module!r}; leave it out")
+        raise NotImplementedError(
+            f"[load] the standard pickle_module was expected; got {pickle_module!r}; leave it out"
+        )
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if weights_only is None:
@@ -92,11 +110,15 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
                 return _from_arrays(head, lambda: read_path(f))
             return _from_archive(file, locate, weights_only, pickle_load_args)
     if not hasattr(f, "read"):
-        raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'read' attribute; got "
-                             f"{type(f).__name__}")
+        raise AttributeError(
+            "expected 'f' to be string, path, or a file-like object with a 'read' attribute; got "
+            f"{type(f).__name__}"
+        )
     data = f.read()
     if not isinstance(data, (bytes, bytearray)):
-        raise CheckpointError(f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'")
+        raise CheckpointError(
+            f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
+        )
     data = bytes(data)
     if not data.startswith(b"PK"):
         return _from_arrays(data[:_HEAD], lambda: read_bytes(data))
@@ -133,17 +155,25 @@ def refuse_others(head: bytes) -> None:
     if not head:
         kind = "an empty file"
     elif head.startswith(_LEGACY):
-        kind = ("a file of PyTorch before 1.6 (a bare pickle, which cannot be read without running it); load it in PyTorch and "
-                "save it again")
+        kind = (
+            "a file of PyTorch before 1.6 (a bare pickle, which cannot be read without running it); load it in PyTorch "
+            "and save it again"
+        )
     elif head[257:262] == b"ustar":
-        kind = ("a tar archive, as PyTorch before 0.1.10 wrote (pickles, which cannot be read without running them); load it "
-                "in PyTorch and save it again")
+        kind = (
+            "a tar archive, as PyTorch before 0.1.10 wrote (pickles, which cannot be read without running them); load "
+            "it in PyTorch and save it again"
+        )
     elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
-        kind = ("a bare pickle, which cannot be read without running it; if you trust it, open it with Python's pickle, and "
-                "save its tensors with save")
+        kind = (
+            "a bare pickle, which cannot be read without running it; if you trust it, open it with Python's pickle, "
+            "and save its tensors with save"
+        )
     else:
         kind = f"a file that begins with {head[:8]!r}; it is of another kind, or damaged"
-    raise CheckpointError(f"[load] a checkpoint (a safetensors file, or a zip archive by PyTorch) was expected; got {kind}")
+    raise CheckpointError(
+        f"[load] a checkpoint (a safetensors file, or a zip archive by PyTorch) was expected; got {kind}"
+    )
 
 
 # -- names that the user declares safe ---------------------------------------------------------------------------------
@@ -181,12 +211,16 @@ def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
         _safe.update(before)
 
 
-def save_file(tensors: dict[str, Any], filename: str | os.PathLike[str], metadata: dict[str, str] | None = None) -> None:
+def save_file(
+    tensors: dict[str, Any], filename: str | os.PathLike[str], metadata: dict[str, str] | None = None
+) -> None:
     """Writes a dict of tensors as a plain ``.safetensors`` file, for any reader of that format; atomically.
 
     Tensors that share memory are each written whole. Raises TypeError for anything but a dict of tensors.
     """
-    if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+    if not isinstance(tensors, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()
+    ):
         raise TypeError("[save_file] a dict of tensors by name was expected; use save for anything else")
     arrays = {}
     for name, tensor in tensors.items():
@@ -196,7 +230,7 @@ def save_file(tensors: dict[str, Any], filename: str | os.PathLike[str], metadat
 
 
 def load_file(filename: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Any]:
-    """The tensors of a ``.safetensors`` file by name. Raises `CheckpointError` for one that is damaged or another kind."""
+    """The tensors of a ``.safetensors`` file by name. Raises `CheckpointError` for a damaged one, or another kind."""
     locator(device)
     with open(filename, "rb") as file:
         refuse_others(file.read(_HEAD))

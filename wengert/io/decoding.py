@@ -22,33 +22,38 @@ from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, wrap
 from .encoding import VERSION, may_be_set
 from .errors import CheckpointError, reporting
+from .keys import Budget
 from .layout import Arrays
 
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 
 
 def decode(text: str, arrays: Arrays) -> Any:
-    """The object of a document, made around ``arrays``. Raises `CheckpointError` for one that `encode` cannot have made."""
+    """The object of a document, made around ``arrays``. Raises `CheckpointError` for one that `encode` did not make."""
     with reporting("a checkpoint of wengert"):
         document = json.loads(text)
         version = document["version"]
         if version != VERSION:
-            raise CheckpointError(f"[load] version {VERSION} of wengert's checkpoints was expected; got version {version!r}; "
-                                  f"a newer wengert wrote it: update this one")
-        return _Decoder(document["tensors"], arrays).value(document["object"])
+            raise CheckpointError(
+                f"[load] version {VERSION} of wengert's checkpoints was expected; got version {version!r}; "
+                f"a newer wengert wrote it: update this one"
+            )
+        return _Decoder(document["tensors"], arrays, Budget(len(text))).value(document["object"])
 
 
 def set_attributes(tensor: Tensor, attributes: dict[str, Any]) -> None:
     """Gives a tensor the attributes that its maker had put on it; none of them may hide one of its own."""
     for name, value in attributes.items():
         if not may_be_set(type(tensor), name):
-            raise CheckpointError(f"[load] an attribute of a tensor was expected; {name!r} is none that can be set")
+            raise CheckpointError(
+                f"[load] an attribute of a tensor was expected; {name!r} is none that can be set"
+            )
         tensor.__dict__[name] = value
 
 
 class _Decoder:
-    def __init__(self, entries: list[dict[str, Any]], arrays: Arrays) -> None:
-        self._entries, self._arrays = entries, arrays
+    def __init__(self, entries: list[dict[str, Any]], arrays: Arrays, budget: Budget) -> None:
+        self._entries, self._arrays, self._budget = entries, arrays, budget
         self._made: dict[tuple[str, int], Any] = {}
         self._cells: dict[str, Any] = {}
         self._ordered: dict[str, tuple[list[int], np.ndarray]] = {}
@@ -72,13 +77,22 @@ class _Decoder:
     def items(self, node: Any) -> dict[Any, Any]:
         if isinstance(node, dict):
             return {key: self.value(part) for key, part in node.items()}
-        return {self.value(key): self.value(part) for key, part in node}
+        return dict(
+            zip(self.keys([key for key, _ in node]), [self.value(part) for _, part in node], strict=True)
+        )
+
+    def keys(self, node: Any) -> list[Any]:
+        """The values of a list of nodes, all of which can be hashed at no great cost."""
+        keys = self.sequence(node)
+        for key in keys:
+            self._budget.check_key(key)
+        return keys
 
     def ordered(self, node: dict[str, Any]) -> OrderedDict[Any, Any]:
         made: Any = OrderedDict(self.items(node["OrderedDict"]))
         if "metadata" in node:
             made._metadata = self.value(node["metadata"])
-        return made  # type: ignore[no-any-return]
+        return made
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
@@ -126,7 +140,10 @@ class _Decoder:
         # One copy a record, however often it is asked for.
         order = entry["order"]
         if name not in self._ordered:
-            self._ordered[name] = order, np.ascontiguousarray(record.transpose(order)).transpose(np.argsort(order))
+            self._ordered[name] = (
+                order,
+                np.ascontiguousarray(record.transpose(order)).transpose(np.argsort(order)),
+            )
         if self._ordered[name][0] != order:
             raise ValueError(f"two orders of the record {name!r}")
         return self._ordered[name][1]
@@ -138,7 +155,9 @@ def _strided(record: np.ndarray, dtype: np.dtype[Any], entry: dict[str, Any]) ->
     if 0 in shape:
         return np.empty(shape, dtype)
     if any(step % dtype.itemsize for step in (*strides, offset)):
-        raise ValueError(f"the strides {strides} and the offset {offset} do not fit elements of {dtype.itemsize} bytes")
+        raise ValueError(
+            f"the strides {strides} and the offset {offset} do not fit elements of {dtype.itemsize} bytes"
+        )
     # numpy checks that all of it lies within the buffer.
     return np.ndarray(shape, dtype, record.reshape(-1).view(np.uint8), offset, strides)
 
@@ -148,8 +167,8 @@ _KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {
     "OrderedDict": lambda decoder, node: decoder.ordered(node),
     "Counter": lambda decoder, node: Counter(decoder.items(node["Counter"])),
     "tuple": lambda decoder, node: tuple(decoder.sequence(node["tuple"])),
-    "set": lambda decoder, node: set(decoder.sequence(node["set"])),
-    "frozenset": lambda decoder, node: frozenset(decoder.sequence(node["frozenset"])),
+    "set": lambda decoder, node: set(decoder.keys(node["set"])),
+    "frozenset": lambda decoder, node: frozenset(decoder.keys(node["frozenset"])),
     "Size": lambda decoder, node: Size(decoder.sequence(node["Size"])),
     "float": lambda decoder, node: float({"nan": "nan", "inf": "inf", "-inf": "-inf"}[node["float"]]),
     "complex": lambda decoder, node: complex(*decoder.sequence(node["complex"])),

@@ -1,10 +1,10 @@
 """Objects as JSON and arrays, on the way out. `decoding` is the way back.
 
-The document is ``{"version": 1, "object": node, "tensors": [entry, ...]}``. A node is a JSON null, boolean, string, finite
-number or list for itself, and an object with one kind as its first key for everything else: ``{"dict": {...}}``,
-``{"tuple": [...]}``, ``{"tensor": 3}``. The last is a place in ``tensors``, so that a tensor met twice is one tensor again.
-An entry says where a tensor's numbers are: ``{"record": name}``, and what differs from the array of that name. Tensors
-that share memory refer to one record, with offset and strides in bytes.
+The document is ``{"version": 1, "object": node, "tensors": [entry, ...]}``. A node is a JSON null, boolean, string,
+finite number or list for itself, and an object with one kind as its first key for everything else: ``{"dict": {...}}``,
+``{"tuple": [...]}``, ``{"tensor": 3}``. The last is a place in ``tensors``, so that a tensor met twice is one tensor
+again. An entry says where a tensor's numbers are: ``{"record": name}``, and what differs from the array of that name.
+Tensors that share memory refer to one record, with offset and strides in bytes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..nn.state import StateDict
 from ..tensors.tensor import Tensor, root_of
+from .keys import may_be_key
 
 VERSION = 1
 # Beyond these an object is not written in this format: a reader would refuse its header, or take it for an attack.
@@ -50,7 +51,9 @@ def encode(obj: Any) -> tuple[str, dict[str, np.ndarray]]:
 class _Encoder:
     def __init__(self) -> None:
         self.records: dict[str, np.ndarray] = {}
-        self._found: list[tuple[Any, np.ndarray, dict[str, Any], str]] = []  # object, its array, its entry, a name for it
+        self._found: list[
+            tuple[Any, np.ndarray, dict[str, Any], str]
+        ] = []  # object, its array, its entry, a name for it
         self._numbers: dict[int, int] = {}
         self._nodes = 0
         self._open: set[int] = set()
@@ -81,6 +84,8 @@ class _Encoder:
         try:
             if kind is list:
                 return self._sequence(obj, path)
+            if isinstance(obj, (dict, set, frozenset)) and not all(map(may_be_key, obj)):
+                raise NotPlainError(f"{_said(path)} has keys or members that are neither numbers nor strings")
             if kind in _SEQUENCES:
                 return {_SEQUENCES[kind]: self._sequence(obj, path)}
             if kind is dict or kind is Counter:
@@ -148,7 +153,9 @@ class _Encoder:
 
     def _whole(self, array: np.ndarray, name: str) -> dict[str, Any]:
         """Puts an array down in row-major order; says so where the memory had another."""
-        entry: dict[str, Any] = {"record": self._record(np.ascontiguousarray(array).reshape(array.shape), name)}
+        entry: dict[str, Any] = {
+            "record": self._record(np.ascontiguousarray(array).reshape(array.shape), name)
+        }
         if array.dtype.kind == "c":
             entry["dtype"] = array.dtype.name
         order = sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
@@ -164,13 +171,21 @@ class _Encoder:
         root, dtype = root_of(arrays[0]), arrays[0].dtype
         bounds = [np.lib.array_utils.byte_bounds(array) for array in arrays if array.size]
         start = _address(root)
-        low, high = min((low for low, _ in bounds), default=start), max((high for _, high in bounds), default=start)
+        low, high = (
+            min((low for low, _ in bounds), default=start),
+            max((high for _, high in bounds), default=start),
+        )
         steps = [step for array in arrays for step in (*array.strides, _address(array) - low) if array.size]
-        if not (root.flags.c_contiguous or root.flags.f_contiguous) or any(step % dtype.itemsize for step in steps):
+        if not (root.flags.c_contiguous or root.flags.f_contiguous) or any(
+            step % dtype.itemsize for step in steps
+        ):
             return False
         part = root.reshape(-1, order="A").view(np.uint8)[low - start : high - start].view(dtype)
         # Where one of them is all of it, other readers of the file see it in its shape.
-        whole = next((n for n, array in enumerate(arrays) if array.size == part.size and array.flags.c_contiguous), None)
+        whole = next(
+            (n for n, array in enumerate(arrays) if array.size == part.size and array.flags.c_contiguous),
+            None,
+        )
         shown, namesake = (part, 0) if whole is None else (arrays[whole], whole)
         name = self._record(shown, self._found[numbers[namesake]][3])
         for number, array in zip(numbers, arrays, strict=True):
@@ -217,4 +232,6 @@ def _geometry(array: np.ndarray) -> tuple[Any, ...]:
 
 def _repeats(array: np.ndarray) -> bool:
     """Whether the array (expanded, say) shows less memory than it has elements."""
-    return bool(array.size) and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
+    return bool(array.size) and any(
+        step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True)
+    )

@@ -21,8 +21,21 @@ class CheckpointError(RuntimeError, pickle.UnpicklingError):
 # What readers of damaged bytes raise: numbers out of range, records that end early, text that is no text. The code that
 # runs under `reporting` interprets bytes and nothing else, so that none of these can be a mistake of the program's.
 _DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RecursionError,
-    RuntimeError, TypeError, ValueError, json.JSONDecodeError, struct.error, zipfile.BadZipFile, zlib.error,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    json.JSONDecodeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -35,6 +48,6 @@ def reporting(what: str) -> Iterator[None]:
         raise
     except _DAMAGE as error:
         raise CheckpointError(
-            f"[load] {what} was expected, but it is damaged or not what it claims to be: {error or type(error).__name__}; "
-            f"take the file from where it was written once more"
+            f"[load] {what} was expected, but it is damaged or not what it claims to be: "
+            f"{error or type(error).__name__}; take the file from where it was written once more"
         ) from error

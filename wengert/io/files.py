@@ -26,8 +26,10 @@ def write_out(f: Any, to_path: Callable[[str], None], to_bytes: Callable[[], byt
     """
     if not is_path(f):
         if not hasattr(f, "write"):
-            raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute; got "
-                                 f"{type(f).__name__}")
+            raise AttributeError(
+                "expected 'f' to be string, path, or a file-like object with a 'write' attribute; got "
+                f"{type(f).__name__}"
+            )
         f.write(to_bytes())
         return
     # A link stays a link: what it points to is replaced.

@@ -18,9 +18,22 @@ from .files import write_out
 
 Arrays = dict[str, np.ndarray]
 
-_DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "U32": "uint32", "I32": "int32",
-           "U64": "uint64", "I64": "int64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
-           "C64": "complex64"}
+_DTYPES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
+}
 
 
 def _package() -> Any:
@@ -36,14 +49,20 @@ def _package() -> Any:
 def write_arrays(f: Any, arrays: Arrays, metadata: dict[str, str] | None) -> None:
     """Writes ``arrays``, contiguous ones, and ``metadata`` to a path (atomically) or to a binary file object."""
     package = _package().numpy
-    write_out(f, lambda path: package.save_file(arrays, path, metadata), lambda: package.save(arrays, metadata))
+    write_out(
+        f, lambda path: package.save_file(arrays, path, metadata), lambda: package.save(arrays, metadata)
+    )
 
 
 def read_path(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, str]]:
     """The arrays of a file, in the order in which they lie there, and its metadata."""
     package = _package()
     arrays = {}
-    with reporting("a safetensors file"), _as_damage(package), package.safe_open(os.fspath(path), framework="np") as file:
+    with (
+        reporting("a safetensors file"),
+        _as_damage(package),
+        package.safe_open(os.fsdecode(path), framework="np") as file,
+    ):
         metadata = file.metadata() or {}
         for name in file.offset_keys():
             _known(name, file.get_slice(name).get_dtype())
@@ -71,8 +90,10 @@ def read_bytes(data: bytes) -> tuple[Arrays, dict[str, str]]:
 
 def _known(name: str, dtype: str) -> bool:
     if dtype not in _DTYPES:
-        raise CheckpointError(f"[load] a tensor of one of the types {', '.join(_DTYPES)} was expected; {name!r} is of type "
-                              f"{dtype}, which wengert does not have; convert it where the file was made")
+        raise CheckpointError(
+            f"[load] a tensor of one of the types {', '.join(_DTYPES)} was expected; {name!r} is of type "
+            f"{dtype}, which wengert does not have; convert it where the file was made"
+        )
     return True
 
 

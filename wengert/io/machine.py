@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .errors import CheckpointError
+from .keys import Budget
 
 
 class Global(NamedTuple):
@@ -26,20 +27,24 @@ class Global(NamedTuple):
 
 _MARK = object()
 _MAPPINGS = (dict, OrderedDict, Counter)
-_SCALARS = (str, int, float, bool, bytes, complex, type(None))
 
 
 class Machine:
-    """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids; ``classes``
-    are those that the user has declared safe, on whose objects the program's state may be set."""
+    """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids;
+    ``classes`` are those that the user has declared safe, on whose objects the program's state may be set."""
 
-    def __init__(self, data: bytes, resolve: Callable[[str, str], Any], persistent: Callable[[Any], Any],
-                 classes: frozenset[type] = frozenset()) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        resolve: Callable[[str, str], Any],
+        persistent: Callable[[Any], Any],
+        classes: frozenset[type] = frozenset(),
+    ) -> None:
         self._data, self._at, self._classes = data, 0, classes
         self._resolve, self._persistent = resolve, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self._budget = 1_000_000 + 16 * len(data)
+        self.budget = Budget(len(data))
 
     def run(self) -> Any:
         """The object that the program makes. Damaged programs raise LookupError, ValueError, TypeError or the like."""
@@ -51,15 +56,11 @@ class Machine:
                 return self.pop()
             instruction = instructions.get(code)
             if instruction is None:
-                raise CheckpointError(f"[load] a pickle of tensors and containers was expected; it has the instruction "
-                                      f"{chr(code)!r}, which only weights_only=False may run")
+                raise CheckpointError(
+                    f"[load] a pickle of tensors and containers was expected; it has the instruction "
+                    f"{chr(code)!r}, which only weights_only=False may run"
+                )
             instruction(self)
-
-    def charge(self, cost: int) -> None:
-        """Counts work that a single instruction does on data of any length."""
-        self._budget -= cost
-        if self._budget < 0:
-            raise ValueError("it asks for more work than its length can account for")
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -112,28 +113,19 @@ class Machine:
         if type(mapping) not in _MAPPINGS or len(pairs) % 2:
             raise TypeError(f"items for a {type(mapping).__name__}")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            self.check_key(key)
+            self.budget.check_key(key)
             mapping[key] = value
-
-    def check_key(self, key: Any) -> None:
-        """Raises TypeError for keys other than scalars, and tuples of them: hashing others may run code, or for ever."""
-        if type(key) in _SCALARS or type(key).__name__ == "DType":
-            self.charge(1)
-        elif type(key) in (tuple, frozenset):
-            self.charge(len(key))
-            for part in key:
-                self.check_key(part)
-        else:
-            raise TypeError(f"a {type(key).__name__} as a key")
 
     def call(self) -> None:
         arguments, what = self.pop(), self.pop()
         if type(what) is not Global or what.call is None or type(arguments) is not tuple:
-            raise CheckpointError(f"[load] the maker of a tensor or container was expected; the pickle calls "
-                                  f"{what.name if type(what) is Global else type(what).__name__}")
+            raise CheckpointError(
+                f"[load] the maker of a tensor or container was expected; the pickle calls "
+                f"{what.name if type(what) is Global else type(what).__name__}"
+            )
         for argument in arguments:
             if isinstance(argument, (str, bytes, bytearray, list, tuple, set, dict)):
-                self.charge(len(argument))
+                self.budget.charge(len(argument))
         self.push(what.call(*arguments))
 
     def new(self) -> None:
@@ -150,8 +142,10 @@ class Machine:
         if type(made) is OrderedDict:
             # The versions of the modules that a state_dict is from; PyTorch knows no other.
             if type(state) is not dict or set(state) != {"_metadata"}:
-                raise CheckpointError("[load] the _metadata of an OrderedDict was expected; the pickle sets others of its "
-                                      "attributes")
+                raise CheckpointError(
+                    "[load] the _metadata of an OrderedDict was expected; the pickle sets others of its "
+                    "attributes"
+                )
             made._metadata = state["_metadata"]  # type: ignore[attr-defined]
         elif type(made) in self._classes:
             if hasattr(made, "__setstate__"):
@@ -159,7 +153,9 @@ class Machine:
             else:
                 made.__dict__.update(state)
         else:
-            raise CheckpointError(f"[load] a container was expected; the pickle sets the state of a {type(made).__name__}")
+            raise CheckpointError(
+                f"[load] a container was expected; the pickle sets the state of a {type(made).__name__}"
+            )
 
     def look_up(self, module: str, name: str) -> None:
         if type(module) is not str or type(name) is not str:
@@ -171,14 +167,14 @@ class Machine:
 
     def make_set(self, kind: type, values: list[Any]) -> None:
         for value in values:
-            self.check_key(value)
+            self.budget.check_key(value)
         self.push(kind(values))
 
     def extend(self, values: list[Any]) -> None:
         target = self.top()
         if type(target) is set:
             for value in values:
-                self.check_key(value)
+                self.budget.check_key(value)
             target.update(values)
         elif type(target) is list:
             target.extend(values)

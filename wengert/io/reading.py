@@ -1,7 +1,8 @@
 """PyTorch's files as objects of wengert: what the names in their pickles stand for.
 
-`Reader.restricted` knows exactly the names listed here, and those that the user has declared safe. `Reader.unrestricted`
-is Python's own unpickler, with PyTorch's names given wengert's meaning; it runs whatever the file says.
+`Reader.restricted` knows exactly the names listed here, and those that the user has declared safe.
+`Reader.unrestricted` is Python's own unpickler, with PyTorch's names given wengert's meaning; it runs whatever the file
+says.
 """
 
 from __future__ import annotations
@@ -31,15 +32,35 @@ from .errors import CheckpointError, reporting
 from .machine import Global, Machine
 
 STORAGES = {
-    "FloatStorage": dtypes.float32, "DoubleStorage": dtypes.float64, "HalfStorage": dtypes.float16,
-    "BFloat16Storage": dtypes.bfloat16, "ByteStorage": dtypes.uint8, "CharStorage": dtypes.int8,
-    "ShortStorage": dtypes.int16, "IntStorage": dtypes.int32, "LongStorage": dtypes.int64, "BoolStorage": dtypes.bool_,
-    "ComplexFloatStorage": dtypes.complex64, "ComplexDoubleStorage": dtypes.complex128,
+    "FloatStorage": dtypes.float32,
+    "DoubleStorage": dtypes.float64,
+    "HalfStorage": dtypes.float16,
+    "BFloat16Storage": dtypes.bfloat16,
+    "ByteStorage": dtypes.uint8,
+    "CharStorage": dtypes.int8,
+    "ShortStorage": dtypes.int16,
+    "IntStorage": dtypes.int32,
+    "LongStorage": dtypes.int64,
+    "BoolStorage": dtypes.bool_,
+    "ComplexFloatStorage": dtypes.complex64,
+    "ComplexDoubleStorage": dtypes.complex128,
 }
 """PyTorch's classes of storages, by which its files say the dtype."""
 
-_DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64",
-           "complex128")
+_DTYPES = (
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+)
 # What pickles of Python 2 call these modules, as files of torch.save do.
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _MOST_DIMENSIONS = 64
@@ -62,16 +83,18 @@ def locator(map_location: Any) -> Locate:
             kind = device(location).type
         if kind != "cpu":
             raise DeviceError(
-                f"Attempting to deserialize object on {location!r}, but wengert has only the CPU. If you are running on a "
-                f"CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to "
-                f"the CPU."
+                f"Attempting to deserialize object on {location!r}, but wengert has only the CPU. If you are running "
+                f"on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
+                f"storages to the CPU."
             )
 
     if isinstance(map_location, (str, device)):
         require_cpu(map_location)
     elif map_location is not None and not isinstance(map_location, Mapping) and not callable(map_location):
-        raise TypeError(f"[load] map_location: a device, a string, a dict or a function was expected; got "
-                        f"{type(map_location).__name__}")
+        raise TypeError(
+            f"[load] map_location: a device, a string, a dict or a function was expected; got "
+            f"{type(map_location).__name__}"
+        )
     return locate
 
 
@@ -87,7 +110,7 @@ class Reader:
         self._table = self._make_table()
 
     def restricted(self) -> Any:
-        """The object, made of tensors and containers only. Raises `CheckpointError`, naming what else the file asks for."""
+        """The object, made of tensors and containers only. Raises `CheckpointError`, naming what else it asks."""
         with reporting("a checkpoint of PyTorch"):
             classes = frozenset(value for value in self._safe.values() if isinstance(value, type))
             self._machine = Machine(self._archive.pickle(), self._look_up, self._persistent, classes)
@@ -102,7 +125,7 @@ class Reader:
         return made
 
     def _check_places(self) -> None:
-        """Raises where a storage is to be put elsewhere than on the CPU. Last, as the user's own function may be asked."""
+        """Raises where a storage is to be put elsewhere than on the CPU. Last, as the user's own function is asked."""
         for storage, location in self._places:
             self._locate(storage, location)
 
@@ -117,10 +140,12 @@ class Reader:
             return Global(full, found if callable(found) else None, found)
         reason = _REFUSED.get(full)
         if reason is not None:
-            raise CheckpointError(f"[load] tensors that wengert has were expected; the file holds {reason} ({full})")
+            raise CheckpointError(
+                f"[load] tensors that wengert has were expected; the file holds {reason} ({full})"
+            )
         raise CheckpointError(
-            f"[load] a file of tensors and containers was expected; this one asks for {full}, which is neither and was not "
-            f"brought in. If it comes from someone you trust, load(..., weights_only=False) runs what it says; "
+            f"[load] a file of tensors and containers was expected; this one asks for {full}, which is neither and was "
+            f"not brought in. If it comes from someone you trust, load(..., weights_only=False) runs what it says; "
             f"serialization.add_safe_globals([{name}]) allows this one name"
         )
 
@@ -138,8 +163,8 @@ class Reader:
             return getattr(importlib.import_module("wengert" + module.removeprefix("torch")), name)
         except (ImportError, AttributeError):
             raise CheckpointError(
-                f"[load] a name that wengert has was expected; the file asks for {full}: it holds an object of PyTorch's "
-                f"as a whole; in PyTorch, save its state_dict() instead, and load that"
+                f"[load] a name that wengert has was expected; the file asks for {full}: it holds an object of "
+                f"PyTorch's as a whole; in PyTorch, save its state_dict() instead, and load that"
             ) from None
 
     def _make_table(self) -> dict[str, Any]:
@@ -164,15 +189,18 @@ class Reader:
             "torch._tensor._rebuild_from_type_v2": (self._from_type, None),
         }
         table: dict[str, Any] = {name: Global(name, call, value) for name, (call, value) in made.items()}
-        table.update({f"torch.{name}": Global(f"torch.{name}", None, dtype) for name, dtype in STORAGES.items()})
+        table.update(
+            {f"torch.{name}": Global(f"torch.{name}", None, dtype) for name, dtype in STORAGES.items()}
+        )
         table.update({f"torch.{name}": dtypes.by_name(name) for name in _DTYPES})
         return table
 
     # -- containers ------------------------------------------------------------------------------------------------
 
     def _check_keys(self, keys: Any) -> None:
-        for key in keys if self._machine is not None else ():
-            self._machine.check_key(key)
+        if self._machine is not None:
+            for key in keys:
+                self._machine.budget.check_key(key)
 
     def _ordered(self, pairs: Any = ()) -> OrderedDict[Any, Any]:
         self._check_keys(key for key, _ in pairs)
@@ -209,29 +237,62 @@ class Reader:
         self._storages[key] = dtype, storage
         return storage
 
-    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, hooks: Any = None,
-                metadata: Any = None) -> Tensor:
+    def _tensor(
+        self,
+        storage: Any,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        requires_grad: Any = False,
+        hooks: Any = None,
+        metadata: Any = None,
+    ) -> Tensor:
         return self._lay_out(storage, storage.dtype, offset, size, stride, requires_grad, metadata)
 
-    def _tensor_of_bytes(self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, dtype: Any,
-                         metadata: Any = None) -> Tensor:
+    def _tensor_of_bytes(
+        self,
+        storage: Any,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        requires_grad: Any,
+        hooks: Any,
+        dtype: Any,
+        metadata: Any = None,
+    ) -> Tensor:
         return self._lay_out(storage, dtype, offset, size, stride, requires_grad, metadata)
 
-    def _lay_out(self, storage: Any, dtype: DType, offset: Any, size: Any, stride: Any, requires_grad: Any,
-                 metadata: Any) -> Tensor:
+    def _lay_out(
+        self,
+        storage: Any,
+        dtype: DType,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        requires_grad: Any,
+        metadata: Any,
+    ) -> Tensor:
         """A tensor in the memory of a storage; offset and strides count elements."""
         if not isinstance(storage, UntypedStorage) or not isinstance(dtype, DType):
             raise TypeError("a tensor without a storage")
         size, stride = tuple(size), tuple(stride)
         numbers = (offset, *size, *stride)
-        if len(size) != len(stride) or len(size) > _MOST_DIMENSIONS or any(type(n) is not int or n < 0 for n in numbers):
-            raise ValueError(f"a tensor of size {size!r:.100}, strides {stride!r:.100} and offset {offset!r:.100}")
+        if (
+            len(size) != len(stride)
+            or len(size) > _MOST_DIMENSIONS
+            or any(type(n) is not int or n < 0 for n in numbers)
+        ):
+            raise ValueError(
+                f"a tensor of size {size!r:.100}, strides {stride!r:.100} and offset {offset!r:.100}"
+            )
         memory = storage._root.view(np.uint8)
         if 0 in size:
             array = np.empty(size, dtype.numpy)
         else:
             # numpy checks that all of it lies within the buffer.
-            array = np.ndarray(size, dtype.numpy, memory, offset * dtype.itemsize, tuple(n * dtype.itemsize for n in stride))
+            array = np.ndarray(
+                size, dtype.numpy, memory, offset * dtype.itemsize, tuple(n * dtype.itemsize for n in stride)
+            )
             if dtype.kind == "b" and storage._root.dtype != array.dtype and memory.max(initial=0) > 1:
                 raise ValueError("truth values other than 0 and 1")
         if metadata:
@@ -246,13 +307,18 @@ class Reader:
         """A tensor with attributes of its own."""
         wanted = kind.value if type(kind) is Global else kind
         function = make.call if type(make) is Global else make
-        if function not in (self._tensor, self._tensor_of_bytes, _parameter) or wanted not in (Tensor, Parameter):
-            raise CheckpointError("[load] a Tensor or a Parameter was expected; the file holds a tensor of another class")
+        if function not in (self._tensor, self._tensor_of_bytes, _parameter) or wanted not in (
+            Tensor,
+            Parameter,
+        ):
+            raise CheckpointError(
+                "[load] a Tensor or a Parameter was expected; the file holds a tensor of another class"
+            )
         tensor = function(*arguments)
         if wanted is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
         _set_state(tensor, state)
-        return tensor  # type: ignore[no-any-return]
+        return tensor
 
 
 class _Unpickler(pickle.Unpickler):
@@ -320,8 +386,27 @@ _REFUSED = {
     "torch._utils._rebuild_device_tensor_from_numpy": "a tensor of a device of another maker",
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": "a tensor of a device of another maker",
     "torch._utils._rebuild_wrapper_subclass": "a tensor of a class without numbers of its own",
-    **{f"torch.{name}": f"tensors of dtype {name}" for name in (
-        "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz",
-        "float8_e8m0fnu", "complex32", "quint8", "qint8", "qint32", "quint4x2", "quint2x4")},
-    **{f"torch.{name}Storage": f"a storage of {name}" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")},
+    **{
+        f"torch.{name}": f"tensors of dtype {name}"
+        for name in (
+            "uint16",
+            "uint32",
+            "uint64",
+            "float8_e4m3fn",
+            "float8_e5m2",
+            "float8_e4m3fnuz",
+            "float8_e5m2fnuz",
+            "float8_e8m0fnu",
+            "complex32",
+            "quint8",
+            "qint8",
+            "qint32",
+            "quint4x2",
+            "quint2x4",
+        )
+    },
+    **{
+        f"torch.{name}Storage": f"a storage of {name}"
+        for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")
+    },
 }

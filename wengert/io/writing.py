@@ -1,5 +1,5 @@
-"""Zip archives in PyTorch's layout: what `save_torch` writes for PyTorch to read, and what `save` writes for objects that
-only a pickle can hold."""
+"""Zip archives in PyTorch's layout: what `save_torch` writes for PyTorch to read, and what `save` writes for objects
+that only a pickle can hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pickle
 import sys
 import zipfile
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,14 @@ from .reading import STORAGES
 
 _STORAGE_OF = {dtype.name: name for name, dtype in STORAGES.items()}
 # The names beside its own that PyTorch's restricted reader knows.
-_KNOWN = {("collections", "OrderedDict"), ("collections", "Counter"), ("builtins", "set"), ("builtins", "complex"),
-          ("builtins", "bytearray"), ("_codecs", "encode")}
+_KNOWN = {
+    ("collections", "OrderedDict"),
+    ("collections", "Counter"),
+    ("builtins", "set"),
+    ("builtins", "complex"),
+    ("builtins", "bytearray"),
+    ("_codecs", "encode"),
+}
 
 
 class _Name:
@@ -51,6 +57,10 @@ class _Writer(pickle._Pickler):
     ``strict`` refuses every name that PyTorch's restricted reader would refuse.
     """
 
+    if TYPE_CHECKING:  # the standard library has no types for these
+        write: Any
+        memoize: Any
+
     def __init__(self, file: io.BytesIO, protocol: int, strict: bool) -> None:
         super().__init__(file, protocol)
         self._strict = strict
@@ -67,9 +77,12 @@ class _Writer(pickle._Pickler):
         if kind is Tensor or (kind is Buffer and self._strict):
             return self._tensor(obj)
         if kind is Parameter:
-            rest = (obj.detach(), obj.requires_grad, OrderedDict())
+            rest: tuple[Any, ...] = (obj.detach(), obj.requires_grad, OrderedDict())
             if obj.__dict__:
-                return self._name("torch._utils", "_rebuild_parameter_with_state"), (*rest, dict(obj.__dict__))
+                return self._name("torch._utils", "_rebuild_parameter_with_state"), (
+                    *rest,
+                    dict(obj.__dict__),
+                )
             return self._name("torch._utils", "_rebuild_parameter"), rest
         if kind is DType or kind is _Name:
             return ""  # written by save_global
@@ -91,9 +104,11 @@ class _Writer(pickle._Pickler):
             return
         where = str(getattr(obj, "__module__", None)), str(getattr(obj, "__qualname__", name))
         if self._strict and where not in _KNOWN:
-            raise TypeError(f"[save_torch] tensors, numbers, strings and containers of them were expected; got something "
-                            f"made of {'.'.join(where)}, which PyTorch would refuse to load; leave it out, or use save")
-        super().save_global(obj, name)
+            raise TypeError(
+                f"[save_torch] tensors, numbers, strings and containers of them were expected; got something "
+                f"made of {'.'.join(where)}, which PyTorch would refuse to load; leave it out, or use save"
+            )
+        super().save_global(obj, name)  # type: ignore[misc]
 
     def _name(self, module: str, name: str) -> _Name:
         return self._names.setdefault((module, name), _Name(module, name))
@@ -103,12 +118,24 @@ class _Writer(pickle._Pickler):
         storage, memory = self._storage(array)
         offset = _address(array) - _address(memory) if array.size else 0
         strides = tuple(step // array.itemsize for step in array.strides)
-        arguments = (storage, offset // array.itemsize, tuple(array.shape), strides, tensor.requires_grad, OrderedDict())
+        arguments: tuple[Any, ...] = (
+            storage,
+            offset // array.itemsize,
+            tuple(array.shape),
+            strides,
+            tensor.requires_grad,
+            OrderedDict(),
+        )
         rebuild = self._name("torch._utils", "_rebuild_tensor_v2")
         if not tensor.__dict__ or type(tensor) is Buffer:
             return rebuild, arguments
         kind = self._name("torch", "Tensor")
-        return self._name("torch._tensor", "_rebuild_from_type_v2"), (rebuild, kind, arguments, dict(tensor.__dict__))
+        return self._name("torch._tensor", "_rebuild_from_type_v2"), (
+            rebuild,
+            kind,
+            arguments,
+            dict(tensor.__dict__),
+        )
 
     def _storage(self, array: np.ndarray) -> tuple[_Storage, np.ndarray]:
         """The storage that the array lies in, and the memory that it stands for: the array's whole memory as PyTorch
@@ -144,7 +171,9 @@ def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> 
             archive.writestr(zipfile.ZipInfo("archive/data.pkl"), program.getvalue())
             archive.writestr(zipfile.ZipInfo("archive/byteorder"), sys.byteorder)
             for number, memory in enumerate(writer.records):
-                with archive.open(zipfile.ZipInfo(f"archive/data/{number}"), "w", force_zip64=memory.size >= 2**31) as record:
+                with archive.open(
+                    zipfile.ZipInfo(f"archive/data/{number}"), "w", force_zip64=memory.size >= 2**31
+                ) as record:
                     record.write(memory.data)
             archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
 

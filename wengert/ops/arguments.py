@@ -22,7 +22,10 @@ def dtype_of(dtype: Any) -> DType | None:
     try:
         return _PYTHON_TYPES[dtype]
     except (KeyError, TypeError):
-        raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}: {dtype!r}") from None
+        raise TypeError(
+            f"[dtype] argument 'dtype' must be torch.dtype, not {type(dtype).__name__}; got {dtype!r}; pass one of "
+            "this module's, such as float32"
+        ) from None
 
 
 def check_options(device: Any = None, layout: Any = None) -> None:

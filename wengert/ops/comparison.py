@@ -52,7 +52,7 @@ def _integers(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
         for x in (input, other):
             if isinstance(x, (float, complex)) or (type(x) in TENSORS and x._data.dtype.kind not in "biu"):
                 kind = type_name(x._data.dtype) if type(x) in TENSORS else type(x).__name__
-                raise RuntimeError(f'[{name}] "{name}_cpu" not implemented for \'{kind}\'')
+                raise NotImplementedError(f'[{name}] "{name}_cpu" not implemented for \'{kind}\'')
         return run(input, other)
 
     plain.__name__, plain.__doc__ = name, doc
@@ -78,7 +78,7 @@ def logical_not(input: Any) -> Any:
 def bitwise_not(input: Any) -> Any:
     """Each bit turned round; for truth values, not."""
     if input._data.dtype.kind not in "biu":
-        raise RuntimeError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+        raise NotImplementedError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.bitwise_not(input)
 
 

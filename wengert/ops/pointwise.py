@@ -107,7 +107,7 @@ def positive(input: Any) -> Any:
 def round(input: Any, *, decimals: int = 0) -> Any:
     """Each element rounded to ``decimals`` places, halves to even."""
     if input._data.dtype.kind in ("iubc" if decimals else "bc"):
-        raise RuntimeError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert "
+        raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert "
                            "with .float() "
                            "first")
     return P.round(input, decimals=decimals) if decimals else P.round(input)
@@ -225,35 +225,15 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
 
 
-def _no_bools(input: Any, other: Any) -> None:
-    first = input._data.dtype == bool if type(input) in TENSORS else isinstance(input, bool)
-    second = other._data.dtype == bool if type(other) in TENSORS else isinstance(other, bool)
-    if first and second:
-        raise RuntimeError("[sub] Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
-                           "`^` or "
-                           "`logical_xor()` operator instead.")
-    if first or second:
-        raise RuntimeError("[sub] Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
-                           "trying to "
-                           "invert a mask, use the `~` or `logical_not()` operator instead.")
-
-
 @function(aliases=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
-    if (
-        input._data.dtype.kind == "b"
-        or (type(other) in TENSORS and other._data.dtype.kind == "b")
-        or type(other) is bool
-    ):
-        _no_bools(input, other)
     return _sub(input, other) if alpha == 1 else _sub(input, _scaled("sub", input, other, alpha))
 
 
 @function(method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``other − alpha · input``."""
-    _no_bools(input, other)
     return apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
 
 
@@ -398,7 +378,7 @@ _declare_pairs({
 def xlogy(input: Any, other: Any) -> Any:
     """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
     if result_type("xlogy", (input, other)).kind == "c":
-        raise RuntimeError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
+        raise NotImplementedError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
     return P.xlogy(input, other)
 
 

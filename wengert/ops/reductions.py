@@ -186,7 +186,7 @@ def _no_elements(op: str, x: Any, dim: int | None) -> None:
 
 def _not_complex(op: str, x: Any) -> None:
     if x._data.dtype.kind == "c":
-        raise RuntimeError(f'"{op}_all" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"{op}_all" not implemented for \'{type_name(x._data.dtype)}\'')
 
 
 def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: Any, doc: str) -> Callable[..., Any]:
@@ -252,7 +252,7 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 def _position(op: str, primitive: Any, doc: str) -> None:
     def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         if input._data.dtype.kind in "cb":
-            raise RuntimeError(f'"{op}_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+            raise NotImplementedError(f'"{op}_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
         if dim is None:
             if not input._data.size:
                 raise OutOfRangeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0.")
@@ -355,7 +355,7 @@ def _normalised(op: str, primitive: Any, doc: str) -> None:
     def plain(input: Any, dim: int, dtype: Any = None) -> Any:
         x = _to(input, dtype)
         if x._data.dtype.kind not in "fV":
-            raise RuntimeError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')
+            raise NotImplementedError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')
         return primitive(x, dim=wrap_dim(int(dim), x._data.ndim, op))
 
     plain.__name__, plain.__doc__ = op, doc

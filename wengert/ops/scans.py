@@ -39,13 +39,13 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
 def logcumsumexp(input: Any, dim: int) -> Any:
     """log Σ exp of the elements up to each, along ``dim``, without overflow."""
     if input._data.dtype.kind not in "fV":
-        raise RuntimeError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+        raise NotImplementedError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.logcumsumexp(input, dim=wrap_dim(int(dim), input._data.ndim, "logcumsumexp"))
 
 
 def _ordered(op: str, x: Any) -> None:
     if x._data.dtype.kind == "c":
-        raise RuntimeError(f'"{op}_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"{op}_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
 
 
 _cummax, _cummin = named("cummax", "values", "indices"), named("cummin", "values", "indices")

@@ -22,7 +22,7 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
 
     def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         if input._data.dtype.kind in "bc":
-            raise RuntimeError(f'"{op}_out_impl" not implemented for \'{type_name(input._data.dtype)}\'')
+            raise NotImplementedError(f'"{op}_out_impl" not implemented for \'{type_name(input._data.dtype)}\'')
         if dim is None:
             if not input._data.size:
                 return make(np.array(np.nan, input._data.dtype), None)
@@ -48,7 +48,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last
     occurrence."""
     if input._data.dtype.kind == "c":
-        raise RuntimeError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+        raise NotImplementedError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return _mode(P.mode(input, dim=wrap_dim(int(dim), input._data.ndim, "mode"), keepdim=keepdim))
 
 
@@ -159,7 +159,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
-        raise RuntimeError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
     return P.histogram(x, edges=tuple(_edges("histc", x._concrete("histc"), bins, min, max).tolist()))
 
 
@@ -172,7 +172,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1."""
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
-        raise RuntimeError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
     if type(bins) in TENSORS:
         edges = bins._concrete("histogram")
     else:

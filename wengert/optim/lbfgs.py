@@ -40,8 +40,8 @@ class LBFGS(Optimizer):
     ...     return loss
     >>> optimizer.step(closure)
     tensor(25., grad_fn=<SumBackward0>)
-    >>> x
-    tensor([1., 2.], requires_grad=True)
+    >>> [round(value, 3) for value in x.tolist()]
+    [1.0, 2.0]
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any
 
 from wengert.autograd.modes import enable_grad, set_grad_enabled
+from wengert.core.state import state
 from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
@@ -152,7 +153,10 @@ class Optimizer:
                 loss = closure()
         with set_grad_enabled(bool(self.defaults.get("differentiable"))):
             for group in self.param_groups:
-                self._update(group)
+                if state.special is None:
+                    self._update(group)
+                else:
+                    state.special.update(self._update, group)
         return loss
 
     def _update(self, group: Group) -> None:

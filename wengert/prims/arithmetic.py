@@ -47,7 +47,7 @@ add = elementwise(
     lower=lambda b, x, y: b.add(x, y),
 )
 sub = elementwise(
-    "sub", "subtract",
+    "sub", "subtract", promotion="number",
     derivative=(1, -1), saves=("", ""),
     lower=lambda b, x, y: b.sub(x, y),
 )
@@ -104,7 +104,7 @@ def _pow(xp: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
     if np.result_type(x, y).kind == "b":
-        raise RuntimeError("\"pow\" not implemented for 'Bool'")
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
     if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and hasattr(y, "dtype") and (y < 0).any():
         # The integer part of the true result: 0, but for the bases 1 and -1.
         unit = xp.where(x == 1, 1, xp.where(x == -1, xp.where(y % 2 == 0, 1, -1), 0)).astype(x.dtype)
@@ -146,7 +146,7 @@ def _check_divisor(name: str, x: Any, y: Any) -> None:
     if kind in "iu" and not np.all(y):
         raise RuntimeError("ZeroDivisionError")
     if kind in "bc":
-        raise RuntimeError(f'"{name}_cpu" not implemented for {"Bool" if kind == "b" else "complex numbers"}')
+        raise NotImplementedError(f'"{name}_cpu" not implemented for {"Bool" if kind == "b" else "complex numbers"}')
 
 
 def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
@@ -240,7 +240,7 @@ def _sgn(xp: Any, x: Any) -> Any:
 
 def _absolute(xp: Any, x: Any) -> Any:
     if x.dtype.kind == "b":
-        raise RuntimeError("\"abs_cpu\" not implemented for 'Bool'")
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     return xp.absolute(x)
 
 

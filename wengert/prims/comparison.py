@@ -20,7 +20,7 @@ def _ordered(name: str) -> Any:
     def evaluate(xp: Any, x: Any, y: Any) -> Any:
         if (getattr(x, "dtype", None) or np.dtype(type(x))).kind == "c" or (
                 getattr(y, "dtype", None) or np.dtype(type(y))).kind == "c":
-            raise RuntimeError(f'"{name}_cpu" not implemented for complex numbers, which have no order')
+            raise NotImplementedError(f'"{name}_cpu" not implemented for complex numbers, which have no order')
         return getattr(xp, name)(x, y)
 
     return evaluate
@@ -48,7 +48,7 @@ bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same", sampl
 def _shift(name: str) -> Any:
     def evaluate(xp: Any, x: Any, y: Any) -> Any:
         if xp.result_type(x, y).kind == "b":
-            raise RuntimeError(f"\"{name}_cpu\" not implemented for 'Bool'")
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
         return getattr(xp, name)(x, y)
 
     return evaluate

@@ -127,7 +127,8 @@ def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, grou
         np.matmul(matrix, flat[n], out=columns)
         for i, place in enumerate(targets):
             padded[n][place] += parts[:, i]
-    return padded[(..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))]
+    inside: tuple[Any, ...] = (..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))
+    return padded[inside]
 
 
 def _adjoint_sizes(out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, extra: Any) -> tuple[int, ...]:
@@ -154,7 +155,7 @@ def _convolution(
     return out
 
 
-def _spec(x: Any) -> Spec | None:
+def _spec(x: Any) -> Any:
     return None if x is None else Spec(x.shape, from_numpy(x.dtype))
 
 
@@ -273,12 +274,13 @@ def _weight_gradient(
     total = result.reshape(groups, channels // groups, columns.rows)
     part = np.empty_like(total)
     narrow = columns.count == prod(ct.shape[2:])
-    flat = np.ascontiguousarray(ct).reshape(samples, groups, channels // groups, -1) if narrow else None
+    flat: Any = np.ascontiguousarray(ct).reshape(samples, groups, channels // groups, -1) if narrow else None
     plane, shown = (None, None) if narrow else columns.plane(channels, ct.dtype)
     for n in range(samples):
         if shown is not None:
             shown[...] = ct[n]
-        np.matmul(plane if flat is None else flat[n], columns.of(n).swapaxes(1, 2), out=part)
+        left: Any = plane if flat is None else flat[n]
+        np.matmul(left, columns.of(n).swapaxes(1, 2), out=part)
         total += part
     return result
 

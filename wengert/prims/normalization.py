@@ -15,7 +15,7 @@ from ..core.primitive import P, fused
 from ..core.samples import cases
 
 
-def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float) -> Any:
+def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float, label: str = "") -> Any:
     """The result, and mean and (biased) variance with the reduced dimensions kept as size 1."""
     if x.dtype.itemsize == 2:
         wide = [None if a is None else a.astype(xp.float32) for a in (x, weight, bias)]

@@ -209,7 +209,8 @@ def _spread_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
     """Where the windows were counted with ``ceil``, the last of them are part of the shape to come back to."""
     rank = len(params["size"])
     geometry = _without(params, "sizes")
-    plain = checked_out_sizes("avg_pool", ct.shape[len(ct.shape) - rank:], *geometry.values(), _ones(params["size"]))
+    sizes, size = ct.shape[len(ct.shape) - rank:], params["size"]
+    plain = checked_out_sizes("avg_pool", sizes, size, params["stride"], params["padding"], _ones(size))
     return P.window_sum(ct, ceil=tuple(shape[-rank:]) != plain, **geometry)
 
 

@@ -66,10 +66,10 @@ def _grads_of_weight(rows: Any, before: Any) -> Any:
 
 
 def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, reverse: bool = False) -> Any:
-    """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates in the order i, f, g, o."""
+    """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
     if gates.dtype.itemsize == 2:
-        wide = [a.astype(xp.float32) for a in (gates, h0, c0, weight)]
-        return tuple([a.astype(gates.dtype) for a in _lstm(xp, *wide, sizes, reverse)])
+        wide: Any = [a.astype(xp.float32) for a in (gates, h0, c0, weight)]
+        return tuple([a.astype(gates.dtype) for a in _lstm(xp, *wide, sizes=sizes, reverse=reverse)])
     width = h0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
@@ -133,8 +133,8 @@ lstm = fused(
     "lstm", _lstm, arity=4, multiple=True, vjp=_lstm_vjp, saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
-    doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, the last "
-        "c, the gates, all c.",
+    doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, "
+        "the last c, the gates, all c.",
 )
 
 
@@ -142,11 +142,11 @@ lstm = fused(
 
 
 def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, reverse: bool = False) -> Any:
-    """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form: the reset gate is applied after the product.
-    The gates in the order r, z, n."""
+    """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form, where the reset gate comes after the
+    product; the gates are r, z, n."""
     if gates.dtype.itemsize == 2:
-        wide = [a.astype(xp.float32) for a in (gates, h0, weight, bias)]
-        return tuple([a.astype(gates.dtype) for a in _gru(xp, *wide, sizes, reverse)])
+        wide: Any = [a.astype(xp.float32) for a in (gates, h0, weight, bias)]
+        return tuple([a.astype(gates.dtype) for a in _gru(xp, *wide, sizes=sizes, reverse=reverse)])
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
     inner = xp.empty((len(gates), width), gates.dtype)
@@ -210,8 +210,8 @@ gru = fused(
     "gru", _gru, arity=4, multiple=True, vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER, label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
                   ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
-    doc="Of the gates' inputs (rows, 3 H), h0 (N, H), the recurrent weight (3 H, H) and bias (3 H,): all h, the last h, the "
-        "gates, and the new gate's recurrent part.",
+    doc="Of the gates' inputs (rows, 3 H), h0 (N, H), the recurrent weight (3 H, H) and bias (3 H,): all h, the "
+        "last h, the gates, and the new gate's recurrent part.",
 )
 
 
@@ -220,8 +220,8 @@ gru = fused(
 
 def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool = False, relu: bool = False) -> Any:
     if inputs.dtype.itemsize == 2:
-        wide = [a.astype(xp.float32) for a in (inputs, h0, weight)]
-        return tuple([a.astype(inputs.dtype) for a in _rnn(xp, *wide, sizes, reverse, relu)])
+        wide: Any = [a.astype(xp.float32) for a in (inputs, h0, weight)]
+        return tuple([a.astype(inputs.dtype) for a in _rnn(xp, *wide, sizes=sizes, reverse=reverse, relu=relu)])
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]
@@ -254,5 +254,6 @@ rnn = fused(
     "rnn", _rnn, arity=3, multiple=True, vjp=_rnn_vjp, saves=("y", "z", "out"), missing=_LATER, label="Rnn",
     samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
-    doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): all h, the last h.",
+    doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): "
+        "all h, the last h.",
 )

@@ -18,7 +18,7 @@ from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import LARGE, P, Primitive, run_large
 from ..core.spec import Spec
 from ..core.state import state
-from .alias import attach_view, edge_of
+from .alias import attach_view, edge_of, type_name
 from .special import evaluate, shares
 from .tape import Node, Out, next_sequence
 from .tensor import TENSORS, Tensor, make
@@ -45,6 +45,8 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         return _record_many(primitive, operands, params, data)
+    if primitive.promotion is not None and data.dtype.kind == "f":
+        data = _narrowed(data, operands)
     out = make(data, None)
     if state.grad and (primitive.vjp is not None or primitive.kind != "elementwise"):
         edges = tuple([edge_of(x) if type(x) in TENSORS else None for x in operands])
@@ -54,6 +56,13 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
 
 
 registry.dispatcher = apply
+
+
+def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
+    """A result in bfloat16 if the operands met in it: numpy, whose own it is not, widens it beside a Python float."""
+    if any([type(x) in TENSORS and x._data.dtype.kind == "V" for x in operands]):
+        return data.astype(dtypes.bfloat16.numpy)
+    return data
 
 
 def _apply_view(primitive: Primitive, whole: Any, params: dict[str, Any]) -> Any:
@@ -133,6 +142,8 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return operands
     if ndarray in [type(x) for x in operands]:  # a constant of a rule
         operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
+    if primitive.promotion == "number":
+        _refuse_truth_values(primitive.name, operands)
     first = 1 if primitive.promotion == "where" else 0
     meeting = operands[first:]
     target = result_type(primitive.name, meeting)
@@ -150,6 +161,16 @@ def _agree(operands: tuple[Any, ...], floats_only: bool) -> bool:
         if type(x) not in TENSORS or x._data.dtype is not dtype:
             return False
     return not floats_only or dtype.kind in "fc"
+
+
+def _refuse_truth_values(op: str, operands: Any) -> None:
+    """Raises if an operand holds truth values, of which there is no difference."""
+    truths = [x._data.dtype.kind == "b" if type(x) in TENSORS else isinstance(x, (bool, np.bool_)) for x in operands]
+    if any(truths):
+        which, instead = (("two bool tensors", "use the `^` or `logical_xor()` operator instead") if all(truths) else
+                          ("a bool tensor", "to invert a mask, use the `~` or `logical_not()` operator instead"))
+        raise DTypeError(f"[{op}] Subtraction, the `-` operator, with {which} is not supported; got "
+                         f"{', '.join(str(spec_of(x)) for x in operands)}; {instead}")
 
 
 def result_type(op: str, operands: Any) -> DType:
@@ -202,6 +223,8 @@ def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error:
         return error
     specs = [spec_of(x) for x in operands]
     try:
+        if primitive.promotion == "number":
+            _refuse_truth_values(primitive.name, operands)
         primitive.spec(*specs, **params)
     except (ShapeError, DTypeError) as worded:
         return worded
@@ -209,7 +232,12 @@ def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error:
         pass  # the spec rule fails where evaluation did: its words are not better than those of `error`
     came = ", ".join(str(s) for s in specs)
     kind = IndexError if isinstance(error, IndexError) else DTypeError if isinstance(error, TypeError) else ShapeError
-    return kind(f"[{primitive.name}] {error}; got {came}")
+    if isinstance(error, TypeError) and "ufunc" in str(error):
+        types = " and ".join(type_name(s.dtype.name) for s in specs if isinstance(s, Spec))
+        name = primitive.name
+        return kind(f"[{name}] \"{name}_cpu\" not implemented for '{types}'; got {came}; convert them first")
+    fix = "; count from 0, or from the end from -1" if kind is IndexError else ""
+    return kind(f"[{primitive.name}] {error}; got {came}{fix}")
 
 
 # --- the hot paths ----------------------------------------------------------------------------------------------------
@@ -225,7 +253,7 @@ _NO_PARAMS: dict[str, Any] = {}
 def unary(primitive: Primitive) -> Callable[[Any], Any]:
     """The function of one tensor for an elementwise primitive."""
     run, lowered = primitive.run, primitive.lower is not None
-    floats_only, records = primitive.promotion == "float", primitive.promotion != "compare"
+    kinds, records = "fc" if primitive.promotion == "float" else "fciub", primitive.promotion != "compare"
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
     def function(input: Any) -> Any:
@@ -233,7 +261,7 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
         if type(x) not in TENSORS or state.special is not None:
             return apply(primitive, (x,), {})
         value = x._data
-        if (floats_only and value.dtype.kind not in "fc") or (lowered and value.size >= LARGE):
+        if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), {})
         try:
             data = state.quiet(run, value)

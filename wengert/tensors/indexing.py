@@ -156,8 +156,9 @@ def _item(item: Any) -> Any:
         if array.dtype.kind not in "iub":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         return wrap(array if array.dtype == bool else array.astype(np.int64))
-    raise TypeError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                    f"(got {type(item).__name__})")
+    error = IndexError if isinstance(item, float) else TypeError
+    raise error("[index] only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+                f"indices (got {type(item).__name__}); convert it, with int(...) or .long()")
 
 
 def _checked(item: Any) -> Any:
@@ -177,7 +178,7 @@ def _spread_ellipsis(items: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
         elif item is not None and item is not Ellipsis:
             taken += 1
     if taken > rank:
-        raise OutOfRangeError(f"too many indices for tensor of dimension {rank}")
+        raise OutOfRangeError(f"[index] too many indices for tensor of dimension {rank}; got {taken}; leave some out")
     if not any(item is Ellipsis for item in items):
         return items
     position = next(i for i, item in enumerate(items) if item is Ellipsis)

@@ -97,10 +97,21 @@ class Special:
         assert self.outer is not None
         self.outer.accumulate(leaf, ct)
 
+    def passes(self, node: Any, ct: Any, grads: Any) -> Any:
+        """What a node sends to its operands, for a watcher to change: by default what its rule gave."""
+        return grads if self.outer is None else self.outer.passes(node, ct, grads)
+
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         """Called by the engine after each node has run back."""
         if self.outer is not None:
             self.outer.pulled(node, ct, grads)
+
+    def update(self, run: Any, group: Any) -> None:
+        """Runs an optimizer's update of one group of parameters; a watcher that need not see it may stand aside."""
+        if self.outer is None:
+            run(group)
+        else:
+            self.outer.update(run, group)
 
     def line(self) -> str | None:
         """The user's line that is running, where lines are wanted."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import types
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,14 @@ from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Out, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph, GraphEdge, GraphNode
-from .names import assigned_names, leaf_modules, names_in
+from .names import assigned_names, leaf_modules, names_in, scopes_of
 from .summaries import Summary, summarize
 
 RECOMPUTED = 4096
 """Values that nothing kept are computed again where they have at most so many elements."""
+
+PLACES = 4096
+"""The id of a constant is made of its first user's number and its place among the operands."""
 
 _REAL = ("float16", "float32", "float64")
 
@@ -34,22 +36,24 @@ JACOBIAN = 64
 """Local partials are written out where the matrix has at most so many entries."""
 
 
-@dataclass(slots=True)
 class Note:
-    """What a recording kept of one node: arrays where they are small, else summaries."""
+    """What a recording kept of one node: arrays where they are small, else summaries. (No dataclass: as one is made for
+    each node while a program runs, what is not set stays on the class.)"""
 
     operands: tuple[Any, ...] = ()
     value: Any = None
     saved: Any = None
     kept: int = 0
     seconds: float | None = None
-    line: str = ""
+    line: Any = ""
     module: str = ""
     call: int = 0
     root: int = 0
     cotangent: Any = None
     backward_seconds: float | None = None
-    sent: dict[int, Any] = field(default_factory=dict)
+
+    def __init__(self) -> None:
+        self.sent: dict[int, Any] = {}
 
 
 def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.FrameType | None) -> Graph:
@@ -59,10 +63,12 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
     for i, root in enumerate(roots):
         edge = edge_of(root)
         if edge is None:
-            raise GradError(f"[graph] a tensor computed from one with requires_grad=True was expected; root {i} (shape "
-                            f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?")
+            raise GradError(
+                f"[graph] a tensor computed from one with requires_grad=True was expected; root {i} (shape "
+                f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?"
+            )
         edges.append(edge)
-    builder = Builder(edges, {}, names_in(frame))
+    builder = Builder(edges, {}, names_in(scopes_of(frame)))
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
     if gradients or (gradients is None and builder.backward_ran()):
@@ -79,6 +85,7 @@ class Builder:
         self.notes, self.names = notes, names
         self.values: dict[int, Any] = {}
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
+        self.constant_values: dict[int, Any] = {}
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
         self.root_edges = roots
@@ -107,8 +114,10 @@ class Builder:
         """One run of the chain rule over the tape, without hooks, that keeps the cotangent of every node and edge."""
         if any(root.size != 1 or root.dtype.kind == "c" for root in roots):
             if required:
-                raise GradError(f"[graph] gradients=True expects real roots of one element; got {[list(r.shape) for r in roots]}; "
-                                "reduce them (.sum(), .mean())")
+                raise GradError(
+                    f"[graph] gradients=True expects real roots of one element; got {[list(r.shape) for r in roots]}; "
+                    "reduce them (.sum(), .mean())"
+                )
             return
         pending: dict[Any, Any] = {}
         for edge, root in zip(self.root_edges, roots, strict=True):
@@ -172,7 +181,9 @@ class Builder:
     def graph(self) -> Graph:
         """The graph object."""
         self._gather_values()
-        assigned = assigned_names([(node.sequence, self._line(node)) for node in self.order if type(node) is not Leaf])
+        assigned = assigned_names(
+            [(node.sequence, self._line(node)) for node in self.order if type(node) is not Leaf]
+        )
         names = {**assigned, **self.names}
         graph = Graph(roots=list(dict.fromkeys(node.sequence for node in self.roots)))
         shapes: dict[int, Any] = {}
@@ -197,9 +208,17 @@ class Builder:
         note = self.notes.get(node.sequence) or Note()
         value = self.values.get(node.sequence)
         made = GraphNode(
-            node.sequence, "operation", node.primitive.name, value=_summary(value), line=self._line(node),
-            module=note.module, call=note.call, kept=note.kept or _kept(node), seconds=note.seconds,
-            backward_seconds=note.backward_seconds, parameters=_parameters(node.params),
+            node.sequence,
+            "operation",
+            node.primitive.name,
+            value=_summary(value),
+            line=self._line(node),
+            module=note.module,
+            call=note.call,
+            kept=note.kept or _kept(node),
+            seconds=note.seconds,
+            backward_seconds=note.backward_seconds,
+            parameters=_parameters(node.params),
             gradient=_summary(self.gradients.get(node.sequence, _retained(node))),
         )
         _with_spec(made, value)
@@ -227,16 +246,30 @@ class Builder:
                     source.shape, source.dtype = shape, source.dtype or made.dtype
             if type(edge) is Out:
                 source.outputs = max(source.outputs, edge.index + 1)
-            graph.edges.append(GraphEdge(
-                source.id, node.sequence, place, edge.index if type(edge) is Out else 0, shape,
-                *partials.get(place, (None, False)), sent=_summary(self.sent.get((node.sequence, place)))))
+            partial, diagonal = partials.get(place, (None, False))
+            graph.edges.append(
+                GraphEdge(
+                    source.id,
+                    node.sequence,
+                    place,
+                    edge.index if type(edge) is Out else 0,
+                    shape,
+                    partial,
+                    diagonal,
+                    _summary(self.sent.get((node.sequence, place))),
+                )
+            )
         return made
 
     def _constant(self, graph: Graph, node: Any, place: int, value: Any) -> GraphNode:
         """The node of a constant operand: one for each array, one for each use of a number. Its id is below zero."""
-        key = id(value) if is_data(value) else -(16 * node.sequence + place)
+        key = id(value) if is_data(value) else -(PLACES * node.sequence + place)
         if key not in self.constants:
-            made = GraphNode(-(16 * node.sequence + place) - 1, "constant", value=_summary(value, plain=True))
+            made = GraphNode(
+                -(PLACES * node.sequence + place) - 1,
+                "constant",
+                value=_summary(self.constant_values.get(key, value), plain=True),
+            )
             if made.value is not None:
                 made.shape, made.dtype = made.value.shape, made.value.dtype
             made.name = self.names.get(id(value), "") if is_data(value) else ""
@@ -249,11 +282,14 @@ class Builder:
         note = self.notes.get(node.sequence)
         return (note.line if note is not None else "") or node.line or ""
 
-    def _partials(self, node: Any, note: Note, made: GraphNode,
-                  sources: dict[int, GraphNode]) -> dict[int, tuple[list[list[float]], bool]]:
+    def _partials(
+        self, node: Any, note: Note, made: GraphNode, sources: dict[int, GraphNode]
+    ) -> dict[int, tuple[list[list[float]], bool]]:
         """The local derivative of a node by each operand, from its own rule: a row for each unit cotangent."""
         primitive, rule = node.primitive, node.primitive.vjp
         saved = note.saved if note.saved is not None else _trusted(node)
+        if saved is None and is_custom(node) and all(cell[0] == count for cell, count in node.guards):
+            saved = node.saved
         if rule is None or saved is None or primitive.multiple or made.shape is None or made.dtype not in _REAL:
             return {}
         count = math.prod(made.shape)
@@ -266,11 +302,16 @@ class Builder:
             unit = np.zeros(made.shape, made.dtype)
             unit.reshape(-1)[i] = 1
             for place, grad in enumerate(state.quiet(rule, unit, saved, node.params, needs)):
-                if grad is not None and node.edges[place] is not None:
-                    rows.setdefault(place, []).append([float(entry) for entry in np.asarray(grad).reshape(-1).tolist()])
+                if grad is not None and node.edges[place] is not None and grad.dtype.kind != "c":
+                    rows.setdefault(place, []).append(
+                        [float(entry) for entry in np.asarray(grad).reshape(-1).tolist()]
+                    )
         elementwise = primitive.kind == "elementwise" and count > 1
-        return {place: (matrix, elementwise and sizes[place] == count) for place, matrix in rows.items()
-                if len(matrix) == count}
+        return {
+            place: (matrix, elementwise and sizes[place] == count)
+            for place, matrix in rows.items()
+            if len(matrix) == count
+        }
 
 
 def _node(edge: Any) -> Any:
@@ -292,16 +333,21 @@ def _collect(roots: list[Any]) -> list[Any]:
 def _add(pending: dict[Any, Any], edge: Any, ct: Any) -> None:
     if type(edge) is Out:
         parts = pending.setdefault(edge.node, {})
-        parts[edge.index] = ct if edge.index not in parts else parts[edge.index] + ct
+        parts[edge.index] = ct if edge.index not in parts else state.quiet(np.add, parts[edge.index], ct)
     else:
-        pending[edge] = ct if edge not in pending else pending[edge] + ct
+        pending[edge] = ct if edge not in pending else state.quiet(np.add, pending[edge], ct)
 
 
 def _trusted(node: Any) -> Any:
     """What a node saved, if it is still there, was not overwritten and is not packed away by a hook; else None."""
-    if node.saved is None or (node.rare is not None and "unpack" in node.rare):
+    if node.saved is None or (node.rare is not None and "unpack" in node.rare) or is_custom(node):
         return None
     return node.saved if all(cell[0] == count for cell, count in node.guards) else None
+
+
+def is_custom(node: Any) -> bool:
+    """Whether a node is of a user's `Function`, which saves what it likes: nobody knows what of it is an operand."""
+    return bool(node.primitive.name == "function")
 
 
 def _retained(node: Any) -> Any:

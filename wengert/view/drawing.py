@@ -87,8 +87,8 @@ def group_of(graph: Graph, depth: int) -> dict[int, str]:
 
 
 def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing:
-    """The picture of a graph, with nodes that have a group collapsed into it. ``direction``: ``"right"``, ``"down"``, or
-    None for what fits a slide."""
+    """The picture of a graph, with nodes that have a group collapsed into it. ``direction``: ``"right"``,
+    ``"down"``, or None for what fits a slide."""
     symbols, into = graph.symbols(), graph.into()
     formulas = len(graph) <= FORMULAS
     members: dict[str, list[int]] = {}
@@ -96,17 +96,20 @@ def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing
         members.setdefault(key, []).append(id)
     items: list[Item] = []
     where: dict[int, int] = {}
+    position = {id: i for i, id in enumerate(graph.nodes)}
     done: set[str] = set()
     for node in graph:
-        key = groups.get(node.id)
-        if key is None:
+        key = groups.get(node.id, "")
+        if not key:
             if not _in_formula(node):
                 where[node.id] = len(items)
                 items.append(node_item(node, into[node.id], graph, symbols, formulas))
+                # Ids differ from run to run, places do not, so that a picture is the same each time.
+                items[-1].key = f"n{position[node.id]}"
         elif key not in done:
             done.add(key)
             where.update(dict.fromkeys(members[key], len(items)))
-            items.append(group_item(graph, key, sorted(members[key], key=list(graph.nodes).index) if len(graph) < 500 else members[key]))
+            items.append(group_item(graph, key, sorted(members[key], key=position.__getitem__)))
     for root in graph.roots:
         items[where[root]].root = True
     return place(Drawing(items, arrows_between(graph, where, symbols if formulas else None)), direction)
@@ -134,12 +137,14 @@ def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] 
 def edge_label(edge: GraphEdge, symbols: dict[int, str]) -> str:
     """``∂u/∂w = 3``; nothing where the partial is not known or too long to read."""
     value = partial_text(edge)
-    if not value or len(value) > 24 or "matrix" in value:
+    if not value or len(value) > 24 or "matrix" in value or "…" in value:
         return ""
     return f"∂{symbols[edge.target]}/∂{symbols[edge.source]} = {value}"
 
 
-def node_item(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str], formulas: bool) -> Item:
+def node_item(
+    node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str], formulas: bool
+) -> Item:
     """The box of one node: what it is, its value or shape, its gradient."""
     title = symbol_of(node, symbols)
     if node.kind == "operation":
@@ -162,7 +167,7 @@ def node_item(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols:
     if gradient is not None and formulas:
         rows.append(f"grad {gradient.text()}")
     broken = (value is not None and value.broken) or (gradient is not None and gradient.broken)
-    return Item(f"n{list(graph.nodes).index(node.id)}" if len(graph) < 500 else f"n{node.id}", node.kind, title, rows, [node.id], broken)
+    return Item(f"n{node.id}", node.kind, title, rows, [node.id], broken)
 
 
 def group_item(graph: Graph, key: str, nodes: list[int]) -> Item:
@@ -175,7 +180,9 @@ def group_item(graph: Graph, key: str, nodes: list[int]) -> Item:
     rows = [words] if words else []
     if last is not None and last.shape is not None:
         rows.append(shape_text(last.shape) or "scalar")
-    broken = any(s is not None and s.broken for id in nodes for s in (graph.nodes[id].value, graph.nodes[id].gradient))
+    broken = any(
+        s is not None and s.broken for id in nodes for s in (graph.nodes[id].value, graph.nodes[id].gradient)
+    )
     return Item(f"m{key}", "module", key, rows, nodes, broken)
 
 
@@ -196,12 +203,14 @@ def place(drawing: Drawing, direction: str | None) -> Drawing:
     down = _placed(drawing, False)
     if len(drawing.items) > 40 or not drawing.items:
         return down
-    tall = down.width, down.height
+    scale = _scale(down)
     right = _placed(drawing, True)
-    # A slide is wider than high, and may be some 1300 wide before its text gets small.
-    if right.width <= 1400 or right.width / 1400 < tall[1] / 800:
-        return right
-    return _placed(drawing, False)
+    return right if _scale(right) >= scale else _placed(drawing, False)
+
+
+def _scale(drawing: Drawing) -> float:
+    """How large a drawing may be on a slide of 1600 by 900; at most its own size."""
+    return min(1.0, 1600 / max(drawing.width, 1), 900 / max(drawing.height + 100, 1))
 
 
 def _placed(drawing: Drawing, right: bool) -> Drawing:
@@ -224,5 +233,7 @@ def _placed(drawing: Drawing, right: bool) -> Drawing:
             line.label = line.label and (line.label[1], line.label[0])
         arrow.line = line
     drawing.right = right
-    drawing.width, drawing.height = (placement.height, placement.width) if right else (placement.width, placement.height)
+    drawing.width, drawing.height = (
+        (placement.height, placement.width) if right else (placement.width, placement.height)
+    )
     return drawing

@@ -17,8 +17,8 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
 
     ``gradients``: None shows those that backward has left behind (``.grad``, and all of them where the tape was
     retained); True computes them, without touching any ``.grad``, for roots of one element; False leaves them out.
-    ``inputs`` is a tensor, or a tuple of the model's arguments. ``with graph.record() as g:`` records what happens inside.
-    Raises GradError for a tensor without history, TypeError for anything else.
+    ``inputs`` is a tensor, or a tuple of the model's arguments. ``with graph.record() as g:`` records what happens
+    inside. Raises GradError for a tensor without history, TypeError for anything else.
 
     >>> import wengert
     >>> w = wengert.tensor(2.0, requires_grad=True)
@@ -32,7 +32,9 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
     for root in flat:
         if not isinstance(root, Tensor):
             hint = "; call graph(model, inputs) with inputs" if is_module(root) else ""
-            raise TypeError(f"[graph] tensors, or a model and its inputs, were expected; got {type(root).__name__}{hint}")
+            raise TypeError(
+                f"[graph] tensors, or a model and its inputs, were expected; got {type(root).__name__}{hint}"
+            )
     if not flat:
         return Graph()
     found = graph_of_tensors(flat, gradients, caller())
@@ -48,8 +50,10 @@ def graph_of_model(model: Any, inputs: tuple[Any, ...], gradients: bool | None) 
         result = model(*inputs)
         if gradients:
             if not isinstance(result, Tensor) or result.numel() != 1:
-                raise GradError("[graph] gradients=True expects a model whose result is one tensor of one element; record "
-                                "the step with its loss: with graph.record() as g: loss_fn(model(x), y).backward()")
+                raise GradError(
+                    "[graph] gradients=True expects a model whose result is one tensor of one element; record "
+                    "the step with its loss: with graph.record() as g: loss_fn(model(x), y).backward()"
+                )
             from ..autograd.engine import grad
 
             leaves = [p for p in model.parameters() if p.requires_grad]

@@ -10,12 +10,13 @@ from .summaries import number
 from .text import vector_text
 
 MOST_PATHS = 6
+LONGEST = 24
 Matrix = list[list[float]]
 
 
 def explain(graph: Graph, leaf: int, root: int) -> str:
-    """The derivative of ``root`` by ``leaf`` as a sum of products, with symbols and, where every local partial is known,
-    with numbers; more than one element makes them matrices."""
+    """The derivative of ``root`` by ``leaf`` as a sum of products, with symbols and, where every local partial is
+    known, with numbers; more than one element makes them matrices."""
     symbols = graph.symbols()
     top, bottom = symbols[root], symbols[leaf]
     count = count_paths(graph, leaf, root)
@@ -24,16 +25,16 @@ def explain(graph: Graph, leaf: int, root: int) -> str:
     head = f"∂{top}/∂{bottom}"
     shown = list(islice(merged_paths(graph, leaf, root), MOST_PATHS))
     rest = count - len(shown)
-    terms = [" · ".join(f"∂{symbols[b]}/∂{symbols[a]}" for b, a in pairwise(path)) or "1" for path in shown]
+    terms = [_product([f"∂{symbols[b]}/∂{symbols[a]}" for b, a in pairwise(path)]) for path in shown]
     more = f" + … ({rest:,} more path{'s' if rest != 1 else ''})" if rest else ""
-    text = f"{head} = {' + '.join(terms)}{more}"
+    text = head if terms == [head] else f"{head} = {' + '.join(terms)}{more}"
     total = derivative(graph, leaf, root)
     if total is None:
         return text + _why_no_numbers(graph, leaf, root)
     if len(total) > 1 or len(total[0]) > 1:
         return f"{text}{_factors(graph, shown, symbols)}\nsum over all paths: {head} = {matrix_text(total)}"
     known = _partials(graph)
-    products = [" · ".join(matrix_text(known[step]) for step in pairwise(path)) or "1" for path in shown]
+    products = [_product([matrix_text(known[step]) for step in pairwise(path)]) for path in shown]
     lone = len(shown) == 1 and len(shown[0]) <= 2
     if lone and not rest:
         return f"{text} = {number(total[0][0])}"
@@ -119,6 +120,13 @@ def matrix_text(matrix: Matrix) -> str:
     return f"[{', '.join(vector_text(row) for row in matrix[:4])}{', …' if len(matrix) > 4 else ''}]"
 
 
+def _product(factors: list[str]) -> str:
+    """Factors with dots between; of very many the first and the last."""
+    if len(factors) > LONGEST:
+        factors = [*factors[:4], f"… ({len(factors) - 8:,} more) …", *factors[-4:]]
+    return " · ".join(factors) or "1"
+
+
 def _factors(graph: Graph, paths: list[list[int]], symbols: dict[int, str]) -> str:
     """A line for each local derivative that the paths name."""
     known, lines = _partials(graph), []
@@ -131,7 +139,10 @@ def _why_no_numbers(graph: Graph, leaf: int, root: int) -> str:
     node, found = graph.nodes[leaf], None
     if node.gradient is not None:
         found = node.gradient.text()
-    why = "its numbers are not known: values are large, or backward has freed them (retain_graph=True, or graph.record())"
+    why = (
+        "its numbers are not known: values are large, or backward has freed them (retain_graph=True, or "
+        "graph.record())"
+    )
     return f"\n{why}" + (f"; the gradient is {found}" if found else "")
 
 
@@ -152,5 +163,3 @@ def _times(a: Matrix, b: Matrix) -> Matrix:
 
 def _plus(a: Matrix, b: Matrix) -> Matrix:
     return [[x + y for x, y in zip(p, q, strict=True)] for p, q in zip(a, b, strict=True)]
-
-

@@ -20,7 +20,11 @@ def dot(graph: Graph) -> str:
     """The graph in Graphviz's DOT language."""
     lines = ["digraph {", "  rankdir=LR;", '  node [fontname="Helvetica", fontsize=12];', "  edge [fontsize=10];"]
     symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
-    shapes = {"operation": "box", "leaf": 'ellipse, style=filled, fillcolor="#e4f3e8"', "constant": "box, style=dashed"}
+    shapes = {
+        "operation": "box",
+        "leaf": 'ellipse, style=filled, fillcolor="#e4f3e8"',
+        "constant": "box, style=dashed",
+    }
     for node in graph:
         item = node_item(node, into[node.id], graph, symbols, True)
         lines.append(f"  {names[node.id]} [label={_quoted(item.title, *item.rows)}, shape={shapes[node.kind]}];")
@@ -63,8 +67,14 @@ def _entities(text: str) -> str:
 
 def save(graph: Graph, path: Path) -> Path:
     """Writes the graph in the form that the file's ending says."""
-    kinds: dict[str, Any] = {".svg": graph.svg, ".html": lambda: graph.html(path.stem), ".dot": graph.dot, ".mmd": graph.mermaid,
-                             ".json": graph.to_json, ".txt": graph.text}
+    kinds: dict[str, Any] = {
+        ".svg": graph.svg,
+        ".html": lambda: graph.html(path.stem),
+        ".dot": graph.dot,
+        ".mmd": graph.mermaid,
+        ".json": graph.to_json,
+        ".txt": graph.text,
+    }
     ending = path.suffix.lower()
     if ending == ".png":
         return _save_png(graph.svg(), path)
@@ -90,11 +100,22 @@ def _save_png(svg: str, path: Path) -> Path:
             command = [converter, "--zoom=2", "-o", str(path), str(source)]
         elif browser is not None:
             width, height = (float(n) for n in svg.split('viewBox="0 0 ', 1)[1].split('"', 1)[0].split())
-            command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=2",
-                       f"--window-size={int(width) + 1},{int(height) + 1}", f"--screenshot={path.resolve()}", source.as_uri()]
+            command = [
+                browser,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--force-device-scale-factor=2",
+                f"--window-size={int(width) + 1},{int(height) + 1}",
+                f"--screenshot={path.resolve()}",
+                source.as_uri(),
+            ]
         else:
-            raise RuntimeError("[graph] a renderer for .png was expected: the package cairosvg, rsvg-convert or chromium; none is "
-                               "installed; save as .svg, which every browser shows")
+            raise RuntimeError(
+                "[graph] a renderer for .png was expected: the package cairosvg, rsvg-convert or chromium; none is "
+                "installed; save as .svg, which every browser shows"
+            )
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if done.returncode or not path.exists():
             raise RuntimeError(f"[graph] {command[0]} could not make {path.name}: {done.stderr.strip()[-300:]}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -163,7 +164,11 @@ class Graph:
         if callable(what):
             return [node for node in self if what(node)]
         text = what.lower()
-        return [node for node in self if any(text in part.lower() for part in (node.operation, node.name, node.module, node.line))]
+        return [
+            node
+            for node in self
+            if any(text in part.lower() for part in (node.operation, node.name, node.module, node.line))
+        ]
 
     def paths(self, start: int | str | GraphNode, end: int | str | GraphNode) -> Iterator[list[GraphEdge]]:
         """Every way from ``start`` to ``end``, whichever of the two comes first, as the edges passed, starting at the
@@ -212,8 +217,11 @@ class Graph:
         ids = {node.id for node in self if keep(node)} if callable(keep) else {self._id(key) for key in keep}
         edges = [edge for edge in self.edges if edge.source in ids and edge.target in ids]
         used = {edge.source for edge in edges}
-        return Graph({id: node for id, node in self.nodes.items() if id in ids}, edges,
-                     [id for id in self.nodes if id in ids and id not in used])
+        return Graph(
+            {id: node for id, node in self.nodes.items() if id in ids},
+            edges,
+            [id for id in self.nodes if id in ids and id not in used],
+        )
 
     def upstream(self, node: int | str | GraphNode) -> Graph:
         """The graph of a node and of all that it was computed from."""
@@ -232,20 +240,18 @@ class Graph:
     # --- names --------------------------------------------------------------------------------------------------------
 
     def symbols(self) -> dict[int, str]:
-        """A short symbol for every node, all different: its name, else ``v1``, ``v2``, ... for operations and ``c1``, ...
-        for constants; the value of a constant number stands for itself."""
+        """A short symbol for every node, all different: its name, else ``v1``, ``v2``, ... for operations and
+        ``c1``, ... for constants; the value of a constant number stands for itself."""
         found: dict[int, str] = {}
         taken = {node.name for node in self if node.name}
+        counts: Counter[str] = Counter()
         used: set[str] = set()
-        counts = {"operation": 0, "leaf": 0, "constant": 0}
         for node in self:
+            stem = node.name or "vpc"[KINDS.index(node.kind)]
             symbol = node.name
-            if symbol in used:
-                symbol = next(f"{node.name}#{n}" for n in range(2, len(self) + 3) if f"{node.name}#{n}" not in used)
-            while not symbol:
-                counts[node.kind] += 1
-                symbol = f"{'vpc'[KINDS.index(node.kind)]}{counts[node.kind]}"
-                symbol = "" if symbol in taken else symbol
+            while not symbol or symbol in used or (not node.name and symbol in taken):
+                counts[stem] += 1
+                symbol = f"{stem}#{counts[stem] + 1}" if node.name else f"{stem}{counts[stem]}"
             found[node.id] = symbol
             used.add(symbol)
         return found
@@ -297,8 +303,8 @@ class Graph:
         return mermaid(self)
 
     def save(self, path: str | Path) -> Path:
-        """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a renderer is
-        installed. Returns the path. Raises ValueError for another ending."""
+        """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a
+        renderer is installed. Returns the path. Raises ValueError for another ending."""
         from .exports import save
 
         return save(self, Path(path))
@@ -310,8 +316,12 @@ class Graph:
 
     def to_json(self, indent: int | None = None) -> str:
         """The graph as JSON text; `from_json` reads it back."""
-        data = {"wengert graph": VERSION, "roots": self.roots, "nodes": [_lean(node) for node in self],
-                "edges": [_lean(edge) for edge in self.edges]}
+        data = {
+            "wengert graph": VERSION,
+            "roots": self.roots,
+            "nodes": [_lean(node) for node in self],
+            "edges": [_lean(edge) for edge in self.edges],
+        }
         return json.dumps(strict(data), indent=indent, ensure_ascii=False, allow_nan=False)
 
     @staticmethod
@@ -322,8 +332,10 @@ class Graph:
         except ValueError as error:
             raise ValueError(f"[graph] JSON text was expected; {error}; was the file cut off?") from None
         if not isinstance(data, dict) or data.get("wengert graph") != VERSION:
-            raise ValueError(f"[graph] an object with \"wengert graph\": {VERSION} was expected; got "
-                             f"{str(data)[:60]!r}; write the file with Graph.to_json()")
+            raise ValueError(
+                f'[graph] an object with "wengert graph": {VERSION} was expected; got '
+                f"{str(data)[:60]!r}; write the file with Graph.to_json()"
+            )
         nodes = {node.id: node for node in _read(data, "nodes", GraphNode)}
         edges = _read(data, "edges", GraphEdge)
         order = {id: i for i, id in enumerate(nodes)}
@@ -331,8 +343,10 @@ class Graph:
             if edge.source not in order or edge.target not in order:
                 raise ValueError(f"[graph] edges[{i}]: ids of nodes were expected; got {edge.source} → {edge.target}")
             if order[edge.source] >= order[edge.target]:
-                raise ValueError(f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
-                                 f"{edge.source} → {edge.target}; a computation has no cycles")
+                raise ValueError(
+                    f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
+                    f"{edge.source} → {edge.target}; a computation has no cycles"
+                )
         roots = data.get("roots")
         if not isinstance(roots, list) or any(root not in order for root in roots):
             raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
@@ -384,7 +398,9 @@ def _read(data: dict[str, Any], what: str, kind: Any) -> list[Any]:
         found.append(_item(row, where, kind))
         if kind is GraphNode:
             if found[-1].kind not in KINDS:
-                raise ValueError(f"[graph] {where}: a kind among {', '.join(KINDS)} was expected; got {found[-1].kind!r}")
+                raise ValueError(
+                    f"[graph] {where}: a kind among {', '.join(KINDS)} was expected; got {found[-1].kind!r}"
+                )
             if found[-1].id in ids:
                 raise ValueError(f"[graph] {where}: an id of its own was expected; {found[-1].id} is there twice")
             ids.add(found[-1].id)
@@ -413,7 +429,22 @@ def _item(row: Any, where: str, kind: Any) -> Any:
 
 
 _CHECKED: dict[str, Any] = {
-    "id": int, "source": int, "target": int, "place": int, "kind": str, "operation": str, "name": str, "line": str,
-    "module": str, "norm": int | float, "minimum": int | float, "maximum": int | float, "partial": list | None,
-    "values": list | None, "seconds": int | float | None, "kept": int, "parameters": str, "call": int,
+    "id": int,
+    "source": int,
+    "target": int,
+    "place": int,
+    "kind": str,
+    "operation": str,
+    "name": str,
+    "line": str,
+    "module": str,
+    "norm": int | float,
+    "minimum": int | float,
+    "maximum": int | float,
+    "partial": list | None,
+    "values": list | None,
+    "seconds": int | float | None,
+    "kept": int,
+    "parameters": str,
+    "call": int,
 }

@@ -22,16 +22,32 @@ def html(graph: Graph, title: str) -> str:
     found = levels(graph, formulas)
     most = max((len(level.drawing.items) for level in found), default=0)
     if most > MOST:
-        raise ValueError(f"[graph] at most {MOST:,} boxes in one level make a page; got {most:,}; draw a part (g.subgraph(...), "
-                         "g.upstream(...)), or g.save('g.json')")
-    data = {"title": title, "description": describe(graph), "levels": {level.key: _level(level) for level in found},
-            "nodes": _nodes(graph, found), "steps": _steps(graph), "sources": _sources(graph)}
+        raise ValueError(
+            f"[graph] at most {MOST:,} boxes in one level make a page; got {most:,}; draw a part (g.subgraph(...), "
+            "g.upstream(...)), or g.save('g.json')"
+        )
+    data = {
+        "title": title,
+        "description": describe(graph),
+        "levels": {level.key: _level(level) for level in found},
+        "nodes": _nodes(graph, found),
+        "steps": _steps(graph),
+        "sources": _sources(graph),
+    }
     # Inside a script element only "</" and "<!--" could end it.
-    text = json.dumps(strict(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    text = json.dumps(strict(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
+        "<", "\\u003c"
+    )
     parts = resources.files(__package__)
     page = parts.joinpath("page.html").read_text("utf-8")
-    fill = {"TITLE": escape(title), "STYLE": STYLE + parts.joinpath("page.css").read_text("utf-8"), "TEXT": escape(graph.text()),
-            "SCRIPT": parts.joinpath("page.js").read_text("utf-8"), "DESCRIPTION": escape(describe(graph)), "DATA": text}
+    fill = {
+        "TITLE": escape(title),
+        "STYLE": STYLE + parts.joinpath("page.css").read_text("utf-8"),
+        "TEXT": escape(graph.text()),
+        "SCRIPT": parts.joinpath("page.js").read_text("utf-8"),
+        "DESCRIPTION": escape(describe(graph)),
+        "DATA": text,
+    }
     for name, value in fill.items():
         page = page.replace(f"<!--{name}-->", value)
     return page
@@ -40,10 +56,19 @@ def html(graph: Graph, title: str) -> str:
 def _level(level: Level) -> dict[str, Any]:
     drawing = level.drawing
     return {
-        "parent": level.parent, "w": drawing.width, "h": drawing.height,
+        "parent": level.parent,
+        "w": drawing.width,
+        "h": drawing.height,
         "items": [_item(item) for item in drawing.items],
-        "arrows": [{"s": arrow.source, "t": arrow.target, "p": [[x, y] for x, y in _bends(arrow.line.points)],
-                    **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {})} for arrow in drawing.arrows],
+        "arrows": [
+            {
+                "s": arrow.source,
+                "t": arrow.target,
+                "p": [[x, y] for x, y in _bends(arrow.line.points)],
+                **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {}),
+            }
+            for arrow in drawing.arrows
+        ],
     }
 
 
@@ -57,7 +82,8 @@ def _bends(points: list[Any]) -> list[Any]:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    box, made = item.box, {"k": item.kind, "id": item.key[1:] if item.kind == "module" else item.nodes[0], "t": item.title}
+    box, id = item.box, item.key[1:] if item.kind == "module" else item.nodes[0]
+    made: dict[str, Any] = {"k": item.kind, "id": id, "t": item.title}
     made |= {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
     if item.rows:
         made["r"] = item.rows
@@ -80,8 +106,14 @@ def _nodes(graph: Graph, found: list[Level]) -> dict[int, dict[str, Any]]:
     result = {}
     for node in graph:
         symbol = symbol_of(node, symbols)
-        made: dict[str, Any] = {"s": symbol, "k": node.kind, "o": node.operation, "in": [_operand(e, graph, symbols) for e in into[node.id]],
-                                "out": list(dict.fromkeys(users.get(node.id, ()))), "home": home.get(node.id, "")}
+        made: dict[str, Any] = {
+            "s": symbol,
+            "k": node.kind,
+            "o": node.operation,
+            "in": [_operand(e, graph, symbols) for e in into[node.id]],
+            "out": list(dict.fromkeys(users.get(node.id, ()))),
+            "home": home.get(node.id, ""),
+        }
         if node.kind == "operation":
             made["f"] = f"{symbol} = {formula(node, into[node.id], graph, symbols)}"
         made["d"] = _details(node)
@@ -102,11 +134,15 @@ def _operand(edge: GraphEdge, graph: Graph, symbols: dict[int, str]) -> list[Any
 
 
 def _details(node: GraphNode) -> list[list[str]]:
-    rows = [["operation", node.operation], ["module", node.module], ["settings", node.parameters],
-            ["result", node.size_text if node.value is None else ""],
-            ["kept for backward", bytes_text(node.kept) if node.kept else ""],
-            ["time", f"{1e6 * node.seconds:.3g} µs forward" if node.seconds else ""],
-            ["", f"{1e6 * node.backward_seconds:.3g} µs backward" if node.backward_seconds else ""]]
+    rows = [
+        ["operation", node.operation],
+        ["module", node.module],
+        ["settings", node.parameters],
+        ["result", node.size_text if node.value is None else ""],
+        ["kept for backward", bytes_text(node.kept) if node.kept else ""],
+        ["time", f"{1e6 * node.seconds:.3g} µs forward" if node.seconds else ""],
+        ["", f"{1e6 * node.backward_seconds:.3g} µs backward" if node.backward_seconds else ""],
+    ]
     if node.kind == "leaf" and node.value is not None and node.gradient is not None and node.value.norm:
         rows.append(["gradient ÷ value", number(node.gradient.norm / node.value.norm)])
     return [row for row in rows if row[1]]
@@ -115,8 +151,13 @@ def _details(node: GraphNode) -> list[list[str]]:
 def _colours(node: GraphNode) -> dict[str, float]:
     """The numbers by which nodes can be coloured."""
     bad = sum(s.nan + s.inf for s in (node.value, node.gradient) if s is not None)
-    found = {"value": node.value.norm if node.value else 0, "gradient": node.gradient.norm if node.gradient else 0,
-             "time": (node.seconds or 0) + (node.backward_seconds or 0), "memory": node.kept, "nan": bad}
+    found = {
+        "value": node.value.norm if node.value else 0,
+        "gradient": node.gradient.norm if node.gradient else 0,
+        "time": (node.seconds or 0) + (node.backward_seconds or 0),
+        "memory": node.kept,
+        "nan": bad,
+    }
     return {key: float(f"{value:.4g}") for key, value in found.items() if value}
 
 
@@ -139,10 +180,18 @@ def _steps(graph: Graph) -> list[dict[str, Any]]:
             if edge.sent is None:
                 continue
             partial = _product(edge, node.gradient, edge.sent)
-            sends.append({"to": edge.source, "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
-                          "goal": f"∂{top}/∂{symbols[edge.source]}", **partial})
+            sends.append(
+                {
+                    "to": edge.source,
+                    "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
+                    "goal": f"∂{top}/∂{symbols[edge.source]}",
+                    **partial,
+                }
+            )
         if sends:
-            steps.append({"n": node.id, "name": f"∂{top}/∂{symbols[node.id]}", "ct": node.gradient.text(), "sends": sends})
+            steps.append(
+                {"n": node.id, "name": f"∂{top}/∂{symbols[node.id]}", "ct": node.gradient.text(), "sends": sends}
+            )
     return steps
 
 

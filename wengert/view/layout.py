@@ -1,11 +1,11 @@
 """Our own layered layout: ranks, order within ranks, coordinates; pure Python, deterministic.
 
 After Sugiyama, Tagawa and Toda (*Methods for visual understanding of hierarchical system structures*, 1981): every edge
-is made to go from a rank to the next by dummy nodes, crossings are reduced by sweeps of medians and swaps of neighbours,
-and coordinates are found by U. Brandes and B. Köpf (*Fast and simple horizontal coordinate assignment*, 2001), which
-keeps long edges straight. Two things are our own: all long edges from one node share one chain of dummy nodes, so that
-a value used in many places is one trunk with branches; and an edge with a label gets a rank of its own for the label, so
-that no label covers anything.
+is made to go from a rank to the next by dummy nodes, crossings are reduced by sweeps of medians and swaps of
+neighbours, and coordinates are found by U. Brandes and B. Köpf (*Fast and simple horizontal coordinate
+assignment*, 2001), which keeps long edges straight. Two things are our own: all long edges from one node share one
+chain of dummy nodes, so that a value used in many places is one trunk with branches; and an edge with a label gets
+a rank of its own for the label, so that no label covers anything.
 
 Here ranks go down the page (``y``) and the places within a rank from left to right (``x``); whoever draws from left to
 right swaps the two. All sizes are in pixels.
@@ -167,7 +167,8 @@ class _Work:
     # --- crossings ----------------------------------------------------------------------------------------------------
 
     def reduce_crossings(self) -> list[list[int]]:
-        """The order of nodes in each rank: sweeps of medians down and up, swaps of neighbours, the best seen is kept."""
+        """The order of nodes in each rank: sweeps of medians down and up, swaps of neighbours, the best seen is
+        kept."""
         order = self._first_order()
         place = [0] * self.count
         _number(order, place)
@@ -212,7 +213,10 @@ class _Work:
                 places = [place[n] for n in neighbours[node]]
                 keys[node] = sum(places) / len(places) if places else -1.0
             fixed = [i for i, node in enumerate(order[r]) if keys[node] < 0]
-            moving = sorted((node for node in (reversed(order[r]) if later else order[r]) if keys[node] >= 0), key=keys.__getitem__)
+            moving = sorted(
+                (node for node in (reversed(order[r]) if later else order[r]) if keys[node] >= 0),
+                key=keys.__getitem__,
+            )
             for i in fixed:
                 moving.insert(i, order[r][i])
             order[r] = moving
@@ -284,7 +288,8 @@ class _Work:
                 self.x = straight
 
     def _relax(self, order: list[list[int]]) -> None:
-        """Rows packed and centred; then, in sweeps, every node as near to the mean of its neighbours as its row allows."""
+        """Rows packed and centred; then, in sweeps, every node as near to the mean of its neighbours as its row
+        allows."""
         offsets = []
         for row in order:
             at, places = 0.0, []
@@ -318,14 +323,16 @@ class _Work:
                 if inner is None and i < len(row) - 1:
                     continue
                 high = place[inner] if inner is not None else before - 1
-                for other in row[start:i + 1]:
+                for other in row[start : i + 1]:
                     for neighbour in self.up[other]:
                         if not low <= place[neighbour] <= high and not (other >= boxes and neighbour >= boxes):
                             marked.add((neighbour, other))
                 low, start = high, i + 1
         return marked
 
-    def _one_way(self, rows: list[list[int]], neighbours: list[list[int]], marked: set[tuple[int, int]]) -> list[float]:
+    def _one_way(
+        self, rows: list[list[int]], neighbours: list[list[int]], marked: set[tuple[int, int]]
+    ) -> list[float]:
         """One alignment to medians, upwards and to the left, and its most compact placement."""
         place = [0] * self.count
         _number(rows, place)
@@ -339,14 +346,20 @@ class _Work:
                 middle = len(around) - 1
                 for m in dict.fromkeys((middle // 2, (middle + 1) // 2)):
                     other = around[m]
-                    if align[node] == node and last < place[other] and (other, node) not in marked and (node, other) not in marked:
+                    if (
+                        align[node] == node
+                        and last < place[other]
+                        and (other, node) not in marked
+                        and (node, other) not in marked
+                    ):
                         align[other] = node
                         root[node] = align[node] = root[other]
                         last = place[other]
         return self._compact(rows, root)
 
     def _compact(self, rows: list[list[int]], root: list[int]) -> list[float]:
-        """Blocks as far left as their left neighbours let them; then each moves right as far as that shortens its edges."""
+        """Blocks as far left as their left neighbours let them; then each moves right as far as that shortens its
+        edges."""
         follows: dict[int, dict[int, float]] = {}
         waiting: dict[int, int] = {}
         for row in rows:
@@ -414,8 +427,11 @@ class _Work:
                 if self.widths[node]:
                     line.label = xs[node], round(middle, 1)
             line.points.append((target.x, target.y - target.height / 2))
-            _enter_and_leave(line, middles[self.rank[line.source]] + halves[self.rank[line.source]],
-                             middles[self.rank[line.target]] - halves[self.rank[line.target]])
+            _enter_and_leave(
+                line,
+                middles[self.rank[line.source]] + halves[self.rank[line.source]],
+                middles[self.rank[line.target]] - halves[self.rank[line.target]],
+            )
         width = max(x + w / 2 for x, w in zip(xs, self.widths, strict=True))
         return Placement(round(width, 1), round(y, 1), len(order))
 

@@ -79,7 +79,7 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
                     continue
                 where[id] = len(items)
                 item = node_item(node, into[id], graph, symbols, formulas)
-                item.key, item.root = f"n{id}", id in graph.roots
+                item.root = id in graph.roots
                 items.append(item)
             else:
                 child = keys[depth]
@@ -95,8 +95,14 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
     return found
 
 
-def _arrows(graph: Graph, edges: list[GraphEdge], where: dict[int, int], items: list[Item], symbols: dict[int, str],
-            formulas: bool) -> list[Arrow]:
+def _arrows(
+    graph: Graph,
+    edges: list[GraphEdge],
+    where: dict[int, int],
+    items: list[Item],
+    symbols: dict[int, str],
+    formulas: bool,
+) -> list[Arrow]:
     """The arrows of one level; values from and to outside get ports."""
     arrows: list[Arrow] = []
     seen: set[tuple[int, int]] = set()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import sys
 import types
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import InplaceError
@@ -18,26 +20,37 @@ from ..tensors.tensor import TENSORS
 from .graph import Graph
 
 _MOST = 200
-_INSIDE = __name__.split(".", 1)[0] + "."
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_DEMO = _PACKAGE + "demo" + os.sep
 
 
 def caller() -> types.FrameType | None:
     """The innermost frame outside this package."""
     frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
+    while frame is not None and is_inside(frame.f_code):
         frame = frame.f_back
     return frame
 
 
-def names_in(frame: types.FrameType | None) -> dict[int, str]:
-    """Names for nodes (by sequence number) and for constant arrays (by address) that a function's variables hold.
+def is_inside(code: types.CodeType) -> bool:
+    """Whether code belongs to this package (its demo is a program like a user's)."""
+    return code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith(_DEMO)
+
+
+def scopes_of(frame: types.FrameType | None) -> list[dict[str, Any]]:
+    """The variables of a function, as they are now, and those of its module."""
+    if frame is None:
+        return []
+    here = frame.f_locals
+    return [here] if here is frame.f_globals else [dict(here), frame.f_globals]
+
+
+def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
+    """Names for nodes (by sequence number) and for constant arrays (by address) that variables hold.
 
     Parameters of a module are called by their path in it. Variables of the function go before globals.
     """
     found: dict[int, str] = {}
-    if frame is None:
-        return found
-    scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
     for scope in scopes:
         variables = _variables(scope)
         modules = _outermost(variables)
@@ -50,9 +63,9 @@ def names_in(frame: types.FrameType | None) -> dict[int, str]:
     return found
 
 
-def modules_in(frame: types.FrameType | None) -> dict[int, str]:
+def modules_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
     """The variables that hold the modules of a function that are not part of others: names by address."""
-    return {} if frame is None else {id(module): name for name, module in _outermost(_variables(frame.f_locals))}
+    return {id(module): name for name, module in _outermost(_variables(scopes[0]))} if scopes else {}
 
 
 def _variables(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -77,7 +90,11 @@ def module_names(module: Any) -> dict[int, str]:
 def is_module(value: Any) -> bool:
     """Whether a value is an `nn.Module` (asked by its methods: this layer does not know that one)."""
     kind = type(value)
-    return hasattr(kind, "named_parameters") and hasattr(kind, "named_modules") and "_parameters" in getattr(value, "__dict__", ())
+    return (
+        hasattr(kind, "named_parameters")
+        and hasattr(kind, "named_modules")
+        and "_parameters" in getattr(value, "__dict__", ())
+    )
 
 
 def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -134,7 +151,10 @@ def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
     path, _, number = line.rpartition(":")
     if not number.isdigit():
         return []
-    rows = [(n, linecache.getline(path, n).rstrip()) for n in range(max(1, int(number) - around), int(number) + around + 1)]
+    rows = [
+        (n, linecache.getline(path, n).rstrip())
+        for n in range(max(1, int(number) - around), int(number) + around + 1)
+    ]
     return rows if any(text for _, text in rows) else []
 
 

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive
+from ..core.state import state
 from ..tensors.special import Special
 from ..tensors.tape import Leaf
 from ..tensors.tensor import TENSORS
-from .build import Builder, Note
+from .build import Builder, Note, is_custom
 from .graph import Graph
-from .names import caller, module_names, modules_in, names_in
+from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of
 from .summaries import summarize
 
 SMALL = 1024
@@ -31,14 +32,14 @@ SMALL = 1024
 MOST = 50_000
 """After so many nodes a recording stops and says so."""
 
-_INSIDE = __name__.split(".", 1)[0] + "."
 
-
-def record() -> Recording:
-    """Records a computation: ``with wengert.graph.record() as g:``. ``g`` is a `Graph`, complete when the block is left.
+def record(histograms: bool = False) -> Recording:
+    """Records a computation: ``with wengert.graph.record() as g:``. ``g`` is a `Graph`, complete when the block is
+    left.
 
     Every node then has its line, module, value, time and bytes, and after ``backward()`` inside the block its gradient;
-    the graph need not be retained. In force for the thread that enters it.
+    the graph need not be retained. ``histograms`` counts large arrays into bars too (small ones always are), which
+    takes time. In force for the thread that enters it.
 
     >>> import wengert
     >>> with wengert.graph.record() as g:
@@ -48,7 +49,7 @@ def record() -> Recording:
     >>> g["loss"].value.text(), g["w"].gradient.text()
     ('9', '−6')
     """
-    return Recording(caller())
+    return Recording(caller(), histograms)
 
 
 class RecordedGraph(Graph):
@@ -82,19 +83,21 @@ class RecordedGraph(Graph):
 class Recording(Special):
     """The watcher behind `record`."""
 
-    def __init__(self, frame: types.FrameType | None) -> None:
-        self.frame = frame
+    def __init__(self, frame: types.FrameType | None, histograms: bool = False) -> None:
+        self.frame, self.histograms = frame, histograms
         self.graph = RecordedGraph()
         self.notes: dict[int, Note] = {}
         self.nodes: list[Any] = []
         self.last: tuple[Any, Any, Any, float] | None = None
         self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
+        self.codes: dict[types.CodeType, bool] = {}
         self.leaves: dict[int, Any] = {}
+        self.constants: dict[int, tuple[Any, Any]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
         self.where: tuple[str, int] = ("", 0)
         self.calls: dict[str, int] = {}
         self.clock = 0.0
-        call = getattr(sys.modules.get(_INSIDE + "nn.module"), "Module", None)
+        call = getattr(sys.modules.get(f"{__name__.split('.', 1)[0]}.nn.module"), "Module", None)
         self.call_code = None if call is None else call.__call__.__code__
 
     def __enter__(self) -> Graph:
@@ -103,10 +106,10 @@ class Recording(Special):
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        names, modules = names_in(self.frame), modules_in(self.frame)
+        scopes = scopes_of(self.frame)
         self.frame, self.last, self.kept = None, None, {}
         gradients = self._leaf_gradients()
-        self.graph._make = lambda: self._finish(names, modules, gradients)
+        self.graph._make = lambda: self._finish(scopes, gradients)
 
     # --- while it records ---------------------------------------------------------------------------------------------
 
@@ -117,48 +120,70 @@ class Recording(Special):
         return result
 
     def recorded(self, node: Any) -> None:
-        super().recorded(node)
+        if self.outer is not None:
+            super().recorded(node)
+        if state.special is not self and state.special.traces:
+            return  # what a tracer stands in for values has none, and must not be kept alive
         if len(self.nodes) >= MOST:
             if len(self.nodes) == MOST:
                 self.nodes.append(None)
-                warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
-                              stacklevel=3)
+                warnings.warn(
+                    f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
+                    stacklevel=3,
+                )
             return
         note = self.notes[node.sequence] = Note()
         last, self.last = self.last, None
         if last is not None and last[0] is node.primitive and len(last[1]) == len(node.edges):
-            note.operands = tuple([_constant(x) if edge is None else None
-                                   for x, edge in zip(last[1], node.edges, strict=True)])
-            note.value = _keep(last[2][0] if type(last[2]) in (tuple, list) else last[2])
+            note.operands = tuple(
+                [self._constant(x) if edge is None else None for x, edge in zip(last[1], node.edges, strict=True)]
+            )
+            note.value = self._keep(last[2][0] if type(last[2]) in (tuple, list) else last[2])
             note.seconds = last[3]
         for edge in node.edges:
             if type(edge) is Leaf and edge.sequence not in self.leaves and edge.variable is not None:
-                self.leaves[edge.sequence] = _keep(edge.variable)
+                self.leaves[edge.sequence] = self._keep(edge.variable)
         saved, small = node.saved, True
         for value in saved:
             if type(value) is np.ndarray:
                 note.kept += value.nbytes
                 small = small and value.size <= 64
-        if small:
+        if small and not is_custom(node) and (node.rare is None or "unpack" not in node.rare):
             note.saved = tuple([value.copy() if type(value) is np.ndarray else value for value in saved])
         self.nodes.append(node)
         self._place(note)
         self.clock = perf_counter()
 
+    def _constant(self, operand: Any) -> Any:
+        """A constant operand: a number, or the array itself, by whose address uses of the same are known as one.
+        What it is now is kept beside it, as a buffer may be written to before anybody looks."""
+        if type(operand) not in TENSORS:
+            return operand
+        array = operand._data
+        if id(array) not in self.constants:
+            self.constants[id(array)] = array, self._keep(array)
+        return array
+
     def _place(self, note: Note) -> None:
         """The user's line and the innermost module, from the frames between here and the block."""
-        frame: types.FrameType | None = sys._getframe(2)
-        code, end = self.call_code, self.frame
-        line, modules = "", []
+        # Every frame that is looked at costs: the four innermost are this package's on every way that leads here.
+        frame: types.FrameType | None = sys._getframe(4)
+        code, end, known_codes = self.call_code, self.frame, self.codes
+        line, modules = None, []
         while frame is not None:
-            if frame.f_code is code:
+            running = frame.f_code
+            if running is code:
                 modules.append(frame.f_locals["self"])
-            elif not line and not frame.f_globals.get("__name__", "").startswith(_INSIDE):
-                line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            if frame is end:
+            elif line is None:
+                inside = known_codes.get(running)
+                if inside is None:
+                    inside = known_codes[running] = is_inside(running)
+                if not inside:
+                    line = running, frame.f_lasti  # the number of the line is found out later
+            if frame is end or (code is None and line is not None):
                 break
             frame = frame.f_back
-        note.line = line
+        note.line = line or ""
         path = ""
         if modules:
             root = modules[-1]
@@ -174,7 +199,8 @@ class Recording(Special):
         note.module, note.call = self.where
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
-        super().pulled(node, ct, grads)
+        if self.outer is not None:
+            super().pulled(node, ct, grads)
         note = self.notes.get(node.sequence)
         if note is not None:
             now = perf_counter()
@@ -187,8 +213,13 @@ class Recording(Special):
 
     # --- when it is over ----------------------------------------------------------------------------------------------
 
-    def _finish(self, names: dict[int, str], modules: dict[int, str], gradients: dict[int, Any]) -> Graph:
+    def _finish(self, scopes: list[Any], gradients: dict[int, Any]) -> Graph:
         """Makes the graph of everything that was recorded; what nothing recorded uses is a root."""
+        names, modules = names_in(scopes), modules_in(scopes)
+        for note in self.notes.values():
+            if type(note.line) is tuple:
+                code, instruction = note.line
+                note.line = f"{code.co_filename}:{_line_number(code, instruction)}"
         nodes = [node for node in self.nodes if node is not None]
         used = {getattr(edge, "node", edge) for node in nodes for edge in node.edges if edge is not None}
         for root, _ in self.modules.values():
@@ -200,6 +231,7 @@ class Recording(Special):
                     note.module = f"{prefix}.{note.module}" if note.module else prefix
         builder = Builder([node for node in nodes if node not in used], self.notes, names)
         builder.values.update(self.leaves)
+        builder.constant_values = {key: kept for key, (_, kept) in self.constants.items()}
         builder.gradients.update(gradients)
         return builder.graph()
 
@@ -220,29 +252,29 @@ class Recording(Special):
             elif all(isinstance(part, np.ndarray) for part in parts):
                 found[sequence] = sum(parts[1:], parts[0])
             elif grad is not None:
-                found[sequence] = _keep(grad)
+                found[sequence] = self._keep(grad)
         return found
 
     def _keep_once(self, array: Any) -> Any:
         """`_keep`, with one summary for the gradient that a node sends and the next one receives."""
         if type(array) is not np.ndarray or array.size <= SMALL:
-            return _keep(array)
+            return self._keep(array)
         found = self.kept.get(id(array))
         if found is None or found[0]() is not array:
-            found = self.kept[id(array)] = weakref.ref(array), _keep(array)
+            found = self.kept[id(array)] = weakref.ref(array), self._keep(array)
         return found[1]
 
-
-def _keep(value: Any) -> Any:
-    """A copy of a small array, the summary of a large one."""
-    array = getattr(value, "_data", value)
-    if not isinstance(array, np.ndarray):
-        return np.asarray(array) if isinstance(array, np.generic) else None
-    return array.copy() if array.size <= SMALL else summarize(array)
-
-
-def _constant(operand: Any) -> Any:
-    """A constant operand: a number, or the array itself, by whose address uses of the same are known as one."""
-    return operand._data if type(operand) in TENSORS else operand
+    def _keep(self, value: Any) -> Any:
+        """A copy of a small array, the summary of a large one."""
+        array = value if type(value) is np.ndarray else getattr(value, "_data", value)
+        if not isinstance(array, np.ndarray):
+            return np.asarray(array) if isinstance(array, np.generic) else None
+        return array.copy() if array.size <= SMALL else summarize(array, self.histograms)
 
 
+def _line_number(code: types.CodeType, instruction: int) -> int:
+    """The number of the line to which an instruction belongs."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno

@@ -21,10 +21,10 @@ BINS = 16
 class Summary:
     """What is kept of one array.
 
-    ``shape`` and ``dtype`` (a name such as ``"float32"``) are those of the tensor; ``norm`` (Euclidean), ``minimum`` and
-    ``maximum`` are of its finite elements; ``zeros`` is the fraction of zeros, ``nan`` and ``inf`` are counts. ``values``
-    are the elements in row-major order where there are at most `SHOWN`, else None; ``histogram`` has `BINS` counts
-    between minimum and maximum, where it was asked for.
+    ``shape`` and ``dtype`` (a name such as ``"float32"``) are those of the tensor; ``norm`` (Euclidean),
+    ``minimum`` and ``maximum`` are of its finite elements; ``zeros`` is the fraction of zeros, ``nan`` and ``inf``
+    are counts. ``values`` are the elements in row-major order where there are at most `SHOWN`, else None;
+    ``histogram`` has `BINS` counts between minimum and maximum, where it was asked for.
     """
 
     shape: tuple[int, ...]
@@ -60,7 +60,11 @@ class Summary:
             return parts[0] if self.size == 1 else f"[{', '.join(parts)}]"
         if not self.size:
             return f"{shape_text(self.shape)}, empty"
-        return f"norm {number(self.norm)}" + (f", {self.nan} NaN" if self.nan else "") + (f", {self.inf} Inf" if self.inf else "")
+        return (
+            f"norm {number(self.norm)}"
+            + (f", {self.nan} NaN" if self.nan else "")
+            + (f", {self.inf} Inf" if self.inf else "")
+        )
 
     def details(self) -> list[tuple[str, str]]:
         """Pairs of a word and a value, for tables and side panels."""
@@ -68,8 +72,11 @@ class Summary:
         if self.values is not None and self.size:
             rows.append(("values", ", ".join(number(value) for value in self.values)))
         if self.size > 1:
-            rows += [("norm", number(self.norm)), ("range", f"{number(self.minimum)} … {number(self.maximum)}"),
-                     ("zeros", f"{100 * self.zeros:.3g} %")]
+            rows += [
+                ("norm", number(self.norm)),
+                ("range", f"{number(self.minimum)} … {number(self.maximum)}"),
+                ("zeros", f"{100 * self.zeros:.3g} %"),
+            ]
         if self.broken:
             rows.append(("not finite", f"{self.nan} NaN, {self.inf} Inf"))
         return rows

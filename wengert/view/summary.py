@@ -17,7 +17,8 @@ from .text import bytes_text
 
 @dataclass
 class Layer:
-    """One module: its path and class, the shape of its result, parameters of its own, operations, bytes of its result."""
+    """One module: its path and class, the shape of its result, parameters of its own, operations, bytes of its
+    result."""
 
     path: str
     kind: str
@@ -45,17 +46,41 @@ class ModelSummary:
         rows = [("layer", "result", "parameters", "operations", "bytes")]
         for layer in self.layers:
             name = "  " * layer.depth + (f"{layer.path.rpartition('.')[2]}: " if layer.path else "") + layer.kind
-            shape = shape_text(layer.shape) or "scalar" if layer.shape is not None else "not called" if not layer.calls else "·"
-            rows.append((name, shape, f"{layer.parameters:,}" if layer.parameters else "·",
-                         f"{layer.flops:,}" if layer.flops else "·", bytes_text(layer.bytes) if layer.bytes else "·"))
+            shape = (
+                shape_text(layer.shape) or "scalar"
+                if layer.shape is not None
+                else "not called"
+                if not layer.calls
+                else "·"
+            )
+            rows.append(
+                (
+                    name,
+                    shape,
+                    f"{layer.parameters:,}" if layer.parameters else "·",
+                    f"{layer.flops:,}" if layer.flops else "·",
+                    bytes_text(layer.bytes) if layer.bytes else "·",
+                )
+            )
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        lines = ["  ".join(f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-                 .rstrip() for row in rows]
+        lines = [
+            "  ".join(
+                f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}"
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
         lines.insert(1, "─" * max(map(len, lines)))
         fixed = self.parameters - self.trainable
-        return "\n".join([*lines, lines[1], f"{self.parameters:,} parameters ({bytes_text(self.parameter_bytes)})"
-                          + (f", {fixed:,} of them frozen" if fixed else ""),
-                          f"{self.flops:,} floating-point operations and {bytes_text(self.activation_bytes)} of results, forward"])
+        return "\n".join(
+            [
+                *lines,
+                lines[1],
+                f"{self.parameters:,} parameters ({bytes_text(self.parameter_bytes)})"
+                + (f", {fixed:,} of them frozen" if fixed else ""),
+                f"{self.flops:,} floating-point operations and {bytes_text(self.activation_bytes)} of results, forward",
+            ]
+        )
 
     __repr__ = __str__
 
@@ -88,24 +113,31 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
 
     >>> from wengert import nn
     >>> print(wengert.summary(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), wengert.ones(16, 4)))
-    layer         result  parameters  operations  bytes
-    ───────────────────────────────────────────────────
-    Sequential    16×2             ·       1,952  128 B
-      0: Linear   16×8            40       1,152  512 B
-      1: ReLU     16×8             ·         128  512 B
-      2: Linear   16×2            18         544  128 B
-    ───────────────────────────────────────────────────
+    layer        result  parameters  operations  bytes
+    ──────────────────────────────────────────────────
+    Sequential   16×2             ·       1,824  128 B
+      0: Linear  16×8            40       1,152  512 B
+      1: ReLU    16×8             ·         128  512 B
+      2: Linear  16×2            18         544  128 B
+    ──────────────────────────────────────────────────
     58 parameters (232 B)
-    1,952 floating-point operations and 1.28 KB of results, forward
+    1,824 floating-point operations and 1.15 KB of results, forward
     """
     if not is_module(model):
-        raise TypeError(f"[summary] a model (an nn.Module) was expected; got {type(model).__name__}; call summary(model, input)")
+        raise TypeError(
+            f"[summary] a model (an nn.Module) was expected; got {type(model).__name__}; call summary(model, input)"
+        )
     arguments = inputs[0] if len(inputs) == 1 and type(inputs[0]) is tuple else inputs
     counter, layers, handles = _Counter(), [], []
     for path, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False)]
-        layer = Layer(path, type(module).__name__, path.count(".") + 1 if path else 0, parameters=sum(p.numel() for p in own),
-                      trainable=sum(p.numel() for p in own if p.requires_grad))
+        layer = Layer(
+            path,
+            type(module).__name__,
+            path.count(".") + 1 if path else 0,
+            parameters=sum(p.numel() for p in own),
+            trainable=sum(p.numel() for p in own if p.requires_grad),
+        )
         layers.append(layer)
         handles.append(module.register_forward_pre_hook(_enter(counter, layer)))
         handles.append(module.register_forward_hook(_leave(counter, layer)))
@@ -118,8 +150,14 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
         for handle in handles:
             handle.remove()
     parameters = list(model.parameters())
-    return ModelSummary(layers, sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad),
-                        sum(p.nbytes for p in parameters), counter.flops, counter.bytes)
+    return ModelSummary(
+        layers,
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+        sum(p.nbytes for p in parameters),
+        counter.flops,
+        counter.bytes,
+    )
 
 
 def _enter(counter: _Counter, layer: Layer) -> Any:
@@ -132,6 +170,7 @@ def _leave(counter: _Counter, layer: Layer) -> Any:
         layer.calls += 1
         if isinstance(result, Tensor):
             layer.shape, layer.bytes = tuple(result.shape), result.nbytes
+
     return leave
 
 

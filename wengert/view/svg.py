@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from importlib import resources
 
 from .drawing import Arrow, Drawing, Item, draw, group_of, text_width
 from .graph import Graph
@@ -16,24 +17,16 @@ COLLAPSED_FROM = 150
 
 MARGIN = 24.0
 
-STYLE = """
-.wg{--bg:#fff;--ink:#1c2430;--soft:#5b6675;--line:#8a94a3;--op:#f7f8fa;--op-b:#9aa5b4;--leaf:#e4f3e8;--leaf-b:#4f9a63;
---const:#f1f1f1;--const-b:#a8a8a8;--mod:#e6eefb;--mod-b:#5b86c9;--root:#fdf0dc;--root-b:#d08a1d;--bad:#fde4e4;--bad-b:#c93838}
-@media (prefers-color-scheme:dark){.wg{--bg:#14181f;--ink:#e8ecf2;--soft:#a2adbb;--line:#77828f;--op:#222a35;--op-b:#5a6879;
---leaf:#1c3626;--leaf-b:#5fae76;--const:#2a2a2c;--const-b:#77777a;--mod:#1d2c44;--mod-b:#6d98db;--root:#40301a;--root-b:#e0a445;
---bad:#47202a;--bad-b:#ee6a6a}}
-.wg text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif;fill:var(--ink);text-anchor:middle}
-.wg .t{font-size:13.5px;font-weight:600}.wg .r{font-size:12.5px}.wg .s{font-size:12px;fill:var(--soft)}
-.wg .e{fill:none;stroke:var(--line);stroke-width:1.4}.wg .a{fill:var(--line);stroke:none}
-.wg .l{font-size:12px;fill:var(--soft);paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
-.wg rect.b{fill:var(--op);stroke:var(--op-b);stroke-width:1.3}.wg .leaf>rect.b{fill:var(--leaf);stroke:var(--leaf-b)}
-.wg .constant>rect.b{fill:var(--const);stroke:var(--const-b);stroke-dasharray:4 3}
-.wg .module>rect.b{fill:var(--mod);stroke:var(--mod-b)}.wg .root>rect.b{fill:var(--root);stroke:var(--root-b);stroke-width:2}
-.wg .broken>rect.b{fill:var(--bad);stroke:var(--bad-b);stroke-width:2}.wg .bg{fill:var(--bg)}
-"""
+STYLE = resources.files(__package__).joinpath("picture.css").read_text("utf-8")
 
-_LEGEND = {"leaf": "leaf: collects a gradient", "constant": "constant", "operation": "operation", "module": "module (collapsed)",
-           "root": "result", "broken": "NaN or Inf"}
+_LEGEND = {
+    "leaf": "leaf: collects a gradient",
+    "constant": "constant",
+    "operation": "operation",
+    "module": "module (collapsed)",
+    "root": "result",
+    "broken": "NaN or Inf",
+}
 
 
 def svg(graph: Graph, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
@@ -43,8 +36,10 @@ def svg(graph: Graph, direction: str | None = None, depth: int | None = None, le
     groups = group_of(graph, depth) if depth else {}
     boxes = len(graph) - len(groups) + len(set(groups.values()))
     if boxes > MOST:
-        raise ValueError(f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part (g.subgraph(...), g.upstream(...)), "
-                         "print(g) for a table, or g.save('g.json')")
+        raise ValueError(
+            f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part "
+            "(g.subgraph(...), g.upstream(...)), print(g) for a table, or g.save('g.json')"
+        )
     return render(draw(graph, groups, direction), describe(graph), legend)
 
 
@@ -65,22 +60,37 @@ def render(drawing: Drawing, description: str, legend: bool = True) -> str:
         return _page(220, 60, description, ['<text x="110" y="35" class="s">an empty graph</text>'])
     body = ['<g class="edges">', *(arrow_svg(arrow, drawing.right) for arrow in drawing.arrows), "</g>"]
     body += ['<g class="nodes">', *(item_svg(item) for item in drawing.items), "</g>"]
-    body += ['<g class="labels">', *(label_svg(arrow, drawing.right) for arrow in drawing.arrows if arrow.label), "</g>"]
+    body += [
+        '<g class="labels">',
+        *(label_svg(arrow, drawing.right) for arrow in drawing.arrows if arrow.label),
+        "</g>",
+    ]
     width, height = drawing.width, drawing.height
     if legend:
         row, wide = _legend(drawing, height + 40)
         body.append(row)
         width, height = max(width, wide), height + 52
-    return _page(width + 2 * MARGIN, height + 2 * MARGIN, description,
-                 [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"])
+    return _page(
+        width + 2 * MARGIN,
+        height + 2 * MARGIN,
+        description,
+        [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"],
+    )
 
 
 def _page(width: float, height: float, description: str, body: list[str]) -> str:
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="wg" role="img" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" style="max-width:100%;height:auto">',
-        f"<title>{escape(description)}</title>", f"<style>{STYLE}</style>",
-        f'<rect class="bg" width="{width:g}" height="{height:g}"/>', *body, "</svg>"])
+    return "\n".join(
+        [
+             f'<svg xmlns="http://www.w3.org/2000/svg" class="wg" role="img" viewBox="0 0 {width:g} {height:g}" '
+            f'width="{width:g}" '
+            f'height="{height:g}" style="max-width:100%;height:auto">',
+            f"<title>{escape(description)}</title>",
+            f"<style>{STYLE}</style>",
+            f'<rect class="bg" width="{width:g}" height="{height:g}"/>',
+            *body,
+            "</svg>",
+        ]
+    )
 
 
 def item_svg(item: Item) -> str:
@@ -89,10 +99,17 @@ def item_svg(item: Item) -> str:
     x, y = box.x - box.width / 2, box.y - box.height / 2
     classes = " ".join([item.kind, *(["root"] if item.root else []), *(["broken"] if item.broken else [])])
     radius = {"leaf": min(box.height / 2, 18), "module": 6}.get(item.kind, 7)
-    parts = [f'<g class="{classes}" id="{escape(item.key)}"><title>{escape(" · ".join([item.title, *item.rows]))}</title>']
+    parts = [
+        f'<g class="{classes}" id="{escape(item.key)}"><title>{escape(" · ".join([item.title, *item.rows]))}</title>'
+    ]
     if item.kind == "module":
-        parts.append(f'<rect class="b" x="{x + 4:g}" y="{y + 4:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>')
-    parts.append(f'<rect class="b" x="{x:g}" y="{y:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>')
+        parts.append(
+            f'<rect class="b" x="{x + 4:g}" y="{y + 4:g}" width="{box.width:g}" height="{box.height:g}" '
+            f'rx="{radius:g}"/>'
+        )
+    parts.append(
+        f'<rect class="b" x="{x:g}" y="{y:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"/>'
+    )
     top = box.y - 8.5 * len(item.rows)
     parts.append(f'<text class="t" x="{box.x:g}" y="{top + 4.7:g}">{escape(item.title)}</text>')
     for i, row in enumerate(item.rows):
@@ -135,13 +152,19 @@ def label_svg(arrow: Arrow, right: bool) -> str:
 
 def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
     """A row that says what the colours mean, for the kinds that there are; and its width."""
-    there = {item.kind for item in drawing.items} | {"root"} | ({"broken"} if any(i.broken for i in drawing.items) else set())
+    there = (
+        {item.kind for item in drawing.items}
+        | {"root"}
+        | ({"broken"} if any(i.broken for i in drawing.items) else set())
+    )
     parts, x = ['<g class="legend">'], 0.0
     for kind, words in _LEGEND.items():
         if kind not in there:
             continue
         radius = 7 if kind == "leaf" else 3
-        parts.append(f'<g class="{kind}"><rect class="b" x="{x:g}" y="{y - 7:g}" width="20" height="14" rx="{radius}"/></g>'
-                     f'<text class="s" style="text-anchor:start" x="{x + 26:g}" y="{y + 4.3:g}">{words}</text>')
+        parts.append(
+            f'<g class="{kind}"><rect class="b" x="{x:g}" y="{y - 7:g}" width="20" height="14" rx="{radius}"/></g>'
+            f'<text class="s" style="text-anchor:start" x="{x + 26:g}" y="{y + 4.3:g}">{words}</text>'
+        )
         x += 26 + text_width(words, 12) + 18
     return "".join([*parts, "</g>"]), x - 18

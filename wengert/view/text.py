@@ -25,7 +25,13 @@ def text(graph: Graph, limit: int, depth: int) -> str:
 
 def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
     """What a node is called in formulas: a constant number by its value."""
-    if node.kind == "constant" and not node.name and node.value is not None and node.value.size == 1 and node.shape == ():
+    if (
+        node.kind == "constant"
+        and not node.name
+        and node.value is not None
+        and node.value.size == 1
+        and node.shape == ()
+    ):
         return node.value.text()
     return symbols[node.id]
 
@@ -88,7 +94,9 @@ class Tree:
                 label = f"∂{self.symbols[id]}/∂{self.symbols[edge.source]}"
                 value = partial_text(edge)
                 on_edge = f" {label} = {value} ──" if value else ""
-                stack.append((edge.source, indent + ("   " if last else "│  "), f"{indent}{'└─' if last else '├─'}{on_edge} "))
+                stack.append(
+                    (edge.source, indent + ("   " if last else "│  "), f"{indent}{'└─' if last else '├─'}{on_edge} ")
+                )
 
     def _plain(self, node: GraphNode) -> bool:
         """Whether a node is a constant number, which the formula shows already."""
@@ -101,7 +109,9 @@ class Tree:
         if node.value is not None and node.value.size <= 4 and len(node.value.shape) <= 1:
             line += f" = {node.value.text()}"
         elif node.shape is not None:
-            line += f": {node.size_text}" + (f", {node.value.text()}" if node.value is not None and node.value.size else "")
+            line += f": {node.size_text}" + (
+                f", {node.value.text()}" if node.value is not None and node.value.size else ""
+            )
         if node.gradient is not None:
             line += f"  (gradient {node.gradient.text()})"
         return line
@@ -131,7 +141,10 @@ def table(graph: Graph, depth: int) -> str:
             continue
         lines.append(_row(key, nodes))
     kinds = Counter(node.kind for node in graph)
-    parts = [f"{count:,} {kind}{'s' if count != 1 else ''}".replace("leafs", "leaves") for kind, count in sorted(kinds.items())]
+    parts = [
+        f"{count:,} {kind}{'s' if count != 1 else ''}".replace("leafs", "leaves")
+        for kind, count in sorted(kinds.items())
+    ]
     lines.append(f"{len(graph):,} nodes ({', '.join(parts)}), {len(graph.edges):,} edges")
     return "\n".join(lines)
 
@@ -146,8 +159,10 @@ def _row(key: str, nodes: list[GraphNode]) -> str:
     time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
     result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""
     name = key or "·"
-    row = f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} " \
-          f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {words}"
+    row = (
+        f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} "
+        f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {words}"
+    )
     return row[:WIDTH].rstrip()
 
 

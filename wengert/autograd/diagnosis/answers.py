@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from ...core.state import state
 from ...tensors.tape import Leaf, Out
 
 
@@ -55,7 +57,7 @@ def short(line: str | None) -> str:
     if line is None:
         return ""
     folder = os.getcwd() + os.sep
-    return line[len(folder):] if line.startswith(folder) else line
+    return line[len(folder) :] if line.startswith(folder) else line
 
 
 def at(line: str | None, module: str | None = None) -> str:
@@ -90,13 +92,14 @@ def array_of(value: Any) -> Any:
     return data if data.dtype.kind in "fc" else None
 
 
+_total = np.add.reduce
+
+
 def finite(value: Any) -> bool:
     """Whether a value has neither NaN nor infinity. A finite sum says so in one pass without a mask."""
     data = getattr(value, "_data", value)
     if type(data) is np.ndarray and data.dtype.char in "fd":
-        with np.errstate(all="ignore"):
-            total = np.add.reduce(data, axis=None)
-        return bool(np.isfinite(total)) or bool(np.isfinite(data).all())
+        return isfinite(state.quiet(_total, data, None)) or bool(np.isfinite(data).all())
     array = array_of(data)
     return array is None or bool(np.isfinite(array).all())
 

@@ -16,8 +16,9 @@ class Finding:
     """One operation that made a NaN or an infinity.
 
     ``phase`` is "forward" or "backward"; ``kind`` "nan" or "inf"; ``entered`` says that it was not made but came in
-    with an operand; ``operands`` describes ranges; ``indices`` are the first places in the result (forward) or in the
-    cotangent that was sent on (backward); ``earlier`` is what the watch had found before.
+    with an operand, ``from_infinity`` that an operand was infinite; ``operands`` describes ranges; ``indices`` are the
+    first places in the result (forward) or in the cotangent that was sent on (backward); ``earlier`` is what the watch
+    had found before.
     """
 
     phase: str
@@ -30,6 +31,7 @@ class Finding:
     cure: str = ""
     cause: str = ""
     entered: bool = False
+    from_infinity: bool = False
     earlier: Finding | None = None
 
     def __str__(self) -> str:
@@ -38,15 +40,16 @@ class Finding:
         if self.entered:
             head = f"{what} came into {self.op}{where} with an operand; no operation that was seen made it"
         elif self.phase == "forward":
-            head = f"{self.op}{where} made {what} from finite operands"
+            head = f"{self.op}{where} made {what} from {'infinite' if self.from_infinity else 'finite'} operands"
         else:
             head = f"the backward of {self.op}{where} made {what} from a finite gradient"
         if self.cause:
             head += f": {self.cause}"
         lines = [head, *(f"  {operand}" for operand in self.operands)]
         if self.indices:
-            lines.append("  first at index " + ", ".join(str(index if len(index) != 1 else index[0])
-                                                          for index in self.indices))
+            lines.append(
+                "  first at index " + ", ".join(str(index if len(index) != 1 else index[0]) for index in self.indices)
+            )
         if self.cure:
             lines.append(f"  cure: {self.cure}")
         return "\n".join(lines)
@@ -57,7 +60,9 @@ def kind_of(array: Any) -> str:
     return "nan" if np.isnan(array_of(array)).any() else "inf"
 
 
-def forward_finding(op: str, operands: Any, params: dict[str, Any], result: Any, line: str, module: str) -> Finding | None:
+def forward_finding(
+    op: str, operands: Any, params: dict[str, Any], result: Any, line: str, module: str
+) -> Finding | None:
     """The description of an evaluation whose result is not finite; None where that was asked for (a fill with -inf,
     infinities that stay infinities)."""
     constants = [*params.values(), *(x for x in operands if isinstance(x, (float, complex)))]
@@ -69,7 +74,7 @@ def forward_finding(op: str, operands: Any, params: dict[str, Any], result: Any,
     if bad and kind == "inf":
         return None
     array = array_of(result)
-    finding = Finding("forward", kind, op, line, module, entered=entered)
+    finding = Finding("forward", kind, op, line, module, entered=entered, from_infinity=bool(bad))
     finding.operands = [ranges(f"operand {i}", x) for i, x in enumerate(operands) if x is not None]
     finding.indices = places_of(np.isnan(array) if kind == "nan" else np.isinf(array))
     if entered:
@@ -87,15 +92,25 @@ def forward_cure(op: str, operands: Any) -> tuple[str, str]:
     if op in ("log", "log2", "log10"):
         lowest = array_of(operands[0])
         sign = "a negative number" if lowest is not None and (lowest < 0).any() else "0"
-        return (f"{op} of {sign}", "log(x.clamp(min=1e-8)); for probabilities use log_softmax, or cross_entropy and "
-                                   "binary_cross_entropy_with_logits on the logits")
+        return (
+            f"{op} of {sign}",
+            "log(x.clamp(min=1e-8)); for probabilities use log_softmax, or cross_entropy and "
+            "binary_cross_entropy_with_logits on the logits",
+        )
     if op in ("exp", "exp2", "expm1", "sinh", "cosh"):
-        return ("overflow: exp of more than 88.7 is beyond float32 (709.7 for float64)",
-                "subtract the maximum first, as softmax and logsumexp do, or use log_softmax / "
-                "binary_cross_entropy_with_logits")
-    return _FORWARD.get(op, ("the result is beyond the range of the dtype",
-                             "scale the inputs down, lower the learning rate, or clip gradients; use float32 or float64 "
-                             "where float16 overflows"))
+        return (
+            "overflow: exp of more than 88.7 is beyond float32 (709.7 for float64)",
+            "subtract the maximum first, as softmax and logsumexp do, or use log_softmax / "
+            "binary_cross_entropy_with_logits",
+        )
+    return _FORWARD.get(
+        op,
+        (
+            "the result is beyond the range of the dtype",
+            "scale the inputs down, lower the learning rate, or clip gradients; use float32 or float64 "
+            "where float16 overflows",
+        ),
+    )
 
 
 _DOMAIN = ("an operand outside the domain", "clamp the operand to the domain, a little inside its ends")
@@ -106,10 +121,17 @@ _FORWARD: dict[str, tuple[str, str]] = {
     "reciprocal": ("1 / 0", "add a small number to the divisor"),
     "remainder": ("a division by 0", "keep 0 out of the divisor"),
     "fmod": ("a division by 0", "keep 0 out of the divisor"),
-    "pow": ("0 to a negative power, a negative number to a fractional power, or overflow",
-            "clamp the base to positive numbers, or use abs() and sign()"),
+    "pow": (
+        "0 to a negative power, a negative number to a fractional power, or overflow",
+        "clamp the base to positive numbers, or use abs() and sign()",
+    ),
     "log1p": ("log1p of -1 or less", "clamp the operand above -1"),
-    "acos": _DOMAIN, "asin": _DOMAIN, "atanh": _DOMAIN, "acosh": _DOMAIN, "logit": _DOMAIN, "erfinv": _DOMAIN,
+    "acos": _DOMAIN,
+    "asin": _DOMAIN,
+    "atanh": _DOMAIN,
+    "acosh": _DOMAIN,
+    "logit": _DOMAIN,
+    "erfinv": _DOMAIN,
     "mean": ("the mean of no elements", "check that the batch or the mask is not empty"),
     "var": ("the variance of fewer than two elements", "correction=0, or a batch of more than one"),
     "std": ("the deviation of fewer than two elements", "correction=0, or a batch of more than one"),
@@ -131,7 +153,7 @@ def backward_finding(node: Any, ct: Any, position: int, grad: Any) -> Finding | 
     finding = Finding("backward", kind, operation(node), rare.get("line") or "", rare.get("module") or "")
     saved = (getattr(node, "saved", None) or ()) if "unpack" not in rare else ()
     count = len(node.edges)
-    for i, value in enumerate(saved[:count + 1] if type(saved) is tuple else ()):
+    for i, value in enumerate(saved[: count + 1] if type(saved) is tuple else ()):
         if is_data(value):
             finding.operands.append(ranges(f"operand {i}" if i < count else "its result", value))
     finding.operands.extend(ranges("the gradient that arrived", part) for part in parts if part is not None)
@@ -145,12 +167,19 @@ def backward_finding(node: Any, ct: Any, position: int, grad: Any) -> Finding | 
 def backward_cure(op: str, zero: bool) -> tuple[str, str]:
     """Why a derivative is not finite, and what to do. ``zero``: the gradient that arrived there was 0."""
     if zero:
-        return ("0 * Inf: the gradient that arrived there is 0, as the branch was not selected (where, masked_fill, "
-                f"clamp), but the derivative of {op} is infinite or undefined there",
-                "make the operand safe before the operation: where(ok, log(where(ok, x, 1)), 0); or run backward under "
-                "autograd.strict_zero()")
-    return _BACKWARD.get(op, (f"the derivative of {op} is not finite there",
-                              "keep its operands away from the ends of its domain; clip gradients"))
+        return (
+            "0 * Inf: the gradient that arrived there is 0, as the branch was not selected (where, masked_fill, "
+            f"clamp), but the derivative of {op} is infinite or undefined there",
+            "make the operand safe before the operation: where(ok, log(where(ok, x, 1)), 0); or run backward under "
+            "autograd.strict_zero()",
+        )
+    return _BACKWARD.get(
+        op,
+        (
+            f"the derivative of {op} is not finite there",
+            "keep its operands away from the ends of its domain; clip gradients",
+        ),
+    )
 
 
 _BACKWARD: dict[str, tuple[str, str]] = {

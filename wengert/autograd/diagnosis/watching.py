@@ -16,12 +16,11 @@ from typing import Any
 
 from ...core.primitive import Primitive
 from ...core.state import state
-from ...tensors.alias import edge_of
 from ...tensors.special import Special, user_line
 from ...tensors.tape import Leaf
 from ...tensors.tensor import TENSORS
-from .answers import below, finite, step
-from .numbers import Finding, backward_finding, forward_finding
+from .answers import below, finite, ranges, short, step
+from .numbers import Finding, backward_finding, forward_finding, kind_of
 
 _PACKAGE = __name__.split(".", 1)[0]
 _INSIDE, _MODULES = _PACKAGE + ".", _PACKAGE + ".nn.module"
@@ -32,6 +31,45 @@ SUMMED = 100
 """After so many additions of one line onto its own result, a watch warns that history piles up."""
 REPLACED = 10
 """After so many replacements of a leaf by a tensor computed from it, a watch warns."""
+
+SAFE = frozenset(
+    {
+        "neg",
+        "reshape",
+        "permute",
+        "slice",
+        "expand",
+        "diagonal",
+        "unfold",
+        "relu",
+        "clone",
+        "where",
+        "abs",
+        "maximum",
+        "minimum",
+        "index",
+        "gather",
+        "amax",
+        "amin",
+        "cat",
+        "overwrite",
+        "scatter_view",
+        "flip",
+        "roll",
+        "zeros_like",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "tanh",
+        "sigmoid",
+        "masked_fill",
+        "argmax",
+    }
+)
+"""Operations that make no NaN or infinity of finite operands, so that their results need no look."""
+SAFE_BACK = SAFE - {"index", "gather"} | {"add", "sub", "mean"}
+"""The same for what they send back."""
 
 
 @dataclass(slots=True)
@@ -46,17 +84,34 @@ class Cut:
     leaves: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 
 
+# What is known of the code objects that frames run (True: user's code, False: ours, None: a module's call), and of
+# places in the user's: the code itself is kept beside what is known of it, so that its id stays its own.
+_known: dict[int, tuple[Any, bool | None]] = {}
+_lines: dict[tuple[int, int], str] = {}
+
+
+def _kind_of_code(frame: Any) -> tuple[Any, bool | None]:
+    name = frame.f_globals.get("__name__", "")
+    call = name == _MODULES and frame.f_code.co_name == "__call__"
+    found = _known[id(frame.f_code)] = frame.f_code, None if call else not name.startswith(_INSIDE)
+    return found
+
+
 def locate() -> tuple[str, list[Any]]:
     """The user's line that is running, and the modules in whose call it is, innermost first."""
     frame: Any = sys._getframe(2)
     line, modules = "", []
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name == _MODULES:
-            if frame.f_code.co_name == "__call__":
-                modules.append(frame.f_locals["self"])
-        elif not line and not name.startswith(_INSIDE):
-            line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        code = frame.f_code
+        kind = (_known.get(id(code)) or _kind_of_code(frame))[1]
+        if kind is None:
+            modules.append(frame.f_locals["self"])
+        elif kind and not line:
+            place = id(code), frame.f_lasti
+            found = _lines.get(place)
+            if found is None:
+                found = _lines[place] = f"{code.co_filename}:{frame.f_lineno}"
+            line = found
         frame = frame.f_back
     return line, modules
 
@@ -85,7 +140,7 @@ class watch(Special):
         self.found: Finding | None = None
         self.names: dict[int, tuple[Any, dict[int, str]]] = {}
         self.warned: set[str] = set()
-        self.backwards, self.last_pulled = 0, -1
+        self.backwards, self.last_pulled, self.size = 0, -1, 0
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
@@ -104,21 +159,26 @@ class watch(Special):
                 cuts[position] = x._rare["cuts"]
         self.cuts = cuts
         first = result[0] if primitive.multiple else result
-        floating = first.dtype.kind in _FLOATING
+        floating, self.size = first.dtype.kind in _FLOATING, first.size
         if not state.grad or not floating or (primitive.vjp is None and primitive.kind == "elementwise"):
-            self._left(primitive.name, "no_grad" if not state.grad else "integer", operands,
-                       len(result) if primitive.multiple else 1)
+            self._left(
+                primitive.name,
+                "no_grad" if not state.grad else "integer",
+                operands,
+                len(result) if primitive.multiple else 1,
+            )
         elif cuts:
             self._pend(_merged(cuts.values()), len(result) if primitive.multiple else 1)
-        for part in result if primitive.multiple else (result,):
-            if part.dtype.kind in _FLOATING and not finite(part):
-                self._broke(primitive, operands, params, part)
-                break
+        if primitive.name not in SAFE:
+            for part in result if primitive.multiple else (result,):
+                if not finite(part):
+                    self._broke(primitive, operands, params, part)
+                    break
         return result
 
     def _broke(self, primitive: Primitive, operands: Any, params: Any, result: Any) -> None:
         line, modules = locate()
-        finding = forward_finding(primitive.name, operands, params, result, line, self._path(modules))
+        finding = forward_finding(primitive.name, operands, params, result, line, self.path(modules))
         if finding is not None:
             finding.earlier = self.first
             self.found = finding
@@ -127,11 +187,12 @@ class watch(Special):
 
     def _left(self, op: str, kind: str, operands: Any, count: int) -> None:
         """Notes that a result has no history though its operands have."""
-        tracked = [edge for edge in (edge_of(x) if type(x) in TENSORS else None for x in operands) if edge is not None]
+        edges = [_history(x) for x in operands if type(x) in TENSORS]
+        tracked = [edge for edge in edges if edge is not None]
         merged = _merged(self.cuts.values())
         if tracked:
             line, modules = locate()
-            cut = Cut(kind, op, line, self._path(modules))
+            cut = Cut(kind, op, line, self.path(modules))
             _fill(cut, tracked)
             merged = (*merged, cut)[-_MOST_CUTS:]
         self._pend(merged, count)
@@ -166,7 +227,7 @@ class watch(Special):
         line, modules = locate()
         rare.setdefault("line", line)
         if modules:
-            rare["module"] = self._path(modules)
+            rare["module"] = self.path(modules)
         if self.cuts:
             rare["cuts"], self.cuts = self.cuts, {}
         if self.found is not None:
@@ -180,7 +241,7 @@ class watch(Special):
     def line(self) -> str | None:
         return user_line()
 
-    def _path(self, modules: list[Any]) -> str:
+    def path(self, modules: list[Any]) -> str:
         """The name of the innermost module within the outermost, with its class."""
         if not modules:
             return ""
@@ -192,6 +253,28 @@ class watch(Special):
         kind = type(modules[0]).__name__
         return f"{name} ({kind})" if name else kind
 
+    def update(self, run: Any, group: Any) -> None:
+        """Stands aside while an optimizer runs, and looks at the parameters after it."""
+        if self.outer is not None or state.special is not self or state.grad:
+            super().update(run, group)
+            return
+        state.special = None
+        try:
+            run(group)
+        finally:
+            state.special = self
+        if self.first is None and not all(map(finite, group["params"])):
+            broken = next(p for p in group["params"] if not finite(p))
+            line, _ = locate()
+            self.first = Finding(
+                "forward",
+                kind_of(broken),
+                "the optimizer's step",
+                line,
+                operands=[ranges("the parameter", broken), ranges("its gradient", broken.grad)],
+                cure="a smaller learning rate",
+            )
+
     # --- histories that grow ------------------------------------------------------------------------------------------
 
     def _pile(self, node: Any, line: str) -> None:
@@ -199,26 +282,22 @@ class watch(Special):
         primitive = getattr(node, "primitive", None)
         if primitive is None or primitive.name not in ("add", "sub"):
             return
-        for position, edge in enumerate(node.edges):
-            lower = below(edge)
-            if lower is None:
-                continue
-            other = node.edges[1 - position] if len(node.edges) == 2 else None
-            kind = "sum" if other is not None else "update"
-            seen = lower.rare.get("piled") if lower.rare is not None else None
-            if seen is not None and seen[1] == line and seen[2] == kind:
-                depth = seen[0] + (1 if kind == "sum" or self.backwards > seen[3] else 0)
-            elif kind == "update" and type(lower) is not Leaf:
-                continue
-            else:
-                depth = 1
-            node.rare["piled"] = depth, line, kind, self.backwards
-            limit = SUMMED if kind == "sum" else REPLACED
-            if depth > limit and line not in self.warned:
-                self.warned.add(line)
-                warnings.warn(_SUMMED.format(depth=depth, line=line) if kind == "sum"
-                              else _REPLACED.format(depth=depth, line=line), UserWarning, stacklevel=4)
+        lower = [below(edge) for edge in node.edges if edge is not None]
+        kind = "sum" if len(lower) == 2 else "update"
+        if kind == "sum" and self.size != 1:
             return
+        depth = 1 if kind == "sum" or type(lower[0]) is Leaf else 0
+        for each in lower:
+            seen = each.rare.get("piled") if each.rare is not None else None
+            if seen is not None and seen[1:3] == (line, kind):
+                depth = max(depth, seen[0] + (1 if kind == "sum" or self.backwards > seen[3] else 0))
+        if not depth:
+            return
+        node.rare["piled"] = depth, line, kind, self.backwards
+        if depth > (SUMMED if kind == "sum" else REPLACED) and line not in self.warned:
+            self.warned.add(line)
+            text = _SUMMED if kind == "sum" else _REPLACED
+            warnings.warn(text.format(depth=depth, line=short(line)), UserWarning, stacklevel=4)
 
     # --- backward -----------------------------------------------------------------------------------------------------
 
@@ -229,22 +308,33 @@ class watch(Special):
         if self.last_pulled < node.sequence:
             self.backwards += 1
         self.last_pulled = node.sequence
+        if getattr(node, "primitive", None) is not None and node.primitive.name in SAFE_BACK:
+            return
         for position, grad in enumerate(grads):
             if grad is None or finite(grad):
                 continue
             finding = backward_finding(node, ct, position, grad)
             if finding is not None:
-                node.rarely()["finding"] = finding
+                node.rarely().setdefault("back", finding)
                 if self.first is None:
                     self.first = finding
             return
 
 
-_SUMMED = ("[watch] {line} has added to a tensor with history {depth} times: every term keeps its whole graph in "
-           "memory. To add up a loss for printing, add its number: total += loss.item(). If backward() will really run "
-           "through all of them, this warning may be ignored.")
-_REPLACED = ("[watch] {line} has replaced a parameter {depth} times by a tensor computed from it, whose history grows "
-             "with every step. Update it in place, outside the tape: with torch.no_grad(): w -= lr * w.grad.")
+_SUMMED = (
+    "[watch] {line} has added to a tensor with history {depth} times: every term keeps its whole graph in "
+    "memory. To add up a loss for printing, add its number: total += loss.item(). If backward() will really run "
+    "through all of them, this warning may be ignored."
+)
+_REPLACED = (
+    "[watch] {line} has replaced a parameter {depth} times by a tensor computed from it, whose history grows "
+    "with every step. Update it in place, outside the tape: with torch.no_grad(): w -= lr * w.grad."
+)
+
+
+def _history(tensor: Any) -> Any:
+    """The history of a tensor's memory, also of a view that takes no part in it."""
+    return tensor._node if tensor._alias is None else tensor._alias.storage.edge
 
 
 def _merged(groups: Any) -> tuple[Cut, ...]:
@@ -258,7 +348,7 @@ def _merged(groups: Any) -> tuple[Cut, ...]:
 def _fill(cut: Cut, edges: list[Any]) -> None:
     """Notes which leaves lie behind a cut, and the way to each."""
     seen: set[int] = set()
-    stack = [(below(edge), None) for edge in edges]
+    stack: list[tuple[Any, Any]] = [(below(edge), None) for edge in edges]
     while stack and len(seen) < _MOST_NODES:
         node, way = stack.pop()
         if id(node) in seen:
@@ -277,7 +367,7 @@ def _fill(cut: Cut, edges: list[Any]) -> None:
 
 def way_of(cell: Any) -> tuple[str, ...]:
     """The steps in a chain of cells, the one nearest the leaf first."""
-    steps = []
+    steps: list[str] = []
     while cell is not None and len(steps) < 12:
         steps.append(cell[0])
         cell = cell[1]

@@ -33,7 +33,12 @@ def batch_norm(
     ValueError where a channel has a single value in training, and RuntimeError for sizes that do not fit.
     """
     channels = input.shape[1] if input.dim() > 1 else 1
-    for name, given in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, given in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if given is not None and given.numel() != channels:
             raise ShapeError(f"[batch_norm] {name} should contain {channels} elements not {given.numel()}")
     if not training:
@@ -110,7 +115,9 @@ def _trailing(
 ) -> tuple[int, ...]:
     shape = tuple(normalized_shape)
     if not shape:
-        raise RuntimeError(f"[{op}] Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element")
+        raise RuntimeError(
+            f"[{op}] Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"
+        )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and tuple(given.shape) != shape:
             raise ShapeError(
@@ -179,9 +186,7 @@ def instance_norm(
     return out
 
 
-def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012)."""
     if input.dim() < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")

@@ -104,23 +104,17 @@ def avg_pool3d(
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """(Σ xᵖ)^(1/p) of every window of the last dimension, p being ``norm_type``."""
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """`lp_pool1d` over the last two dimensions."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool3d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
     """`lp_pool1d` over the last three dimensions."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
@@ -198,7 +192,9 @@ def _window(
     }
     for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
         if min(window[name]) < least:
-            raise RuntimeError(f"[{op}] {name} must be {'non-negative' if least == 0 else 'greater than zero'}; got {window[name]}")
+            raise RuntimeError(
+                f"[{op}] {name} must be {'non-negative' if least == 0 else 'greater than zero'}; got {window[name]}"
+            )
     for p, k, d in zip(window["padding"], size, window["dilation"], strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
@@ -350,16 +346,16 @@ def _unpool(
     op = f"max_unpool{rank}d"
     window = _window(op, rank, input, kernel_size, stride, padding)
     size, steps, ends = window["size"], window["stride"], window["padding"]
-    sizes = tuple(
-        (n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True)
-    )
+    sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))
     if output_size is not None:
         wanted = tuple(output_size)[-rank:]
         if len(wanted) < rank or out_sizes(wanted, size, steps, ends, (1,) * rank) != tuple(input.shape[-rank:]):
             raise ValueError(f"invalid output_size {tuple(output_size)}: around {sizes} was expected")
         sizes = wanted
     if input.shape != indices.shape:
-        raise ShapeError(f"[{op}] Expected shape of indices to be that of the input {list(input.shape)}; got {list(indices.shape)}")
+        raise ShapeError(
+            f"[{op}] Expected shape of indices to be that of the input {list(input.shape)}; got {list(indices.shape)}"
+        )
     lead = input.shape[:-rank]
     flat = zeros(*lead, prod(sizes), dtype=input.dtype)
     return flat.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1)).reshape(*lead, *sizes)

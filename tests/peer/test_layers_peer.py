@@ -1,0 +1,813 @@
+"""The layers with windows, statistics, states and attention against PyTorch: initial weights bit for bit, text, outputs,
+gradients of inputs and parameters, buffers, second order, errors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+import wengert.nn
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+
+OURS = SimpleNamespace(lib=wengert, nn=wengert.nn, F=wengert.nn.functional)
+THEIRS = SimpleNamespace(lib=torch, nn=torch.nn, F=torch.nn.functional)
+SIDES = (OURS, THEIRS)
+TOLERANCE = {"float32": {"rtol": 2e-4, "atol": 3e-5}, "float64": {"rtol": 1e-8, "atol": 1e-9}}
+
+
+def flat(value: Any) -> list[Any]:
+    """The tensors in a result: of tuples, all of them."""
+    if isinstance(value, (tuple, list)):
+        return [tensor for part in value for tensor in flat(part)]
+    return [] if value is None else [value]
+
+
+def numbers(tensors: Any) -> list[Any]:
+    return [None if t is None else t.detach().numpy() for t in tensors]
+
+
+def agree(ours: list[Any], theirs: list[Any], dtype: str) -> None:
+    assert len(ours) == len(theirs)
+    for mine, its in zip(ours, theirs, strict=True):
+        assert (mine is None) == (its is None)
+        if its is not None:
+            assert mine.shape == its.shape and mine.dtype == its.dtype
+            finite = np.abs(its[np.isfinite(its)]) if its.dtype.kind == "f" else np.zeros(0)
+            scale = max(1.0, float(finite.max(initial=0.0)))  # sums of large terms may cancel
+            np.testing.assert_allclose(mine, its, rtol=TOLERANCE[dtype]["rtol"], atol=TOLERANCE[dtype]["atol"] * scale)
+
+
+def weighted(side: Any, outs: list[Any]) -> Any:
+    """A number that depends on every element of the results differently."""
+    total = 0
+    for k, out in enumerate(outs):
+        if out.dtype.is_floating_point:
+            ct = np.random.RandomState(k).standard_normal(tuple(out.shape))
+            total = total + (out * side.lib.tensor(ct).to(out.dtype)).sum()
+    return total
+
+
+def outcome(
+    side: Any, function: Callable[..., Any], arrays: Any, module: Any = None, second: bool = False
+) -> list[Any]:
+    """Results, gradients of the operands and of the module's parameters, and its buffers."""
+    operands = [side.lib.tensor(a.copy()) if isinstance(a, np.ndarray) else a for a in arrays]
+    leaves = [
+        t.requires_grad_()
+        for t, a in zip(operands, arrays, strict=True)
+        if isinstance(a, np.ndarray) and a.dtype.kind == "f"
+    ]
+    leaves += [] if module is None else list(module.parameters())
+    outs = flat(function(*operands))
+    results = numbers(outs)
+    loss = weighted(side, outs)
+    grads = side.lib.autograd.grad(loss, leaves, allow_unused=True, create_graph=second) if leaves else ()
+    results += numbers(grads)
+    if second:
+        norm = sum((g * g).sum() for g in grads if g is not None and g.requires_grad)
+        if not isinstance(norm, int):
+            results += numbers(side.lib.autograd.grad(norm, leaves, allow_unused=True))
+    return results + ([] if module is None else numbers(module.buffers()))
+
+
+def same_layer(
+    make: Callable[[Any], Any], *shapes: Any, dtype: str = "float64", second: bool = False, evaluate: bool = True
+) -> None:
+    """A layer of both sides with the same seed: its weights and text, and two calls in training and one in evaluation."""
+    layers = []
+    for side in SIDES:
+        side.lib.manual_seed(7)
+        layers.append(make(side.nn))
+    ours, theirs = layers
+    assert repr(ours) == repr(theirs)
+    states = [layer.state_dict() for layer in layers]
+    assert list(states[0]) == list(states[1])
+    for name in states[0]:
+        assert np.array_equal(states[0][name].numpy(), states[1][name].numpy()), name
+    random = np.random.RandomState(0)
+    for mode in (True, True, False) if evaluate else (True,):
+        arrays = [random.standard_normal(s).astype(dtype) if isinstance(s, tuple) else s for s in shapes]
+        found = []
+        for side, layer in zip(SIDES, layers, strict=True):
+            getattr(layer, "double" if dtype == "float64" else "float")().train(mode)
+            side.lib.manual_seed(3)
+            found.append(outcome(side, layer, arrays, layer, second))
+        agree(*found, dtype)
+
+
+def same_call(call: Callable[..., Any], *arrays: Any, dtype: str = "float64", second: bool = False) -> None:
+    given = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arrays]
+    agree(*[outcome(side, lambda *x, side=side: call(side, *x), given, second=second) for side in SIDES], dtype)
+
+
+def array(*shape: int) -> np.ndarray:
+    return np.random.RandomState(sum(shape)).standard_normal(shape)
+
+
+def same_error(call: Callable[[Any], Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(Exception) as theirs:  # noqa: B017, PT011
+            call(THEIRS)
+        with pytest.raises(type(theirs.value)):
+            call(OURS)
+
+
+both = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+# --- convolution ------------------------------------------------------------------------------------------------------
+
+GEOMETRIES: list[dict[str, Any]] = [
+    {},
+    {"stride": 2},
+    {"padding": 1},
+    {"stride": 2, "padding": 1, "dilation": 2},
+    {"groups": 2},
+    {"bias": False},
+    {"padding": "same"},
+    {"padding": "valid"},
+    {"padding": "same", "dilation": 2},
+    {"padding": 1, "padding_mode": "reflect"},
+    {"padding": 2, "padding_mode": "circular"},
+    {"padding": 1, "padding_mode": "replicate", "stride": 3},
+    {"groups": 4, "padding": 2},
+]
+
+
+@both
+@pytest.mark.parametrize("options", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_convolutions(rank: int, options: dict[str, Any], dtype: str) -> None:
+    sizes = (9, 8, 7)[:rank]
+    kernel = 3 if options.get("stride") == 2 else (3, 2, 4)[:rank]
+    same_layer(lambda nn: getattr(nn, f"Conv{rank}d")(4, 8, kernel, **options), (2, 4, *sizes), dtype=dtype)
+    same_layer(
+        lambda nn: getattr(nn, f"Conv{rank}d")(4, 8, kernel, **options), (4, *sizes), dtype=dtype, evaluate=False
+    )
+
+
+@both
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 2},
+        {"stride": 2, "padding": 1, "output_padding": 1},
+        {"groups": 2, "dilation": 2},
+        {"bias": False, "padding": 1},
+        {"stride": 3, "dilation": 2, "padding": 2, "output_padding": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_transposed_convolutions(rank: int, options: dict[str, Any], dtype: str) -> None:
+    sizes = (4, 3, 5)[:rank]
+    same_layer(lambda nn: getattr(nn, f"ConvTranspose{rank}d")(4, 6, 3, **options), (2, 4, *sizes), dtype=dtype)
+
+
+def test_transposed_convolution_to_a_size() -> None:
+    same_layer(lambda nn: nn.ConvTranspose2d(2, 3, 3, stride=2), (1, 2, 4, 4), [10, 9], evaluate=False)
+    same_error(lambda s: s.nn.ConvTranspose2d(2, 3, 3, stride=2)(s.lib.zeros(1, 2, 4, 4), [12, 9]))
+
+
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "padding": 1}, {"groups": 2, "dilation": 2}], ids=str)
+def test_second_order_of_convolutions(options: dict[str, Any]) -> None:
+    for rank in (1, 2):
+        same_layer(
+            lambda nn, rank=rank: getattr(nn, f"Conv{rank}d")(2, 4, 3, **options), (2, 2, *(6, 7)[:rank]), second=True
+        )
+        same_layer(
+            lambda nn, rank=rank: getattr(nn, f"ConvTranspose{rank}d")(2, 4, 3, **options),
+            (2, 2, *(3, 4)[:rank]),
+            second=True,
+        )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.nn.Conv2d(3, 4, 3, groups=2),
+        lambda s: s.nn.Conv2d(4, 3, 3, groups=2),
+        lambda s: s.nn.Conv2d(2, 2, 3, groups=0),
+        lambda s: s.nn.Conv2d(2, 2, 3, padding="some"),
+        lambda s: s.nn.Conv2d(2, 2, 3, padding="same", stride=2),
+        lambda s: s.nn.Conv2d(2, 2, 3, padding_mode="some"),
+        lambda s: s.nn.ConvTranspose2d(2, 2, 3, padding_mode="reflect"),
+        lambda s: s.nn.Conv2d(2, 2, 3)(s.lib.zeros(1, 3, 5, 5)),
+        lambda s: s.nn.Conv2d(2, 2, 3)(s.lib.zeros(1, 2, 2, 2)),
+        lambda s: s.nn.Conv2d(2, 2, 3)(s.lib.zeros(2, 5)),
+        lambda s: s.nn.Conv2d(2, 2, 3)(s.lib.zeros(1, 2, 5, 5).double()),
+        lambda s: s.nn.Conv2d(2, 2, 3, stride=0)(s.lib.zeros(1, 2, 5, 5)),
+        lambda s: s.nn.Conv2d(2, 2, 3, padding=-1)(s.lib.zeros(1, 2, 5, 5)),
+        lambda s: s.nn.ConvTranspose2d(2, 2, 3, output_padding=1)(s.lib.zeros(1, 2, 5, 5)),
+    ],
+)
+def test_errors_of_convolutions(call: Callable[[Any], Any]) -> None:
+    same_error(call)
+
+
+# --- pooling ----------------------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 1},
+        {"stride": 2, "padding": 1},
+        {"dilation": 2, "stride": 1},
+        {"ceil_mode": True},
+        {"stride": 3, "ceil_mode": True, "padding": 1},
+        {"return_indices": True},
+        {"return_indices": True, "padding": 1, "stride": 2, "dilation": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_max_pooling(rank: int, options: dict[str, Any], dtype: str) -> None:
+    sizes = (8, 7, 6)[:rank]
+    for kernel in (2, 3):
+        same_layer(
+            lambda nn, kernel=kernel: getattr(nn, f"MaxPool{rank}d")(kernel, **options),
+            (2, 3, *sizes),
+            dtype=dtype,
+            evaluate=False,
+        )
+    same_layer(lambda nn: getattr(nn, f"MaxPool{rank}d")(2, **options), (3, *sizes), evaluate=False)
+
+
+def test_max_pooling_of_equal_elements_and_nan() -> None:
+    x = np.array([[[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 5.0], [np.nan, 2.0, 3.0, 3.0], [1.0, np.nan, 3.0, 3.0]]])
+    same_call(lambda s, x: s.F.max_pool2d(x, 2), x)
+    same_call(lambda s, x: s.F.max_pool2d(x, 2, return_indices=True), x)
+    same_call(lambda s, x: s.F.max_pool2d(x, 3, 1, 1, return_indices=True), x)
+
+
+@both
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 1},
+        {"stride": 2, "padding": 1},
+        {"ceil_mode": True, "stride": 3},
+        {"padding": 1, "count_include_pad": False},
+        {"padding": 1, "ceil_mode": True, "stride": 2},
+        {"padding": 1, "ceil_mode": True, "stride": 2, "count_include_pad": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_average_pooling(rank: int, options: dict[str, Any], dtype: str) -> None:
+    same_layer(
+        lambda nn: getattr(nn, f"AvgPool{rank}d")(3, **options), (2, 3, *(8, 7, 6)[:rank]), dtype=dtype, evaluate=False
+    )
+    if rank > 1:
+        same_layer(
+            lambda nn: getattr(nn, f"AvgPool{rank}d")(2, divisor_override=3), (3, *(8, 7, 6)[:rank]), evaluate=False
+        )
+
+
+@both
+@pytest.mark.parametrize("size", [1, 2, 3, 5, None])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_adaptive_pooling(rank: int, size: Any, dtype: str) -> None:
+    shape = (2, 3, *(8, 7, 6)[:rank])
+    if size is None and rank == 1:
+        size = 4
+    given = size if size is not None else (None, 3, 2)[:rank]
+    same_layer(lambda nn: getattr(nn, f"AdaptiveAvgPool{rank}d")(given), shape, dtype=dtype, evaluate=False)
+    same_layer(lambda nn: getattr(nn, f"AdaptiveMaxPool{rank}d")(given), shape, dtype=dtype, evaluate=False)
+    same_layer(lambda nn: getattr(nn, f"AdaptiveMaxPool{rank}d")(given, return_indices=True), shape, evaluate=False)
+
+
+def test_other_pooling() -> None:
+    positive = np.abs(array(2, 3, 6, 7)) + 0.1
+    for rank, x in ((1, positive[0]), (2, positive)):
+        same_call(lambda s, x, rank=rank: getattr(s.F, f"lp_pool{rank}d")(x, 2.0, 3, 2), x)
+        same_call(lambda s, x, rank=rank: getattr(s.F, f"lp_pool{rank}d")(x, 3, 2, ceil_mode=True), x)
+    for rank in (1, 2, 3):
+
+        def there_and_back(s: Any, x: Any, rank: int = rank) -> Any:
+            out, places = getattr(s.F, f"max_pool{rank}d")(x, 2, return_indices=True)
+            return getattr(s.F, f"max_unpool{rank}d")(out, places, 2, output_size=x.shape if x.shape[-1] % 2 else None)
+
+        same_call(there_and_back, array(2, 3, *(6, 4, 8)[:rank]))
+        same_call(there_and_back, array(2, 3, *(5, 7, 5)[:rank]))
+    for name, options in (("LPPool2d", (2, 3)), ("MaxUnpool2d", (2,))):
+        assert repr(getattr(OURS.nn, name)(*options)) == repr(getattr(THEIRS.nn, name)(*options))
+
+
+def test_second_order_of_pooling() -> None:
+    x = array(1, 2, 6, 5)
+    same_call(lambda s, x: s.F.max_pool2d(x * x, 2), x, second=True)
+    same_call(lambda s, x: s.F.max_pool2d(x * x, 3, 2, 1), x, second=True)
+    same_call(lambda s, x: s.F.avg_pool2d(x * x, 3, 2, 1), x, second=True)
+    same_call(lambda s, x: s.F.adaptive_avg_pool2d(x * x, (4, 3)), x, second=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.F.max_pool2d(s.lib.zeros(1, 1, 4, 4), 2, padding=2),
+        lambda s: s.F.max_pool2d(s.lib.zeros(4, 4), 2),
+        lambda s: s.F.avg_pool2d(s.lib.zeros(1, 1, 4, 4), 2, padding=2),
+        lambda s: s.F.max_pool2d(s.lib.zeros(1, 1, 2, 2), 3),
+        lambda s: s.F.avg_pool2d(s.lib.zeros(1, 1, 4, 4), 2, divisor_override=0),
+    ],
+)
+def test_errors_of_pooling(call: Callable[[Any], Any]) -> None:
+    same_error(call)
+
+
+# --- normalisation ----------------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"affine": False},
+        {"track_running_stats": False},
+        {"momentum": None},
+        {"momentum": 0.4, "eps": 1e-2},
+        {"bias": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_batch_normalisation(rank: int, options: dict[str, Any], dtype: str) -> None:
+    same_layer(lambda nn: getattr(nn, f"BatchNorm{rank}d")(3, **options), (4, 3, *(4, 3, 2)[:rank]), dtype=dtype)
+    if rank == 1:
+        same_layer(lambda nn: nn.BatchNorm1d(3, **options), (4, 3), dtype=dtype)
+
+
+@both
+@pytest.mark.parametrize("options", [{}, {"affine": True}, {"affine": True, "track_running_stats": True}], ids=str)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_instance_normalisation(rank: int, options: dict[str, Any], dtype: str) -> None:
+    same_layer(lambda nn: getattr(nn, f"InstanceNorm{rank}d")(3, **options), (4, 3, *(4, 3, 2)[:rank]), dtype=dtype)
+    same_layer(lambda nn: getattr(nn, f"InstanceNorm{rank}d")(3, **options), (3, *(4, 3, 2)[:rank]), dtype=dtype)
+
+
+@both
+def test_other_normalisation(dtype: str) -> None:
+    for make, shape in (
+        (lambda nn: nn.LayerNorm(5), (2, 3, 5)),
+        (lambda nn: nn.LayerNorm((3, 5), eps=1e-2), (2, 3, 5)),
+        (lambda nn: nn.LayerNorm([5], elementwise_affine=False), (4, 5)),
+        (lambda nn: nn.LayerNorm(5, bias=False), (4, 5)),
+        (lambda nn: nn.GroupNorm(2, 4), (3, 4, 5)),
+        (lambda nn: nn.GroupNorm(4, 4, affine=False), (3, 4, 2, 3)),
+        (lambda nn: nn.GroupNorm(1, 4, bias=False), (3, 4)),
+        (lambda nn: nn.RMSNorm(5), (2, 3, 5)),
+        (lambda nn: nn.RMSNorm((3, 5), eps=0.1), (2, 3, 5)),
+        (lambda nn: nn.RMSNorm(5, elementwise_affine=False), (2, 5)),
+        (lambda nn: nn.LocalResponseNorm(3), (2, 5, 4)),
+        (lambda nn: nn.LocalResponseNorm(2, 0.1, 0.5, 2.0), (2, 5, 4, 3)),
+    ):
+        same_layer(make, shape, dtype=dtype)
+
+
+def test_second_order_of_normalisation() -> None:
+    same_layer(lambda nn: nn.BatchNorm2d(3), (3, 3, 2, 2), second=True)
+    same_layer(lambda nn: nn.LayerNorm(5), (3, 5), second=True)
+    same_layer(lambda nn: nn.GroupNorm(2, 4), (2, 4, 3), second=True)
+    same_layer(lambda nn: nn.InstanceNorm1d(2, affine=True), (2, 2, 4), second=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.nn.BatchNorm2d(3)(s.lib.zeros(2, 3, 4)),
+        lambda s: s.nn.BatchNorm1d(3)(s.lib.zeros(1, 3)),
+        lambda s: s.nn.BatchNorm2d(3)(s.lib.zeros(2, 4, 3, 3)),
+        lambda s: s.nn.LayerNorm(3)(s.lib.zeros(2, 4)),
+        lambda s: s.nn.GroupNorm(2, 3),
+        lambda s: s.nn.InstanceNorm2d(3)(s.lib.zeros(1, 3, 1, 1)),
+    ],
+)
+def test_errors_of_normalisation(call: Callable[[Any], Any]) -> None:
+    same_error(call)
+
+
+# --- padding, upsampling ----------------------------------------------------------------------------------------------
+
+
+def test_padding() -> None:
+    for rank in (1, 2, 3):
+        x, ends = (2, 2, *(5, 4, 6)[:rank]), (1, 2, 3, 0, 2, 1)[: 2 * rank]
+        for kind in ("ZeroPad", "ReflectionPad", "ReplicationPad", "CircularPad"):
+            same_layer(
+                lambda nn, kind=kind, rank=rank, ends=ends: getattr(nn, f"{kind}{rank}d")(ends), x, evaluate=False
+            )
+            same_layer(lambda nn, kind=kind, rank=rank: getattr(nn, f"{kind}{rank}d")(1), x, evaluate=False)
+        same_layer(lambda nn, rank=rank: getattr(nn, f"ConstantPad{rank}d")(2, 1.5), x, evaluate=False)
+    same_call(lambda s, x: s.F.pad(x, (-1, 2, 0, -1)), array(3, 4))
+    same_call(lambda s, x: s.F.pad(x, (1, 1), value=3.0), array(4))
+    same_call(lambda s, x: s.F.pad(x * x, (2, 1), mode="reflect"), array(2, 4), second=True)
+    for call in (
+        lambda s: s.F.pad(s.lib.zeros(1, 1, 3), (3, 0), mode="reflect"),
+        lambda s: s.F.pad(s.lib.zeros(3), (1,)),
+        lambda s: s.F.pad(s.lib.zeros(3), (1, 1), mode="some"),
+        lambda s: s.F.pad(s.lib.zeros(3), (1, 1, 1, 1)),
+        lambda s: s.F.pad(s.lib.zeros(3), (-2, -2)),
+    ):
+        same_error(call)
+
+
+@both
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"size": 7},
+        {"size": 3},
+        {"scale_factor": 2},
+        {"scale_factor": 1.6},
+        {"scale_factor": 0.7},
+        {"scale_factor": 1.6, "recompute_scale_factor": True},
+    ],
+    ids=str,
+)
+def test_interpolation(how: dict[str, Any], dtype: str) -> None:
+    for mode, rank in (
+        ("nearest", 1),
+        ("nearest", 2),
+        ("nearest", 3),
+        ("nearest-exact", 2),
+        ("area", 2),
+        ("linear", 1),
+        ("bilinear", 2),
+        ("bicubic", 2),
+        ("trilinear", 3),
+    ):
+        for align in (None, True, False) if mode in ("linear", "bilinear", "bicubic", "trilinear") else (None,):
+            same_call(
+                lambda s, x, m=mode, a=align: s.F.interpolate(x, mode=m, align_corners=a, **how),
+                array(2, 2, *(5, 4, 6)[:rank]),
+                dtype=dtype,
+            )
+
+
+def test_upsampling_layers() -> None:
+    shape = (2, 8, 4, 6)
+    for make in (
+        lambda nn: nn.Upsample(scale_factor=2),
+        lambda nn: nn.Upsample(size=(5, 7), mode="bilinear"),
+        lambda nn: nn.UpsamplingNearest2d(scale_factor=3),
+        lambda nn: nn.UpsamplingBilinear2d(size=9),
+        lambda nn: nn.PixelShuffle(2),
+        lambda nn: nn.PixelUnshuffle(2),
+        lambda nn: nn.ChannelShuffle(4),
+        lambda nn: nn.Unfold(3),
+        lambda nn: nn.Unfold((2, 3), dilation=2, padding=1, stride=2),
+    ):
+        same_layer(make, shape, evaluate=False)
+    same_layer(lambda nn: nn.Fold((4, 5), (2, 3), padding=1, stride=2), (2, 12, 9), evaluate=False)
+    for call in (
+        lambda s: s.F.interpolate(s.lib.zeros(1, 1, 3, 3)),
+        lambda s: s.F.interpolate(s.lib.zeros(1, 1, 3, 3), size=3, scale_factor=2),
+        lambda s: s.F.interpolate(s.lib.zeros(1, 1, 3, 3), size=3, align_corners=True),
+        lambda s: s.F.interpolate(s.lib.zeros(1, 1, 3, 3), size=3, mode="linear"),
+        lambda s: s.F.interpolate(s.lib.zeros(1, 1, 3, 3), size=(3, 3, 3)),
+        lambda s: s.F.pixel_shuffle(s.lib.zeros(1, 3, 3, 3), 2),
+        lambda s: s.F.pixel_unshuffle(s.lib.zeros(1, 3, 3, 3), 2),
+        lambda s: s.F.fold(s.lib.zeros(1, 4, 5), (3, 3), 2),
+    ):
+        same_error(call)
+
+
+# --- recurrent --------------------------------------------------------------------------------------------------------
+
+SEQUENCES: list[dict[str, Any]] = [
+    {},
+    {"bias": False},
+    {"num_layers": 2, "dropout": 0.4},
+    {"bidirectional": True, "num_layers": 2},
+    {"batch_first": True},
+]
+
+
+@both
+@pytest.mark.parametrize("options", SEQUENCES, ids=str)
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_recurrent_layers(kind: str, options: dict[str, Any], dtype: str) -> None:
+    same_layer(lambda nn: getattr(nn, kind)(3, 4, **options), (5, 2, 3), dtype=dtype)
+    same_layer(lambda nn: getattr(nn, kind)(3, 4, **options), (5, 3), dtype=dtype)
+    count = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
+    first = array(count, 5 if options.get("batch_first") else 2, 4).astype(dtype)
+
+    def started(side: Any, layer: Any, x: Any) -> Any:
+        states = (side.lib.tensor(first), side.lib.tensor(first * 2))
+        return layer(x, states if kind == "LSTM" else states[0])
+
+    found = []
+    for side in SIDES:
+        side.lib.manual_seed(5)
+        layer = getattr(side.nn, kind)(3, 4, **options).to(getattr(side.lib, dtype))
+        found.append(
+            outcome(
+                side, lambda x, side=side, layer=layer: started(side, layer, x), [array(5, 2, 3).astype(dtype)], layer
+            )
+        )
+    agree(*found, dtype)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_packed_sequences(kind: str, ordered: bool) -> None:
+    lengths = [5, 5, 3, 1] if ordered else [3, 5, 1, 5]
+    for options in ({}, {"bidirectional": True, "num_layers": 2, "dropout": 0.3}, {"batch_first": True}):
+        found = []
+        for side in SIDES:
+            side.lib.manual_seed(5)
+            layer, rnn = getattr(side.nn, kind)(3, 4, **options).double(), side.nn.utils.rnn
+            first = options.get("batch_first", False)
+
+            def call(x: Any, layer: Any = layer, rnn: Any = rnn, first: Any = first) -> Any:
+                packed = rnn.pack_padded_sequence(x, lengths, batch_first=first, enforce_sorted=ordered)
+                out, last = layer(packed)
+                padded, counts = rnn.pad_packed_sequence(out, batch_first=first, padding_value=-1.0, total_length=6)
+                return packed.data, packed.batch_sizes, padded, counts, last
+
+            found.append(outcome(side, call, [array(*((4, 5, 3) if first else (5, 4, 3)))], layer))
+        agree(*found, "float64")
+
+
+def test_recurrent_variants_and_second_order() -> None:
+    same_layer(lambda nn: nn.LSTM(3, 4, 2, proj_size=2, bidirectional=True), (5, 2, 3))
+    same_layer(lambda nn: nn.RNN(3, 4, nonlinearity="relu"), (5, 2, 3))
+    for kind in ("RNN", "LSTM", "GRU"):
+        same_layer(lambda nn, kind=kind: getattr(nn, kind)(2, 3), (3, 2, 2), second=True, evaluate=False)
+    for kind in ("RNNCell", "LSTMCell", "GRUCell"):
+        for options in ({}, {"bias": False}):
+            same_layer(lambda nn, kind=kind, options=options: getattr(nn, kind)(3, 4, **options), (2, 3))
+            same_layer(lambda nn, kind=kind, options=options: getattr(nn, kind)(3, 4, **options), (3,))
+    same_layer(lambda nn: nn.RNNCell(3, 4, nonlinearity="relu"), (2, 3), (2, 4))
+
+
+def test_sequence_tools() -> None:
+    parts = [array(3, 2), array(1, 2), array(4, 2)]
+    for options in ({}, {"batch_first": True}, {"padding_value": 2.0, "padding_side": "left"}):
+        same_call(lambda s, *x, options=options: s.nn.utils.rnn.pad_sequence(list(x), **options), *parts)
+    same_call(
+        lambda s, *x: s.nn.utils.rnn.unpack_sequence(s.nn.utils.rnn.pack_sequence(list(x), enforce_sorted=False)),
+        *parts,
+    )
+    for call in (
+        lambda s: s.nn.utils.rnn.pack_padded_sequence(s.lib.zeros(3, 2, 1), [2, 3]),
+        lambda s: s.nn.utils.rnn.pack_padded_sequence(s.lib.zeros(3, 2, 1), [2, 0]),
+        lambda s: s.nn.utils.rnn.pack_padded_sequence(s.lib.zeros(3, 2, 1), [2]),
+        lambda s: s.nn.LSTM(3, 4)(s.lib.zeros(2, 2, 2)),
+        lambda s: s.nn.LSTM(3, 4)(s.lib.zeros(2)),
+        lambda s: s.nn.GRU(3, 4)(s.lib.zeros(2, 2, 3), s.lib.zeros(1, 3, 4)),
+        lambda s: s.nn.GRU(3, 0),
+        lambda s: s.nn.GRU(3, 4, dropout=2.0),
+        lambda s: s.nn.GRU(3, 4)(s.lib.zeros(2, 2, 3), s.lib.zeros(1, 4)),
+        lambda s: s.nn.LSTM(3, 4, proj_size=4),
+        lambda s: s.nn.GRU(3, 4, proj_size=2),
+        lambda s: s.nn.RNN(3, 4, nonlinearity="some"),
+        lambda s: s.nn.LSTMCell(3, 4)(s.lib.zeros(2, 2)),
+    ):
+        same_error(call)
+
+
+# --- attention --------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_scaled_dot_product_attention(dtype: str) -> None:
+    q, k, v = array(2, 3, 4, 5), array(2, 3, 6, 5), array(2, 3, 6, 2)
+    mask, added = array(4, 6) > 0, array(4, 6)
+    mask[0] = False
+    same_call(lambda s, q, k, v: s.F.scaled_dot_product_attention(q, k, v), q, k, v, dtype=dtype)
+    same_call(
+        lambda s, q, k, v: s.F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=0.3), q, k, v, dtype=dtype
+    )
+    same_call(
+        lambda s, q, k, v: s.F.scaled_dot_product_attention(q, k, v, attn_mask=s.lib.tensor(mask)), q, k, v, dtype=dtype
+    )
+    same_call(lambda s, q, k, v, a: s.F.scaled_dot_product_attention(q, k, v, attn_mask=a), q, k, v, added, dtype=dtype)
+    same_call(
+        lambda s, q, k, v: s.F.scaled_dot_product_attention(q, k[:, :1], v[:, :1], enable_gqa=True),
+        q,
+        k,
+        v,
+        dtype=dtype,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bias": False},
+        {"kdim": 3, "vdim": 5},
+        {"add_bias_kv": True},
+        {"add_zero_attn": True},
+        {"batch_first": True, "dropout": 0.3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("need", [True, False])
+def test_multi_head_attention(options: dict[str, Any], need: bool) -> None:
+    padding = np.zeros((4, 4), bool)
+    padding[1, 2:] = True
+    later = np.triu(np.ones((4, 4), bool), 1)
+    arrays = [array(4, 4, 8), array(4, 4, options.get("kdim", 8)), array(4, 4, options.get("vdim", 8))]
+    for masks in (
+        {},
+        {"key_padding_mask": padding},
+        {"attn_mask": later},
+        {"key_padding_mask": padding, "attn_mask": later, "average_attn_weights": False},
+    ):
+        found = []
+        for side in SIDES:
+            side.lib.manual_seed(5)
+            layer = side.nn.MultiheadAttention(8, 2, **options).double()
+            given = {name: side.lib.tensor(m) if isinstance(m, np.ndarray) else m for name, m in masks.items()}
+            found.append(
+                outcome(side, lambda *x, layer=layer, given=given: layer(*x, need_weights=need, **given), arrays, layer)
+            )
+        agree(*found, "float64")
+
+
+def test_self_attention_and_transformers() -> None:
+    same_layer(lambda nn: nn.MultiheadAttention(8, 2, dropout=0.2), *[(3, 2, 8)] * 3)
+    for options in (
+        {},
+        {"batch_first": True, "norm_first": True},
+        {"activation": "gelu", "bias": False, "layer_norm_eps": 1e-3},
+    ):
+        same_layer(lambda nn, options=options: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, **options), (3, 4, 8))
+        same_layer(
+            lambda nn, options=options: nn.TransformerDecoderLayer(8, 2, 16, dropout=0.2, **options),
+            (3, 4, 8),
+            (3, 4, 8),
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same_layer(
+            lambda nn: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, 0.1), 2, nn.LayerNorm(8)), (3, 4, 8)
+        )
+        same_layer(lambda nn: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, 0.1), 2), (3, 4, 8), (5, 4, 8))
+        same_layer(lambda nn: nn.Transformer(8, 2, 1, 2, 16), (3, 4, 8), (5, 4, 8))
+        for call in (
+            lambda s: s.nn.MultiheadAttention(5, 2),
+            lambda s: s.nn.MultiheadAttention(0, 2),
+            lambda s: s.nn.TransformerEncoderLayer(4, 2, activation="some"),
+            lambda s: s.nn.MultiheadAttention(4, 2)(*[s.lib.zeros(3, 5)] * 3),
+            lambda s: s.nn.Transformer(4, 2)(s.lib.zeros(1, 1, 4), s.lib.zeros(1, 2, 4)),
+        ):
+            same_error(call)
+    ours, theirs = (s.nn.Transformer.generate_square_subsequent_mask(3) for s in SIDES)
+    assert np.array_equal(ours.numpy(), theirs.numpy())
+
+
+# --- losses and tools -------------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_with_margins(reduction: str, dtype: str) -> None:
+    x, y, z = array(4, 5), array(5, 4).T.copy(), array(4, 5) + 0.3
+    signs, row = np.sign(array(4, 5)), np.sign(array(4))
+    classes, positive, hot = np.array([0, 3, 2, 2]), np.abs(y) * 3, (array(4, 5) > 0).astype(float)
+    calls = [
+        (lambda s, a, b, t: s.nn.MarginRankingLoss(0.2, reduction=reduction)(a, b, t), (x, y, signs)),
+        (lambda s, a, t: s.nn.HingeEmbeddingLoss(0.7, reduction=reduction)(a, t.detach()), (x, signs)),
+        (lambda s, a, b, t: s.nn.CosineEmbeddingLoss(0.1, reduction=reduction)(a, b, t), (x, y, row)),
+        (lambda s, a, b, c: s.nn.TripletMarginLoss(1.5, reduction=reduction)(a, b, c), (x, y, z)),
+        (lambda s, a, b, c: s.nn.TripletMarginLoss(0.5, p=3, swap=True, reduction=reduction)(a, b, c), (x, y, z)),
+        (
+            lambda s, a, b, c: s.nn.TripletMarginWithDistanceLoss(margin=2.0, swap=True, reduction=reduction)(a, b, c),
+            (x, y, z),
+        ),
+        (lambda s, a, t: s.nn.SoftMarginLoss(reduction=reduction)(a, t.detach()), (x, signs)),
+        (lambda s, a: s.nn.MultiMarginLoss(reduction=reduction)(a, s.lib.tensor(classes)), (x,)),
+        (
+            lambda s, a: s.nn.MultiMarginLoss(2, 0.5, s.lib.arange(5).to(a.dtype), reduction=reduction)(
+                a, s.lib.tensor(classes)
+            ),
+            (x,),
+        ),
+        (lambda s, a, t: s.nn.MultiLabelSoftMarginLoss(reduction=reduction)(a, t), (x, hot)),
+        (lambda s, a, t: s.nn.PoissonNLLLoss(full=True, reduction=reduction)(a, t.detach()), (x, positive)),
+        (lambda s, a, t: s.nn.PoissonNLLLoss(log_input=False, reduction=reduction)(a, t), (np.abs(x) + 0.1, positive)),
+        (lambda s, a, t, v: s.nn.GaussianNLLLoss(full=True, reduction=reduction)(a, t, v), (x, y, positive)),
+        (lambda s, a, t: s.F.gaussian_nll_loss(a, t, 0.3, reduction=reduction), (x, y)),
+        (lambda s, a, b: s.nn.CosineSimilarity()(a, b), (x, y)),
+        (lambda s, a, b: s.nn.PairwiseDistance(3)(a, b), (x, y)),
+    ]
+    for call, operands in calls:
+        same_call(call, *operands, dtype=dtype)
+
+
+@pytest.mark.parametrize("norm", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("limit", [0.5, 1000.0])
+def test_clipping(norm: float, limit: float) -> None:
+    found = []
+    for side in SIDES:
+        side.lib.manual_seed(1)
+        model = side.nn.Sequential(side.nn.Linear(3, 4), side.nn.Linear(4, 2)).double()
+        (model(side.lib.tensor(array(5, 3))) ** 2).sum().backward()
+        total = side.nn.utils.clip_grad_norm_(model.parameters(), limit, norm)
+        grads = [p.grad.clone() for p in model.parameters()]
+        side.nn.utils.clip_grad_value_(model.parameters(), 0.05)
+        vector = side.nn.utils.parameters_to_vector(model.parameters())
+        side.nn.utils.vector_to_parameters(vector * 2, model.parameters())
+        found.append(numbers([total, *grads, *[p.grad for p in model.parameters()], vector, *model.parameters()]))
+    agree(*found, "float64")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_connectionist_temporal_classification(reduction: str) -> None:
+    x, targets = array(8, 3, 5), np.array([[1, 2, 2, 3], [4, 1, 0, 0], [3, 0, 0, 0]])
+    lengths, counts = (8, 6, 7), (4, 2, 1)
+
+    def call(s: Any, x: Any, rows: Any = targets, many: Any = counts, **options: Any) -> Any:
+        loss = s.nn.CTCLoss(reduction=reduction, **options)
+        return loss(x.log_softmax(-1), s.lib.tensor(rows), lengths, many)
+
+    same_call(call, x)
+    same_call(lambda s, x: call(s, x, np.array([1, 2, 2, 3, 4, 1, 3])), x)
+    same_call(lambda s, x: call(s, x, targets, (4, 0, 1)), x)
+    same_call(lambda s, x: call(s, x, targets % 4, blank=4), x)
+    same_call(
+        lambda s, x: call(
+            s, x, np.array([[1, 1, 1, 1, 1], [1, 2, 3, 4, 1], [1, 2, 3, 4, 1]]), (5, 2, 1), zero_infinity=True
+        ),
+        x,
+    )
+    same_call(
+        lambda s, x: s.F.ctc_loss(
+            x.log_softmax(-1), s.lib.tensor([1, 2]), s.lib.tensor(8), s.lib.tensor(2), reduction=reduction
+        ),
+        x[:, 0],
+    )
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_embeddings(mode: str) -> None:
+    rows, offsets = np.array([1, 2, 4, 5, 4, 3]), np.array([0, 2, 2, 6])
+    for options in ({}, {"padding_idx": 4}, {"include_last_offset": True}):
+
+        def make(nn: Any, options: dict[str, Any] = options) -> Any:
+            return nn.EmbeddingBag(6, 3, mode=mode, **options)
+
+        found = []
+        for side in SIDES:
+            side.lib.manual_seed(2)
+            layer = make(side.nn).double()
+            found.append(
+                [
+                    *outcome(
+                        side, lambda w, s=side, m=layer: m(s.lib.tensor(rows), s.lib.tensor(offsets)), [array(1)], layer
+                    ),
+                    *outcome(side, lambda w, s=side, m=layer: m(s.lib.tensor(rows.reshape(2, 3))), [array(1)], layer),
+                ]
+            )
+        assert repr(make(OURS.nn)) == repr(make(THEIRS.nn))
+        agree(*found, "float64")
+    if mode == "sum":
+        same_call(
+            lambda s, w, p: s.F.embedding_bag(
+                s.lib.tensor(rows), w, s.lib.tensor(offsets), mode="sum", per_sample_weights=p
+            ),
+            array(6, 3),
+            array(6),
+        )
+
+
+def test_lazy_layers() -> None:
+    found = []
+    for side in SIDES:
+        side.lib.manual_seed(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            nn = side.nn
+            model = nn.Sequential(
+                nn.LazyConv2d(4, 3, padding=1, groups=2),
+                nn.LazyBatchNorm2d(),
+                nn.LazyInstanceNorm2d(),
+                nn.Flatten(),
+                nn.LazyLinear(5),
+                nn.LazyLinear(3, bias=False),
+                nn.Unflatten(1, (3, 1, 1)),
+                nn.LazyConvTranspose2d(2, 3),
+            )
+        before = repr(model), repr(model[0].weight), list(model.state_dict())
+        results = outcome(side, model, [array(2, 6, 4, 4).astype("float32")])
+        found.append((before, results, repr(model), numbers(model.state_dict().values())))
+    assert found[0][0] == found[1][0] and found[0][2] == found[1][2]
+    agree(found[0][1] + found[0][3], found[1][1] + found[1][3], "float32")

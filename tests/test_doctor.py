@@ -1,0 +1,198 @@
+"""`wengert.doctor`: each mistake is found with its line, and a sound model is left alone."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+from wengert.nn import functional as F
+
+
+def line_of(thing: Any, text: str) -> str:
+    """The place of the first line of the source of ``thing`` that has ``text`` in it."""
+    lines, start = inspect.getsourcelines(thing)
+    return f"{__file__}:{start + next(i for i, line in enumerate(lines) if text in line)}"
+
+
+def examine(model: Any, features: int = 3, optimizer: Any = None, loss: Any = F.mse_loss) -> Any:
+    torch.manual_seed(0)
+    return torch.doctor(model, (torch.randn(16, features), torch.randn(16, 1)), loss, optimizer)
+
+
+class Listed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(3, 4), nn.Linear(4, 4)]
+        self.table = {"a": nn.Linear(2, 2)}
+        self.scale = torch.ones(1, requires_grad=True)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x).tanh()
+        return self.head(x) * self.scale
+
+
+def test_unregistered_layers() -> None:
+    report = examine(Listed())
+    found = report.of("unregistered")
+    assert [symptom.line for symptom in found] == [
+        line_of(Listed, f"self.{name}") for name in ("layers", "table", "scale")
+    ]
+    assert "nn.ModuleList" in found[0].cure and "nn.ModuleDict" in found[1].cure and "nn.Parameter" in found[2].cure
+
+
+class Spare(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.spare = nn.Linear(4, 4)
+        self.cut = nn.Linear(3, 4)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.first(x) + self.cut(x).detach())
+
+
+def test_unused_and_cut_off_parameters() -> None:
+    report = examine(Spare())
+    assert {symptom.text.split()[0] for symptom in report.of("unused")} == {"spare.weight", "spare.bias"}
+    assert report.of("unused")[0].line == line_of(Spare, "self.spare")
+    assert report.of("cut")[0].line == line_of(Spare, ".detach()")
+    assert report.kinds == ["unused", "cut"]
+
+
+def test_broadcast_by_accident() -> None:
+    model, batch = nn.Linear(3, 1), (torch.randn(8, 3), torch.randn(8))
+    for loss in (F.mse_loss, F.l1_loss, nn.MSELoss(), lambda out, y: ((out - y) ** 2).mean()):
+        (symptom,) = torch.doctor(model, batch, loss)
+        assert symptom.kind == "broadcast"
+        assert "[8, 1] and [8] to [8, 8]" in symptom.text
+        assert symptom.line.startswith(__file__)
+
+
+def test_broadcasting_that_is_meant() -> None:
+    model = nn.Linear(3, 4)
+    batch = torch.randn(8, 3), torch.randn(8, 4)
+    assert len(torch.doctor(model, batch, lambda out, y: ((out - y.mean(0)) ** 2 * torch.ones(8, 1)).mean())) == 0
+
+
+class Dropping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5))
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.body(x))
+
+
+def test_train_mode_during_evaluation() -> None:
+    model = Dropping()
+    assert "train_mode" not in examine(model).kinds
+    with torch.no_grad():
+        (symptom,) = examine(model).of("train_mode")
+    assert "body.1 (Dropout)" in symptom.text and symptom.line == line_of(Dropping, "self.body")
+    model.eval()
+    with torch.no_grad():
+        assert "train_mode" not in examine(model).kinds
+    model.body.train()
+    assert examine(model).kinds == ["train_mode"]
+
+
+class Dead(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(3, 4), nn.Linear(4, 1)
+        with torch.no_grad():
+            self.first.bias.fill_(-100.0)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.first(x).relu())
+
+
+def test_dead_units() -> None:
+    report = examine(Dead())
+    (symptom,) = report.of("dead_units")
+    assert "4 of 4 units" in symptom.text and symptom.line == line_of(Dead, ".relu()")
+    zero = report.of("zero_gradient")
+    assert any("first.weight" in each.text and "relu" in each.text for each in zero)
+
+
+class Deep(nn.Module):
+    def __init__(self, scale: float, function: Any) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(3, 3, bias=False) for _ in range(12)])
+        self.head = nn.Linear(3, 1)
+        self.function = function
+        with torch.no_grad():
+            for layer in self.layers:
+                layer.weight.copy_(torch.eye(3) * scale)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = self.function(layer(x))
+        return self.head(x)
+
+
+def test_vanishing_and_exploding_gradients() -> None:
+    vanishing = examine(Deep(0.1, torch.sigmoid)).of("vanishing")
+    assert "layers.0.weight" in vanishing[0].text and vanishing[0].line == line_of(Deep, "self.layers")
+    exploding = examine(Deep(8.0, lambda x: x)).of("exploding")
+    assert any("layers.0.weight" in symptom.text for symptom in exploding)
+
+
+def test_a_nan() -> None:
+    (symptom,) = examine(nn.Linear(3, 1), loss=lambda out, y: (out - out).sqrt().log().mean())
+    assert symptom.kind == "not_finite" and "log" in symptom.text
+
+
+def test_a_loss_without_history() -> None:
+    (symptom,) = examine(nn.Linear(3, 1), loss=lambda out, y: out.detach().mean())
+    assert symptom.kind == "no_history" and "detach" in symptom.text
+    frozen = nn.Linear(3, 1).requires_grad_(False)
+    assert examine(frozen).kinds == ["no_history"]
+
+
+def test_weights_that_do_not_change() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    assert examine(model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1)).kinds == []
+    still = examine(model, optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
+    assert still.kinds == ["not_changing"] and len(still) == 4
+    partly = examine(model, optimizer=torch.optim.Adam(model[0].parameters(), lr=0.1))
+    assert [symptom.text.split()[0] for symptom in partly.of("not_optimized")] == ["2.weight", "2.bias"]
+    other = examine(model, optimizer=torch.optim.SGD(nn.Linear(3, 1).parameters(), lr=0.1))
+    assert "another model" in other.of("not_optimized")[0].text
+
+
+def test_the_examination_changes_nothing() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    model[0].weight.grad = torch.ones(4, 3)
+    before = {name: value.tolist() for name, value in model.state_dict().items()}
+    batch = torch.randn(8, 3), torch.randn(8, 1)
+    generator = torch.get_rng_state().tolist()
+    torch.doctor(model, batch, F.mse_loss, optimizer)
+    assert {name: value.tolist() for name, value in model.state_dict().items()} == before
+    assert model[0].weight.grad.tolist() == [[1.0] * 3] * 4 and model[3].weight.grad is None
+    assert torch.get_rng_state().tolist() == generator
+
+
+def test_several_arguments_and_wrong_losses() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.layer(x) + self.layer(y)
+
+    report = torch.doctor(Two(), ((torch.ones(2, 3), torch.ones(2, 3)), torch.zeros(2, 1)), F.mse_loss)
+    assert str(report) == "doctor: nothing found"
+    assert len(torch.doctor(nn.Linear(3, 1), torch.ones(2, 3), lambda out: out.mean())) == 0
+    with pytest.raises(ValueError, match="one element; got one of shape"):
+        torch.doctor(nn.Linear(3, 1), torch.ones(2, 3), lambda out: out)

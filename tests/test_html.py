@@ -1,0 +1,125 @@
+"""The page, read as text: self-contained, small, complete. What it does in a browser: tests/browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import wengert as torch
+from wengert import nn
+from wengert.view import Graph, GraphNode
+
+
+class Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.second(torch.relu(self.first(x))) + x)
+
+
+def recorded(blocks: int) -> Graph:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 64), *(Block(64) for _ in range(blocks)), nn.Linear(64, 4))
+    with torch.graph.record() as g:
+        loss = nn.functional.cross_entropy(model(torch.randn(16, 8)), torch.zeros(16, dtype=torch.int64))
+        loss.backward()
+    return g
+
+
+def data_of(page: str) -> dict[str, Any]:
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+class Balance(HTMLParser):
+    """Every element that must be closed is, in order."""
+
+    void = {"meta", "input", "link", "br"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in self.void:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("li", "p") or self.stack[-1] == tag:
+            assert self.stack.pop() == tag
+
+
+def test_self_contained_and_small() -> None:
+    page = recorded(9).html("ResNet-like")
+    assert not re.search(r"(src|href)\s*=|url\(|@import|fetch\(|XMLHttpRequest|import\(", page)
+    assert set(re.findall(r"https?://[^\"'\s]+", page)) <= {"http://www.w3.org/2000/svg"}
+    assert len(page.encode()) < 1_000_000
+    assert "<!--" not in page
+    parser = Balance()
+    parser.feed(page)
+    assert parser.stack == []
+
+
+def test_levels_hold_every_node_once() -> None:
+    g = recorded(3)
+    data = data_of(g.html())
+    held = [
+        item["id"]
+        for level in data["levels"].values()
+        for item in level["items"]
+        if item["k"] not in ("module", "port")
+    ]
+    assert sorted(held) == sorted(
+        node.id for node in g if not (node.kind == "constant" and node.shape == () and not node.name)
+    )
+    top = [item["id"] for item in data["levels"][""]["items"] if item["k"] == "module"]
+    assert top == ["0", "1", "2", "3", "4"]
+    assert {data["levels"][key]["parent"] for key in top} == {""}
+    for level in data["levels"].values():
+        for arrow in level["arrows"]:
+            assert 0 <= arrow["s"] < len(level["items"]) > arrow["t"] >= 0 and len(arrow["p"]) >= 2
+
+
+def test_steps_go_back_through_every_operation() -> None:
+    g = recorded(2)
+    steps = data_of(g.html())["steps"]
+    assert [step["n"] for step in steps] == [node.id for node in g.walk(backward=True) if node.kind == "operation"]
+    assert steps[0]["ct"] == "1"
+
+
+def test_steps_multiply_numbers() -> None:
+    x, w = (torch.tensor(value, requires_grad=True) for value in (3.0, 2.0))
+    u = x * w
+    a = u * u
+    steps = data_of(torch.graph(a, gradients=True).html())["steps"]
+    assert steps[1]["sends"][1] == {
+        "to": steps[1]["sends"][1]["to"],
+        "name": "∂u/∂w",
+        "goal": "∂a/∂w",
+        "sent": "36",
+        "partial": "3",
+        "product": "12 · 3 = 36",
+    }
+
+
+def test_hostile_names_stay_text() -> None:
+    g = Graph({1: GraphNode(1, "leaf", name="</script><script>alert(1)</script>")}, [], [1])
+    page = g.html("<img onerror=alert(1)>")
+    assert "alert(1)</script>" not in page and "<img" not in page
+    assert data_of(page)["nodes"]["1"]["s"] == "</script><script>alert(1)</script>"
+
+
+def test_nan_is_written_as_json() -> None:
+    x = torch.tensor([0.0, 1.0], requires_grad=True)
+    with torch.graph.record() as g:
+        loss = (torch.sqrt(x) * 0).sum()
+        loss.backward()
+    found = json.loads(json.dumps(data_of(g.html())), parse_constant=lambda word: AssertionError(word))
+    assert any(node["c"].get("nan") for node in found["nodes"].values())
+
+
+def test_an_empty_graph_has_a_page() -> None:
+    assert "an empty graph" in Graph().html()

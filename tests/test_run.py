@@ -1,0 +1,343 @@
+"""``wengert run``: programs and notebooks that import torch, their arguments, errors, exit codes and reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wengert
+from wengert.compat import torch_is_wengert
+from wengert.compat.compare import compare_numbers
+from wengert.compat.finder import MissingModuleError
+from wengert.compat.report import describe, missing_part, names_asked
+
+ROOT = Path(__file__).parent.parent
+COMMAND = [sys.executable, "-m", "wengert.cli", "run"]
+
+
+def run(folder: Path, source: str, *arguments: str, options: tuple[str, ...] = (), name: str = "train.py") -> Any:
+    """Runs a program in a folder of its own; the finished process."""
+    (folder / name).write_text(source, encoding="utf-8")
+    return subprocess.run(
+        [*COMMAND, *options, name, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, env=ENVIRONMENT
+    )
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+PROGRAM = """\
+import sys
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader, TensorDataset
+from torch.optim.lr_scheduler import StepLR
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.backends.cudnn.deterministic = True
+torch.backends.cudnn.benchmark = False
+torch.manual_seed(0)
+torch.cuda.manual_seed_all(0)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.fc(x)
+
+if __name__ == "__main__":
+    epochs = int(sys.argv[sys.argv.index("--epochs") + 1])
+    x = torch.linspace(-1, 1, 20).reshape(10, 2)
+    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=5, shuffle=True)
+    model = torch.compile(Net().to(device))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    scheduler = StepLR(optimizer, 10)
+    for epoch in range(epochs):
+        for inputs, targets in loader:
+            loss = F.mse_loss(model(inputs.to(device)), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        scheduler.step()
+    print(sys.argv[1:], epochs, loss.item() < 1)
+    sys.exit(7)
+"""
+
+
+def test_a_program_with_arguments_and_an_exit_code(tmp_path: Path) -> None:
+    done = run(tmp_path, PROGRAM, "--epochs", "3", "--report", "-x", "--", "rest")
+    assert done.stdout == "['--epochs', '3', '--report', '-x', '--', 'rest'] 3 True\n"
+    assert done.returncode == 7
+    assert done.stderr.count("torch.compile returns its argument") == 1
+
+
+def test_a_report_lists_names_before_and_after(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("import torch\nnorm = torch.linalg.norm\n")
+    done = run(tmp_path, PROGRAM + "\n", "--epochs", "1", options=("--report",))
+    assert "train.py asks for 19 names" in done.stderr and "all there" in done.stderr
+    assert "torch.nn.Linear " in done.stderr and "line 18" in done.stderr
+    source = "import torch, helper\nprint(torch.ones(1).item())\n"
+    done = run(tmp_path, source, options=("--report",))
+    assert done.returncode == 0 and done.stdout == "1.0\n"
+    before, after = done.stderr.split("after the run: ")
+    assert "torch.linalg" not in before and "helper.py:2" in after and "torch.linalg.norm" in after
+
+
+@pytest.mark.parametrize("source, line, name", [
+    ("import torch\n\ndef f():\n    return torch.no_such_function(1)\nf()\n", 4, "torch.no_such_function"),
+    ("import torch\nfrom torch import nn, no_such_name\n", 2, "torch.no_such_name"),
+    ("from torch.nn import NoSuchLayer\n", 1, "torch.nn.NoSuchLayer"),
+    ("import torch.no_such_module\n", 1, "torch.no_such_module"),
+    ("import torch.nn.no_such_module as x\n", 1, "torch.nn.no_such_module"),
+    ("import torch\nx = torch.ones(2)\nx.no_such_method()\n", 3, "Tensor.no_such_method"),
+    ("import torch.nn.functional as F\nF.no_such_loss(1)\n", 2, "torch.nn.functional.no_such_loss"),
+])
+def test_a_missing_name_fails_with_one_line(tmp_path: Path, source: str, line: int, name: str) -> None:
+    done = run(tmp_path, source)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"train.py:{line}: {name} is not in wengert yet")
+
+
+def test_the_nearest_name_is_given(tmp_path: Path) -> None:
+    assert "the nearest thing is torch.matmul" in run(tmp_path, "import torch\ntorch.matmull(1)\n").stderr
+
+
+def test_programs_can_ask_what_there_is(tmp_path: Path) -> None:
+    source = "import torch\nprint(hasattr(torch, 'no_such_name'))\ntry:\n    import torch.nope\n"
+    done = run(tmp_path, source + "except ImportError:\n    print('not there')\n")
+    assert done.stdout == "False\nnot there\n" and done.returncode == 0
+
+
+def test_tracebacks_show_the_lines_of_the_program(tmp_path: Path) -> None:
+    source = "import torch\ndef f(x):\n    return x @ x\n\nf(torch.ones(2, 3))\n"
+    done = run(tmp_path, source)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and lines[0] == "Traceback (most recent call last):"
+    assert '  File "train.py", line 3, in f' in lines and "    return x @ x" in lines
+    assert "wengert/" not in done.stderr and "ShapeError: [matmul]" in lines[-1]
+
+
+def test_errors_of_the_program_are_those_of_python(tmp_path: Path) -> None:
+    done = run(tmp_path, "try:\n    1 / 0\nexcept ZeroDivisionError:\n    open('/no/such/file')\n")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr and "During handling" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("FileNotFoundError: ")
+    done = run(tmp_path, "def f(:\n")
+    assert done.returncode == 1 and 'File "train.py", line 1' in done.stderr and "SyntaxError" in done.stderr
+    done = run(tmp_path, "raise SystemExit('enough')\n")
+    assert (done.returncode, done.stderr) == (1, "enough\n")
+
+
+def test_main_modules_beside_the_program_and_pickles(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("import torch\nvalue = torch.ones(2).sum().item()\n")
+    source = (
+        "import pickle, sys, beside, torch, wengert, torch.nn\n"
+        "class Thing:\n    pass\n"
+        "assert type(pickle.loads(pickle.dumps(Thing()))) is Thing\n"
+        "assert torch is wengert and torch.nn is wengert.nn and sys.modules['torch'] is wengert\n"
+        "assert torch.nn.__spec__.name == 'wengert.nn'\n"
+        "print(__name__, __file__, beside.value)\n"
+    )
+    assert run(tmp_path, source).stdout == "__main__ train.py 2.0\n"
+
+
+def test_an_installed_pytorch_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise SystemError('the other one')\n")
+    assert run(tmp_path, "import torch\nprint(torch.__name__)\n").stdout == "wengert\n"
+
+
+def test_an_interrupt(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import time, torch\nprint('on', flush=True)\ntime.sleep(50)\n")
+    process = subprocess.Popen(
+        [*COMMAND, "train.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    assert process.stdout is not None and process.stdout.readline() == "on\n"
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130 and errors == "wengert: interrupted\n"
+
+
+@pytest.mark.parametrize("options", [
+    ("none.py",), ("--rtol", "-1", "none.py"), ("--out", "x.ipynb", "none.py"), ("--compare", "none.ipynb"),
+    ("--nonsense", "none.py"), (), ("broken.ipynb",), ("list.ipynb",), ("--out", "/no/such/folder/x", "good.ipynb"),
+])
+def test_bad_arguments_get_one_line_and_code_2(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "broken.ipynb").write_text("{")
+    (tmp_path / "list.ipynb").write_text("[1]")
+    (tmp_path / "good.ipynb").write_text(json.dumps(notebook("1")))
+    done = subprocess.run([*COMMAND, *options], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+
+
+# -- notebooks -----------------------------------------------------------------------------------------------------
+
+
+def notebook(*cells: str) -> dict[str, Any]:
+    code = [
+        {"cell_type": "code", "source": cell.splitlines(keepends=True), "metadata": {}, "outputs": [{"old": 1}],
+         "execution_count": None} for cell in cells
+    ]
+    text = {"cell_type": "markdown", "source": "# a title", "metadata": {}}
+    return {"cells": [text, *code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def run_notebook(folder: Path, *cells: str, options: tuple[str, ...] = ()) -> tuple[Any, list[dict[str, Any]]]:
+    done = run(folder, json.dumps(notebook(*cells)), name="lesson.ipynb", options=options)
+    target = folder / (options[1] if "--out" in options else "lesson.executed.ipynb")
+    written = json.loads(target.read_text(encoding="utf-8"))
+    assert written["cells"][0]["source"] == "# a title" and written["nbformat"] == 4
+    return done, written["cells"][1:]
+
+
+def test_a_notebook(tmp_path: Path) -> None:
+    done, cells = run_notebook(
+        tmp_path,
+        "%matplotlib inline\nimport torch\nx = torch.ones(2)",
+        "print('sum', x.sum().item())\nprint('more')\nx * 2",
+        "x;",
+        "def f():\n    return 3\nf()",
+        "%%bash\nls",
+        "",
+    )
+    assert done.returncode == 0 and done.stdout == "sum 2.0\nmore\ntensor([2., 2.])\n3\n"
+    assert "%matplotlib inline" in done.stderr and "%%bash" in done.stderr
+    assert cells[0]["outputs"] == [] and cells[2]["outputs"] == []
+    stream, result = cells[1]["outputs"]
+    assert stream == {"output_type": "stream", "name": "stdout", "text": "sum 2.0\nmore\n"}
+    assert result["data"] == {"text/plain": "tensor([2., 2.])"} and result["execution_count"] == 2
+    assert [cell["execution_count"] for cell in cells] == [1, 2, 3, 4, 5, 6]
+    assert json.loads((tmp_path / "lesson.ipynb").read_text())["cells"][1]["outputs"] == [{"old": 1}]
+
+
+def test_a_notebook_that_fails_is_written_as_far_as_it_came(tmp_path: Path) -> None:
+    done, cells = run_notebook(
+        tmp_path, "import torch", "y = 1\ntorch.no_such_name", "print(2)", options=("--out", "copy.ipynb")
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == "lesson.ipynb, cell 2:2: torch.no_such_name is not in wengert yet\n"
+    assert cells[1]["outputs"][0]["output_type"] == "error" and cells[2]["outputs"] == []
+    done, cells = run_notebook(tmp_path, "def f():\n    return 1 / 0", "f()")
+    assert 'File "lesson.ipynb, cell 1", line 2, in f\n    return 1 / 0' in done.stderr
+    assert cells[1]["outputs"][0]["ename"] == "ZeroDivisionError"
+
+
+# -- the parts -----------------------------------------------------------------------------------------------------
+
+
+def test_names_asked() -> None:
+    source = (
+        "import torch as t, torch.nn\nimport wengert\nfrom torch.nn import functional as F, Linear\nimport os.path\n"
+        "t.ones(1).sum()\ntorch.nn.ReLU()(F.relu(t.nn.init.xavier_normal_))\nwengert.zeros(1)\nos.path.join\n"
+        "def f(t, torch=3):\n    t.size\n    lambda F: F.no\nLinear.forward\n"
+    )
+    found = {(use.name, use.line) for use in names_asked(source, "x.py")}
+    assert found == {
+        ("torch", 1), ("torch.nn", 1), ("torch", 2), ("torch.nn.functional", 3), ("torch.nn.Linear", 3),
+        ("torch.ones", 5), ("torch.nn.ReLU", 6), ("torch.nn.functional.relu", 6), ("torch.nn.init.xavier_normal_", 6),
+        ("torch.zeros", 7), ("torch.nn.Linear.forward", 12),
+    }
+
+
+def test_missing_parts() -> None:
+    assert missing_part("torch.nn.Linear.forward") is None and missing_part("torch.nn.functional.relu") is None
+    assert missing_part("torch.__version__") is None and missing_part("torch.Tensor.add_") is None
+    gap = missing_part("torch.nn.Lineer.forward")
+    assert gap is not None and gap.name == "torch.nn.Lineer" and gap.nearest == "torch.nn.Linear"
+    assert missing_part("torch.Tensor.no_such_method") is not None
+    text = describe(names_asked("import torch\ntorch.onees\ntorch.ones\n", "a.py"), "a.py")
+    assert text.splitlines()[0] == "a.py asks for 3 names of torch, 1 of them missing"
+    assert "MISSING, the nearest is torch.ones" in text.splitlines()[1]
+
+
+def test_the_context_restores_what_was_there() -> None:
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
+    with torch_is_wengert():
+        import torch
+        import torch.optim.lr_scheduler as schedules
+
+        assert torch is wengert and schedules is wengert.optim.lr_scheduler
+        with pytest.raises(MissingModuleError, match="torch.nowhere is not in wengert yet"):
+            import torch.nowhere  # noqa: F401
+    after = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
+    assert before == after and wengert.optim.__spec__.name == "wengert.optim"
+
+
+@pytest.mark.parametrize("ours, theirs, agreed, differs", [
+    ("loss 0.5000, conv2d 3", "loss 0.50001, conv2d 3", 2, False),
+    ("loss 0.5", "loss 0.6", 0, True),
+    ("1 2 3", "1 2", 2, True),
+    ("nan inf -inf", "nan inf -inf", 3, False),
+    ("nan", "1.0", 0, True),
+    ("a 1e-3 [2.5, -4]", "b 0.001 [2.5, -4.0]", 3, False),
+    ("", "", 0, False),
+])
+def test_comparing_numbers(ours: str, theirs: str, agreed: int, differs: bool) -> None:
+    result = compare_numbers(ours, theirs, 1e-3, 1e-5)
+    assert result.agreed == agreed and (result.differing is not None) == differs
+
+
+# -- mixed precision and compilation, which change nothing ---------------------------------------------------------
+
+
+def test_autocast_changes_nothing_and_says_so() -> None:
+    with pytest.warns(UserWarning, match="CUDA is not available"):
+        context = wengert.cuda.amp.autocast()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        everywhere = wengert.amp.autocast("cpu", dtype=wengert.bfloat16)
+        assert isinstance(wengert.autocast("cpu"), wengert.amp.autocast)
+    with context, everywhere:
+        assert (wengert.ones(2, 2) @ wengert.ones(2, 2)).dtype is wengert.float32
+    assert everywhere(lambda x: x + 1)(1) == 2
+    with pytest.raises(RuntimeError, match="unsupported autocast device_type 'toaster'"):
+        wengert.amp.autocast("toaster")
+
+
+def test_grad_scaler() -> None:
+    with pytest.warns(UserWarning, match="CUDA is not available"):
+        disabled = wengert.cuda.amp.GradScaler()
+    scaler = wengert.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+    parameter = wengert.nn.Parameter(wengert.ones(1))
+    optimizer = wengert.optim.SGD([parameter], lr=0.5)
+    for each, steps in ((disabled, 1), (scaler, 2)):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            each.scale((parameter * 1.0).sum()).backward()
+            each.step(optimizer)
+            each.update()
+    assert parameter.item() == -0.5 and scaler.get_scale() == 16.0 and disabled.get_scale() == 1.0
+    parameter.grad = wengert.tensor([float("inf")])
+    scaler.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="already been called"):
+        scaler.unscale_(optimizer)
+    assert scaler.step(optimizer) is None and parameter.item() == -0.5
+    scaler.update()
+    assert scaler.get_scale() == 8.0
+    twin = wengert.amp.GradScaler("cpu")
+    twin.load_state_dict(scaler.state_dict())
+    assert twin.get_scale() == 8.0 and disabled.state_dict() == {}
+
+
+def test_compile_returns_its_argument() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = wengert.nn.Linear(1, 1)
+        assert wengert.compile(model, mode="reduce-overhead") is model
+        assert wengert.compile(fullgraph=True)(len) is len
+        with pytest.raises(TypeError, match="unexpected keyword argument 'speed'"):
+            wengert.compile(model, speed=3)

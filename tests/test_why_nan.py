@@ -1,0 +1,184 @@
+"""`autograd.why_nan` and `autograd.watch`, on the operations that make NaN and infinity most often."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+from wengert.autograd import watch, why_nan
+from wengert.core.state import state
+from wengert.nn import functional as F
+
+
+def leaf(*values: float) -> Any:
+    return torch.tensor(values, requires_grad=True)
+
+
+def here(offset: int = 0) -> str:
+    return f"{__file__}:{sys._getframe(1).f_lineno + offset}"
+
+
+FORWARD = [
+    ("log", lambda x: x.log(), (1.0, 0.0), "log of 0"),
+    ("log", lambda x: x.log(), (1.0, -1.0), "log of a negative number"),
+    ("sqrt", lambda x: x.sqrt(), (1.0, -1.0), "sqrt of a negative number"),
+    ("exp", lambda x: x.exp(), (1.0, 100.0), "overflow"),
+    ("div", lambda x: 1 / x, (1.0, 0.0), "division by 0"),
+    ("pow", lambda x: x**-1.5, (1.0, 0.0), "power"),
+    ("acos", lambda x: x.acos(), (1.0, 1.5), "domain"),
+    ("mul", lambda x: x * 1e30 * 1e30, (1.0, 1.0), "range of the dtype"),
+]
+
+
+@pytest.mark.parametrize(("op", "function", "values", "cause"), FORWARD)
+@pytest.mark.parametrize("watched", [True, False])
+def test_forward(op: str, function: Any, values: Any, cause: str, watched: bool) -> None:
+    x = leaf(*values)
+    if watched:
+        with watch() as seen:
+            loss = function(x * 1.0).sum()
+        assert seen.first is not None
+    else:
+        loss = function(x * 1.0).sum()
+    answer = why_nan(loss)
+    assert answer.reason == "forward"
+    assert answer.text.startswith((op, "reciprocal" if op == "div" else op))
+    assert cause in answer.text or op == "div"
+    assert answer.cure
+    assert answer.line == (f"{__file__}:{function.__code__.co_firstlineno}" if watched else None)
+    assert "first at index" in answer.text
+
+
+BACKWARD = [
+    ("sqrt", lambda x: x.sqrt(), "infinite"),
+    ("sqrt", lambda x: torch.where(x > 0, x.sqrt(), x), "0 * Inf"),
+    ("log", lambda x: x.log().masked_fill(x == 0, 0.0), "0 * Inf"),
+    ("pow", lambda x: x**0.5, "infinite derivative"),
+    ("div", lambda x: torch.where(x > 0, 1 / x, x), "0 * Inf"),
+]
+
+
+@pytest.mark.parametrize(("op", "function", "cause"), BACKWARD)
+@pytest.mark.parametrize("watched", [True, False])
+def test_backward(op: str, function: Any, cause: str, watched: bool) -> None:
+    x = leaf(4.0, 0.0)
+    if watched:
+        with watch():
+            loss = function(x).sum()
+            loss.backward()
+    else:
+        loss = function(x).sum()
+    answer = why_nan(loss)
+    assert answer.reason == "backward"
+    assert "backward of" in answer.text and cause in answer.text
+    assert op in answer.text or op == "div"
+    assert "index 1" in answer.text
+    assert answer.line == (f"{__file__}:{function.__code__.co_firstlineno}" if watched else None)
+
+
+def test_the_module_is_named() -> None:
+    class Entropy(nn.Module):
+        def forward(self, p: Any) -> Any:
+            return -(p * p.log()).sum()
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.ReLU(), Entropy())
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x)
+
+    with watch() as seen:
+        loss = Net()(leaf(0.0, 1.0))
+        loss.backward()
+    assert "inner.1 (Entropy)" in str(why_nan(loss))
+    assert seen.first.module == "inner.1 (Entropy)"
+    assert seen.first.operands == ["operand 0: float32 [2], from 0 to 1, 1 zeros"]
+    assert seen.first.indices == [(0,)]
+
+
+def test_nan_in_the_data() -> None:
+    x = torch.tensor([1.0, float("nan")])
+    w = leaf(1.0, 1.0)
+    with watch():
+        loss = (w * x).sum()
+    answer = why_nan(loss)
+    assert answer.reason == "entered"
+    assert "1 NaN" in answer.text
+
+
+def test_weights_that_a_step_has_broken() -> None:
+    w = leaf(0.0, 4.0)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    with watch() as seen:
+        for _ in range(2):
+            optimizer.zero_grad()
+            line = here(1)
+            loss = (w.sqrt() * 2).sum()
+            loss.backward()
+            optimizer.step()
+    assert seen.first is not None and seen.first.phase == "backward"
+    answer = why_nan(loss)
+    assert (answer.reason, answer.line) == ("backward", line)
+
+
+def test_a_step_that_overflows() -> None:
+    w = leaf(1.0)
+    optimizer = torch.optim.SGD([w], lr=1e38)
+    with watch() as seen:
+        (w * 1e10).sum().backward()
+        optimizer.step()
+    assert seen.first is not None and "step" in seen.first.op
+
+
+def test_infinities_that_were_asked_for_are_no_finding() -> None:
+    scores = torch.randn(2, 3, requires_grad=True)
+    mask = torch.tensor([[False, True, False], [False, False, True]])
+    with watch() as seen:
+        F.softmax(scores.masked_fill(mask, float("-inf")), 1)[:, 0].sum().backward()
+    assert seen.first is None
+
+
+def test_a_row_that_is_masked_altogether() -> None:
+    scores = torch.zeros(1, 2, requires_grad=True)
+    with watch():
+        loss = scores.masked_fill(torch.ones(1, 2) > 0, float("-inf")).softmax(1).sum()
+    assert why_nan(loss).reason == "forward"
+
+
+def test_finite_and_freed() -> None:
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    assert why_nan(loss).reason == "finite"
+    loss.backward()
+    assert why_nan(loss).reason == "freed"
+    assert why_nan(torch.tensor(1.0)).reason == "finite"
+
+
+def test_watching_changes_no_result_and_leaves_nothing_behind() -> None:
+    def step() -> list[Any]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(0.5), nn.Linear(4, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model(torch.randn(5, 3)).pow(2).mean().backward()
+        optimizer.step()
+        return [parameter.tolist() for parameter in model.parameters()]
+
+    plain = step()
+    with watch():
+        assert step() == plain
+    assert state.special is None
+
+
+def test_double_backward_under_watch() -> None:
+    x = leaf(2.0)
+    with watch() as seen:
+        (first,) = torch.autograd.grad((x**3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), x)
+    assert second.tolist() == [12.0]
+    assert seen.first is None

@@ -1,0 +1,11 @@
+"""Mixed precision, as far as a CPU has use for it: `autocast` and `GradScaler`.
+
+Everything here is computed in the precision of its tensors. `autocast` is accepted and changes nothing; for the CPU
+it says so once (PyTorch would compute in bfloat16 there), for CUDA it warns as PyTorch does without a device.
+"""
+
+from . import cuda
+from .contexts import autocast, is_autocast_available
+from .scaler import GradScaler
+
+__all__ = ["GradScaler", "autocast", "cuda", "is_autocast_available"]

@@ -1,0 +1,23 @@
+"""``torch.cuda.amp``, the older names: `wengert.amp` for CUDA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wengert.core.dtypes import DType, float16
+
+from . import contexts, scaler
+
+
+class autocast(contexts.autocast):
+    """`wengert.amp.autocast` for CUDA."""
+
+    def __init__(self, enabled: bool = True, dtype: DType = float16, cache_enabled: bool = True) -> None:
+        super().__init__("cuda", dtype, enabled, cache_enabled)
+
+
+class GradScaler(scaler.GradScaler):
+    """`wengert.amp.GradScaler` for CUDA."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__("cuda", *args, **settings)

@@ -1,0 +1,129 @@
+"""`why_nan`: which operation, forward or backward, made the first NaN or infinity?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.primitive import evaluate
+from ...tensors.alias import edge_of
+from ...tensors.tape import Leaf, Out, is_data
+from .answers import WATCH, Answer, finite
+from .missing import Flow, ancestors
+from .numbers import Finding, backward_finding, forward_finding
+
+
+def why_nan(loss: Any) -> Answer:
+    """The first operation behind ``loss``, forward or backward, that made a NaN or an infinity from finite values.
+
+    What ran under `watch` has been looked at already, with lines and modules, also after ``backward()``. Otherwise the
+    tape is searched: values that it saved or can compute again, then a run of the chain rule, for which the graph must
+    not have been freed. ``reason`` is "forward", "backward", "entered" (it came in with the data or with a
+    parameter), "freed" or "finite".
+
+    >>> import wengert as torch
+    >>> x = torch.tensor([1.0, 0.0], requires_grad=True)
+    >>> print(torch.autograd.why_nan((x.log() * x).sum()))
+    log made Inf from finite operands: log of 0
+      operand 0: float32 [2], from 0 to 1, 1 zeros
+      first at index 1
+      cure: log(x.clamp(min=1e-8)); for probabilities use log_softmax, or cross_entropy and ... on the logits
+    """
+    root = edge_of(loss)
+    if root is None:
+        kept = (loss._rare or {}).get("finding")
+        if kept is not None:
+            return _answer(kept)
+        if finite(loss):
+            return Answer("finite", "it is finite and has no history")
+        return Answer("entered", "it is not finite and has no history to search", WATCH)
+    order = ancestors([root])
+    # An infinity on the way to a finite loss was not selected, and is to blame only if backward made something of it.
+    blame = ("backward",) if finite(loss) else ("forward", "backward")
+    found = _recorded(order, blame)
+    if found is None and "forward" in blame:
+        found = _searched_forward(order)
+    if found is not None:
+        return _answer(found)
+    found, freed = _searched_backward(root, order, loss)
+    if found is not None:
+        return _answer(found)
+    if freed:
+        return Answer("freed", "what operations saved was freed by backward()", f"ask before backward(), or {WATCH}")
+    if not finite(loss):
+        return Answer("forward", "the loss is not finite, but the values in between were not kept", WATCH)
+    return Answer("finite", "the loss and every gradient behind it are finite")
+
+
+def _answer(finding: Finding) -> Answer:
+    earlier = finding.earlier
+    if (finding.entered or finding.from_infinity) and earlier is not None and not earlier.entered:
+        finding = earlier
+    text, _, cure = str(finding).partition("\n  cure: ")
+    return Answer("entered" if finding.entered else finding.phase, text, cure, finding.line or None)
+
+
+def _recorded(order: dict[Any, None], blame: tuple[str, ...]) -> Finding | None:
+    """What a watch has noted on the nodes: the oldest that was made forward, else what entered, else backward."""
+    noted = [node.rare for node in order if node.rare is not None]
+    forward = [rare["finding"] for rare in reversed(noted) if "finding" in rare] if "forward" in blame else []
+    made = [finding for finding in forward if not finding.entered]
+    backward = [rare["back"] for rare in noted if "back" in rare]
+    return next(iter(made or forward or backward), None)
+
+
+def _searched_forward(order: dict[Any, None]) -> Finding | None:
+    """Goes through the values of the tape, oldest first; those that nothing kept are computed again."""
+    values: dict[Any, Any] = {}
+    entered: Finding | None = None
+    for node in reversed(order):
+        if type(node) is Leaf:
+            if node.variable is not None:
+                values[node] = node.variable._data
+            continue
+        operands, value = _known(node, values)
+        if value is None:
+            continue
+        values[node] = value
+        if not finite(value) and not any(x is None for x in operands):
+            rare = node.rare or {}
+            finding = forward_finding(
+                node.primitive.name, operands, node.params, value, rare.get("line") or "", rare.get("module") or ""
+            )
+            if finding is not None and not finding.entered:
+                return finding
+            entered = entered or finding
+    return entered
+
+
+def _known(node: Any, values: dict[Any, Any]) -> tuple[list[Any], Any]:
+    """The operands of a node, as far as they are known, and its value, or None."""
+    primitive = getattr(node, "primitive", None)
+    saved = node.saved
+    if primitive is None or primitive.multiple or type(saved) is not tuple:
+        return [], None
+    if (node.rare is not None and "unpack" in node.rare) or any(cell[0] != count for cell, count in node.guards):
+        return [], None
+    operands = []
+    for position, edge in enumerate(node.edges):
+        value = saved[position] if position < len(saved) else None
+        if value is None and edge is not None and type(edge) is not Out:
+            value = values.get(edge)
+        operands.append(value)
+    out = saved[len(node.edges)] if len(saved) > len(node.edges) else None
+    if is_data(out):
+        return operands, out
+    if any(x is None for x in operands) or primitive.kind == "random":
+        return operands, None
+    return operands, np.asarray(evaluate(primitive, operands, node.params))
+
+
+def _searched_backward(root: Any, order: dict[Any, None], loss: Any) -> tuple[Finding | None, bool]:
+    """Runs the chain rule: the first node that sends on what is not finite; whether the graph was freed."""
+    flow = Flow(root, order, np.ones_like(loss._data))
+    for (node, position), grad in flow.sent.items():
+        found = None if finite(grad) else backward_finding(node, flow.arrived[node], position, grad)
+        if found is not None:
+            return found, False
+    return None, flow.freed is not None

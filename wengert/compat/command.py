@@ -1,0 +1,89 @@
+"""The command ``wengert run``: its options, and which of the runners does the work."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from importlib import util
+from pathlib import Path
+
+from .compare import compare
+from .notebook import NotebookError, code_of, read_notebook, run_notebook
+from .program import names_of_imported_modules, run_script
+from .report import describe, names_asked
+
+BAD_ARGUMENTS = 2
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``wengert run``."""
+    parser.add_argument(
+        "--report", action="store_true", help="list the names of torch that the program asks for, before and after"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="run under PyTorch too, and report the first number that differs"
+    )
+    parser.add_argument("--rtol", type=_tolerance, default=1e-3, metavar="X", help="relative tolerance of --compare")
+    parser.add_argument("--atol", type=_tolerance, default=1e-5, metavar="X", help="absolute tolerance of --compare")
+    parser.add_argument("--out", metavar="FILE", help="where the executed notebook goes (default: beside it)")
+    parser.add_argument("program", help="a script (.py) or a notebook (.ipynb)")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program gets as its own arguments")
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, such as 1e-3; got {text!r}")
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    """Does what ``wengert run`` was asked for and returns the exit code."""
+    path, arguments = options.program, options.arguments
+    is_notebook = path.endswith(".ipynb")
+    if options.out is not None and not is_notebook:
+        return _refuse("argument --out: only a notebook has a copy to write")
+    if options.compare and is_notebook:
+        return _refuse("argument --compare: compares scripts only; export the notebook as a script")
+    if options.compare and util.find_spec("torch") is None:
+        return _refuse("argument --compare: PyTorch is not installed here")
+    if options.out is not None and not Path(options.out).resolve().parent.is_dir():
+        return _refuse(f"argument --out: no folder {str(Path(options.out).parent)!r}")
+    try:
+        if options.report:
+            source = code_of(read_notebook(path)) if is_notebook else Path(path).read_bytes()
+            uses = names_asked(source, path)
+            sys.stderr.write(describe(uses, path))
+        elif not Path(path).is_file():
+            Path(path).read_bytes()
+    except NotebookError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"cannot read {path!r}: {error.strerror}")
+    except SyntaxError as error:
+        return _refuse(f"{path}:{error.lineno}: {error.msg}", 1)
+    if options.compare:
+        return compare(path, arguments, options.rtol, options.atol)
+    known = set(sys.modules)
+    try:
+        return run_notebook(path, arguments, options.out) if is_notebook else run_script(path, arguments)
+    except NotebookError as error:
+        return _refuse(str(error))
+    finally:
+        if options.report:
+            imported = names_of_imported_modules(known)
+            sys.stdout.flush()
+            sys.stderr.write("after the run: ")
+            if imported:
+                sys.stderr.write(describe([*uses, *imported], f"{path} with the modules it imported"))
+            else:
+                sys.stderr.write("it imported no other files that ask for names of torch\n")
+
+
+def _refuse(message: str, code: int = BAD_ARGUMENTS) -> int:
+    print(f"wengert run: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,89 @@
+"""Runs a program under wengert and under PyTorch and looks for the first printed number that differs."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Numbers that stand alone: not the 2 of conv2d, and not the parts of a version.
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?![\w]|\.\d)")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number that a program printed, and the line it stands in."""
+
+    text: str
+    line: str
+    line_number: int
+
+    @property
+    def value(self) -> float:
+        return float(self.text)
+
+
+def numbers_in(text: str) -> Iterator[Printed]:
+    """The numbers printed, in order."""
+    for line_number, line in enumerate(text.splitlines(), 1):
+        for match in NUMBER.finditer(line):
+            yield Printed(match.group(), line, line_number)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many numbers agreed, and the first pair that did not (None where one printed fewer)."""
+
+    agreed: int
+    differing: tuple[Printed | None, Printed | None] | None
+
+
+def compare_numbers(ours: str, theirs: str, rtol: float, atol: float) -> Comparison:
+    """Compares two outputs number by number: equal up to ``atol`` + ``rtol`` · |theirs|, not a number included."""
+    mine, its = list(numbers_in(ours)), list(numbers_in(theirs))
+    for position in range(max(len(mine), len(its))):
+        pair = (mine[position] if position < len(mine) else None, its[position] if position < len(its) else None)
+        if pair[0] is None or pair[1] is None or not _close(pair[0].value, pair[1].value, rtol, atol):
+            return Comparison(position, pair)
+    return Comparison(len(mine), None)
+
+
+def _close(ours: float, theirs: float, rtol: float, atol: float) -> bool:
+    if math.isnan(theirs) or math.isinf(theirs):
+        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
+    return abs(ours - theirs) <= atol + rtol * abs(theirs)
+
+
+def compare(path: str, arguments: list[str], rtol: float, atol: float) -> int:
+    """Runs the script under both, prints what came of it, and returns 0 if all printed numbers agree, else 1."""
+    ours = _run([sys.executable, "-m", "wengert.cli", "run", path, *arguments])
+    theirs = _run([sys.executable, path, *arguments])
+    for name, done in (("wengert", ours), ("PyTorch", theirs)):
+        if done.returncode != 0:
+            print(f"under {name} {path} ended with the code {done.returncode}:\n{done.stderr}", end="", file=sys.stderr)
+    result = compare_numbers(ours.stdout, theirs.stdout, rtol, atol)
+    if result.differing is not None:
+        print(f"{result.agreed} printed numbers agree, the next one differs:")
+        for name, printed in zip(("wengert", "PyTorch"), result.differing, strict=True):
+            if printed is None:
+                print(f"  {name}: no further number")
+            else:
+                print(f"  {name}: {printed.text}   in line {printed.line_number}: {printed.line}")
+    elif ours.returncode != theirs.returncode:
+        codes = f"{ours.returncode} and {theirs.returncode}"
+        print(f"{result.agreed} printed numbers agree, but the exit codes are {codes}")
+    else:
+        print(f"all {result.agreed} printed numbers agree (rtol {rtol:g}, atol {atol:g})")
+    return int(result.differing is not None or ours.returncode != theirs.returncode)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end; this wengert is found from any folder."""
+    root = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": search})

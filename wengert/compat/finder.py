@@ -1,0 +1,105 @@
+"""``import torch`` finds wengert: a finder on the meta path that answers for torch and torchvision alone.
+
+A PyTorch that is installed is never looked at. ``torch.nn`` and ``wengert.nn`` are one module object, so that classes
+are the same whichever way a program, or a library that it uses, came by them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from wengert._missing import explain
+
+# Which package of ours answers to which name.
+PACKAGES = {"torch": "wengert", "torchvision": "wengert.vision"}
+
+
+class MissingModuleError(ModuleNotFoundError):
+    """A module of PyTorch's that wengert does not have."""
+
+
+class TorchFinder(MetaPathFinder):
+    """Finds the modules of `PACKAGES` among wengert's own."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of ``fullname``, None for packages of others. Raises MissingModuleError."""
+        if fullname.partition(".")[0] not in PACKAGES:
+            return None
+        module = find_module(fullname)
+        return ModuleSpec(fullname, _Alias(module), is_package=hasattr(module, "__path__"))
+
+
+class _Alias(Loader):
+    """A loader that loads nothing: the module is there under its own name."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._own_spec = module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has put the spec of the other name there.
+        module.__spec__ = self._own_spec
+
+
+def find_module(name: str) -> ModuleType:
+    """Wengert's module for a name such as ``torch.nn.functional``. Raises MissingModuleError."""
+    root, *rest = name.split(".")
+    module = _import(PACKAGES[root])
+    if module is None:
+        raise MissingModuleError(f"{root} is not in wengert yet", name=name)
+    owner = root
+    for part in rest:
+        found: Any = getattr(module, part, None)
+        if not isinstance(found, ModuleType):
+            found = _import(f"{module.__name__}.{part}") if hasattr(module, "__path__") else None
+        if found is None:
+            raise MissingModuleError(explain(owner, part, dir(module)), name=name)
+        module, owner = found, f"{owner}.{part}"
+    return module
+
+
+def _import(name: str) -> ModuleType | None:
+    """The module ``name``, None if there is none. An error inside it is not mistaken for its absence."""
+    if name not in sys.modules and find_spec(name) is None:
+        return None
+    return import_module(name)
+
+
+@contextlib.contextmanager
+def torch_is_wengert() -> Iterator[None]:
+    """A context in which ``import torch`` gives wengert, as ``import torchvision`` gives wengert.vision.
+
+    What was imported under these names before is set aside, and comes back at the end.
+
+    >>> with torch_is_wengert():
+    ...     import torch
+    >>> torch.__name__
+    'wengert'
+    """
+    finder = TorchFinder()
+    kept = {name: sys.modules.pop(name) for name in _taken()}
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in _taken():
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
+def _taken() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in PACKAGES]

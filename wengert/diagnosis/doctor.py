@@ -1,0 +1,318 @@
+"""`doctor`: one pass of a model over one batch, examined for the mistakes that raise no error.
+
+The model is looked at before the pass (what is registered, which mode it is in), while it runs (broadcasting in the
+loss, units that are dead), and after it (gradients by layer, what a step changes). Parameters, buffers, gradients and
+the random generator are afterwards what they were before.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..autograd.diagnosis import watch, why_nan, why_none
+from ..autograd.diagnosis.answers import array_of, finite
+from ..autograd.modes import enable_grad, no_grad
+from ..core.state import state
+from ..nn.module import Module
+from ..ops.randomness import get_rng_state, set_rng_state
+from ..tensors.special import user_line
+from ..tensors.tensor import Tensor
+from .examination import Examination
+from .report import Report, Symptom, assignment, origin
+
+EXPLODED, VANISHED = 100.0, 1e-6
+TRIAL_RATE = 0.01
+
+
+def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: Any = None) -> Report:
+    """Examines a model: what is wrong that raises no error, each finding with its line and its cure.
+
+    ``batch`` is ``(inputs, targets)``, where ``inputs`` may be a tuple of arguments, or inputs alone; the loss is
+    ``loss_fn(model(inputs), targets)``, or ``loss_fn(model(inputs))``. With the ``optimizer`` its step is tried, on a
+    copy. Kinds of findings: "unregistered", "train_mode", "broadcast", "not_finite", "no_history", "unused", "cut",
+    "dead_units", "zero_gradient", "exploding", "vanishing", "not_optimized", "not_changing". Call it under
+    ``no_grad()`` where the program evaluates: layers that are in train mode there are then reported.
+
+    >>> import wengert as torch
+    >>> model = torch.nn.Linear(3, 1)
+    >>> print(torch.doctor(model, (torch.ones(4, 3), torch.arange(4.0)), lambda out, y: ((out - y) ** 2).mean()))
+    doctor: 1 finding
+    1. [broadcast] sub broadcasts [4, 1] and [4] to [4, 4]: every output is compared with every target (...)
+        cure: give both the same shape: output.squeeze(1), or target.unsqueeze(1)
+    """
+    caller = user_line()
+    symptoms = [*_unregistered(model), *_modes(model, caller)]
+    inputs, targets = batch if isinstance(batch, (tuple, list)) and len(batch) == 2 else (batch, None)
+    arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    with _untouched(model), enable_grad():
+        with watch() as seen, Examination(seen.path) as examined:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                output = model(*arguments)
+                examined.in_loss = True
+                loss = loss_fn(output) if targets is None else loss_fn(output, targets)
+            examined.in_loss = False
+            if not isinstance(loss, Tensor) or loss._data.size != 1:
+                raise ValueError(
+                    f"[doctor] loss_fn should return a tensor of one element; got {_named(loss)}; "
+                    "reduce it with .mean() or .sum()"
+                )
+            if loss.requires_grad:
+                loss.backward(retain_graph=True)
+        symptoms.extend(examined.symptoms(caller))
+        symptoms.extend(_gradients(model, loss, caller))
+        symptoms.extend(_step(model, optimizer, caller))
+    return Report(tuple(symptoms))
+
+
+def _named(value: Any) -> str:
+    return f"one of shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+
+
+@contextmanager
+def _untouched(model: Module) -> Iterator[None]:
+    """Puts parameters, buffers, gradients and the random generator back as they were."""
+    kept = [(tensor, tensor._data.copy()) for tensor in (*model.parameters(), *model.buffers())]
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    generator = get_rng_state()
+    for parameter, _ in gradients:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        set_rng_state(generator)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        with no_grad():
+            for tensor, array in kept:
+                if not np.array_equal(tensor._data, array, equal_nan=array.dtype.kind in "fc"):
+                    tensor.copy_(Tensor._like(tensor, array))
+
+
+# --- before the pass --------------------------------------------------------------------------------------------------
+
+
+def _unregistered(model: Module) -> list[Symptom]:
+    """Layers and parameters that no module registers: in lists, tuples and dicts, or plain tensors as attributes."""
+    found = []
+    registered = {id(each) for each in (*model.modules(), *model.parameters())}
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name.startswith("_"):
+                continue
+            full = f"{path}.{name}" if path else name
+            for inner in _inside(value):
+                if id(inner) in registered:
+                    continue
+                layer = isinstance(inner, Module)
+                if isinstance(value, Tensor):
+                    text, cure = (
+                        f"self.{name} is a tensor with requires_grad=True but no nn.Parameter",
+                        f"self.{name} = nn.Parameter(...)",
+                    )
+                else:
+                    kind = type(value).__name__
+                    what = "layers" if layer else "parameters"
+                    proper = (
+                        ("nn.ModuleDict" if layer else "nn.ParameterDict")
+                        if kind == "dict"
+                        else ("nn.ModuleList" if layer else "nn.ParameterList")
+                    )
+                    text, cure = (f"self.{name} is a plain {kind} of {what}", f"self.{name} = {proper}(...)")
+                found.append(
+                    Symptom(
+                        "unregistered",
+                        f"{full}: {text}: parameters(), to(), state_dict() and train() do not see it",
+                        assignment(module, name),
+                        cure,
+                    )
+                )
+                break
+    return found
+
+
+def _inside(value: Any, depth: int = 0) -> Iterator[Any]:
+    """The modules, and the tensors that require a gradient, in a value and its containers."""
+    if isinstance(value, Module) or (isinstance(value, Tensor) and value.requires_grad):
+        yield value
+    elif isinstance(value, (list, tuple, dict)) and depth < 4:
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _inside(each, depth + 1)
+
+
+def _modes(model: Module, caller: str) -> list[Symptom]:
+    """Layers in train mode while the model is evaluated."""
+    evaluating = not state.grad or not model.training
+    if not evaluating:
+        return []
+    found = []
+    for path, module in model.named_modules():
+        kinds = [kind.__name__ for kind in type(module).__mro__]
+        if module.training and any("Dropout" in kind or "BatchNorm" in kind for kind in kinds):
+            why = (
+                "the model is in eval mode"
+                if not model.training
+                else "nothing is recorded here, so this is an evaluation"
+            )
+            found.append(
+                Symptom(
+                    "train_mode",
+                    f"{path or 'the model'} ({kinds[0]}) is in train mode, though {why}: it drops values or "
+                    "uses, and changes, the statistics of the batch",
+                    (origin(model, path) if path else None) or caller,
+                    "model.eval() before evaluating, model.train() before training on",
+                )
+            )
+    return found
+
+
+# --- after the pass ---------------------------------------------------------------------------------------------------
+
+
+def _gradients(model: Module, loss: Tensor, caller: str) -> list[Symptom]:
+    """What the gradients of the parameters say, layer by layer."""
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if not loss.requires_grad:
+        if not trained:
+            return [
+                Symptom(
+                    "no_history",
+                    "the model has no parameter that requires a gradient",
+                    caller,
+                    "register its layers, and unfreeze them with requires_grad_()",
+                )
+            ]
+        answer = why_none(trained[0][1], loss)
+        return [
+            Symptom(
+                "no_history", f"the loss cannot be differentiated: {answer.text}", answer.line or caller, answer.cure
+            )
+        ]
+    gradients = [(name, parameter, parameter.grad) for name, parameter in trained]
+    if not finite(loss) or not all(grad is None or finite(grad) for _, _, grad in gradients):
+        answer = why_nan(loss)
+        return [
+            Symptom(
+                "not_finite", f"the loss or a gradient is not finite: {answer.text}", answer.line or caller, answer.cure
+            )
+        ]
+    found = []
+    for name, parameter, grad in gradients:
+        if grad is None or not grad._data.any():
+            answer = why_none(parameter, loss)
+            kind = "zero_gradient" if grad is not None else "unused" if answer.reason == "not_used" else "cut"
+            what = "has a gradient of zero" if grad is not None else "gets no gradient"
+            found.append(
+                Symptom(
+                    kind, f"{name} {what}: {answer.text}", answer.line or origin(model, name) or caller, answer.cure
+                )
+            )
+    return found + _sizes(model, gradients, caller)
+
+
+def _rms(array: Any) -> float:
+    values = array_of(array).astype(np.float64) if array_of(array).dtype.kind == "f" else np.abs(array_of(array))
+    return float(np.sqrt(np.mean(values * values))) if values.size else 0.0
+
+
+def _sizes(model: Module, gradients: list[Any], caller: str) -> list[Symptom]:
+    """Layers whose gradients are far too large or far too small."""
+    sizes = [
+        (name, _rms(grad), _rms(parameter))
+        for name, parameter, grad in gradients
+        if grad is not None and grad._data.any()
+    ]
+    largest = max((size for _, size, _ in sizes), default=0.0)
+    found = []
+    for name, size, weight in sizes:
+        line = origin(model, name) or caller
+        if size > EXPLODED and size > EXPLODED * weight:
+            found.append(
+                Symptom(
+                    "exploding",
+                    f"the gradient of {name} has size {size:.3g} (root mean square), its weights {weight:.3g}",
+                    line,
+                    "normalise the inputs and the layers, initialise with smaller weights, "
+                    "clip with nn.utils.clip_grad_norm_",
+                )
+            )
+        elif size < VANISHED * largest and name.endswith("weight"):
+            found.append(
+                Symptom(
+                    "vanishing",
+                    f"the gradient of {name} has size {size:.3g}, that of the largest layer "
+                    f"{largest:.3g}: it hardly learns",
+                    line,
+                    "relu instead of sigmoid or tanh, residual "
+                    "connections, normalisation layers, Kaiming or Xavier initialisation",
+                )
+            )
+    return found
+
+
+def _step(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
+    """What one step of the optimizer changes, on a copy; without an optimizer, what a plain step would change."""
+    trained: list[tuple[str, Any]] = [
+        (name, parameter)
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.grad is not None and parameter.grad._data.any()
+    ]
+    if optimizer is None:
+        return [
+            Symptom(
+                "not_changing",
+                f"a step of {TRIAL_RATE} times the gradient does not change {name}: it is lost in rounding",
+                origin(model, name) or caller,
+                "scale the loss up, or keep weights in float32",
+            )
+            for name, p in trained
+            if finite(p.grad) and np.array_equal(p._data - p._data.dtype.type(TRIAL_RATE) * p.grad._data, p._data)
+        ]
+    known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    found = []
+    strangers = known - {id(parameter) for parameter in model.parameters()}
+    if strangers:
+        found.append(
+            Symptom(
+                "not_optimized",
+                f"the optimizer holds {len(strangers)} parameters that are not the model's: it was "
+                "made for another model, or the parameters were replaced after it was made",
+                caller,
+                "make the optimizer after the model is complete: optimizer = SGD(model.parameters(), ...)",
+            )
+        )
+    originals = [parameter for _, parameter in trained]
+    copies, twin = copy.deepcopy((originals, optimizer))
+    for original, each in zip(originals, copies, strict=True):
+        each.grad = original.grad.detach().clone()
+    twin.step()
+    for (name, parameter), each in zip(trained, copies, strict=True):
+        line = origin(model, name) or caller
+        if id(parameter) not in known:
+            found.append(
+                Symptom(
+                    "not_optimized",
+                    f"{name} has a gradient, but the optimizer does not hold it",
+                    line,
+                    "pass model.parameters() to the optimizer, after the last layer is made",
+                )
+            )
+        elif np.array_equal(parameter._data, each._data):
+            rates = sorted(
+                {group["lr"] for group in optimizer.param_groups if any(p is parameter for p in group["params"])}
+            )
+            found.append(
+                Symptom(
+                    "not_changing",
+                    f"a step of the optimizer (lr={', '.join(map(str, map(float, rates)))}) does not change {name}",
+                    line,
+                    "a larger learning rate; look at the scheduler, which may have brought it to 0",
+                )
+            )
+    return found

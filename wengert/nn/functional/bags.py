@@ -1,0 +1,90 @@
+"""Embeddings that are reduced bag by bag."""
+
+from __future__ import annotations
+
+import math
+
+from wengert.core.dtypes import int64
+from wengert.ops import full, tensor
+from wengert.tensors.tensor import Tensor
+
+from .affine import embedding
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The ``"sum"``, ``"mean"`` or ``"max"`` of the embeddings in every bag, ``(bags, width)``; 0 of an empty one.
+
+    ``input`` holds int64 row numbers: ``(bags, n)``, or ``(n,)`` with ``offsets``, the start of every bag (and, with
+    ``include_last_offset``, the end of the last). ``per_sample_weights``, for ``"sum"`` only, has the shape of ``input``.
+    The row ``padding_idx`` counts nothing. The rest as for `embedding`. Raises ValueError and NotImplementedError.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if per_sample_weights is not None:
+        if mode != "sum":
+            raise NotImplementedError(
+                "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
+                f"mode='{mode}'). Please open a feature request on GitHub."
+            )
+        if per_sample_weights.shape != input.shape:
+            raise ValueError(
+                f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same "
+                f"shape as the input ({input.shape})"
+            )
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch")
+        places = tensor([[row * input.shape[1] + k for k in range(input.shape[1])] for row in range(input.shape[0])])
+        there = full(tuple(input.shape), True)
+    elif input.dim() == 1:
+        places, there = _bags(input, offsets, include_last_offset)
+    else:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+    rows = input.reshape(-1)
+    picked = embedding(rows, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    if per_sample_weights is not None:
+        picked = picked * per_sample_weights.reshape(-1, 1)
+    if not places.numel():
+        return picked.new_zeros((places.shape[0], weight.shape[1])) + picked.sum() * 0
+    if padding_idx is not None:
+        there = there & (rows[places] != padding_idx % weight.shape[0])
+    shown = there.unsqueeze(-1)
+    values = picked[places]
+    if mode == "max":
+        best = values.masked_fill(~shown, -math.inf).max(1)[0]
+        return best.masked_fill(~there.any(1, keepdim=True), 0.0)
+    total = values.masked_fill(~shown, 0.0).sum(1)
+    return total if mode == "sum" else total / there.sum(1, keepdim=True).clamp(min=1)
+
+
+def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Tensor, Tensor]:
+    """For every bag the places of its numbers, filled up to the longest, and which of them are there."""
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets.dim() != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    starts = offsets.tolist()
+    if starts and starts[0] != 0:
+        raise RuntimeError(
+            f"[embedding_bag] offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position "
+            f"0. However, got {starts[0]}"
+        )
+    ends = starts[1:] if include_last else [*starts[1:], input.shape[0]]
+    bags = [list(range(start, end)) for start, end in zip(starts, ends, strict=False)]
+    longest = max((len(bag) for bag in bags), default=0)
+    places = [bag + [0] * (longest - len(bag)) for bag in bags]
+    there = [[True] * len(bag) + [False] * (longest - len(bag)) for bag in bags]
+    shape = (len(bags), longest)
+    return tensor(places, dtype=int64).reshape(shape), (tensor(there) if longest and bags else full(shape, False))

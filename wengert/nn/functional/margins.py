@@ -1,0 +1,250 @@
+"""Losses of margins and distances, and of counts and densities. Reductions as for `losses`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import arange, full_like, where, zeros_like
+from wengert.tensors.tensor import Tensor
+
+from .activations import logsigmoid
+from .affine import pairwise_distance
+from .reduction import choose
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, −y (x₁ − x₂) + margin), with y = ±1 saying which should be the larger. Raises ShapeError."""
+    reduction = choose(reduction, size_average, reduce)
+    if not input1.dim() == input2.dim() == target.dim():
+        raise ShapeError(
+            "[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
+            f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
+        )
+    return _reduce(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """x where the target is 1, max(0, margin − x) where it is −1."""
+    reduction = choose(reduction, size_average, reduce)
+    near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
+    far = where(target != -1, input, zeros_like(input))
+    return _reduce(near + far, reduction)
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin) where it is −1.
+
+    Inputs are ``(N, D)`` with target ``(N,)``, or ``(D,)`` with target ``()``. Raises ShapeError.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if target.dim() + 1 != input1.dim() or input1.dim() != input2.dim() or target.dim() > 1:
+        raise ShapeError(
+            f"[cosine_embedding_loss] {target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found "
+            f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
+        )
+    small = 1e-12
+    products, first, second = ((a * b).sum(-1) for a, b in ((input1, input2), (input1, input1), (input2, input2)))
+    cosine = products / ((first + small) * (second + small)).sqrt()
+    none = zeros_like(cosine)
+    loss = where(target == 1, 1 - cosine, none) + where(target == -1, P.clamp(cosine - margin, low=0.0), none)
+    return _reduce(loss, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference along the last dimension.
+
+    ``swap`` takes the smaller of d(a, n) and d(p, n) (Balntas et al., 2016). Raises ValueError unless margin > 0.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+
+    def distance(x: Tensor, y: Tensor) -> Tensor:
+        return pairwise_distance(x, y, p, eps)
+
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` if None."""
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    distance = pairwise_distance if distance_function is None else distance_function
+    return _triplet(anchor, positive, negative, distance, margin, swap, choose(reduction))
+
+
+def _triplet(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Tensor:
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = P.minimum(far, distance(positive, negative))
+    return _reduce(P.clamp(near - far + margin, low=0.0), reduction)
+
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """log(1 + e^(−y x)), with y = ±1."""
+    reduction = choose(reduction, size_average, reduce)
+    return _reduce(P.log1p(P.exp(-target * input)), reduction)
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
+    ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``."""
+    reduction = choose(reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.dim() != 1:
+        raise ValueError("weight must be one-dimensional")
+    alone = input.dim() == 1
+    scores, classes = (input.unsqueeze(0), target.reshape(1)) if alone else (input, target)
+    chosen = classes.unsqueeze(1)
+    slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
+    slack = slack if p == 1 else slack * slack
+    if weight is not None:
+        slack = slack * weight[classes].unsqueeze(1)
+    slack = where(arange(scores.shape[1]) == chosen, zeros_like(slack), slack)
+    loss = slack.sum(1) / scores.shape[1]
+    return _reduce(loss.squeeze(0) if alone else loss, reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x))."""
+    reduction = choose(reduction, size_average, reduce)
+    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    if weight is not None:
+        loss = loss * weight
+    return _reduce(loss.sum(-1) / input.shape[-1], reduction)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """eˣ − y x, of the logarithm x of a Poisson rate, or x − y log(x + eps) of the rate itself; ``full`` adds Stirling's
+    approximation of log y! where y > 1."""
+    reduction = choose(reduction, size_average, reduce)
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    return _reduce(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """½ (log v + (x − y)² / v), of mean x and variance v, which is at least ``eps``; ``full`` adds ½ log 2π.
+
+    ``var`` has the shape of ``input``, or 1 in the last dimension, or lacks it. Raises ValueError for another, or a
+    negative variance.
+    """
+    if isinstance(var, (int, float)):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = full_like(input.detach(), float(var))
+    elif bool((var < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    assert isinstance(var, Tensor)
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif input.dim() != var.dim() or any(v not in (1, n) for v, n in zip(var.shape, input.shape, strict=True)):
+            raise ValueError("var is of incorrect size")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(reduction + " is not valid")
+    # The gradient passes the lower bound as if it were not there.
+    bounded = var + (P.clamp(var.detach(), low=eps) - var.detach())
+    loss = 0.5 * (bounded.log() + (input - target) ** 2 / bounded)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return _reduce(loss, reduction)

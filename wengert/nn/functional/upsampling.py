@@ -1,0 +1,250 @@
+"""Images made larger or smaller, and channels exchanged for space.
+
+Interpolation is a linear map along each dimension by itself: a choice of places for the nearest neighbour, a matrix for
+the others.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.errors import ShapeError
+from wengert.core.primitive import P
+from wengert.ops import tensor
+from wengert.tensors.tensor import Tensor
+
+from .geometry import batched, tuple_of
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+
+_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+
+
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """``input``, ``(N, C, *sizes)``, with its sizes brought to ``size`` or multiplied by ``scale_factor``.
+
+    ``mode`` is ``"nearest"``, ``"nearest-exact"``, ``"area"`` (the mean), ``"linear"`` (one dimension), ``"bilinear"`` or
+    ``"bicubic"`` (two), ``"trilinear"`` (three). ``align_corners`` puts the centres of the corner elements upon each
+    other, for the last four. ``antialias`` raises NotImplementedError. Raises ValueError for arguments that do not fit.
+
+    >>> import wengert as torch
+    >>> interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
+    rank = input.dim() - 2
+    _check_mode(mode, rank, align_corners)
+    if antialias:
+        raise NotImplementedError("[interpolate] antialias=True is not in wengert yet; use antialias=False")
+    sizes, scales = _target(input, size, scale_factor, recompute_scale_factor)
+    if mode == "area":
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
+    for dim, (count, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
+        n = input.shape[dim]
+        if mode.startswith("nearest"):
+            places = _nearest(n, count, scale, mode == "nearest-exact")
+            if count != n or (places != np.arange(n)).any():
+                input = _pick(input, dim, places)
+            continue
+        matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
+        input = (input.movedim(dim, -1) @ tensor(matrix, dtype=input.dtype)).movedim(-1, dim)
+    return input.contiguous()
+
+
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
+    """The old name of `interpolate`."""
+    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def _check_mode(mode: str, rank: int, align_corners: bool | None) -> None:
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align_corners is not None:
+            raise ValueError(
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+            )
+    if mode not in (*_RANKS, "nearest", "area", "nearest-exact") or not 1 <= rank <= 3:
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank + 2}D) for the modes: nearest | linear | "
+            f"bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+        )
+    if mode in _RANKS and _RANKS[mode] != rank:
+        raise NotImplementedError(f"Got {rank + 2}D input, but {mode} mode needs {_RANKS[mode] + 2}D input")
+
+
+def _target(
+    input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
+) -> tuple[tuple[int, ...], list[float | None]]:
+    """The sizes wanted, and the scale that was given for each, or None."""
+    rank = input.dim() - 2
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    if size is None and scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    given = size if size is not None else scale_factor
+    many = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
+    if len(many) != rank:
+        raise ValueError(
+            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
+            f"{list(input.shape[2:])} and {'output size' if size is not None else 'scale_factor'} of {given}. Please "
+            f"provide input tensor in (N, C, d1, d2, ...,dK) format and one number for each of them."
+        )
+    if size is not None:
+        if recompute:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        return tuple(int(n) for n in many), [None] * rank
+    sizes = tuple(math.floor(n * float(s)) for n, s in zip(input.shape[2:], many, strict=True))
+    if any(n < 1 for n in sizes):
+        raise RuntimeError(
+            f"[interpolate] Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} and "
+            f"output {sizes}"
+        )
+    return sizes, [None if recompute else float(s) for s in many]
+
+
+def _step(n: int, count: int, scale: float | None) -> float:
+    return n / count if scale is None else 1.0 / scale
+
+
+def _nearest(n: int, count: int, scale: float | None, exact: bool) -> Any:
+    """The place from which each element is taken. In single precision, as PyTorch: it decides where it is a tie."""
+    step = np.float32(_step(n, count, scale))
+    start = np.arange(count, dtype=np.float32) + np.float32(0.5 if exact else 0)
+    return np.minimum(np.floor(start * step).astype(np.int64), n - 1)
+
+
+def _pick(input: Tensor, dim: int, places: Any) -> Tensor:
+    """The elements at ``places``; where each is repeated as often as all others, without an index."""
+    n, count = input.shape[dim], len(places)
+    times = count // n
+    if count == times * n and (places == np.arange(count) // times).all():
+        spread = (*input.shape[: dim + 1], times, *input.shape[dim + 1 :])
+        wide = input.unsqueeze(dim + 1).expand(spread)
+        return wide.reshape(*input.shape[:dim], count, *input.shape[dim + 1 :])
+    return input.index_select(dim, tensor(places))
+
+
+def _matrix(n: int, count: int, scale: float | None, align: bool, cubic: bool) -> Any:
+    """The linear map from ``n`` elements to ``count``, as an ``(n, count)`` matrix."""
+    if align:
+        at = np.arange(count) * ((n - 1) / (count - 1) if count > 1 else 0.0)
+    else:
+        at = (np.arange(count) + 0.5) * _step(n, count, scale) - 0.5
+        at = at if cubic else np.maximum(at, 0.0)
+    low = np.floor(at).astype(np.int64)
+    part = at - low
+    columns, matrix = np.arange(count), np.zeros((n, count))
+    for offset, weight in _cubic(part) if cubic else ((0, 1 - part), (1, part)):
+        np.add.at(matrix, (np.clip(low + offset, 0, n - 1), columns), weight)
+    return matrix
+
+
+def _cubic(part: Any) -> list[tuple[int, Any]]:
+    """The four weights of cubic convolution (Keys, 1981) with a = -3/4."""
+    a = -0.75
+
+    def near(x: Any) -> Any:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: Any) -> Any:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [(-1, far(part + 1)), (0, near(part)), (1, near(1 - part)), (2, far(2 - part))]
+
+
+# --- channels and space -----------------------------------------------------------------------------------------------
+
+
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not divide."""
+    r = upscale_factor
+    *lead, channels, height, width = input.shape
+    if channels % (r * r):
+        raise RuntimeError(
+            "[pixel_shuffle] pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+            f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
+        )
+    split = input.reshape(-1, channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
+    return split.reshape(*lead, channels // (r * r), height * r, width * r)
+
+
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """The inverse of `pixel_shuffle`. Raises RuntimeError where the factor does not divide."""
+    r = downscale_factor
+    *lead, channels, height, width = input.shape
+    for name, dim, n in (("height", -2, height), ("width", -1, width)):
+        if n % r:
+            raise RuntimeError(
+                f"[pixel_unshuffle] pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                f"input.size({dim})={n} is not divisible by {r}"
+            )
+    split = input.reshape(-1, channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
+    return split.reshape(*lead, channels * r * r, height // r, width // r)
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al., 2018)."""
+    samples, channels = input.shape[:2]
+    if channels % groups:
+        raise RuntimeError(
+            f"[channel_shuffle] Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
+        )
+    return input.reshape(samples, groups, channels // groups, -1).transpose(1, 2).reshape(input.shape)
+
+
+def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """The windows of ``(N, C, H, W)`` or ``(C, H, W)`` as columns: ``(N, C · kernel, windows)``. Raises ShapeError."""
+    input, alone = batched(input, 2, "unfold")
+    out = P.patches(input, **_window("unfold", kernel_size, dilation, padding, stride))
+    return out.squeeze(0) if alone else out
+
+
+def fold(
+    input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """The sum of the columns ``(N, C · kernel, windows)`` where `unfold` took them from: ``(N, C, *output_size)``. Raises
+    ShapeError where there are not as many as ``output_size`` has windows."""
+    sizes, window = (
+        tuple_of(output_size, 2, "fold", "output_size"),
+        _window("fold", kernel_size, dilation, padding, stride),
+    )
+    input, alone = batched(input, 1, "fold")
+    places = math.prod(window["size"])
+    if input.shape[1] % places:
+        raise ShapeError(
+            "[fold] Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            f"input.size(1)={input.shape[1]} and kernel_size={window['size']}."
+        )
+    count = math.prod(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, *window.values(), strict=True)
+    )
+    if input.shape[2] != count:
+        raise ShapeError(
+            f"[fold] Given output_size={sizes}, kernel_size={window['size']}, dilation={window['dilation']}, padding="
+            f"{window['padding']}, stride={window['stride']}, expected size of input's dimension 2 to match the calculated "
+            f"number of sliding blocks {count}, but got input.size(2)={input.shape[2]}."
+        )
+    out = P.patches_sum(input, sizes=sizes, **window)
+    return out.squeeze(0) if alone else out
+
+
+def _window(op: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Sequence[int]]:
+    return {
+        "size": tuple_of(kernel_size, 2, op, "kernel_size"),
+        "stride": tuple_of(stride, 2, op, "stride"),
+        "padding": tuple_of(padding, 2, op, "padding"),
+        "dilation": tuple_of(dilation, 2, op, "dilation"),
+    }

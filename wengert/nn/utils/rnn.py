@@ -1,0 +1,225 @@
+"""Sequences of unequal length: padded into one tensor, or packed without padding.
+
+Packed, the first steps of all sequences stand first, then the second steps of those that have one, and so on; the
+sequences are sorted by length, longest first, and ``sorted_indices`` and ``unsorted_indices`` lead there and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
+
+from wengert.core.dtypes import int64
+from wengert.ops import arange, cat, empty_like, full, tensor, where
+from wengert.tensors.tensor import Tensor
+
+
+class _Fields(NamedTuple):
+    data: Tensor
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None
+    unsorted_indices: Tensor | None
+
+
+class PackedSequence(_Fields):
+    """What `pack_padded_sequence` and `pack_sequence` make, and recurrent layers take and give.
+
+    ``data`` is ``(sum of lengths, ...)``; ``batch_sizes``, int64, the number of sequences at each step.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        data: Tensor,
+        batch_sizes: Tensor | None = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
+    ) -> Self:
+        if batch_sizes is None:
+            raise ValueError("batch_sizes must always be provided; use pack_padded_sequence or pack_sequence")
+        if unsorted_indices is None:
+            unsorted_indices = invert_permutation(sorted_indices)
+        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+
+    def _with(self, data: Tensor) -> Self:
+        return type(self)(data, self.batch_sizes, self.sorted_indices, self.unsorted_indices)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Converts ``data`` as `Tensor.to` does."""
+        return self._with(self.data.to(*args, **kwargs))
+
+    def float(self) -> Self:
+        """``data`` in float32."""
+        return self._with(self.data.float())
+
+    def double(self) -> Self:
+        """``data`` in float64."""
+        return self._with(self.data.double())
+
+    def half(self) -> Self:
+        """``data`` in float16."""
+        return self._with(self.data.half())
+
+    def cpu(self) -> Self:
+        """``data`` on the CPU."""
+        return self._with(self.data.cpu())
+
+    def cuda(self, *args: Any, **kwargs: Any) -> Self:
+        """``data`` on a GPU. Raises: there is no such back end yet."""
+        return self._with(self.data.cuda(*args, **kwargs))
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether ``data`` is on a GPU."""
+        return bool(self.data.is_cuda)
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """The permutation that undoes ``permutation``."""
+    if permutation is None:
+        return None
+    inverse = empty_like(permutation)
+    inverse[permutation] = arange(permutation.numel(), dtype=permutation.dtype)
+    return inverse
+
+
+def _sizes_at(lengths: Sequence[int]) -> list[int]:
+    """How many sequences, of lengths that never grow, reach each step."""
+    sizes, alive = [], len(lengths)
+    for step in range(lengths[0] if lengths else 0):
+        while lengths[alive - 1] <= step:
+            alive -= 1
+        sizes.append(alive)
+    return sizes
+
+
+def pack_padded_sequence(
+    input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Packs ``input``, ``(T, N, ...)``, or ``(N, T, ...)`` with ``batch_first``, whose sequences have ``lengths``.
+
+    ``lengths`` is a tensor or list of N positive ints, never growing unless ``enforce_sorted`` is False. Raises
+    RuntimeError otherwise.
+    """
+    counts = tensor(lengths, dtype=int64) if not isinstance(lengths, Tensor) else lengths.to(int64)
+    order = None
+    if not enforce_sorted:
+        counts, order = counts.sort(descending=True)
+        input = input.index_select(0 if batch_first else 1, order)
+    sizes = [int(n) for n in counts.tolist()]
+    if batch_first:
+        input = input.transpose(0, 1)
+    if len(sizes) != input.shape[1]:
+        raise RuntimeError(
+            f"[pack_padded_sequence] Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size="
+            f"{input.shape[1]})"
+        )
+    if not sizes:
+        raise RuntimeError("[pack_padded_sequence] Expected a batch of at least one sequence; got an empty one")
+    if min(sizes) <= 0:
+        raise RuntimeError(
+            "[pack_padded_sequence] Length of all samples has to be greater than 0, but found an element in 'lengths' that "
+            "is <= 0"
+        )
+    if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
+        raise RuntimeError(
+            "[pack_padded_sequence] `lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
+            "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement"
+        )
+    if sizes[0] > input.shape[0]:
+        raise RuntimeError(
+            f"[pack_padded_sequence] Expected lengths of at most {input.shape[0]}, the padded length; got {sizes[0]}"
+        )
+    at = _sizes_at(sizes)
+    batch = input.shape[1]
+    if all(n == batch for n in at):
+        data = input[: len(at)].reshape(-1, *input.shape[2:])
+    else:
+        rows = tensor([step * batch + k for step, n in enumerate(at) for k in range(n)])
+        data = input.reshape(-1, *input.shape[2:]).index_select(0, rows)
+    return PackedSequence(data, tensor(at), order)
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The padded tensor, ``(T, N, ...)`` or ``(N, T, ...)``, and the lengths.
+
+    ``total_length`` is the T that is wanted, at least the longest length: ValueError otherwise.
+    """
+    sizes = sequence.batch_sizes.tolist()
+    longest, batch = len(sizes), sizes[0]
+    steps = longest if total_length is None else total_length
+    if steps < longest:
+        raise ValueError(
+            f"Expected total_length to be at least the length of the longest sequence in input, but got total_length="
+            f"{total_length} and max sequence length being {longest}"
+        )
+    lengths = tensor([sum(n > k for n in sizes) for k in range(batch)])
+    data = sequence.data
+    if steps == longest and sizes[-1] == batch:
+        padded = data.reshape(longest, batch, *data.shape[1:])
+    else:
+        starts = [0]
+        for n in sizes:
+            starts.append(starts[-1] + n)
+        rows = tensor(
+            [starts[t] + k if t < longest and k < sizes[t] else 0 for t in range(steps) for k in range(batch)]
+        )
+        there = (arange(steps).unsqueeze(1) < lengths).reshape(steps, batch, *(1,) * (data.dim() - 1))
+        padded = data.index_select(0, rows).reshape(steps, batch, *data.shape[1:])
+        padded = where(there, padded, full((), padding_value, dtype=data.dtype))
+    if batch_first:
+        padded = padded.transpose(0, 1)
+    if sequence.unsorted_indices is not None:
+        padded = padded.index_select(0 if batch_first else 1, sequence.unsorted_indices)
+        lengths = lengths[sequence.unsorted_indices]
+    return padded, lengths
+
+
+def pad_sequence(
+    sequences: Tensor | Iterable[Tensor],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Tensor:
+    """Tensors ``(length, ...)`` of different lengths as one, ``(T, N, ...)`` or with ``batch_first`` ``(N, T, ...)``.
+
+    >>> import wengert as torch
+    >>> pad_sequence([torch.tensor([1, 2]), torch.tensor([3])], batch_first=True)
+    tensor([[1, 2],
+            [3, 0]])
+    """
+    if padding_side not in ("left", "right"):
+        raise ValueError(f"[pad_sequence] Expected padding_side to be one of left or right, but got {padding_side}.")
+    parts = list(sequences)
+    if not parts:
+        raise RuntimeError("[pad_sequence] received an empty list of sequences")
+    longest = max(part.shape[0] for part in parts)
+    filled = []
+    for part in parts:
+        room = longest - part.shape[0]
+        if room:
+            rest = full((room, *part.shape[1:]), padding_value, dtype=part.dtype)
+            part = cat([part, rest] if padding_side == "right" else [rest, part])
+        filled.append(part.unsqueeze(0 if batch_first else 1))
+    return cat(filled, 0 if batch_first else 1)
+
+
+def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
+    """The sequences that `pad_sequence` has put together."""
+    rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
+    return [row[: int(length)] for row, length in zip(rows, lengths.tolist(), strict=True)]
+
+
+def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
+    """Packs tensors ``(length, ...)``, longest first unless ``enforce_sorted`` is False."""
+    lengths = tensor([sequence.shape[0] for sequence in sequences])
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The sequences that `pack_sequence` has put together."""
+    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
+    return unpad_sequence(padded, lengths, batch_first=True)
