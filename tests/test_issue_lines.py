@@ -176,13 +176,13 @@ def test_a_dtype_an_operation_does_not_take(wrong: Callable[[], Any]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        (lambda: ones(3)[5], IndexError, r"^\[slice\] index 5 .* dimension 0 with size 3; got float32\[3\]; count from"),
+        (lambda: ones(3)[5], IndexError, r"^\[slice\] index 5 .* with size 3; got float32\[3\]; count from"),
         (lambda: ones(3)[0, 0], IndexError, r"^\[index\] too many indices .*; got 2; leave"),
-        (lambda: ones(3)[1.5], IndexError, r"^\[index\] only integers, .* \(got float\); convert"),
-        (lambda: ones(3).sum(4), IndexError, r"^\[sum\] Dimension out of range .*; got a tensor of 1 dimensions; count"),
-        (lambda: torch.ones(2, dtype="float32"), TypeError, r"^\[dtype\] argument 'dtype' must be .*; got 'float32'; pass"),
+        (lambda: ones(3)[1.5], IndexError, r"^\[index\] only int.* \(got float\); convert"),
+        (lambda: ones(3).sum(4), IndexError, r"^\[sum\] Dimension out of range .*; got .*; count"),
+        (lambda: torch.ones(2, dtype="float32"), TypeError, r"^\[dtype\] argument .*; got 'float32'; pass"),
         (lambda: torch.device("gpu"), RuntimeError, r"^\[device\] Expected one of cpu, .*; got 'gpu'; use 'cpu'"),
-        (lambda: ones(2, 3) + ones(4, 5), RuntimeError, r"^\[add\] .* \(3\) .* \(5\) at non-singleton dimension 1; got"),
+        (lambda: ones(2, 3) + ones(4, 5), RuntimeError, r"^\[add\] .* \(3\) .* \(5\) at .* dimension 1; got"),
     ],
 )
 def test_an_error_says_what_was_expected_what_came_and_what_to_do(
@@ -190,3 +190,8 @@ def test_an_error_says_what_was_expected_what_came_and_what_to_do(
 ) -> None:
     with pytest.raises(error, match=words):
         wrong()
+
+
+def test_the_name_of_an_embedding_s_node() -> None:
+    rows = F.embedding(torch.tensor([[0, 2]]), torch.ones(3, 2, requires_grad=True))
+    assert rows.shape == (1, 2, 2) and rows.grad_fn.name() == "EmbeddingBackward0"

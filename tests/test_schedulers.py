@@ -301,3 +301,34 @@ def test_lbfgs_saved_and_loaded_goes_on() -> None:
         return [optimizer.step(closure).item() for _ in range(5)][-1]
 
     assert walk(True) == pytest.approx(walk(False), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind, settings", [
+    (optim.Adamax, {}), (optim.NAdam, {"weight_decay": 0.1}), (optim.RAdam, {"decoupled_weight_decay": True}),
+    (optim.RMSprop, {"momentum": 0.5, "centered": True, "eps": 1e-2}), (optim.Adagrad, {"lr_decay": 0.1}),
+    (optim.Adadelta, {}), (optim.Rprop, {}), (optim.ASGD, {"t0": 2}),
+])
+def test_recorded_steps_are_the_same_bits(kind: Any, settings: dict[str, Any]) -> None:
+    def make(recorded: bool) -> tuple[Any, Any]:
+        wengert.manual_seed(0)
+        model = nn.Linear(3, 2)
+        optimizer = kind(model.parameters(), lr=0.05, **settings)
+
+        def step(x: Any) -> Any:
+            loss = (model(x) ** 2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return (wengert.trace(step) if recorded else step), (model, optimizer)
+
+    (eager, one), (traced, other) = make(False), make(True)
+    for number in range(8):
+        x = wengert.linspace(-1, 1 + number, 12).reshape(4, 3)
+        assert eager(x).item() == traced(x).item()
+    for mine, its in zip(one[0].parameters(), other[0].parameters(), strict=True):
+        assert wengert.equal(mine, its)
+        left, right = one[1].state[mine], other[1].state[its]
+        assert all(wengert.equal(value, right[name]) for name, value in left.items())
+        assert right["step"].item() == 8

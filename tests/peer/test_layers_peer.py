@@ -1,5 +1,5 @@
-"""The layers with windows, statistics, states and attention against PyTorch: initial weights bit for bit, text, outputs,
-gradients of inputs and parameters, buffers, second order, errors."""
+"""The layers with windows, statistics, states and attention against PyTorch: initial weights bit for bit, text,
+outputs, gradients of inputs and parameters, buffers, second order, errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def outcome(
 def same_layer(
     make: Callable[[Any], Any], *shapes: Any, dtype: str = "float64", second: bool = False, evaluate: bool = True
 ) -> None:
-    """A layer of both sides with the same seed: its weights and text, and two calls in training and one in evaluation."""
+    """A layer of both sides with the same seed: its weights and text, and two calls in training and one in
+    evaluation."""
     layers = []
     for side in SIDES:
         side.lib.manual_seed(7)

@@ -49,11 +49,11 @@ def outcome(torch: Any, operation: Callable[[Any, Any, Any], Any], first: Any, s
         return "error: NotImplementedError" if isinstance(error, NotImplementedError) else "error"
 
 
-def left_out(name: str, first: Any, second: Any, theirs: str) -> bool:
-    """wengert has no complex32, the meeting of float16 with a complex number; truth values to the power of truth values,
-    and complex numbers put into a real tensor, are errors."""
+def left_out(name: str, first: Any, second: Any) -> bool:
+    """wengert has no complex32, the meeting of float16 with a complex number; truth values to the power of truth
+    values, and complex numbers put into a real tensor, are errors."""
     kinds = {v[0] if isinstance(v, tuple) else type(v).__name__ for v in (first, second)}
-    if "complex32" in theirs or ("float16" in kinds and any("complex" in kind for kind in kinds)):
+    if "float16" in kinds and any("complex" in kind for kind in kinds):
         return True
     return (name.startswith("power") and kinds == {"bool"}) or (name == "fill" and any("complex" in k for k in kinds))
 
@@ -63,9 +63,9 @@ def test_two_operands_meet_where_pytorch_s_do(name: str) -> None:
     tensors = [(dtype, rank) for dtype in DTYPES for rank in (1, 0)]
     differ = []
     for first, second in itertools.product(tensors, [*tensors, *NUMBERS]):
-        theirs = outcome(torch, OPERATIONS[name], first, second)
-        if left_out(name, first, second, theirs):
+        if left_out(name, first, second):
             continue
+        theirs = outcome(torch, OPERATIONS[name], first, second)
         ours = outcome(wengert, OPERATIONS[name], first, second)
         if not ours.startswith(theirs):  # ours of a dtype is a NotImplementedError, a kind of RuntimeError, throughout
             differ.append((first, second, theirs, ours))

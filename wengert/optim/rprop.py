@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.ops import full_like, where, zeros_like
+from wengert.ops import full_like, where
 from wengert.tensors.tensor import Tensor
 
 from .optimizer import Group, Parameters, check_settings
@@ -54,11 +54,10 @@ class Rprop(StatefulOptimizer):
         before, size = state["prev"], state["step_size"]
         agreement = gradient * before
         turned = agreement < 0
-        kept = where(agreement > 0, full_like(size, grow), full_like(size, 1.0))
-        factor = where(turned, full_like(size, shrink), kept)
         # A schedule may have changed lr since the state was made, so the first step reads it again.
-        start = where(state["step"] == 1, full_like(size, 1.0) * group["lr"], size)
-        size.copy_((start * factor).clamp(smallest, largest))
-        gradient = where(turned, zeros_like(gradient), gradient)
+        start = where(state["step"] == 1, size * 0 + group["lr"], size)
+        scaled = where(turned, start * shrink, where(agreement > 0, start * grow, start))
+        size.copy_(scaled.clamp(smallest, largest))
+        gradient = where(turned, 0.0, gradient)
         parameter.sub_(gradient.sign() * size)
         before.copy_(gradient)

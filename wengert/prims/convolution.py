@@ -1,7 +1,7 @@
 """Convolution over any number of dimensions, its adjoint, and the gradient of its weight.
 
-One primitive is both the convolution and, with ``transposed=True``, its adjoint; the other is linear in the input and in
-the cotangent and gives the weight's gradient. Each is the derivative of the others, so every order is there.
+One primitive is both the convolution and, with ``transposed=True``, its adjoint; the other is linear in the input
+and in the cotangent and gives the weight's gradient. Each is the derivative of the others, so every order is there.
 
 Evaluation goes sample by sample: the windows of one sample, laid out as the columns of a matrix, stay in the cache, and
 BLAS multiplies them by the weight straight into the output. See Note [wide rows].
@@ -143,8 +143,8 @@ def _convolution(
         wide = [None if a is None else a.astype(np.float32) for a in (x, weight, bias)]
         return _convolution(xp, *wide, stride=stride, padding=padding, dilation=dilation, groups=groups,
                             transposed=transposed, extra=extra).astype(x.dtype)
-    _convolution_spec(_spec(x), _spec(weight), _spec(bias), stride=stride, padding=padding, dilation=dilation, groups=groups,
-                      transposed=transposed, extra=extra)
+    _convolution_spec(_spec(x), _spec(weight), _spec(bias), stride=stride, padding=padding, dilation=dilation,
+                      groups=groups, transposed=transposed, extra=extra)
     if transposed:
         sizes = _adjoint_sizes(x.shape[2:], weight.shape[2:], stride, padding, dilation, extra or (0,) * len(stride))
         out = _spread(x, weight, stride, padding, dilation, groups, sizes)
@@ -166,22 +166,28 @@ def _convolution_spec(
     op, rank = "conv_transpose" if transposed else "convolution", len(stride)
     for other, name in ((weight, "weight"), (bias, "bias")):
         if other is not None and other.dtype is not x.dtype:
-            raise DTypeError(f"[{op}] Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the same")
+            raise DTypeError(f"[{op}] Input type ({x.dtype.name}) and {name} type ({other.dtype.name}) should be the "
+                             f"same")
     if len(x.shape) != rank + 2 or len(weight.shape) != rank + 2:
-        raise ShapeError(f"[{op}] Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to conv{rank}d and a weight of "
+        raise ShapeError(f"[{op}] Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to conv{rank}d and "
+                         f"a weight of "
                          f"{rank + 2} dimensions; got input {x.shape} and weight {weight.shape}")
     takes = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[1] != takes or weight.shape[0] % groups:
-        raise ShapeError(f"[{op}] Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(x.shape)} to have "
-                         f"{takes} channels, but got {x.shape[1]} channels instead; the second size of the input must be in_channels")
+        raise ShapeError(f"[{op}] Given groups={groups}, weight of size {list(weight.shape)}, expected "
+                         f"input{list(x.shape)} to have "
+                         f"{takes} channels, but got {x.shape[1]} channels instead; the second size of the input "
+                         f"must be in_channels")
     kernel, makes = weight.shape[2:], weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (makes,):
-        raise ShapeError(f"[{op}] Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {makes} "
+        raise ShapeError(f"[{op}] Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
+                         f"{makes} "
                          f"elements, but got bias of size {list(bias.shape)} instead")
     if transposed:
         sizes = _adjoint_sizes(x.shape[2:], kernel, stride, padding, dilation, extra or (0,) * rank)
         if any(n < 0 for n in sizes):
-            raise ShapeError(f"[{op}] Given input size per channel: {x.shape[2:]}. Calculated output size per channel: {sizes}. "
+            raise ShapeError(f"[{op}] Given input size per channel: {x.shape[2:]}. Calculated output size per "
+                             f"channel: {sizes}. "
                              "Output size is too small; give a larger input, or less padding")
     else:
         sizes = checked_out_sizes(op, x.shape[2:], kernel, stride, padding, dilation)
@@ -240,7 +246,8 @@ def _samples() -> Any:
     two = {"stride": (1, 1), "padding": (1, 0), "dilation": (1, 1)}
     coarse = {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 2)}
     return cases(
-        ((2, 2, 5), (3, 2, 3), (3,), one), ((2, 2, 4, 5), (3, 2, 3, 2), two), ((1, 4, 6, 5), (4, 2, 2, 2), (4,), coarse | {"groups": 2}),
+        ((2, 2, 5), (3, 2, 3), (3,), one), ((2, 2, 4, 5), (3, 2, 3, 2), two),
+        ((1, 4, 6, 5), (4, 2, 2, 2), (4,), coarse | {"groups": 2}),
         ((2, 4, 3), (4, 1, 2), one | {"stride": (2,), "groups": 4}), ((2, 3, 3), (2, 3, 1), one),
         ((1, 1, 3, 3, 4), (2, 1, 2, 2, 2), {"stride": (1, 2, 1), "padding": (0, 1, 0), "dilation": (1, 1, 1)}),
         ((2, 3, 4), (3, 2, 3), (2,), one | {"transposed": True}),
@@ -251,7 +258,8 @@ def _samples() -> Any:
 convolution = fused(
     "convolution", _convolution, arity=3, spec=_convolution_spec, vjp=_convolution_vjp, jvp=_convolution_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], samples=_samples(),
-    doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in x, "
+    doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in "
+        "x, "
         "whose weight is (C, O / groups, *kernel) and whose result is larger by extra.",
 )
 
@@ -298,8 +306,8 @@ def _weight_gradient_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any
 
 
 def _weight_gradient_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
-    terms = [P.convolution_weight(*pair, **params) for pair, tangent in
-             (((tangents[0], operands[1]), tangents[0]), ((operands[0], tangents[1]), tangents[1])) if tangent is not None]
+    pairs = (((tangents[0], operands[1]), tangents[0]), ((operands[0], tangents[1]), tangents[1]))
+    terms = [P.convolution_weight(*pair, **params) for pair, tangent in pairs if tangent is not None]
     return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
@@ -307,6 +315,7 @@ convolution_weight = fused(
     "convolution_weight", _weight_gradient, arity=2, vjp=_weight_gradient_vjp, jvp=_weight_gradient_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], label="ConvolutionBackward",
     samples=cases(((2, 2, 5), (2, 3, 3), {"kernel": (3,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
-                  ((1, 4, 6, 5), (1, 4, 4, 5), {"kernel": (2, 2), "stride": (2, 1), "padding": (1, 1), "dilation": (1, 2), "groups": 2})),
+                  ((1, 4, 6, 5), (1, 4, 4, 5), {"kernel": (2, 2), "stride": (2, 1), "padding": (1, 1),
+                                                "dilation": (1, 2), "groups": 2})),
     doc="The gradient of a convolution's weight, of its input and the cotangent of its result.",
 )

@@ -1,7 +1,7 @@
 """Normalisation to mean 0 and variance 1 over some dimensions, with weight and bias, as one node.
 
-Batch, layer, group and instance normalisation are this primitive on differently shaped views: ``dim`` are the dimensions
-over which mean and variance are taken; weight and bias broadcast against the operand.
+Batch, layer, group and instance normalisation are this primitive on differently shaped views: ``dim`` are the
+dimensions over which mean and variance are taken; weight and bias broadcast against the operand.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ def _widths(sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation
     return tuple((p, r - n - p) for n, p, r in zip(sizes, padding, reach(out, size, stride, dilation), strict=True))
 
 
-def _frame(op: str, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, value: Any) -> tuple[Any, Any]:
+def _frame(
+    op: str, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, value: Any
+) -> tuple[Any, Any]:
     """The number of windows, and the input padded for them."""
     sizes = x.shape[x.ndim - len(size):]
     out = checked_out_sizes(op, sizes, size, stride, padding, dilation, ceil)
@@ -37,7 +39,9 @@ def _unframe(padded: Any, sizes: Any, padding: Any) -> Any:
     return padded[(..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))]
 
 
-def _blank(xp: Any, lead: Any, sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any, dtype: Any) -> Any:
+def _blank(
+    xp: Any, lead: Any, sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any, dtype: Any
+) -> Any:
     whole = (max(r, n + p) for r, n, p in zip(reach(out, size, stride, dilation), sizes, padding, strict=True))
     return xp.zeros((*lead, *whole), dtype)
 
@@ -81,7 +85,8 @@ _OVERLAPPING = _geometry((3, 2), (2, 1), (1, 0), (1, 2))
 max_pool = fused(
     "max_pool", _max_pool, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x", "out"),
     label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
-    samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING), ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
+    samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING),
+                  ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
     doc="The largest element of every window; of equal ones the first gets the gradient.",
 )
 
@@ -251,10 +256,12 @@ def _patches_sum(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, dilatio
 patches = linear(
     "patches", _patches, label="Im2Col",
     transpose=lambda ct, shape, params: P.patches_sum(ct, sizes=tuple(shape[2:]), **params),
-    samples=cases(((1, 2, 4, 5), _OVERLAPPING)), doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
+    samples=cases(((1, 2, 4, 5), _OVERLAPPING)),
+    doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
 )
 patches_sum = linear(
     "patches_sum", _patches_sum, label="Col2Im",
     transpose=lambda ct, shape, params: P.patches(ct, **_without(params, "sizes")),
-    samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})), doc="The adjoint of patches: columns added where they came from.",
+    samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})),
+    doc="The adjoint of patches: columns added where they came from.",
 )

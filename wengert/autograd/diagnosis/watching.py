@@ -16,7 +16,7 @@ from typing import Any
 
 from ...core.primitive import Primitive
 from ...core.state import state
-from ...tensors.special import Special, user_line
+from ...tensors.special import Special, tracing, user_line
 from ...tensors.tape import Leaf
 from ...tensors.tensor import TENSORS
 from .answers import below, finite, ranges, short, step
@@ -150,7 +150,7 @@ class watch(Special):
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
-        if self.traces:
+        if tracing():
             return result
         self.found, self.pending = None, None
         cuts: dict[int, tuple[Cut, ...]] = {}
@@ -212,7 +212,7 @@ class watch(Special):
 
     def shared(self, tensor: Any) -> Any:
         data = super().shared(tensor)
-        if not self.traces:
+        if not tracing():
             self.cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
             self.found = None
             if tensor._node is not None or self.cuts:
@@ -221,7 +221,7 @@ class watch(Special):
 
     def recorded(self, node: Any) -> None:
         super().recorded(node)
-        if self.traces:
+        if tracing():
             return
         rare = node.rarely()
         line, modules = locate()
@@ -303,7 +303,7 @@ class watch(Special):
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         super().pulled(node, ct, grads)
-        if self.traces:
+        if tracing():
             return
         if self.last_pulled < node.sequence:
             self.backwards += 1

@@ -77,7 +77,8 @@ def embedding(
             f"Int; but got {input.type()} instead"
         )
     try:
-        picked = weight.index_select(0, input.reshape(-1)).reshape(*input.shape, *weight.shape[1:])
+        rows_read = weight.index_select(0, input.reshape(-1))
+        picked = P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding")
     except IndexError:
         raise IndexError(
             f"[embedding] index out of range in self: numbers from 0 to {rows - 1} were expected; got numbers from "

@@ -26,8 +26,8 @@ def ctc_loss(
 ) -> Tensor:
     """−log P(targets | log_probs) (Graves et al., *Connectionist Temporal Classification*, 2006, section 4.1).
 
-    ``log_probs`` is ``(T, N, C)`` or ``(T, C)``, the result of `log_softmax`; ``targets`` ``(N, S)``, or all targets one
-    after the other; the lengths are tensors or tuples of N ints. ``"mean"`` divides by the targets' lengths first.
+    ``log_probs`` is ``(T, N, C)`` or ``(T, C)``, the result of `log_softmax`; ``targets`` ``(N, S)``, or all targets
+    one after the other; the lengths are tensors or tuples of N ints. ``"mean"`` divides by the targets' lengths first.
     ``zero_infinity`` makes 0 of the loss of a target that is too long to be aligned. The gradient is the derivative;
     PyTorch's has a multiple of the probabilities more, which `log_softmax` takes away. Raises RuntimeError.
     """
@@ -76,7 +76,8 @@ def _between_blanks(targets: Tensor, counts: list[int], blank: int) -> Tensor:
         rows = [rows[start : start + count] for start, count in zip(starts, counts, strict=True)]
     elif max(counts, default=0) > targets.shape[1]:
         raise RuntimeError(
-            f"[ctc_loss] Expected tensor to have size at least {max(counts)} at dimension 1, but got size {targets.shape[1]}"
+            f"[ctc_loss] Expected tensor to have size at least {max(counts)} at dimension 1, but got size "
+            f"{targets.shape[1]}"
         )
     width = 2 * max(counts, default=0) + 1
     extended = []

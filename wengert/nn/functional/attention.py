@@ -27,8 +27,9 @@ def scaled_dot_product_attention(
 
     ``query`` is ``(..., L, E)``, ``key`` ``(..., S, E)``, ``value`` ``(..., S, V)``; the result ``(..., L, V)``.
     ``attn_mask``, broadcast to ``(..., L, S)``, is added, or if bool says what to attend to; ``is_causal`` lets a query
-    attend to no later key; ``scale`` is 1/√E if None; ``dropout_p`` drops weights, always. With ``enable_gqa`` the heads
-    of key and value, in the third dimension from the end, are repeated to as many as the query has. Raises RuntimeError.
+    attend to no later key; ``scale`` is 1/√E if None; ``dropout_p`` drops weights, always. With ``enable_gqa`` the
+    heads of key and value, in the third dimension from the end, are repeated to as many as the query has. Raises
+    RuntimeError.
 
     >>> import wengert as torch
     >>> x = torch.eye(2)
@@ -42,7 +43,8 @@ def scaled_dot_product_attention(
         )
     if is_causal and attn_mask is not None:
         raise RuntimeError(
-            "[scaled_dot_product_attention] Explicit attn_mask should not be set when is_causal=True; put the causal part "
+            "[scaled_dot_product_attention] Explicit attn_mask should not be set when is_causal=True; put the causal "
+            "part "
             "into the mask"
         )
     if enable_gqa:
@@ -114,8 +116,8 @@ def multi_head_attention_forward(
     """Attention in ``num_heads`` parts of the projected features; what `nn.MultiheadAttention` computes.
 
     ``query`` is ``(L, N, E)`` or ``(L, E)``, ``key`` and ``value`` ``(S, N, ·)`` or ``(S, ·)``. ``key_padding_mask`` is
-    ``(N, S)`` and ``attn_mask`` ``(L, S)`` or ``(N · heads, L, S)``; bool ones say what to leave out. Returns the result
-    and, with ``need_weights``, the weights. Raises AssertionError and RuntimeError for shapes that do not fit.
+    ``(N, S)`` and ``attn_mask`` ``(L, S)`` or ``(N · heads, L, S)``; bool ones say what to leave out. Returns the
+    result and, with ``need_weights``, the weights. Raises AssertionError and RuntimeError for shapes that do not fit.
     """
     alone = _check_ranks(query, key, value, key_padding_mask, attn_mask)
     if alone:
@@ -175,7 +177,8 @@ def _check_ranks(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | No
         )
     if mask is not None and mask.dim() not in (2, 3):
         raise AssertionError(
-            f"For {kind} ({rank}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {mask.dim()}-D tensor "
+            f"For {kind} ({rank}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {mask.dim()}-D "
+            f"tensor "
             "instead"
         )
     if key.shape[:-1] != value.shape[:-1]:

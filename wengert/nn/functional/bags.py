@@ -27,20 +27,23 @@ def embedding_bag(
     """The ``"sum"``, ``"mean"`` or ``"max"`` of the embeddings in every bag, ``(bags, width)``; 0 of an empty one.
 
     ``input`` holds int64 row numbers: ``(bags, n)``, or ``(n,)`` with ``offsets``, the start of every bag (and, with
-    ``include_last_offset``, the end of the last). ``per_sample_weights``, for ``"sum"`` only, has the shape of ``input``.
-    The row ``padding_idx`` counts nothing. The rest as for `embedding`. Raises ValueError and NotImplementedError.
+    ``include_last_offset``, the end of the last). ``per_sample_weights``, for ``"sum"`` only, has the shape of
+    ``input``. The row ``padding_idx`` counts nothing. The rest as for `embedding`. Raises ValueError and
+    NotImplementedError.
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if per_sample_weights is not None:
         if mode != "sum":
             raise NotImplementedError(
-                "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
+                "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+                "(got "
                 f"mode='{mode}'). Please open a feature request on GitHub."
             )
         if per_sample_weights.shape != input.shape:
             raise ValueError(
-                f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same "
+                f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
+                f"the same "
                 f"shape as the input ({input.shape})"
             )
     if input.dim() == 2:
@@ -78,7 +81,8 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Te
     starts = offsets.tolist()
     if starts and starts[0] != 0:
         raise RuntimeError(
-            f"[embedding_bag] offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position "
+            f"[embedding_bag] offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position "
             f"0. However, got {starts[0]}"
         )
     ends = starts[1:] if include_last else [*starts[1:], input.shape[0]]

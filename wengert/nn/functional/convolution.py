@@ -1,6 +1,7 @@
 """Convolutions (cross-correlations, as everywhere in this field) and their transposes, in one to three dimensions.
 
-``input`` is ``(N, C, *sizes)`` or ``(C, *sizes)``; a stride, padding or dilation is one int for all dimensions or a tuple.
+``input`` is ``(N, C, *sizes)`` or ``(C, *sizes)``; a stride, padding or dilation is one int for all dimensions or a
+tuple.
 """
 
 from __future__ import annotations

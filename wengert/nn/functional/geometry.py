@@ -10,7 +10,8 @@ from wengert.tensors.tensor import Tensor
 
 
 def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
-    """``value`` for each of ``rank`` dimensions: an int stands for all. Raises ShapeError for another number of them."""
+    """``value`` for each of ``rank`` dimensions: an int stands for all. Raises ShapeError for another number of
+    them."""
     if not isinstance(value, Iterable):
         return (int(value),) * rank
     given = tuple(int(v) for v in value)
@@ -22,7 +23,8 @@ def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
 
 
 def batched(input: Tensor, rank: int, op: str) -> tuple[Tensor, bool]:
-    """The input with a batch dimension, and whether it had none. Raises ShapeError unless it is (N, C, ...) or (C, ...)."""
+    """The input with a batch dimension, and whether it had none. Raises ShapeError unless it is (N, C, ...) or (C,
+    ...)."""
     if input.dim() == rank + 2:
         return input, False
     if input.dim() != rank + 1:

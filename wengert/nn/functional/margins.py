@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
@@ -69,7 +70,8 @@ def cosine_embedding_loss(
     reduction = choose(reduction, size_average, reduce)
     if target.dim() + 1 != input1.dim() or input1.dim() != input2.dim() or target.dim() > 1:
         raise ShapeError(
-            f"[cosine_embedding_loss] {target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found "
+            f"[cosine_embedding_loss] {target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but "
+            f"found "
             f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
         )
     small = 1e-12
@@ -205,8 +207,8 @@ def poisson_nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """eˣ − y x, of the logarithm x of a Poisson rate, or x − y log(x + eps) of the rate itself; ``full`` adds Stirling's
-    approximation of log y! where y > 1."""
+    """eˣ − y x, of the logarithm x of a Poisson rate, or x − y log(x + eps) of the rate itself; ``full`` adds
+    Stirling's approximation of log y! where y > 1."""
     reduction = choose(reduction, size_average, reduce)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -218,7 +220,7 @@ def poisson_nll_loss(
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
-    var: Tensor | float,
+    var: Any,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
@@ -234,7 +236,6 @@ def gaussian_nll_loss(
         var = full_like(input.detach(), float(var))
     elif bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
-    assert isinstance(var, Tensor)
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)

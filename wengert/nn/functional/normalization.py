@@ -86,7 +86,8 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Every example to mean 0 and variance 1 over its last dimensions, which are ``normalized_shape`` (Ba et al., 2016).
+    """Every example to mean 0 and variance 1 over its last dimensions, which are ``normalized_shape`` (Ba et al.,
+    2016).
 
     ``weight`` and ``bias`` have that shape. Raises ShapeError.
     """
@@ -126,7 +127,8 @@ def _trailing(
             )
     if tuple(input.shape[max(input.dim() - len(shape), 0) :]) != shape:
         raise ShapeError(
-            f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
+            f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, shape))}], but "
             f"got input of size{list(input.shape)}"
         )
     return shape

@@ -14,9 +14,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """The tensor with room before and after its last dimensions; negative numbers crop.
 
     ``pad`` goes from the last dimension backwards: ``(left, right, top, bottom, ...)``. ``mode`` is ``"constant"``
-    (filled with ``value``, 0 if None), ``"reflect"`` (mirrored, without the edge), ``"replicate"`` (the edge repeated) or
-    ``"circular"`` (from the other end); the last three pad the last one, two or three dimensions of ``(N, C, ...)`` or
-    ``(C, ...)``. Raises ShapeError, NotImplementedError for an unknown mode, ValueError for a value where none is used.
+    (filled with ``value``, 0 if None), ``"reflect"`` (mirrored, without the edge), ``"replicate"`` (the edge
+    repeated) or ``"circular"`` (from the other end); the last three pad the last one, two or three dimensions of
+    ``(N, C, ...)`` or ``(C, ...)``. Raises ShapeError, NotImplementedError for an unknown mode, ValueError for a
+    value where none is used.
 
     >>> import wengert as torch
     >>> pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
@@ -27,7 +28,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
     if len(widths) // 2 > input.dim():
         raise ShapeError(
-            f"[pad] Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"[pad] Padding length should be less than or equal to two times the input dimension but got padding "
+            f"length "
             f"{len(widths)} and input of dimension {input.dim()}"
         )
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]

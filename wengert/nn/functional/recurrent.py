@@ -1,4 +1,5 @@
-"""One recurrent layer in one direction over packed sequences: what `nn.RNN`, `nn.LSTM`, `nn.GRU` and their cells call."""
+"""One recurrent layer in one direction over packed sequences: what `nn.RNN`, `nn.LSTM`, `nn.GRU` and their cells
+call."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def recurrence(
     """All hidden states, packed as ``input`` is, and the last states.
 
     ``mode`` is ``"LSTM"``, ``"GRU"``, ``"RNN_TANH"`` or ``"RNN_RELU"``; ``input`` is ``(rows, in)``, ``sizes`` how many
-    sequences each step has, ``states`` (h,) or (h, c), each ``(N, H)``; ``weights`` are w_ih, w_hh, b_ih, b_hh (or None)
-    and, for an LSTM that projects, w_hr.
+    sequences each step has, ``states`` (h,) or (h, c), each ``(N, H)``; ``weights`` are w_ih, w_hh, b_ih, b_hh (or
+    None) and, for an LSTM that projects, w_hr.
     """
     to_gates, recurrent, bias, second, *projection = weights
     assert to_gates is not None and recurrent is not None

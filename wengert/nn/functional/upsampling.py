@@ -35,9 +35,10 @@ def interpolate(
 ) -> Tensor:
     """``input``, ``(N, C, *sizes)``, with its sizes brought to ``size`` or multiplied by ``scale_factor``.
 
-    ``mode`` is ``"nearest"``, ``"nearest-exact"``, ``"area"`` (the mean), ``"linear"`` (one dimension), ``"bilinear"`` or
-    ``"bicubic"`` (two), ``"trilinear"`` (three). ``align_corners`` puts the centres of the corner elements upon each
-    other, for the last four. ``antialias`` raises NotImplementedError. Raises ValueError for arguments that do not fit.
+    ``mode`` is ``"nearest"``, ``"nearest-exact"``, ``"area"`` (the mean), ``"linear"`` (one dimension),
+    ``"bilinear"`` or ``"bicubic"`` (two), ``"trilinear"`` (three). ``align_corners`` puts the centres of the corner
+    elements upon each other, for the last four. ``antialias`` raises NotImplementedError. Raises ValueError for
+    arguments that do not fit.
 
     >>> import wengert as torch
     >>> interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
@@ -74,11 +75,13 @@ def _check_mode(mode: str, rank: int, align_corners: bool | None) -> None:
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
+                "trilinear"
             )
     if mode not in (*_RANKS, "nearest", "area", "nearest-exact") or not 1 <= rank <= 3:
         raise NotImplementedError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank + 2}D) for the modes: nearest | linear | "
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank + 2}D) for the modes: nearest | "
+            f"linear | "
             f"bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
     if mode in _RANKS and _RANKS[mode] != rank:
@@ -98,7 +101,8 @@ def _target(
     many = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
     if len(many) != rank:
         raise ValueError(
-            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
+            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
+            "of "
             f"{list(input.shape[2:])} and {'output size' if size is not None else 'scale_factor'} of {given}. Please "
             f"provide input tensor in (N, C, d1, d2, ...,dK) format and one number for each of them."
         )
@@ -109,7 +113,8 @@ def _target(
     sizes = tuple(math.floor(n * float(s)) for n, s in zip(input.shape[2:], many, strict=True))
     if any(n < 1 for n in sizes):
         raise RuntimeError(
-            f"[interpolate] Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} and "
+            f"[interpolate] Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} "
+            f"and "
             f"output {sizes}"
         )
     return sizes, [None if recompute else float(s) for s in many]
@@ -169,7 +174,8 @@ def _cubic(part: Any) -> list[tuple[int, Any]]:
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not divide."""
+    """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not
+    divide."""
     r = upscale_factor
     *lead, channels, height, width = input.shape
     if channels % (r * r):
@@ -196,11 +202,13 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al., 2018)."""
+    """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al.,
+    2018)."""
     samples, channels = input.shape[:2]
     if channels % groups:
         raise RuntimeError(
-            f"[channel_shuffle] Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
+            f"[channel_shuffle] Number of channels must be divisible by groups. Got {channels} channels and {groups} "
+            f"groups."
         )
     return input.reshape(samples, groups, channels // groups, -1).transpose(1, 2).reshape(input.shape)
 
@@ -215,8 +223,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
-    """The sum of the columns ``(N, C · kernel, windows)`` where `unfold` took them from: ``(N, C, *output_size)``. Raises
-    ShapeError where there are not as many as ``output_size`` has windows."""
+    """The sum of the columns ``(N, C · kernel, windows)`` where `unfold` took them from: ``(N, C, *output_size)``.
+    Raises ShapeError where there are not as many as ``output_size`` has windows."""
     sizes, window = (
         tuple_of(output_size, 2, "fold", "output_size"),
         _window("fold", kernel_size, dilation, padding, stride),
@@ -234,7 +242,8 @@ def fold(
     if input.shape[2] != count:
         raise ShapeError(
             f"[fold] Given output_size={sizes}, kernel_size={window['size']}, dilation={window['dilation']}, padding="
-            f"{window['padding']}, stride={window['stride']}, expected size of input's dimension 2 to match the calculated "
+            f"{window['padding']}, stride={window['stride']}, expected size of input's dimension 2 to match the "
+            f"calculated "
             f"number of sliding blocks {count}, but got input.size(2)={input.shape[2]}."
         )
     out = P.patches_sum(input, sizes=sizes, **window)

@@ -30,8 +30,8 @@ class NonDynamicallyQuantizableLinear(Linear):
 class MultiheadAttention(Module):
     """Attention in ``num_heads`` heads, each of ``embed_dim / num_heads`` features, between projections.
 
-    Queries have ``embed_dim`` features, keys and values ``kdim`` and ``vdim`` (``embed_dim`` if None). Raises ValueError
-    and AssertionError for numbers that do not fit.
+    Queries have ``embed_dim`` features, keys and values ``kdim`` and ``vdim`` (``embed_dim`` if None). Raises
+    ValueError and AssertionError for numbers that do not fit.
     """
 
     in_proj_weight: Parameter | None
@@ -55,7 +55,8 @@ class MultiheadAttention(Module):
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
+                f"num_heads={num_heads} instead"
             )
         super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}

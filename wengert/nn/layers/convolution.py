@@ -200,7 +200,8 @@ class _Transposed(Convolution):
             wanted = wanted[lead:]
         if len(wanted) != rank:
             raise ValueError(
-                f"ConvTranspose{rank}D: for {input.dim()}D input, output_size must have {rank} or {lead + rank} elements "
+                f"ConvTranspose{rank}D: for {input.dim()}D input, output_size must have {rank} or {lead + rank} "
+                f"elements "
                 f"(got {len(output_size)})"
             )
         least = [
@@ -212,7 +213,8 @@ class _Transposed(Convolution):
         most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
         if any(not low <= n <= high for n, low, high in zip(wanted, least, most, strict=True)):
             raise ValueError(
-                f"requested an output size of {list(output_size)}, but valid sizes range from {least} to {most} (for an "
+                f"requested an output size of {list(output_size)}, but valid sizes range from {least} to {most} (for "
+                f"an "
                 f"input of {list(input.shape[lead:])})"
             )
         return tuple(n - low for n, low in zip(wanted, least, strict=True))
@@ -222,8 +224,8 @@ class Conv1d(_Direct):
     """A convolution over ``(N, in_channels, L)`` or ``(in_channels, L)``.
 
     ``weight`` is ``(out_channels, in_channels / groups, k)``, ``bias`` ``(out_channels,)`` or None. ``padding`` is a
-    number, ``"same"`` or ``"valid"``; ``padding_mode`` one of `nn.functional.pad`, with ``"zeros"`` for constant. Raises
-    ValueError for numbers that do not fit.
+    number, ``"same"`` or ``"valid"``; ``padding_mode`` one of `nn.functional.pad`, with ``"zeros"`` for constant.
+    Raises ValueError for numbers that do not fit.
     """
 
     rank = 1

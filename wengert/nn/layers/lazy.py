@@ -40,7 +40,8 @@ class UninitializedParameter(Parameter):
         """Raises RuntimeError: there is none yet."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
+            "`forward` to "
             "initialize the parameters before accessing their attributes."
         )
 
@@ -177,7 +178,8 @@ class _LazyConvolution(Lazy, Convolution):
     def _know(self, input: Tensor) -> None:
         if input.dim() not in (self.rank + 1, self.rank + 2):
             raise RuntimeError(
-                f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to {type(self).__name__}, but got "
+                f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to "
+                f"{type(self).__name__}, but got "
                 f"input of size: {tuple(input.shape)}"
             )
         self.in_channels = input.shape[-self.rank - 1]

@@ -17,8 +17,8 @@ from ..parameter import Parameter
 class Normalization(Module):
     """What the layers with running statistics share.
 
-    ``weight`` and ``bias``, ``(num_features,)``, are there where ``affine``; the buffers ``running_mean``, ``running_var``
-    and ``num_batches_tracked`` where ``track_running_stats``.
+    ``weight`` and ``bias``, ``(num_features,)``, are there where ``affine``; the buffers ``running_mean``,
+    ``running_var`` and ``num_batches_tracked`` where ``track_running_stats``.
     """
 
     _version = 2
@@ -122,7 +122,8 @@ class BatchNorm1d(_BatchNorm):
     """Batch normalisation of ``(N, C)`` or ``(N, C, L)`` (Ioffe & Szegedy, 2015).
 
     In training the statistics are the batch's and move the running ones by ``momentum`` (None: their plain mean); in
-    evaluation they are the running ones. Raises ValueError for another number of dimensions, or a single value a channel.
+    evaluation they are the running ones. Raises ValueError for another number of dimensions, or a single value a
+    channel.
     """
 
     ranks = (2, 3)
@@ -166,7 +167,8 @@ class _InstanceNorm(Normalization):
         channels = input.shape[0 if alone else 1]
         if channels != self.num_features and self.affine:
             raise ValueError(
-                f"expected input's size at dim={0 if alone else 1} to match num_features ({self.num_features}), but got: "
+                f"expected input's size at dim={0 if alone else 1} to match num_features ({self.num_features}), but "
+                f"got: "
                 f"{channels}."
             )
         by_instance = self.training or not self.track_running_stats
@@ -316,7 +318,10 @@ class GroupNorm(Module):
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):

@@ -29,7 +29,8 @@ def get_total_norm(
         total = vector_norm(stack([vector_norm(part, order) for part in parts]), order)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
-            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be clipped. To "
+            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be "
+            f"clipped. To "
             "disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
     return total
@@ -53,7 +54,8 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scales gradients in place so that their norm, taken as one vector, is at most ``max_norm``; returns the norm before.
+    """Scales gradients in place so that their norm, taken as one vector, is at most ``max_norm``; returns the norm
+    before.
 
     ``norm_type`` may be ``inf``. ``foreach`` chooses an implementation in PyTorch and nothing here.
     """

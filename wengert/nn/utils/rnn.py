@@ -112,19 +112,22 @@ def pack_padded_sequence(
         input = input.transpose(0, 1)
     if len(sizes) != input.shape[1]:
         raise RuntimeError(
-            f"[pack_padded_sequence] Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size="
+            f"[pack_padded_sequence] Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
+            f"(batch_size="
             f"{input.shape[1]})"
         )
     if not sizes:
         raise RuntimeError("[pack_padded_sequence] Expected a batch of at least one sequence; got an empty one")
     if min(sizes) <= 0:
         raise RuntimeError(
-            "[pack_padded_sequence] Length of all samples has to be greater than 0, but found an element in 'lengths' that "
+            "[pack_padded_sequence] Length of all samples has to be greater than 0, but found an element in "
+            "'lengths' that "
             "is <= 0"
         )
     if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
         raise RuntimeError(
-            "[pack_padded_sequence] `lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
+            "[pack_padded_sequence] `lengths` array must be sorted in decreasing order when `enforce_sorted` is "
+            "True. You "
             "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement"
         )
     if sizes[0] > input.shape[0]:
