@@ -175,3 +175,9 @@ def test_results_are_the_same_when_watched() -> None:
 def test_free_when_off() -> None:
     y = leaf(1.0) * 2
     assert state.special is None and y.grad_fn.rare is None
+
+
+def test_watching_leaves_index_checks_in_force() -> None:
+    x, index = torch.arange(3.0), torch.tensor([3])
+    with record_lines(), pytest.raises(RuntimeError, match="index 3 is out of bounds"):
+        x.gather(0, index)

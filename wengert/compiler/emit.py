@@ -64,7 +64,8 @@ def _load(builder: MathBuilder, position: int, form: str) -> Value:
         return Value(f"%scalar.{position}", "real")
     place = f"%place.{position}"
     builder.lines.append(f"  {place} = getelementptr {builder.element}, ptr %run.{position}, i64 %i")
-    return builder.emit(f"load {builder.real_type}, ptr {place}, align {builder.bits // 8}")
+    # An array may begin at any byte, and the processors meant here load from there as well.
+    return builder.emit(f"load {builder.real_type}, ptr {place}, align 1")
 
 
 class _Loop:
@@ -108,7 +109,7 @@ class _Loop:
             f"  %left = phi i64 [ %limit, %pass ], [ %left.next, %{self.builder.block} ]",
             *self.builder.lines,
             f"  %place.0 = getelementptr {out}, ptr %run.0, i64 %i",
-            f"  store <{lanes} x {out}> {stored}, ptr %place.0, align {_SIZE[out]}",
+            f"  store <{lanes} x {out}> {stored}, ptr %place.0, align 1",
             "  %next = add i64 %i, %step",
             f"  %left.next = sub i64 %left, {lanes}",
             "  %more = icmp ne i64 %left.next, 0",

@@ -9,9 +9,9 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
-from ..core.state import state
 from ..tensors.dispatch import number_for
 from ..tensors.inplace import inplace
+from ..tensors.special import tracing
 from ..tensors.tensor import Tensor, make
 from .arguments import integer
 from .conversion import cast
@@ -29,7 +29,7 @@ def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
 def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,
                  negative: bool = False) -> None:
     """Raises where an index is beyond a dimension of ``size`` positions (while values are there to be looked at)."""
-    if state.special is not None or not index._data.size:
+    if tracing() or not index._data.size:
         return
     array = index._data
     low, high = int(array.min()), int(array.max())

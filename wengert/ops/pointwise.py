@@ -107,7 +107,8 @@ def positive(input: Any) -> Any:
 def round(input: Any, *, decimals: int = 0) -> Any:
     """Each element rounded to ``decimals`` places, halves to even."""
     if input._data.dtype.kind in ("iubc" if decimals else "bc"):
-        raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{type_name(input._data.dtype)}'; convert "
+        kind = type_name(input._data.dtype)
+        raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{kind}'; convert "
                            "with .float() "
                            "first")
     return P.round(input, decimals=decimals) if decimals else P.round(input)

@@ -10,6 +10,7 @@ Backward, what does not depend on later steps is computed for all steps at once;
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -68,8 +69,8 @@ def _grads_of_weight(rows: Any, before: Any) -> Any:
 def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, reverse: bool = False) -> Any:
     """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
     if gates.dtype.itemsize == 2:
-        wide: Any = [a.astype(xp.float32) for a in (gates, h0, c0, weight)]
-        return tuple([a.astype(gates.dtype) for a in _lstm(xp, *wide, sizes, reverse)])
+        wide: Any = partial(_lstm, xp, *[a.astype(xp.float32) for a in (gates, h0, c0, weight)])
+        return tuple([a.astype(gates.dtype) for a in wide(sizes=sizes, reverse=reverse)])
     width = h0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
@@ -145,8 +146,8 @@ def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, rever
     """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form, where the reset gate comes after the
     product; the gates are r, z, n."""
     if gates.dtype.itemsize == 2:
-        wide: Any = [a.astype(xp.float32) for a in (gates, h0, weight, bias)]
-        return tuple([a.astype(gates.dtype) for a in _gru(xp, *wide, sizes, reverse)])
+        wide: Any = partial(_gru, xp, *[a.astype(xp.float32) for a in (gates, h0, weight, bias)])
+        return tuple([a.astype(gates.dtype) for a in wide(sizes=sizes, reverse=reverse)])
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
     inner = xp.empty((len(gates), width), gates.dtype)
@@ -220,8 +221,8 @@ gru = fused(
 
 def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool = False, relu: bool = False) -> Any:
     if inputs.dtype.itemsize == 2:
-        wide: Any = [a.astype(xp.float32) for a in (inputs, h0, weight)]
-        return tuple([a.astype(inputs.dtype) for a in _rnn(xp, *wide, sizes, reverse, relu)])
+        wide: Any = partial(_rnn, xp, *[a.astype(xp.float32) for a in (inputs, h0, weight)])
+        return tuple([a.astype(inputs.dtype) for a in wide(sizes=sizes, reverse=reverse, relu=relu)])
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]

@@ -142,8 +142,8 @@ class _Direct(Convolution):
         rank = self.rank
         super().__init__(
             in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
-            padding if isinstance(padding, str) else _spread(padding, rank), _spread(dilation, rank), (0,) * rank, groups,
-            bias, padding_mode, False, device, dtype,
+            padding if isinstance(padding, str) else _spread(padding, rank), _spread(dilation, rank), (0,) * rank,
+            groups, bias, padding_mode, False, device, dtype,
         )  # fmt: skip
 
     def forward(self, input: Tensor) -> Tensor:
