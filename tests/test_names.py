@@ -51,6 +51,6 @@ def test_missing_name_says_so(name: str) -> None:
 
 def test_missing_member_names_the_nearest() -> None:
     with pytest.raises(AttributeError, match="to_sparse is not in wengert yet"):
-        torch.ones(2).to_sparse
+        _ = torch.ones(2).to_sparse
     with pytest.raises(AttributeError, match="reshap is not in wengert yet.*reshape"):
-        torch.ones(2).reshap
+        _ = torch.ones(2).reshap

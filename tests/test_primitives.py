@@ -93,7 +93,8 @@ def test_vjp_and_jvp_against_central_differences(case: Any) -> None:
     wanted = sum(inner(ct, slope) for ct, slope in zip(cts, slopes, strict=True))
     leaves = [t for t in tensors if isinstance(t, Tensor) and t.requires_grad]
     grads = torch.autograd.grad(outs, leaves, [wrap(np.asarray(ct)) for ct in cts], allow_unused=True)
-    got = sum(inner(g._data, d) for g, d in zip(grads, [d for d in direction if d is not None], strict=True) if g is not None)
+    moved = [d for d in direction if d is not None]
+    got = sum(inner(g._data, d) for g, d in zip(grads, moved, strict=True) if g is not None)
     scale = 1 + max((float(np.abs(s).max()) for s in slopes if s.size), default=0.0) * (1 + sum(s.size for s in slopes))
     assert got == pytest.approx(wanted, abs=1e-5 * scale, rel=1e-5)
     for grad, leaf in zip(grads, leaves, strict=True):
@@ -131,7 +132,8 @@ def test_second_order_against_central_differences(case: Any) -> None:
     direction = directions(operands, 6)
 
     def weighted(step: float) -> float:
-        _, moved = first([np.asarray(x + step * d) if d is not None else x for x, d in zip(operands, direction, strict=True)])
+        pairs = zip(operands, direction, strict=True)
+        _, moved = first([np.asarray(x + step * d) if d is not None else x for x, d in pairs])
         return sum(inner(w, g._data) for g, w in zip(moved, weights, strict=True) if g is not None)
 
     wanted = (weighted(EPS) - weighted(-EPS)) / (2 * EPS)
@@ -156,7 +158,8 @@ def test_spec_agrees_with_evaluation(primitive: Primitive) -> None:
         specs = [Spec(x.shape, from_numpy(x.dtype)) if floating(x) or primitive.kind == "elementwise" and isinstance(
             x, np.ndarray) else x for x in operands]
         spec = primitive.spec(*specs, **params)
-        for part, expected in zip(out if primitive.multiple else (out,), spec if primitive.multiple else (spec,), strict=True):
+        parts, expectations = (out, spec) if primitive.multiple else ((out,), (spec,))
+        for part, expected in zip(parts, expectations, strict=True):
             assert tuple(expected.shape) == np.shape(part)
             assert expected.dtype.numpy == np.asarray(part).dtype
 

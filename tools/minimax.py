@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from decimal import Decimal, getcontext
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 Function = Callable[[Decimal], Decimal]
@@ -213,7 +213,7 @@ def quotient(function: Function, weight: Function, low: Decimal, high: Decimal, 
         if min(denominators) > 0 and (best is None or worst < best[2]):
             best = p, q_coefficients, worst
         follow = [f * (e / worst + Decimal("0.02")) for f, e in zip(follow, errors, strict=True)]
-        mean = sum(follow) / len(follow)
+        mean = sum(follow, Decimal(0)) / len(follow)
         follow = [f / mean for f in follow]
     if best is None:
         raise ArithmeticError("every denominator had a zero in the interval")
@@ -297,6 +297,11 @@ def show_constants() -> None:
     print(")\n")
 
 
+def _inverse(function: Function, x: Decimal) -> Decimal:
+    """One over a function: the weight under which an error counts relative to the value."""
+    return 1 / function(x)
+
+
 def show_normal() -> None:
     """Prints the table of the normal distribution function, and where the quotient times x is largest: at the last
     swing of its error, which is upwards, so that what is cut off at 1/2 there is exactly 1/2."""
@@ -344,7 +349,7 @@ def main() -> None:
             ("ERFCX", "exp(x**2) * erfc(x)", scaled_erfc, fit("10.1", "27.3"), fit((4, 5), (9, 10))),
         ):
             low, end = Decimal(0), Decimal(high)
-            found = quotient(function, lambda x, f=function: 1 / f(x), low, end, *degrees)
+            found = quotient(function, partial(_inverse, function), low, end, *degrees)
             found = well_rounded(found, function, low, end) if single else found
             show(name, f"{what} up to {high}, relative", found, single)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from .errors import DTypeError
 
-__all__ = ["DType", "by_name", "category", "finfo", "from_numpy", "get_default_dtype", "iinfo", "of_scalar", "promote_types",
-           "set_default_dtype", "to_complex", "to_real"]
+__all__ = ["DType", "by_name", "category", "finfo", "from_numpy", "get_default_dtype", "iinfo", "of_scalar",
+           "promote_types", "set_default_dtype", "to_complex", "to_real"]
 
 _BY_NAME: dict[str, DType] = {}
 _BY_NUMPY: dict[Any, DType] = {}

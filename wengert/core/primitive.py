@@ -252,7 +252,7 @@ def elementwise(
 
 
 def linear(name: str, eval: str | Rule, *, transpose: Rule, **rest: Any) -> Primitive:
-    """A primitive linear in its first operand. ``transpose(ct, shape, params)`` is its adjoint, to a value of ``shape``."""
+    """A primitive linear in its first operand. ``transpose(ct, shape, params)`` is its adjoint."""
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         return (transpose(ct, saved[-1][0], params),) + (None,) * (len(needs) - 1)
@@ -265,7 +265,7 @@ def linear(name: str, eval: str | Rule, *, transpose: Rule, **rest: Any) -> Prim
 
 
 def bilinear(name: str, eval: str | Rule, *, transposes: tuple[Rule, Rule], **rest: Any) -> Primitive:
-    """A primitive linear in each of two operands. ``transposes[i](ct, other, shape, params)`` is the adjoint in operand i."""
+    """A primitive linear in each of two operands. ``transposes[i](ct, other, shape, params)`` is adjoint in ``i``."""
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         x, y, _, shapes = saved
@@ -394,7 +394,8 @@ def _spec_by_dummies(primitive: Primitive, *specs: Any, **params: Any) -> Any:
         try:
             result = primitive.run(*dummies, **params)
         except IndexError:  # an index of 1 into a single place: 0 is right for any that is not empty
-            result = primitive.run(*(x * 0 if isinstance(x, np.ndarray) and x.dtype.kind in "iu" else x for x in dummies), **params)
+            zeros = (x * 0 if isinstance(x, np.ndarray) and x.dtype.kind in "iu" else x for x in dummies)
+            result = primitive.run(*zeros, **params)
     if primitive.multiple:
         return tuple(Spec(r.shape, from_numpy(r.dtype)) for r in result)
     return Spec(result.shape, from_numpy(result.dtype))

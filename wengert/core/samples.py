@@ -44,6 +44,7 @@ def cases(*listed: tuple[Any, ...]) -> Callable[[], Iterator[Sample]]:
         for case in listed:
             params = case[-1] if isinstance(case[-1], dict) else {}
             operands = case[:-1] if isinstance(case[-1], dict) else case
-            yield tuple(uniform(-2, 2, *x, seed=i) if isinstance(x, tuple) else x for i, x in enumerate(operands)), params
+            numbered = enumerate(operands)
+            yield tuple(uniform(-2, 2, *x, seed=i) if isinstance(x, tuple) else x for i, x in numbered), params
 
     return samples

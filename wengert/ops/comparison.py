@@ -78,7 +78,8 @@ def logical_not(input: Any) -> Any:
 def bitwise_not(input: Any) -> Any:
     """Each bit turned round; for truth values, not."""
     if input._data.dtype.kind not in "biu":
-        raise NotImplementedError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
+        kind = type_name(input._data.dtype)
+        raise NotImplementedError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{kind}\'')
     return P.bitwise_not(input)
 
 

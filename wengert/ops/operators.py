@@ -50,7 +50,9 @@ def install() -> None:
         setattr(Tensor, f"__i{name}__", _taking(method))
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", binary(getattr(P, name), NotImplemented))
-    others: dict[str, Callable[..., Any]] = {"neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
-              "getitem": getitem, "setitem": setitem}
+    others: dict[str, Callable[..., Any]] = {
+        "neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
+        "getitem": getitem, "setitem": setitem,
+    }
     for name, method in others.items():
         setattr(Tensor, f"__{name}__", method)

@@ -1,8 +1,8 @@
 """How a user function is declared: once, as a plain function, from which its other forms are made.
 
-``@function`` registers a function under its name (and its aliases) for the package's namespace, as a method of `Tensor`,
-as an in-place method ``name_`` by the one law of views and writes, and with ``out=``. It also understands numpy's
-keyword names where PyTorch does (``axis`` for ``dim``, ``keepdims`` for ``keepdim``).
+``@function`` registers a function under its name (and its aliases) for the package's namespace, as a method of
+`Tensor`, as an in-place method ``name_`` by the one law of views and writes, and with ``out=``. It also understands
+numpy's keyword names where PyTorch does (``axis`` for ``dim``, ``keepdims`` for ``keepdim``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..core.state import state
-from ..tensors.alias import castable, check_writable, edge_of, type_name
 from ..tensors import inplace as inplace_forms
+from ..tensors.alias import castable, check_writable, edge_of, type_name
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import TENSORS, Tensor
 
@@ -40,8 +40,8 @@ def function(
     direct: tuple[int, Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
-    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct``: a number of arguments and
-    the hot path that does the same for a plain call with so many, the first a tensor."""
+    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct``: a number of
+    arguments and the hot path that does the same for a plain call with so many, the first a tensor."""
 
     def register(plain: Callable[..., Any]) -> Callable[..., Any]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
@@ -59,7 +59,7 @@ def function(
 
 
 def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers the decorated function as a method of `Tensor` only, under ``name``, as it is: no ``out=``, no checks."""
+    """Registers the decorated function as a method of `Tensor` only, under ``name``, as it is: no ``out=``."""
 
     def register(plain: Callable[..., Any]) -> Callable[..., Any]:
         METHODS[name] = plain
@@ -103,14 +103,14 @@ def _complete(
 
 
 def into(result: Any, out: Any, op: str) -> Any:
-    """Puts results into the tensors given as ``out=``: resized if empty or of another shape, cast if the kind allows."""
+    """Puts results into the tensors given as ``out=``: resized if of another shape, cast if the kind allows."""
     if isinstance(result, tuple):
         for part, target in zip(result, out, strict=True):
             into(part, target, op)
         return out
     if state.grad and (edge_of(out) is not None or edge_of(result) is not None):
-        raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one of "
-                           "the arguments requires grad.")
+        raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one "
+                           "of the arguments requires grad.")
     if not castable(result._data.dtype, out._data.dtype):
         raise RuntimeError(f"result type {type_name(result._data.dtype)} can't be cast to the desired output type "
                            f"{type_name(out._data.dtype)}")

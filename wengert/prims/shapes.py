@@ -179,7 +179,8 @@ view_as_real = view(
     missing=_COMPLEX,
 )
 view_as_complex = view(
-    "view_as_complex", _view_as_complex, adjoint=lambda ct, shape, params: P.stack_parts(ct), samples=cases(((3, 2), {})),
+    "view_as_complex", _view_as_complex, adjoint=lambda ct, shape, params: P.stack_parts(ct),
+    samples=cases(((3, 2), {})),
 )
 stack_parts = linear(
     "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),
@@ -310,4 +311,7 @@ def _pad(xp: Any, x: Any, widths: Any, value: float = 0.0) -> Any:
 
 pad = linear("pad", _pad, label="ConstantPadNd",
              transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])),
-             samples=cases(((2, 3), {"widths": ((1, 0), (2, 1))}), ((4,), {"widths": ((-1, 2),)})))
+             samples=cases(((2, 3), {"widths": ((1, 0), (2, 1))}), ((4,), {"widths": ((-1, 2),)}),
+                           ((2, 3), {"widths": ((1, 0), (0, 2)), "value": 5.0})))
+# Affine where the padding is not zero: what pads a tangent is the derivative of a constant.
+pad.jvp = lambda tangents, operands, out, params: P.pad(tangents[0], widths=params["widths"])

@@ -1,4 +1,4 @@
-"""Tensors: the class, the tape, views and writes, how a call becomes a node, creation, indexing, printing, randomness."""
+"""Tensors: the class, the tape, views and writes, dispatch, creation, indexing, printing, randomness."""
 
 from .tensor import TENSORS, Tensor, make, wrap
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, primitive as registry
+from ..core import dtypes
+from ..core import primitive as registry
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import LARGE, P, Primitive, run_large
@@ -243,9 +244,9 @@ def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error:
 # --- the hot paths ----------------------------------------------------------------------------------------------------
 
 
-# Note [hot paths]: what a program calls a million times is written out here, without a call that can be saved: a node is
-# filled slot by slot, and which values it keeps is looked up by which operands need gradients. `record` does the same
-# for everything else, in fewer words.
+# Note [hot paths]: what a program calls a million times is written out here, without a call that can be saved: a node
+# is filled slot by slot, and which values it keeps is looked up by which operands need gradients. `record` does the
+# same for everything else, in fewer words.
 
 _NO_PARAMS: dict[str, Any] = {}
 
@@ -353,14 +354,15 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
                     guards = (*guards, (cell, 0))
                 node = out._node = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
-                node.saved = (x_value if keep_x else None, y_value if keep_y else None, data if keep_out else None, shapes)
+                node.saved = (x_value if keep_x else None, y_value if keep_y else None,
+                              data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
         return out
 
     def general(x: Any, y: Any) -> Any:
         if isinstance(y, ndarray):
             y = make(y, None)
-        if otherwise is not None and not ((type(y) in TENSORS or isinstance(y, NUMBERS))):
+        if otherwise is not None and not (type(y) in TENSORS or isinstance(y, NUMBERS)):
             return otherwise
         return apply(primitive, (x, y), {})
 
