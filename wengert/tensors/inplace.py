@@ -51,7 +51,8 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
 
     def method(self: Any, other: Any, **kwargs: Any) -> Any:
         target = self._data
-        if kwargs or state.special is not None or target.dtype.kind not in "fc" or self._alias is not None:
+        if (kwargs or state.special is not None or target.dtype.kind not in "fc"
+                or (self._alias is not None and state.grad)):
             return general(self, other, **kwargs)
         node = self._node
         if type(other) in TENSORS:
