@@ -56,13 +56,13 @@ def _operator(input: Any, other: Any) -> Any:
 _product = product(P.matmul, _matmul)
 
 
-@function(direct=(2, _product))
+@function(direct=lambda full: product(P.matmul, full))
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product: vectors as a row or a column, leading dimensions as batches that broadcast.
 
     Raises `ShapeError` (a RuntimeError) unless the inner sizes agree, and RuntimeError for differing dtypes.
     """
-    return _product(input, other)
+    return _matmul(input, other)
 
 
 METHODS["__matmul__"] = product(P.matmul, _operator)

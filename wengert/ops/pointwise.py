@@ -220,7 +220,7 @@ def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
     return _mul(other, alpha) if type(other) in TENSORS else other * alpha
 
 
-@function(direct=(2, _add))
+@function(direct=lambda full: binary(P.add, full=full))
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input + alpha · other``."""
     return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
@@ -238,7 +238,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
 
 
-@function(aliases=("multiply",), direct=(2, _mul))
+@function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full))
 def mul(input: Any, other: Any) -> Any:
     """``input · other``."""
     return _mul(input, other)

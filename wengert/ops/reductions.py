@@ -24,16 +24,11 @@ from .registry import FUNCTIONS, METHODS, function
 _add_reduce: Any = np.add.reduce
 
 
-def _sum_of(x: Any) -> Any:
-    return _add_reduce(x, None, None, np.empty((), x.dtype))
-
-
-def _mean_of(x: Any) -> Any:
-    total = _add_reduce(x, None, None, np.empty((), x.dtype))
+def _mean_of(x: Any, axis: Any, dtype: Any, out: Any) -> Any:
+    total = _add_reduce(x, axis, dtype, out)
     return np.true_divide(total, x.dtype.type(x.size), total)
 
 
-_whole_sum = whole(P.sum, _sum_of, lambda x: P.sum(x, dim=_all_dims(x), whole=True))
 _whole_mean = whole(P.mean, _mean_of, lambda x: P.mean(x, dim=_all_dims(x), whole=True))
 
 
@@ -54,14 +49,13 @@ def _to(x: Any, dtype: Any) -> Any:
 # --- sums and products ------------------------------------------------------------------------------------------------
 
 
-@function(direct=(1, _whole_sum))
+@function(direct=lambda full: whole(P.sum, _add_reduce, full))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
     ``dtype`` converts first."""
-    if dim is None and not keepdim and dtype is None:
-        return _whole_sum(input)
     x = _to(input, dtype)
-    total = P.sum(x, dim=wrap_dims(dim, x._data.ndim, "sum"), keepdim=keepdim, **_whole(dim, keepdim))
+    marks = _whole(dim, keepdim) or {"keepdim": keepdim}
+    total = P.sum(x, dim=wrap_dims(dim, x._data.ndim, "sum"), **marks)
     return total if dtype is None else _to(total, dtype)
 
 

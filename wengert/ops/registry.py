@@ -37,15 +37,17 @@ def function(
     public: bool = True,
     aliases: tuple[str, ...] = (),
     takes_tensor: bool = True,
-    direct: tuple[int, Callable[..., Any]] | None = None,
+    direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
-    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct``: a number of
-    arguments and the hot path that does the same for a plain call with so many, the first a tensor."""
+    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct(full)``
+    makes the hot path that stands before ``full``, to which it leaves what is not a plain call on tensors."""
 
     def register(plain: Callable[..., Any]) -> Callable[..., Any]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
-        full = _complete(plain, name, out, takes_tensor, direct)
+        full = _complete(plain, name, out, takes_tensor)
+        if direct is not None:
+            full = functools.update_wrapper(direct(full), full)
         for each in (name, *aliases):
             if public:
                 FUNCTIONS[each] = full
@@ -73,20 +75,16 @@ def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
     return inplace_forms.inplace(full, name)
 
 
-def _complete(
-    plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool, direct: tuple[int, Callable[..., Any]] | None
-) -> Callable[..., Any]:
+def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool) -> Callable[..., Any]:
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
     renamed = {theirs: ours for theirs, ours in _NUMPY_NAMES.items() if ours in parameters and theirs not in parameters}
 
-    count, quick = direct if direct is not None else (-1, plain)
-
     @functools.wraps(plain)
     def full(*args: Any, **kwargs: Any) -> Any:
         if not kwargs and args and type(args[0]) in TENSORS:
-            return quick(*args) if len(args) == count else plain(*args)
+            return plain(*args)
         if kwargs:
             for numpy_name, ours in renamed.items():
                 if numpy_name in kwargs and ours not in kwargs:

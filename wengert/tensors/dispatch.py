@@ -26,6 +26,7 @@ from .tensor import TENSORS, Tensor, make
 
 ndarray = np.ndarray
 new = object.__new__
+empty = np.empty
 NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 
@@ -249,6 +250,11 @@ def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error:
 # same for everything else, in fewer words.
 
 _NO_PARAMS: dict[str, Any] = {}
+_MISSING: Any = object()
+
+
+def _given(*arguments: Any) -> list[Any]:
+    return [x for x in arguments if x is not _MISSING]
 
 
 def unary(primitive: Primitive) -> Callable[[Any], Any]:
@@ -295,17 +301,18 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
     return function
 
 
-def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], Any]:
+def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
-    nor number raises, or gives ``otherwise`` (operators leave it to the other side)."""
+    nor number raises, or gives ``otherwise`` (operators leave it to the other side). Calls with keywords, or of a first
+    operand that is no tensor, go to ``full``."""
     run, lowered = primitive.run, primitive.lower is not None
     same, records = primitive.promotion != "float", primitive.promotion != "compare"
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 
-    def function(x: Any, y: Any) -> Any:
-        if state.special is not None or type(x) not in TENSORS:
-            return general(x, y)
+    def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
+        if options or state.special is not None or type(x) not in TENSORS:
+            return general(x, y, options)
         x_value = x._data
         if type(y) in TENSORS:
             y_value = y._data
@@ -315,7 +322,7 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
         elif (type(y) is float or type(y) is int) and x_value.dtype.kind in "fc":
             y_value, y_edge = y, None
         else:
-            return general(x, y)
+            return general(x, y, options)
         try:
             data = None
             if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
@@ -342,10 +349,11 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
                     guards = ((cell, cell[0]),)
                 if y_value is not y:
                     if keep_y:
-                        cell = y._cell
-                        if cell is None:
-                            cell = y._cell = [0, None]
-                        guards = (*guards, (cell, cell[0]))
+                        y_cell = y._cell
+                        if y_cell is None:
+                            y_cell = y._cell = [0, None]
+                        guard = (y_cell, y_cell[0])
+                        guards = (guards[0], guard) if keep_x else (guard,)
                     x_shape, y_shape = x_value.shape, y_value.shape
                     if x_shape != y_shape:
                         shapes = (x_shape, y_shape)
@@ -359,7 +367,9 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
         return out
 
-    def general(x: Any, y: Any) -> Any:
+    def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
+        if full is not None:
+            return full(*_given(x, y), **options)
         if isinstance(y, ndarray):
             y = make(y, None)
         if otherwise is not None and not (type(y) in TENSORS or isinstance(y, NUMBERS)):
@@ -370,18 +380,20 @@ def binary(primitive: Primitive, otherwise: Any = None) -> Callable[[Any, Any], 
     return function
 
 
-def whole(primitive: Primitive, reduce: Callable[[Any], Any], general: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The reduction of a whole tensor, for a linear primitive; ``reduce(array)`` evaluates it on a floating
-    array, into a 0-d one; ``general(tensor)`` is called for any other."""
+def whole(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
+    """The reduction of a whole tensor, for a linear primitive; ``reduce(array, None, None, out)``
+    evaluates it on a floating array, into a 0-d one; ``general(tensor, ...)`` is called for any other, and with further arguments."""
     parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
 
-    def function(x: Any) -> Any:
+    def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
+        if options or rest or state.special is not None or type(x) not in TENSORS:
+            return general(*_given(x), *rest, **options)
         value = x._data
         rank = value.ndim
-        if state.special is not None or rank > 8 or value.dtype.char not in "fdFD":
+        if rank > 8 or value.dtype.char not in "fdFD":
             return general(x)
         out = new(Tensor)
-        out._data = state.quiet(reduce, value)
+        out._data = state.quiet(reduce, value, None, None, empty((), value.dtype))
         out._node = out._alias = out._cell = out._rare = None
         if state.grad:
             edge = x._node if x._alias is None else edge_of(x)
@@ -396,12 +408,12 @@ def whole(primitive: Primitive, reduce: Callable[[Any], Any], general: Callable[
     return function
 
 
-def product(primitive: Primitive, general: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., Any]:
     """The product of two tensors: of two matrices of one floating dtype here, of all else by ``general(x, y)``."""
 
-    def function(x: Any, y: Any) -> Any:
-        if state.special is not None or type(y) not in TENSORS:
-            return general(x, y)
+    def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
+        if options or state.special is not None or type(x) not in TENSORS or type(y) not in TENSORS:
+            return general(*_given(x, y), **options)
         x_value, y_value = x._data, y._data
         dtype = x_value.dtype
         if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD":
