@@ -381,8 +381,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
 
 
 def whole(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The reduction of a whole tensor, for a linear primitive; ``reduce(array, None, None, out)``
-    evaluates it on a floating array, into a 0-d one; ``general(tensor, ...)`` is called for any other, and with further arguments."""
+    """The reduction of a whole tensor, for a linear primitive; ``reduce(array, None, None, out)`` evaluates it on a
+    floating array, into a 0-d one; ``general(tensor, ...)`` is called for any other, and with further arguments."""
     parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
 
     def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
