@@ -21,16 +21,18 @@ class State(threading.local):
     ``quiet``      calls a function in a context where numpy does not warn about overflow, division by zero and the
                    like, as tensors have IEEE arithmetic; entering `numpy.errstate` costs ten times as much. It must
                    not be nested.
+    ``here``       this thread's switches as a dict, for the hot paths: fetching it costs as much as reading one
+                   attribute, and a look-up in it a third of that
     """
-
-    grad: bool = True
-    inference: bool = False
-    special: Any = None
 
     def __init__(self) -> None:
         context = contextvars.copy_context()
         context.run(np.seterr, all="ignore")
+        self.grad: bool = True
+        self.inference: bool = False
+        self.special: Any = None
         self.quiet = context.run
+        self.here: dict[str, Any] = self.__dict__
 
 
 state = State()

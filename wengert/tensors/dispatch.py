@@ -264,14 +264,14 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
     saves_x, saves_out = (place in primitive.plan((True,))[0] for place in (0, 1))
 
     def function(input: Any) -> Any:
-        x = input
-        if type(x) not in TENSORS or state.special is not None:
+        x, here = input, state.here
+        if type(x) not in TENSORS or here["special"] is not None:
             return apply(primitive, (x,), {})
         value = x._data
         if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), {})
         try:
-            data = state.quiet(run, value)
+            data = here["quiet"](run, value)
         except (ValueError, TypeError) as error:
             raise reworded(primitive, (x,), {}, error) from error
         if type(data) is not ndarray:
@@ -279,7 +279,7 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
         out = new(Tensor)
         out._data = data
         out._node = out._alias = out._cell = out._rare = None
-        if state.grad:
+        if here["grad"]:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None and records:
                 guards: Any = ()
@@ -311,7 +311,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
-        if options or state.special is not None or type(x) not in TENSORS:
+        here = state.here
+        if options or here["special"] is not None or type(x) not in TENSORS:
             return general(x, y, options)
         x_value = x._data
         if type(y) in TENSORS:
@@ -328,7 +329,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
                 data = run_large(primitive, (x_value, y_value))
             if data is None:
-                data = state.quiet(run, x_value, y_value)
+                data = here["quiet"](run, x_value, y_value)
         except (ValueError, TypeError, OverflowError) as error:
             raise reworded(primitive, (x, y), {}, error) from error
         if type(data) is not ndarray:
@@ -336,7 +337,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         out = new(Tensor)
         out._data = data
         out._node = out._alias = out._cell = out._rare = None
-        if state.grad:
+        if here["grad"]:
             x_edge = x._node if x._alias is None else edge_of(x)
             if (x_edge is not None or y_edge is not None) and records:
                 keep_x, keep_y, keep_out = keeps[(x_edge is not None) + 2 * (y_edge is not None)]
@@ -386,16 +387,17 @@ def whole(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..
     parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
 
     def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
-        if options or rest or state.special is not None or type(x) not in TENSORS:
+        here = state.here
+        if options or rest or here["special"] is not None or type(x) not in TENSORS:
             return general(*_given(x), *rest, **options)
         value = x._data
         rank = value.ndim
         if rank > 8 or value.dtype.char not in "fdFD":
             return general(x)
         out = new(Tensor)
-        out._data = state.quiet(reduce, value, None, None, empty((), value.dtype))
+        out._data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
         out._node = out._alias = out._cell = out._rare = None
-        if state.grad:
+        if here["grad"]:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None:
                 node = out._node = new(Node)
@@ -412,20 +414,21 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
     """The product of two tensors: of two matrices of one floating dtype here, of all else by ``general(x, y)``."""
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
-        if options or state.special is not None or type(x) not in TENSORS or type(y) not in TENSORS:
+        here = state.here
+        if options or here["special"] is not None or type(x) not in TENSORS or type(y) not in TENSORS:
             return general(*_given(x, y), **options)
         x_value, y_value = x._data, y._data
         dtype = x_value.dtype
         if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD":
             return general(x, y)
         try:
-            data = state.quiet(x_value.dot, y_value)
+            data = here["quiet"](x_value.dot, y_value)
         except ValueError as error:
             raise reworded(primitive, (x, y), {}, error) from error
         out = new(Tensor)
         out._data = data
         out._node = out._alias = out._cell = out._rare = None
-        if state.grad:
+        if here["grad"]:
             x_edge = x._node if x._alias is None else edge_of(x)
             y_edge = y._node if y._alias is None else edge_of(y)
             if x_edge is not None or y_edge is not None:
