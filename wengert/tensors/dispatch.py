@@ -326,7 +326,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             return general(x, y, options)
         try:
             data = None
-            if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
+            if lowered and x_value.size >= LARGE:
                 data = run_large(primitive, (x_value, y_value))
             if data is None:
                 data = here["quiet"](run, x_value, y_value)
