@@ -54,7 +54,7 @@ class Primitive:
     """
 
     __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "kind", "label", "lower", "missing",
-                 "multiple", "name", "plans", "promotion", "run", "samples", "spec", "step", "vjp")
+                 "multiple", "name", "plans", "promotion", "run", "samples", "spec", "vjp")
 
     def __init__(
         self,
@@ -82,7 +82,6 @@ class Primitive:
         self._saves, self.promotion, self.multiple = saves, promotion, multiple
         self.label = label if label is not None else _camel(name)
         self.samples, self.missing, self.doc = samples, missing or {}, doc
-        self.step: Any = None
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
 

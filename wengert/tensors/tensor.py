@@ -14,16 +14,16 @@ import numpy as np
 
 from .._missing import MissingError
 from ..core import dtypes
-from ..core.device import CPU, device, require_cpu
+from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, TraceError
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
 from ..core.spec import Size
 from ..core.state import state
-from .alias import alias_of, check_writable, edge_of, retain, version_cell, wrote
+from .alias import edge_of, retain, version_cell
 from .printing import tensor_format, tensor_repr
-from .tape import Leaf, Node, Out, RemovableHandle
+from .tape import Leaf, Out, RemovableHandle
 
 ndarray = np.ndarray
 
@@ -117,6 +117,7 @@ class Tensor:
 
     @property
     def is_cuda(self) -> bool:
+        """False, as is every question for a device or a layout that there is not yet."""
         return False
 
     is_mps = is_xpu = is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_cuda
@@ -153,10 +154,12 @@ class Tensor:
 
     @property
     def itemsize(self) -> int:
+        """The bytes of one element."""
         return int(self._data.dtype.itemsize)
 
     @property
     def nbytes(self) -> int:
+        """The bytes of all elements."""
         return int(self._data.size * self._data.dtype.itemsize)
 
     def stride(self, dim: int | None = None) -> Any:
@@ -184,12 +187,15 @@ class Tensor:
         return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
+        """Whether the elements are real floating-point numbers."""
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
         return self._data.dtype.kind == "c"
 
     def is_signed(self) -> bool:
+        """Whether the elements can be negative."""
         return self.dtype.is_signed
 
     def get_device(self) -> int:
@@ -256,6 +262,7 @@ class Tensor:
 
     @property
     def output_nr(self) -> int:
+        """Which output of its node this tensor is."""
         edge = edge_of(self)
         return edge.index if type(edge) is Out else 0
 
@@ -361,6 +368,7 @@ class Tensor:
 
     @property
     def retains_grad(self) -> bool:
+        """Whether `retain_grad` was asked of this non-leaf tensor."""
         return bool(self._rare and self._rare.get("retains"))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -582,10 +590,6 @@ class Tensor:
         stored = root.view(np.uint16) if root.dtype.kind == "V" else root
         return _rebuild, (type(self), stored, self.dtype.name, geometry, self.requires_grad, dict(self.__dict__))
 
-    def _write_start(self, op: str) -> None:
-        """The checks before a write into this tensor's memory."""
-        check_writable(self, op)
-
 
 TENSORS.add(Tensor)
 
@@ -649,4 +653,4 @@ def wrap(array: Any) -> Tensor:
 on_tape = make
 """How saved arrays become tensors again when rules are run on tensors."""
 
-__all__ = ["TENSORS", "Node", "Tensor", "alias_of", "make", "on_tape", "require_cpu", "wrap", "wrote"]
+__all__ = ["TENSORS", "Tensor", "make", "on_tape", "wrap"]
