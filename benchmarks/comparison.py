@@ -14,8 +14,9 @@ from benchmarks.eager import Workload
 from benchmarks.worker import THREADS
 
 LIBRARIES = ("wengert", "torch")
-# Both libraries' idle threads spin for a while before they sleep; the other's turn begins after that.
-PAUSE = 0.02
+# Both libraries' idle threads spin for a while before they sleep (OpenBLAS's for 2**26 cycles, some 25 ms); the other's
+# turn begins after that.
+PAUSE = 0.1
 IMPORT = "from time import perf_counter as now; start = now(); import {}; print(now() - start)"
 
 

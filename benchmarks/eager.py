@@ -11,6 +11,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from benchmarks import networks
+
 Build = Callable[[ModuleType], Callable[[], Any]]
 SMALL = (8, 8)
 LARGE = 1_000_000
@@ -87,4 +89,10 @@ WORKLOADS = (
     Workload("five operations forward and backward, 8×8", 0.6, five_operations),
     Workload("ADALINE step, minibatch of 10", 0.5, adaline_step),
     *(Workload(f"{name}, 1M float32", 0.6, large(name)) for name in ("exp", "tanh", "log", "sigmoid", "erf", "gelu")),
+    Workload("mlp, training step", 0.9, networks.mlp),
+    Workload("lenet, training step", 1.5, networks.lenet),
+    Workload("resnet20, training step", 2.0, networks.resnet20),
+    Workload("lstm, training step", 1.5, networks.lstm),
+    Workload("gpt, training step", 1.5, networks.gpt),
+    Workload("pointwise, forward and backward", 1.0, networks.pointwise),
 )  # fmt: skip
