@@ -37,7 +37,7 @@ USERS = {"demo", "cli", "compat", "vision"}
 # The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
 # compiler for kernels when they first meet a large array, `Tensor.backward` asks the engine, and `Tensor.graph` the
 # viewer.
-EXCEPTIONS = {("core", "compiler"), ("tensors", "compiler"), ("tensors", "autograd"), ("tensors", "view")}
+EXCEPTIONS = {("core", "compiler"), ("prims", "compiler"), ("tensors", "compiler"), ("tensors", "autograd"), ("tensors", "view")}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 

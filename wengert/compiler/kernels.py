@@ -31,7 +31,10 @@ LARGE_IF_CHEAP = 65536
 """Elements from which on a cheap kernel beats numpy: it needs the second thread for that."""
 
 CHUNK_BYTES = 32768
-"""Bytes of one operand that a thread takes at once."""
+"""Bytes of one operand that a thread takes at most at once."""
+
+SMALLEST_CHUNK = 1024
+"""Elements that a thread takes at least at once."""
 
 _CODES = {"f": "float32", "d": "float64"}
 _DTYPES = {np.dtype(name): name for name in _CODES.values()}
@@ -66,9 +69,9 @@ class Kernel:
         self.cost = (module.cost + 3 * (1 + len(pattern))) / module.lanes
         self.least = LARGE_IF_CHEAP if module.cost < CHEAP else LARGE
         arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form == ARRAY)
-        self._descriptor = (ctypes.c_int64 * 4)(self._library.addresses["kernel"], arrays,
+        self._descriptor = (ctypes.c_int64 * 5)(self._library.addresses["kernel"], arrays,
                                                 self.result.itemsize.bit_length() - 1,
-                                                CHUNK_BYTES // self.dtype.itemsize)
+                                                CHUNK_BYTES // self.dtype.itemsize, SMALLEST_CHUNK)
         self._address = ctypes.addressof(self._descriptor)
         self._padding = _PADDING[len(pattern)]
 
@@ -94,6 +97,11 @@ class Kernel:
                 raise ValueError(
                     f"[kernel] a C-contiguous array of shape {np.shape(out)} and dtype {dtype} was expected; got "
                     f"{type(x).__name__} of shape {np.shape(x)}, dtype {getattr(x, 'dtype', None)}")
+
+
+def generated_code_is_possible() -> bool:
+    """Whether this interpreter's arrays are laid out as generated code expects."""
+    return _possible
 
 
 def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY) -> Kernel | None:

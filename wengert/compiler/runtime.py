@@ -34,11 +34,10 @@ SEGMENT = OPERAND + LINE
 sets ``SEGMENTS`` (the number of threads), ``REST`` (the address of a C function of one int that sleeps for a moment,
 such as ``usleep``) and ``DATA`` (where in an array object the pointer to its elements stands); the rest is 0."""
 
-CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK = range(4)
+CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK = range(5)
 """Slots of a descriptor: the kernel's address; a bit an operand, set for arrays and clear for scalars; the binary
-logarithm of the output's element size; the elements of the largest chunk."""
+logarithm of the output's element size; the elements of the largest chunk and of the smallest."""
 
-SMALLEST_CHUNK = 1024
 CHUNKS_PER_THREAD = 4
 SPIN = 500
 """Rounds (tens of nanoseconds each) that the caller spins for a worker's last chunk; see Note [resting]."""
@@ -141,6 +140,7 @@ entry:
 {_load("descriptor", ARRAYS, "arrays")}
 {_load("descriptor", SIZE_SHIFT, "shift")}
 {_load("descriptor", LARGEST_CHUNK, "largest")}
+{_load("descriptor", SMALLEST_CHUNK, "smallest")}
 {_load("control", SEGMENTS, "segments")}
 {_load("control", DATA, "data")}
 {_load("control", REST, "rest")}
@@ -156,7 +156,7 @@ entry:
   %share = udiv i64 %count, %shares
   %share.up = add i64 %share, 63
   %share.even = and i64 %share.up, -64
-  %share.least = call i64 @llvm.umax.i64(i64 %share.even, i64 {SMALLEST_CHUNK})
+  %share.least = call i64 @llvm.umax.i64(i64 %share.even, i64 %smallest)
   %chunk = call i64 @llvm.umin.i64(i64 %share.least, i64 %largest)
   %small = icmp ule i64 %count, %chunk
   %single = icmp eq i64 %segments, 1

@@ -50,11 +50,13 @@ class Primitive:
                of what that operand's derivative reads
     samples    ``samples() -> iterable of (operands, params)``: inputs on which tests hold the rules against numbers
     missing    rules that it lacks, each with the reason
+    keeps      of several outputs, the numbers of those that ``out`` in ``saves`` keeps (``saved`` has None for others)
+    records    whether its result can have a history: false for elementwise primitives without a vjp
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "kind", "label", "lower", "missing",
-                 "multiple", "name", "plans", "promotion", "run", "samples", "spec", "vjp")
+    __slots__ = ("_saves", "arity", "derivative", "doc", "eval", "jvp", "keeps", "kind", "label", "lower", "missing",
+                 "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Primitive:
         promotion: str | None = None,
         label: str | Callable[[dict[str, Any]], str] | None = None,
         multiple: bool = False,
+        keeps: tuple[int, ...] | None = None,
         samples: Callable[[], Any] | None = None,
         missing: dict[str, str] | None = None,
         doc: str = "",
@@ -79,11 +82,12 @@ class Primitive:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.derivative, self.lower = vjp, jvp, derivative, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
-        self._saves, self.promotion, self.multiple = saves, promotion, multiple
+        self._saves, self.promotion, self.multiple, self.keeps = saves, promotion, multiple, keeps
         self.label = label if label is not None else _camel(name)
         self.samples, self.missing, self.doc = samples, missing or {}, doc
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
+        self.records = True
 
     def bind(self, module: Any) -> Rule:
         """``eval`` with the array module filled in: a function of arrays and parameters."""
@@ -210,6 +214,7 @@ P: Any = Namespace()
 
 def register(primitive: Primitive) -> Primitive:
     """Adds a primitive to the registry. Kinds call it; only a primitive of a kind of its own does so itself."""
+    primitive.records = primitive.vjp is not None or primitive.kind != "elementwise"
     return P._register(primitive)
 
 

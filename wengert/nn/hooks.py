@@ -31,6 +31,7 @@ class Hook(NamedTuple):
     function: Callable[..., Any]
     with_kwargs: bool = False
     always_call: bool = False
+    replaces: bool = False
 
 
 class ModuleHooks:
@@ -60,6 +61,18 @@ class ModuleHooks:
         self.load_state_dict_post: OrderedDict[int, Hook] = OrderedDict()
 
 
+    def after(self, earlier: ModuleHooks) -> ModuleHooks:
+        """The hooks of ``earlier`` and then these, at each moment."""
+        joined = ModuleHooks()
+        for moment in ModuleHooks.__slots__:
+            setattr(joined, moment, OrderedDict([*getattr(earlier, moment).items(), *getattr(self, moment).items()]))
+        return joined
+
+
+GLOBAL = ModuleHooks()
+"""The hooks of all modules. The first one makes them the `_hooks` of every module that has none of its own."""
+
+
 def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
     """Adds ``hook`` at the end of ``table``, or in front of all others; the handle removes it."""
     handle = RemovableHandle(table)
@@ -69,7 +82,8 @@ def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -
 
 
 def call_with_hooks(module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Calls ``module.forward`` and, around it, the module's hooks."""
+    """Calls ``module.forward`` and, around it, the hooks of all modules and then the module's own."""
+    hooks = hooks if hooks is GLOBAL else hooks.after(GLOBAL)
     result: Any = None
     called: set[int] = set()
     try:

@@ -7,12 +7,14 @@ hooks in `hooks`; here is what remains: calling, converting, switching between t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
 from wengert.autograd.modes import no_grad
 from wengert.core.device import device as Device
 from wengert.core.dtypes import DType
+from wengert.ops import empty_like
 from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
@@ -40,6 +42,8 @@ class Module(Stateful):
     """
 
     forward: Callable[..., Any] = _forward_missing
+    dump_patches: bool = False
+    call_super_init: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -121,6 +125,14 @@ class Module(Stateful):
     def cuda(self, device: Any = None) -> Self:
         """Moves all parameters and buffers to a GPU. Raises: there is no such back end yet."""
         return self._apply(lambda tensor: tensor.cuda(device))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Moves parameters and buffers to ``device`` without what they hold: it is yet to be written."""
+        return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Takes the arguments of `torch.compile` and leaves the module as it is; a warning says so."""
+        warnings.warn("Module.compile leaves the module as it is: it runs eagerly", UserWarning, stacklevel=2)
 
     def share_memory(self) -> Self:
         """Moves all parameters and buffers to shared memory, as `Tensor.share_memory_` does."""

@@ -1,7 +1,9 @@
-"""`Parameter` and `Buffer`: tensors that a module adopts when they are assigned to it."""
+"""`Parameter` and `Buffer`: tensors that a module adopts when they are assigned to it; and those without a shape yet,
+which the lazy layers make."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from wengert.ops import empty
@@ -62,3 +64,55 @@ class Buffer(Tensor):
 
     def __repr__(self) -> str:
         return "Buffer containing:\n" + super().__repr__()
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet. `materialize` makes it an ordinary one."""
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
+
+    @property
+    def shape(self) -> Any:
+        """Raises RuntimeError: there is none yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
+            "`forward` to "
+            "initialize the parameters before accessing their attributes."
+        )
+
+    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+        """Gives the parameter its shape. What it holds is yet to be written."""
+        self.data = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = Parameter  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, dtype=self.dtype)
+        return memo[id(self)]
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+class UninitializedBuffer(Buffer):
+    """A buffer whose shape is not known yet."""
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        return super().__new__(cls, empty(0, device=device, dtype=dtype), persistent=persistent)
+
+    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+        """Gives the buffer its shape. What it holds is yet to be written."""
+        self.data = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = Buffer  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<UninitializedBuffer>"
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(value, (UninitializedParameter, UninitializedBuffer))

@@ -48,7 +48,7 @@ class Stateful(ModuleTree):
 
     def _own_hooks(self) -> ModuleHooks:
         """The hooks of this module, made at the first call."""
-        hooks = self._hooks
+        hooks = self.__dict__.get("_hooks")
         if hooks is None:
             hooks = self.__dict__["_hooks"] = ModuleHooks()
         return hooks
@@ -93,8 +93,11 @@ class Stateful(ModuleTree):
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in hooks.state_dict_post.values() if hooks else ():
-            if hook.function(self, destination, prefix, metadata) is not None:
-                raise RuntimeError("state_dict post-hook must return None")
+            changed = hook.function(self, destination, prefix, metadata)
+            if changed is not None:
+                if not hook.replaces:
+                    raise RuntimeError("state_dict post-hook must return None")
+                destination = changed
         return destination
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
@@ -221,6 +224,15 @@ class Stateful(ModuleTree):
     def register_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
         """Calls ``hook(module, state_dict, prefix, local_metadata)`` on the result, which it may change in place."""
         return add_hook(self._own_hooks().state_dict_post, Hook(hook))
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """The older form of `register_state_dict_post_hook`: what the hook returns, if not None, is the result."""
+        return add_hook(self._own_hooks().state_dict_post, Hook(hook, replaces=True))
+
+    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> RemovableHandle:
+        """The older form of `register_load_state_dict_pre_hook`: the hook sees the module only ``with_module``."""
+        adapted = hook if with_module else lambda module, *arguments: hook(*arguments)
+        return add_hook(self._own_hooks().load_state_dict_pre, Hook(adapted))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
         """Calls ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``

@@ -7,6 +7,7 @@ looks there when Python finds nothing in the usual places. `Stateful` and `Modul
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ _TABLES = (
     ("_modules", "child module", "torch.nn.Module or None"),
     ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor or None"),
 )
+
+
+registration_hooks: dict[str, OrderedDict[int, Callable[..., Any]]] = {table: OrderedDict() for table, _, _ in _TABLES}
+"""Functions that see, and may replace, what any module adopts, by the dictionary that it goes into."""
 
 
 def type_name(value: object) -> str:
@@ -98,7 +103,13 @@ class ModuleTree:
             if other != table:
                 self.__dict__[other].pop(name, None)
         self._non_persistent_buffers_set.discard(name)
-        self.__dict__[table][name] = value
+        self.__dict__[table][name] = self._seen_by_hooks(table, name, value)
+
+    def _seen_by_hooks(self, table: str, name: str, value: Any) -> Any:
+        for hook in list(registration_hooks[table].values()):
+            changed = hook(self, name, value)
+            value = value if changed is None else changed
+        return value
 
     # -- registration ----------------------------------------------------------------------------------------------
 
@@ -114,7 +125,7 @@ class ModuleTree:
             )
         if param is not None:
             _check_leaf(name, param)
-        self._parameters[name] = param
+        self._parameters[name] = self._seen_by_hooks("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that belongs to the module's state but is not a parameter.
@@ -127,7 +138,7 @@ class ModuleTree:
             raise TypeError(
                 f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = self._seen_by_hooks("_buffers", name, tensor)
         (set.discard if persistent else set.add)(self._non_persistent_buffers_set, name)
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -138,7 +149,7 @@ class ModuleTree:
         if module is not None and not isinstance(module, ModuleTree):
             raise TypeError(f"{type_name(module)} is not a Module subclass")
         self._check_new_name("_modules", "module", name)
-        self._modules[name] = module
+        self._modules[name] = self._seen_by_hooks("_modules", name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """The same as `add_module`."""
@@ -281,9 +292,9 @@ class ModuleTree:
                 path = f"{prefix}.{name}" if prefix else name
                 yield from module.named_modules(seen, path, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """This module and all beneath it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all beneath it, each once unless ``remove_duplicate`` is False."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
 

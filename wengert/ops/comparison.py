@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.primitive import P, Primitive
 from ..tensors.alias import type_name
-from ..tensors.dispatch import binary, unary
+from ..tensors.hot import binary, unary
 from ..tensors.tensor import TENSORS
 from .registry import METHODS, function
 

@@ -11,7 +11,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
-from ..tensors.dispatch import product
+from ..tensors.hot import product
 from ..tensors.inplace import inplace
 from ..tensors.tensor import TENSORS
 from .registry import METHODS, function

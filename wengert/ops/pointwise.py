@@ -15,7 +15,8 @@ from ..core.errors import DTypeError
 from ..core.primitive import P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.dispatch import apply, binary, result_type, unary
+from ..tensors.dispatch import apply, result_type
+from ..tensors.hot import binary, unary
 from ..tensors.tensor import TENSORS, make
 from .conversion import cast
 from .registry import METHODS, function
@@ -156,6 +157,18 @@ def polygamma(n: int, input: Any) -> Any:
 
 METHODS["polygamma"] = lambda self, n: polygamma(n, self)
 METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_")
+
+
+@function(inplace=True)
+def igamma(input: Any, other: Any) -> Any:
+    """The regularised lower incomplete gamma function P(input, other); differentiable by ``other``."""
+    return P.igamma(input, other)
+
+
+@function(inplace=True)
+def igammac(input: Any, other: Any) -> Any:
+    """The regularised upper incomplete gamma function Q(input, other) = 1 − P; differentiable by ``other``."""
+    return P.igammac(input, other)
 
 
 @function(inplace=True, aliases=("multigammaln",))

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
+from ..core.primitive import P
 from ..core.state import state
-from ..tensors import integers, sampling
+from ..tensors import gammas, integers, sampling
 from ..tensors.alias import check_writable, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
 from ..tensors.tensor import Tensor, make
@@ -185,6 +186,30 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers of successes among ``count`` trials of probability ``prob`` each."""
     return make(integers.binomial(_generator(generator), count._data, prob._data), None)
+
+
+@function(method=False, out=False)
+def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Numbers of the gamma distributions of shape ``input`` and rate 1; gradients flow to ``input``."""
+    return P.standard_gamma(input, gammas.gamma(_generator(generator), input._data))
+
+
+@function(method=False, out=False)
+def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
+    """How a draw ``output`` of `_standard_gamma` moves with its shape ``input``."""
+    return P.standard_gamma_grad(input, output)
+
+
+@function(method=False, out=False)
+def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Points of the simplex of the Dirichlet distributions of ``input`` (..., K); gradients flow to ``input``."""
+    return P.sample_dirichlet(input, gammas.dirichlet(_generator(generator), input._data))
+
+
+@function(method=False, out=False)
+def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
+    """How the part ``x`` of a Dirichlet draw moves with its ``alpha``, divided by 1 − x; ``total`` is Σ alpha."""
+    return P.dirichlet_grad(x, alpha, total)
 
 
 # --- into a tensor that exists ----------------------------------------------------------------------------------------

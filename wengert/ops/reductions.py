@@ -14,7 +14,7 @@ from ..core.errors import OutOfRangeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
-from ..tensors.dispatch import whole
+from ..tensors.hot import whole
 from ..tensors.tensor import TENSORS
 from .arguments import dtype_of
 from .conversion import cast

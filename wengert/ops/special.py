@@ -18,6 +18,8 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "i0",
     "i0e",
@@ -47,6 +49,7 @@ digamma = psi = FUNCTIONS["digamma"]
 erf, erfc, erfinv = FUNCTIONS["erf"], FUNCTIONS["erfc"], FUNCTIONS["erfinv"]
 exp2, expm1, log1p = FUNCTIONS["exp2"], FUNCTIONS["expm1"], FUNCTIONS["log1p"]
 expit, gammaln, i0 = FUNCTIONS["sigmoid"], FUNCTIONS["lgamma"], FUNCTIONS["i0"]
+gammainc, gammaincc = FUNCTIONS["igamma"], FUNCTIONS["igammac"]
 logit, logsumexp, log_softmax, softmax = (FUNCTIONS[name] for name in ("logit", "logsumexp", "log_softmax", "softmax"))
 multigammaln, polygamma, round, sinc = (FUNCTIONS[name] for name in ("mvlgamma", "polygamma", "round", "sinc"))
 xlogy = FUNCTIONS["xlogy"]

@@ -3,13 +3,15 @@
 One primitive is both the convolution and, with ``transposed=True``, its adjoint; the other is linear in the input
 and in the cotangent and gives the weight's gradient. Each is the derivative of the others, so every order is there.
 
-Evaluation goes sample by sample: the windows of one sample, laid out as the columns of a matrix, stay in the cache, and
-BLAS multiplies them by the weight straight into the output. See Note [wide rows].
+Large ones are evaluated by generated code (`wengert.compiler.convolution`); small ones, and dtypes that it lacks, by one
+product of matrices, whose columns are the windows.
 """
 
 from __future__ import annotations
 
-from math import prod
+from importlib import import_module
+from itertools import product
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -19,14 +21,10 @@ from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import P, fused
 from ..core.samples import cases
 from ..core.spec import Spec
-from ..core.windows import checked_out_sizes, framed, out_sizes, places, reach, windowed
+from ..core.windows import checked_out_sizes, framed, out_sizes, reach, windowed
 
-# Note [wide rows]: where the stride is 1, what one place of the kernel meets is the plane itself, read from another
-# starting point. Reading it without a break at the end of the rows makes each line of the matrix one long copy, at
-# the price of a few columns that belong to windows across the edge, and are left out of the result. For 3x3 on 16
-# channels of 32x32 this takes 2.9 ms where copies of single rows take 4.5 (one thread, batch 32); on 5x5 kernels over
-# 14x14, 1.35 ms instead of 1.7. One matrix for the whole batch (5.0 ms), a product for each place of the kernel
-# (4.7 ms) and several samples a matrix (3.0 to 4.9 ms) were slower.
+# Multiplications from which on generated code is asked for; it may still decline, and numpy does the rest.
+_LARGE = 100_000
 
 
 def _narrow(x: Any) -> bool:
@@ -37,98 +35,91 @@ def _edges(padding: Any) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in padding)
 
 
-class _Columns:
-    """The windows of one sample after the other as a matrix ``(groups, channels / groups * kernel, columns)``."""
-
-    def __init__(self, x: Any, out: Any, kernel: Any, stride: Any, dilation: Any, groups: int) -> None:
-        sizes = x.shape[2:]
-        self.out = out
-        wide = all(s == 1 for s in stride)
-        if wide:
-            steps = [prod(sizes[i + 1:]) for i in range(len(sizes))]
-            self.count = sum((n - 1) * step for n, step in zip(out, steps, strict=True)) + 1
-            item = x.itemsize
-            strides = (*x.strides[:2], *(step * d * item for step, d in zip(steps, dilation, strict=True)), item)
-            self.source = np.lib.stride_tricks.as_strided(x, (*x.shape[:2], *kernel, self.count), strides)
-        else:
-            steps = [prod(out[i + 1:]) for i in range(len(out))]
-            self.count = prod(out)
-            self.source = windowed(x, out, kernel, stride, dilation)
-        self.steps = steps
-        # A kernel of one place on contiguous planes needs no copy at all.
-        self.direct = wide and prod(kernel) == 1
-        self.groups = groups
-        self.rows = x.shape[1] // groups * prod(kernel)
-        if not self.direct:
-            self.buffer = np.empty(self.source.shape[1:], x.dtype)
-            self.matrix = self.buffer.reshape(groups, self.rows, self.count)
-
-    def of(self, sample: int) -> Any:
-        if self.direct:
-            return self.source[sample].reshape(self.groups, self.rows, self.count)
-        np.copyto(self.buffer, self.source[sample])
-        return self.matrix
-
-    def plane(self, channels: int, dtype: Any, like: Any = None) -> tuple[Any, Any]:
-        """A matrix ``(groups, channels / groups, columns)`` of zeros, and the view of it that holds the windows'
-        places, ``(channels, *out)``."""
-        matrix = np.zeros((channels, self.count), dtype)
-        strides = (matrix.strides[0], *(step * matrix.itemsize for step in self.steps))
-        shown = np.lib.stride_tricks.as_strided(matrix, (channels, *self.out), strides)
-        return matrix.reshape(self.groups, channels // self.groups, self.count), shown
+def _generated(x: Any, work: int) -> Any:
+    """The module of generated convolutions, where it should be asked; it is loaded by the first that is large."""
+    return import_module("wengert.compiler.convolution") if work >= _LARGE and x.dtype.char in "fd" else None
 
 
-def _direct(x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _columns(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any, groups: int) -> Any:
+    """The windows of ``x`` as matrices ``(N, groups, channels / groups * kernel, windows)``."""
+    seen = windowed(x, out, kernel, stride, dilation)
+    return seen.reshape(x.shape[0], groups, x.shape[1] // groups * prod(kernel), prod(out))
+
+
+def _thinned(x: Any, kernel: Any, stride: Any, padding: Any) -> tuple[Any, Any]:
+    """A kernel of one place needs only every stride-th element: those, and the stride that is left."""
+    if prod(kernel) == 1 and any(s > 1 for s in stride) and not any(lo or hi for lo, hi in padding):
+        return np.ascontiguousarray(x[(..., *(slice(None, None, s) for s in stride))]), (1,) * len(stride)
+    return x, stride
+
+
+def _direct(x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, bias: Any = None) -> Any:
     """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel); ``padding`` in pairs."""
     kernel, channels = weight.shape[2:], weight.shape[0]
-    x = framed(x, padding)
-    out = out_sizes(x.shape[2:], kernel, stride, (0,) * len(kernel), dilation)
-    result = np.empty((x.shape[0], channels, *out), x.dtype)
-    if not result.size:
-        return result
-    if not x.size or not weight.size:
-        result.fill(0)
-        return result
-    columns = _Columns(x, out, kernel, stride, dilation, groups)
-    matrix = np.ascontiguousarray(weight).reshape(groups, channels // groups, columns.rows)
-    if columns.count == prod(out):  # no column too many: BLAS writes the result itself
-        flat = result.reshape(x.shape[0], groups, channels // groups, columns.count)
-        for n in range(x.shape[0]):
-            np.matmul(matrix, columns.of(n), out=flat[n])
-        return result
-    plane, shown = columns.plane(channels, x.dtype)
-    for n in range(x.shape[0]):
-        np.matmul(matrix, columns.of(n), out=plane)
-        result[n] = shown
+    x, stride = _thinned(x, kernel, stride, padding)
+    padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], padding, strict=True))
+    out = out_sizes(padded, kernel, stride, (0,) * len(kernel), dilation)
+    result = None
+    if x.size and weight.size and prod(out):
+        generated = _generated(x, x.shape[0] * prod(out) * weight.size)
+        if generated is not None:
+            result = generated.convolve(x, weight, bias, out, stride, [lo for lo, _ in padding], dilation, groups)
+            if result is not None:
+                return result
+        columns = _columns(framed(x, padding), out, kernel, stride, dilation, groups)
+        result = np.matmul(weight.reshape(groups, channels // groups, columns.shape[2]), columns)
+        result = result.reshape(x.shape[0], channels, *out)
+    else:
+        result = np.zeros((x.shape[0], channels, *out), x.dtype)
+    if bias is not None:
+        result += bias.reshape(-1, *(1,) * len(stride))
     return result
 
 
 def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, sizes: Any) -> Any:
-    """The adjoint of `_direct` in its input: from (N, O, *out) to (N, C, *sizes)."""
-    kernel = weight.shape[2:]
-    inner = weight.shape[1]
+    """The adjoint of `_direct` in its input: from (N, O, *out) to (N, C, *sizes). See Note [phases]."""
+    inner, rank = weight.shape[1], len(stride)
     channels = inner * groups
-    if all(s == 1 for s in stride):
-        # The adjoint of a convolution of stride 1 is the convolution with the weight turned round.
-        turned = weight.reshape(groups, -1, inner, *kernel).swapaxes(1, 2)
-        turned = turned[(..., *(slice(None, None, -1),) * len(kernel))].reshape(channels, -1, *kernel)
-        widths = tuple((d * (k - 1) - p, n + p - m) for k, d, p, n, m
-                       in zip(kernel, dilation, padding, sizes, ct.shape[2:], strict=True))
-        return _direct(ct, turned, stride, widths, dilation, groups)
-    out, samples = ct.shape[2:], ct.shape[0]
-    whole = tuple(max(a, n + p) for a, n, p in zip(reach(out, kernel, stride, dilation), sizes, padding, strict=True))
-    padded = np.zeros((samples, channels, *whole), ct.dtype)
-    matrix = np.ascontiguousarray(weight).reshape(groups, weight.shape[0] // groups, -1).swapaxes(1, 2)
-    flat = np.ascontiguousarray(ct).reshape(samples, groups, weight.shape[0] // groups, prod(out))
-    columns = np.empty((groups, matrix.shape[1], prod(out)), ct.dtype)
-    parts = columns.reshape(channels, prod(kernel), *out)
-    targets = places(out, kernel, stride, dilation)
-    for n in range(samples if ct.size else 0):
-        np.matmul(matrix, flat[n], out=columns)
-        for i, place in enumerate(targets):
-            padded[n][place] += parts[:, i]
-    inside: tuple[Any, ...] = (..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))
-    return padded[inside]
+    turned = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2).reshape(channels, -1, *weight.shape[2:])
+    along = [[_phase(phase, *rest) for phase in range(rest[0])] for rest in zip(
+        stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)]
+    result = None if all(s == 1 for s in stride) else np.zeros((ct.shape[0], channels, *sizes), ct.dtype)
+    for phases in product(*along):
+        if any(phase is None for phase in phases):
+            continue
+        taken = turned[(..., *(phase[0] for phase in phases))]
+        part = _direct(ct, np.ascontiguousarray(taken), (1,) * rank, tuple(phase[1] for phase in phases),
+                       tuple(phase[2] for phase in phases), groups)
+        if result is None:
+            return part
+        result[(..., *(phase[3] for phase in phases))] = part
+    return result
+
+
+# Note [phases]: input i meets window j at place t of the kernel if i + padding = j * stride + t * dilation. So the inputs
+# with the same remainder (i + padding) mod stride, one phase, meet the same places, every (stride / g)-th with g =
+# gcd(stride, dilation): with these the phase is a convolution of stride 1 of the cotangent, dilated by dilation / g, its
+# kernel turned round. With stride 1 there is one phase, the whole.
+
+
+def _phase(phase: int, stride: int, kernel: int, padding: int, dilation: int, size: int, windows: int) -> Any:
+    """Along one dimension: the places of the kernel (from the last), the padding of the cotangent, the dilation, and
+    the inputs of the phase; None if these, or the places, are none."""
+    common = gcd(stride, dilation)
+    step = stride // common
+    places = [t for t in range(min(step, kernel)) if t * dilation % stride == phase]
+    first = -((phase - padding) // stride)  # of the first input i >= 0 of the phase, (i + padding) // stride
+    inputs = slice(first * stride + phase - padding, size, stride)
+    count = len(range(*inputs.indices(size)))
+    if not places or not count:
+        return None
+    count_of_places = len(range(places[0], kernel, step))
+    last = places[0] + (count_of_places - 1) * step
+    taken = slice(last, places[0] - step if places[0] >= step else None, -step)
+    apart = dilation // common
+    before = (last * dilation - phase) // stride - first
+    after = count + apart * (count_of_places - 1) - before - windows
+    return taken, (before, after), apart, inputs
 
 
 def _adjoint_sizes(out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, extra: Any) -> tuple[int, ...]:
@@ -148,11 +139,10 @@ def _convolution(
     if transposed:
         sizes = _adjoint_sizes(x.shape[2:], weight.shape[2:], stride, padding, dilation, extra or (0,) * len(stride))
         out = _spread(x, weight, stride, padding, dilation, groups, sizes)
-    else:
-        out = _direct(x, weight, stride, _edges(padding), dilation, groups)
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * len(stride))
-    return out
+        if bias is not None:
+            out += bias.reshape(-1, *(1,) * len(stride))
+        return out
+    return _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
 
 
 def _spec(x: Any) -> Any:
@@ -273,24 +263,20 @@ def _weight_gradient(
     if _narrow(x):
         return _weight_gradient(xp, x.astype(np.float32), ct.astype(np.float32), kernel, stride, padding, dilation,
                                 groups).astype(x.dtype)
-    x = framed(x, _edges(padding))
-    channels, samples = ct.shape[1], x.shape[0]
-    result = np.zeros((channels, x.shape[1] // groups, *kernel), x.dtype)
-    if not result.size or not ct.size:
-        return result
-    columns = _Columns(x, ct.shape[2:], kernel, stride, dilation, groups)
-    total = result.reshape(groups, channels // groups, columns.rows)
-    part = np.empty_like(total)
-    narrow = columns.count == prod(ct.shape[2:])
-    flat: Any = np.ascontiguousarray(ct).reshape(samples, groups, channels // groups, -1) if narrow else None
-    plane, shown = (None, None) if narrow else columns.plane(channels, ct.dtype)
-    for n in range(samples):
-        if shown is not None:
-            shown[...] = ct[n]
-        left: Any = plane if flat is None else flat[n]
-        np.matmul(left, columns.of(n).swapaxes(1, 2), out=part)
-        total += part
-    return result
+    edges = _edges(padding)
+    x, stride = _thinned(x, kernel, stride, edges)
+    out, channels, samples = ct.shape[2:], ct.shape[1], x.shape[0]
+    shape = (channels, x.shape[1] // groups, *kernel)
+    if not ct.size or not x.size:
+        return np.zeros(shape, x.dtype)
+    generated = _generated(x, samples * prod(out) * prod(shape))
+    if generated is not None:
+        result = generated.convolve_weight(x, ct, kernel, stride, padding, dilation, groups)
+        if result is not None:
+            return result
+    columns = _columns(framed(x, edges), out, kernel, stride, dilation, groups)
+    rows = ct.reshape(samples, groups, channels // groups, prod(out))
+    return np.matmul(rows, columns.swapaxes(2, 3)).sum(axis=0).reshape(shape)
 
 
 def _weight_gradient_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:

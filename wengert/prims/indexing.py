@@ -334,7 +334,7 @@ def _order_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -
     return P.gather(tangents[0], out[1], dim=params["dim"]), None
 
 
-sort = opaque("sort", _sort, multiple=True, vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+sort = opaque("sort", _sort, multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "descending": True}), ((), {"dim": 0})))
 
 
@@ -344,7 +344,7 @@ def _topk(xp: Any, x: Any, k: int, dim: int, largest: bool = True) -> Any:
     return (values, order) if not x.ndim else (values[head], order[head])
 
 
-topk = opaque("topk", _topk, multiple=True, vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+topk = opaque("topk", _topk, multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0, "k": 2}), ((3, 4), {"dim": 0, "k": 2, "largest": False})))
 
 
@@ -373,7 +373,7 @@ def _extreme(name: str) -> Any:
         kept = (*place.shape[:dim], 1, *place.shape[dim:])
         return P.reshape(P.gather(tangents[0], P.reshape(place, shape=kept), dim=dim), shape=tuple(place.shape)), None
 
-    return opaque(f"{name}_dim", evaluate, multiple=True, vjp=vjp, jvp=jvp, saves=("out", "shapes"),
+    return opaque(f"{name}_dim", evaluate, multiple=True, keeps=(1,), vjp=vjp, jvp=jvp, saves=("out", "shapes"),
                   label=name.capitalize(),
                   samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "keepdim": True}), ((), {"dim": 0})))
 

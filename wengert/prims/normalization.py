@@ -127,7 +127,8 @@ def _saves(needs: Any) -> list[str]:
 
 
 normalize = fused(
-    "normalize", _normalize, arity=3, multiple=True, vjp=_vjp, saves=_saves, missing={"jvp": "not in wengert yet"},
+    "normalize", _normalize, arity=3, multiple=True, keeps=(1, 2), vjp=_vjp, saves=_saves,
+    missing={"jvp": "not in wengert yet"},
     label=lambda params: params.get("label", "NativeBatchNorm"),
     samples=cases(((3, 2, 4), (1, 2, 1), (1, 2, 1), {"dim": (0, 2), "eps": 0.1}),
                   ((3, 2, 4), (2, 4), (2, 4), {"dim": (1, 2), "eps": 0.1}),

@@ -72,8 +72,8 @@ def _running(name: str, ufunc: str) -> Any:
             return (grad,)
         return (P.scatter_add(P.zeros_of(grad, shape=shape), places, grad, dim=params["dim"]),)
 
-    return opaque(name, evaluate, multiple=True, vjp=vjp, saves=("out", "shapes"), samples=_ALONG,
-                  missing={"jvp": "not in wengert yet"})
+    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=vjp, saves=("out", "shapes"),
+                  samples=_ALONG, missing={"jvp": "not in wengert yet"})
 
 
 cummax = _running("cummax", "maximum")

@@ -34,7 +34,7 @@ def _picking(name: str, position: Any, **rest: Any) -> Any:
         value = xp.take_along_axis(x, place, dim)
         return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
 
-    return opaque(name, evaluate, multiple=True, vjp=_picked_vjp, saves=("out", "shapes"), missing=_LATER,
+    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=_picked_vjp, saves=("out", "shapes"), missing=_LATER,
                   samples=cases(((3, 5), {"dim": 1}), ((3, 4), {"dim": 0, "keepdim": True})), **rest)
 
 

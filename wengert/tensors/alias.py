@@ -168,20 +168,6 @@ def wrote(tensor: Any, line: str | None = None) -> None:
         cell[1] = state.special.line()
 
 
-def snapshot(tensor: Any, op_records: bool) -> Any:
-    """A tensor with this one's value and history, apart from its storage: what ``op`` reads in ``t.op_()``.
-
-    Where the operation is recorded it gets a copy, since backward may read the old value, and the memory is about to
-    change. (PyTorch saves a clone likewise.)
-    """
-    from .tensor import make
-
-    edge = edge_of(tensor) if state.grad else None
-    if state.special is not None:
-        return make(state.special.frozen(tensor, op_records), edge)
-    return make(tensor._data.copy() if op_records else tensor._data, edge)
-
-
 def write(tensor: Any, new: Any, op: str) -> Any:
     """Ends ``t.op_()``: puts the value of ``new`` = op(old) into the tensor's memory, its history on the tape."""
     target, value = tensor._data, new._data

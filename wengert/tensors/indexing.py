@@ -13,8 +13,8 @@ import numpy as np
 from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
-from .alias import check_writable, snapshot, write, wrote
-from .inplace import needs_tape, overwrite
+from .alias import check_writable, write, wrote
+from .inplace import needs_tape, overwrite, snapshot
 from .tensor import TENSORS, Tensor, wrap
 
 

@@ -12,10 +12,9 @@ from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .alias import check_writable, edge_of, overlaps_itself, snapshot, write, wrote
+from .alias import check_writable, edge_of, overlaps_itself, write, wrote
 from .dispatch import reworded
-from .tape import Leaf
-from .tensor import TENSORS, Tensor
+from .tensor import TENSORS, Tensor, make
 
 
 def needs_tape(*operands: Any) -> bool:
@@ -26,6 +25,18 @@ def needs_tape(*operands: Any) -> bool:
 def same_memory(x: Any, y: Any) -> bool:
     """Whether two tensors are one, or views of one memory."""
     return x is y or (x._cell is not None and x._cell is y._cell)
+
+
+def snapshot(tensor: Any, op_records: bool) -> Any:
+    """A tensor with this one's value and history, apart from its storage: what ``op`` reads in ``t.op_()``.
+
+    Where the operation is recorded it gets a copy, since backward may read the old value, and the memory is about to
+    change. (PyTorch saves a clone likewise.)
+    """
+    edge = edge_of(tensor) if state.grad else None
+    if state.special is not None:
+        return make(state.special.frozen(tensor, op_records), edge)
+    return make(tensor._data.copy() if op_records else tensor._data, edge)
 
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -47,36 +58,37 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     """Like `inplace`, for a binary ufunc: where nothing is recorded, numpy writes its result into the target."""
     general = inplace(function, name)
     run = primitive.run
-    same = primitive.promotion == "same"
 
     def method(self: Any, other: Any, **kwargs: Any) -> Any:
-        target = self._data
-        if (kwargs or state.special is not None or target.dtype.kind not in "fc"
-                or (self._alias is not None and state.grad)):
+        target, here = self._data, state.here
+        grad, alias = here["grad"], self._alias
+        if (kwargs or here["special"] is not None or target.dtype.kind not in "fc"
+                or (grad and (self._node is not None or (alias is not None and alias.storage.edge is not None)))):
             return general(self, other, **kwargs)
-        node = self._node
         if type(other) in TENSORS:
             value = other._data
-            if value.dtype is not target.dtype or (state.grad and (node is not None or edge_of(other) is not None)):
+            if value.dtype is not target.dtype or (grad and edge_of(other) is not None):
                 return general(self, other)
         elif type(other) is float or type(other) is int:
             value = other
-            if state.grad and node is not None:
-                return general(self, other)
         else:
             return general(self, other)
-        if type(node) is Leaf and state.grad or overlaps_itself(target):
+        if not target.flags.c_contiguous and overlaps_itself(target):
             return general(self, other)
         try:
-            state.quiet(run, target, value, target)
+            here["quiet"](run, target, value, target)
         except (ValueError, TypeError):
             return general(self, other)  # which words the error
-        wrote(self)
+        cell = self._cell
+        if cell is None:
+            self._cell = [1, None]
+        else:
+            cell[0] += 1
         return self
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = general.__doc__
-    return method if same or primitive.name == "div" else general
+    return method if isinstance(primitive.eval, str) else general
 
 
 def overwrite(tensor: Any, value: Any, op: str) -> Any:

@@ -19,6 +19,17 @@ class Special:
     """A watcher of evaluation. Entering puts it in force for this thread; what it does not override passes outward."""
 
     outer: Special | None = None
+    evaluates = False
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        cls.evaluates = cls.evaluate is not Special.evaluate
+
+    @property
+    def intercepts(self) -> bool:
+        """Whether this watcher, or one outside it, evaluates operations itself. Then the hot paths stand aside; any
+        other watcher costs an operation only what its `recorded` and `computed` do."""
+        return self.evaluates or (self.outer is not None and self.outer.intercepts)
 
     def __enter__(self) -> Any:
         self.outer, state.special = state.special, self
@@ -48,6 +59,11 @@ class Special:
         """Called with each new node of the tape."""
         if self.outer is not None:
             self.outer.recorded(node)
+
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        """Called with each finished operation, after `recorded`: ``out`` is its result, a tensor or a tuple of them."""
+        if self.outer is not None:
+            self.outer.computed(primitive, operands, params, out)
 
     def write(self, tensor: Any, new: Any) -> bool:
         """Puts a value into a tensor; False where the plain write into its memory is to be done."""
@@ -113,6 +129,18 @@ class Special:
         else:
             self.outer.update(run, group)
 
+    def aside(self, run: Any, group: Any) -> bool:
+        """Runs an optimizer's update with nobody watching, for a watcher with nothing to see in it; False, and nothing
+        done, where the update is recorded or another watcher is in force."""
+        if self.outer is not None or state.special is not self or state.grad:
+            return False
+        state.special = None
+        try:
+            run(group)
+        finally:
+            state.special = self
+        return True
+
     def line(self) -> str | None:
         """The user's line that is running, where lines are wanted."""
         return None if self.outer is None else self.outer.line()
@@ -121,6 +149,13 @@ class Special:
     def traces(self) -> bool:
         """Whether values are being recorded and not computed."""
         return self.outer is not None and self.outer.traces
+
+
+def tell(special: Special, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Any) -> None:
+    """Tells the watcher in force of a finished operation: its node, if it was recorded, and its result."""
+    if node is not None:
+        special.recorded(node)
+    special.computed(primitive, operands, params, out)
 
 
 def tracing() -> bool:

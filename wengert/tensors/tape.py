@@ -111,8 +111,11 @@ class Node:
             return tensor
         if type(value) is not tuple or place != len(self.edges):
             return value
-        parts = []
+        parts: list[Any] = []
         for index, part in enumerate(value):
+            if part is None:  # an output that is not kept
+                parts.append(None)
+                continue
             tensor = as_tensors(part, Out(self, index) if part.dtype.kind in "fcV" else None)
             tensor._cell = next(cells)[0]
             parts.append(tensor)

@@ -21,19 +21,12 @@ from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Out, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph, GraphEdge, GraphNode
-from .names import assigned_names, leaf_modules, names_in, scopes_of
+from .names import PLACES, assigned_names, leaf_modules, names_in, output_id, scopes_of, values_in
+from .partials import JACOBIAN, REAL, added_number, selection, unit_rows
 from .summaries import Summary, summarize
 
 RECOMPUTED = 4096
 """Values that nothing kept are computed again where they have at most so many elements."""
-
-PLACES = 4096
-"""The id of a constant is made of its first user's number and its place among the operands."""
-
-_REAL = ("float16", "float32", "float64")
-
-JACOBIAN = 64
-"""Local partials are written out where the matrix has at most so many entries."""
 
 
 class Note:
@@ -47,7 +40,7 @@ class Note:
     seconds: float | None = None
     line: Any = ""
     module: str = ""
-    call: int = 0
+    calls: tuple[int, ...] = ()
     root: int = 0
     cotangent: Any = None
     backward_seconds: float | None = None
@@ -68,16 +61,20 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
                 f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?"
             )
         edges.append(edge)
-    builder = Builder(edges, {}, names_in(scopes_of(frame)))
+    scopes = scopes_of(frame)
+    builder = Builder(edges, {}, names_in(scopes))
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
+    for edge, value in values_in(scopes):
+        builder.put(edge, value)
     if gradients or (gradients is None and builder.backward_ran()):
         builder.run_back([root._data for root in roots], required=bool(gradients))
     return builder.graph()
 
 
 class Builder:
-    """One graph in the making."""
+    """One graph in the making. Values and gradients go by keys: a node's number, or `output_id` of one of several
+    results."""
 
     def __init__(self, roots: list[Any], notes: dict[int, Note], names: dict[int, str]) -> None:
         self.roots = [_node(edge) for edge in roots]
@@ -89,19 +86,24 @@ class Builder:
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
         self.root_edges = roots
+        self.shown: dict[int, list[int]] = {}
         for number, note in notes.items():
             if note.cotangent is not None:
-                self.gradients[number] = note.cotangent
+                self._arrived(number, note.cotangent)
             for place, sent in note.sent.items():
                 self.sent[number, place] = sent
 
     def put(self, edge: Any, data: Any) -> None:
         """Tells the value of an edge of the tape."""
-        if type(edge) is Out:
-            if edge.index == 0:
-                self.values.setdefault(edge.node.sequence, data)
+        self.values.setdefault(key_of(edge), data)
+
+    def _arrived(self, number: int, ct: Any) -> None:
+        """Notes the cotangent of a node: one, or one for each of its results that got one."""
+        if type(ct) is dict:
+            for index, part in ct.items():
+                self.gradients[output_id(number, index)] = part
         else:
-            self.values.setdefault(edge.sequence, data)
+            self.gradients[number] = ct
 
     def backward_ran(self) -> bool:
         """Whether some leaf has a gradient while saved values are still there."""
@@ -128,7 +130,7 @@ class Builder:
                 ct = pending.pop(node, None)
                 if ct is None:
                     continue
-                self.gradients[node.sequence] = ct.get(0) if type(ct) is dict else ct
+                self._arrived(node.sequence, ct)
                 if type(node) is Leaf:
                     continue
                 for place, (edge, grad) in enumerate(zip(node.edges, node.pull(ct, None), strict=False)):
@@ -149,117 +151,193 @@ class Builder:
                 continue
             note = self.notes.get(node.sequence)
             if note is not None and note.value is not None:
-                self.values[node.sequence] = note.value
+                self._put_results(node, note.value, True)
             saved, count = _trusted(node), len(node.edges)
             if saved is None:
                 continue
-            if is_data(saved[count]):
-                self.values.setdefault(node.sequence, saved[count])
+            self._put_results(node, saved[count], False)
             for place, edge in enumerate(node.edges):
                 if edge is not None and is_data(saved[place]):
                     self.put(edge, saved[place])
         for node in self.order:
-            if type(node) is not Leaf and node.sequence not in self.values:
-                self._recompute(node)
+            if type(node) is not Leaf and output_id(node.sequence, 0) not in self.values:
+                if node.primitive.multiple or node.sequence not in self.values:
+                    self._recompute(node)
+
+    def _put_results(self, node: Any, value: Any, certain: bool) -> None:
+        """Tells what a node computed: an array or a summary, or a tuple of them where it has several results."""
+        parts = list(enumerate(value)) if type(value) is tuple else [(0, value)]
+        for index, part in parts:
+            key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
+            if is_data(part) or isinstance(part, Summary):
+                if certain or key not in self.values:
+                    self.values[key] = part
 
     def _recompute(self, node: Any) -> None:
         saved, operands = _trusted(node), []
-        if node.primitive.multiple or node.primitive.kind == "random":
+        if is_custom(node) or node.primitive.kind == "random":
             return
         for place, edge in enumerate(node.edges):
             value = None if saved is None else saved[place]
-            if edge is not None and type(edge) is not Out:
-                value = self.values.get(edge.sequence)
+            if edge is not None:
+                value = self.values.get(key_of(edge))
             if value is None or isinstance(value, Summary) or getattr(value, "size", 1) > RECOMPUTED:
                 return
             operands.append(value)
         if math.prod(getattr(value, "size", 1) for value in operands) <= RECOMPUTED * RECOMPUTED:
-            self.values[node.sequence] = np.asarray(evaluate(node.primitive, operands, node.params))
+            found = evaluate(node.primitive, operands, node.params)
+            self._put_results(node, tuple(found) if node.primitive.multiple else np.asarray(found), False)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
     def graph(self) -> Graph:
         """The graph object."""
         self._gather_values()
+        self._find_results()
         assigned = assigned_names(
-            [(node.sequence, self._line(node)) for node in self.order if type(node) is not Leaf]
+            [
+                (node.sequence, self._line(node), [output_id(node.sequence, i) for i in self.shown[node.sequence]])
+                for node in self.order
+                if type(node) is not Leaf
+            ]
         )
         names = {**assigned, **self.names}
-        graph = Graph(roots=list(dict.fromkeys(node.sequence for node in self.roots)))
+        roots = [self._source_id(edge) for edge in self.root_edges]
+        graph = Graph(roots=list(dict.fromkeys(roots)))
         shapes: dict[int, Any] = {}
         for node in self.order:
             made = self._leaf(node) if type(node) is Leaf else self._operation(node, graph, shapes)
-            made.name = names.get(node.sequence, made.name)
-            if made.shape is None and node.sequence in shapes:
-                made.shape = shapes[node.sequence]
-            graph.nodes[node.sequence] = made
+            for each in made:
+                lone = self.shown.get(each.id, ())
+                if len(lone) == 1:
+                    each.name = names.get(output_id(each.id, lone[0]), each.name)
+                each.name = each.name or names.get(each.id, "")
+                if each.shape is None and each.id in shapes:
+                    each.shape = shapes[each.id]
+                graph.nodes[each.id] = each
         leaf_modules(graph)
         return graph
 
-    def _leaf(self, node: Any) -> GraphNode:
+    def _find_results(self) -> None:
+        """Which of its results a node shows: those that the graph uses, or that a variable holds."""
+        for node in self.order:
+            if type(node) is not Leaf:
+                self.shown[node.sequence] = []
+        for edge in (*self.root_edges, *(edge for node in self.order for edge in node.edges)):
+            if type(edge) is Out and edge.index not in self.shown[edge.node.sequence]:
+                self.shown[edge.node.sequence].append(edge.index)
+        for node in self.order:
+            if type(node) is Leaf or not node.primitive.multiple:
+                continue
+            found = self.shown[node.sequence]
+            for index in range(self._count(node)):
+                key = output_id(node.sequence, index)
+                if index not in found and (key in self.names or id(self.values.get(key)) in self.names):
+                    found.append(index)
+                    self.names.setdefault(key, self.names.get(id(self.values.get(key)), ""))
+            found.sort()
+
+    def _count(self, node: Any) -> int:
+        """The number of results of a node that has several, as far as it is known."""
+        known = [index for index in range(8) if output_id(node.sequence, index) in self.values]
+        return max([len(node.outputs) if is_custom(node) else 0, *(index + 1 for index in known)])
+
+    def _source_id(self, edge: Any) -> int:
+        """The id of the graph's node at the lower end of an edge of the tape: of a result where several are shown."""
+        if type(edge) is not Out:
+            return int(edge.sequence)
+        number = edge.node.sequence
+        return output_id(number, edge.index) if len(self.shown[number]) > 1 else int(number)
+
+    def _leaf(self, node: Any) -> list[GraphNode]:
         value = self.values.get(node.sequence)
         gradient = self.gradients.get(node.sequence)
         if gradient is None and node.grad is not None:
             gradient = node.grad._data
         made = GraphNode(node.sequence, "leaf", value=_summary(value), gradient=_summary(gradient))
-        return _with_spec(made, value)
+        return [_with_spec(made, value)]
 
-    def _operation(self, node: Any, graph: Graph, shapes: dict[int, Any]) -> GraphNode:
+    def _result(self, made: GraphNode, node: Any, index: int) -> GraphNode:
+        """Fills in value and gradient of one of the results of a node."""
+        key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
+        value = self.values.get(key)
+        made.value = _summary(value)
+        made.gradient = _summary(self.gradients.get(key, _retained(node, index)))
+        _with_spec(made, value)
+        if made.shape is None and is_custom(node) and node.outputs[index] is not None:
+            made.shape, made.dtype = tuple(node.outputs[index][0]), from_numpy(node.outputs[index][1]).name
+        return made
+
+    def _operation(self, node: Any, graph: Graph, shapes: dict[int, Any]) -> list[GraphNode]:
+        """The node of an operation, and one for each of its results where several are shown."""
         note = self.notes.get(node.sequence) or Note()
-        value = self.values.get(node.sequence)
+        name = node.primitive.name
         made = GraphNode(
             node.sequence,
             "operation",
-            node.primitive.name,
-            value=_summary(value),
+            node.name().removesuffix("Backward") if is_custom(node) else name,
             line=self._line(node),
             module=note.module,
-            call=note.call,
+            calls=note.calls,
             kept=note.kept or _kept(node),
             seconds=note.seconds,
             backward_seconds=note.backward_seconds,
             parameters=_parameters(node.params),
-            gradient=_summary(self.gradients.get(node.sequence, _retained(node))),
         )
-        _with_spec(made, value)
-        if made.shape is None and node.primitive.kind == "elementwise":
-            known = [graph.nodes[_node(edge).sequence] for edge in node.edges if edge is not None]
-            known = [operand for operand in known if operand.shape is not None]
-            if known:
-                made.shape, made.dtype = max((o.shape or () for o in known), key=len), known[0].dtype
-        partials = self._partials(node, note, made, graph.nodes)
+        shown = self.shown[node.sequence] or [0]
+        results = [made]
+        if len(shown) == 1:
+            self._result(made, node, shown[0])
+            if made.shape is None and node.primitive.kind == "elementwise":
+                known = [graph.nodes[self._source_id(edge)] for edge in node.edges if edge is not None]
+                known = [operand for operand in known if operand.shape is not None and operand.dtype]
+                if known:
+                    made.shape, made.dtype = max((o.shape or () for o in known), key=len), known[0].dtype
+        else:
+            made.outputs = len(shown)
+            for index in shown:
+                result = GraphNode(output_id(node.sequence, index), "output", module=made.module, calls=made.calls)
+                result.line = made.line
+                results.append(self._result(result, node, index))
+        self._edges(node, note, made, list(zip(shown, results[-len(shown) :], strict=True)), graph, shapes)
+        return results
+
+    def _edges(
+        self, node: Any, note: Note, made: GraphNode, results: list[Any], graph: Graph, shapes: dict[int, Any]
+    ) -> None:
+        """The edges into a node and from it to its results."""
+        partials = self._partials(node, note, made, results, graph.nodes)
         saved = note.operands or _trusted(node) or ()
         known_shapes = saved[-1] if not note.operands and saved and type(saved[-1]) is tuple else ()
         for place, edge in enumerate(node.edges):
             if edge is None:
                 constant = saved[place] if place < len(saved) else None
+                if constant is None and not note.operands and node.primitive.name in ("add", "sub"):
+                    constant = self._added(node, place)
                 if constant is None:
                     continue
                 source = self._constant(graph, node, place, constant)
                 graph.edges.append(GraphEdge(source.id, node.sequence, place, shape=source.shape))
                 continue
-            source = graph.nodes[_node(edge).sequence]
-            shape = source.shape if type(edge) is not Out else None
-            if shape is None and place < len(known_shapes):
-                shape = known_shapes[place]
-                if type(edge) is not Out:
-                    source.shape, source.dtype = shape, source.dtype or made.dtype
-            if type(edge) is Out:
-                source.outputs = max(source.outputs, edge.index + 1)
+            source = graph.nodes[self._source_id(edge)]
+            if source.shape is None and place < len(known_shapes):
+                source.shape, source.dtype = known_shapes[place], source.dtype or made.dtype
             partial, diagonal = partials.get(place, (None, False))
+            sent = _summary(self.sent.get((node.sequence, place)))
+            output = edge.index if type(edge) is Out else 0
             graph.edges.append(
-                GraphEdge(
-                    source.id,
-                    node.sequence,
-                    place,
-                    edge.index if type(edge) is Out else 0,
-                    shape,
-                    partial,
-                    diagonal,
-                    _summary(self.sent.get((node.sequence, place))),
-                )
+                GraphEdge(source.id, node.sequence, place, output, source.shape, partial, diagonal, sent)
             )
-        return made
+        if len(results) > 1:
+            counts = [_size(result) if result.dtype in REAL else 0 for _, result in results]
+            for i, (index, result) in enumerate(results):
+                part = selection(sum(counts[:i]), counts[i], sum(counts))
+                graph.edges.append(GraphEdge(node.sequence, result.id, 0, index, result.shape, part))
+
+    def _added(self, node: Any, place: int) -> float | None:
+        """A number that an addition read and did not keep."""
+        other = next((self.values.get(key_of(edge)) for edge in node.edges if edge is not None), None)
+        return added_number(node, place, other, self.values.get(node.sequence))
 
     def _constant(self, graph: Graph, node: Any, place: int, value: Any) -> GraphNode:
         """The node of a constant operand: one for each array, one for each use of a number. Its id is below zero."""
@@ -283,35 +361,34 @@ class Builder:
         return (note.line if note is not None else "") or node.line or ""
 
     def _partials(
-        self, node: Any, note: Note, made: GraphNode, sources: dict[int, GraphNode]
+        self, node: Any, note: Note, made: GraphNode, results: list[Any], sources: dict[int, GraphNode]
     ) -> dict[int, tuple[list[list[float]], bool]]:
-        """The local derivative of a node by each operand, from its own rule: a row for each unit cotangent."""
-        primitive, rule = node.primitive, node.primitive.vjp
+        """The local derivative of a node by each operand, and whether only its diagonal counts."""
+        primitive = node.primitive
         saved = note.saved if note.saved is not None else _trusted(node)
         if saved is None and is_custom(node) and all(cell[0] == count for cell, count in node.guards):
             saved = node.saved
-        if rule is None or saved is None or primitive.multiple or made.shape is None or made.dtype not in _REAL:
+        if saved is None or (primitive.vjp is None and not is_custom(node)):
             return {}
-        count = math.prod(made.shape)
-        needs = tuple([edge is not None for edge in node.edges])
-        sizes = [0 if edge is None else _size(sources.get(_node(edge).sequence)) for edge in node.edges]
-        if not 0 < count * max(sizes) <= JACOBIAN:
+        differentiable = [(i, r.shape, r.dtype) for i, r in results if r.shape is not None and r.dtype in REAL]
+        if len(differentiable) < len([r for _, r in results if r.dtype is None or r.dtype in REAL]):
             return {}
-        rows: dict[int, list[list[float]]] = {}
-        for i in range(count):
-            unit = np.zeros(made.shape, made.dtype)
-            unit.reshape(-1)[i] = 1
-            for place, grad in enumerate(state.quiet(rule, unit, saved, node.params, needs)):
-                if grad is not None and node.edges[place] is not None and grad.dtype.kind != "c":
-                    rows.setdefault(place, []).append(
-                        [float(entry) for entry in np.asarray(grad).reshape(-1).tolist()]
-                    )
-        elementwise = primitive.kind == "elementwise" and count > 1
-        return {
-            place: (matrix, elementwise and sizes[place] == count)
-            for place, matrix in rows.items()
-            if len(matrix) == count
-        }
+        sizes = [0 if edge is None else _size(sources.get(self._source_id(edge))) for edge in node.edges]
+        try:
+            rows = unit_rows(node, saved, differentiable, sizes)
+        except Exception as error:
+            if not is_custom(node):
+                raise
+            # A picture is how people find out what is wrong with a backward of their own: it must not fail with it.
+            made.parameters = f"its backward raised {type(error).__name__}: {error}"
+            return {}
+        elementwise = primitive.kind == "elementwise" and _size(made) > 1
+        return {place: (matrix, elementwise and sizes[place] == len(matrix)) for place, matrix in rows.items()}
+
+
+def key_of(edge: Any) -> int:
+    """What an edge of the tape goes by: the number of a node, or the id of one of its results."""
+    return output_id(edge.node.sequence, edge.index) if type(edge) is Out else int(edge.sequence)
 
 
 def _node(edge: Any) -> Any:
@@ -350,11 +427,11 @@ def is_custom(node: Any) -> bool:
     return bool(node.primitive.name == "function")
 
 
-def _retained(node: Any) -> Any:
-    """The gradient that `retain_grad` kept of the tensor this node made."""
+def _retained(node: Any, place: int) -> Any:
+    """The gradient that `retain_grad` kept of a tensor that this node made."""
     for index, reference in (node.rare or {}).get("retains", ()):
         tensor = reference()
-        if index == 0 and tensor is not None and tensor._rare is not None and tensor._rare.get("grad") is not None:
+        if index == place and tensor is not None and tensor._rare is not None and tensor._rare.get("grad") is not None:
             return tensor._rare["grad"]._data
     return None
 
@@ -370,8 +447,6 @@ def _size(node: GraphNode | None) -> int:
 def _summary(value: Any, plain: bool = False) -> Summary | None:
     if value is None or isinstance(value, Summary):
         return value
-    if type(value) is tuple:
-        return _summary(value[0]) if value else None
     if not is_data(value) and not isinstance(value, (np.generic, bool, int, float, complex) if plain else np.generic):
         return None
     return summarize(value, histogram=True)

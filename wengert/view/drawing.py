@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .explain import times
 from .graph import Graph, GraphEdge, GraphNode
 from .layout import Box, Line, layout
 from .summaries import shape_text
-from .text import formula, partial_text, symbol_of
+from .text import COMPUTED, formula, partial_text, symbol_of
 
 FORMULAS = 60
 """Up to so many nodes, boxes show formulas with symbols, and edges their partials; larger graphs show operations."""
@@ -64,19 +65,20 @@ def group_of(graph: Graph, depth: int) -> dict[int, str]:
     """
     keys: dict[int, str] = {}
     calls: Counter[str] = Counter()
-    before = ""
+    before: tuple[str, int] = "", 0
     for node in graph:
-        if node.kind != "operation":
+        if node.kind not in COMPUTED:
             continue
-        path = ".".join(node.module.split(".")[:depth]) if node.module else ""
-        if path and path != before:
+        path = ".".join(node.module.split(".")[:depth])
+        here = path, node.calls[min(depth, len(node.calls)) - 1] if path and node.calls else 0
+        if path and here != before:
             calls[path] += 1
         if path:
             keys[node.id] = path if calls[path] == 1 else f"{path}#{calls[path]}"
-        before = path
+        before = here
     homes: dict[int, set[str]] = {}
     for edge in graph.edges:
-        if graph.nodes[edge.source].kind != "operation":
+        if graph.nodes[edge.source].kind not in COMPUTED:
             homes.setdefault(edge.source, set()).add(keys.get(edge.target, ""))
     for id, found in homes.items():
         # A batch of inputs is no part of the layer that reads it; unnamed constants are.
@@ -123,23 +125,40 @@ def _in_formula(node: GraphNode) -> bool:
 def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] | None) -> list[Arrow]:
     """An arrow for each edge that has a label, one for all others between the same two items."""
     arrows, drawn = [], set()
-    for edge in graph.edges:
+    labels = edge_labels(graph, symbols) if symbols is not None else [""] * len(graph.edges)
+    for edge, label in zip(graph.edges, labels, strict=True):
         source, target = where.get(edge.source), where.get(edge.target)
         if source is None or target is None or source == target:
             continue
-        label = edge_label(edge, symbols) if symbols is not None else ""
         if label or (source, target) not in drawn:
             arrows.append(Arrow(source, target, label))
         drawn.add((source, target))
     return arrows
 
 
-def edge_label(edge: GraphEdge, symbols: dict[int, str]) -> str:
-    """``∂u/∂w = 3``; nothing where the partial is not known or too long to read."""
-    value = partial_text(edge)
-    if not value or len(value) > 24 or "matrix" in value or "…" in value:
-        return ""
-    return f"∂{symbols[edge.target]}/∂{symbols[edge.source]} = {value}"
+def edge_labels(graph: Graph, symbols: dict[int, str]) -> list[str]:
+    """For each edge ``∂u/∂w = 3``; nothing where the partial is not known or too long to read.
+
+    Where an operation of one operand has several results, the edge to a result tells its derivative by the operand.
+    """
+    into = graph.into()
+    found = []
+    for edge in graph.edges:
+        target, below, shown = graph.nodes[edge.target], edge.source, edge
+        if target.kind == "output":
+            operands = [operand for operand in into[edge.source] if operand.partial is not None]
+            if len(operands) != 1 or edge.partial is None or operands[0].partial is None:
+                found.append("")
+                continue
+            below = operands[0].source
+            shown = GraphEdge(below, edge.target, partial=times(edge.partial, operands[0].partial))
+        elif target.outputs > 1:
+            found.append("")
+            continue
+        value = partial_text(shown)
+        long = not value or len(value) > 24 or "matrix" in value or "…" in value
+        found.append("" if long else f"∂{symbols[edge.target]}/∂{symbols[below]} = {value}")
+    return found
 
 
 def node_item(
@@ -147,7 +166,7 @@ def node_item(
 ) -> Item:
     """The box of one node: what it is, its value or shape, its gradient."""
     title = symbol_of(node, symbols)
-    if node.kind == "operation":
+    if node.kind in COMPUTED:
         written = f"{title} = {formula(node, operands, graph, symbols)}"
         if formulas and len(written) <= 26:
             title = written

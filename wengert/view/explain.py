@@ -61,10 +61,21 @@ def merged_paths(graph: Graph, leaf: int, root: int) -> Iterator[list[int]]:
     two edges count as one, their sum."""
     seen = set()
     for path in graph.paths(leaf, root):
-        ids = (root, *(edge.source for edge in path))
+        ids = _without_bundles(graph, [root, *(edge.source for edge in path)])
         if ids not in seen:
             seen.add(ids)
             yield list(ids)
+
+
+def _without_bundles(graph: Graph, ids: list[int]) -> tuple[int, ...]:
+    """A path without the operations of which it passes one of several results: the result stands for them."""
+    return tuple(
+        [id for before, id in zip([None, *ids], ids, strict=False) if before is None or not _is_output(graph, before)]
+    )
+
+
+def _is_output(graph: Graph, id: int) -> bool:
+    return graph.nodes[id].kind == "output"
 
 
 def _partials(graph: Graph) -> dict[tuple[int, int], Matrix]:
@@ -79,7 +90,14 @@ def _partials(graph: Graph) -> dict[tuple[int, int], Matrix]:
             found[key] = _plus(found[key], edge.partial)
         else:
             found[key] = edge.partial
-    return {key: matrix for key, matrix in found.items() if key not in unknown}
+    found = {key: matrix for key, matrix in found.items() if key not in unknown}
+    # Of one of several results, by the operands of its operation.
+    for (target, bundle), rows in list(found.items()):
+        if _is_output(graph, target):
+            found.update(
+                {(target, source): times(rows, m) for (t, source), m in list(found.items()) if t == bundle}
+            )
+    return found
 
 
 def derivative(graph: Graph, leaf: int, root: int) -> Matrix | None:
@@ -100,7 +118,7 @@ def derivative(graph: Graph, leaf: int, root: int) -> Matrix | None:
                     return None
                 continue
             if source in sums:
-                term = _times(known[id, source], sums[source])
+                term = times(known[id, source], sums[source])
                 sums[id] = _plus(sums[id], term) if id in sums else term
     return sums.get(root)
 
@@ -109,7 +127,7 @@ def derivative_along(known: dict[tuple[int, int], Matrix], path: list[int]) -> M
     """The product of the local partials along one path."""
     product: Matrix | None = None
     for step in pairwise(path):
-        product = known[step] if product is None else _times(product, known[step])
+        product = known[step] if product is None else times(product, known[step])
     return product if product is not None else [[1.0]]
 
 
@@ -156,7 +174,8 @@ def _size_of(graph: Graph, id: int) -> int | None:
     return size if 0 < size <= 64 else None
 
 
-def _times(a: Matrix, b: Matrix) -> Matrix:
+def times(a: Matrix, b: Matrix) -> Matrix:
+    """The product of two matrices."""
     columns = list(zip(*b, strict=True))
     return [[sum(x * y for x, y in zip(row, column, strict=True)) for column in columns] for row in a]
 

@@ -24,6 +24,7 @@ def dot(graph: Graph) -> str:
         "operation": "box",
         "leaf": 'ellipse, style=filled, fillcolor="#e4f3e8"',
         "constant": "box, style=dashed",
+        "output": "box, style=rounded",
     }
     for node in graph:
         item = node_item(node, into[node.id], graph, symbols, True)
@@ -39,7 +40,7 @@ def mermaid(graph: Graph) -> str:
     """The graph as a Mermaid flowchart."""
     lines = ["flowchart LR"]
     symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
-    brackets = {"operation": ("[", "]"), "leaf": ("([", "])"), "constant": ("[/", "/]")}
+    brackets = {"operation": ("[", "]"), "leaf": ("([", "])"), "constant": ("[/", "/]"), "output": ("(", ")")}
     for node in graph:
         item = node_item(node, into[node.id], graph, symbols, True)
         left, right = brackets[node.kind]

@@ -16,7 +16,7 @@ from typing import Any
 
 from .summaries import Summary, shape_text
 
-KINDS = ("operation", "leaf", "constant")
+KINDS = ("operation", "leaf", "constant", "output")
 VERSION = 1
 
 
@@ -28,17 +28,20 @@ class GraphNode:
     field        meaning
     ============ ====================================================================================================
     id           a number, the same in every picture of the same tape, before backward and after it
-    kind         ``"operation"``, ``"leaf"`` (collects a gradient) or ``"constant"`` (needs none)
+    kind         ``"operation"``, ``"leaf"`` (collects a gradient), ``"constant"`` (needs none) or ``"output"``: one of
+                 the results of the operation before it, where several are used; that has no value of its own then
     operation    the primitive's name, such as ``"mul"``; empty for leaves and constants
     name         the variable or parameter that holds it, such as ``"u"`` or ``"0.weight"``; empty where it is not known
     shape, dtype of the result; None where the tape does not tell
     value        the `Summary` of the result; None where nothing kept it
     gradient     the `Summary` of the gradient by it; None before backward, or where none arrived
     line         ``"file:line"`` of the code that made it, where lines were recorded
-    module       the path of the module in which it was computed, such as ``"layer1.0"``; ``call`` tells calls apart
+    module       the path of the module in which it was computed, such as ``"layer1.0"``
+    calls        for each name of the path a number that tells the calls of that module apart, where recorded
     kept         bytes that the tape keeps for backward
     seconds      the time of the forward evaluation, and of the backward rule, where recorded
     parameters   the operation's settings, as text
+    outputs      the number of results that are shown
     ============ ====================================================================================================
     """
 
@@ -52,7 +55,7 @@ class GraphNode:
     gradient: Summary | None = None
     line: str = ""
     module: str = ""
-    call: int = 0
+    calls: tuple[int, ...] = ()
     kept: int = 0
     seconds: float | None = None
     backward_seconds: float | None = None
@@ -247,7 +250,7 @@ class Graph:
         counts: Counter[str] = Counter()
         used: set[str] = set()
         for node in self:
-            stem = node.name or "vpc"[KINDS.index(node.kind)]
+            stem = node.name or "vpco"[KINDS.index(node.kind)]
             symbol = node.name
             while not symbol or symbol in used or (not node.name and symbol in taken):
                 counts[stem] += 1
@@ -418,6 +421,10 @@ def _item(row: Any, where: str, kind: Any) -> Any:
         if not isinstance(row["shape"], list) or not all(isinstance(n, int) and n >= 0 for n in row["shape"]):
             raise ValueError(f"[graph] {where}.shape: a list of sizes was expected; got {row['shape']!r}")
         row["shape"] = tuple(row["shape"])
+    if row.get("calls") is not None:
+        if not isinstance(row["calls"], list) or not all(isinstance(n, int) for n in row["calls"]):
+            raise ValueError(f"[graph] {where}.calls: a list of numbers was expected; got {row['calls']!r}")
+        row["calls"] = tuple(row["calls"])
     try:
         item = kind(**row)
     except TypeError as error:
@@ -446,5 +453,6 @@ _CHECKED: dict[str, Any] = {
     "seconds": int | float | None,
     "kept": int,
     "parameters": str,
-    "call": int,
+    "calls": tuple,
+    "outputs": int,
 }

@@ -13,7 +13,7 @@ from .levels import Level, levels
 from .names import source_excerpt
 from .summaries import Summary, number
 from .svg import MOST, STYLE, describe
-from .text import bytes_text, formula, partial_text, symbol_of
+from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of
 
 
 def html(graph: Graph, title: str) -> str:
@@ -114,7 +114,7 @@ def _nodes(graph: Graph, found: list[Level]) -> dict[int, dict[str, Any]]:
             "out": list(dict.fromkeys(users.get(node.id, ()))),
             "home": home.get(node.id, ""),
         }
-        if node.kind == "operation":
+        if node.kind in COMPUTED:
             made["f"] = f"{symbol} = {formula(node, into[node.id], graph, symbols)}"
         made["d"] = _details(node)
         for key, summary in (("v", node.value), ("g", node.gradient)):
@@ -170,36 +170,40 @@ def _sources(graph: Graph) -> dict[str, Any]:
 def _steps(graph: Graph) -> list[dict[str, Any]]:
     """The backward pass, step by step: a node, the gradient that has arrived, and what it sends to each operand."""
     into, symbols = graph.into(), graph.symbols()
+    results: dict[int, list[GraphNode]] = {}
+    for edge in graph.edges:
+        if graph.nodes[edge.target].kind == "output":
+            results.setdefault(edge.source, []).append(graph.nodes[edge.target])
     top = symbols[graph.roots[0]] if len(graph.roots) == 1 else "result"
     steps = []
     for node in graph.walk(backward=True):
-        if node.kind != "operation" or node.gradient is None:
+        if node.kind != "operation":
             continue
+        arrived = [each for each in results.get(node.id, [node]) if each.gradient is not None]
         sends = []
-        for edge in into[node.id]:
+        for edge in into[node.id] if arrived else ():
             if edge.sent is None:
                 continue
-            partial = _product(edge, node.gradient, edge.sent)
             sends.append(
                 {
                     "to": edge.source,
                     "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
                     "goal": f"∂{top}/∂{symbols[edge.source]}",
-                    **partial,
+                    **_product(edge, arrived[0].gradient if arrived[0] is node else None, edge.sent),
                 }
             )
         if sends:
-            steps.append(
-                {"n": node.id, "name": f"∂{top}/∂{symbols[node.id]}", "ct": node.gradient.text(), "sends": sends}
-            )
+            names = [f"∂{top}/∂{symbols[each.id]}" for each in arrived]
+            texts = [each.gradient.text() for each in arrived if each.gradient is not None]
+            steps.append({"n": node.id, "name": ", ".join(names), "ct": ", ".join(texts), "sends": sends})
     return steps
 
 
-def _product(edge: GraphEdge, gradient: Summary, sent: Summary) -> dict[str, str]:
-    """What multiplies what, in words: ``1 · 3 = 3``."""
+def _product(edge: GraphEdge, gradient: Summary | None, sent: Summary) -> dict[str, str]:
+    """What multiplies what, in words: ``1 · 3 = 3``; only the sum where several results have a gradient each."""
     partial = partial_text(edge)
     written = {"sent": sent.text()}
-    if partial:
+    if partial and gradient is not None:
         written["partial"] = partial
         written["product"] = f"{gradient.text()} · {partial} = {sent.text()}"
     return written

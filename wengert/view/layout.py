@@ -14,14 +14,18 @@ right swaps the two. All sizes are in pixels.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from .ranks import assign_ranks
 
 GAP = 26.0
 """The least distance between neighbours in a rank."""
 
 RANK_GAP = 34.0
 """The least distance between two ranks."""
+
+SMALL = 16.0
+"""Bends of at most so many pixels are taken out where there is room."""
 
 Point = tuple[float, float]
 
@@ -66,45 +70,8 @@ def layout(boxes: list[Box], lines: list[Line], gap: float = GAP, rank_gap: floa
     work = _Work(boxes, lines, gap)
     order = work.reduce_crossings()
     work.assign_x(order)
+    work.straighten(order)
     return work.finish(order, rank_gap)
-
-
-# --- ranks ------------------------------------------------------------------------------------------------------------
-
-
-def assign_ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """A rank for each node such that edges go up in rank, by longest paths; then nodes move to where their edges are
-    shorter in sum. Raises ValueError for a cycle."""
-    below: list[list[int]] = [[] for _ in range(count)]
-    above: list[list[int]] = [[] for _ in range(count)]
-    for source, target in edges:
-        below[source].append(target)
-        above[target].append(source)
-    waiting = [len(sources) for sources in above]
-    topological = [i for i in range(count) if not waiting[i]]
-    for node in topological:
-        for target in below[node]:
-            waiting[target] -= 1
-            if not waiting[target]:
-                topological.append(target)
-    if len(topological) < count:
-        raise ValueError("[layout] a graph without cycles was expected; got one with a cycle")
-    ranks = [0] * count
-    for node in topological:
-        ranks[node] = max((ranks[source] + 1 for source in above[node]), default=0)
-    for _ in range(8):
-        moved = False
-        for node in reversed(topological):
-            lowest = max((ranks[source] + 1 for source in above[node]), default=0)
-            highest = min((ranks[target] - 1 for target in below[node]), default=ranks[node])
-            pull = len(below[node]) - len(above[node])
-            best = highest if pull > 0 else lowest if pull < 0 else ranks[node]
-            if best != ranks[node]:
-                ranks[node], moved = best, True
-        if not moved:
-            break
-    least = min(ranks)
-    return [rank - least for rank in ranks]
 
 
 # --- the graph with dummies -------------------------------------------------------------------------------------------
@@ -117,7 +84,10 @@ class _Work:
         self.boxes, self.lines, self.gap = boxes, lines, gap
         labelled = any(line.label_width for line in lines)
         self.step = 2 if labelled else 1
-        self.rank = [rank * self.step for rank in assign_ranks(len(boxes), [(e.source, e.target) for e in lines])]
+        ranks = assign_ranks(
+            len(boxes), [(line.source, line.target) for line in lines], [line.label_width > 0 for line in lines]
+        )
+        self.rank = [rank * self.step for rank in ranks]
         self.widths = [box.width for box in boxes]
         self.heights = [box.height for box in boxes]
         self.up: list[list[int]] = [[] for _ in boxes]
@@ -286,6 +256,45 @@ class _Work:
             self._relax(order)
             if max(self.x) - min(self.x) > max(straight) - min(straight):
                 self.x = straight
+
+    def straighten(self, order: list[list[int]]) -> None:
+        """Takes out small bends: where the two ends of a segment are a little beside each other, the column of boxes
+        and dummies that stands straight at one of them moves, if all its rows have room."""
+        place = [0] * self.count
+        _number(order, place)
+        for _ in range(3):
+            moved = False
+            for row in order:
+                for node in row:
+                    for other in self.up[node]:
+                        shift = self.x[other] - self.x[node]
+                        if 0.05 < abs(shift) <= SMALL and (
+                            self._move(order, place, node, other, shift) or self._move(order, place, other, node, -shift)
+                        ):
+                            moved = True
+            if not moved:
+                break
+
+    def _move(self, order: list[list[int]], place: list[int], node: int, fixed: int, shift: float) -> bool:
+        """Moves the column of ``node`` by ``shift`` unless it meets a neighbour, or holds ``fixed``."""
+        column, stack = {node}, [node]
+        while stack:
+            at = stack.pop()
+            for other in (*self.up[at], *self.down[at]):
+                if other not in column and abs(self.x[other] - self.x[at]) < 0.05:
+                    column.add(other)
+                    stack.append(other)
+        if fixed in column or len(column) > 60:
+            return False
+        for each in column:
+            row, i = order[self.rank[each]], place[each] + (1 if shift > 0 else -1)
+            if 0 <= i < len(row) and row[i] not in column:
+                room = abs(self.x[row[i]] - self.x[each]) - (self.widths[row[i]] + self.widths[each]) / 2
+                if room - abs(shift) < self._gap(row[i], each) - 0.05:
+                    return False
+        for each in column:
+            self.x[each] += shift
+        return True
 
     def _relax(self, order: list[list[int]]) -> None:
         """Rows packed and centred; then, in sweeps, every node as near to the mean of its neighbours as its row

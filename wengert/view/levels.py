@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .drawing import Arrow, Drawing, Item, edge_label, group_item, group_of, node_item, place
+from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, node_item, place
 from .graph import Graph, GraphEdge
 from .text import symbol_of
 
@@ -59,6 +59,7 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
             members.setdefault(key, []).append(id)
             parents[key] = before
             before = key
+    labels = edge_labels(graph, symbols) if formulas else [""] * len(graph.edges)
     crossing: dict[str, list[int]] = {key: [] for key in members}
     for i, edge in enumerate(graph.edges):
         a, b = ("", *around[edge.source]), ("", *around[edge.target])
@@ -89,7 +90,7 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
                     item.root = any(root in members[child] for root in graph.roots)
                     items.append(item)
                 where[id] = inner[child]
-        arrows = _arrows(graph, [graph.edges[i] for i in crossing[key]], where, items, symbols, formulas)
+        arrows = _arrows(graph, [(graph.edges[i], labels[i]) for i in crossing[key]], where, items, symbols)
         drawing = place(Drawing(items, arrows), "down")
         found.append(Level(key, parents[key], drawing, ids))
     return found
@@ -97,18 +98,17 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
 
 def _arrows(
     graph: Graph,
-    edges: list[GraphEdge],
+    edges: list[tuple[GraphEdge, str]],
     where: dict[int, int],
     items: list[Item],
     symbols: dict[int, str],
-    formulas: bool,
 ) -> list[Arrow]:
     """The arrows of one level; values from and to outside get ports."""
     arrows: list[Arrow] = []
     seen: set[tuple[int, int]] = set()
     ports: dict[tuple[str, int], int] = {}
     inside = set(where)
-    for edge in edges:
+    for edge, label in edges:
         source, target = where.get(edge.source), where.get(edge.target)
         plain = graph.nodes[edge.source]
         if source is None and target is None or (plain.kind == "constant" and plain.shape == () and not plain.name):
@@ -124,7 +124,7 @@ def _arrows(
         assert source is not None and target is not None
         if source == target:
             continue
-        label = edge_label(edge, symbols) if formulas and edge.source in inside and edge.target in inside else ""
+        label = label if edge.source in inside and edge.target in inside else ""
         if label or (source, target) not in seen:
             arrows.append(Arrow(source, target, label))
         seen.add((source, target))

@@ -20,6 +20,9 @@ from ..tensors.tensor import TENSORS
 from .graph import Graph
 
 _MOST = 200
+PLACES = 4096
+"""Ids of constants and of results are made of a node's number and a place below this."""
+
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 _DEMO = _PACKAGE + "demo" + os.sep
 
@@ -61,6 +64,18 @@ def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
             for full, tensor in _tensors(name, value):
                 _name(found, full, tensor)
     return found
+
+
+def values_in(scopes: list[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:
+    """The places on the tape of the tensors that variables hold, with their values; of those only that nobody can have
+    written to since."""
+    for scope in scopes:
+        for name, value in _variables(scope):
+            for _, tensor in _tensors(name, value):
+                edge = _edge(tensor)
+                unwritten = tensor._alias is None and (tensor._cell is None or not tensor._cell[0])
+                if edge is not None and unwritten:
+                    yield edge, tensor._data
 
 
 def modules_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
@@ -109,41 +124,63 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((key, item) for key, item in vars(value).items() if type(item) in TENSORS)
 
 
-def _name(found: dict[int, str], name: str, tensor: Any) -> None:
+def _edge(tensor: Any) -> Any:
+    """The place of a tensor on the tape, or None."""
     try:
-        edge = edge_of(tensor)
+        return edge_of(tensor)
     except InplaceError:  # a view without history of a storage that has one: it is no part of any graph
-        return
+        return None
+
+
+def _name(found: dict[int, str], name: str, tensor: Any) -> None:
+    edge = _edge(tensor)
     if edge is None:
         found.setdefault(id(tensor._data), name)
-    elif type(edge) is not Out:
+    elif type(edge) is Out:
+        found.setdefault(output_id(edge.node.sequence, edge.index), name)
+    else:
         found.setdefault(edge.sequence, name)
-    elif edge.index == 0:
-        found.setdefault(edge.node.sequence, name)
 
 
-def assigned_names(lines: list[tuple[int, str]]) -> dict[int, str]:
-    """For the last node of each run of nodes on one line ``name = ...``: that name."""
-    found = {}
-    for line, group in groupby(lines, key=lambda pair: pair[1]):
-        name = _target(line) if line else ""
-        if name:
-            found[list(group)[-1][0]] = name
+def output_id(number: int, index: int) -> int:
+    """The id of one of several results of the node with that number: below zero, like those of its constants."""
+    return -(PLACES * number + PLACES // 2 + index) - 1
+
+
+def assigned_names(nodes: list[tuple[int, str, list[int]]]) -> dict[int, str]:
+    """Names from the lines that made nodes (each a number, its line, the ids of its results): for the last node of a
+    run on a line ``name = ...`` that name; on a line ``a, b = ...`` the names of the results of the last node, or of
+    the last nodes."""
+    found: dict[int, str] = {}
+    for line, group in groupby(nodes, key=lambda node: node[1]):
+        targets = _targets(line) if line else ()
+        run = list(group)
+        numbers, results = [node[0] for node in run], run[-1][2]
+        if len(targets) == 1:
+            found[numbers[-1]] = targets[0]
+        elif targets and len(results) == len(targets):
+            found.update({id: name for id, name in zip(results, targets, strict=True) if name})
+        elif targets and len(results) < 2 and len(numbers) >= len(targets):
+            last = numbers[-len(targets) :]
+            found.update({id: name for id, name in zip(last, targets, strict=True) if name})
     return found
 
 
 @lru_cache(maxsize=4096)
-def _target(line: str) -> str:
-    """The variable that the statement on a line assigns, or nothing."""
+def _targets(line: str) -> tuple[str, ...]:
+    """The variables that the statement on a line assigns; empty words for what is no plain variable."""
     path, _, number = line.rpartition(":")
     try:
         tree = ast.parse(linecache.getline(path, int(number)).strip())
     except (SyntaxError, ValueError):
-        return ""
+        return ()
     statement = tree.body[0] if len(tree.body) == 1 else None
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        return statement.targets[0].id
-    return ""
+    if not isinstance(statement, ast.Assign):
+        return ()
+    target = statement.targets[0]
+    parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    names = tuple([part.id if isinstance(part, ast.Name) else "" for part in parts])
+    return names if any(names) else ()
 
 
 def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
@@ -170,13 +207,34 @@ def leaf_modules(graph: Graph) -> None:
             if node.kind == "leaf" and "." in node.name:
                 for target in users.get(node.id, ()):
                     graph.nodes[target].module = graph.nodes[target].module or node.name.rpartition(".")[0]
+        _modules_between(graph, users)
     for node in graph:
-        if node.kind != "operation":
-            homes = {(graph.nodes[id].module, graph.nodes[id].call) for id in users.get(node.id, ())}
+        if node.kind in ("leaf", "constant"):
+            homes = {(graph.nodes[id].module, graph.nodes[id].calls) for id in users.get(node.id, ())}
             if len(homes) == 1:
-                node.module, node.call = homes.pop()
+                node.module, node.calls = homes.pop()
             elif node.kind == "leaf" and homes:
-                node.module, node.call = _common([module for module, _ in homes]), 0
+                node.module, node.calls = _common([module for module, _ in homes]), ()
+
+
+def _modules_between(graph: Graph, users: dict[int, list[int]]) -> None:
+    """Operations without parameters, such as a relu, belong to the module that is around all nearest operations with
+    parameters, before them and after them. What has none before it or none after it stays outside, like a loss."""
+    before: dict[int, str | None] = {}
+    after: dict[int, str | None] = {}
+    operands: dict[int, list[int]] = {}
+    for source, targets in users.items():
+        for target in targets:
+            operands.setdefault(target, []).append(source)
+    for found, order, neighbours in ((before, list(graph), operands), (after, list(graph)[::-1], users)):
+        for node in order:
+            known = [graph.nodes[id].module or found.get(id) for id in neighbours.get(node.id, ())]
+            paths = [path for path in known if path is not None]
+            found[node.id] = node.module or (_common(paths) if paths else None)
+    for node in graph:
+        first, last = before[node.id], after[node.id]
+        if node.kind == "operation" and not node.module and first and last:
+            node.module = _common([first, last])
 
 
 def _common(paths: list[str]) -> str:

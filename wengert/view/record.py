@@ -19,11 +19,11 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.special import Special
-from ..tensors.tape import Leaf
+from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import TENSORS
 from .build import Builder, Note, is_custom
 from .graph import Graph
-from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of
+from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of, values_in
 from .summaries import summarize
 
 SMALL = 1024
@@ -94,8 +94,12 @@ class Recording(Special):
         self.leaves: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, Any]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
-        self.where: tuple[str, int] = ("", 0)
-        self.calls: dict[str, int] = {}
+        self.where: tuple[str, tuple[int, ...], int] = ("", (), 0)
+        self.inner: types.FrameType | None = None
+        self.stack: list[tuple[types.FrameType, Any, int, str]] = []
+        self.outermost: list[int] = []
+        self.parents: dict[int, int] = {}
+        self.count = 0
         self.clock = 0.0
         call = getattr(sys.modules.get(f"{__name__.split('.', 1)[0]}.nn.module"), "Module", None)
         self.call_code = None if call is None else call.__call__.__code__
@@ -107,7 +111,7 @@ class Recording(Special):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         scopes = scopes_of(self.frame)
-        self.frame, self.last, self.kept = None, None, {}
+        self.frame, self.last, self.kept, self.inner, self.stack = None, None, {}, None, []
         gradients = self._leaf_gradients()
         self.graph._make = lambda: self._finish(scopes, gradients)
 
@@ -138,7 +142,8 @@ class Recording(Special):
             note.operands = tuple(
                 [self._constant(x) if edge is None else None for x, edge in zip(last[1], node.edges, strict=True)]
             )
-            note.value = self._keep(last[2][0] if type(last[2]) in (tuple, list) else last[2])
+            value = last[2]
+            note.value = tuple(map(self._keep, value)) if type(value) in (tuple, list) else self._keep(value)
             note.seconds = last[3]
         for edge in node.edges:
             if type(edge) is Leaf and edge.sequence not in self.leaves and edge.variable is not None:
@@ -165,38 +170,80 @@ class Recording(Special):
         return array
 
     def _place(self, note: Note) -> None:
-        """The user's line and the innermost module, from the frames between here and the block."""
+        """The user's line and the module call, from the frames between here and the block."""
         # Every frame that is looked at costs: the four innermost are this package's on every way that leads here.
         frame: types.FrameType | None = sys._getframe(4)
-        code, end, known_codes = self.call_code, self.frame, self.codes
-        line, modules = None, []
+        code, end, known_codes, inner = self.call_code, self.frame, self.codes, self.inner
+        line, calls, same = None, [], False
         while frame is not None:
             running = frame.f_code
             if running is code:
-                modules.append(frame.f_locals["self"])
+                if same:
+                    pass
+                elif frame is inner and not calls:
+                    same = True  # the call in which the node before this one was made
+                    if line is not None:
+                        break
+                else:
+                    calls.append(frame)
             elif line is None:
                 inside = known_codes.get(running)
                 if inside is None:
                     inside = known_codes[running] = is_inside(running)
                 if not inside:
                     line = running, frame.f_lasti  # the number of the line is found out later
+                    if same:
+                        break
             if frame is end or (code is None and line is not None):
                 break
             frame = frame.f_back
         note.line = line or ""
-        path = ""
-        if modules:
-            root = modules[-1]
-            known = self.modules.get(id(root))
-            if known is None:
-                known = self.modules[id(root)] = root, {id(module): name for name, module in root.named_modules()}
-            path = known[1].get(id(modules[0]), "")
-            note.root = id(root)
-        if path != self.where[0]:
-            # Leaving a module and coming back is another call of it, so that no call's nodes surround another's.
-            self.calls[path] = self.calls.get(path, 0) + 1
-            self.where = path, self.calls[path]
-        note.module, note.call = self.where
+        if not same:
+            self.inner = calls[0] if calls else None
+            self._enter_calls(calls)
+        note.module, note.calls, note.root = self.where
+
+    def _enter_calls(self, frames: list[types.FrameType]) -> None:
+        """Works out where a node stands that was made in these calls of modules, the innermost first: the module's
+        path, and the numbers of the calls of the outermost module and of each name of the path."""
+        stack: list[tuple[types.FrameType, Any, int, str]] = []
+        numbers: list[int] = []
+        for depth, frame in enumerate(reversed(frames)):
+            before = self.stack[depth] if depth < len(self.stack) else None
+            if before is None or before[0] is not frame:
+                self.stack, self.count = [], self.count + 1
+                module = frame.f_locals["self"]
+                before = frame, module, self.count, self._path(module, stack)
+            stack.append(before)
+            names = before[3].count(".") + 1 if before[3] else 0
+            # A name that is no module's call, such as that of a list of modules, belongs to the call around it.
+            numbers += numbers[-1:] * (names - len(numbers))
+            numbers[names:] = [before[2]]
+        self.stack = stack
+        root = id(stack[0][1]) if stack else 0
+        self.where = (stack[-1][3] if stack else "", tuple(numbers), self.parents.get(root, root))
+
+    def _path(self, module: Any, stack: list[Any]) -> str:
+        """The path of a module: below the one that calls it if it is a part of that one, else where it is known."""
+        if stack:
+            for _, caller, _, path in reversed(stack):
+                name = self._names(caller).get(id(module))
+                if name is not None:
+                    return f"{path}.{name}" if path and name else path or name
+            return ""
+        for number, (_, names) in self.modules.items():
+            if names.get(id(module)):  # a part called alone, as a checkpoint does
+                self.parents[id(module)] = number
+                return names[id(module)]
+        self._names(module)
+        self.outermost.append(id(module))
+        return ""
+
+    def _names(self, module: Any) -> dict[int, str]:
+        known = self.modules.get(id(module))
+        if known is None:
+            known = self.modules[id(module)] = module, {id(part): name for name, part in module.named_modules()}
+        return known[1]
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         if self.outer is not None:
@@ -205,11 +252,17 @@ class Recording(Special):
         if note is not None:
             now = perf_counter()
             note.backward_seconds = now - self.clock if self.clock else None
-            note.cotangent = self._keep_once(ct.get(0) if type(ct) is dict else ct)
+            note.cotangent = (
+                {i: self._keep_once(part) for i, part in ct.items()} if type(ct) is dict else self._keep_once(ct)
+            )
             for place, (edge, grad) in enumerate(zip(node.edges, grads, strict=False)):
                 if edge is not None and grad is not None:
                     note.sent[place] = self._keep_once(grad)
         self.clock = perf_counter()
+
+    def update(self, run: Any, group: Any) -> None:
+        if not self.aside(run, group):
+            super().update(run, group)
 
     # --- when it is over ----------------------------------------------------------------------------------------------
 
@@ -223,14 +276,22 @@ class Recording(Special):
         nodes = [node for node in self.nodes if node is not None]
         used = {getattr(edge, "node", edge) for node in nodes for edge in node.edges if edge is not None}
         for root, _ in self.modules.values():
-            prefix = modules.get(id(root), "") if len(self.modules) > 1 else ""
-            for number, name in module_names(root).items():
+            for number, name in module_names(root).items() if id(root) in self.outermost else ():
                 names.setdefault(number, name)
-            for note in self.notes.values():
-                if prefix and note.root == id(root):
-                    note.module = f"{prefix}.{note.module}" if note.module else prefix
-        builder = Builder([node for node in nodes if node not in used], self.notes, names)
+        # One model called once needs no name; several do, and the calls of one are told apart by it.
+        named = modules if len(self.outermost) > 1 else {}
+        for note in self.notes.values():
+            prefix = named.get(note.root, "")
+            if prefix:
+                note.module = f"{prefix}.{note.module}" if note.module else prefix
+            else:
+                note.calls = note.calls[1:]
+        ends = [Out(node, 0) if node.primitive.multiple else node for node in nodes if node not in used]
+        builder = Builder(ends, self.notes, names)
         builder.values.update(self.leaves)
+        for edge, value in values_in(scopes):
+            if type(edge) is Out:  # the results of a user's Function, which nobody else kept
+                builder.put(edge, self._keep(value))
         builder.constant_values = {key: kept for key, (_, kept) in self.constants.items()}
         builder.gradients.update(gradients)
         return builder.graph()

@@ -23,6 +23,7 @@ _LEGEND = {
     "leaf": "leaf: collects a gradient",
     "constant": "constant",
     "operation": "operation",
+    "output": "one of its results",
     "module": "module (collapsed)",
     "root": "result",
     "broken": "NaN or Inf",
@@ -98,7 +99,7 @@ def item_svg(item: Item) -> str:
     box = item.box
     x, y = box.x - box.width / 2, box.y - box.height / 2
     classes = " ".join([item.kind, *(["root"] if item.root else []), *(["broken"] if item.broken else [])])
-    radius = {"leaf": min(box.height / 2, 18), "module": 6}.get(item.kind, 7)
+    radius = {"leaf": min(box.height / 2, 18), "module": 6, "output": 14}.get(item.kind, 7)
     parts = [
         f'<g class="{classes}" id="{escape(item.key)}"><title>{escape(" · ".join([item.title, *item.rows]))}</title>'
     ]
@@ -144,10 +145,12 @@ def arrow_svg(arrow: Arrow, right: bool) -> str:
 
 
 def label_svg(arrow: Arrow, right: bool) -> str:
-    """The label of a line: above it where it runs level, on it where it runs down."""
+    """The label of a line: above it where it runs level, on it, which it interrupts, where it runs down."""
     assert arrow.line.label is not None
     x, y = arrow.line.label
-    return f'<text class="l" x="{x:g}" y="{y - 5 if right else y + 4:g}">{escape(arrow.label)}</text>'
+    wide = text_width(arrow.label, 11.6)
+    behind = "" if right else f'<rect class="bg" x="{x - wide / 2:g}" y="{y - 9:g}" width="{wide:g}" height="18"/>'
+    return behind + f'<text class="l" x="{x:g}" y="{y - 5 if right else y + 4:g}">{escape(arrow.label)}</text>'
 
 
 def _legend(drawing: Drawing, y: float) -> tuple[str, float]:

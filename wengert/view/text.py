@@ -9,6 +9,7 @@ from .graph import Graph, GraphEdge, GraphNode
 from .summaries import number, shape_text
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
+COMPUTED = ("operation", "output")
 WIDTH = 100
 _ROWS = 40
 
@@ -38,6 +39,8 @@ def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
 
 def formula(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str]) -> str:
     """How a node was made: ``x * w``, ``relu(v)``; an operand that nothing recorded shows as ``…``."""
+    if node.kind == "output":
+        return f"{symbols[operands[0].source]}[{operands[0].output}]" if operands else "?"
     parts = {edge.place: symbol_of(graph.nodes[edge.source], symbols) for edge in operands}
     sign = SIGNS.get(node.operation)
     if sign is not None:
@@ -76,6 +79,10 @@ class Tree:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.into, self.symbols = graph, graph.into(), graph.symbols()
         self.shown: set[int] = set()
+        self.results: dict[int, list[str]] = {}
+        for edge in graph.edges:
+            if graph.nodes[edge.target].kind == "output":
+                self.results.setdefault(edge.source, []).append(self.symbols[edge.target])
 
     def branch(self, root: int) -> Iterator[str]:
         """The lines of the tree under ``root``. The stack holds (node, indent, what leads to it)."""
@@ -104,9 +111,11 @@ class Tree:
 
     def _line(self, node: GraphNode, edges: list[GraphEdge]) -> str:
         line = symbol_of(node, self.symbols)
-        if node.kind == "operation":
+        if node.kind in COMPUTED:
             line += f" = {formula(node, edges, self.graph, self.symbols)}"
-        if node.value is not None and node.value.size <= 4 and len(node.value.shape) <= 1:
+        if node.outputs > 1:
+            line += f" → {', '.join(self.results.get(node.id, ()))}"
+        elif node.value is not None and node.value.size <= 4 and len(node.value.shape) <= 1:
             line += f" = {node.value.text()}"
         elif node.shape is not None:
             line += f": {node.size_text}" + (
@@ -158,7 +167,9 @@ def _row(key: str, nodes: list[GraphNode]) -> str:
     seconds = [node.seconds for node in nodes if node.seconds is not None]
     time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
     result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""
-    name = key or "·"
+    depth = key.count(".") + 1
+    calls = len({node.calls[:depth] for node in nodes if node.kind == "operation"}) if key else 1
+    name = (key or "·") + (f" ×{calls}" if calls > 1 else "")
     row = (
         f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} "
         f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {words}"

@@ -26,6 +26,7 @@ _PACKAGE = __name__.split(".", 1)[0]
 _INSIDE, _MODULES = _PACKAGE + ".", _PACKAGE + ".nn.module"
 _FLOATING = "fcV"
 _MOST_NODES, _MOST_CUTS = 2000, 8
+_SUMS = ("add", "sub")
 
 SUMMED = 100
 """After so many additions of one line onto its own result, a watch warns that history piles up."""
@@ -135,108 +136,101 @@ class watch(Special):
 
     def __init__(self) -> None:
         self.first: Finding | None = None
-        self.pending: tuple[int, str, Any] | None = None
-        self.cuts: dict[int, tuple[Cut, ...]] = {}
-        self.found: Finding | None = None
+        self.pending: tuple[Cut, ...] = ()
         self.names: dict[int, tuple[Any, dict[int, str]]] = {}
         self.warned: set[str] = set()
-        self.backwards, self.last_pulled, self.size = 0, -1, 0
+        self.backwards, self.last_pulled = 0, -1
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        self.names, self.cuts, self.pending = {}, {}, None
+        self.names, self.pending = {}, ()
 
     # --- forward ------------------------------------------------------------------------------------------------------
 
-    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        result = super().evaluate(primitive, operands, params)
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        if self.outer is not None:
+            super().computed(primitive, operands, params, out)
         if tracing():
-            return result
-        self.found, self.pending = None, None
+            return
+        results = out if primitive.multiple else (out,)
         cuts: dict[int, tuple[Cut, ...]] = {}
         for position, x in enumerate(operands):
             if type(x) in TENSORS and x._rare is not None and "cuts" in x._rare:
                 cuts[position] = x._rare["cuts"]
-        self.cuts = cuts
-        first = result[0] if primitive.multiple else result
-        floating, self.size = first.dtype.kind in _FLOATING, first.size
-        if not state.grad or not floating or (primitive.vjp is None and primitive.kind == "elementwise"):
-            self._left(
-                primitive.name,
-                "no_grad" if not state.grad else "integer",
-                operands,
-                len(result) if primitive.multiple else 1,
-            )
-        elif cuts:
-            self._pend(_merged(cuts.values()), len(result) if primitive.multiple else 1)
+        node = below(results[0]._node)
+        if node is None and not (state.grad and primitive.records and results[0]._data.dtype.kind in _FLOATING):
+            left = self._left(primitive.name, "integer" if state.grad else "no_grad", operands, cuts)
+        else:
+            left = _merged(cuts.values()) if cuts else ()
+        if left:
+            for part in results:
+                part._rarely()["cuts"] = left
+        if node is not None:
+            if cuts:
+                node.rarely()["cuts"] = cuts
+            if primitive.name in _SUMS:
+                self._pile(node, out)
         if primitive.name not in SAFE:
-            for part in result if primitive.multiple else (result,):
+            for part in results:
                 if not finite(part):
-                    self._broke(primitive, operands, params, part)
+                    self._broke(primitive, operands, params, results, part, node)
                     break
-        return result
 
-    def _broke(self, primitive: Primitive, operands: Any, params: Any, result: Any) -> None:
+    def _broke(self, primitive: Primitive, operands: Any, params: Any, results: Any, part: Any, node: Any) -> None:
         line, modules = locate()
-        finding = forward_finding(primitive.name, operands, params, result, line, self.path(modules))
-        if finding is not None:
-            finding.earlier = self.first
-            self.found = finding
-            if self.first is None or (self.first.entered and not finding.entered and self.first.phase == "forward"):
-                self.first = finding
+        finding = forward_finding(primitive.name, operands, params, part._data, line, self.path(modules))
+        if finding is None:
+            return
+        finding.earlier = self.first
+        for result in results:
+            result._rarely()["finding"] = finding
+        if node is not None:
+            node.rarely()["finding"] = finding
+        if self.first is None or (self.first.entered and not finding.entered and self.first.phase == "forward"):
+            self.first = finding
 
-    def _left(self, op: str, kind: str, operands: Any, count: int) -> None:
-        """Notes that a result has no history though its operands have."""
+    def _left(self, op: str, kind: str, operands: Any, cuts: dict[int, tuple[Cut, ...]]) -> tuple[Cut, ...]:
+        """The cuts behind a result that has no history: those of its operands, and one here where they have some."""
         edges = [_history(x) for x in operands if type(x) in TENSORS]
         tracked = [edge for edge in edges if edge is not None]
-        merged = _merged(self.cuts.values())
+        merged = _merged(cuts.values()) if cuts else ()
         if tracked:
             line, modules = locate()
             cut = Cut(kind, op, line, self.path(modules))
             _fill(cut, tracked)
             merged = (*merged, cut)[-_MOST_CUTS:]
-        self._pend(merged, count)
-
-    def _pend(self, cuts: tuple[Cut, ...], count: int) -> None:
-        if cuts:
-            self.pending = count, "cuts", cuts
+        return merged
 
     def made(self, tensor: Any) -> None:
         super().made(tensor)
-        if self.pending is not None:
-            count, key, value = self.pending
-            self.pending = (count - 1, key, value) if count > 1 else None
-            tensor._rarely()[key] = value
-        if self.found is not None:
-            tensor._rarely()["finding"] = self.found
+        if self.pending:
+            tensor._rarely()["cuts"] = self.pending
+            self.pending = ()
 
     def shared(self, tensor: Any) -> Any:
         data = super().shared(tensor)
         if not tracing():
-            self.cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
-            self.found = None
-            if tensor._node is not None or self.cuts:
-                self._left("detach", "detached", (tensor,), 1)
+            cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
+            if tensor._node is not None or cuts:
+                self.pending = self._left("detach", "detached", (tensor,), cuts)
         return data
 
     def recorded(self, node: Any) -> None:
-        super().recorded(node)
+        if self.outer is not None:
+            super().recorded(node)
         if tracing():
             return
-        rare = node.rarely()
+        rare = node.rare
+        if rare is None:
+            rare = node.rare = {}
         line, modules = locate()
         rare.setdefault("line", line)
         if modules:
             rare["module"] = self.path(modules)
-        if self.cuts:
-            rare["cuts"], self.cuts = self.cuts, {}
-        if self.found is not None:
-            rare["finding"] = self.found
         for edge in node.edges:
             if type(edge) is Leaf:
                 edge.rarely()["used"] = line
-        self.pending = None
-        self._pile(node, line)
+        self.pending = ()
 
     def line(self) -> str | None:
         return user_line()
@@ -255,14 +249,9 @@ class watch(Special):
 
     def update(self, run: Any, group: Any) -> None:
         """Stands aside while an optimizer runs, and looks at the parameters after it."""
-        if self.outer is not None or state.special is not self or state.grad:
+        if not self.aside(run, group):
             super().update(run, group)
             return
-        state.special = None
-        try:
-            run(group)
-        finally:
-            state.special = self
         if self.first is None and not all(map(finite, group["params"])):
             broken = next(p for p in group["params"] if not finite(p))
             line, _ = locate()
@@ -277,14 +266,12 @@ class watch(Special):
 
     # --- histories that grow ------------------------------------------------------------------------------------------
 
-    def _pile(self, node: Any, line: str) -> None:
+    def _pile(self, node: Any, out: Any) -> None:
         """Counts how often a line has added to its own result, and warns."""
-        primitive = getattr(node, "primitive", None)
-        if primitive is None or primitive.name not in ("add", "sub"):
-            return
+        line = node.rare["line"]
         lower = [below(edge) for edge in node.edges if edge is not None]
         kind = "sum" if len(lower) == 2 else "update"
-        if kind == "sum" and self.size != 1:
+        if kind == "sum" and out._data.size != 1:
             return
         depth = 1 if kind == "sum" or type(lower[0]) is Leaf else 0
         for each in lower:

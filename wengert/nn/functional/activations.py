@@ -11,8 +11,8 @@ from wengert.core.dtypes import float64
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
 from wengert.ops import empty, ones_like
-from wengert.tensors.alias import check_writable, snapshot, write
-from wengert.tensors.inplace import needs_tape
+from wengert.tensors.alias import check_writable, write
+from wengert.tensors.inplace import needs_tape, snapshot
 from wengert.tensors.tensor import Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wengert.autograd.modes import no_grad
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
-from wengert.ops import arange, unique, where
+from wengert.ops import arange, div, triu_indices, unique, where
+from wengert.ops.linalg import vector_norm
 from wengert.tensors.tensor import Tensor
 
 
@@ -126,9 +127,12 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes)).long()
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
-    """x / max(‖x‖ₚ, ε), the norm taken along ``dim``."""
-    return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
+    """x / max(‖x‖ₚ, ε), the norm taken along ``dim``. ``out`` is a tensor to write to, outside the graph."""
+    norms = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+    return input / norms if out is None else div(input, norms, out=out)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -140,3 +144,14 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of the differences of all pairs of rows of ``(N, D)``: ``(N (N − 1) / 2,)``, in the order of the
+    upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p``."""
+    if input.dim() != 2:
+        raise ShapeError(f"[pdist] pdist only supports 2D tensors, got: {input.dim()}D")
+    if p < 0:
+        raise RuntimeError(f"[pdist] pdist only supports non-negative p values; got {p}")
+    rows, others = triu_indices(input.shape[0], input.shape[0], 1)
+    return vector_norm(input[rows] - input[others], p, -1)

@@ -249,3 +249,35 @@ def gaussian_nll_loss(
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return _reduce(loss, reduction)
+
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.
+
+    ``input`` is ``(N, C)`` or ``(C,)``; ``target``, int64 of the same shape, lists the classes of each sample, ended by
+    −1. Raises ShapeError for another shape, IndexError for a class that there is not.
+    """
+    reduction = choose(reduction, size_average, reduce)
+    if input.dim() not in (0, 1, 2) or target.shape != input.shape:
+        raise ShapeError(
+            "[multilabel_margin_loss] expected an input (N, C) or (C,) and a target of the same shape; got input "
+            f"{list(input.shape)} and target {list(target.shape)}"
+        )
+    alone = input.dim() < 2
+    scores, listed = (input.reshape(1, -1), target.reshape(1, -1)) if alone else (input, target)
+    count = scores.shape[1]
+    if bool((listed >= count).any()):
+        raise IndexError(f"[multilabel_margin_loss] expected classes below {count}; got {int(listed.max())}")
+    counts = (listed < 0).cumsum(1) == 0  # up to the first -1
+    classes = where(counts, listed, zeros_like(listed))
+    among = ((classes.unsqueeze(2) == arange(count)) & counts.unsqueeze(2)).any(1)
+    slack = P.clamp(1 - scores.gather(1, classes).unsqueeze(2) + scores.unsqueeze(1), low=0.0)
+    wanted = counts.unsqueeze(2) & among.logical_not().unsqueeze(1)
+    loss = where(wanted, slack, zeros_like(slack)).sum((1, 2)) / count
+    return _reduce(loss.squeeze(0) if alone else loss, reduction)

@@ -18,10 +18,11 @@ from wengert.core.primitive import P
 from wengert.ops import tensor
 from wengert.tensors.tensor import Tensor
 
+from .cubic import cubic_kernel, cubic_weights
 from .geometry import batched, tuple_of
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
-_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
 
 
 def interpolate(
@@ -37,8 +38,9 @@ def interpolate(
 
     ``mode`` is ``"nearest"``, ``"nearest-exact"``, ``"area"`` (the mean), ``"linear"`` (one dimension),
     ``"bilinear"`` or ``"bicubic"`` (two), ``"trilinear"`` (three). ``align_corners`` puts the centres of the corner
-    elements upon each other, for the last four. ``antialias`` raises NotImplementedError. Raises ValueError for
-    arguments that do not fit.
+    elements upon each other, for the last four. ``antialias``, for the modes of two dimensions, lets every element
+    that disappears have its say, as Pillow does; ``"lanczos"`` needs it. Raises ValueError for arguments that do not
+    fit.
 
     >>> import wengert as torch
     >>> interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
@@ -46,8 +48,12 @@ def interpolate(
     """
     rank = input.dim() - 2
     _check_mode(mode, rank, align_corners)
-    if antialias:
-        raise NotImplementedError("[interpolate] antialias=True is not in wengert yet; use antialias=False")
+    if antialias and (mode not in _REACH or rank != 2):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
+        )
+    if mode == "lanczos" and not antialias:
+        raise ValueError("lanczos interpolation mode requires antialias=True")
     sizes, scales = _target(input, size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
@@ -58,7 +64,10 @@ def interpolate(
             if count != n or (places != np.arange(n)).any():
                 input = _pick(input, dim, places)
             continue
-        matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
+        if antialias:
+            matrix = _smooth_matrix(n, count, scale, bool(align_corners), mode)
+        else:
+            matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
         input = (input.movedim(dim, -1) @ tensor(matrix, dtype=input.dtype)).movedim(-1, dim)
     return input.contiguous()
 
@@ -152,22 +161,37 @@ def _matrix(n: int, count: int, scale: float | None, align: bool, cubic: bool) -
     low = np.floor(at).astype(np.int64)
     part = at - low
     columns, matrix = np.arange(count), np.zeros((n, count))
-    for offset, weight in _cubic(part) if cubic else ((0, 1 - part), (1, part)):
+    for offset, weight in cubic_weights(part) if cubic else ((0, 1 - part), (1, part)):
         np.add.at(matrix, (np.clip(low + offset, 0, n - 1), columns), weight)
     return matrix
 
 
-def _cubic(part: Any) -> list[tuple[int, Any]]:
-    """The four weights of cubic convolution (Keys, 1981) with a = -3/4."""
-    a = -0.75
+def _smooth_matrix(n: int, count: int, scale: float | None, align: bool, mode: str) -> Any:
+    """`_matrix` with a kernel as wide as the step where elements become fewer, as Pillow has it."""
+    step = (n - 1) / (count - 1) if align and count > 1 else 0.0 if align else _step(n, count, scale)
+    stretch = max(step, 1.0)
+    reach = _REACH[mode] * stretch
+    centres = (np.arange(count) + 0.5) * step
+    first = np.maximum((centres - reach + 0.5).astype(np.int64), 0)
+    last = np.minimum((centres + reach + 0.5).astype(np.int64), n)
+    places = np.arange(n)[:, None]
+    weights = _filter((places - centres + 0.5) / stretch, mode)
+    matrix = np.where((places >= first) & (places < last), weights, 0.0)
+    return matrix / matrix.sum(0)
 
-    def near(x: Any) -> Any:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
 
-    def far(x: Any) -> Any:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+_REACH = {"bilinear": 1, "bicubic": 2, "lanczos": 3}
 
-    return [(-1, far(part + 1)), (0, near(part)), (1, near(1 - part)), (2, far(2 - part))]
+
+def _filter(x: Any, mode: str) -> Any:
+    """The weight at the distance ``x``: a triangle, cubic convolution with a = -1/2, or a windowed sinc."""
+    x = np.abs(x)
+    if mode == "bilinear":
+        return np.maximum(1 - x, 0.0)
+    if mode == "lanczos":
+        return np.where(x < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+    near, far = cubic_kernel(x, -0.5)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
 # --- channels and space -----------------------------------------------------------------------------------------------

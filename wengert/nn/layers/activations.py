@@ -20,18 +20,25 @@ def _listed(*parts: str, inplace: bool = False) -> str:
     return ", ".join([*parts, "inplace=True"] if inplace else parts)
 
 
-class ReLU(Module):
-    """max(x, 0)."""
+# The public classes are no subclasses of each other where PyTorch's are not: programs ask `isinstance(m, nn.ReLU)`.
+
+
+class _Inplace(Module):
+    """A nonlinearity with no setting but ``inplace``."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.relu(input, self.inplace)
-
     def extra_repr(self) -> str:
         return _listed(inplace=self.inplace)
+
+
+class ReLU(_Inplace):
+    """max(x, 0)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.relu(input, self.inplace)
 
 
 class LeakyReLU(Module):
@@ -90,29 +97,33 @@ class RReLU(Module):
         return _listed(f"lower={self.lower}", f"upper={self.upper}", inplace=self.inplace)
 
 
-class ELU(Module):
-    """x where x > 0, else α (eˣ − 1)."""
+class _Exponential(Module):
+    """A nonlinearity with the setting ``alpha``."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha = alpha
         self.inplace = inplace
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.elu(input, self.alpha, self.inplace)
-
     def extra_repr(self) -> str:
         return _listed(f"alpha={self.alpha}", inplace=self.inplace)
 
 
-class CELU(ELU):
+class ELU(_Exponential):
+    """x where x > 0, else α (eˣ − 1)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.elu(input, self.alpha, self.inplace)
+
+
+class CELU(_Exponential):
     """x where x > 0, else α (e^(x/α) − 1)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.celu(input, self.alpha, self.inplace)
 
 
-class SELU(ReLU):
+class SELU(_Inplace):
     """The scaled ELU that keeps mean 0 and variance 1."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -133,14 +144,14 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(ReLU):
+class SiLU(_Inplace):
     """x σ(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.silu(input, self.inplace)
 
 
-class Mish(ReLU):
+class Mish(_Inplace):
     """x tanh(softplus(x))."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -237,7 +248,7 @@ class ReLU6(Hardtanh):
         return _listed(inplace=self.inplace)
 
 
-class Hardsigmoid(ReLU):
+class Hardsigmoid(_Inplace):
     """min(max(x + 3, 0), 6) / 6."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -247,7 +258,7 @@ class Hardsigmoid(ReLU):
         return ""
 
 
-class Hardswish(ReLU):
+class Hardswish(_Inplace):
     """x · hardsigmoid(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -257,21 +268,25 @@ class Hardswish(ReLU):
         return ""
 
 
-class Hardshrink(Module):
-    """x where |x| > ``lambd``, else 0."""
+class _Shrink(Module):
+    """A nonlinearity with the setting ``lambd``."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardshrink(input, self.lambd)
-
     def extra_repr(self) -> str:
         return str(self.lambd)
 
 
-class Softshrink(Hardshrink):
+class Hardshrink(_Shrink):
+    """x where |x| > ``lambd``, else 0."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.hardshrink(input, self.lambd)
+
+
+class Softshrink(_Shrink):
     """x moved towards 0 by ``lambd``, and no further than 0."""
 
     def forward(self, input: Tensor) -> Tensor:

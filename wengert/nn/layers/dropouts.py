@@ -8,7 +8,21 @@ from ..functional import dropouts as functional
 from ..module import Module
 
 
-class Dropout(Module):
+class DropoutBase(Module):
+    """What the dropout layers share. Raises ValueError if ``p`` is not within [0, 1]."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(DropoutBase):
     """Zeroes each element with probability ``p`` and divides the others by 1 − p (Srivastava et al., 2014).
 
     Raises ValueError if ``p`` is not within [0, 1].
@@ -22,49 +36,39 @@ class Dropout(Module):
     tensor([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-        self.p = p
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout(input, self.p, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
 
-
-class Dropout1d(Dropout):
+class Dropout1d(DropoutBase):
     """Drops whole channels of ``(N, C, L)`` or ``(C, L)``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout1d(input, self.p, self.training, self.inplace)
 
 
-class Dropout2d(Dropout):
+class Dropout2d(DropoutBase):
     """Drops whole channels of ``(N, C, H, W)``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout2d(input, self.p, self.training, self.inplace)
 
 
-class Dropout3d(Dropout):
+class Dropout3d(DropoutBase):
     """Drops whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout3d(input, self.p, self.training, self.inplace)
 
 
-class AlphaDropout(Dropout):
+class AlphaDropout(DropoutBase):
     """The dropout that keeps mean and variance of SELU activations (Klambauer et al., 2017)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.alpha_dropout(input, self.p, self.training, self.inplace)
 
 
-class FeatureAlphaDropout(Dropout):
+class FeatureAlphaDropout(DropoutBase):
     """Alpha dropout of whole channels of ``(N, C, ...)``."""
 
     def forward(self, input: Tensor) -> Tensor:

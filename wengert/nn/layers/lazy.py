@@ -6,79 +6,28 @@ the layer into the ordinary one: a `LazyLinear` is a `Linear` afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.dtypes import int64
-from wengert.ops import empty, tensor
+from wengert.ops import tensor
 from wengert.tensors.generator import default_generator
 from wengert.tensors.tensor import Tensor
 
 from ..module import Module
-from ..parameter import Buffer, Parameter
+from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from .convolution import Conv1d, Conv2d, Conv3d, Convolution, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .normalization import (
     BatchNorm1d,
     BatchNorm2d,
     BatchNorm3d,
+    BatchNormBase,
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
+    InstanceNormBase,
     Normalization,
 )
-
-
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet. `materialize` makes it an ordinary one."""
-
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        return super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
-
-    @property
-    def shape(self) -> Any:
-        """Raises RuntimeError: there is none yet."""
-        raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
-            "`forward` to "
-            "initialize the parameters before accessing their attributes."
-        )
-
-    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
-        """Gives the parameter its shape. What it holds is yet to be written."""
-        self.data = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
-        self.__class__ = Parameter  # type: ignore[assignment]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if id(self) not in memo:
-            memo[id(self)] = type(self)(self.requires_grad, dtype=self.dtype)
-        return memo[id(self)]
-
-    def __repr__(self) -> str:
-        return "<UninitializedParameter>"
-
-
-class UninitializedBuffer(Buffer):
-    """A buffer whose shape is not known yet."""
-
-    def __new__(
-        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
-    ) -> Any:
-        return super().__new__(cls, empty(0, device=device, dtype=dtype), persistent=persistent)
-
-    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
-        """Gives the buffer its shape. What it holds is yet to be written."""
-        self.data = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
-        self.__class__ = Buffer  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return "<UninitializedBuffer>"
-
-
-def is_lazy(value: Any) -> bool:
-    """Whether a parameter or buffer has no shape yet."""
-    return isinstance(value, (UninitializedParameter, UninitializedBuffer))
 
 
 class Lazy(Module):
@@ -268,7 +217,7 @@ class _LazyNormalization(Lazy, Normalization):
 
     def _know(self, input: Tensor) -> None:
         self._check_input_dim(input)
-        instance = issubclass(self.becomes, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d))
+        instance = isinstance(self, InstanceNormBase)
         self.num_features = input.shape[0 if instance and input.dim() == self.ranks[0] else 1]
 
     def initialize_parameters(self, input: Tensor) -> None:
@@ -278,37 +227,43 @@ class _LazyNormalization(Lazy, Normalization):
         self.reset_parameters()
 
 
-class LazyBatchNorm1d(_LazyNormalization, BatchNorm1d):
+class LazyBatchNorm1d(_LazyNormalization, BatchNormBase):
     """A `BatchNorm1d` whose ``num_features`` are those of the first input."""
 
     becomes = BatchNorm1d
+    ranks = BatchNorm1d.ranks
 
 
-class LazyBatchNorm2d(_LazyNormalization, BatchNorm2d):
+class LazyBatchNorm2d(_LazyNormalization, BatchNormBase):
     """A `BatchNorm2d` whose ``num_features`` are those of the first input."""
 
     becomes = BatchNorm2d
+    ranks = BatchNorm2d.ranks
 
 
-class LazyBatchNorm3d(_LazyNormalization, BatchNorm3d):
+class LazyBatchNorm3d(_LazyNormalization, BatchNormBase):
     """A `BatchNorm3d` whose ``num_features`` are those of the first input."""
 
     becomes = BatchNorm3d
+    ranks = BatchNorm3d.ranks
 
 
-class LazyInstanceNorm1d(_LazyNormalization, InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNormalization, InstanceNormBase):
     """An `InstanceNorm1d` whose ``num_features`` are those of the first input."""
 
     becomes = InstanceNorm1d
+    ranks = InstanceNorm1d.ranks
 
 
-class LazyInstanceNorm2d(_LazyNormalization, InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNormalization, InstanceNormBase):
     """An `InstanceNorm2d` whose ``num_features`` are those of the first input."""
 
     becomes = InstanceNorm2d
+    ranks = InstanceNorm2d.ranks
 
 
-class LazyInstanceNorm3d(_LazyNormalization, InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNormalization, InstanceNormBase):
     """An `InstanceNorm3d` whose ``num_features`` are those of the first input."""
 
     becomes = InstanceNorm3d
+    ranks = InstanceNorm3d.ranks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from wengert.tensors.tensor import Tensor
 
 from ..functional import losses as functional
@@ -113,7 +115,22 @@ class NLLLoss(WeightedLoss):
         return functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class CrossEntropyLoss(NLLLoss):
+class NLLLoss2d(NLLLoss):
+    """The old name of `NLLLoss`. Deprecated."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        warnings.warn("NLLLoss2d has been deprecated. Use NLLLoss instead.", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+
+
+class CrossEntropyLoss(WeightedLoss):
     """`NLLLoss` of log-softmax: of scores ``(N, C, ...)`` and classes ``(N, ...)`` or probabilities ``(N, C, ...)``."""
 
     def __init__(
@@ -125,7 +142,8 @@ class CrossEntropyLoss(NLLLoss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

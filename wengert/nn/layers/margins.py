@@ -70,6 +70,13 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
         return functional.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
+class MultiLabelMarginLoss(Loss):
+    """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.multilabel_margin_loss(input, target, reduction=self.reduction)
+
+
 class MultiMarginLoss(WeightedLoss):
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ."""
 

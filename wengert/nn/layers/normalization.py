@@ -89,7 +89,9 @@ class Normalization(Module):
         )
 
 
-class _BatchNorm(Normalization):
+class BatchNormBase(Normalization):
+    """What the layers of batch normalisation share."""
+
     def __init__(
         self,
         num_features: int,
@@ -118,7 +120,7 @@ class _BatchNorm(Normalization):
         return functional.batch_norm(input, *running, self.weight, self.bias, by_batch, momentum, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNormBase):
     """Batch normalisation of ``(N, C)`` or ``(N, C, L)`` (Ioffe & Szegedy, 2015).
 
     In training the statistics are the batch's and move the running ones by ``momentum`` (None: their plain mean); in
@@ -129,7 +131,7 @@ class BatchNorm1d(_BatchNorm):
     ranks = (2, 3)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNormBase):
     """Batch normalisation of ``(N, C, H, W)``; see `BatchNorm1d`.
 
     >>> from wengert import nn
@@ -140,13 +142,63 @@ class BatchNorm2d(_BatchNorm):
     ranks = (4,)
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNormBase):
     """Batch normalisation of ``(N, C, D, H, W)``; see `BatchNorm1d`."""
 
     ranks = (5,)
 
 
-class _InstanceNorm(Normalization):
+class SyncBatchNorm(BatchNormBase):
+    """`BatchNorm1d` for any number of dimensions from two on.
+
+    PyTorch's exchanges the statistics between the processes of a distributed run. Within one process, which is all
+    that wengert knows, it is batch normalisation. ``process_group`` must be None.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise NotImplementedError("SyncBatchNorm: process groups are not in wengert yet; use process_group=None")
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """``module`` with every batch normalisation in it, or itself, replaced by a `SyncBatchNorm` with the same
+        parameters and buffers."""
+        result = module
+        if isinstance(module, BatchNormBase):
+            result = cls(
+                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                process_group, bias=module.bias is not None,
+            )  # fmt: skip
+            result.weight, result.bias = module.weight, module.bias
+            result.running_mean, result.running_var = module.running_mean, module.running_var
+            result.num_batches_tracked = module.num_batches_tracked
+            result.training = module.training
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
+
+
+class InstanceNormBase(Normalization):
+    """What the layers of instance normalisation share."""
+
     def __init__(
         self,
         num_features: int,
@@ -180,19 +232,19 @@ class _InstanceNorm(Normalization):
         return out.squeeze(0) if alone else out
 
 
-class InstanceNorm1d(_InstanceNorm):
+class InstanceNorm1d(InstanceNormBase):
     """Instance normalisation of ``(N, C, L)`` or ``(C, L)`` (Ulyanov et al., 2016)."""
 
     ranks = (2, 3)
 
 
-class InstanceNorm2d(_InstanceNorm):
+class InstanceNorm2d(InstanceNormBase):
     """Instance normalisation of ``(N, C, H, W)`` or ``(C, H, W)``."""
 
     ranks = (3, 4)
 
 
-class InstanceNorm3d(_InstanceNorm):
+class InstanceNorm3d(InstanceNormBase):
     """Instance normalisation of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
 
     ranks = (4, 5)
@@ -339,3 +391,10 @@ class LocalResponseNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(LocalResponseNorm):
+    """The old name of `LocalResponseNorm`, for ``(N, C, H, W)``."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)

@@ -45,8 +45,8 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class _ZeroPad(_ConstantPad):
-    """Padding with zeros."""
+class _Zeros(_ConstantPad):
+    """Padding with zeros: laid over a `ConstantPad1d` or its likes."""
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
@@ -61,10 +61,8 @@ class ConstantPad1d(_ConstantPad):
     rank = 1
 
 
-class ZeroPad1d(_ZeroPad):
+class ZeroPad1d(_Zeros, ConstantPad1d):
     """Pads the last dimension with zeros."""
-
-    rank = 1
 
 
 class ReflectionPad1d(_Pad):
@@ -94,10 +92,8 @@ class ConstantPad2d(_ConstantPad):
     rank = 2
 
 
-class ZeroPad2d(_ZeroPad):
+class ZeroPad2d(_Zeros, ConstantPad2d):
     """Pads the last two dimensions with zeros."""
-
-    rank = 2
 
 
 class ReflectionPad2d(_Pad):
@@ -127,10 +123,8 @@ class ConstantPad3d(_ConstantPad):
     rank = 3
 
 
-class ZeroPad3d(_ZeroPad):
+class ZeroPad3d(_Zeros, ConstantPad3d):
     """Pads the last three dimensions with zeros."""
-
-    rank = 3
 
 
 class ReflectionPad3d(_Pad):

@@ -8,6 +8,7 @@ from typing import Any
 from wengert.tensors.tensor import Tensor
 
 from ..functional import pooling as functional
+from ..functional.fractional import fractional_max_pool2d, fractional_max_pool3d
 from ..functional.geometry import tuple_of
 from ..module import Module
 
@@ -97,6 +98,45 @@ class _LPPool(Module):
         return (
             f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class _FractionalMaxPool(Module):
+    """Windows of ``kernel_size`` at drawn distances: ``output_size`` of them, or ``output_ratio`` of the input's size.
+
+    ``_random_samples`` takes the place of the drawing. Raises ValueError unless exactly one of size and ratio is given,
+    or for a ratio that is not between 0 and 1.
+    """
+
+    rank: int
+    function: Callable[..., Any]
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.kernel_size = tuple_of(kernel_size, self.rank, name, "kernel_size")
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else tuple_of(output_size, self.rank, name, "output_size")
+        ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * self.rank
+        self.output_ratio = None if output_ratio is None else tuple(ratios)
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self).function(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
         )
 
 
@@ -272,3 +312,17 @@ class MaxUnpool3d(_MaxUnpool):
 
     rank = 3
     function = functional.max_unpool3d
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The maxima of windows at drawn distances over ``(N, C, H, W)`` or ``(C, H, W)`` (Graham, 2014)."""
+
+    rank = 2
+    function = fractional_max_pool2d
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The maxima of windows at drawn distances over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+
+    rank = 3
+    function = fractional_max_pool3d

@@ -11,28 +11,32 @@ from ..module import Module
 _CALLER = 5
 
 
-class Softmax(Module):
-    """exp(x) / Σ exp(x), the sum along ``dim``."""
+class _Along(Module):
+    """A function along ``dim``."""
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softmax(input, self.dim, _stacklevel=_CALLER)
-
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
-class LogSoftmax(Softmax):
+class Softmax(_Along):
+    """exp(x) / Σ exp(x), the sum along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmax(input, self.dim, _stacklevel=_CALLER)
+
+
+class LogSoftmax(_Along):
     """log(softmax(x)) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.log_softmax(input, self.dim, _stacklevel=_CALLER)
 
 
-class Softmin(Softmax):
+class Softmin(_Along):
     """softmax(−x) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.core.dtypes import float64
+from wengert.core.state import state
 from wengert.ops import as_tensor, stack, tensor
-from wengert.tensors.tensor import Tensor
+from wengert.tensors.tensor import Tensor, wrap
+
+
+_empty: Callable[[tuple[int, ...], np.dtype], np.ndarray] = np.empty
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -27,11 +31,11 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        return stack(list(batch), 0)
+        return _stacked(batch)
     if isinstance(first, np.ndarray):
         if first.dtype.kind in "SUaO":
             raise _unknown(first.dtype)
-        return stack([as_tensor(array) for array in batch], 0)
+        return _stacked([as_tensor(array) for array in batch])
     if isinstance(first, np.generic) and first.dtype.kind in "biufc":
         return as_tensor(np.array(batch, dtype=first.dtype))
     if isinstance(first, float):
@@ -50,6 +54,25 @@ def default_collate(batch: Sequence[Any]) -> Any:
         members = [default_collate(column) for column in zip(*batch, strict=True)]
         return members if isinstance(first, tuple) else _rebuild(first, members)
     raise _unknown(type(first))
+
+
+def set_memory(empty: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> None:
+    """Makes ``empty(shape, dtype)`` the source of the memory of batches: a worker's is shared with who asked for them."""
+    global _empty
+    _empty = empty
+
+
+def _stacked(samples: Sequence[Tensor]) -> Tensor:
+    """The samples along a new first dimension, as `stack` gives them, written straight into a batch's memory."""
+    first = samples[0]._data
+    shape, dtype = first.shape, first.dtype
+    arrays = [sample._data for sample in samples]
+    alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
+    if not alike or not shape or state.special is not None or any(sample.requires_grad for sample in samples):
+        return stack(list(samples), 0)
+    batch = _empty((len(arrays), *shape), dtype)
+    np.concatenate(arrays, out=batch.reshape(len(arrays) * shape[0], *shape[1:]))
+    return wrap(batch)
 
 
 def default_convert(data: Any) -> Any:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.context import BaseContext
 from typing import Any
 
-from wengert.ops import as_tensor
 from wengert.tensors.generator import Generator
 
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset, Subset, TensorDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from .dataset import IterableDataset
+from .iterators import WorkerIterator, new_iterator
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from .worker import get_worker_info
+
+__all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 
 
 class DataLoader:
-    """Batches of a dataset, loaded in this process.
+    """Batches of a dataset, loaded in this process or, with ``num_workers > 0``, by that many others.
 
     ``batch_size`` samples make a batch, by ``collate_fn``; None switches batching off. ``shuffle`` visits the samples
     in random order, anew in every iteration, drawn from ``generator`` or the default one as PyTorch draws; ``sampler``
     gives indices, and ``batch_sampler`` lists of indices, in an order of your own. ``drop_last`` leaves out a last
-    batch that is not full. ``pin_memory``, ``timeout``, ``worker_init_fn`` and ``in_order`` are accepted and change
-    nothing. Raises ValueError for options that exclude each other, NotImplementedError for ``num_workers > 0``.
+    batch that is not full.
+
+    For workers: ``prefetch_factor`` (2) batches a worker are loaded in advance; ``timeout`` is the number of seconds
+    (0: no limit) after which a batch that has not come is a RuntimeError; ``worker_init_fn(id)`` is called in each
+    worker; ``multiprocessing_context`` is a start method's name or a context; ``persistent_workers`` keeps the workers
+    from one iteration to the next; ``in_order=False`` takes batches as they come. What a worker raises is raised here,
+    with its traceback. See ``docs/data.md``. ``pin_memory`` warns that there is no accelerator.
+
+    Raises ValueError for options that exclude each other.
 
     >>> import wengert as torch
     >>> data = torch.utils.data.TensorDataset(torch.arange(5.0), torch.arange(5) * 10)
@@ -55,8 +68,10 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         self._iterable = isinstance(dataset, IterableDataset)
+        self.num_workers = num_workers
+        self.multiprocessing_context = multiprocessing_context
         _check_order(self._iterable, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if sampler is None:
             sampler = _default_sampler(dataset, shuffle, generator)
@@ -72,17 +87,17 @@ class DataLoader:
         self.generator = generator
         default = default_convert if batch_sampler is None else default_collate
         self.collate_fn = default if collate_fn is None else collate_fn
-        self.num_workers = num_workers
-        self.prefetch_factor = prefetch_factor
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
-        self.multiprocessing_context = multiprocessing_context
         self.persistent_workers = persistent_workers
         self.in_order = in_order
         self._announced: int | None = None  # what len() of an iterable dataset has answered
+        self._iterator: WorkerIterator | None = None  # the one that is kept with its workers
         self._complete = True
+        self.check_worker_number_rationality()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_complete" in self.__dict__:
@@ -90,65 +105,58 @@ class DataLoader:
         object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[Any]:
-        order = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        # PyTorch draws a seed for its workers even where it has none, so we do, to leave the generator where it would.
-        draw_seed(self.generator)
-        return self._from_iterable(order) if self._iterable else map(self._from_indices, order)
+        return new_iterator(self)
 
     def __len__(self) -> int:
         if not self._iterable:
-            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
-        length = len(self.dataset)
+            return len(self._order)
+        length = self._announced = len(self.dataset)
         if self.batch_size is not None:
             whole, rest = divmod(length, self.batch_size)
             length = whole + (1 if rest and not self.drop_last else 0)
-        self._announced = length
         return length
 
-    def _from_indices(self, indices: Any) -> Any:
-        """The batch of the samples at ``indices``, or the one sample where there are no batches."""
-        dataset = self.dataset
-        if self.batch_sampler is None:
-            return self.collate_fn(dataset[indices])
-        if self.collate_fn is default_collate and type(indices) is list:
-            rows = _rows(dataset, indices)
-            if rows is not None:
-                return rows
-        if getattr(dataset, "__getitems__", None):
-            return self.collate_fn(dataset.__getitems__(indices))
-        return self.collate_fn([dataset[index] for index in indices])
+    @property
+    def _order(self) -> Any:
+        """What gives the indices of the batches, or of the samples where there are no batches."""
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _from_iterable(self, order: Iterator[Any]) -> Iterator[Any]:
-        samples = iter(self.dataset)
-        if self.batch_sampler is None:
-            yield from map(self.collate_fn, samples)
-            return
-        count = 0
-        for indices in order:
-            batch = [sample for _, sample in zip(indices, samples, strict=False)]
-            if not batch or (self.drop_last and len(batch) < len(indices)):
-                return
-            count += 1
-            if self._announced is not None and count > self._announced:
-                warnings.warn(
-                    f"Length of IterableDataset {self.dataset} was reported to be {self._announced}(when accessing "
-                    f"len(dataloader)), but {count} samples have been fetched. ",
-                    stacklevel=2,
+    @property
+    def multiprocessing_context(self) -> Any:
+        """The context that starts the workers; None for the default one. Raises ValueError, TypeError on being set."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        if context is not None:
+            if self.num_workers == 0:
+                raise ValueError(
+                    "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+                    f"num_workers={self.num_workers}"
                 )
-            yield self.collate_fn(batch)
-            if len(batch) < len(indices):
-                return
+            methods = multiprocessing.get_all_start_methods()
+            if isinstance(context, str) and context not in methods:
+                raise ValueError(
+                    f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                    f"multiprocessing_context={context!r}"
+                )
+            context = multiprocessing.get_context(context) if isinstance(context, str) else context
+            if not isinstance(context, BaseContext):
+                raise TypeError(
+                    "multiprocessing_context option should be a valid context object or a string specifying the start "
+                    f"method, but got multiprocessing_context={context}"
+                )
+        self._context = context
 
-
-def _rows(dataset: Any, indices: list[Any]) -> list[Any] | None:
-    """The batch of a `TensorDataset` at once: each tensor's rows. None for any other dataset."""
-    while type(dataset) is Subset:
-        indices = [dataset.indices[index] for index in indices]
-        dataset = dataset.dataset
-    if type(dataset) is not TensorDataset or not all(type(index) is int for index in indices):
-        return None
-    chosen = as_tensor(indices)
-    return [each[chosen] for each in dataset.tensors]
+    def check_worker_number_rationality(self) -> None:
+        """Warns where there are to be more workers than processors that this process may use."""
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.num_workers > processors:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total, more than the {processors} "
+                "processors that this process may use; they will take turns, and fewer may be faster.",
+                stacklevel=3,
+            )
 
 
 def _default_sampler(dataset: Any, shuffle: Any, generator: Generator | None) -> Iterable[Any]:
@@ -157,7 +165,7 @@ def _default_sampler(dataset: Any, shuffle: Any, generator: Generator | None) ->
     return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
 
 
-class _Forever:
+class _Forever(Sampler[None]):
     """The order of an iterable dataset: it goes on as long as the dataset does."""
 
     def __iter__(self) -> Iterator[None]:
@@ -166,29 +174,21 @@ class _Forever:
 
 
 def _check_workers(
-    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool, context: Any
+    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool
 ) -> None:
     if num_workers < 0:
         raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
-    if num_workers > 0:
-        raise NotImplementedError(
-            "[DataLoader] loading in worker processes is not in wengert yet; use num_workers=0, which loads the same "
-            "batches in this process"
-        )
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
-    if prefetch_factor is not None:
+    if prefetch_factor is not None and num_workers == 0:
         raise ValueError(
             "prefetch_factor option could only be specified in multiprocessing."
             "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
         )
-    if persistent_workers:
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
+    if persistent_workers and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if context is not None:
-        raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
-            f"num_workers={num_workers}"
-        )
 
 
 def _check_order(
@@ -207,8 +207,3 @@ def _check_order(
         raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
     if batch_sampler is None and batch_size is None and drop_last:
         raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
-
-
-def get_worker_info() -> None:
-    """None: there are no worker processes."""
-    return None

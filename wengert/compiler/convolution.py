@@ -1,0 +1,583 @@
+"""Generated code for convolutions and their weights' gradients, over one to three dimensions.
+
+Both are one small product, written once for registers: a tile of output channels times a tile of vectors, each a run of
+neighbouring windows in a row. What it reads of the input is told by two tables: where the first window of each vector
+begins, and how far from there each (channel, place of the kernel) lies. The input is first laid out so that windows
+that are neighbours read neighbours, whatever the stride: with its padding, and, where the stride is 2, its even and
+odd rows and columns apart (the phases). This goes band by band, each small enough for the cache. An input without
+padding is read where it stands.
+
+The adjoint in the input needs no code of its own: it is a convolution of the cotangent for each phase of the input
+(`wengert.prims.convolution`).
+
+Source: the direct convolution of Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct
+Convolutions" (2018), with offset tables in the place of their layouts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from . import threads
+from .jit import Library, engine
+from .kernels import generated_code_is_possible
+from .loops import Code, Loop
+
+__all__ = ["convolve", "convolve_weight"]
+
+Array = np.ndarray[Any, Any]
+Triple = tuple[int, int, int]
+
+BAND_BYTES = 192 * 1024
+"""What a band of the input may take, laid out: a part of the second-level cache."""
+
+LEAST_VECTORS = 64
+"""Vectors of windows that an item of work should have, so that the tiles' ends do not matter."""
+
+LEAST_WORK = 100_000
+"""Multiplications from which on generated code is asked for: below, numpy is done before the compiler is loaded."""
+
+VECTOR_BYTES = 32
+
+_SLOTS = (
+    "x other bias out scratch scratch_step src start place keep parts items samples per_item depths bands band rows "
+    "per_row reads groups blocks channels group_step plane width sample_out in_channels kernel_depth in_depth in_rows "
+    "in_width depth_stride row_stride column_stride depth_dilation depth_padding row_padding column_padding row_reach "
+    "phase_rows pitch first last sample_step cotangent_step vectors"
+).split()
+_SLOT = {name: number for number, name in enumerate(_SLOTS)}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the text of a kernel depends on; everything else is read from its table."""
+
+    dtype: str
+    channels: int
+    """Output channels of a tile."""
+    width: int
+    """Of a convolution, the vectors of a tile; of a weight's gradient, the places of the kernel."""
+    packed: bool
+    """The input is laid out anew; otherwise it is read where it stands."""
+    whole: bool
+    """Every row has a full vector of windows at least."""
+    gradient: bool
+
+    @property
+    def element(self) -> str:
+        return "float" if self.dtype == "float32" else "double"
+
+    @property
+    def size(self) -> int:
+        return 4 if self.dtype == "float32" else 8
+
+    @property
+    def lanes(self) -> int:
+        return VECTOR_BYTES // self.size
+
+    @property
+    def vector(self) -> str:
+        return f"<{self.lanes} x {self.element}>"
+
+    @property
+    def suffix(self) -> str:
+        """How LLVM's intrinsics name the vector."""
+        return f"v{self.lanes}f{8 * self.size}"
+
+
+class _Writer:
+    """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``.
+
+    ``operands`` has one entry, the table with the slots `_SLOTS`.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.form, self.code = form, Code()
+        self.slots: dict[str, str] = {}
+
+    def text(self) -> str:
+        code = self.code
+        table = code.address("%operands", 0)
+        pointers = {"x", "other", "bias", "out", "scratch", "src", "start", "place", "keep", "first", "last"}
+        for name, number in _SLOT.items():
+            self.slots[name] = code.address(table, number) if name in pointers else code.word(table, number)
+        with code.loop("%stop", start="%start") as part:
+            self._part(part.index)
+        text = code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)")
+        return text + "".join(f"{line}\n" for line in sorted(code.declarations))
+
+    def _part(self, part: str) -> None:
+        """One thread's share of the items: it has a scratch of its own."""
+        code, slots = self.code, self.slots
+        scratch = code.at(self.form.element, slots["scratch"], code.mul(part, slots["scratch_step"]))
+        first = code.div(code.mul(part, slots["items"]), slots["parts"])
+        last = code.div(code.mul(code.add(part, 1), slots["items"]), slots["parts"])
+        with code.loop(last, start=first) as item:
+            self._item(item.index, part, scratch)
+
+    def _item(self, item: str, part: str, scratch: str) -> None:
+        """A band of rows at one depth of one or several samples."""
+        code, slots, element = self.code, self.slots, self.form.element
+        column = code.div(item, slots["bands"])
+        band = code.sub(item, code.mul(column, slots["bands"]))
+        group = code.div(column, slots["depths"])
+        depth = code.sub(column, code.mul(group, slots["depths"]))
+        sample = code.mul(group, slots["per_item"])
+        samples = code.least(slots["per_item"], code.sub(slots["samples"], sample))
+        row = code.mul(band, slots["band"])
+        rows = code.least(slots["band"], code.sub(slots["rows"], row))
+        vectors = code.mul(code.mul(samples, rows), slots["per_row"])
+        if self.form.packed:
+            _Packing(self, scratch).samples(sample, samples, depth, row, rows)
+            source = scratch
+        else:
+            line = code.add(code.mul(code.mul(depth, slots["depth_stride"]), slots["in_rows"]), row)
+            start = code.add(code.mul(sample, slots["sample_step"]), code.mul(line, slots["in_width"]))
+            source = code.at(element, slots["x"], start)
+        line = code.add(code.mul(depth, slots["rows"]), row)
+        place = code.add(code.mul(sample, slots["sample_out"]), code.mul(line, slots["width"]))
+        if self.form.gradient:
+            self._cotangent(scratch, code.at(element, slots["other"], place), vectors)
+        with code.loop(slots["groups"]) as within:
+            moved = code.at(element, source, code.mul(within.index, slots["group_step"]))
+            with code.loop(slots["blocks"]) as block:
+                number = code.add(code.mul(within.index, slots["blocks"]), block.index)
+                if self.form.gradient:
+                    self._weight_block(number, part, moved, scratch, vectors)
+                else:
+                    self._block(within.index, block.index, number, moved, place, vectors)
+
+    # --- the convolution ----------------------------------------------------------------------------------------------
+
+    def _block(self, group: str, block: str, number: str, source: str, place: str, vectors: str) -> None:
+        """All windows of the item, for one tile of output channels."""
+        code, slots, form = self.code, self.slots, self.form
+        height = form.channels
+        weight = code.at(form.element, slots["other"], code.mul(number, code.mul(slots["reads"], height)))
+        bias = code.at(form.element, slots["bias"], code.mul(number, height))
+        initial = [self.splat(code.load(form.element, bias, i, align=form.size)) for i in range(height)]
+        below = code.mul(block, height)
+        left = code.sub(slots["channels"], below)
+        channel = code.add(code.mul(group, slots["channels"]), below)
+        out = code.at(form.element, slots["out"], code.add(place, code.mul(channel, slots["plane"])))
+        final = code.sub(vectors, 1)
+        with code.loop(vectors, step=form.width) as tile:
+            numbers = [code.least(code.add(tile.index, j), final) for j in range(form.width)]
+            starts = [code.at(form.element, source, code.word(slots["start"], v)) for v in numbers]
+            carried = [(form.vector, initial[i]) for i in range(height) for _ in range(form.width)]
+            with code.loop(slots["reads"], carried=carried) as read:
+                offset = code.word(slots["src"], read.index)
+                row = code.at(form.element, weight, code.mul(read.index, height))
+                seen = [code.load(form.vector, code.at(form.element, start, offset)) for start in starts]
+                factors = [self.splat(code.load(form.element, row, i, align=form.size)) for i in range(height)]
+                self._multiply(read, factors, seen)
+            places = [code.word(slots["place"], v) for v in numbers]
+            for i in range(height):
+                with code.when(code.less(str(i), left)):
+                    line = code.at(form.element, out, code.mul(slots["plane"], i))
+                    for j in range(form.width):
+                        self._keep(read.carried[i * form.width + j], code.at(form.element, line, places[j]))
+
+    def _multiply(self, loop: Loop, left: list[str], right: list[str]) -> None:
+        """Add the products of every pair to the carried sums."""
+        form = self.form
+        for number, (x, y) in enumerate(product(left, right)):
+            loop.next[number] = self.code.call(form.vector, f"llvm.fmuladd.{form.suffix}", (form.vector, x),
+                                               (form.vector, y), (form.vector, loop.carried[number]))
+
+    def _keep(self, value: str, pointer: str) -> None:
+        """Store a vector of results; of a row that is shorter than a vector, its part."""
+        form = self.form
+        if form.whole:
+            self.code.store(form.vector, value, pointer)
+        else:
+            self.code.call("void", f"llvm.masked.store.{form.suffix}.p0", (form.vector, value), ("ptr", pointer),
+                           ("i32 immarg", "1"), (f"<{form.lanes} x i1>", self._mask("0")))
+
+    def _mask(self, vector: str) -> str:
+        """Which lanes of a vector of windows count."""
+        kind = f"<{self.form.lanes} x i32>"
+        return self.code.emit(f"icmp ne {kind} {self.code.load(kind, self.slots['keep'], vector)}, zeroinitializer")
+
+    def splat(self, number: str) -> str:
+        form = self.form
+        first = self.code.emit(f"insertelement {form.vector} poison, {form.element} {number}, i64 0")
+        return self.code.emit(f"shufflevector {form.vector} {first}, {form.vector} poison, "
+                              f"<{form.lanes} x i32> zeroinitializer")
+
+    # --- the gradient of the weight -----------------------------------------------------------------------------------
+
+    def _cotangent(self, scratch: str, cotangent: str, vectors: str) -> None:
+        """Lay out the cotangent in vectors of windows, channel by channel; a window counts once, in one vector."""
+        code, slots, form = self.code, self.slots, self.form
+        target = code.at(form.element, scratch, slots["cotangent_step"])
+        with code.loop(slots["groups"]) as group, code.loop(code.mul(slots["blocks"], form.channels)) as channel:
+            number = code.add(code.mul(group.index, code.mul(slots["blocks"], form.channels)), channel.index)
+            line = code.at(form.vector, target, code.mul(number, slots["vectors"]))
+            real = code.add(code.mul(group.index, slots["channels"]), channel.index)
+            plane = code.at(form.element, cotangent, code.mul(real, slots["plane"]))
+            present = code.less(channel.index, slots["channels"])
+            with code.when(present), code.loop(vectors) as v:
+                start, mask = code.at(form.element, plane, code.word(slots["place"], v.index)), self._mask(v.index)
+                value = code.call(form.vector, f"llvm.masked.load.{form.suffix}.p0", ("ptr", start),
+                                  ("i32 immarg", "1"), (f"<{form.lanes} x i1>", mask), (form.vector, "zeroinitializer"))
+                code.store(form.vector, value, code.at(form.vector, line, v.index))
+            with code.when(code.emit(f"xor i1 {present}, true")), code.loop(vectors) as v:
+                code.store(form.vector, "zeroinitializer", code.at(form.vector, line, v.index))
+
+    def _weight_block(self, number: str, part: str, source: str, scratch: str, vectors: str) -> None:
+        """What the item adds to the gradient of one tile of output channels, at every channel and place."""
+        code, slots, form = self.code, self.slots, self.form
+        height, width = form.channels, form.width
+        target = code.at(form.element, scratch, slots["cotangent_step"])
+        lines = [code.at(form.vector, target, code.mul(code.add(code.mul(number, height), i), slots["vectors"]))
+                 for i in range(height)]
+        # The sums of this part: (parts, groups, blocks, height, reads).
+        every = code.mul(code.mul(slots["groups"], slots["blocks"]), height)
+        channel = code.add(code.mul(part, every), code.mul(number, height))
+        sums = [code.at(form.element, slots["out"], code.mul(code.add(channel, i), slots["reads"]))
+                for i in range(height)]
+        with code.loop(slots["reads"], step=width) as tile:
+            starts = [code.at(form.element, source, code.word(slots["src"], code.add(tile.index, j)))
+                      for j in range(width)]
+            with code.loop(vectors, carried=[(form.vector, "zeroinitializer")] * (height * width)) as v:
+                offset = code.word(slots["start"], v.index)
+                seen = [code.load(form.vector, code.at(form.element, start, offset)) for start in starts]
+                factors = [code.load(form.vector, code.at(form.vector, line, v.index)) for line in lines]
+                self._multiply(v, factors, seen)
+            for i, j in product(range(height), range(width)):
+                place = code.at(form.element, sums[i], code.add(tile.index, j))
+                old = code.load(form.element, place, 0, align=form.size)
+                # The order in which the lanes are added is left to LLVM: pairs are faster than one after the other.
+                self.code.declarations.add(f"declare {form.element} @llvm.vector.reduce.fadd.{form.suffix}"
+                                           f"({form.element}, {form.vector})")
+                total = code.emit(f"call reassoc {form.element} @llvm.vector.reduce.fadd.{form.suffix}"
+                                  f"({form.element} {old}, {form.vector} {v.carried[i * width + j]})")
+                code.do(f"store {form.element} {total}, ptr {place}, align {form.size}")
+
+
+class _Packing:
+    """Writes the loops that lay out a band of the input: (samples, channels, kernel depth, row phases, column phases,
+    rows, pitch), with zeros for the padding."""
+
+    def __init__(self, writer: _Writer, scratch: str) -> None:
+        self.code, self.slots, self.form, self.scratch = writer.code, writer.slots, writer.form, scratch
+
+    def samples(self, sample: str, samples: str, depth: str, row: str, rows: str) -> None:
+        code, slots = self.code, self.slots
+        lines = code.add(code.mul(code.sub(rows, 1), slots["row_stride"]), slots["row_reach"])
+        above = code.sub(code.mul(row, slots["row_stride"]), slots["row_padding"])
+        front = code.sub(code.mul(depth, slots["depth_stride"]), slots["depth_padding"])
+        with code.loop(samples) as s, code.loop(slots["in_channels"]) as c, code.loop(slots["kernel_depth"]) as k:
+            level = code.add(front, code.mul(k.index, slots["depth_dilation"]))
+            channel = code.add(code.mul(s.index, slots["in_channels"]), c.index)
+            plane = code.mul(code.add(code.mul(channel, slots["kernel_depth"]), k.index), slots["row_stride"])
+            channel = code.add(code.mul(code.add(sample, s.index), slots["in_channels"]), c.index)
+            read = code.mul(code.add(code.mul(channel, slots["in_depth"]), level), slots["in_rows"])
+            level_inside = code.emit(f"icmp ult i64 {level}, {slots['in_depth']}")
+            with code.loop(lines) as y:
+                line = code.add(above, y.index)
+                line_inside = code.emit(f"icmp ult i64 {line}, {slots['in_rows']}")
+                inside = code.emit(f"and i1 {level_inside}, {line_inside}")
+                rest = code.div(y.index, slots["row_stride"])
+                phase = code.sub(y.index, code.mul(rest, slots["row_stride"]))
+                part = code.mul(code.mul(code.add(plane, phase), slots["column_stride"]), slots["phase_rows"])
+                target = code.mul(code.add(part, rest), slots["pitch"])
+                source = code.sub(code.mul(code.add(read, line), slots["in_width"]), slots["column_padding"])
+                self._phases(target, source, inside)
+
+    def _phases(self, target: str, source: str, inside: str) -> None:
+        """One row of the input, each phase of its columns to its own place."""
+        code, slots, element = self.code, self.slots, self.form.element
+        with code.loop(slots["column_stride"]) as phase:
+            moved = code.mul(code.mul(phase.index, slots["phase_rows"]), slots["pitch"])
+            to = code.at(element, self.scratch, code.add(target, moved))
+            first = code.emit(f"select i1 {inside}, i64 {code.word(slots['first'], phase.index)}, i64 0")
+            last = code.emit(f"select i1 {inside}, i64 {code.word(slots['last'], phase.index)}, i64 0")
+            self._clear(to, first)
+            self._clear(code.at(element, to, last), code.sub(slots["pitch"], last))
+            start = code.add(code.add(source, phase.index), code.mul(first, slots["column_stride"]))
+            self._copy(code.at(element, to, first), code.at(element, slots["x"], start), code.sub(last, first))
+
+    def _clear(self, to: str, count: str) -> None:
+        code, form = self.code, self.form
+        self._runs(count, lambda at: code.store(form.vector, "zeroinitializer", code.at(form.element, to, at)),
+                   lambda at: code.store(form.element, "0.0", code.at(form.element, to, at)))
+
+    def _copy(self, to: str, source: str, count: str) -> None:
+        code, form, step = self.code, self.form, self.slots["column_stride"]
+        near = code.emit(f"icmp eq i64 {step}, 1")
+        with code.when(near):
+            self._runs(count, lambda at: code.store(form.vector, code.load(form.vector, code.at(form.element, source, at)),
+                                                    code.at(form.element, to, at)),
+                       lambda at: code.store(form.element, code.load(form.element, source, at, align=form.size),
+                                             code.at(form.element, to, at)))
+        with code.when(code.emit(f"xor i1 {near}, true")), code.loop(count) as i:
+            value = code.load(form.element, source, code.mul(i.index, step), align=form.size)
+            code.store(form.element, value, code.at(form.element, to, i.index))
+
+    def _runs(self, count: str, vector: Any, single: Any) -> None:
+        """Do ``count`` elements, in vectors of which the last may overlap the one before, or one by one if few."""
+        code, lanes = self.code, self.form.lanes
+        few = code.less(count, lanes)
+        with code.when(code.emit(f"xor i1 {few}, true")):
+            final = code.sub(count, lanes)
+            with code.loop(count, step=lanes) as i:
+                vector(code.least(i.index, final))
+        with code.when(few), code.loop(count) as i:
+            single(i.index)
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A convolution of three dimensions. ``padding`` is what comes before the input (negative: is cut off)."""
+
+    samples: int
+    in_channels: int
+    sizes: Triple
+    out_channels: int
+    out: Triple
+    kernel: Triple
+    stride: Triple
+    padding: Triple
+    dilation: Triple
+    groups: int
+    dtype: str
+
+    @property
+    def work(self) -> int:
+        """The number of multiplications."""
+        return self.samples * self.out_channels * prod(self.out) * self.in_channels // self.groups * prod(self.kernel)
+
+
+class Plan:
+    """The form, the tables and the numbers of a geometry; all but the addresses of a call."""
+
+    def __init__(self, geometry: Geometry, gradient: bool, parts: int) -> None:
+        g = self.geometry = geometry
+        size = np.dtype(g.dtype).itemsize
+        lanes = VECTOR_BYTES // size
+        channels = g.out_channels // g.groups
+        height, width = _tile(channels, gradient)
+        packed = any(s != 1 for s in g.stride[1:]) or any(g.padding) or g.out[2] < lanes or any(
+            (n - 1) * s + d * (k - 1) + 1 > m for n, s, d, k, m
+            in zip(g.out, g.stride, g.dilation, g.kernel, g.sizes, strict=True))
+        self.form = Form(g.dtype, height, width, packed, g.out[2] >= lanes, gradient)
+        self.parts, self.height = parts, height
+        self.blocks = -(-channels // height)
+        self.per_row = -(-g.out[2] // lanes)
+        self._layout(size, lanes)
+        reads = self._reads()
+        self.reads = -(-len(reads) // width) * width if gradient else len(reads)
+        places = self._vectors(lanes)
+        self.tables = [np.array(reads + reads[-1:] * (self.reads - len(reads)), np.int64), *places]
+        bounds = self._bounds()
+        self.tables += [np.array(bounds[0], np.int64), np.array(bounds[1], np.int64)]
+        self.cotangent_step = self.scratch
+        if gradient:
+            self.scratch += g.groups * self.blocks * height * self.vectors * lanes
+        self.items = -(-g.samples // self.per_item) * g.out[0] * self.bands
+        self.library = _library(self.form)
+        descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], 0, 0, 1, 1)
+        self.descriptor, self.descriptor_address = descriptor, ctypes.addressof(descriptor)
+        self.numbers = self._numbers(channels)
+
+    def _layout(self, size: int, lanes: int) -> None:
+        """Choose the bands and say how a band of the input is laid out."""
+        g = self.geometry
+        if not self.form.packed:
+            self.pitch, self.phase_rows = g.sizes[2], g.sizes[1]
+            self.channel_step, self.sample_step = prod(g.sizes), g.in_channels * prod(g.sizes)
+            row_bytes = g.in_channels * g.kernel[0] * g.sizes[2] * size
+        else:
+            self.pitch = -(-((g.out[2] - 1) * g.stride[2] + g.dilation[2] * (g.kernel[2] - 1) + 1) // g.stride[2])
+            row_bytes = g.in_channels * g.kernel[0] * g.stride[1] * g.stride[2] * self.pitch * size
+        rows = max(1, BAND_BYTES // row_bytes - (g.dilation[1] * (g.kernel[1] - 1)) // g.stride[1])
+        rows = min(rows, -(-g.out[1] * g.out[0] * g.samples // self.parts))
+        self.bands = -(-g.out[1] // max(rows, 1))
+        self.band = -(-g.out[1] // self.bands)
+        self.bands = -(-g.out[1] // self.band)
+        if self.form.packed:
+            reach = (self.band - 1) * g.stride[1] + g.dilation[1] * (g.kernel[1] - 1) + 1
+            self.phase_rows = -(-reach // g.stride[1])
+            self.channel_step = g.kernel[0] * g.stride[1] * g.stride[2] * self.phase_rows * self.pitch
+            self.sample_step = g.in_channels * self.channel_step
+        self.per_item = 1
+        if self.bands == 1 and g.out[0] == 1:
+            several = min(-(-LEAST_VECTORS // (self.band * self.per_row)), BAND_BYTES // (self.sample_step * size) or 1)
+            self.per_item = max(1, min(several, -(-g.samples // self.parts)))
+        self.vectors = self.per_item * self.band * self.per_row
+        self.scratch = self.per_item * self.sample_step + lanes if self.form.packed else 0
+
+    def _reads(self) -> list[int]:
+        """How far from the beginning of a window each (channel, place of the kernel) of a group lies."""
+        g = self.geometry
+        along = [[i * d for i in range(k)] for k, d in zip(g.kernel, g.dilation, strict=True)]
+        found = []
+        for c in range(g.in_channels // g.groups):
+            for (level, depth), y, x in product(enumerate(along[0]), along[1], along[2]):
+                if self.form.packed:
+                    phase = (level * g.stride[1] + y % g.stride[1]) * g.stride[2] + x % g.stride[2]
+                    line = phase * self.phase_rows + y // g.stride[1]
+                    found.append(c * self.channel_step + line * self.pitch + x // g.stride[2])
+                else:
+                    found.append(c * self.channel_step + (depth * g.sizes[1] + y) * g.sizes[2] + x)
+        return found
+
+    def _vectors(self, lanes: int) -> tuple[Array, Array, Array]:
+        """Where each vector of windows begins, in the input and in the output, and which of its lanes count. The last
+        of a row begins early enough to be full; what it shares with the one before counts there."""
+        g = self.geometry
+        columns = [min(j * lanes, max(g.out[2] - lanes, 0)) for j in range(self.per_row)]
+        keep = np.zeros((self.per_row, lanes), np.int32)
+        for j, column in enumerate(columns):
+            keep[j, j * lanes - column : g.out[2] - column] = 1
+        along = [np.arange(n) for n in (self.per_item, self.band)]
+        step = self.pitch if self.form.packed else g.sizes[2]
+        start = np.add.outer(np.add.outer(along[0] * self.sample_step, along[1] * step), columns)
+        sample_out = g.out_channels * prod(g.out)
+        place = np.add.outer(np.add.outer(along[0] * sample_out, along[1] * g.out[2]), columns)
+        return (start.ravel().astype(np.int64), place.ravel().astype(np.int64),
+                np.ascontiguousarray(np.tile(keep, (self.per_item * self.band, 1))))
+
+    def _bounds(self) -> tuple[list[int], list[int]]:
+        """For each phase of the columns, from where to where a laid-out row holds input and not padding."""
+        g = self.geometry
+        step, padding = g.stride[2], g.padding[2]
+        first = [min(max(-((phase - padding) // step), 0), self.pitch) for phase in range(step)]
+        last = [min(max(-((phase - padding - g.sizes[2]) // step), 0), self.pitch) for phase in range(step)]
+        return first, [max(a, b) for a, b in zip(first, last, strict=True)]
+
+    def _numbers(self, channels: int) -> Array:
+        g = self.geometry
+        depth, rows, width = g.out
+        values = {
+            "scratch_step": self.scratch, "parts": self.parts, "items": self.items, "samples": g.samples,
+            "per_item": self.per_item, "depths": depth, "bands": self.bands, "band": self.band, "rows": rows,
+            "per_row": self.per_row, "reads": self.reads, "groups": g.groups, "blocks": self.blocks,
+            "channels": channels, "group_step": g.in_channels // g.groups * self.channel_step, "plane": prod(g.out),
+            "width": width, "sample_out": g.out_channels * prod(g.out), "in_channels": g.in_channels,
+            "kernel_depth": g.kernel[0], "in_depth": g.sizes[0], "in_rows": g.sizes[1], "in_width": g.sizes[2],
+            "depth_stride": g.stride[0], "row_stride": g.stride[1], "column_stride": g.stride[2],
+            "depth_dilation": g.dilation[0], "depth_padding": g.padding[0], "row_padding": g.padding[1],
+            "column_padding": g.padding[2], "row_reach": g.dilation[1] * (g.kernel[1] - 1) + 1,
+            "phase_rows": self.phase_rows, "pitch": self.pitch, "sample_step": self.sample_step,
+            "cotangent_step": self.cotangent_step, "vectors": self.vectors,
+        }
+        names = ("src", "start", "place", "keep", "first", "last")
+        values |= {name: table.ctypes.data for name, table in zip(names, self.tables, strict=True)}
+        numbers = np.zeros(len(_SLOTS), np.int64)
+        for name, value in values.items():
+            numbers[_SLOT[name]] = value
+        return numbers
+
+    def run(self, x: Array, other: Array, bias: Array | None, out: Array) -> None:
+        """Run the kernel on C-contiguous arrays."""
+        scratch = np.empty(self.parts * self.scratch, x.dtype)
+        if self.form.gradient and not self.form.whole:
+            scratch[:] = 0  # lanes that do not count are multiplied by zero, and so must not be NaN
+        numbers = np.empty(len(_SLOTS) + 8, np.int64)
+        begin = -numbers.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
+        numbers = numbers[begin : begin + len(_SLOTS)]
+        numbers[:] = self.numbers
+        numbers[:5] = (x.ctypes.data, other.ctypes.data, 0 if bias is None else bias.ctypes.data, out.ctypes.data,
+                       scratch.ctypes.data)
+        worth = self.geometry.work / self.form.lanes
+        threads.pool().run(self.descriptor_address, self.parts, worth, numbers.ctypes.data, 0, 0, 0)
+
+
+def _tile(channels: int, gradient: bool) -> tuple[int, int]:
+    """Output channels of a tile, and its width: as many sums as there are registers for, of the form that wastes the
+    fewest channels."""
+    wide = engine().machine.avx512
+    forms = ((4, 6), (6, 4), (3, 8), (2, 8), (1, 8)) if wide else ((4, 3), (6, 2), (3, 4), (2, 6), (1, 8))
+    forms = tuple((height, min(width, 6)) for height, width in forms) if gradient else forms
+    return min(forms, key=lambda form: (-(-channels // form[0]) * form[0], -form[0] * form[1]))
+
+
+@lru_cache(maxsize=64)
+def _library(form: Form) -> Library:
+    return engine().load(_Writer(form).text(), "kernel")
+
+
+@lru_cache(maxsize=512)
+def _plan(geometry: Geometry, gradient: bool, parts: int) -> Plan:
+    return Plan(geometry, gradient, parts)
+
+
+def _geometry(x: Array, out: tuple[int, ...], out_channels: int, kernel: Any, stride: Any, padding: Any, dilation: Any,
+              groups: int) -> Geometry | None:
+    """The geometry with three dimensions; None where there is no generated code."""
+    rank = len(kernel)
+    if x.dtype.char not in "fd" or rank > 3 or not generated_code_is_possible():
+        return None
+    more = 3 - rank
+    sizes, windows = tuple(x.shape[2:]), tuple(out)
+    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding):
+        sizes = windows = (prod(sizes),)  # every place for itself: one long row
+        kernel = stride = dilation = (1,)
+        padding, more = (0,), 2
+    one: Any = (1,) * more
+    geometry = Geometry(x.shape[0], x.shape[1], one + sizes, out_channels, one + windows, one + tuple(kernel),
+                        one + tuple(stride), (0,) * more + tuple(padding), one + tuple(dilation), groups,
+                        x.dtype.name)
+    return geometry if geometry.work >= LEAST_WORK else None
+
+
+def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], stride: Any, padding: Any,
+             dilation: Any, groups: int) -> Array | None:
+    """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel) and ``bias`` (O,).
+
+    ``out`` are the sizes of the result, ``padding`` what comes before the input along each dimension (negative: is cut
+    off); what comes after it follows from these. None where numpy should compute it: another dtype than float32 or
+    float64, more than three dimensions, little work.
+    """
+    geometry = _geometry(x, out, weight.shape[0], weight.shape[2:], stride, padding, dilation, groups)
+    if geometry is None:
+        return None
+    plan = _plan(geometry, False, threads.get_num_threads())
+    channels, height = weight.shape[0] // groups, plan.height
+    padded = plan.blocks * height
+    rows = weight.reshape(groups, channels, plan.reads)
+    if padded != channels:
+        rows = _extended(rows, padded)
+    laid = np.ascontiguousarray(rows.reshape(groups, plan.blocks, height, plan.reads).swapaxes(2, 3))
+    offsets = np.zeros((groups, padded), x.dtype)
+    if bias is not None:
+        offsets[:, :channels] = bias.reshape(groups, channels)
+    result = np.empty((x.shape[0], weight.shape[0], *out), x.dtype)
+    plan.run(np.ascontiguousarray(x), laid, offsets, result)
+    return result
+
+
+def convolve_weight(x: Array, ct: Array, kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any,
+                    groups: int) -> Array | None:
+    """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
+    `convolve`."""
+    geometry = _geometry(x, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
+    if geometry is None:
+        return None
+    plan = _plan(geometry, True, threads.get_num_threads())
+    channels, padded = ct.shape[1] // groups, plan.blocks * plan.height
+    sums = np.zeros((plan.parts, groups, padded, plan.reads), x.dtype)
+    plan.run(np.ascontiguousarray(x), np.ascontiguousarray(ct), None, sums)
+    reads = x.shape[1] // groups * prod(kernel)
+    total = sums[:, :, :channels, :reads].sum(axis=0)
+    return total.reshape(ct.shape[1], x.shape[1] // groups, *kernel)
+
+
+def _extended(rows: Array, count: int) -> Array:
+    """``rows`` (groups, channels, reads) with zeros for channels up to ``count``."""
+    result = np.zeros((rows.shape[0], count, rows.shape[2]), rows.dtype)
+    result[:, : rows.shape[1]] = rows
+    return result

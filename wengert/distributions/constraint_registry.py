@@ -1,0 +1,119 @@
+"""Which transform leads from unconstrained numbers into a constraint: `biject_to` and `transform_to`.
+
+`biject_to` gives bijections, as changes of variables need them; `transform_to` may give simpler functions, good enough
+for parameters that an optimiser moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Number
+from typing import Any
+
+from . import constraints, transforms
+
+__all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
+
+Factory = Callable[[Any], transforms.Transform]
+
+
+class ConstraintRegistry:
+    """A table from the types of constraints to functions that make a transform into one.
+
+    >>> biject_to(constraints.positive)
+    ExpTransform()
+    """
+
+    def __init__(self) -> None:
+        self._registry: dict[type, Factory] = {}
+        super().__init__()
+
+    def register(self, constraint: Any, factory: Factory | None = None) -> Any:
+        """Registers ``factory(constraint) -> Transform`` for the type of ``constraint``, an instance or a subclass of
+        Constraint; without ``factory``, a decorator. Raises TypeError for another constraint."""
+        if factory is None:
+            return lambda made: self.register(constraint, made)
+        kind = type(constraint) if isinstance(constraint, constraints.Constraint) else constraint
+        if not isinstance(kind, type) or not issubclass(kind, constraints.Constraint):
+            raise TypeError(f"Expected constraint to be either a Constraint subclass or instance, but got {constraint}")
+        self._registry[kind] = factory
+        return factory
+
+    def __call__(self, constraint: Any) -> transforms.Transform:
+        """The transform into ``constraint``. Raises NotImplementedError where none is registered."""
+        factory = self._registry.get(type(constraint))
+        if factory is None:
+            raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
+        return factory(constraint)
+
+
+biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
+
+
+def _both(constraint: Any, factory: Factory) -> None:
+    biject_to.register(constraint, factory)
+    transform_to.register(constraint, factory)
+
+
+def _above(constraint: Any) -> transforms.Transform:
+    """exp(x) + the lower bound."""
+    return transforms.ComposeTransform(
+        [transforms.ExpTransform(), transforms.AffineTransform(constraint.lower_bound, 1)]
+    )
+
+
+def _below(constraint: Any) -> transforms.Transform:
+    """The upper bound − exp(x)."""
+    return transforms.ComposeTransform(
+        [transforms.ExpTransform(), transforms.AffineTransform(constraint.upper_bound, -1)]
+    )
+
+
+def _between(constraint: Any) -> transforms.Transform:
+    """σ(x), stretched from the lower bound to the upper."""
+    low, high = constraint.lower_bound, constraint.upper_bound
+    if isinstance(low, Number) and isinstance(high, Number) and low == 0 and high == 1:
+        return transforms.SigmoidTransform()
+    return transforms.ComposeTransform([transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)])
+
+
+def _exponential(constraint: Any) -> transforms.Transform:
+    return transforms.ExpTransform()
+
+
+_both(constraints.real, lambda constraint: transforms.identity_transform)
+_both(constraints.positive, lambda c: _exponential(c) if _is_zero(c.lower_bound) else _above(c))
+_both(constraints.nonnegative, lambda c: _exponential(c) if _is_zero(c.lower_bound) else _above(c))
+_both(constraints.less_than, _below)
+_both(constraints.interval, _between)
+_both(constraints.half_open_interval, _between)
+_both(constraints.corr_cholesky, lambda constraint: transforms.CorrCholeskyTransform())
+biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
+transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
+_both(constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform())
+_both(constraints.positive_definite, lambda constraint: transforms.PositiveDefiniteTransform())
+_both(constraints.positive_semidefinite, lambda constraint: transforms.PositiveDefiniteTransform())
+
+
+def _is_zero(bound: Any) -> bool:
+    return isinstance(bound, Number) and bound == 0
+
+
+def _pairs(registry: ConstraintRegistry) -> None:
+    """The constraints made of others, by the registry itself."""
+    registry.register(
+        constraints.independent,
+        lambda c: transforms.IndependentTransform(registry(c.base_constraint), c.reinterpreted_batch_ndims),
+    )
+    registry.register(
+        constraints.cat,
+        lambda c: transforms.CatTransform([registry(each) for each in c.cseq], c.dim, c.lengths),
+    )
+    registry.register(
+        constraints.stack,
+        lambda c: transforms.StackTransform([registry(each) for each in c.cseq], c.dim),
+    )
+
+
+_pairs(biject_to)
+_pairs(transform_to)

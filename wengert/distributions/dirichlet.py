@@ -1,0 +1,86 @@
+"""The Dirichlet distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import wengert
+from wengert import Size, Tensor
+
+from . import constraints
+from .exp_family import ExponentialFamily
+
+__all__ = ["Dirichlet"]
+
+
+class Dirichlet(ExponentialFamily):
+    """Points of the simplex of K parts, with a density proportional to Π x_k^(concentration_k − 1).
+
+    ``concentration`` is (..., K). Draws are normalised gamma numbers; their gradients are implicit. Raises ValueError
+    for a concentration without dimensions.
+    """
+
+    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    support = constraints.simplex
+    has_rsample = True
+    _batched = {"concentration": 1}
+
+    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        if concentration.dim() < 1:
+            raise ValueError("`concentration` parameter must be at least one-dimensional.")
+        self.concentration = concentration
+        shape = concentration.shape
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+
+    @property
+    def _total(self) -> Tensor:
+        return self.concentration.sum(-1, keepdim=True)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.concentration / self._total
+
+    @property
+    def mode(self) -> Tensor:
+        """(α_k − 1) / Σ(α − 1), by the parts above 1; where no α is above 1, the corner of the largest."""
+        excess = (self.concentration - 1).clamp(min=0.0)
+        mode = excess / excess.sum(-1, keepdim=True)
+        at_corner = (self.concentration < 1).all(-1)
+        if not at_corner.any():
+            return mode
+        corner = wengert.nn.functional.one_hot(self.concentration.argmax(-1), self._event_shape[0]).to(mode.dtype)
+        return wengert.where(at_corner.unsqueeze(-1), corner, mode)
+
+    @property
+    def variance(self) -> Tensor:
+        total = self._total
+        return self.concentration * (total - self.concentration) / (total.square() * (total + 1))
+
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+        return wengert._sample_dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return (
+            wengert.xlogy(self.concentration - 1.0, value).sum(-1)
+            + self.concentration.sum(-1).lgamma()
+            - self.concentration.lgamma().sum(-1)
+        )
+
+    def entropy(self) -> Tensor:
+        total = self.concentration.sum(-1)
+        return (
+            self.concentration.lgamma().sum(-1)
+            - total.lgamma()
+            - (self._event_shape[0] - total) * total.digamma()
+            - ((self.concentration - 1.0) * self.concentration.digamma()).sum(-1)
+        )
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.concentration,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return x.lgamma().sum(-1) - x.sum(-1).lgamma()

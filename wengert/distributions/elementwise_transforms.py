@@ -1,0 +1,275 @@
+"""Transforms of each number by itself: affine, power, exponential, sigmoid and the like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import wengert
+from wengert import Tensor
+from wengert.nn.functional import softplus
+
+from . import constraints
+from .transform import Transform
+from .utils import is_number
+
+
+def inside_unit_interval(x: Tensor) -> Tensor:
+    """``x``, kept off 0 and 1 by the smallest steps of the dtype."""
+    info = wengert.finfo(x.dtype)
+    return x.clamp(info.tiny, 1.0 - info.eps)
+
+
+class AffineTransform(Transform):
+    """y = loc + scale · x; the last ``event_dim`` dimensions are an event."""
+
+    bijective = True
+
+    def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(cache_size=cache_size)
+        self.loc, self.scale, self._event_dim = loc, scale, event_dim
+
+    @property
+    def event_dim(self) -> int:
+        """The dimensions of an event."""
+        return self._event_dim
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> Any:
+        """Real numbers, in events of ``event_dim`` dimensions."""
+        return constraints.independent(constraints.real, self._event_dim) if self._event_dim else constraints.real
+
+    codomain = domain
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """The same transform with a cache of that size."""
+        if cache_size == self._cache_size:
+            return self
+        return AffineTransform(self.loc, self.scale, self._event_dim, cache_size=cache_size)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AffineTransform) and _same(self.loc, other.loc) and _same(self.scale, other.scale)
+
+    __hash__ = object.__hash__
+
+    @property
+    def sign(self) -> Any:
+        """The sign of the scale."""
+        if isinstance(self.scale, Tensor):
+            return self.scale.sign()
+        return (self.scale > 0) - (self.scale < 0)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.loc + self.scale * x  # type: ignore[no-any-return]
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log |scale|, for every number of the event."""
+        if is_number(self.scale):
+            result = wengert.full_like(x, math.log(abs(self.scale)))
+        else:
+            result = self.scale.abs().log()
+        shape = x.shape
+        if self._event_dim:
+            result = result.expand(wengert.broadcast_shapes(result.shape, shape[-self._event_dim :]))
+            result = result.sum(tuple(range(-self._event_dim, 0)))
+            shape = shape[: -self._event_dim]
+        return result.expand(shape)
+
+    def forward_shape(self, shape: Sequence[int]) -> Any:
+        """Broadcast with loc and scale."""
+        return wengert.broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
+
+    inverse_shape = forward_shape
+
+
+def _same(x: Any, y: Any) -> bool:
+    """Whether two parameters, tensors or numbers, are equal everywhere."""
+    if is_number(x) and is_number(y):
+        return bool(x == y)
+    return bool((x == y).all())
+
+
+class ExpTransform(Transform):
+    """y = exp(x)."""
+
+    domain, codomain = constraints.real, constraints.positive
+    bijective, sign = True, +1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExpTransform)
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """x itself."""
+        return x
+
+
+class PowerTransform(Transform):
+    """y = x ** exponent, of positive numbers."""
+
+    domain = codomain = constraints.positive
+    bijective = True
+
+    def __init__(self, exponent: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size=cache_size)
+        self.exponent = wengert.tensor(float(exponent)) if is_number(exponent) else exponent
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """The same transform with a cache of that size."""
+        return self if cache_size == self._cache_size else PowerTransform(self.exponent, cache_size=cache_size)
+
+    @property
+    def sign(self) -> Any:
+        """The sign of the exponent."""
+        return self.exponent.sign()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PowerTransform) and bool((self.exponent == other.exponent).all())
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.pow(self.exponent)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.pow(1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log |exponent · y / x|."""
+        return (self.exponent * y / x).abs().log()
+
+    def forward_shape(self, shape: Sequence[int]) -> Any:
+        """Broadcast with the exponent."""
+        return wengert.broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
+
+
+class SigmoidTransform(Transform):
+    """y = 1 / (1 + exp(−x)), kept off 0 and 1."""
+
+    domain, codomain = constraints.real, constraints.unit_interval
+    bijective, sign = True, +1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SigmoidTransform)
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return inside_unit_interval(x.sigmoid())
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        y = inside_unit_interval(y)
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log σ(x) + log σ(−x)."""
+        return -softplus(-x) - softplus(x)
+
+
+class SoftplusTransform(Transform):
+    """y = log(1 + exp(x))."""
+
+    domain, codomain = constraints.real, constraints.positive
+    bijective, sign = True, +1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SoftplusTransform)
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return softplus(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (-y).expm1().neg().log() + y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log σ(x)."""
+        return -softplus(-x)
+
+
+class TanhTransform(Transform):
+    """y = tanh(x)."""
+
+    domain, codomain = constraints.real, constraints.interval(-1.0, 1.0)
+    bijective, sign = True, +1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TanhTransform)
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tanh()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.atanh()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log(1 − tanh² x), written so that nothing cancels."""
+        return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
+
+
+class AbsTransform(Transform):
+    """y = |x|, of which x = y counts as the inverse."""
+
+    domain, codomain = constraints.real, constraints.positive
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AbsTransform)
+
+    __hash__ = object.__hash__
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+
+class CumulativeDistributionTransform(Transform):
+    """y = F(x), the distribution function of ``distribution``, a distribution of numbers."""
+
+    bijective, sign = True, +1
+    codomain = constraints.unit_interval
+
+    def __init__(self, distribution: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size=cache_size)
+        self.distribution = distribution
+
+    @property
+    def domain(self) -> Any:
+        """The support of the distribution."""
+        return self.distribution.support
+
+    def _call(self, x: Tensor) -> Tensor:
+        result: Tensor = self.distribution.cdf(x)
+        return result
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        result: Tensor = self.distribution.icdf(y)
+        return result
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """The log density at x."""
+        result: Tensor = self.distribution.log_prob(x)
+        return result
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """The same transform with a cache of that size."""
+        if cache_size == self._cache_size:
+            return self
+        return CumulativeDistributionTransform(self.distribution, cache_size=cache_size)

@@ -1,0 +1,48 @@
+"""Which implementation computes attention: a choice that PyTorch offers and that changes nothing here.
+
+There is one implementation of `nn.functional.scaled_dot_product_attention`. The context manager takes the choice, so
+that programs that make it run, and raises for what is no choice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from wengert._missing import MissingError
+
+__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "sdpa_kernel"]
+
+WARN_FOR_UNFUSED_KERNELS = False
+
+
+class SDPBackend(IntEnum):
+    """The implementations between which PyTorch chooses."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: list[SDPBackend] | SDPBackend, set_priority: bool = False) -> Iterator[dict[str, Any]]:
+    """A context in which attention may be computed by ``backends`` alone: here it is computed as always.
+
+    Raises AssertionError for anything but an `SDPBackend` or a list of them.
+    """
+    chosen = [backends] if isinstance(backends, SDPBackend) else backends
+    if not isinstance(chosen, list):
+        raise AssertionError(
+            "Backend must be an instance of SDPBackend or a list of SDPBackend instances, got "
+            f"{type(backends).__name__}"
+        )
+    yield {}
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,119 @@
+"""Fractional max pooling: windows of a fixed size whose places are drawn (Graham, *Fractional Max-Pooling*, 2014)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.errors import ShapeError
+from wengert.ops import rand, tensor
+from wengert.tensors.tensor import Tensor
+
+from .geometry import tuple_of
+
+
+def fractional_max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """The maxima of ``output_size`` windows of ``kernel_size``, laid over ``(N, C, H, W)`` or ``(C, H, W)`` at drawn
+    distances.
+
+    ``output_ratio``, between 0 and 1, gives the size as a part of the input's. ``_random_samples``, ``(N, C, 2)`` in
+    [0, 1), takes the place of the drawing. With ``return_indices`` the place of each maximum in its plane comes too.
+    Raises ValueError where neither size nor ratio is given, ShapeError for windows that do not fit.
+    """
+    samples = _random_samples
+    pooled = _pool(2, input, kernel_size, output_size, output_ratio, samples)
+    return pooled if return_indices else pooled[0]
+
+
+def fractional_max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:
+    """`fractional_max_pool2d` over the last three dimensions; ``_random_samples`` is ``(N, C, 3)``."""
+    pooled = _pool(3, input, kernel_size, output_size, output_ratio, _random_samples)
+    return pooled if return_indices else pooled[0]
+
+
+def fractional_max_pool2d_with_indices(*args: Any, **kwargs: Any) -> Any:
+    """`fractional_max_pool2d` that always returns the places too."""
+    return fractional_max_pool2d(*args, **{**kwargs, "return_indices": True})
+
+
+def fractional_max_pool3d_with_indices(*args: Any, **kwargs: Any) -> Any:
+    """`fractional_max_pool3d` that always returns the places too."""
+    return fractional_max_pool3d(*args, **{**kwargs, "return_indices": True})
+
+
+def _pool(
+    rank: int, input: Tensor, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    op = f"fractional_max_pool{rank}d"
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{op} requires specifying either an output_size or an output_ratio")
+    if input.dim() not in (rank + 1, rank + 2):
+        raise ShapeError(f"[{op}] expected a {rank + 1}D or {rank + 2}D input; got {list(input.shape)}")
+    sizes, kernel = input.shape[-rank:], tuple_of(kernel_size, rank, op, "kernel_size")
+    if output_size is None:
+        ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
+        output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=True)]
+    counts = tuple_of(output_size, rank, op, "output_size")
+    for n, k, count in zip(sizes, kernel, counts, strict=True):
+        if count + k - 1 > n:
+            raise ShapeError(f"[{op}] {count} windows of {k} do not fit into {n} elements; at most {n - k + 1} do")
+    channels = input.shape[-rank - 1]
+    batch = input.shape[0] if input.dim() == rank + 2 else 1
+    if samples is None:
+        samples = rand(batch, channels, rank, dtype=input.dtype)
+    elif tuple(samples.shape) != (batch, channels, rank):
+        raise ShapeError(
+            f"[{op}] expected _random_samples of shape {(batch, channels, rank)}; got {list(samples.shape)}"
+        )
+    places = _places(samples.numpy(), sizes, kernel, counts)
+    flat = input.reshape(batch, channels, -1)
+    windows = flat.gather(2, tensor(places.reshape(batch, channels, -1))).reshape(places.shape)
+    best, chosen = windows.max(-1)
+    index = tensor(places).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    shape = (*input.shape[:-rank], *counts)
+    return best.reshape(shape), index.reshape(shape)
+
+
+def _places(samples: Any, sizes: Any, kernel: tuple[int, ...], counts: tuple[int, ...]) -> Any:
+    """The place in its plane of every element of every window: ``(N, C, windows, elements)``.
+
+    Of two dimensions the first sample is of the width, of three it is of the depth, as in PyTorch.
+    """
+    rank = len(sizes)
+    lead = samples.shape[:2]
+    result = np.zeros((*lead, *(1,) * (2 * rank)), np.int64)
+    for dim, (n, k, count) in enumerate(zip(sizes, kernel, counts, strict=True)):
+        drawn = samples[..., rank - 1 - dim if rank == 2 else dim]
+        starts = _starts(drawn, n, k, count)
+        line = starts[..., :, None] + np.arange(k)
+        shape = [1] * (2 * rank)
+        shape[dim], shape[rank + dim] = count, k
+        result = result * n + line.reshape(*lead, *shape)
+    return result.reshape(*lead, int(np.prod(counts)), int(np.prod(kernel)))
+
+
+def _starts(drawn: Any, n: int, k: int, count: int) -> Any:
+    """Where each window begins; the last ends with the plane. In the precision of the sample, as in PyTorch."""
+    if count == 1:
+        return np.full((*drawn.shape, 1), n - k)
+    step = drawn.dtype.type(n - k) / drawn.dtype.type(count - 1)
+    drawn = drawn[..., None]
+    starts = ((np.arange(count).astype(drawn.dtype) + drawn) * step).astype(np.int64)
+    starts -= (drawn * step).astype(np.int64)
+    starts[..., -1] = n - k
+    return starts

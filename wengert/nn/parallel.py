@@ -1,0 +1,46 @@
+"""Models on several devices. On a machine without accelerators PyTorch's `DataParallel` runs the module itself; so does
+this one, which knows no other machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wengert._missing import MissingError
+
+from .module import Module
+
+__all__ = ["DataParallel"]
+
+
+class DataParallel(Module):
+    """Calls ``module``; its parameters and state have ``module.`` before their names, as programs expect.
+
+    ``device_ids``, ``output_device`` and ``dim`` are for devices that there are not.
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> model = nn.DataParallel(nn.Linear(2, 1))
+    >>> list(model.state_dict())
+    ['module.weight', 'module.bias']
+    """
+
+    module: Module
+
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Sequence[Any] | None = None,
+        output_device: Any = None,
+        dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.device_ids: list[int] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        return self.module(*inputs, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,99 @@
+"""Gamma- and Dirichlet-distributed numbers, one after another, with PyTorch's use of the stream.
+
+The conventions are those of `sampling`. The method is a rejection, as those of `integers` are: how many draws a number
+takes is known only when it is made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from .generator import Generator
+from .sampling import Array, rounded
+
+__all__ = ["dirichlet", "gamma"]
+
+# PyTorch has these two constants in single precision.
+_THIRD, _SQUEEZE = float(np.float32(1.0) / np.float32(3.0)), float(np.float32(0.0331))
+
+
+def gamma(generator: Generator, shape_parameter: Array) -> Array:
+    """Numbers of the gamma distributions of the given shapes and rate 1, in their dtype, at least its tiniest.
+
+    Raises NotImplementedError for a dtype that is no floating one.
+    """
+    dtype = _floating("_standard_gamma", shape_parameter)
+    values = rounded(_gammas(generator, shape_parameter), dtype)
+    return np.maximum(values, _tiny(dtype))
+
+
+def dirichlet(generator: Generator, concentration: Array) -> Array:
+    """Points of the simplex with the concentrations (..., K): gamma numbers divided by their sum, inside (0, 1)."""
+    dtype = _floating("_sample_dirichlet", concentration)
+    values = _gammas(generator, concentration)
+    with np.errstate(invalid="ignore"):
+        values /= values.sum(-1, keepdims=True)
+    below_one = 1.0 - (2.0**-53 if dtype == np.float64 else 2.0**-24)
+    return rounded(np.clip(values, float(_tiny(dtype)), below_one), dtype)
+
+
+def _floating(name: str, values: Array) -> np.dtype[np.generic]:
+    if values.dtype.kind != "f" and values.dtype.name != "bfloat16":
+        raise NotImplementedError(f"[{name}] a floating dtype was expected; got {values.dtype.name}; call .float()")
+    return values.dtype
+
+
+def _tiny(dtype: np.dtype[np.generic]) -> np.generic:
+    number: np.generic = dtype.type(2.0**-126) if dtype.name == "bfloat16" else np.finfo(dtype).tiny
+    return number
+
+
+def _gammas(generator: Generator, shape_parameter: Array) -> Array:
+    normals = _normals(generator)
+    drawn = [_one(generator.random_double, normals, alpha) for alpha in
+             shape_parameter.astype(np.float64).ravel().tolist()]
+    return np.array(drawn, np.float64).reshape(shape_parameter.shape)
+
+
+def _normals(generator: Generator) -> Callable[[], float]:
+    """A source of single normal numbers, made in pairs; the second of a pair waits in the generator."""
+
+    def draw() -> float:
+        waiting = generator.next_normal
+        if waiting is not None:
+            generator.next_normal = None
+            return waiting
+        angle = 2.0 * math.pi * generator.random_double()
+        radius = math.sqrt(-2.0 * math.log1p(-generator.random_double()))
+        generator.next_normal = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+    return draw
+
+
+def _one(uniform: Callable[[], float], normal: Callable[[], float], alpha: float) -> float:
+    """Marsaglia & Tsang, *A simple method for generating gamma variables* (2000); for shapes below 1 by their note in
+    section 6: a number of shape alpha + 1, times a uniform number to the power 1 / alpha."""
+    if alpha == 0.0:
+        return 0.0
+    if not 0.0 < alpha < math.inf:
+        return math.nan
+    scale = 1.0
+    if alpha < 1.0:
+        scale = (1.0 - uniform()) ** (1.0 / alpha)
+        alpha += 1.0
+    d = alpha - _THIRD
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        x = normal()
+        y = 1.0 + c * x
+        if y <= 0.0:
+            continue
+        v = y * y * y
+        u = 1.0 - uniform()
+        square = x * x
+        if u < 1.0 - _SQUEEZE * square * square or math.log(u) < 0.5 * square + d * (1.0 - v + math.log(v)):
+            return scale * d * v

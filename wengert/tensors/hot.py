@@ -1,0 +1,255 @@
+"""The hot paths: functions behind what programs call a million times, the same steps as `dispatch.apply` in order.
+
+Each takes the common case (tensors of one dtype on plain memory) and leaves every other to `apply`. What they assume:
+
+- the plain evaluation on arrays gives the result: of watchers, only one that evaluates itself (`Special.intercepts`)
+  sends a call to `apply`; any other is told of the finished result and its node, as `apply` tells it;
+- numpy checks the shapes, and the primitive's ``spec`` rule words the error afterwards;
+- what a node keeps depends only on which operands need gradients, and is looked up once, when the function is made.
+
+Note [hot paths]: they are written out without a call that can be saved; a node is filled slot by slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import LARGE, Primitive, run_large
+from ..core.state import state
+from .alias import attach_view, edge_of
+from .dispatch import NUMBERS, apply, reworded
+from .special import shares, tell
+from .tape import Node, next_sequence
+from .tensor import TENSORS, Tensor, make
+
+ndarray = np.ndarray
+new = object.__new__
+empty = np.empty
+
+_NO_PARAMS: dict[str, Any] = {}
+_MISSING: Any = object()
+
+
+def _given(*arguments: Any) -> list[Any]:
+    return [x for x in arguments if x is not _MISSING]
+
+
+_KINDS = {"same": "fciub", "number": "fciu", "float": "fc", "compare": "fciub"}
+
+
+def unary(primitive: Primitive) -> Callable[..., Any]:
+    """The function of one tensor, and of the primitive's parameters as a dict, for a primitive with one result."""
+    run, lowered = primitive.run, primitive.lower is not None
+    kinds = "fciubV" if primitive.promotion is None else _KINDS[primitive.promotion]
+    records = primitive.records and primitive.promotion != "compare"
+    elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
+    places, wants_shapes = primitive.plan((True,))
+    saves_x, saves_out = 0 in places, 1 in places
+
+    def function(input: Any, *, params: dict[str, Any] = _NO_PARAMS) -> Any:
+        x, here = input, state.here
+        special = here["special"]
+        if type(x) not in TENSORS or (special is not None and special.intercepts):
+            return apply(primitive, (x,), params)
+        value = x._data
+        if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
+            return apply(primitive, (x,), params)
+        try:
+            data = here["quiet"](run, value, **params) if params else here["quiet"](run, value)
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise reworded(primitive, (x,), params, error) from error
+        if type(data) is not ndarray:
+            data = np.asarray(data)
+        out = new(Tensor)
+        out._data = data
+        out._node = out._alias = out._cell = out._rare = None
+        if here["grad"]:
+            edge = x._node if x._alias is None else edge_of(x)
+            if edge is not None and records and (elementwise or data.dtype.kind in "fcV"):
+                guards: Any = ()
+                if saves_x:
+                    cell = x._cell
+                    if cell is None:
+                        cell = x._cell = [0, None]
+                    guards = ((cell, cell[0]),)
+                if saves_out:
+                    cell = out._cell = [0, None]
+                    guards = (*guards, (cell, 0))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, params, (edge,)
+                node.saved = (value if saves_x else None, data if saves_out else None,
+                              (value.shape,) if wants_shapes else None)
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
+        if view and (data.base is value or shares(data, value)):
+            attach_view(x, out, primitive, params)
+        if special is not None:
+            tell(special, primitive, (x,), params, out, out._node)
+        return out
+
+    function.__name__ = primitive.name
+    return function
+
+
+def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
+    nor number raises, or gives ``otherwise`` (operators leave it to the other side). Calls with keywords, or of a first
+    operand that is no tensor, go to ``full``."""
+    run, lowered = primitive.run, primitive.lower is not None
+    same, records = primitive.promotion != "float", primitive.promotion != "compare"
+    keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
+             for needs in ((False, False), (True, False), (False, True), (True, True))]
+
+    def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
+        here = state.here
+        special = here["special"]
+        if options or type(x) not in TENSORS or (special is not None and special.intercepts):
+            return general(x, y, options)
+        x_value = x._data
+        if type(y) in TENSORS:
+            y_value = y._data
+            if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.kind in "fc"):
+                return apply(primitive, (x, y), {})
+            y_edge = y._node if y._alias is None else edge_of(y)
+        elif (type(y) is float or type(y) is int) and x_value.dtype.kind in "fc":
+            y_value, y_edge = y, None
+        else:
+            return general(x, y, options)
+        try:
+            data = None
+            if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
+                data = run_large(primitive, (x_value, y_value))
+            if data is None:
+                data = here["quiet"](run, x_value, y_value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise reworded(primitive, (x, y), {}, error) from error
+        if type(data) is not ndarray:
+            data = np.asarray(data)
+        out = new(Tensor)
+        out._data = data
+        out._node = out._alias = out._cell = out._rare = None
+        if here["grad"]:
+            x_edge = x._node if x._alias is None else edge_of(x)
+            if (x_edge is not None or y_edge is not None) and records:
+                keep_x, keep_y, keep_out = keeps[(x_edge is not None) + 2 * (y_edge is not None)]
+                guards: Any = ()
+                shapes = None
+                if keep_x:
+                    cell = x._cell
+                    if cell is None:
+                        cell = x._cell = [0, None]
+                    guards = ((cell, cell[0]),)
+                if y_value is not y:
+                    if keep_y:
+                        y_cell = y._cell
+                        if y_cell is None:
+                            y_cell = y._cell = [0, None]
+                        guard = (y_cell, y_cell[0])
+                        guards = (guards[0], guard) if keep_x else (guard,)
+                    x_shape, y_shape = x_value.shape, y_value.shape
+                    if x_shape != y_shape:
+                        shapes = (x_shape, y_shape)
+                if keep_out:
+                    cell = out._cell = [0, None]
+                    guards = (*guards, (cell, 0))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
+                node.saved = (x_value if keep_x else None, y_value if keep_y else None,
+                              data if keep_out else None, shapes)
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
+        if special is not None:
+            tell(special, primitive, (x, y), _NO_PARAMS, out, out._node)
+        return out
+
+    def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
+        if full is not None:
+            return full(*_given(x, y), **options)
+        if isinstance(y, ndarray):
+            y = make(y, None)
+        if otherwise is not None and not (type(y) in TENSORS or isinstance(y, NUMBERS)):
+            return otherwise
+        return apply(primitive, (x, y), {})
+
+    function.__name__ = primitive.name
+    return function
+
+
+def whole(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
+    """The reduction of a whole tensor, for a linear primitive; ``reduce(array, None, None, out)`` evaluates it on a
+    floating array, into a 0-d one; ``general(tensor, ...)`` is called for any other, and with further arguments."""
+    parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
+
+    def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
+        here = state.here
+        special = here["special"]
+        if options or rest or type(x) not in TENSORS or (special is not None and special.intercepts):
+            return general(*_given(x), *rest, **options)
+        value = x._data
+        rank = value.ndim
+        if rank > 8 or value.dtype.char not in "fdFD":
+            return general(x)
+        out = new(Tensor)
+        out._data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
+        out._node = out._alias = out._cell = out._rare = None
+        if here["grad"]:
+            edge = x._node if x._alias is None else edge_of(x)
+            if edge is not None:
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, parameters[rank], (edge,)
+                node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
+                node.sequence = next_sequence()
+        if special is not None:
+            tell(special, primitive, (x,), parameters[rank], out, out._node)
+        return out
+
+    function.__name__ = primitive.name
+    return function
+
+
+def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., Any]:
+    """The product of two tensors: of two matrices of one floating dtype here, of all else by ``general(x, y)``."""
+
+    def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
+        here = state.here
+        special = here["special"]
+        if options or type(x) not in TENSORS or type(y) not in TENSORS or (special is not None and special.intercepts):
+            return general(*_given(x, y), **options)
+        x_value, y_value = x._data, y._data
+        dtype = x_value.dtype
+        if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD":
+            return general(x, y)
+        try:
+            data = here["quiet"](x_value.dot, y_value)
+        except ValueError as error:
+            raise reworded(primitive, (x, y), {}, error) from error
+        out = new(Tensor)
+        out._data = data
+        out._node = out._alias = out._cell = out._rare = None
+        if here["grad"]:
+            x_edge = x._node if x._alias is None else edge_of(x)
+            y_edge = y._node if y._alias is None else edge_of(y)
+            if x_edge is not None or y_edge is not None:
+                guards: Any = ()
+                if y_edge is not None:
+                    cell = x._cell
+                    if cell is None:
+                        cell = x._cell = [0, None]
+                    guards = ((cell, cell[0]),)
+                if x_edge is not None:
+                    cell = y._cell
+                    if cell is None:
+                        cell = y._cell = [0, None]
+                    guards = (*guards, (cell, cell[0]))
+                node = out._node = new(Node)
+                node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
+                node.saved = (None if y_edge is None else x_value, None if x_edge is None else y_value, None,
+                              (x_value.shape, y_value.shape))
+                node.guards, node.rare, node.sequence = guards, None, next_sequence()
+        if special is not None:
+            tell(special, primitive, (x, y), _NO_PARAMS, out, out._node)
+        return out
+
+    function.__name__ = primitive.name
+    return function

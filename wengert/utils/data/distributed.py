@@ -1,0 +1,68 @@
+"""`DistributedSampler`: the part of a dataset that one of several training processes visits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sized
+
+from wengert.ops import randperm
+from wengert.tensors.generator import Generator
+
+from .sampler import Sampler
+
+
+class DistributedSampler(Sampler[int]):
+    """Every ``num_replicas``-th index of the dataset, from ``rank`` on: the replicas together visit it once.
+
+    All replicas visit equally many: with ``drop_last`` what is left over is not visited, else the first indices are
+    visited again. With ``shuffle`` the order is drawn from ``seed`` plus the epoch of `set_epoch`, in every replica the
+    same. Raises ValueError for a rank that is none; RuntimeError without ``num_replicas`` and ``rank``, for which a
+    process group would have to be asked.
+
+    >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+    [1, 3, 0]
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        if num_replicas is None or rank is None:
+            raise RuntimeError(
+                "[DistributedSampler] Requires distributed package to be available: wengert has no process groups; "
+                "give num_replicas and rank"
+            )
+        if not 0 <= rank < num_replicas:
+            raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
+        self.dataset = dataset
+        self.num_replicas = num_replicas
+        self.rank = rank
+        self.epoch = 0
+        self.drop_last = drop_last
+        count = len(dataset)
+        self.num_samples = count // num_replicas if drop_last else math.ceil(count / num_replicas)
+        self.total_size = self.num_samples * num_replicas
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[int]:
+        count = len(self.dataset)
+        if self.shuffle:
+            order = randperm(count, generator=Generator().manual_seed(self.seed + self.epoch)).tolist()
+        else:
+            order = list(range(count))
+        if order and self.total_size > count:
+            order *= math.ceil(self.total_size / count)
+        return iter(order[: self.total_size][self.rank :: self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch the next iteration is of, for another order in every epoch."""
+        self.epoch = epoch

@@ -1,0 +1,343 @@
+"""What ``iter(loader)`` gives: a run through the data, in this process or with workers.
+
+With workers the one idea to know is that every worker answers its tasks in their order over a line of its own. So the
+next batch is the next message of the worker that has the next task: nothing is sorted, nothing waits in a queue of this
+process, and no thread is needed. Nothing here depends on how fast a worker is, so the order never does, unless
+``in_order=False`` asks for whatever is there first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import pickle
+import select
+import signal
+import time
+import warnings
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .channel import Channel, pair
+from .dataset import IterableDataset
+from .failures import Failure
+from .fetch import Recipe
+from .sampler import draw_seed
+from .transport import Borrower
+from .worker import RESTART, Duty, Ended, run
+
+if TYPE_CHECKING:
+    from .dataloader import DataLoader
+
+PATIENCE = 5.0
+"""Seconds between two looks whether a worker that does not answer still lives, and for workers to end by themselves."""
+
+
+class LoaderIterator:
+    """A run through the batches of a loader; its length is the loader's."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        if loader.pin_memory:
+            _warn_of_pinning(loader.pin_memory_device)
+        self._order = loader._order
+        self._dataset = loader.dataset
+        self._recipe = Recipe(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last)
+        self._indices = iter(self._order)
+        # PyTorch draws a seed for its workers even where it has none, so we do, to leave the generator where it would.
+        self._base_seed = draw_seed(loader.generator)
+        self._announced = loader._announced
+        self._yielded = 0
+
+    def __iter__(self) -> LoaderIterator:
+        return self
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __next__(self) -> Any:
+        batch = self._next_batch()
+        self._yielded += 1
+        if self._announced is not None and self._yielded > self._announced:
+            self._warn_of_length()
+        return batch
+
+    def _next_batch(self) -> Any:
+        raise NotImplementedError
+
+    def _warn_of_length(self, hint: str = "") -> None:
+        if isinstance(self._dataset, IterableDataset):
+            warnings.warn(
+                f"Length of IterableDataset {self._dataset} was reported to be {self._announced}(when accessing "
+                f"len(dataloader)), but {self._yielded} samples have been fetched. {hint}",
+                stacklevel=3,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        raise NotImplementedError(f"{type(self).__name__} cannot be pickled")
+
+
+class SerialIterator(LoaderIterator):
+    """A run in this process. Raises AssertionError for a loader with a ``timeout``, which only workers can miss."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        super().__init__(loader)
+        if loader.timeout != 0:
+            raise AssertionError("[DataLoader] a timeout needs num_workers > 0")
+        self._fetch = self._recipe.fetcher()
+
+    def _next_batch(self) -> Any:
+        return self._fetch(next(self._indices))
+
+
+class _Crew:
+    """The worker processes of an iterator, with their lines and their memory; apart from it, to outlive it for a moment.
+
+    ``close`` ends them: their lines are closed, upon which each ends as soon as it has its batch; those that do not are
+    killed. Called twice or in a forked child, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.processes: list[Any] = []
+        self.channels: list[Channel] = []
+        self.borrowers: list[Borrower] = []
+        self.owner = os.getpid()
+
+    def start(self, context: Any, duty: Duty) -> None:
+        """Starts one more. Raises what starting a process raises: under spawn, what cannot be pickled."""
+        channel, end = pair()
+        process = context.Process(target=run, args=(end, duty), daemon=True)
+        try:
+            process.start()
+        except BaseException:
+            channel.close()
+            raise
+        finally:
+            end.close()
+        self.processes.append(process)
+        self.channels.append(channel)
+        self.borrowers.append(Borrower())
+
+    def close(self) -> None:
+        if os.getpid() != self.owner:
+            return
+        for channel in self.channels:
+            channel.close()
+        deadline = time.monotonic() + PATIENCE
+        for process in self.processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+        for step in ("terminate", "kill"):
+            for process in self.processes:
+                if process.is_alive():
+                    getattr(process, step)()
+                    process.join(1.0)
+        self.processes.clear()
+        self.channels.clear()
+
+
+class WorkerIterator(LoaderIterator):
+    """A run with worker processes, which end with it, or with the iterator if it is kept for further runs.
+
+    ``prefetch_factor`` batches a worker are asked for in advance.
+    """
+
+    def __init__(self, loader: DataLoader) -> None:
+        super().__init__(loader)
+        self._count = loader.num_workers
+        self._timeout = loader.timeout
+        self._in_order = loader.in_order
+        self._persistent = loader.persistent_workers
+        self._ahead = (2 if loader.prefetch_factor is None else loader.prefetch_factor) * self._count
+        self._crew = _Crew()
+        self._end = weakref.finalize(self, self._crew.close)
+        self._trouble: str | None = None
+        context = multiprocessing if loader.multiprocessing_context is None else loader.multiprocessing_context
+        keep = self._ahead // self._count + 2
+        for number in range(self._count):
+            duty = Duty(number, self._count, self._base_seed, self._recipe, loader.worker_init_fn, keep)
+            self._start(context, duty)
+        self._sent = 0
+        self._begin()
+
+    def _start(self, context: Any, duty: Duty) -> None:
+        try:
+            self._crew.start(context, duty)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            self._end()
+            warnings.warn(
+                "A worker process could not be started because what it needs (the dataset, collate_fn or "
+                "worker_init_fn) cannot be pickled, as every start method other than fork requires. Define it at the "
+                "top level of a module, or use multiprocessing.set_start_method('fork') where the system has it.",
+                stacklevel=5,
+            )
+            raise
+
+    @property
+    def usable(self) -> bool:
+        """Whether another run can begin: the workers were not ended."""
+        return bool(self._crew.channels)
+
+    def restart(self, loader: DataLoader) -> None:
+        """Begins another run with the same workers. What they still had to do for the last one is not waited for."""
+        self._indices = iter(self._order)
+        self._announced, self._yielded = loader._announced, 0
+        for worker in range(self._count):
+            self._send(worker, RESTART)
+        self._begin()
+
+    def _begin(self) -> None:
+        # PyTorch begins with a second iterator over the sampler; a sampler that draws in `__iter__` notices that.
+        self._indices = iter(self._order)
+        self._wanted = self._sent  # answers to tasks before this one are of an earlier run
+        self._tasks: dict[int, int] = {}  # number: its worker
+        self._active = [True] * self._count
+        self._load = [0] * self._count
+        self._turn = itertools.cycle(range(self._count))
+        for _ in range(self._ahead):
+            self._send_task()
+
+    # --- tasks ------------------------------------------------------------------------------------------------------
+
+    def _send_task(self) -> None:
+        """Gives the next task, if there is one, to the worker whose turn it is."""
+        try:
+            indices = next(self._indices)
+        except StopIteration:
+            return
+        worker = self._whose_turn()
+        if worker is None:
+            return
+        returned = self._crew.borrowers[worker].returned()
+        self._send(worker, (self._sent, indices, returned))
+        self._tasks[self._sent] = worker
+        self._load[worker] += 1
+        self._sent += 1
+
+    def _whose_turn(self) -> int | None:
+        most = self._ahead // max(1, sum(self._active))
+        for _ in range(self._count):
+            worker = next(self._turn)
+            if self._active[worker] and (self._in_order or self._load[worker] < most):
+                return worker
+        return None
+
+    def _send(self, worker: int, content: Any) -> None:
+        try:
+            self._crew.channels[worker].send(pickle.dumps(content, 5))
+        except EOFError as error:
+            self._worker_is_gone(worker, error)
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def _next_batch(self) -> Any:
+        if self._trouble is not None:
+            raise RuntimeError(f"[DataLoader] this iteration was ended: {self._trouble}; begin another one")
+        while True:
+            while self._wanted < self._sent and not self._active[self._tasks.get(self._wanted, 0)]:
+                self._tasks.pop(self._wanted, None)
+                self._wanted += 1
+            waiting = self._tasks.get(self._wanted) if self._in_order else self._any_task()
+            if waiting is None:
+                if not self._persistent:
+                    self._end()
+                raise StopIteration
+            number, answer = self._answer(waiting)
+            worker = self._tasks.pop(number, None)
+            if worker is None:
+                continue  # of an earlier run
+            if self._in_order:
+                self._wanted += 1
+            if isinstance(answer, Ended):
+                self._active[worker] = False
+                self._send_task()
+                continue
+            self._load[worker] -= 1
+            self._send_task()
+            if isinstance(answer, Failure):
+                answer.reraise()
+            return answer
+
+    def _any_task(self) -> int | None:
+        """A worker that has answered, waited for if need be; None where no task is left."""
+        busy = {worker for worker in self._tasks.values() if self._active[worker]}
+        if not busy:
+            return None
+        channels = self._crew.channels
+        ready = [worker for worker in busy if channels[worker].pending]
+        if not ready:
+            seconds = self._timeout if self._timeout > 0 else None
+            try:
+                found, _, _ = select.select([channels[worker] for worker in busy], [], [], seconds)
+            except KeyboardInterrupt:
+                self._interrupted()
+            if not found:
+                raise self._too_late()
+            ready = [worker for worker in busy if channels[worker] in found]
+        return ready[0]
+
+    def _answer(self, worker: int) -> tuple[int, Any]:
+        """The worker's next message: the number of a task and its batch."""
+        crew = self._crew
+        limit = time.monotonic() + self._timeout if self._timeout > 0 else None
+        while True:
+            try:
+                left = PATIENCE if limit is None else min(PATIENCE, max(0.0, limit - time.monotonic()))
+                return crew.borrowers[worker].open(crew.channels[worker].receive(left))
+            except TimeoutError as error:
+                if not crew.processes[worker].is_alive():
+                    self._worker_is_gone(worker, error)
+                if limit is not None and time.monotonic() >= limit:
+                    raise self._too_late() from None
+            except EOFError as error:
+                self._worker_is_gone(worker, error)
+            except KeyboardInterrupt:
+                self._interrupted()
+
+    def _too_late(self) -> RuntimeError:
+        return RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
+
+    def _interrupted(self) -> NoReturn:
+        """Ctrl-C may have come between a message's bytes and their place here, so nothing more is read."""
+        self._trouble = "it was interrupted by the keyboard"
+        self._end()
+        raise KeyboardInterrupt
+
+    def _worker_is_gone(self, worker: int, error: BaseException) -> NoReturn:
+        process = self._crew.processes[worker]
+        process.join(1.0)
+        number, code = process.pid, process.exitcode
+        if code is not None and code < 0:
+            reason = f"is killed by signal: {signal.strsignal(-code)}"
+        else:
+            reason = f"exited with code {code}, by itself or in code that it called; num_workers=0 may show where"
+        self._trouble = f"worker (pid {number}) exited unexpectedly"
+        self._end()
+        cause = RuntimeError(f"DataLoader worker (pid {number}) {reason}")
+        cause.__cause__ = None if isinstance(error, (EOFError, TimeoutError)) else error
+        raise RuntimeError(f"DataLoader worker (pid(s) {number}) exited unexpectedly") from cause
+
+
+def _warn_of_pinning(device: str) -> None:
+    if device:
+        warnings.warn(
+            f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}", stacklevel=5
+        )
+    warnings.warn(
+        "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+        stacklevel=5,
+    )
+
+
+def new_iterator(loader: DataLoader) -> Iterator[Any]:
+    """The iterator for one run through a loader; with persistent workers the one there is already."""
+    if loader.num_workers == 0:
+        return SerialIterator(loader)
+    kept = loader._iterator
+    if kept is not None and kept.usable:
+        kept.restart(loader)
+        return kept
+    iterator = WorkerIterator(loader)
+    if loader.persistent_workers:
+        loader._iterator = iterator
+    return iterator

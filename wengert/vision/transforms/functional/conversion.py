@@ -1,0 +1,176 @@
+"""Pictures, arrays and tensors into each other; normalising; erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import wengert as torch
+from wengert import Tensor
+
+from ...pillow import is_picture, picture_of
+from .modes import check_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# The numbers in the pictures of these modes, where they are not bytes.
+_NUMBERS = {"I": np.int32, "I;16": np.int16, "F": np.float32}
+
+
+def get_dimensions(img: Any) -> list[int]:
+    """``[channels, height, width]`` of a picture or of a tensor ``(..., C, H, W)``."""
+    if is_picture(img):
+        width, height = img.size
+        return [len(img.getbands()), height, width]
+    check_image(img)
+    return [1 if img.ndim == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
+
+
+def get_image_size(img: Any) -> list[int]:
+    """``[width, height]`` of a picture or tensor."""
+    return get_dimensions(img)[:0:-1]
+
+
+def get_image_num_channels(img: Any) -> int:
+    """The number of channels of a picture or tensor."""
+    return get_dimensions(img)[0]
+
+
+def to_tensor(pic: Any) -> Tensor:
+    """A picture, or an array ``(H, W)`` or ``(H, W, C)``, as a tensor ``(C, H, W)``.
+
+    Bytes become floating point numbers of 0…1; numbers of other dtypes stay as they are. Raises TypeError for what is
+    neither, and ValueError for arrays of other dimensions.
+    """
+    if is_picture(pic):
+        array = np.array(pic, _NUMBERS.get(pic.mode, np.uint8))
+        if pic.mode == "1":
+            array *= 255
+    elif isinstance(pic, np.ndarray):
+        array = pic
+    else:
+        raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
+    if array.ndim not in (2, 3):
+        raise ValueError(f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.")
+    channels_first = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    image = torch.from_numpy(np.ascontiguousarray(channels_first))
+    return image.to(torch.get_default_dtype()).div_(255) if array.dtype == np.uint8 else image
+
+
+def pil_to_tensor(pic: Any) -> Tensor:
+    """A picture as a tensor ``(C, H, W)`` of its own numbers, not scaled."""
+    if not is_picture(pic):
+        raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
+    array = np.array(pic)
+    return torch.from_numpy(array if array.ndim == 3 else array[:, :, None]).permute(2, 0, 1)
+
+
+def largest(dtype: torch.dtype) -> int:
+    """The value that stands for full brightness: the largest integer of the dtype, or 1."""
+    if dtype.is_floating_point or dtype == torch.bool:
+        return 1
+    return int(torch.iinfo(dtype).max)
+
+
+def convert_image_dtype(image: Tensor, dtype: torch.dtype = torch.float) -> Tensor:
+    """An image in another dtype, its values scaled: full brightness stays full brightness.
+
+    Raises RuntimeError for casts to integers that the floating point dtype cannot tell apart.
+    """
+    if not isinstance(image, Tensor):
+        raise TypeError("Input img should be Tensor Image")
+    source = image.dtype
+    if source == dtype:
+        return image
+    if source.is_floating_point and dtype.is_floating_point:
+        return image.to(dtype)
+    if source.is_floating_point:
+        if dtype == torch.int64 or (source == torch.float32 and dtype == torch.int32):
+            raise RuntimeError(f"The cast from {source} to {dtype} cannot be performed safely.")
+        # Equal parts of 0…1 for all integers; 1 itself must not become one more than the largest.
+        return image.mul(largest(dtype) + 1 - 1e-3).to(dtype)
+    if dtype.is_floating_point:
+        return image.to(dtype) / largest(source)
+    shrink, grow = (largest(source) + 1) // (largest(dtype) + 1), (largest(dtype) + 1) // (largest(source) + 1)
+    if largest(source) > largest(dtype):
+        return torch.div(image, shrink, rounding_mode="floor").to(dtype)
+    return image.to(dtype) * grow
+
+
+# The mode for each number of channels, if none is asked for, and those that may be asked for.
+_MODES = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}
+_GREY_MODES = {"uint8": "L", "int16": "I;16", "int32": "I", "float32": "F"}
+
+
+def to_pil_image(pic: Any, mode: str | None = None) -> Image:
+    """A picture of a tensor, ``(C, H, W)`` or ``(H, W)``, or of an array, ``(H, W, C)`` or ``(H, W)``.
+
+    Floating point numbers are scaled by 255 and cut off to bytes, unless ``mode`` is ``"F"``. ``mode`` is one of
+    Pillow's; the default is that of the channels (L, LA, RGB, RGBA) and dtype. Raises TypeError and ValueError.
+    """
+    if isinstance(pic, Tensor):
+        pic = (pic.permute(1, 2, 0) if pic.ndim == 3 else pic).numpy(force=True)
+    elif not isinstance(pic, np.ndarray):
+        raise TypeError(f"pic should be Tensor or ndarray. Got {type(pic)}.")
+    if pic.ndim not in (2, 3):
+        raise ValueError(f"pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
+    channels = 1 if pic.ndim == 2 else pic.shape[2]
+    if channels not in (1, 2, 3, 4):
+        raise ValueError(f"pic should not have > 4 channels. Got {channels} channels.")
+    if pic.dtype.kind == "f" and mode != "F":
+        pic = _bytes(pic)
+    if channels == 1:
+        pic = pic.reshape(pic.shape[:2])
+        expected = _GREY_MODES.get(pic.dtype.name)
+        if mode is not None and mode != expected:
+            raise ValueError(f"Incorrect mode ({mode}) supplied for input type {pic.dtype}. Should be {expected}")
+        mode = expected
+    elif mode is not None and mode not in _MODES[channels]:
+        raise ValueError(f"Only modes {list(_MODES[channels])} are supported for {channels} channels; got {mode!r}")
+    elif mode is None and pic.dtype == np.uint8:
+        mode = _MODES[channels][0]
+    if mode is None:
+        raise TypeError(f"Input type {pic.dtype} is not supported")
+    if channels > 1 and pic.dtype != np.uint8:
+        raise TypeError(f"[to_pil_image] uint8 was expected for {channels} channels; got {pic.dtype}")
+    return picture_of(pic, mode)
+
+
+def _bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Numbers of 0…1 as bytes, as C's conversion makes them: what is outside wraps around."""
+    with np.errstate(invalid="ignore"):
+        return (array * 255).astype(np.uint8)
+
+
+def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Tensor:
+    """``(tensor - mean) / std`` for each channel of a floating point image ``(..., C, H, W)``.
+
+    ``mean`` and ``std`` hold a number for each channel, or one for all. Raises TypeError for integers and ValueError
+    for a standard deviation of 0.
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
+    if not tensor.is_floating_point():
+        raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
+    if tensor.ndim < 3:
+        raise ValueError(
+            f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
+        )
+    middle, width = torch.as_tensor(mean, dtype=tensor.dtype), torch.as_tensor(std, dtype=tensor.dtype)
+    if (width == 0).any():
+        raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
+    middle = middle[:, None, None] if middle.ndim == 1 else middle
+    width = width[:, None, None] if width.ndim == 1 else width
+    return (tensor.sub_(middle) if inplace else tensor - middle).div_(width)
+
+
+def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
+    """An image ``(..., C, H, W)`` with ``v`` in the rectangle of height ``h`` and width ``w`` at row i, column j."""
+    if not isinstance(img, Tensor):
+        raise TypeError(f"img should be Tensor Image. Got {type(img)}")
+    result = img if inplace else img.clone()
+    result[..., i : i + h, j : j + w] = v
+    return result
