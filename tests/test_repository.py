@@ -24,7 +24,7 @@ LAYERS = (
     ("compiler",),
     ("nn", "optim", "utils"),
     ("io", "view", "diagnosis", "amp"),
-    ("accelerator", "backends", "cuda", "linalg", "random", "return_types", "serialization", "settings", "special",
+    ("accelerator", "backends", "cuda", "fft", "linalg", "random", "return_types", "serialization", "settings", "special",
      "version"),
     ("vision", "compat", "testing"),
     ("demo",),
@@ -35,9 +35,8 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Programs that use wengert as any user does, by its public face.
 USERS = {"demo", "cli", "compat", "vision"}
 # The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
-# compiler for kernels when they first meet a large array, `Tensor.backward` asks the engine, and `Tensor.graph` the
-# viewer.
-EXCEPTIONS = {("core", "compiler"), ("prims", "compiler"), ("tensors", "compiler"), ("tensors", "autograd"), ("tensors", "view")}
+# compiler for kernels when they first meet a large array, and `Tensor.graph` asks the viewer.
+EXCEPTIONS = {("core", "compiler"), ("prims", "compiler"), ("tensors", "compiler"), ("tensors", "view")}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 

@@ -96,6 +96,7 @@ _LATER = (
     "backends",
     "compiler",
     "cuda",
+    "fft",
     "io",
     "linalg",
     "nn",

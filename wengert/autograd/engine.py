@@ -1,6 +1,6 @@
 """Running the tape back by the chain rule.
 
-The nodes that the roots reach are collected with an explicit stack and run in descending order of their sequence
+The nodes that the roots reach are collected in a list, not by recursion, and run in descending order of their sequence
 numbers: a node is always younger than its operands, so every cotangent is complete when its node runs. On the plain
 path cotangents are arrays and rules compute at the speed of numpy; with ``create_graph``, and while a function is being
 recorded, they are tensors, and what the rules do is recorded like everything else.
@@ -19,6 +19,7 @@ import numpy as np
 from ..core.errors import DTypeError, GradError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
+from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make, on_tape
@@ -62,19 +63,16 @@ class Pass:
 def collect(roots: Iterable[Any], targets: set[Any] | None) -> tuple[list[Any], set[Any] | None]:
     """The nodes that the roots reach, youngest first. Where there are ``targets``: only those that lead to one, and the
     set of those among them that must run for it (a target itself need not)."""
-    seen: set[Any] = set()
-    stack = [edge.node if type(edge) is Out else edge for edge in roots]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
+    seen = {edge.node if type(edge) is Out else edge for edge in roots}
+    stack = list(seen)
+    for node in stack:  # which grows as nodes are found
         for edge in node.edges:
             if edge is not None:
                 below = edge.node if type(edge) is Out else edge
                 if below not in seen:
+                    seen.add(below)
                     stack.append(below)
-    order = sorted(seen, key=_by_sequence, reverse=True)
+    order = sorted(stack, key=_by_sequence, reverse=True)
     if targets is None:
         return order, None
     needed: set[Any] = set()
@@ -407,6 +405,9 @@ def backward(
             tensor.retain_grad()
     keep = create_graph if retain_graph is None else retain_graph
     run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=True)
+
+
+tensor_module.engine = backward
 
 
 def _edge(op: str, tensor: Any) -> Any:

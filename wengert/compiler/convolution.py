@@ -523,7 +523,7 @@ def _geometry(x: Array, out: tuple[int, ...], out_channels: int, kernel: Any, st
         return None
     more = 3 - rank
     sizes, windows = tuple(x.shape[2:]), tuple(out)
-    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding):
+    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and sizes == windows:
         sizes = windows = (prod(sizes),)  # every place for itself: one long row
         kernel = stride = dilation = (1,)
         padding, more = (0,), 2

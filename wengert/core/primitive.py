@@ -23,6 +23,7 @@ from .spec import Spec, broadcast_shapes
 from .state import state
 
 Rule = Callable[..., Any]
+ndarray = np.ndarray
 
 OUT = "out"
 _OPERANDS = ("x", "y", "z", "w")
@@ -55,7 +56,7 @@ class Primitive:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "derivative", "doc", "eval", "jvp", "keeps", "kind", "label", "lower", "missing",
+    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "keeps", "kind", "label", "lower", "missing",
                  "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
     def __init__(
@@ -88,6 +89,7 @@ class Primitive:
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
         self.records = True
+        self.dispatch: Callable[..., Any] | None = None  # its hot path, made when first needed
 
     def bind(self, module: Any) -> Rule:
         """``eval`` with the array module filled in: a function of arrays and parameters."""
@@ -127,19 +129,17 @@ class Primitive:
         return found
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
-        large = False
         for operand in operands:
-            kind = type(operand)
-            if kind is np.ndarray:
-                if operand.size >= LARGE:
-                    large = True
-            elif kind not in _PLAIN and not isinstance(operand, np.generic):  # a scalar of bfloat16 is plain too
+            # (a scalar of bfloat16 is plain too)
+            if type(operand) not in _PLAIN and not isinstance(operand, np.generic):
                 return dispatcher(self, operands, params)
-        if large and self.lower is not None and not params:
+        if params:
+            return self.run(*operands, **params)
+        if self.lower is not None:
             result = run_large(self, operands)
             if result is not None:
                 return result
-        return self.run(*operands, **params)
+        return self.run(*operands)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name} ({self.kind})>"
@@ -164,7 +164,10 @@ this slot from the compiler the first time it meets a large array, so that small
 def run_large(primitive: Primitive, operands: Sequence[Any]) -> Any:
     """The result by a generated kernel; None where the operands are small or no kernel takes them."""
     global large_kernels
-    if not any(type(x) is np.ndarray and x.size >= LARGE for x in operands):
+    for x in operands:
+        if type(x) is ndarray and x.size >= LARGE:
+            break
+    else:
         return None
     if large_kernels is None:
         large_kernels = import_module("wengert.compiler.kernels").run_large

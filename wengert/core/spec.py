@@ -85,6 +85,9 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     """Dimensions counted from the front; None or an empty list means all of them. Raises on a repeated one."""
     if dims is None:
         return tuple(range(rank))
+    if type(dims) is int:
+        wrapped = (wrap_dim(dims, rank, op),)
+        return wrapped if rank else ()
     listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)
     if not listed:
         return tuple(range(rank))

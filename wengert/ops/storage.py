@@ -115,18 +115,6 @@ def storage_type(self: Tensor) -> type:
     return TypedStorage
 
 
-@method("share_memory_")
-def share_memory_(self: Tensor) -> Tensor:
-    """This tensor: its memory is not moved to where other processes see it, as threads share it already."""
-    return self
-
-
-@method("is_shared")
-def is_shared(self: Tensor) -> bool:
-    """False: no memory is shared with other processes."""
-    return False
-
-
 @method("is_set_to")
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether two tensors are the same elements of the same memory, in the same shape."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..core.primitive import P, elementwise
 from ..core.samples import cases
 
@@ -24,10 +26,13 @@ def _select(slope_where: Any) -> Any:
 
 
 
+_ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # of which numpy makes nothing anew at each call
+
+
 def _relu(xp: Any, x: Any) -> Any:
     if x.dtype.kind in "bc":
         raise RuntimeError(f"{'Boolean' if x.dtype.kind == 'b' else 'Complex'} inputs not supported for relu")
-    return xp.maximum(x, x.dtype.type(0))
+    return xp.maximum(x, _ZEROS.get(x.dtype, 0))
 
 
 relu = elementwise(
@@ -137,7 +142,9 @@ elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, sa
 def _clip(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     if low is not None and high is not None and low > high:
         return xp.full_like(x, high)
-    return xp.clip(x, low, high).astype(x.dtype, copy=False)
+    if low is not None:
+        x = xp.maximum(x, x.dtype.type(low))
+    return x if high is None else xp.minimum(x, x.dtype.type(high))
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:

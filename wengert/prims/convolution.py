@@ -83,7 +83,8 @@ def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, grou
     turned = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2).reshape(channels, -1, *weight.shape[2:])
     along = [[_phase(phase, *rest) for phase in range(rest[0])] for rest in zip(
         stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)]
-    result = None if all(s == 1 for s in stride) else np.zeros((ct.shape[0], channels, *sizes), ct.dtype)
+    shape = (ct.shape[0], channels, *sizes)
+    result = np.zeros(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
     for phases in product(*along):
         if any(phase is None for phase in phases):
             continue

@@ -9,6 +9,7 @@ series of the tail near zero, whose terms are all positive, or by Gauss and Lege
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -156,7 +157,12 @@ def _regularised(which: int) -> Any:
 
 def _igamma_slope(sign: float) -> Any:
     """∂P/∂x, the density; ``sign`` −1 for Q."""
-    return lambda a, x, out: sign * P.exp((a - 1) * P.log(x) - x - P.lgamma(a))
+
+    def slope(a: Any, x: Any, out: Any) -> Any:
+        log_gamma = math.lgamma(a) if isinstance(a, float) else P.lgamma(a)
+        return sign * P.exp((a - 1) * P.log(x) - x - log_gamma)
+
+    return slope
 
 
 _ONE_SIDED = {"samples": "differentiable by its second operand only"}

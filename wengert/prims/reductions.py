@@ -12,14 +12,16 @@ from ..core.samples import cases
 
 
 def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
-    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1."""
-    if keepdim or not shape:
+    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1; a single number meets any shape."""
+    if keepdim or not reduced.shape:
         return reduced
     return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
 
 
-def _sum(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
+def _sum(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
     """Half precision is summed in float32; integers and truth values in int64."""
+    if x.dtype.char in "fdFD":
+        return xp.add.reduce(x, dim, None, None, keepdim)
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
         return xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32).astype(x.dtype)
@@ -40,7 +42,7 @@ _SAMPLES = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim":
                  ((2, 3), {"dim": (0, 1), "whole": True}), ((), {"dim": (), "whole": True}))
 
 sum = linear(
-    "sum", lambda xp, x, dim, keepdim=False, whole=False: _sum(xp, x, dim, keepdim),
+    "sum", _sum,
     transpose=lambda ct, shape, params: P.expand(keep(ct, shape, params["dim"], params.get("keepdim", False)),
                                                  shape=shape),
     label=_many("Sum"), samples=_SAMPLES,
@@ -175,7 +177,7 @@ def _extreme_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any])
 
 def _extreme(name: str, ufunc: str) -> Any:
     def evaluate(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
-        return getattr(xp, ufunc).reduce(x, axis=dim, keepdims=keepdim)
+        return getattr(xp, ufunc).reduce(x, dim, None, None, keepdim)
 
     label = {"amax": "Max", "amin": "Min"}[name]
     return reduction(name, evaluate, vjp=_extreme_vjp, jvp=_extreme_jvp, saves=("x", "out"), samples=_SAMPLES,
@@ -272,7 +274,7 @@ _POSITION = "its result is a position"
 
 def _position(name: str) -> Any:
     def evaluate(xp: Any, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        return xp.asarray(getattr(xp, name)(x, axis=dim, keepdims=keepdim))
+        return xp.asarray(getattr(x, name)(dim) if not keepdim else getattr(xp, name)(x, axis=dim, keepdims=True))
 
     return opaque(name, evaluate, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
 

@@ -45,8 +45,10 @@ def _expand(xp: Any, x: Any, shape: Any) -> Any:
     """Repeats by a stride of zero; the result is writable where the operand is, as views of it may be written."""
     x = xp.asarray(x)
     lead = len(shape) - x.ndim
-    strides = (0,) * lead + tuple([0 if n == 1 and m != 1 else s
-                                   for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True)])
+    strides = (0,) * lead
+    if x.ndim:
+        strides += tuple([0 if n == 1 and m != 1 else s
+                          for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True)])
     if x.flags.c_contiguous and x.dtype.kind != "V" and x.size:
         return xp.ndarray(shape, x.dtype, x, 0, strides)  # as below, at a tenth of its cost
     return xp.lib.stride_tricks.as_strided(x, shape, strides)

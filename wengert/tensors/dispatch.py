@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
-from ..core import primitive as registry
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import P, Primitive, evaluate
@@ -66,9 +65,6 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     if special is not None:
         tell(special, primitive, operands, params, out, node)
     return out
-
-
-registry.dispatcher = apply
 
 
 def bare(data: Any) -> Tensor:

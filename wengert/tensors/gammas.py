@@ -26,14 +26,15 @@ def gamma(generator: Generator, shape_parameter: Array) -> Array:
     Raises NotImplementedError for a dtype that is no floating one.
     """
     dtype = _floating("_standard_gamma", shape_parameter)
-    values = rounded(_gammas(generator, shape_parameter), dtype)
+    wide = shape_parameter if dtype == np.float64 else shape_parameter.astype(np.float32)
+    values = rounded(_gammas(generator, wide), dtype)
     return np.maximum(values, _tiny(dtype))
 
 
 def dirichlet(generator: Generator, concentration: Array) -> Array:
     """Points of the simplex with the concentrations (..., K): gamma numbers divided by their sum, inside (0, 1)."""
     dtype = _floating("_sample_dirichlet", concentration)
-    values = _gammas(generator, concentration)
+    values = _gammas(generator, concentration.astype(np.float64))
     with np.errstate(invalid="ignore"):
         values /= values.sum(-1, keepdims=True)
     below_one = 1.0 - (2.0**-53 if dtype == np.float64 else 2.0**-24)
@@ -52,9 +53,15 @@ def _tiny(dtype: np.dtype[np.generic]) -> np.generic:
 
 
 def _gammas(generator: Generator, shape_parameter: Array) -> Array:
-    normals = _normals(generator)
-    drawn = [_one(generator.random_double, normals, alpha) for alpha in
-             shape_parameter.astype(np.float64).ravel().tolist()]
+    """float64 gamma numbers. What depends on the shape alone is computed in the shape's precision, as in PyTorch."""
+    alpha = shape_parameter.ravel()
+    small = alpha < 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(small, 1 / alpha, 0)
+    d = np.where(small, alpha + 1, alpha) - alpha.dtype.type(_THIRD)
+    normal = _normals(generator)
+    drawn = [_one(generator.random_double, normal, *each) for each in
+             zip(alpha.tolist(), power.tolist(), d.tolist(), strict=True)]
     return np.array(drawn, np.float64).reshape(shape_parameter.shape)
 
 
@@ -74,18 +81,14 @@ def _normals(generator: Generator) -> Callable[[], float]:
     return draw
 
 
-def _one(uniform: Callable[[], float], normal: Callable[[], float], alpha: float) -> float:
-    """Marsaglia & Tsang, *A simple method for generating gamma variables* (2000); for shapes below 1 by their note in
-    section 6: a number of shape alpha + 1, times a uniform number to the power 1 / alpha."""
-    if alpha == 0.0:
-        return 0.0
+def _one(
+    uniform: Callable[[], float], normal: Callable[[], float], alpha: float, power: float, d: float
+) -> float:
+    """Marsaglia & Tsang, *A simple method for generating gamma variables* (2000), with d = alpha − 1/3; for a shape
+    below 1 by their section 6: a number of shape alpha + 1, times a uniform one to the ``power`` 1 / alpha."""
     if not 0.0 < alpha < math.inf:
-        return math.nan
-    scale = 1.0
-    if alpha < 1.0:
-        scale = (1.0 - uniform()) ** (1.0 / alpha)
-        alpha += 1.0
-    d = alpha - _THIRD
+        return 0.0 if alpha == 0.0 else math.nan
+    scale = (1.0 - uniform()) ** power if alpha < 1.0 else 1.0
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
         x = normal()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import primitive as registry
 from ..core.primitive import LARGE, Primitive, run_large
 from ..core.state import state
 from .alias import attach_view, edge_of
@@ -37,13 +38,26 @@ def _given(*arguments: Any) -> list[Any]:
     return [x for x in arguments if x is not _MISSING]
 
 
-_KINDS = {"same": "fciub", "number": "fciu", "float": "fc", "compare": "fciub"}
+def dispatch(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """What ``P.name(...)`` does with tensors: one operand takes the hot path of the primitive."""
+    if len(operands) != 1 or primitive.multiple:
+        return apply(primitive, operands, params)
+    function = primitive.dispatch
+    if function is None:
+        function = primitive.dispatch = unary(primitive)
+    return function(operands[0], params=params)
+
+
+registry.dispatcher = dispatch
+
+# The kinds of dtypes that a primitive computes in as they are.
+_KINDS = {None: "fciubV", "same": "fciub", "number": "fciu", "float": "fc", "compare": "fciub"}
 
 
 def unary(primitive: Primitive) -> Callable[..., Any]:
     """The function of one tensor, and of the primitive's parameters as a dict, for a primitive with one result."""
     run, lowered = primitive.run, primitive.lower is not None
-    kinds = "fciubV" if primitive.promotion is None else _KINDS[primitive.promotion]
+    kinds = _KINDS.get(primitive.promotion, "")
     records = primitive.records and primitive.promotion != "compare"
     elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
     places, wants_shapes = primitive.plan((True,))

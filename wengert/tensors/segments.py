@@ -143,9 +143,9 @@ def enlist(segment: Segment) -> Segment:
 def owner_of(array: np.ndarray) -> Any:
     """The owner that `place` was given for an array's memory, None for memory of this process alone."""
     base = array.base
-    while type(base) is np.ndarray:
-        base = base.base
-    return base.owner if type(base) is _Place else None
+    while base is not None and type(base) is not _Place:
+        base = getattr(base, "base", None)
+    return None if base is None else base.owner
 
 
 _functions: list[Any] = []

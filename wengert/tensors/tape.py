@@ -153,14 +153,21 @@ class Node:
         """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
-        if as_tensors is None:
-            return state.quiet(rule, ct, self.unpack(None), self.params, self.edges)
-        return rule(ct, self.unpack(as_tensors), self.params, self.edges)
+        if as_tensors is not None:
+            return rule(ct, self.unpack(as_tensors), self.params, self.edges)
+        saved = self.saved
+        if saved is None or self.rare is not None:
+            saved = self.unpack(None)
+        else:
+            for cell, count in self.guards:
+                if cell[0] != count:
+                    raise InplaceError(overwritten(self, cell, count))
+        return state.quiet(rule, ct, saved, self.params, self.edges)
 
     def free(self) -> None:
         """Lets go of saved values. A node that saved none can still run again."""
         saved = self.saved
-        if saved is not None and (self.guards or any([value is not None for value in saved[:-1]])):
+        if saved is not None and (self.guards or saved[:-1].count(None) + 1 < len(saved)):
             self.saved, self.guards = None, ()
 
     def __call__(self, *cotangents: Any) -> Any:

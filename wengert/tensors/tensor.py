@@ -345,9 +345,7 @@ class Tensor:
         ``retain_graph`` keeps what backward needs for a second run; ``create_graph`` records the run itself, for
         higher derivatives. ``inputs`` restricts the leaves.
         """
-        from ..autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        engine(self, gradient, retain_graph, create_graph, None, inputs)
 
     def graph(self, gradients: bool | None = None) -> Any:
         """The computation graph behind this tensor, to look at; see `wengert.graph`."""
@@ -592,6 +590,11 @@ class Tensor:
 
 
 TENSORS.add(Tensor)
+
+
+def engine(*arguments: Any) -> None:
+    """Runs the tape back from a tensor. The engine puts `backward` here."""
+    raise RuntimeError("wengert.autograd has not been imported")
 
 
 _Geometry = tuple[tuple[int, ...], tuple[int, ...], int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.special import Special
 from ..tensors.tensor import Tensor
+from .flops import flops
 from .names import is_module
 from .summaries import shape_text
 from .text import bytes_text
@@ -33,7 +33,8 @@ class Layer:
 
 @dataclass
 class ModelSummary:
-    """What `summary` returns; printing it gives the table."""
+    """What `summary` returns; printing it gives the table. ``uncounted`` names operations that ran and for which there
+    is no formula (see `wengert.view.flops`)."""
 
     layers: list[Layer]
     parameters: int
@@ -41,6 +42,7 @@ class ModelSummary:
     parameter_bytes: int
     flops: int
     activation_bytes: int
+    uncounted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rows = [("layer", "result", "parameters", "operations", "bytes")]
@@ -79,6 +81,7 @@ class ModelSummary:
                 f"{self.parameters:,} parameters ({bytes_text(self.parameter_bytes)})"
                 + (f", {fixed:,} of them frozen" if fixed else ""),
                 f"{self.flops:,} floating-point operations and {bytes_text(self.activation_bytes)} of results, forward",
+                *([f"not counted: {', '.join(self.uncounted)}"] if self.uncounted else []),
             ]
         )
 
@@ -91,11 +94,15 @@ class _Counter(Special):
     def __init__(self) -> None:
         self.running: list[Layer] = []
         self.flops = self.bytes = 0
+        self.uncounted: dict[str, None] = {}
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
         results = result if primitive.multiple else (result,)
-        count = _operations(primitive, operands, results[0])
+        count = flops(primitive, operands, results, params)
+        if count is None:
+            self.uncounted[primitive.name] = None
+            count = 0
         size = 0 if primitive.kind == "view" else sum(int(part.nbytes) for part in results)
         self.flops += count
         self.bytes += size
@@ -108,7 +115,7 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
     """The layers of a model with the shapes of their results, parameters, floating-point operations and bytes, as they
     are when it is called with ``inputs`` (a tuple stands for several). Printing the result gives a table.
 
-    A multiplication and an addition count as two operations; the figures of a module include those of its children,
+    A multiplication and an addition count as two operations (`wengert.view.flops` has the formulas); the figures of a module include those of its children,
     its parameters do not. Nothing is recorded and no gradient changes; the model runs in its present mode.
 
     >>> from wengert import nn
@@ -157,6 +164,7 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
         sum(p.nbytes for p in parameters),
         counter.flops,
         counter.bytes,
+        tuple(counter.uncounted),
     )
 
 
@@ -172,24 +180,3 @@ def _leave(counter: _Counter, layer: Layer) -> Any:
             layer.shape, layer.bytes = tuple(result.shape), result.nbytes
 
     return leave
-
-
-def _operations(primitive: Primitive, operands: tuple[Any, ...], result: Any) -> int:
-    """Floating-point operations of one evaluation: two for each multiply-add of a contraction, one an element else."""
-    sizes = [int(getattr(getattr(x, "_data", x), "size", 1)) for x in operands]
-    if primitive.kind == "view" or primitive.name in _MOVES:
-        return 0
-    if primitive.name.startswith("conv") and len(operands) > 1:
-        weight = operands[1].shape
-        return 2 * int(result.size) * math.prod(weight[1:])
-    if primitive.kind == "bilinear" and len(operands) == 2:
-        inner = operands[0].shape[-1] if operands[0].ndim else 1
-        return 2 * int(result.size) * int(inner)
-    if primitive.name == "linear" and len(operands) > 1:
-        return int(result.size) * (2 * int(operands[1].shape[-1]) + (len(operands) > 2 and operands[2] is not None))
-    if primitive.kind in ("elementwise", "opaque"):
-        return int(result.size)
-    return max(sizes)
-
-
-_MOVES = frozenset({"cast", "clone", "expand", "contiguous", "fill", "zeros_like", "pad", "cat", "stack", "gather"})

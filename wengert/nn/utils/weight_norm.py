@@ -1,0 +1,101 @@
+"""Weight normalisation by hooks: the old form of `nn.utils.parametrizations.weight_norm`, with the same formula.
+
+w = g v / ‖v‖, the norm taken over all dimensions but one (Salimans & Kingma, *Weight Normalization*, 2016).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, TypeVar
+
+from wengert.ops.linalg import vector_norm
+from wengert.tensors.tensor import Tensor
+
+from ..module import Module
+from ..parameter import Parameter, is_lazy
+from .pre_hooks import remove_pre_hook
+
+ModuleT = TypeVar("ModuleT", bound=Module)
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1."""
+    if dim == -1:
+        return vector_norm(v, pow)
+    others = tuple(d for d in range(v.dim()) if d != dim % v.dim())
+    return vector_norm(v, pow, others, keepdim=True) if others else v.abs()
+
+
+def normed(v: Tensor, g: Tensor, dim: int) -> Tensor:
+    """g v / ‖v‖."""
+    return v * (g / norm_except_dim(v, 2, dim))
+
+
+class WeightNorm:
+    """The hook: before every call it computes the weight ``name`` from its length ``name_g`` and direction ``name_v``,
+    which are the parameters."""
+
+    def __init__(self, name: str, dim: int | None) -> None:
+        self.name = name
+        self.dim = -1 if dim is None else dim
+
+    def compute_weight(self, module: Module) -> Tensor:
+        """The weight for the parameters as they are."""
+        return normed(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
+
+    @staticmethod
+    def apply(module: Module, name: str, dim: int | None) -> WeightNorm:
+        """Splits the parameter ``name`` and registers the hook. Raises RuntimeError where it is there already,
+        ValueError for a lazy parameter."""
+        for hook in module._own_hooks().forward_pre.values():
+            if isinstance(hook.function, WeightNorm) and hook.function.name == name:
+                raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
+        made = WeightNorm(name, dim)
+        weight = getattr(module, name)
+        if is_lazy(weight):
+            raise ValueError(
+                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy "
+                "forward before applying weight normalization"
+            )
+        del module._parameters[name]
+        module.register_parameter(name + "_g", Parameter(norm_except_dim(weight.detach(), 2, made.dim)))
+        module.register_parameter(name + "_v", Parameter(weight.data))
+        setattr(module, name, made.compute_weight(module))
+        module.register_forward_pre_hook(made)
+        return made
+
+    def remove(self, module: Module) -> None:
+        """Makes one parameter of the two again."""
+        weight = self.compute_weight(module)
+        delattr(module, self.name)
+        del module._parameters[self.name + "_g"], module._parameters[self.name + "_v"]
+        setattr(module, self.name, Parameter(weight.data))
+
+    def __call__(self, module: Module, inputs: Any) -> None:
+        setattr(module, self.name, self.compute_weight(module))
+
+
+def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
+    """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
+    all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
+
+    >>> from wengert import nn
+    >>> sorted(nn.utils.weight_norm(nn.Linear(2, 3)).state_dict())  # doctest: +SKIP
+    ['bias', 'weight_g', 'weight_v']
+    """
+    warnings.warn(
+        "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    WeightNorm.apply(module, name, dim)
+    return module
+
+
+def remove_weight_norm(module: ModuleT, name: str = "weight") -> ModuleT:
+    """Undoes `weight_norm`. Raises ValueError where there is none."""
+    hook = remove_pre_hook(module, lambda function: isinstance(function, WeightNorm) and function.name == name)
+    if hook is None:
+        raise ValueError(f"weight_norm of '{name}' not found in {module}")
+    hook.remove(module)
+    return module

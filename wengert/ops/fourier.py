@@ -1,0 +1,263 @@
+"""``wengert.fft``: discrete Fourier transforms, their frequencies, and shifts of them.
+
+Every transform takes ``norm``: ``"backward"`` (the default) divides by n on the way back, ``"forward"`` on the way
+there, ``"ortho"`` by the root of n on both. Sizes asked for by ``n`` or ``s`` are reached by cutting or by zeros at the
+end. Integers become the default float first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.errors import DTypeError, ShapeError
+from ..core.primitive import P
+from ..core.spec import wrap_dims
+from ..tensors.tensor import Tensor
+from .arguments import check_options, dtype_of, finish, integer, integers
+from .conversion import cast
+from .registry import function
+
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ifftshift",
+    "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+_here = function(method=False, public=False)
+_SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+Dims = tuple[int, ...]
+
+
+def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) -> tuple[Tensor, Dims, Any, str]:
+    """The operand in the dtype that the transform ``want``s ("real", "complex" or "any"), its dimensions counted from
+    the front, the sizes asked for (-1: as it is), and the scale."""
+    if norm not in (None, *_SWAPPED):
+        raise RuntimeError(f"[fft.{op}] Invalid normalization mode: \"{norm}\"; expected backward, forward or ortho")
+    if input._data.dtype.itemsize == 2 and input._data.dtype.kind in "fV":
+        raise DTypeError(f"[fft.{op}] Unsupported dtype {input.dtype}; convert the tensor to float32 first")
+    if want == "real" and input.is_complex():
+        raise DTypeError(f"[fft.{op}] {op} expects a real input tensor, but got {input.dtype}; take .real, or use the "
+                         "transform of complex values")
+    rank = input.dim()
+    sizes = None if s is None else integers(s, f"fft.{op}")
+    if dim is None:
+        dims: Dims = tuple(range(rank)) if sizes is None else tuple(range(rank - len(sizes), rank))
+        if sizes is not None and len(sizes) > rank:
+            raise ShapeError(f"[fft.{op}] Got shape with {len(sizes)} values but input tensor only has {rank} "
+                             "dimensions; give at most one size a dimension")
+    else:
+        dims = wrap_dims(integers(dim, f"fft.{op}"), rank, f"fft.{op}")
+    if sizes is None:
+        sizes = (-1,) * len(dims)
+    if len(sizes) != len(dims):
+        raise ShapeError(f"[fft.{op}] When given, dim and shape arguments must have the same length; got dims {dims} "
+                         f"and sizes {sizes}")
+    if not input.dtype.is_floating_point and not input.is_complex():
+        input = cast(input, dtypes.get_default_dtype())
+    if want == "complex" and not input.is_complex():
+        input = cast(input, dtypes.to_complex(input.dtype))
+    return input, dims, sizes, norm or "backward"
+
+
+def _sized(op: str, input: Tensor, dims: Dims, sizes: Any) -> Tensor:
+    """``input`` cut or filled up with zeros to the sizes asked for."""
+    shape = list(input.shape)
+    for d, size in zip(dims, sizes, strict=True):
+        if size == -1:
+            size = shape[d]
+        if size < 1:
+            raise ShapeError(f"[fft.{op}] Invalid number of data points ({size}) specified; a transform needs one or "
+                             f"more, and the shape is {tuple(input.shape)}")
+        shape[d] = size
+    if tuple(shape) == tuple(input.shape):
+        return input
+    return P.pad(input, widths=tuple((0, new - old) for new, old in zip(shape, input.shape, strict=True)))
+
+
+def _fftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any, inverse: bool) -> Tensor:
+    input, dims, sizes, scale = _prepared(op, input, s, dim, norm, "any")
+    input = _sized(op, input, dims, sizes)
+    if input.is_complex():
+        return P.fft_complex(input, dim=dims, norm=scale, inverse=inverse) if dims else input.clone()
+    input = cast(input, dtypes.to_complex(input.dtype))
+    return P.fft_complex(input, dim=dims, norm=scale, inverse=inverse) if dims else input
+
+
+def _rfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:
+    input, dims, sizes, scale = _prepared(op, input, s, dim, norm, "real")
+    if not dims:
+        raise ShapeError(f"[fft.{op}] {op} must transform at least one axis; got dim {dim}")
+    return P.fft_real(_sized(op, input, dims, sizes), dim=dims, norm=scale)
+
+
+def _irfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:
+    input, dims, sizes, scale = _prepared(op, input, s, dim, norm, "complex")
+    if not dims:
+        raise ShapeError(f"[fft.{op}] {op} must transform at least one axis; got dim {dim}")
+    last = sizes[-1] if sizes[-1] != -1 else 2 * (input.shape[dims[-1]] - 1)
+    if last < 1:
+        raise ShapeError(f"[fft.{op}] Invalid number of data points ({last}) specified; the shape is "
+                         f"{tuple(input.shape)}; give the size of the result")
+    input = _sized(op, input, dims, (*sizes[:-1], last // 2 + 1))
+    return P.fft_to_real(input, dim=dims, norm=scale, size=last)
+
+
+def _flipped(norm: Any) -> Any:
+    return _SWAPPED.get(norm or "backward", norm)
+
+
+def _single(n: Any) -> Any:
+    return None if n is None else (n,)
+
+
+@_here
+def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The discrete Fourier transform along a dimension: complex, with the sum over j of x[j] exp(-2πi jk/n) at k.
+
+    >>> import wengert as torch
+    >>> torch.fft.fft(torch.arange(4.0))
+    tensor([ 6.+0.j, -2.+2.j, -2.+0.j, -2.-2.j])
+    """
+    return _fftn("fft", input, _single(n), (dim,), norm, False)
+
+
+@_here
+def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The inverse of `fft`."""
+    return _fftn("ifft", input, _single(n), (dim,), norm, True)
+
+
+@_here
+def fft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """`fft` along two dimensions."""
+    return _fftn("fft2", input, s, dim, norm, False)
+
+
+@_here
+def ifft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """The inverse of `fft2`."""
+    return _fftn("ifft2", input, s, dim, norm, True)
+
+
+@_here
+def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """`fft` along several dimensions, all by default."""
+    return _fftn("fftn", input, s, dim, norm, False)
+
+
+@_here
+def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """The inverse of `fftn`."""
+    return _fftn("ifftn", input, s, dim, norm, True)
+
+
+@_here
+def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """`fft` of real values: the first n // 2 + 1 frequencies, of which the others are mirror images."""
+    return _rfftn("rfft", input, _single(n), (dim,), norm)
+
+
+@_here
+def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The inverse of `rfft`: ``n`` real values, 2 (size - 1) by default."""
+    return _irfftn("irfft", input, _single(n), (dim,), norm)
+
+
+@_here
+def rfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """`rfft` along the last of two dimensions and `fft` along the other."""
+    return _rfftn("rfft2", input, s, dim, norm)
+
+
+@_here
+def irfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """The inverse of `rfft2`."""
+    return _irfftn("irfft2", input, s, dim, norm)
+
+
+@_here
+def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """`rfft` along the last dimension and `fft` along the others."""
+    return _rfftn("rfftn", input, s, dim, norm)
+
+
+@_here
+def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """The inverse of `rfftn`."""
+    return _irfftn("irfftn", input, s, dim, norm)
+
+
+@_here
+def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """`fft` of a signal of which the second half mirrors the first, which is given: ``n`` real values."""
+    return _irfftn("hfft", input.conj(), _single(n), (dim,), _flipped(norm))
+
+
+@_here
+def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """The inverse of `hfft`: the first half of the signal."""
+    return _rfftn("ihfft", input, _single(n), (dim,), _flipped(norm)).conj()
+
+
+@_here
+def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """`hfft` along the last of two dimensions and `fft` along the other."""
+    return _irfftn("hfft2", input.conj(), s, dim, _flipped(norm))
+
+
+@_here
+def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    """The inverse of `hfft2`."""
+    return _rfftn("ihfft2", input, s, dim, _flipped(norm)).conj()
+
+
+@_here
+def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """`hfft` along the last dimension and `fft` along the others."""
+    return _irfftn("hfftn", input.conj(), s, dim, _flipped(norm))
+
+
+@_here
+def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    """The inverse of `hfftn`."""
+    return _rfftn("ihfftn", input, s, dim, _flipped(norm)).conj()
+
+
+def _frequencies(array: Any, dtype: Any, device: Any, layout: Any, requires_grad: bool) -> Tensor:
+    check_options(device, layout)
+    wanted = dtype_of(dtype) or dtypes.get_default_dtype()
+    return finish(array.astype(wanted.numpy), requires_grad)
+
+
+@function(method=False, public=False, takes_tensor=False)
+def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
+            requires_grad: bool = False) -> Tensor:
+    """The frequencies of `fft` of ``n`` samples ``d`` apart, in cycles: 0, 1, ..., -2, -1 times 1/(n d)."""
+    return _frequencies(np.fft.fftfreq(integer(n, "fft.fftfreq"), d), dtype, device, layout, requires_grad)
+
+
+@function(method=False, public=False, takes_tensor=False)
+def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False) -> Tensor:
+    """The frequencies of `rfft` of ``n`` samples ``d`` apart, in cycles."""
+    return _frequencies(np.fft.rfftfreq(integer(n, "fft.rfftfreq"), d), dtype, device, layout, requires_grad)
+
+
+def _rolled(input: Tensor, dim: Any, sign: int) -> Tensor:
+    dims = wrap_dims(None if dim is None else integers(dim, "fft.fftshift"), input.dim(), "fft.fftshift")
+    halves = [input.shape[d] // 2 if sign > 0 else (input.shape[d] + 1) // 2 for d in dims]
+    return input.roll(halves, dims)
+
+
+@_here
+def fftshift(input: Tensor, dim: Any = None) -> Tensor:
+    """Frequency 0 moved to the middle of the dimensions, all by default."""
+    return _rolled(input, dim, 1)
+
+
+@_here
+def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
+    """What undoes `fftshift`."""
+    return _rolled(input, dim, -1)

@@ -1,0 +1,112 @@
+"""Transforms made of transforms, and of functions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import wengert as torch
+from wengert import nn
+
+Transform = Callable[[Any], Any]
+
+
+def _rows(name: str, rows: Sequence[Any]) -> str:
+    return "\n".join([f"{name}(", *(f"    {row}" for row in rows), ")"])
+
+
+class Compose:
+    """Several transforms, one after the other.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.Compose([transforms.CenterCrop(10), transforms.ToTensor()])
+    Compose(
+        CenterCrop(size=(10, 10))
+        ToTensor()
+    )
+    """
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = transforms
+
+    def __call__(self, img: Any) -> Any:
+        for transform in self.transforms:
+            img = transform(img)
+        return img
+
+    def __repr__(self) -> str:
+        return _rows(type(self).__name__, self.transforms)
+
+
+class Lambda:
+    """A function as a transform. Raises TypeError if ``lambd`` cannot be called."""
+
+    def __init__(self, lambd: Transform) -> None:
+        if not callable(lambd):
+            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+        self.lambd = lambd
+
+    def __call__(self, img: Any) -> Any:
+        return self.lambd(img)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class RandomTransforms:
+    """What `RandomOrder` and `RandomChoice` share: the sequence of transforms."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        if not isinstance(transforms, Sequence):
+            raise TypeError("Argument transforms should be a sequence")
+        self.transforms = transforms
+
+    def __repr__(self) -> str:
+        return _rows(type(self).__name__, self.transforms)
+
+
+class RandomOrder(RandomTransforms):
+    """All transforms, in an order drawn from Python's `random`."""
+
+    def __call__(self, img: Any) -> Any:
+        order = list(range(len(self.transforms)))
+        random.shuffle(order)
+        for place in order:
+            img = self.transforms[place](img)
+        return img
+
+
+class RandomChoice(RandomTransforms):
+    """One of the transforms, drawn from Python's `random` with the weights ``p``, by default equal ones."""
+
+    def __init__(self, transforms: Sequence[Transform], p: Sequence[float] | None = None) -> None:
+        super().__init__(transforms)
+        if p is not None and not isinstance(p, Sequence):
+            raise TypeError("Argument p should be a sequence")
+        self.p = p
+
+    def __call__(self, *args: Any) -> Any:
+        return random.choices(self.transforms, weights=self.p)[0](*args)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()}(p={self.p})"
+
+
+class RandomApply(nn.Module):
+    """All transforms, or with the probability 1 - ``p`` none."""
+
+    def __init__(self, transforms: Sequence[Transform] | nn.ModuleList, p: float = 0.5) -> None:
+        super().__init__()
+        self.transforms = transforms
+        self.p = p
+
+    def forward(self, img: Any) -> Any:
+        if self.p < torch.rand(1).item():
+            return img
+        for transform in self.transforms:
+            img = transform(img)
+        return img
+
+    def __repr__(self) -> str:
+        return _rows(type(self).__name__, [f"p={self.p}", *self.transforms])
