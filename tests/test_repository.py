@@ -23,7 +23,7 @@ LAYERS = (
     ("tracing", "func"),
     ("compiler",),
     ("nn", "optim", "utils"),
-    ("io", "view", "diagnosis", "amp"),
+    ("io", "view", "diagnosis", "amp", "multiprocessing"),
     ("accelerator", "backends", "cuda", "fft", "linalg", "random", "return_types", "serialization", "settings", "special",
      "version"),
     ("vision", "compat", "testing"),

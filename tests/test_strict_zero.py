@@ -32,6 +32,24 @@ LEAKS = {
     "maximum": (lambda x: torch.maximum(x.log(), torch.zeros(2)), [0.25, 0.0]),
     "index": (lambda x: x.log()[x > 0], [0.25, 0.0]),
     "relu": (lambda x: x.log().relu(), [0.25, 0.0]),
+    "minimum": (lambda x: torch.minimum(4 / x, torch.ones(2) * 2), [-0.25, 0.0]),
+    "fmax": (lambda x: torch.fmax(x.log(), torch.zeros(2)), [0.25, 0.0]),
+    "relu6": (lambda x: nn.functional.relu6(x.log()), [0.25, 0.0]),
+    "hardtanh": (lambda x: nn.functional.hardtanh(x.log(), -1, 2), [0.25, 0.0]),
+    "threshold": (lambda x: nn.functional.threshold(x.log(), -1, 0.0), [0.25, 0.0]),
+    "clamp to a tensor": (lambda x: x.log().clamp(min=torch.tensor(-1.0)), [0.25, 0.0]),
+    "clamp max": (lambda x: (4 / x).clamp(max=2.0), [-0.25, 0.0]),
+    "amax": (lambda x: x.log().amax(0), [0.25, 0.0]),
+    "amin": (lambda x: (4 / x).amin(0), [-0.25, 0.0]),
+    "max along": (lambda x: x.log().max(0)[0], [0.25, 0.0]),
+    "sort": (lambda x: x.log().sort(descending=True)[0][:1], [0.25, 0.0]),
+    "topk": (lambda x: x.log().topk(1)[0], [0.25, 0.0]),
+    "masked_select": (lambda x: x.log().masked_select(x > 0), [0.25, 0.0]),
+    "gather": (lambda x: x.log().gather(0, torch.tensor([0])), [0.25, 0.0]),
+    "split": (lambda x: x.log().split(1)[0], [0.25, 0.0]),
+    "max_pool": (lambda x: nn.functional.max_pool1d(x.log()[None, None], 2), [0.25, 0.0]),
+    "index_put": (lambda x: x.log().index_put((torch.tensor([1]),), torch.tensor(0.0)), [0.25, 0.0]),
+    "nan_to_num": (lambda x: x.log().nan_to_num(neginf=0.0), [0.25, 0.0]),
 }
 
 
@@ -71,6 +89,51 @@ def test_a_row_of_a_matrix_product() -> None:
         layer = nn.Linear(2, 1)
         layer(x)[:1].sum().backward()
     assert layer.weight.grad.tolist() == [[1.0, 2.0]]
+
+
+ROWS = {
+    "logsumexp": lambda x: x.logsumexp(1),
+    "norm": lambda x: x.norm(dim=1),
+    "std": lambda x: x.std(1),
+    "var": lambda x: x.var(1, keepdim=True),
+    "prod": lambda x: x.prod(1),
+    "layer_norm": lambda x: nn.functional.layer_norm(x, (2,)),
+    "softmax": lambda x: x.softmax(1)[:, :1],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_that_are_not_used(name: str) -> None:
+    x = torch.tensor([[1.0, 2.5], [float("inf"), 1.0]], requires_grad=True)
+    plain = gradient(ROWS[name], x.detach()[:1].clone().requires_grad_())
+    with strict_zero():
+        assert gradient(lambda x: ROWS[name](x)[:1], x) == [*plain, [0.0, 0.0]]
+
+
+def test_weights_do_not_see_images_and_rows_that_are_not_used() -> None:
+    x = torch.tensor([[1.0, 2.5], [float("inf"), 1.0]])
+    convolution, norm = nn.Conv1d(1, 1, 1), nn.LayerNorm(2)
+    with strict_zero():
+        convolution(x[:, None])[:1].sum().backward()
+        norm(x)[:1].sum().backward()
+    assert convolution.weight.grad.tolist() == [[[3.5]]]
+    assert norm.weight.grad.sum().item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_function_of_ones_own_as_a_whole() -> None:
+    class Log(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x.log()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad / ctx.saved_tensors[0]
+
+    x = leaf(0.0)
+    with strict_zero():
+        assert gradient(lambda x: torch.where(x > 0, Log.apply(x), x), x) == [1.0]
 
 
 def test_a_nan_that_is_the_result_is_not_hidden() -> None:

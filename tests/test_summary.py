@@ -60,8 +60,7 @@ def test_attention() -> None:
 
 
 def test_batch_norm() -> None:
-    layer = nn.BatchNorm2d(3)
-    layer.track_running_stats, layer.running_mean, layer.running_var = False, None, None
+    layer = nn.BatchNorm2d(3, track_running_stats=False)
     n = 2 * 3 * 4 * 4
     assert operations(layer, torch.ones(2, 3, 4, 4)) == 7 * n + 3 * 3
     assert operations(nn.LayerNorm(6), torch.ones(5, 6)) == 7 * 30 + 3 * 5

@@ -99,6 +99,7 @@ _LATER = (
     "fft",
     "io",
     "linalg",
+    "multiprocessing",
     "nn",
     "optim",
     "random",

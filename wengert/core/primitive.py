@@ -4,9 +4,9 @@ A primitive is an operation that wengert knows how to evaluate and to differenti
 of primitives. All that is known of one stands in one statement in one file under ``prims/``. The function that makes
 it (`elementwise`, `linear`, `reduction`, `view`, `fused`, `opaque`, ...) is its kind, and the kind derives most rules.
 
-The one idea to know: rules are written once and run on two sorts of values. Given numpy arrays, ``P.mul(x, y)`` and
-``x * y`` compute at once; given tensors they are recorded on the tape. So a derivative rule serves first order at the
-speed of numpy, and every higher order for nothing.
+The one idea to know: rules are written once and run on several sorts of values. Given numpy arrays, ``P.mul(x, y)``
+and ``x * y`` compute at once; given tensors they are recorded on the tape; given symbols they are written down for a
+generated kernel. So a derivative rule serves first order at the speed of numpy, and every higher order for nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import product
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from .errors import MissingRuleError
 from .spec import Spec, broadcast_shapes
 from .state import state
+from .symbols import Backward, Symbol, lowered
 
 Rule = Callable[..., Any]
 ndarray = np.ndarray
@@ -56,8 +58,8 @@ class Primitive:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "keeps", "kind", "label", "lower", "missing",
-                 "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
+    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "keeps", "kind", "label", "lower",
+                 "missing", "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
     def __init__(
         self,
@@ -132,7 +134,7 @@ class Primitive:
         for operand in operands:
             # (a scalar of bfloat16 is plain too)
             if type(operand) not in _PLAIN and not isinstance(operand, np.generic):
-                return dispatcher(self, operands, params)
+                return (lowered if type(operand) is Symbol else dispatcher)(self, operands, params)
         if params:
             return self.run(*operands, **params)
         if self.lower is not None:
@@ -161,7 +163,7 @@ large_kernels: Callable[..., Any] | None = None
 this slot from the compiler the first time it meets a large array, so that small programs never load a compiler."""
 
 
-def run_large(primitive: Primitive, operands: Sequence[Any]) -> Any:
+def run_large(primitive: Primitive | Backward, operands: Sequence[Any]) -> Any:
     """The result by a generated kernel; None where the operands are small or no kernel takes them."""
     global large_kernels
     for x in operands:
@@ -249,6 +251,8 @@ def elementwise(
                           promotion=promotion, vjp=vjp, **rest)
     if primitive.vjp is None and any(d is not None for d in derivatives):
         primitive.vjp = _elementwise_vjp_1(primitive) if primitive.arity == 1 else _elementwise_vjp_n(primitive)
+    if primitive.vjp is not None and primitive.arity == 1:
+        primitive.vjp = _by_kernel_if_large(primitive, primitive.vjp)
     if primitive.vjp is None:
         primitive.missing.setdefault("vjp", "its result does not vary smoothly with its operands")
         primitive.missing.setdefault("jvp", "its result does not vary smoothly with its operands")
@@ -347,6 +351,23 @@ def _elementwise_vjp_1(primitive: Primitive) -> Rule:
         if not callable(derivative):
             return (_times(ct, derivative),)
         return (_times(ct, derivative(x, out, **params)),)
+
+    return vjp
+
+
+def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
+    """The rule, as one generated kernel where the cotangent is a large array: each step of it by numpy would be a pass
+    over memory."""
+    backward = {reads: Backward(primitive, rule, reads) for reads in product((False, True), repeat=2)}
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        if type(ct) is ndarray and ct.size >= LARGE and not params:
+            x, out, _ = saved
+            read = [value for value in (x, out) if value is not None]
+            result = run_large(backward[x is not None, out is not None], (ct, *read))
+            if result is not None:
+                return (result,)
+        return rule(ct, saved, params, needs)
 
     return vjp
 

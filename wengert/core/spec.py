@@ -91,7 +91,7 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)
     if not listed:
         return tuple(range(rank))
-    wrapped = tuple(wrap_dim(dim.__index__(), rank, op) for dim in listed)
+    wrapped = tuple([wrap_dim(dim.__index__(), rank, op) for dim in listed])
     if len(set(wrapped)) != len(wrapped):
         repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)
         raise RuntimeError(f"[{op}] dim {repeated} appears multiple times in the list of dims {listed}")

@@ -156,9 +156,5 @@ class Derived(TransformedDistribution):
         for name in self._batched or ():
             new.__dict__[name] = self.__dict__[name].expand(shape)
         new.transforms = new._transforms()
-        new.base_dist = self.base_dist.expand(shape + self._base_behind())
+        new.base_dist = self.base_dist.expand(shape)
         return self._finish(new, batch_shape, self._event_shape)
-
-    def _base_behind(self) -> Size:
-        """The batch dimensions of the base that are this distribution's event."""
-        return Size()

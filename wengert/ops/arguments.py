@@ -47,9 +47,12 @@ def sizes_of(sizes: tuple[Any, ...], op: str, negative: bool = False) -> tuple[i
     negative, and only where ``negative`` allows it."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = tuple(sizes[0])
-    shape = tuple([size if type(size) is int else integer(size, op) for size in sizes])
-    least = -1 if negative else 0
-    if any([size < least for size in shape]):
+    shape = sizes
+    for size in sizes:
+        if type(size) is not int:
+            shape = tuple([integer(size, op) for size in sizes])
+            break
+    if shape and min(shape) < (-1 if negative else 0):
         what = f"invalid shape dimension {min(shape)}" if negative else \
             f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
         raise RuntimeError(f"[{op}] {what}; sizes must not be negative")
@@ -66,7 +69,7 @@ def integer(value: Any, op: str) -> int:
 def integers(values: Any, op: str) -> tuple[int, ...]:
     """One integer or a sequence of them, as a tuple."""
     if isinstance(values, (tuple, list)):
-        return tuple([integer(value, op) for value in values])
+        return tuple([value if type(value) is int else integer(value, op) for value in values])
     return (integer(values, op),)
 
 

@@ -81,8 +81,11 @@ def _fftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any, inverse: bool) ->
     input = _sized(op, input, dims, sizes)
     if input.is_complex():
         return P.fft_complex(input, dim=dims, norm=scale, inverse=inverse) if dims else input.clone()
-    input = cast(input, dtypes.to_complex(input.dtype))
-    return P.fft_complex(input, dim=dims, norm=scale, inverse=inverse) if dims else input
+    if not dims:
+        return cast(input, dtypes.to_complex(input.dtype))
+    # Backwards in time is the complex conjugate, for real values.
+    out = P.fft_real(input, dim=dims, norm=_SWAPPED[scale] if inverse else scale, whole=True)
+    return P.conj(out) if inverse else out
 
 
 def _rfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:

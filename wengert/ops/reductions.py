@@ -14,7 +14,7 @@ from ..core.errors import OutOfRangeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
-from ..tensors.hot import whole
+from ..tensors.hot import reduction, unary
 from ..tensors.tensor import TENSORS
 from .arguments import dtype_of
 from .conversion import cast
@@ -24,12 +24,9 @@ from .registry import FUNCTIONS, METHODS, function
 _add_reduce: Any = np.add.reduce
 
 
-def _mean_of(x: Any, axis: Any, dtype: Any, out: Any) -> Any:
-    total = _add_reduce(x, axis, dtype, out)
-    return np.true_divide(total, x.dtype.type(x.size), total)
-
-
-_whole_mean = whole(P.mean, _mean_of, lambda x: P.mean(x, dim=_all_dims(x), whole=True))
+def _mean_of(x: Any, axis: Any, dtype: Any, out: Any, keepdim: bool = False) -> Any:
+    total = _add_reduce(x, axis, dtype, out, keepdim)
+    return np.true_divide(total, x.dtype.type(x.size if axis is None else x.shape[axis]), out)
 
 
 def _all_dims(x: Any) -> tuple[int, ...]:
@@ -49,7 +46,7 @@ def _to(x: Any, dtype: Any) -> Any:
 # --- sums and products ------------------------------------------------------------------------------------------------
 
 
-@function(direct=lambda full: whole(P.sum, _add_reduce, full))
+@function(direct=lambda full: reduction(P.sum, _add_reduce, full))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
     ``dtype`` converts first."""
@@ -64,7 +61,7 @@ def _whole(dim: Any, keepdim: bool) -> dict[str, bool]:
     return {"whole": True} if dim is None and not keepdim else {}
 
 
-@function()
+@function(direct=lambda full: reduction(P.mean, _mean_of, full))
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them."""
     x = _to(input, dtype)
@@ -72,9 +69,8 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
                            "complex "
                            f"dtype. Got: {type_name(x._data.dtype)}")
-    if dim is None and not keepdim:
-        return _whole_mean(x)
-    return P.mean(x, dim=wrap_dims(dim, x._data.ndim, "mean"), keepdim=keepdim)
+    marks = _whole(dim, keepdim) or {"keepdim": keepdim}
+    return P.mean(x, dim=wrap_dims(dim, x._data.ndim, "mean"), **marks)
 
 
 @function()
@@ -346,11 +342,13 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
 
 
 def _normalised(op: str, primitive: Any, doc: str) -> None:
+    run = unary(primitive)
+
     def plain(input: Any, dim: int, dtype: Any = None) -> Any:
-        x = _to(input, dtype)
+        x = input if dtype is None else _to(input, dtype)
         if x._data.dtype.kind not in "fV":
             raise NotImplementedError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')
-        return primitive(x, dim=wrap_dim(int(dim), x._data.ndim, op))
+        return run(x, params={"dim": wrap_dim(int(dim), x._data.ndim, op)})
 
     plain.__name__, plain.__doc__ = op, doc
     function()(plain)

@@ -17,16 +17,18 @@ from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..tensors.alias import check_writable, version_cell, wrote
+from ..tensors.hot import unary
 from ..tensors.tensor import Tensor, make, root_of
 from .arguments import dtype_of, integer, integers, sizes_of, tensors_of
 from .registry import function, method
 
 ndarray = np.ndarray
+_reshape, _permute, _slice = unary(P.reshape), unary(P.permute), unary(P.slice)
 
 
 def inferred(sizes: tuple[int, ...], x: Tensor, op: str) -> tuple[int, ...]:
     """Sizes with the one -1 among them replaced by what the number of elements of ``x`` leaves for it."""
-    count = prod(x._data.shape)
+    count = x._data.size
     if -1 in sizes:
         rest = -prod(sizes)
         if sizes.count(-1) > 1:
@@ -55,9 +57,9 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     """
     if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer))):
         return _view_dtype(self, dtype if dtype is not None else shape[0])
-    sizes = inferred(sizes_of(shape if size is None else (size,), "view", negative=True), self, "view")
-    out: Tensor = P.reshape(self, shape=sizes)
-    if type(out._data) is ndarray and out._alias is None:
+    sizes = inferred(sizes_of(shape if size is None else (size,), "view", True), self, "view")
+    out: Tensor = _reshape(self, params={"shape": sizes})
+    if out._alias is None and type(out._data) is ndarray:
         raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one "
                          "dimension spans "
                          f"across two contiguous subspaces). Use .reshape(...) instead. Got shape "
@@ -94,12 +96,12 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
         shape = (named.pop("shape"),)
         if named:
             raise TypeError(f"reshape() got an unexpected keyword argument '{next(iter(named))}'")
-    sizes = inferred(sizes_of(shape, "reshape", negative=True), input, "reshape")
+    sizes = inferred(sizes_of(shape, "reshape", True), input, "reshape")
     return _reshaped(input, sizes)
 
 
 def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    out: Tensor = P.reshape(x, shape=sizes)
+    out: Tensor = _reshape(x, params={"shape": sizes})
     if out._alias is None and out._node is not None:
         out._node.params = {"shape": sizes, "label": "UnsafeView"}
     return out
@@ -158,7 +160,7 @@ def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
     gone = wrap_dims(listed, len(shape), "squeeze") if listed else ()
     label = "SqueezeBackward1" if single else "SqueezeBackward2"
     kept = tuple([n for i, n in enumerate(shape) if n != 1 or i not in gone])
-    return P.reshape(input, shape=kept, label=label)
+    return _reshape(input, params={"shape": kept, "label": label})
 
 
 @function(out=False)
@@ -166,7 +168,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a dimension of size 1 put in at ``dim``."""
     shape = input._data.shape
     place = wrap_dim(dim, len(shape) + 1, "unsqueeze")
-    return P.reshape(input, shape=(*shape[:place], 1, *shape[place:]), label="Unsqueeze")
+    return _reshape(input, params={"shape": (*shape[:place], 1, *shape[place:]), "label": "Unsqueeze"})
 
 
 # --- order of dimensions ----------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
                            f"length of the "
                            f"desired ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = "
                            f"{len(order)}")
-    return P.permute(input, dims=wrap_dims(order, rank, "permute") if order else ())
+    return _permute(input, params={"dims": wrap_dims(order, rank, "permute") if order else ()})
 
 
 def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
@@ -192,7 +194,7 @@ def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
     first, second = wrap_dim(dim0, rank, "transpose"), wrap_dim(dim1, rank, "transpose")
     if rank:
         order[first], order[second] = second, first
-    return P.permute(x, dims=tuple(order), label=label)
+    return _permute(x, params={"dims": tuple(order), "label": label})
 
 
 @function(out=False)
@@ -214,12 +216,12 @@ def t(input: Tensor) -> Tensor:
     if rank > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D; use .mT or "
                            f".transpose(dim0, dim1)")
-    return P.permute(input, dims=(1, 0) if rank == 2 else tuple(range(rank)), label="T")
+    return _permute(input, params={"dims": (1, 0) if rank == 2 else tuple(range(rank)), "label": "T"})
 
 
 def _all_turned(self: Tensor) -> Tensor:
     """With all dimensions in reverse order."""
-    return P.permute(self, dims=tuple(range(self._data.ndim))[::-1])
+    return _permute(self, params={"dims": tuple(range(self._data.ndim - 1, -1, -1))})
 
 
 def _matrices_turned(self: Tensor) -> Tensor:
@@ -330,7 +332,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 def sliced(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     """Positions ``start`` to ``stop`` of one dimension."""
-    return P.slice(x, index=(slice(None),) * dim + (slice(start, stop),))
+    return _slice(x, params={"index": (slice(None),) * dim + (slice(start, stop),)})
 
 
 @function(out=False)
@@ -360,7 +362,7 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
     dim, place = wrap_dim(dim, len(shape), "select"), integer(index, "select")
     if not -shape[dim] <= place < shape[dim]:
         raise IndexError(f"select(): index {place} out of range for tensor of size {list(shape)} at dimension {dim}")
-    return P.slice(input, index=(slice(None),) * dim + (place,))
+    return _slice(input, params={"index": (slice(None),) * dim + (place,)})
 
 
 @function(out=False)

@@ -48,7 +48,7 @@ def is_shared(self: Tensor) -> bool:
 
 def _move(tensor: Tensor) -> None:
     """Copies the memory in which a tensor lies to a new segment, and has every tensor that lies there lie here."""
-    alone = _holders(tensor) == _ALONE
+    alone = _holders(tensor) in _ALONE
     root = _bottom(tensor._data)
     low, high = np.lib.array_utils.byte_bounds(root) if hasattr(np.lib, "array_utils") else np.byte_bounds(root)
     start = root.__array_interface__["data"][0]
@@ -88,8 +88,9 @@ def _holders(tensor: Tensor) -> tuple[int, int]:
     return sys.getrefcount(tensor._data), 0 if root is tensor._data else sys.getrefcount(root)
 
 
-# What `_holders` finds for a tensor that shares its memory with nobody; interpreters count differently.
-_ALONE = _holders(wrap(np.empty(1)))
+# What `_holders` finds for a tensor that shares its memory with nobody, whether it is all of the memory or a look at
+# it; interpreters count differently.
+_ALONE = {_holders(wrap(np.empty(1))), _holders(wrap(np.empty(1)[:]))}
 
 
 # --- on the way -------------------------------------------------------------------------------------------------------

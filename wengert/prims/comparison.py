@@ -79,6 +79,6 @@ where = elementwise(
     "where", _where_eval, promotion="where",
     derivative=(None, lambda c, x, y, out: P.cast(c, dtype=out.dtype),
                 lambda c, x, y, out: P.cast(P.logical_not(c), dtype=out.dtype)),
-    saves=("", "x", "x"), vjp=_where_vjp,
+    saves=("", "x", "x"), vjp=_where_vjp, lower=lambda b, c, x, y: b.select(b.truth(c), x, y),
     samples=cases((np.array([[True], [False]]), (2, 3), (3,)), (np.array([True, False]), (2,), 0.5)),
 )

@@ -25,6 +25,12 @@ def _cast(xp: Any, x: Any, dtype: Any) -> Any:
     return x.astype(target)
 
 
+def _cast_lower(b: Any, x: Any, dtype: Any, back: Any = None) -> Any:
+    if _numpy_dtype(dtype) != np.dtype(b.dtype):
+        raise NotImplementedError("a kernel has one dtype")
+    return b.select(x, 1.0, 0.0) if x.kind == "mask" else x
+
+
 def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     back = params.get("back")
     if back is None or _numpy_dtype(back) == _numpy_dtype(ct.dtype):
@@ -34,7 +40,7 @@ def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[
 
 cast = opaque(
     "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy",
-    vjp=_cast_vjp,
+    vjp=_cast_vjp, lower=_cast_lower,
     jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
     samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",

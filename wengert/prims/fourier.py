@@ -43,9 +43,10 @@ def _real_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
 
 
 fft_real = linear(
-    "fft_real", lambda xp, x, dim, norm: xp.fft.rfftn(x, axes=dim, norm=norm), label="FftR2C",
-    transpose=_real_transpose, missing=_COMPLEX_RESULT,
-    doc="The transform of real values over dim, of which the last dimension keeps the first n // 2 + 1 frequencies.",
+    "fft_real",
+    lambda xp, x, dim, norm, whole=False: (xp.fft.fftn if whole else xp.fft.rfftn)(x, axes=dim, norm=norm),
+    label="FftR2C", transpose=_real_transpose, missing=_COMPLEX_RESULT,
+    doc="The transform of real values over dim, of which the last keeps the first n // 2 + 1 frequencies, or the whole.",
 )
 
 

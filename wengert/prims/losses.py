@@ -155,7 +155,16 @@ binary_cross_entropy_with_logits = fused(
 # --- negative log-likelihood ------------------------------------------------------------------------------------------
 
 
+def _all_classes(xp: Any, target: Any, classes: int, ignore_index: int) -> bool:
+    """Whether every target is a class, and none the ``ignore_index``, which is usually beyond the classes."""
+    if 0 <= ignore_index < classes or not target.size:
+        return False
+    return bool(xp.minimum.reduce(target, None) >= 0 and xp.maximum.reduce(target, None) < classes)
+
+
 def _nll(xp: Any, x: Any, target: Any, weight: Any = None, reduction: str = "mean", ignore_index: int = -100) -> Any:
+    if _all_classes(xp, target, x.shape[1], ignore_index) and weight is None and x.ndim == 2:
+        return _reduce(xp, -x[xp.arange(x.shape[0]), target], reduction)
     counts = target != ignore_index
     complete = bool(counts.all())
     chosen = target if complete else xp.where(counts, target, 0)
@@ -178,6 +187,12 @@ def _nll_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     """Minus the share of each element, at its target class; nothing at the others."""
     target, weight, shapes = saved[1], saved[2] if len(needs) > 2 else None, saved[-1]
     shape, reduction = shapes[0], params.get("reduction", "mean")
+    if type(ct) is np.ndarray and weight is None and len(shape) == 2 and needs[0]:
+        ignored = params.get("ignore_index", -100)
+        if _all_classes(np, target, shape[1], ignored):
+            grad = np.zeros(shape, ct.dtype)
+            grad[np.arange(shape[0]), target] = -ct / ct.dtype.type(shape[0]) if reduction == "mean" else -ct
+            return (grad, None, None)[: len(needs)]
     rest = (1,) * (len(shape) - 2)
     targets = P.reshape(target, shape=(shape[0], 1, *shape[2:]))
     hot = P.eq(targets, np.arange(shape[1]).reshape(1, shape[1], *rest))

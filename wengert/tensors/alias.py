@@ -44,8 +44,7 @@ class Alias:
     __slots__ = ("generation", "steps", "storage", "tracked")
 
     def __init__(self, storage: Storage, steps: tuple[Step, ...], tracked: bool = True) -> None:
-        self.storage, self.steps, self.tracked = storage, steps, tracked
-        self.generation = storage.generation
+        self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
 
 
 def edge_of(tensor: Any) -> Any:
@@ -119,9 +118,14 @@ def version_cell(tensor: Any) -> list[Any]:
 
 def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, Any]) -> None:
     """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage."""
-    alias = alias_of(whole)
+    alias = whole._alias
+    if alias is None:
+        alias = alias_of(whole)
     part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and state.grad)
-    part._cell = version_cell(whole)
+    cell = whole._cell
+    if cell is None:
+        cell = whole._cell = [0, None]
+    part._cell = cell
 
 
 def overlaps_itself(array: Any) -> bool:

@@ -28,7 +28,8 @@ NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
-    if primitive.promotion is not None:
+    promotion = primitive.promotion
+    if promotion is not None and not _agree(operands, promotion == "float"):
         operands = promote(primitive, operands)
     here = state.here
     special = here["special"]
@@ -41,7 +42,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
-    elif primitive.promotion is not None and data.dtype.kind == "f":
+    elif promotion is not None and data.dtype.kind == "f":
         out = bare(_narrowed(data, operands))
     else:
         out = bare(data)
@@ -77,8 +78,9 @@ def bare(data: Any) -> Tensor:
 
 def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
     """A result in bfloat16 if the operands met in it: numpy, whose own it is not, widens it beside a Python float."""
-    if any([type(x) in TENSORS and x._data.dtype.kind == "V" for x in operands]):
-        return data.astype(dtypes.bfloat16.numpy)
+    for x in operands:
+        if type(x) in TENSORS and x._data.dtype.kind == "V":
+            return data.astype(dtypes.bfloat16.numpy)
     return data
 
 
@@ -127,8 +129,6 @@ def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: di
 
 def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
-    if _agree(operands, primitive.promotion == "float"):
-        return operands
     if ndarray in [type(x) for x in operands]:  # a constant of a rule
         operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
     if primitive.promotion == "number":
@@ -142,14 +142,20 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _agree(operands: tuple[Any, ...], floats_only: bool) -> bool:
-    """Whether all operands are tensors of one dtype, which is where most calls end."""
-    if type(operands[0]) not in TENSORS:
-        return False
-    dtype = operands[0]._data.dtype
+    """Whether all operands are tensors of one dtype, or Python numbers beside floating ones: numpy computes with them
+    as they are."""
+    dtype, numbers = None, False
     for x in operands:
-        if type(x) not in TENSORS or x._data.dtype is not dtype:
+        if type(x) in TENSORS:
+            if dtype is None:
+                dtype = x._data.dtype
+            elif x._data.dtype is not dtype:
+                return False
+        elif type(x) is float or type(x) is int:
+            numbers = True
+        else:
             return False
-    return not floats_only or dtype.kind in "fc"
+    return dtype is not None and (dtype.kind in "fc" or not (floats_only or numbers))
 
 
 def _refuse_truth_values(op: str, operands: Any) -> None:

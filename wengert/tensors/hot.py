@@ -190,32 +190,44 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     return function
 
 
-def whole(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The reduction of a whole tensor, for a linear primitive; ``reduce(array, None, None, out)`` evaluates it on a
-    floating array, into a 0-d one; ``general(tensor, ...)`` is called for any other, and with further arguments."""
-    parameters = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
+def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
+    """The reduction of a whole tensor or of one dimension, for a linear primitive of floating tensors;
+    ``reduce(array, axis, None, out, keepdims)`` evaluates it, into ``out`` where that is given. Everything else goes to
+    ``general``."""
+    everything = [{"dim": tuple(range(rank)), "whole": True} for rank in range(9)]
 
-    def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
-        here = state.here
+    def function(input: Any = _MISSING, dim: Any = None, keepdim: Any = False, **options: Any) -> Any:
+        x, here = input, state.here
         special = here["special"]
-        if options or rest or type(x) not in TENSORS or (special is not None and special.intercepts):
-            return general(*_given(x), *rest, **options)
+        if options or type(x) not in TENSORS or (special is not None and special.intercepts):
+            given = {"dim": dim} if dim is not None else {}
+            return general(*_given(x), **given, **({"keepdim": keepdim} if keepdim is not False else {}), **options)
         value = x._data
         rank = value.ndim
         if rank > 8 or value.dtype.char not in "fdFD":
-            return general(x)
+            return general(x, dim, keepdim)
+        if dim is None and keepdim is False:
+            params = everything[rank]
+            data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
+        elif type(dim) is int and -rank <= dim < rank:
+            params = {"dim": (dim if dim >= 0 else dim + rank,), "keepdim": keepdim}
+            data = here["quiet"](reduce, value, dim, None, None, keepdim)
+            if type(data) is not ndarray:
+                data = np.asarray(data)
+        else:
+            return general(x, dim, keepdim)
         out = new(Tensor)
-        out._data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
+        out._data = data
         out._node = out._alias = out._cell = out._rare = None
         if here["grad"]:
             edge = x._node if x._alias is None else edge_of(x)
             if edge is not None:
                 node = out._node = new(Node)
-                node.primitive, node.params, node.edges = primitive, parameters[rank], (edge,)
+                node.primitive, node.params, node.edges = primitive, params, (edge,)
                 node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
                 node.sequence = next_sequence()
         if special is not None:
-            tell(special, primitive, (x,), parameters[rank], out, out._node)
+            tell(special, primitive, (x,), params, out, out._node)
         return out
 
     function.__name__ = primitive.name

@@ -14,12 +14,18 @@ from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, write, wrote
+from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
 from .tensor import TENSORS, Tensor, wrap
 
 
+_sliced = unary(P.slice)
+
+
 def getitem(x: Any, index: Any) -> Any:
     """The part of ``x`` that ``index`` shows: a view for basic indices, a copy where tensors or masks index."""
+    if type(index) is int:
+        return _slice(x, (index,))
     basic, places, arrays = parse(x, index)
     part = x if basic is None else _slice(x, basic)
     if not arrays:
@@ -32,7 +38,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 def _slice(x: Any, basic: tuple[Any, ...]) -> Any:
     try:
-        return P.slice(x, index=basic)
+        return _sliced(x, params={"index": basic})
     except IndexError as error:
         raise OutOfRangeError(str(error).replace("axis", "dimension")) from error
 
@@ -108,8 +114,8 @@ def parse(x: Any, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...],
                                              for i in index) \
             and not all(isinstance(i, (list, Tensor)) for i in index):
         items = tuple(index)
-    items = _spread_ellipsis(tuple([_item(i) for i in items]), x._data.ndim)
-    if not any(type(i) in TENSORS for i in items):
+    items = _spread_ellipsis(tuple([i if type(i) is int else _item(i) for i in items]), x._data.ndim)
+    if TENSORS.isdisjoint(map(type, items)):
         return items, (), []
     basic: list[Any] = []
     places: list[bool] = []
@@ -161,9 +167,15 @@ def _item(item: Any) -> Any:
                 f"indices (got {type(item).__name__}); convert it, with int(...) or .long()")
 
 
+_PLACES = (int, type(None))
+
+
 def _checked(item: Any) -> Any:
     if type(item) is slice:
-        start, stop, step = (None if i is None else i.__index__() for i in (item.start, item.stop, item.step))
+        start, stop, step = item.start, item.stop, item.step
+        if step is None and type(start) in _PLACES and type(stop) in _PLACES:
+            return item
+        start, stop, step = (None if i is None else i.__index__() for i in (start, stop, step))
         if step is not None and step <= 0:
             raise ValueError("step must be greater than zero")
         return slice(start, stop, step)
@@ -179,7 +191,7 @@ def _spread_ellipsis(items: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
             taken += 1
     if taken > rank:
         raise OutOfRangeError(f"[index] too many indices for tensor of dimension {rank}; got {taken}; leave some out")
-    if not any(item is Ellipsis for item in items):
+    if type(Ellipsis) not in map(type, items):
         return items
     position = next(i for i, item in enumerate(items) if item is Ellipsis)
     rest = items[position + 1:]

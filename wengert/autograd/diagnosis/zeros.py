@@ -20,8 +20,16 @@ class strict_zero(Special):
 
     What ``where``, ``masked_fill``, ``clamp``, ``relu`` or ``max`` did not select gets the gradient 0, which IEEE
     arithmetic turns into NaN where the derivative behind it is infinite (``log`` and ``sqrt`` at 0, a division by 0).
-    In this mode a gradient that is exactly 0 stays 0: element by element through elementwise operations, row by row
-    through softmax and matrix products, and as a whole through everything else. ``backward()`` is what must run inside.
+    In this mode a gradient that is exactly 0 stays 0:
+
+    - element by element through elementwise operations;
+    - row by row through reductions along a dimension, softmax, layer and batch normalisation and matrix products, image
+      by image through convolutions;
+    - as a whole through everything else, a `Function` of your own included, as nobody can say which of its operands
+      belongs to which of its results.
+
+    Through what only picks or moves elements (``max``, ``topk``, indexing, views) zeros stay zeros without help.
+    ``backward()`` is what must run inside.
 
     >>> import wengert as torch
     >>> x = torch.tensor([4.0, 0.0], requires_grad=True)
@@ -34,10 +42,10 @@ class strict_zero(Special):
     def passes(self, node: Any, ct: Any, grads: Any) -> Any:
         grads = super().passes(node, ct, grads)
         primitive = getattr(node, "primitive", None)
-        if type(ct) is dict or primitive is None:
+        if primitive is None or (not tracing() and all(grad is None or finite(grad) for grad in grads)):
             return grads
-        if not tracing() and all(grad is None or finite(grad) for grad in grads):
-            return grads
+        if type(ct) is dict:
+            return state.quiet(_of_several, node, primitive, ct, grads)
         if not isinstance(ct, np.ndarray):
             return _cleared(node, primitive, ct, grads)
         return state.quiet(_cleared, node, primitive, ct, grads)
@@ -59,7 +67,48 @@ def _cleared(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
         ]
     if primitive.name in _PRODUCTS:
         return _product(node, primitive, ct, grads)
+    if primitive.kind == "reduction":
+        return [grad if grad is None else _reduced(node.params, ct, grad) for grad in grads]
+    if primitive.name == "convolution":
+        return _images(node, primitive, ct, grads)
     return list(grads)
+
+
+def _reduced(params: dict[str, Any], ct: Any, grad: Any) -> Any:
+    """Zero in every row whose reduction got none."""
+    dims = params.get("dim")
+    if dims is None or not grad.ndim:
+        return grad
+    if not params.get("keepdim", False) and ct.ndim < grad.ndim:
+        ct = np.expand_dims(ct, tuple(dims) if isinstance(dims, (tuple, list)) else dims)
+    return np.where(ct == 0, 0, grad).astype(grad.dtype)
+
+
+def _images(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+    """Images whose results get no gradient count for nothing, whatever stands in them."""
+    x, dead = node.saved[0], ~ct.any(axis=tuple(range(1, ct.ndim)))
+    if not dead.any():
+        return list(grads)
+    saved = list(node.saved)
+    if isinstance(x, np.ndarray):
+        saved[0] = np.where(dead.reshape(-1, *(1,) * (x.ndim - 1)), 0, x).astype(x.dtype)
+    return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
+
+
+def _of_several(node: Any, primitive: Any, ct: dict[int, Any], grads: Any) -> list[Any]:
+    """The cotangents of the operands of a node with several results."""
+    if not all(isinstance(part, np.ndarray) for part in ct.values()):
+        return list(grads)
+    if not any(part.any() for part in ct.values()):
+        return [grad if grad is None else np.zeros_like(grad) for grad in grads]
+    if primitive.name != "normalize" or list(ct) != [0]:
+        return list(grads)
+    dead = ~ct[0].any(axis=node.params["dim"], keepdims=True)
+    saved, count = list(node.saved), len(node.edges)
+    saved[0] = np.where(dead, 0, saved[0]).astype(saved[0].dtype)
+    out, mean, variance = saved[count]
+    saved[count] = out, np.where(dead, 0, mean).astype(mean.dtype), np.where(dead, 1, variance).astype(variance.dtype)
+    return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
 
 
 def _elementwise(node: Any, primitive: Any, ct: Any, position: int, grad: Any) -> Any:

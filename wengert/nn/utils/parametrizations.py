@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wengert.autograd.modes import no_grad
-from wengert.ops import cat, dot, eye, matrix_exp, mv, randn, tensor, zeros_like
+from wengert.ops import allclose, cat, dot, eye, matrix_exp, mv, randn, tensor, zeros_like
 from wengert.ops.linalg import qr, solve
 from wengert.tensors.tensor import Tensor
 
@@ -146,7 +146,7 @@ def _nearest_basis(matrix: Tensor) -> Tensor:
 def _is_orthogonal(matrix: Tensor) -> bool:
     rows, columns = matrix.shape[-2:]
     tolerance = 10.0 * rows * float(np.finfo(matrix.dtype.numpy).eps)
-    return bool(((matrix.mH @ matrix - eye(columns, dtype=matrix.dtype)).abs() <= tolerance + 1e-5).all())
+    return allclose(matrix.mH @ matrix, eye(columns, dtype=matrix.dtype), atol=tolerance)
 
 
 class _Orthogonal(Module):

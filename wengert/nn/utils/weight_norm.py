@@ -78,10 +78,6 @@ class WeightNorm:
 def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
     """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
     all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
-
-    >>> from wengert import nn
-    >>> sorted(nn.utils.weight_norm(nn.Linear(2, 3)).state_dict())  # doctest: +SKIP
-    ['bias', 'weight_g', 'weight_v']
     """
     warnings.warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",

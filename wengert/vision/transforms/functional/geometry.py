@@ -185,7 +185,7 @@ def ten_crop(img: Any, size: int | Sequence[int], vertical_flip: bool = False) -
 
 
 def four_sides(padding: int | Sequence[int]) -> list[int]:
-    """Left, top, right, bottom of one number, of two (sides, top and bottom) or of four. Raises TypeError, ValueError."""
+    """Left, top, right, bottom, of one number, of two (sides; top and bottom) or of four. TypeError, ValueError."""
     if isinstance(padding, Number):
         return [int(padding)] * 4  # type: ignore[call-overload]
     if not isinstance(padding, (tuple, list)):

@@ -1,0 +1,111 @@
+"""Generated convolutions against numpy's, over random geometries."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as torch
+from wengert.compiler import convolution as generated
+from wengert.compiler import threads
+from wengert.core.windows import out_sizes
+from wengert.prims import convolution as prims
+
+
+def geometry(draw: random.Random) -> dict[str, Any]:
+    """A convolution of one to three dimensions that has at least one window."""
+    rank = draw.choice([1, 2, 2, 3])
+
+    def each(*choices: int) -> tuple[int, ...]:
+        return tuple(draw.choice(choices) for _ in range(rank))
+
+    kernel, stride, padding, dilation = each(1, 2, 3, 5), each(1, 1, 2, 3), each(0, 1, 2), each(1, 1, 2)
+    least = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    sizes = tuple(max(n, m) for n, m in zip(each(*((3, 5, 8) if rank == 3 else (4, 7, 9, 16, 21, 33))), least, strict=True))
+    return {"groups": draw.choice([1, 1, 2, 3]), "inputs": draw.choice([1, 2, 5]), "outputs": draw.choice([1, 3, 4, 6, 7]),
+            "samples": draw.choice([1, 2, 5]), "sizes": sizes, "kernel": kernel, "stride": stride, "padding": padding,
+            "dilation": dilation}
+
+
+def arrays(g: dict[str, Any], dtype: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The input, the weight, the bias and a cotangent of the result."""
+    normal = np.random.default_rng(seed).normal
+    out = out_sizes(g["sizes"], g["kernel"], g["stride"], g["padding"], g["dilation"])
+    x = normal(size=(g["samples"], g["groups"] * g["inputs"], *g["sizes"])).astype(dtype)
+    weight = normal(size=(g["groups"] * g["outputs"], g["inputs"], *g["kernel"])).astype(dtype)
+    ct = normal(size=(g["samples"], g["groups"] * g["outputs"], *out)).astype(dtype)
+    return x, weight, normal(size=weight.shape[0]).astype(dtype), ct
+
+
+def both(monkeypatch: pytest.MonkeyPatch, compute: Any) -> tuple[Any, Any]:
+    """What generated code gives, and what numpy gives."""
+    monkeypatch.setattr(generated, "LEAST_WORK", 0)
+    monkeypatch.setattr(prims, "_LARGE", 0)
+    ours = compute()
+    monkeypatch.setattr(prims, "_LARGE", float("inf"))
+    return ours, compute()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_convolution_its_adjoint_and_its_weights_gradient(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    g = geometry(random.Random(seed))
+    dtype, tolerance = (("float32", 1e-4), ("float64", 1e-11))[seed % 2]
+    x, weight, bias, ct = arrays(g, dtype, seed)
+    params = {name: g[name] for name in ("stride", "padding", "dilation", "groups")}
+    calls: list[str] = []
+    for name in ("convolve", "convolve_weight"):
+        function = getattr(generated, name)
+        monkeypatch.setattr(generated, name, lambda *a, _f=function, _n=name: (calls.append(_n), _f(*a))[1])
+
+    def compute() -> list[np.ndarray]:
+        out = prims.convolution.run(x, weight, bias, **params)
+        for_x, for_weight, for_bias = prims.convolution.vjp(ct, (x, weight, None, None, [a.shape for a in (x, weight, bias)]),
+                                                            params, (True, True, True))
+        return [out, for_x, for_weight, for_bias]
+
+    ours, theirs = both(monkeypatch, compute)
+    assert calls.count("convolve") >= 2 and calls.count("convolve_weight") == 1
+    for got, expected in zip(ours, theirs, strict=True):
+        assert got.shape == expected.shape and got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_the_adjoint_with_large_strides_and_extra_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phases that no place of the kernel meets stay zero."""
+    x, weight = np.ones((2, 3, 4, 4), np.float32), np.ones((3, 2, 2, 2), np.float32)
+    params = {"stride": (3, 4), "padding": (0, 1), "dilation": (1, 2), "transposed": True, "extra": (2, 1)}
+    ours, theirs = both(monkeypatch, lambda: prims.convolution.run(x, weight, **params))
+    assert ours.shape == theirs.shape == (2, 2, 13, 14) and (ours == theirs).all()
+    assert (ours[:, :, 2::3] == 0).all() and ours.sum() > 0
+
+
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    x, weight, bias, _ = arrays({"groups": 1, "inputs": 8, "outputs": 12, "samples": 5, "sizes": (17, 19), "kernel": (3, 3),
+                                 "stride": (1, 1), "padding": (1, 1), "dilation": (1, 1)}, "float32", 0)
+    before, results = threads.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            results.append(prims.convolution.run(x, weight, bias, stride=(1, 1), padding=(1, 1), dilation=(1, 1)))
+    finally:
+        threads.set_num_threads(before)
+    assert all((result == results[0]).all() for result in results)
+
+
+def test_narrow_rows_of_the_input_may_hold_nan_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes beyond a short row are read and not used: a NaN of another sample must not leak into a sample's result."""
+    monkeypatch.setattr(generated, "LEAST_WORK", 0)
+    monkeypatch.setattr(prims, "_LARGE", 0)
+    x = np.ones((3, 4, 5, 5), np.float32)
+    x[2] = np.nan
+    out = prims.convolution.run(x, np.ones((4, 4, 3, 3), np.float32), stride=(1, 1), padding=(1, 1), dilation=(1, 1))
+    assert np.isfinite(out[:2]).all() and np.isnan(out[2]).all()
+
+
+def test_dtypes_and_sizes_that_generated_code_lacks_go_to_numpy() -> None:
+    whole = torch.nn.functional.conv2d(torch.ones(2, 3, 40, 40, dtype=torch.complex64), torch.ones(4, 3, 3, 3, dtype=torch.complex64))
+    assert whole.dtype is torch.complex64 and bool((whole == 27).all())
+    assert generated.convolve(np.ones((1, 1, 4)), np.ones((1, 1, 2)), None, (3,), (1,), (0,), (1,), 1) is None

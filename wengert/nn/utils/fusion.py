@@ -1,0 +1,92 @@
+"""A layer and the batch normalisation behind it, in evaluation, as one layer.
+
+Both are affine, so that W ← W γ/√(σ² + ε) and b ← (b − µ) γ/√(σ² + ε) + β say the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+from wengert.ops import ones_like, rsqrt, zeros_like
+from wengert.tensors.tensor import Tensor
+
+from ..layers.convolution import Convolution
+from ..layers.linear import Linear
+from ..layers.normalization import BatchNormBase
+from ..module import Module
+from ..parameter import Parameter
+
+__all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
+
+ConvolutionT = TypeVar("ConvolutionT", bound=Convolution)
+LinearT = TypeVar("LinearT", bound=Linear)
+
+
+def _statistics(layer: Module, bn: BatchNormBase) -> tuple[Tensor, Tensor]:
+    if layer.training or bn.training:
+        raise AssertionError("Fusion only for eval!")
+    if bn.running_mean is None or bn.running_var is None:
+        raise AssertionError("bn.running_mean and bn.running_var must not be None")
+    return bn.running_mean, bn.running_var
+
+
+def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = False) -> ConvolutionT:
+    """A copy of ``conv`` that computes what ``bn`` makes of its result; ``transpose`` for a transposed one. Raises
+    AssertionError unless both are in evaluation and there are running statistics."""
+    mean, variance = _statistics(conv, bn)
+    fused = copy.deepcopy(conv)
+    fused.weight, fused.bias = fuse_conv_bn_weights(
+        fused.weight, fused.bias, mean, variance, bn.eps, bn.weight, bn.bias, transpose
+    )
+    return fused
+
+
+def fuse_conv_bn_weights(
+    conv_w: Tensor,
+    conv_b: Tensor | None,
+    bn_rm: Tensor,
+    bn_rv: Tensor,
+    bn_eps: float,
+    bn_w: Tensor | None,
+    bn_b: Tensor | None,
+    transpose: bool = False,
+) -> tuple[Parameter, Parameter]:
+    """Weight and bias of the fused convolution, from the weight, the bias, the running mean and variance, ε, γ and β."""
+    bias = zeros_like(bn_rm) if conv_b is None else conv_b
+    scale = rsqrt(bn_rv + bn_eps) * (ones_like(bn_rm) if bn_w is None else bn_w)
+    shift = zeros_like(bn_rm) if bn_b is None else bn_b
+    shape = [1] * conv_w.dim()
+    shape[1 if transpose else 0] = -1
+    weight = (conv_w * scale.reshape(shape)).to(conv_w.dtype)
+    moved = ((bias - bn_rm) * scale + shift).to(conv_w.dtype if conv_b is None else conv_b.dtype)
+    return Parameter(weight, conv_w.requires_grad), Parameter(moved, bias.requires_grad)
+
+
+def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
+    """A copy of ``linear`` that computes what ``bn`` makes of its result. Raises AssertionError unless both are in
+    evaluation, there are running statistics, and their sizes agree."""
+    mean, variance = _statistics(linear, bn)
+    if linear.out_features != bn.num_features and bn.num_features != 1:
+        raise AssertionError(
+            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got linear.out_features="
+            f"{linear.out_features} and bn.num_features={bn.num_features}"
+        )
+    if bn.weight is None or bn.bias is None:
+        raise AssertionError("To fuse, bn must have a weight and a bias; it was made with affine=False or bias=False")
+    fused = copy.deepcopy(linear)
+    fused.weight, fused.bias = fuse_linear_bn_weights(
+        fused.weight, fused.bias, mean, variance, bn.eps, bn.weight, bn.bias
+    )
+    return fused
+
+
+def fuse_linear_bn_weights(
+    linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Tensor, bn_b: Tensor
+) -> tuple[Parameter, Parameter]:
+    """Weight and bias of the fused linear layer, from the weight, the bias, the running mean and variance, ε, γ, β."""
+    bias = zeros_like(bn_rm) if linear_b is None else linear_b
+    scale = bn_w * rsqrt(bn_rv + bn_eps)
+    weight = linear_w * scale.unsqueeze(-1).to(linear_w.dtype)
+    moved = ((bias - bn_rm) * scale + bn_b).to(linear_w.dtype if linear_b is None else linear_b.dtype)
+    return Parameter(weight, linear_w.requires_grad), Parameter(moved, bias.requires_grad)

@@ -1,0 +1,27 @@
+"""Modules made without drawing their parameters."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar
+
+from wengert.tensors.generator import default_generator
+
+from ..module import Module
+
+ModuleT = TypeVar("ModuleT", bound=Module)
+
+
+def skip_init(module_cls: type[ModuleT], *args: Any, **kwargs: Any) -> ModuleT:
+    """A ``module_cls`` of the arguments, whose parameters hold anything, and for which no random number is used up.
+
+    Raises RuntimeError for what is no module, or does not take ``device``.
+    """
+    if not issubclass(module_cls, Module):
+        raise RuntimeError(f"Expected a Module; got {module_cls}")
+    if "device" not in inspect.signature(module_cls).parameters:
+        raise RuntimeError("Module must support a 'device' arg to skip initialization")
+    before = default_generator.get_state()
+    made = module_cls(*args, **kwargs)
+    default_generator.set_state(before)
+    return made

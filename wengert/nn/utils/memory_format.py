@@ -1,0 +1,28 @@
+"""The order in memory of the weights of convolutions."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from wengert.core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format
+
+from ..module import Module
+
+__all__ = ["convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]
+
+ModuleT = TypeVar("ModuleT", bound=Module)
+
+_FORMATS = (contiguous_format, channels_last, channels_last_3d, preserve_format)
+
+
+def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
+    """``module`` as it is: tensors here are kept in one order whatever the format. Raises TypeError for what is no
+    memory format."""
+    if memory_format not in _FORMATS:
+        raise TypeError(f"a memory format, such as torch.channels_last, was expected; got {memory_format!r}")
+    return module
+
+
+def convert_conv3d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
+    """`convert_conv2d_weight_memory_format` for convolutions of three dimensions."""
+    return convert_conv2d_weight_memory_format(module, memory_format)
