@@ -1,20 +1,29 @@
-"""What watching costs: a training step of multilayer perceptrons, plain and under `autograd.watch`.
+"""What watching and recording cost: a training step alone, under `autograd.watch`, and recorded by `graph.record`.
 
 python -m benchmarks.watching
 """
 
 from __future__ import annotations
 
-import statistics
+from collections.abc import Callable
 from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
 import wengert
+from benchmarks import eager, networks
 from wengert import nn
 
+Step = Callable[[], Any]
+Run = Callable[[Step, int], None]
 
-def step_of(sizes: list[int], batch: int) -> Any:
+ROUNDS = 25
+ROUND = 0.02
+"""So many rounds of so many seconds in which the modes take turns; the best round of each counts, as only the programs
+beside it can make one slower."""
+
+
+def perceptron(sizes: list[int], batch: int) -> Step:
     """A training step (forward, backward, SGD with momentum) of a perceptron on one batch."""
     layers: list[Any] = []
     for rows, columns in zip(sizes[:-1], sizes[1:], strict=True):
@@ -22,37 +31,75 @@ def step_of(sizes: list[int], batch: int) -> Any:
     model = nn.Sequential(*layers[:-1])
     optimizer = wengert.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     x, y = wengert.randn(batch, sizes[0]), wengert.randint(0, sizes[-1], (batch,))
-
-    def step() -> None:
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return step
+    return networks.training_step(wengert, model, x, y, optimizer)
 
 
-def milliseconds(step: Any, context: Any, rounds: int) -> float:
-    """The time of one step in a context."""
-    with context():
-        start = perf_counter()
-        for _ in range(rounds):
-            step()
-        return (perf_counter() - start) / rounds * 1000
+WORKLOADS: tuple[tuple[str, Step], ...] = (
+    ("ADALINE, 10 examples", eager.adaline_step(wengert)),
+    ("4-16-3, 16 examples", perceptron([4, 16, 3], 16)),
+    ("64-128-64-10, 32 examples", perceptron([64, 128, 64, 10], 32)),
+    ("784-128-64-10, 64 examples, Adam", networks.mlp(wengert)),
+)
+
+
+def throughout(context: Callable[[], Any]) -> Run:
+    """Steps within one block."""
+
+    def run(step: Step, count: int) -> None:
+        with context():
+            for _ in range(count):
+                step()
+
+    return run
+
+
+def each(context: Callable[[], Any]) -> Run:
+    """A block for each step."""
+
+    def run(step: Step, count: int) -> None:
+        for _ in range(count):
+            with context():
+                step()
+
+    return run
+
+
+MODES: tuple[tuple[str, float | None, Run], ...] = (
+    ("plain", None, throughout(nullcontext)),
+    ("watch", 1.5, throughout(wengert.autograd.watch)),
+    ("record", 2.0, throughout(wengert.graph.record)),
+    ("record each step", None, each(wengert.graph.record)),
+)
+"""A mode, the ratio to a plain step that it may cost, and how it runs."""
+
+
+def seconds(step: Step) -> list[float]:
+    """The time of one step in each mode."""
+    start = perf_counter()
+    for _ in range(10):
+        step()
+    count = max(2, round(ROUND * 10 / (perf_counter() - start)))
+    best = [float("inf")] * len(MODES)
+    for _ in range(ROUNDS):
+        for place, (_, _, run) in enumerate(MODES):
+            start = perf_counter()
+            run(step, count)
+            best[place] = min(best[place], (perf_counter() - start) / count)
+    return best
 
 
 def main() -> None:
-    """Prints a table: the median of alternating runs."""
-    print(f"{'layers':<20} {'batch':>5} {'plain ms':>9} {'watch ms':>9} {'ratio':>6}")
-    for sizes, batch in (([4, 16, 3], 16), ([64, 128, 64, 10], 32), ([784, 256, 10], 64), ([784, 512, 512, 10], 128)):
-        step = step_of(sizes, batch)
-        rounds = 300 if sizes[0] < 500 else 30
-        milliseconds(step, nullcontext, rounds)
-        pairs = [
-            (milliseconds(step, nullcontext, rounds), milliseconds(step, wengert.autograd.watch, rounds))
-            for _ in range(7)
-        ]
-        plain, watched = (statistics.median(column) for column in zip(*pairs, strict=True))
-        print(f"{'-'.join(map(str, sizes)):<20} {batch:>5} {plain:9.3f} {watched:9.3f} {watched / plain:6.2f}")
+    """Prints a table of ratios to the plain step; what is above its bar is marked."""
+    heads = [name + (f" ≤ {bar}" if bar else "") for name, bar, _ in MODES[1:]]
+    print(f"{'step':<34} {'plain':>9}  " + "  ".join(f"{head:>16}" for head in heads))
+    for name, step in WORKLOADS:
+        plain, *others = seconds(step)
+        cells = []
+        for (_, bar, _), other in zip(MODES[1:], others, strict=True):
+            ratio = other / plain
+            cells.append(f"{ratio:.2f}{' *' if bar is not None and ratio > bar else ''}")
+        print(f"{name:<34} {plain * 1e6:6.0f} µs  " + "  ".join(f"{cell:>16}" for cell in cells))
+    print("Each figure is the time of a step over that of a plain one; * is above its bar.")
 
 
 if __name__ == "__main__":

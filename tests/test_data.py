@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import namedtuple
 from typing import Any
 
@@ -82,6 +83,28 @@ def test_samplers() -> None:
     batches = data.DataLoader(rows(4), batch_sampler=[[3, 0], [1]])
     assert [y.tolist() for _, y in batches] == [[3, 0], [1]] and batches.batch_size is None
     assert [y.tolist() for _, y in data.DataLoader(rows(4), sampler=[2, 2], batch_size=2)] == [[2, 2]]
+
+
+def test_parts_of_several_training_processes() -> None:
+    for count, options in ((10, {}), (11, {}), (11, {"drop_last": True}), (2, {"shuffle": False}), (0, {})):
+        parts = [data.DistributedSampler(range(count), 4, rank, **options) for rank in range(4)]
+        visited = [list(part) for part in parts]
+        assert len({len(part) for part in visited}) == 1 and [len(part) for part in parts] == [*map(len, visited)]
+        together = [index for part in visited for index in part]
+        assert len(set(together)) == (8 if options.get("drop_last") else count)
+    sampler = data.DistributedSampler(range(8), 2, 0)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+
+
+def test_pinned_memory_is_announced_to_be_nothing_here() -> None:
+    with pytest.warns(UserWarning, match="no accelerator is found"):
+        list(data.DataLoader(rows(3), pin_memory=True))
+
+
+def test_the_length_of_an_iterator() -> None:
+    assert len(iter(data.DataLoader(rows(5), batch_size=2))) == 3
 
 
 def test_datasets() -> None:
@@ -176,7 +199,24 @@ def test_datasets_that_fetch_many_at_once() -> None:
 @pytest.mark.parametrize(
     "call, error, text",
     [
-        (lambda: data.DataLoader(rows(3), num_workers=2), NotImplementedError, "not in wengert yet; use num_workers=0"),
+        (lambda: data.DataLoader(rows(3), prefetch_factor=2), ValueError, "could only be specified in multiprocessing"),
+        (lambda: data.DataLoader(rows(3), persistent_workers=True), ValueError, "needs num_workers > 0"),
+        (lambda: data.DataLoader(rows(3), num_workers=1, prefetch_factor=-1), ValueError, "should be non-negative"),
+        (
+            lambda: data.DataLoader(rows(3), num_workers=1, multiprocessing_context="no"),
+            ValueError,
+            "should specify a valid start method",
+        ),
+        (
+            lambda: data.DataLoader(rows(3), num_workers=1, multiprocessing_context=3),
+            TypeError,
+            "should be a valid context object",
+        ),
+        (lambda: data.DataLoader(rows(3), multiprocessing_context="spawn"), ValueError, "but got num_workers=0"),
+        (lambda: iter(data.DataLoader(rows(3), timeout=1)), AssertionError, "a timeout needs num_workers > 0"),
+        (lambda: pickle.dumps(iter(data.DataLoader(rows(3)))), NotImplementedError, "cannot be pickled"),
+        (lambda: data.DistributedSampler(range(3)), RuntimeError, "give num_replicas and rank"),
+        (lambda: data.DistributedSampler(range(3), 2, 2), ValueError, "Invalid rank 2, rank should be in"),
         (lambda: data.DataLoader(rows(3), num_workers=-1), ValueError, "num_workers option should be non-negative"),
         (lambda: data.DataLoader(rows(3), batch_size=0), ValueError, "batch_size should be a positive integer value"),
         (

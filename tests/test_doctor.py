@@ -196,3 +196,96 @@ def test_several_arguments_and_wrong_losses() -> None:
     assert len(torch.doctor(nn.Linear(3, 1), torch.ones(2, 3), lambda out: out.mean())) == 0
     with pytest.raises(ValueError, match="one element; got one of shape"):
         torch.doctor(nn.Linear(3, 1), torch.ones(2, 3), lambda out: out)
+
+
+class Bent(nn.Module):
+    def __init__(self, function: Any, scale: float) -> None:
+        super().__init__()
+        self.first, self.head, self.function = nn.Linear(3, 4), nn.Linear(4, 1), function
+        with torch.no_grad():
+            self.first.bias.fill_(scale)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.function(self.first(x)))
+
+
+@pytest.mark.parametrize("function", [torch.sigmoid, torch.tanh, F.hardtanh, F.relu6, F.hardsigmoid])
+def test_saturated_units(function: Any) -> None:
+    (symptom,) = examine(Bent(function, 50.0)).of("saturated")
+    assert "4 of 4 units" in symptom.text and symptom.line == line_of(Bent, "self.function(")
+    assert "saturated" not in examine(Bent(function, 0.0)).kinds
+
+
+@pytest.mark.parametrize("function", [F.elu, F.gelu, F.silu])
+def test_units_flat_on_the_left(function: Any) -> None:
+    assert "saturated" in examine(Bent(function, -50.0)).kinds
+    assert "saturated" not in examine(Bent(function, 50.0)).kinds
+
+
+def test_a_leaky_relu_is_never_dead() -> None:
+    assert examine(Bent(F.leaky_relu, -50.0)).kinds == []
+
+
+def test_dead_channels_and_dead_features() -> None:
+    convolution = nn.Sequential(nn.Conv1d(1, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 1))
+    with torch.no_grad():
+        convolution[0].bias.copy_(torch.tensor([-100.0, -100.0, -100.0, 100.0]))
+    batch = torch.randn(8, 1, 3), torch.randn(8, 1)
+    (symptom,) = torch.doctor(convolution, batch, F.mse_loss).of("dead_units")
+    assert "3 of 4 units" in symptom.text
+    sequence = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    with torch.no_grad():
+        sequence[0].bias.copy_(torch.tensor([-100.0, -100.0, -100.0, 100.0]))
+    batch = torch.randn(8, 3, 2), torch.randn(8, 3, 1)
+    (symptom,) = torch.doctor(sequence, batch, F.mse_loss).of("dead_units")
+    assert "3 of 4 units" in symptom.text, "the features of a sequence are its last dimension"
+
+
+def test_a_softmax_taken_twice() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Softmax(1))
+    batch = torch.randn(8, 3), torch.zeros(8, dtype=torch.int64)
+    (symptom,) = torch.doctor(model, batch, F.cross_entropy)
+    assert symptom.kind == "twice" and "leave the softmax out" in symptom.cure
+    model = nn.Sequential(nn.Linear(3, 1), nn.Sigmoid())
+    batch = torch.randn(8, 3), torch.zeros(8, 1)
+    assert torch.doctor(model, batch, F.binary_cross_entropy_with_logits).kinds == ["twice"]
+    assert torch.doctor(model, batch, F.binary_cross_entropy).kinds == []
+
+
+def test_eval_mode_while_training() -> None:
+    model = Dropping()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    assert examine(model, optimizer=optimizer).kinds == []
+    model.eval()
+    (symptom,) = examine(model, optimizer=optimizer)
+    assert symptom.kind == "eval_mode" and symptom.line == line_of(Dropping, "self.body")
+    assert examine(model).kinds == []
+
+
+def test_arguments_by_name() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+        def forward(self, *, left: Any, right: Any) -> Any:
+            return self.layer(left - right)
+
+    batch = {"left": torch.randn(4, 3), "right": torch.randn(4, 3)}, torch.randn(4, 1)
+    assert torch.doctor(Named(), batch, F.mse_loss).kinds == []
+
+
+def test_every_finding_has_a_line_and_a_cure() -> None:
+    plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    plain.extra = [nn.Linear(2, 2)]
+    models = [Listed(), Spare(), Dead(), Deep(0.1, torch.sigmoid), Deep(8.0, lambda x: x), plain]
+    models += [Bent(torch.tanh, 50.0), nn.Linear(3, 1).requires_grad_(False)]
+    seen = []
+    for model in models:
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(parameters, lr=0.0) if parameters else None
+        for symptom in examine(model, optimizer=optimizer):
+            seen.append(symptom.kind)
+            assert symptom.line and symptom.line.rpartition(":")[2].isdigit(), symptom
+            assert symptom.cure and symptom.text
+    assert len(set(seen)) >= 9

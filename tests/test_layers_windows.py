@@ -162,6 +162,6 @@ def test_shuffles_and_patches_have_inverses() -> None:
     assert torch.equal(F.fold(columns, (4, 6), 2, stride=2), x)
 
 
-def test_interpolation_says_what_it_lacks() -> None:
-    with pytest.raises(NotImplementedError, match="antialias=True is not in wengert yet"):
-        F.interpolate(torch.zeros(1, 1, 4, 4), 2, mode="bilinear", antialias=True)
+def test_interpolation_says_where_antialiasing_does_not_go() -> None:
+    with pytest.raises(ValueError, match="restricted to bilinear, bicubic, and lanczos modes"):
+        F.interpolate(torch.zeros(1, 1, 4, 4), 2, mode="nearest", antialias=True)

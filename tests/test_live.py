@@ -117,3 +117,58 @@ def test_watching_keeps_no_graph_alive() -> None:
         kept = [(w * i).sum().detach() for i in range(10)]
         assert live().nodes == before
     assert len(kept) == 10
+
+
+def test_a_running_mean_of_losses() -> None:
+    w = torch.ones(3, requires_grad=True)
+    mean: Any = 0.0
+    with watch(), pytest.warns(UserWarning, match="has added to a tensor with history 101 times"):
+        for _ in range(130):
+            mean = 0.9 * mean + 0.1 * (w * w).sum()
+
+
+def test_totals_in_a_training_loop() -> None:
+    """After backward nothing is saved any more, but the nodes remain."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    metrics_of_this_test: Any = {"loss": 0.0}
+    with watch(), pytest.warns(UserWarning, match="101 times"):
+        for _ in range(120):
+            loss = (model(torch.ones(2, 3)) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            metrics_of_this_test["loss"] += loss * 2
+    (graph,) = [graph for graph in live().graphs if graph.nodes == 5 * 120]
+    assert graph.operation == "add" and graph.saved == 0
+
+
+def test_an_input_that_is_changed_again_and_again() -> None:
+    x = torch.ones(3, requires_grad=True)
+    with watch(), pytest.warns(UserWarning, match="has replaced a parameter 11 times"):
+        for _ in range(20):
+            (grad,) = torch.autograd.grad((x**3).sum(), x)
+            x = torch.clamp(x + 0.01 * grad.sign(), -1, 2)
+
+
+def test_a_hidden_state_that_is_carried_on() -> None:
+    torch.manual_seed(0)
+    cell = torch.nn.RNNCell(2, 3)
+    state_of_this_test = torch.zeros(1, 3)
+    for _ in range(120):
+        state_of_this_test = cell(torch.ones(1, 2), state_of_this_test)
+    answer = live()
+    assert mine(answer, "state_of_this_test")
+    assert any("h = h.detach()" in hint for hint in answer.hints)
+    state_of_this_test = state_of_this_test.detach()
+    assert not mine(live(), "state_of_this_test")
+
+
+def test_the_running_mean_of_numbers_is_fine() -> None:
+    w = torch.ones(3, requires_grad=True)
+    mean: Any = torch.zeros(())
+    with watch(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(130):
+            mean = 0.9 * mean + 0.1 * (w * w).sum().detach()

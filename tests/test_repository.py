@@ -22,18 +22,19 @@ LAYERS = (
     ("ops",),
     ("tracing", "func"),
     ("compiler",),
-    ("nn", "optim", "utils"),
+    ("nn", "utils"),
+    ("optim",),
     ("io", "view", "diagnosis", "amp", "multiprocessing"),
-    ("accelerator", "backends", "cuda", "fft", "linalg", "random", "return_types", "serialization", "settings", "special",
-     "version"),
-    ("vision", "compat", "testing"),
+    ("accelerator", "backends", "cuda", "distributed", "fft", "futures", "hub", "jit", "linalg", "onnx", "profiler",
+     "random", "return_types", "serialization", "settings", "special", "version"),
+    ("vision", "compat", "testing", "distributions"),
     ("demo",),
     ("cli",),
     ("__init__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Programs that use wengert as any user does, by its public face.
-USERS = {"demo", "cli", "compat", "vision"}
+USERS = {"demo", "cli", "compat", "distributions", "vision"}
 # The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
 # compiler for kernels when they first meet a large array, and `Tensor.graph` asks the viewer.
 EXCEPTIONS = {("core", "compiler"), ("prims", "compiler"), ("tensors", "compiler"), ("tensors", "view")}

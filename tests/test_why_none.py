@@ -231,3 +231,101 @@ def test_asking_changes_nothing() -> None:
     loss.backward()
     assert w.grad.tolist() == [2.0, 4.0]
     assert state.special is None
+
+
+# --- values that left for numbers, arrays and buffers -----------------------------------------------------------------
+
+
+def _from_item(w: Any, h: Any) -> Any:
+    return torch.tensor((w * 2).sum().item(), requires_grad=True)
+
+
+def _through_numpy(w: Any, h: Any) -> Any:
+    return (torch.tensor((w * 2).detach().numpy()) * h).sum()
+
+
+def _made_anew(w: Any, h: Any) -> Any:
+    with pytest.warns(UserWarning, match="detach"):
+        again = torch.tensor(w * 2)
+    return (again * h).sum()
+
+
+def _from_a_list(w: Any, h: Any) -> Any:
+    a, b = w * 2
+    return (torch.tensor([a, b]) * h).sum()
+
+
+def _by_float(w: Any, h: Any) -> Any:
+    return (h * float((w * 2).sum())).sum()
+
+
+def _tolist(w: Any, h: Any) -> Any:
+    return (torch.tensor((w * 2).tolist()) * h).sum()
+
+
+def _into_a_buffer(w: Any, h: Any) -> Any:
+    buffer = torch.zeros(2)
+    with torch.no_grad():
+        buffer[:] = w * 2
+    return (buffer * h).sum()
+
+
+@pytest.mark.parametrize(
+    "program", [_from_item, _through_numpy, _made_anew, _from_a_list, _by_float, _tolist, _into_a_buffer]
+)
+def test_values_that_left(program: Any) -> None:
+    w, h = torch.tensor([1.0, 2.0], requires_grad=True), torch.ones(2, requires_grad=True)
+    with watch():
+        loss = program(w, h)
+    answer = why_none(w, loss)
+    assert answer.reason == "read", answer
+    code = program.__code__
+    last = max(line for _, _, line in code.co_lines() if line is not None)
+    assert code.co_firstlineno < int(answer.line.rpartition(":")[2]) <= last
+    assert "item() and numpy() are for printing" in answer.cure
+    assert why_none(h, loss).reason != "read"
+
+
+def test_logging_a_loss_is_no_fault() -> None:
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    with watch():
+        loss = (w * w).sum()
+        loss.item()
+        loss.backward(retain_graph=True)
+    assert why_none(w, loss).reason == "fine"
+
+
+def test_the_indices_of_a_maximum() -> None:
+    w, h = torch.tensor([1.0, 2.0], requires_grad=True), torch.ones(2, requires_grad=True)
+    with watch():
+        loss = (w.max(0).indices.float() * h).sum()
+    answer = why_none(w, loss)
+    assert answer.reason == "integer" and "max" in answer.text
+
+
+def test_requires_grad_set_after_the_forward_pass() -> None:
+    x = torch.tensor([1.0, 2.0])
+    loss = (x * 2).sum()
+    x.requires_grad_()
+    answer = why_none(x, loss)
+    assert answer.reason == "no_history" and "set only after it was computed" in answer.text
+
+
+def test_the_optimizer_holds_a_parameter_that_the_model_has_no_more() -> None:
+    model = torch.nn.Linear(2, 1)
+    old = model.weight
+    model.weight = torch.nn.Parameter(torch.ones(1, 2))
+    loss = model(torch.ones(3, 2)).sum()
+    answer = why_none(old, loss)
+    assert answer.reason == "replaced" and "no module holds" in answer.text
+    other = torch.nn.Linear(2, 2)
+    assert why_none(other.weight, loss).reason == "not_used"
+
+
+@pytest.mark.parametrize("layer", ["eval", "dropout"])
+def test_the_mode_of_a_model_does_not_matter(layer: str) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5 if layer == "eval" else 0.0))
+    model.train(layer != "eval")
+    loss = model(torch.ones(1, 2)).sum()
+    loss.backward(retain_graph=True)
+    assert why_none(model[0].weight, loss).reason == "fine"

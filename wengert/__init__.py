@@ -96,12 +96,19 @@ _LATER = (
     "backends",
     "compiler",
     "cuda",
+    "distributions",
+    "distributed",
     "fft",
+    "futures",
+    "hub",
     "io",
+    "jit",
     "linalg",
     "multiprocessing",
     "nn",
+    "onnx",
     "optim",
+    "profiler",
     "random",
     "return_types",
     "serialization",
@@ -109,6 +116,7 @@ _LATER = (
     "testing",
     "utils",
     "version",
+    "vision",
 )
 
 

@@ -52,6 +52,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     v = u + b
     a = torch.relu(v)
     small = torch.graph(a, gradients=True).save(folder / "small.html")
+    right = torch.graph(a, gradients=True).save(folder / "right.html", direction="right")
     torch.manual_seed(0)
     model = nn.Sequential(
         *(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)) for _ in range(8)), nn.Linear(8, 2)
@@ -59,7 +60,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with torch.graph.record() as g:
         loss = nn.functional.mse_loss(model(torch.randn(4, 8)), torch.zeros(4, 2))
         loss.backward()
-    return {"small": small, "large": g.save(folder / "large.html")}
+    return {"small": small, "right": right, "large": g.save(folder / "large.html")}
 
 
 def load(browser: Any, page: Path) -> None:
@@ -243,3 +244,74 @@ def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
     )
     assert centres["x"][0] < centres["w"][0] and centres["v = u + b"][0] == centres["a = relu(v)"][0]
     assert len(browser.get_screenshot_as_png()) > 10_000
+    assert arrows_off(browser) == []
+
+
+def arrows_off(browser: Any) -> list[str]:
+    """Lines whose ends are not at the middle of the sides of their boxes that face each other."""
+    return browser.execute_script("""
+        const right = JSON.parse(document.getElementById('data').textContent).right, found = [];
+        const side = (key, start) => {
+            const b = document.querySelector(`#picture [data-key="${key}"] rect.b:last-of-type`).getBBox();
+            return right ? [start ? b.x + b.width : b.x, b.y + b.height / 2] : [b.x + b.width / 2, start ? b.y + b.height : b.y];
+        };
+        for (const path of document.querySelectorAll('#picture path.e')) {
+            const numbers = path.getAttribute('d').match(/-?[0-9.]+/g).map(Number), {s, t} = path.dataset;
+            const from = side(s, true), to = side(t, false), end = numbers.slice(-2);
+            if (Math.hypot(numbers[0] - from[0], numbers[1] - from[1]) > 1 || Math.hypot(end[0] - to[0], end[1] - to[1]) > 8)
+                found.push(`${s} ${t}`);
+        }
+        return found;""")
+
+
+def test_a_page_from_left_to_right(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["right"])
+    assert arrows_off(browser) == [] and overlaps(browser) == []
+    centres = browser.execute_script("""
+        return [...document.querySelectorAll('#picture .node')].map(g => {
+            const r = g.querySelector('rect').getBoundingClientRect();
+            return [g.querySelector('text').textContent, r.left + r.width / 2];})""")
+    place = dict(centres)
+    assert place["w"] < place["u = x * w"] < place["v = u + b"] < place["a = relu(v)"]
+    load(browser, pages["large"])
+    click(browser, "#expand")
+    assert overlaps(browser) == []
+
+
+def test_stepping_from_the_panel(browser: Any, pages: dict[str, Path]) -> None:
+    """The panel has the buttons too, follows the step, and keeps the focus on the button that was pressed."""
+    load(browser, pages["small"])
+    browser.execute_script("document.querySelector('#picture .node.root').focus()")
+    press(browser, "\ue007")
+    panel = browser.find_element("css selector", "#panel")
+    assert "Backward pass: step 1 of 3" in panel.text
+    click(browser, "#panel .go")
+    assert browser.find_element("css selector", "#count").text == "step 1 of 3"
+    browser.execute_script("document.querySelector('#panel [data-action=forth]').focus()")
+    press(browser, "\ue007")
+    assert browser.find_element("css selector", "#count").text == "step 2 of 3"
+    assert "v = u + b" in panel.text and "It sends" in panel.text
+    assert browser.execute_script("return document.activeElement.dataset.action") == "forth"
+    press(browser, "\ue010")
+    assert browser.find_element("css selector", "#count").text == "step 3 of 3"
+    press(browser, "\ue011")
+    assert browser.find_element("css selector", "#count").text == "step 0 of 3"
+
+
+def test_stepping_at_phone_width(browser: Any, pages: dict[str, Path]) -> None:
+    browser.set_window_size(500, 850)
+    try:
+        load(browser, pages["small"])
+        browser.execute_script("document.querySelector('#picture .node.root').focus()")
+        press(browser, "\ue007")
+        for selector in ("#forth", "#panel .close"):
+            seen = browser.execute_script(
+                "const r = document.querySelector(arguments[0]).getBoundingClientRect(); return r.left >= 0 && "
+                "r.right <= innerWidth && r.top >= 0 && r.bottom <= innerHeight && r.height >= 24",
+                selector,
+            )
+            assert seen, selector
+        click(browser, "#forth")
+        assert "Backward pass: step 1 of 3" in browser.find_element("css selector", "#panel").text
+    finally:
+        browser.set_window_size(1200, 900)

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 import wengert
-
-from .agreement import builtin_kind
+from tests.peer.agreement import builtin_kind
 
 
 def outcome(module: Any, program: Callable[[Any], Any]) -> tuple[Any, Exception | None, list[type[Warning]]]:
@@ -74,7 +73,7 @@ def agree(got: Any, want: Any, rtol: float, atol: float, path: str = "result") -
 def trained(T: Any, model: Any, *inputs: Any, steps: int = 3) -> list[Any]:
     """What a few steps of gradient descent do: outputs, gradients, the model, and the output in evaluation."""
     seen = []
-    optimizer = T.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = T.optim.SGD(model.parameters(), lr=0.01)
     for _ in range(steps):
         optimizer.zero_grad()
         out = model(*inputs)

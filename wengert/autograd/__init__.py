@@ -1,5 +1,9 @@
 """Differentiation: running the tape back, switching it off, watching it, extending it."""
 
+from importlib import import_module
+from typing import Any
+
+from .._missing import MissingError
 from . import functional, graph
 from .diagnosis import live, strict_zero, watch, why_nan, why_none
 from .engine import backward, grad
@@ -50,3 +54,9 @@ __all__ = [
     "why_nan",
     "why_none",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "profiler":
+        return import_module(f"{__name__}.profiler")
+    raise MissingError(__name__, name, lambda: [*__all__, "profiler"], f"module {__name__!r} has no attribute {name!r}")

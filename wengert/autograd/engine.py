@@ -354,7 +354,7 @@ def _implied(op: str, output: Any) -> Any:
             f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
             "real part or pass its gradient"
         )
-    if state.special is not None:
+    if state.special is not None and state.special.traces:
         return P.fill(output.detach(), value=1)
     one = np.empty_like(output._data)
     one.fill(1)  # a third of the cost of np.ones

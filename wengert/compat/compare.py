@@ -61,7 +61,7 @@ def _close(ours: float, theirs: float, rtol: float, atol: float) -> bool:
 
 def compare(path: str, arguments: list[str], rtol: float, atol: float) -> int:
     """Runs the script under both, prints what came of it, and returns 0 if all printed numbers agree, else 1."""
-    ours = _run([sys.executable, "-m", "wengert.cli", "run", path, *arguments])
+    ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", path, *arguments])
     theirs = _run([sys.executable, path, *arguments])
     for name, done in (("wengert", ours), ("PyTorch", theirs)):
         if done.returncode != 0:

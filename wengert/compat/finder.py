@@ -18,8 +18,18 @@ from typing import Any
 
 from wengert._missing import explain
 
+from .children import in_children
+
 # Which package of ours answers to which name.
 PACKAGES = {"torch": "wengert", "torchvision": "wengert.vision"}
+
+
+def torch_name(name: str) -> str:
+    """What PyTorch and torchvision call a name of wengert's: ``"torchvision.io"`` for ``"wengert.vision.io"``."""
+    for theirs, ours in sorted(PACKAGES.items(), reverse=True):  # that of the smaller package first
+        if name == ours or name.startswith(f"{ours}."):
+            return theirs + name[len(ours) :]
+    return name
 
 
 class MissingModuleError(ModuleNotFoundError):
@@ -93,7 +103,8 @@ def torch_is_wengert() -> Iterator[None]:
     kept = {name: sys.modules.pop(name) for name in _taken()}
     sys.meta_path.insert(0, finder)
     try:
-        yield
+        with in_children():
+            yield
     finally:
         sys.meta_path.remove(finder)
         for name in _taken():

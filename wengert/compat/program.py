@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import re
 import sys
 import sysconfig
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +16,14 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 import wengert
-from wengert._missing import MissingError
+from wengert._missing import MissingError, explain
+from wengert.tensors.tensor import Tensor
 
-from .finder import MissingModuleError, torch_is_wengert
+from .finder import PACKAGES, MissingModuleError, torch_is_wengert
 from .report import Use, names_asked
 
 OWN_FILES = str(Path(wengert.__file__).parent) + os.sep
+IMPORT_FILES = str(Path(importlib.__file__).parent) + os.sep
 FAILED = 1
 
 
@@ -55,12 +60,21 @@ def main_module(path: str, arguments: list[str]) -> Iterator[ModuleType]:
     sys.modules["__main__"] = main
     sys.argv = [path, *arguments]
     sys.path.insert(0, str(Path(path).resolve().parent))
+    hook, threading.excepthook = threading.excepthook, _say_of_thread
     try:
         yield main
     finally:
+        threading.excepthook = hook
         if before is not None:
             sys.modules["__main__"] = before
         sys.argv, sys.path[:] = argv, search
+
+
+def _say_of_thread(failure: threading.ExceptHookArgs) -> None:
+    """What `describe_error` says, for an error that ended a thread of the program."""
+    if failure.exc_value is not None and not isinstance(failure.exc_value, SystemExit):
+        name = failure.thread.name if failure.thread is not None else "?"
+        sys.stderr.write(f"Exception in thread {name}:\n{describe_error(failure.exc_value)}")
 
 
 def describe_error(error: BaseException) -> str:
@@ -79,7 +93,9 @@ def missing_name(error: BaseException) -> str | None:
     if isinstance(error, MissingModuleError):
         return str(error)
     if isinstance(error, MissingError):
-        return str(error).rpartition(": ")[2].replace("wengert.", "torch.")
+        return _in_torchs_terms(str(error).rpartition(": ")[2])
+    if isinstance(error, AttributeError) and (absent := _absent_from(error)) is not None:
+        return absent
     module = getattr(error, "name", None)
     if isinstance(error, ImportError) and isinstance(module, str) and module.partition(".")[0] == "wengert":
         # `from torch import name` words the failure itself, and quotes the name first.
@@ -89,8 +105,29 @@ def missing_name(error: BaseException) -> str | None:
         except MissingError as cause:
             return missing_name(cause)
         except AttributeError:
-            return f"{module.replace('wengert', 'torch')}.{name} is not in wengert yet"
+            return f"{_in_torchs_terms(module)}.{name} is not in wengert yet"
+    if isinstance(error, ModuleNotFoundError) and str(module).partition(".")[0] in PACKAGES:
+        # A module below one that is no package.
+        return f"{module} is not in wengert yet"
     return None
+
+
+def _in_torchs_terms(text: str) -> str:
+    """``wengert.nn`` as ``torch.nn``, ``wengert.vision`` as ``torchvision``."""
+    for theirs, ours in sorted(PACKAGES.items(), reverse=True):
+        text = re.sub(rf"\b{re.escape(ours)}(?=\.|$)", theirs, text)
+    return text
+
+
+def _absent_from(error: AttributeError) -> str | None:
+    """For a program's ``owner.name`` where the owner, a module or the class of tensors, has no words of its own."""
+    owner = error.obj
+    if owner is not Tensor and (not isinstance(owner, ModuleType) or owner.__name__.partition(".")[0] != "wengert"):
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and frames[-1].filename.startswith(OWN_FILES):
+        return None  # a mistake of wengert's own, which deserves its traceback
+    return explain("Tensor" if owner is Tensor else _in_torchs_terms(owner.__name__), error.name, dir(owner))
 
 
 def user_line(trace: TracebackType | None) -> str:
@@ -100,7 +137,7 @@ def user_line(trace: TracebackType | None) -> str:
 
 
 def _is_own(file: str) -> bool:
-    return file.startswith((OWN_FILES, "<frozen importlib"))
+    return file.startswith((OWN_FILES, "<frozen importlib", IMPORT_FILES))
 
 
 def _drop_own_frames(text: traceback.TracebackException) -> None:

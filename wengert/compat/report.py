@@ -15,7 +15,7 @@ from typing import Any
 
 from wengert.tensors.tensor import Tensor
 
-from .finder import PACKAGES, MissingModuleError, find_module
+from .finder import PACKAGES, MissingModuleError, find_module, torch_name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -56,7 +56,7 @@ class _Reader(ast.NodeVisitor):
                     if name is not None:
                         self._note(name, node)
                         local = alias.asname or alias.name.partition(".")[0]
-                        self.bound[local] = name if alias.asname else name.partition(".")[0]
+                        self.bound[local] = name if alias.asname else str(_as_torch(local))
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 module = _as_torch(node.module)
                 for alias in node.names if module is not None else ():
@@ -95,10 +95,8 @@ class _Reader(ast.NodeVisitor):
 
 def _as_torch(module: str) -> str | None:
     """The name of a module in PyTorch's terms, None if it is a module of others."""
-    root, dot, rest = module.partition(".")
-    if root == "wengert":
-        return f"torch{dot}{rest}"
-    return module if root in PACKAGES else None
+    root = module.partition(".")[0]
+    return torch_name(module) if root == "wengert" else module if root in PACKAGES else None
 
 
 @dataclass(frozen=True)

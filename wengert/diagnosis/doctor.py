@@ -35,9 +35,10 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
 
     ``batch`` is ``(inputs, targets)``, where ``inputs`` may be a tuple of arguments, or inputs alone; the loss is
     ``loss_fn(model(inputs), targets)``, or ``loss_fn(model(inputs))``. With the ``optimizer`` its step is tried, on a
-    copy. Kinds of findings: "unregistered", "train_mode", "broadcast", "not_finite", "no_history", "unused", "cut",
-    "dead_units", "zero_gradient", "exploding", "vanishing", "not_optimized", "not_changing". Call it under
-    ``no_grad()`` where the program evaluates: layers that are in train mode there are then reported.
+    copy. A dict of inputs gives arguments by name. Kinds of findings: "unregistered", "train_mode", "eval_mode",
+    "broadcast", "twice", "dead_units", "saturated", "not_finite", "no_history", "unused", "cut", "zero_gradient",
+    "exploding", "vanishing", "not_optimized", "not_changing". Call it under ``no_grad()`` where the program evaluates:
+    layers that are in train mode there are then reported.
 
     >>> import wengert as torch
     >>> model = torch.nn.Linear(3, 1)
@@ -47,14 +48,15 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
         cure: give both the same shape: output.squeeze(1), or target.unsqueeze(1)
     """
     caller = user_line()
-    symptoms = [*_unregistered(model), *_modes(model, caller)]
+    symptoms = [*_unregistered(model, caller), *_modes(model, optimizer, caller)]
     inputs, targets = batch if isinstance(batch, (tuple, list)) and len(batch) == 2 else (batch, None)
-    arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    named = inputs if isinstance(inputs, dict) else {}
+    arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if named else (inputs,)
     with _untouched(model), enable_grad():
         with watch() as seen, Examination(seen.path) as examined:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                output = model(*arguments)
+                output = model(*arguments, **named)
                 examined.in_loss = True
                 loss = loss_fn(output) if targets is None else loss_fn(output, targets)
             examined.in_loss = False
@@ -98,7 +100,7 @@ def _untouched(model: Module) -> Iterator[None]:
 # --- before the pass --------------------------------------------------------------------------------------------------
 
 
-def _unregistered(model: Module) -> list[Symptom]:
+def _unregistered(model: Module, caller: str) -> list[Symptom]:
     """Layers and parameters that no module registers: in lists, tuples and dicts, or plain tensors as attributes."""
     found = []
     registered = {id(each) for each in (*model.modules(), *model.parameters())}
@@ -129,7 +131,7 @@ def _unregistered(model: Module) -> list[Symptom]:
                     Symptom(
                         "unregistered",
                         f"{full}: {text}: parameters(), to(), state_dict() and train() do not see it",
-                        assignment(module, name),
+                        assignment(module, name) or caller,
                         cure,
                     )
                 )
@@ -146,15 +148,25 @@ def _inside(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from _inside(each, depth + 1)
 
 
-def _modes(model: Module, caller: str) -> list[Symptom]:
-    """Layers in train mode while the model is evaluated."""
+def _modes(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
+    """Layers in train mode while the model is evaluated, and in eval mode while it is trained."""
     evaluating = not state.grad or not model.training
-    if not evaluating:
-        return []
     found = []
-    for path, module in model.named_modules():
+    for path, module in model.named_modules() if evaluating else ():
         kinds = [kind.__name__ for kind in type(module).__mro__]
-        if module.training and any("Dropout" in kind or "BatchNorm" in kind for kind in kinds):
+        if not any("Dropout" in kind or "BatchNorm" in kind for kind in kinds):
+            continue
+        if not module.training and state.grad and optimizer is not None:
+            return [
+                Symptom(
+                    "eval_mode",
+                    f"{path or 'the model'} ({kinds[0]}) is in eval mode, though an optimizer is to train the model: "
+                    "nothing is dropped, and statistics of the batches are not learnt",
+                    (origin(model, path) if path else None) or caller,
+                    "model.train() before training, at the start of each epoch if it is evaluated between",
+                )
+            ]
+        if module.training:
             why = (
                 "the model is in eval mode"
                 if not model.training

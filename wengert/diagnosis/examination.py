@@ -1,10 +1,13 @@
-"""What the doctor sees while the model runs: broadcasting in the loss, and units that are dead."""
+"""What the doctor sees while the model runs: broadcasting in the loss, a softmax taken twice, units that are dead."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ..autograd.diagnosis.answers import below
 from ..autograd.diagnosis.watching import locate
 from ..core.primitive import Primitive
 from ..tensors.special import Special
@@ -12,7 +15,22 @@ from ..tensors.tensor import Tensor
 from .report import Symptom
 
 DEAD = 0.5
-"""A layer is reported when this share of its units is zero for the whole batch."""
+"""A layer is reported when this share of its units is dead for the whole batch."""
+
+FLAT = 1e-3
+"""A unit is dead or saturated where the derivative of its activation is below this for every input."""
+
+ACTIVATIONS = frozenset(
+    {
+        "relu", "threshold", "hardtanh", "clamp", "sigmoid", "tanh", "log_sigmoid", "softplus", "gelu", "gelu_tanh",
+        "silu", "mish", "elu", "hardsigmoid", "hardswish",
+    }
+)  # fmt: skip
+_PER_CHANNEL, _PER_FEATURE = ("convolution",), ("linear", "addmm", "matmul", "lstm", "gru", "rnn")
+_LOGITS = {
+    "log_softmax": ("cross_entropy takes logits: leave the softmax out", ("softmax", "log_softmax")),
+    "binary_cross_entropy_with_logits": ("it takes logits: leave the sigmoid out", ("sigmoid",)),
+}
 
 
 class Examination(Special):
@@ -32,9 +50,20 @@ class Examination(Special):
             )
         elif self.in_loss and primitive.name == "expand":
             self._expansion(tuple(operands[0].shape), tuple(result.shape))
-        elif primitive.name == "relu" and result.ndim > 1 and result.shape[0] > 1:
-            self._units(result)
+        elif primitive.name in ACTIVATIONS and not self.in_loss and result.ndim > 1 and result.shape[0] > 1:
+            self._units(primitive, operands, params, result)
+        if self.in_loss and primitive.name in _LOGITS:
+            self._twice(primitive.name, operands[0])
         return result
+
+    def _twice(self, op: str, operand: Any) -> None:
+        """A loss of logits that gets probabilities."""
+        cure, before = _LOGITS[op]
+        made = _maker(operand)
+        if made in before:
+            self.found.append(
+                Symptom("twice", f"the loss takes {op} of what is the result of {made} already", locate()[0], cure)
+            )
 
     def _meeting(self, op: str, shapes: list[tuple[int, ...]], result: tuple[int, ...]) -> None:
         """Two operands that are broadcast to a shape that neither of them has."""
@@ -59,23 +88,51 @@ class Examination(Special):
             )
         )
 
-    def _units(self, result: Any) -> None:
-        """Units (last dimension; of images the second) that are zero for the whole batch."""
-        unit = 1 if result.ndim > 2 else result.ndim - 1
-        alive = (result > 0).any(axis=tuple(axis for axis in range(result.ndim) if axis != unit))
-        dead = int(alive.size - alive.sum())
-        if dead and dead >= DEAD * alive.size:
-            line, modules = locate()
-            where = f" in {self.path(modules)}" if modules else ""
-            self.found.append(
-                Symptom(
-                    "dead_units",
-                    f"{dead} of {alive.size} units of the relu{where} are 0 for the whole batch",
-                    line,
-                    "a smaller learning rate, biases at 0 or above, normalised inputs, or leaky_relu",
-                )
-            )
+    def _units(self, primitive: Primitive, operands: Any, params: dict[str, Any], result: Any) -> None:
+        """Units whose activation has no slope for the whole batch: channels of images, features of all else."""
+        if primitive.derivative is None or not isinstance(operands[0], Tensor):
+            return
+        values = [getattr(x, "_data", x) for x in operands]
+        with np.errstate(all="ignore"):
+            slope = np.abs(np.asarray(primitive.derivative[0](*values, result, **params), dtype=np.float64))
+        unit = _unit_axis(operands[0], result.ndim)
+        slope = np.broadcast_to(slope, result.shape)
+        flat = (slope < FLAT).all(axis=tuple(axis for axis in range(result.ndim) if axis != unit))
+        dead = int(flat.sum())
+        if not dead or dead < DEAD * flat.size:
+            return
+        line, modules = locate()
+        where = f" in {self.path(modules)}" if modules else ""
+        head = f"{dead} of {flat.size} units of the {primitive.name}{where}"
+        if primitive.name in ("relu", "threshold"):
+            text, kind = f"{head} are 0 for the whole batch", "dead_units"
+            cure = "a smaller learning rate, biases at 0 or above, normalised inputs, or leaky_relu"
+        else:
+            text, kind = f"{head} are saturated: their derivative is below {FLAT} for the whole batch", "saturated"
+            cure = "normalised inputs, smaller initial weights (Xavier), a normalisation layer before it, or relu"
+        self.found.append(Symptom(kind, text, line, cure))
 
     def symptoms(self, caller: str) -> list[Symptom]:
         """The findings, each once; those without a line of the user's get the caller's."""
         return list(dict.fromkeys(s if s.line else Symptom(s.kind, s.text, caller, s.cure) for s in self.found))
+
+
+def _maker(tensor: Any) -> str:
+    """The name of the operation that made a tensor, or nothing."""
+    node = below(tensor._node) if isinstance(tensor, Tensor) else None
+    return node.primitive.name if hasattr(node, "primitive") else ""
+
+
+def _unit_axis(tensor: Any, dimensions: int) -> int:
+    """The dimension of units in what an activation gets: that of channels behind a convolution, the last behind a
+    linear layer; else by the number of dimensions."""
+    node = below(tensor._node)
+    for _ in range(6):
+        if not hasattr(node, "primitive"):
+            break
+        if node.primitive.name in _PER_CHANNEL:
+            return 1
+        if node.primitive.name in _PER_FEATURE:
+            return dimensions - 1
+        node = next((below(edge) for edge in node.edges if edge is not None), None)
+    return 1 if dimensions > 3 else dimensions - 1

@@ -64,8 +64,7 @@ class Binomial(Binary, Distribution):
             self._validate_sample(value)
         count, logits = self.total_count, self.logits
         log_choices = wengert.lgamma(count + 1) - wengert.lgamma(value + 1) - wengert.lgamma(count - value + 1)
-        # count · log(1 + exp(logits)), of which a positive logit is taken out so that nothing overflows.
-        log_failures = count * logits.clamp(min=0) + count * (-logits.abs()).exp().log1p()
+        log_failures = count * wengert.logaddexp(logits, wengert.zeros_like(logits))
         return value * logits - log_failures + log_choices
 
     def entropy(self) -> Tensor:

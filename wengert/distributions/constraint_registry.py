@@ -20,8 +20,8 @@ Factory = Callable[[Any], transforms.Transform]
 class ConstraintRegistry:
     """A table from the types of constraints to functions that make a transform into one.
 
-    >>> biject_to(constraints.positive)
-    ExpTransform()
+    >>> biject_to(constraints.simplex)
+    StickBreakingTransform()
     """
 
     def __init__(self) -> None:
@@ -77,26 +77,18 @@ def _between(constraint: Any) -> transforms.Transform:
     return transforms.ComposeTransform([transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)])
 
 
-def _exponential(constraint: Any) -> transforms.Transform:
-    return transforms.ExpTransform()
-
-
 _both(constraints.real, lambda constraint: transforms.identity_transform)
-_both(constraints.positive, lambda c: _exponential(c) if _is_zero(c.lower_bound) else _above(c))
-_both(constraints.nonnegative, lambda c: _exponential(c) if _is_zero(c.lower_bound) else _above(c))
+_both(constraints.greater_than, _above)
+_both(constraints.greater_than_eq, _above)
 _both(constraints.less_than, _below)
 _both(constraints.interval, _between)
 _both(constraints.half_open_interval, _between)
 _both(constraints.corr_cholesky, lambda constraint: transforms.CorrCholeskyTransform())
 biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
-_both(constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform())
-_both(constraints.positive_definite, lambda constraint: transforms.PositiveDefiniteTransform())
-_both(constraints.positive_semidefinite, lambda constraint: transforms.PositiveDefiniteTransform())
-
-
-def _is_zero(bound: Any) -> bool:
-    return isinstance(bound, Number) and bound == 0
+transform_to.register(constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform())
+transform_to.register(constraints.positive_definite, lambda constraint: transforms.PositiveDefiniteTransform())
+transform_to.register(constraints.positive_semidefinite, lambda constraint: transforms.PositiveDefiniteTransform())
 
 
 def _pairs(registry: ConstraintRegistry) -> None:

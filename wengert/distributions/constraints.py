@@ -166,7 +166,8 @@ class MixtureSameFamilyConstraint(Constraint):
         if value.dim() < self.event_dim:
             raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
         result = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
-        return result.reshape(*result.shape[: result.dim() - 1], -1).all(-1) if result.dim() else result
+        kept = value.dim() - self.event_dim
+        return result.reshape(*result.shape[:kept], -1).all(-1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_constraint!r})"

@@ -43,13 +43,14 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        """(α_k − 1) / Σ(α − 1), by the parts above 1; where no α is above 1, the corner of the largest."""
+        """(α_k − 1) / Σ(α − 1), by the parts above 1; where every α is below 1 and every corner has an infinite
+        density, the first corner."""
         excess = (self.concentration - 1).clamp(min=0.0)
         mode = excess / excess.sum(-1, keepdim=True)
         at_corner = (self.concentration < 1).all(-1)
         if not at_corner.any():
             return mode
-        corner = wengert.nn.functional.one_hot(self.concentration.argmax(-1), self._event_shape[0]).to(mode.dtype)
+        corner = wengert.eye(self._event_shape[0], dtype=mode.dtype)[0]
         return wengert.where(at_corner.unsqueeze(-1), corner, mode)
 
     @property

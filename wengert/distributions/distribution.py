@@ -196,11 +196,13 @@ class Distribution:
                 continue  # computed from the other parameters, which are checked
             value = getattr(self, name)
             if not constraint.check(value).all():
-                raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
-                    f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
-                    f"values:\n{value}"
-                )
+                self._refuse(name, value, f"to satisfy the constraint {constraint!r}, but")
+
+    def _refuse(self, name: str, value: Tensor, expected: str) -> None:
+        raise ValueError(
+            f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
+            f"{self!r} {expected} found invalid values:\n{value}"
+        )
 
     def _validate_sample(self, value: Tensor) -> None:
         """Raises ValueError for a ``value`` that is no tensor, does not fit the shapes, or is outside the support."""

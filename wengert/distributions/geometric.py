@@ -33,10 +33,11 @@ class Geometric(Binary, Distribution):
         super().__init__(shape, validate_args=validate_args)
         if self._validate_args and probs is not None:
             value = self.probs
-            if not (value > 0).all():
+            wrong = ~(value > 0)
+            if wrong.any():
                 raise ValueError(
                     f"Expected parameter probs ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
-                    f"{self!r} to be positive but found invalid values:\n{value}"
+                    f"{self!r} to be positive but found invalid values:\n{value[wrong]}"
                 )
 
     @property

@@ -31,7 +31,8 @@ _MAPPINGS = (dict, OrderedDict, Counter)
 
 class Machine:
     """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids;
-    ``classes`` are those that the user has declared safe, on whose objects the program's state may be set."""
+    ``classes`` are those that the user has declared safe, on whose objects the program's state may be set;
+    ``encoding`` is that of the strings of Python 2."""
 
     def __init__(
         self,
@@ -39,7 +40,9 @@ class Machine:
         resolve: Callable[[str, str], Any],
         persistent: Callable[[Any], Any],
         classes: frozenset[type] = frozenset(),
+        encoding: str = "ascii",
     ) -> None:
+        self._encoding = encoding
         self._data, self._at, self._classes = data, 0, classes
         self._resolve, self._persistent = resolve, persistent
         self._stack: list[Any] = []
@@ -230,8 +233,8 @@ _INSTRUCTIONS: dict[int, Callable[[Machine], Any]] = {
     ord("C"): lambda m: m.push(m.take(m.number(1))),
     0x8E: lambda m: m.push(m.take(m.number(8))),
     0x96: lambda m: m.push(bytearray(m.take(m.number(8)))),
-    ord("T"): lambda m: m.push(m.take(m.number(4)).decode("ascii")),  # strings of Python 2
-    ord("U"): lambda m: m.push(m.take(m.number(1)).decode("ascii")),
+    ord("T"): lambda m: m.push(m.take(m.number(4)).decode(m._encoding)),  # strings of Python 2
+    ord("U"): lambda m: m.push(m.take(m.number(1)).decode(m._encoding)),
     ord("]"): lambda m: m.push([]),
     ord("a"): lambda m: m.extend([m.pop()]),
     ord("e"): lambda m: m.extend(m.marked()),

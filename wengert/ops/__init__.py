@@ -5,6 +5,7 @@ Importing this package installs the operators and methods of `Tensor`. `registry
 
 from typing import Any
 
+from .._missing import MissingError
 from . import (
     accumulation,
     activations,
@@ -73,4 +74,4 @@ def __getattr__(name: str) -> Any:
     try:
         return FUNCTIONS[name]
     except KeyError:
-        raise AttributeError(f"wengert.ops has no function {name!r}") from None
+        raise MissingError(__name__, name, lambda: FUNCTIONS, f"module {__name__!r} has no attribute {name!r}") from None

@@ -293,19 +293,39 @@ class Optimizer:
         return text + ")"
 
 
+_global_hooks: dict[str, OrderedDict[int, Callable[..., Any]]] = {"step_pre": OrderedDict(), "step_post": OrderedDict()}
+_ANY_GLOBAL: list[str] = []  # the moments for which hooks of all optimisers have been registered
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Calls ``hook(optimizer, args, kwargs)`` before every step of every optimiser, which may return a pair of
+    others."""
+    return _add_global("step_pre", hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Calls ``hook(optimizer, args, kwargs)`` after every step of every optimiser."""
+    return _add_global("step_post", hook)
+
+
+def _add_global(moment: str, hook: Callable[..., Any]) -> RemovableHandle:
+    _ANY_GLOBAL.append(moment)
+    return RemovableHandle(_global_hooks[moment], hook)
+
+
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     """``step`` with the optimiser's hooks before and after it."""
 
     @wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         hooks = self._hooks
-        if hooks is None or "_stepping" in self.__dict__:
+        if (hooks is None and not _ANY_GLOBAL) or "_stepping" in self.__dict__:
             return step(self, *args, **kwargs)
         # A step that calls super().step() is one step, not two.
         self.__dict__["_stepping"] = True
         args = (self, *args)
         try:
-            for hook in list(hooks["step_pre"].values()):
+            for hook in [*_global_hooks["step_pre"].values(), *self._hooks_at("step_pre")]:
                 changed = hook(self, args, kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
@@ -314,7 +334,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                         )
                     args, kwargs = changed
             result = step(*args, **kwargs)
-            for hook in list(hooks["step_post"].values()):
+            for hook in [*self._hooks_at("step_post"), *_global_hooks["step_post"].values()]:
                 hook(self, args, kwargs)
             return result
         finally:

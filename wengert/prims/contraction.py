@@ -1,13 +1,26 @@
-"""Products of matrices. BLAS, through numpy, does the work."""
+"""Products of matrices. BLAS does the work: through numpy, or, for large ones, on our own threads
+(`wengert.compiler.blas`)."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.primitive import P, bilinear, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
+
+
+_LARGE = 2**18
+"""Multiplications from which on a product is worth several threads."""
+
+
+def _large_product(x: Any, y: Any) -> Any:
+    """The product by our threads; None where it is small, or numpy should do it."""
+    if x.size * y.shape[-1] < _LARGE:
+        return None
+    return import_module("wengert.compiler.blas").product(x, y)
 
 
 def _widened(x: Any) -> Any:
@@ -20,9 +33,14 @@ def _matmul(xp: Any, x: Any, y: Any) -> Any:
     if narrow.itemsize == 2 and narrow.kind not in "iu":
         return _matmul(xp, _widened(x), _widened(y)).astype(narrow)
     if x.ndim == 2 and y.ndim == 2:
-        return x.dot(y)
+        result = _large_product(x, y) if x.shape[1] == y.shape[0] else None
+        return x.dot(y) if result is None else result
     if y.ndim == 2 and x.ndim > 2 and x.size:
-        return x.reshape(-1, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[-1])
+        return _matmul(xp, x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
+    if x.ndim == y.ndim > 2 and x.shape[-1] == y.shape[-2]:
+        result = _large_product(x, y)
+        if result is not None:
+            return result
     return xp.matmul(x, y)
 
 

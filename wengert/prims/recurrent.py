@@ -81,7 +81,7 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
     hs, cs = xp.empty((len(gates), width), gates.dtype), xp.empty((len(gates), width), gates.dtype)
     for start, count in _steps(sizes, reverse):
         rows = active[start: start + count]
-        rows += h[:count].dot(columns)
+        rows += P.matmul(h[:count], columns)
         xp.tanh(rows, rows)
         rows *= half
         rows += rise
@@ -155,7 +155,7 @@ def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, rever
     h = h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = active[start: start + count]
-        product = h[:count].dot(columns)
+        product = P.matmul(h[:count], columns)
         product += bias
         both = rows[:, : 2 * width]
         both += product[:, : 2 * width]
@@ -226,7 +226,7 @@ def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool =
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]
-        rows += h[:count].dot(columns)
+        rows += P.matmul(h[:count], columns)
         if relu:
             xp.maximum(rows, 0, out=rows)
         else:

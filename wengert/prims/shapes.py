@@ -280,7 +280,14 @@ cat = register(Primitive(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=cases(((2, 3), (1, 3), {"dim": 0}), ((2, 0), (2, 2), (2, 1), {"dim": 1})),
 ))
-flip = linear("flip", lambda xp, x, dims: xp.ascontiguousarray(xp.flip(x, dims)) if x.ndim else x.copy(),
+
+
+def _flip(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
+    """The order along ``dims`` reversed, in an array of its own."""
+    return x[tuple([slice(None, None, -1) if dim in dims else slice(None) for dim in range(x.ndim)])].copy()
+
+
+flip = linear("flip", _flip,
               transpose=lambda ct, shape, params: P.flip(ct, **params),
               samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
 roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
@@ -303,10 +310,13 @@ triu = _tri("triu")
 
 def _pad(xp: Any, x: Any, widths: Any, value: float = 0.0) -> Any:
     """Constant padding by ``widths``, a pair a dimension; negative widths crop."""
-    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
-    result = xp.full(shape, value, x.dtype)
-    inner = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, widths, strict=True))
-    outer = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
+    shape = tuple([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)])
+    result = xp.zeros(shape, x.dtype) if value == 0 else xp.full(shape, value, x.dtype)
+    if all([a >= 0 <= b for a, b in widths]):
+        result[tuple([slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)])] = x
+        return result
+    inner = tuple([slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, widths, strict=True)])
+    outer = tuple([slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True)])
     result[inner] = x[outer]
     return result
 

@@ -116,12 +116,13 @@ def version_cell(tensor: Any) -> list[Any]:
     return cell
 
 
-def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, Any]) -> None:
-    """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage."""
+def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, Any], recording: bool) -> None:
+    """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage; ``recording`` says whether
+    its history is kept."""
     alias = whole._alias
     if alias is None:
         alias = alias_of(whole)
-    part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and state.grad)
+    part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and recording)
     cell = whole._cell
     if cell is None:
         cell = whole._cell = [0, None]

@@ -28,44 +28,73 @@ NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 
 def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
-    promotion = primitive.promotion
-    if promotion is not None and not _agree(operands, promotion == "float"):
-        operands = promote(primitive, operands)
     here = state.here
     special = here["special"]
+    values, edges, alike = _read(primitive, operands, here["grad"])
+    if not alike:
+        operands = promote(primitive, operands)
+        values, edges, _ = _read(primitive, operands, here["grad"])
     try:
         if special is not None and special.intercepts:
             data = special.evaluate(primitive, operands, params)
+        elif primitive.lower is not None and not params:
+            data = evaluate(primitive, values, params)
         else:
-            data = evaluate(primitive, [x._data if type(x) in TENSORS else x for x in operands], params)
+            data = here["quiet"](primitive.run, *values, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
-    elif promotion is not None and data.dtype.kind == "f":
+    elif primitive.promotion is not None and data.dtype.kind == "f":
         out = bare(_narrowed(data, operands))
     else:
         out = bare(data)
     node = None
-    if here["grad"] and primitive.records and (primitive.multiple or out._data.dtype.kind in "fcV"):
-        needed = False
-        edges: list[Any] = []
-        for x in operands:
-            edge = None
-            if type(x) in TENSORS:
-                edge = x._node if x._alias is None else edge_of(x)
-                if edge is not None:
-                    needed = True
-            edges.append(edge)
-        if needed:
-            node = record(primitive, operands, tuple(edges), out, params)
+    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
+        node = record(primitive, operands, edges, out, params)
     if primitive.kind == "view":
         whole = operands[0]
         if shares(data, whole._data) if special is None else special.shares(out, whole):
-            attach_view(whole, out, primitive, params)
+            attach_view(whole, out, primitive, params, here["grad"])
     if special is not None:
         tell(special, primitive, operands, params, out, node)
     return out
+
+
+def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, bool]:
+    """The values of the operands; their edges, or None where nothing is to be recorded; and whether the primitive can
+    compute with them as they are: tensors of one dtype, or beside floating ones numbers, with which numpy agrees."""
+    promotion = primitive.promotion
+    values: list[Any] = []
+    edges: list[Any] = []
+    needed, alike, apart = False, True, promotion == "where"  # whose first operand is a truth value
+    dtype = kind = None
+    for x in operands:
+        edge = None
+        if type(x) in TENSORS:
+            value = x._data
+            values.append(value)
+            if apart:
+                apart = False
+            elif dtype is None:
+                dtype = value.dtype
+            elif value.dtype is not dtype:
+                alike = False
+            if grad:
+                edge = x._node if x._alias is None else edge_of(x)
+                if edge is not None:
+                    needed = True
+        else:
+            values.append(x)
+            kind = type(x)
+            if kind is not float and kind is not int:
+                alike = False
+        edges.append(edge)
+    if promotion is None:
+        alike = True
+    elif alike and (kind is not None or promotion == "float"):
+        alike = dtype is not None and dtype.kind in "fc"
+    return values, tuple(edges) if needed and primitive.records else None, alike
 
 
 def bare(data: Any) -> Tensor:
@@ -139,23 +168,6 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     if primitive.promotion == "float" and category(target) < 2:
         target = dtypes.get_default_dtype()
     return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
-
-
-def _agree(operands: tuple[Any, ...], floats_only: bool) -> bool:
-    """Whether all operands are tensors of one dtype, or Python numbers beside floating ones: numpy computes with them
-    as they are."""
-    dtype, numbers = None, False
-    for x in operands:
-        if type(x) in TENSORS:
-            if dtype is None:
-                dtype = x._data.dtype
-            elif x._data.dtype is not dtype:
-                return False
-        elif type(x) is float or type(x) is int:
-            numbers = True
-        else:
-            return False
-    return dtype is not None and (dtype.kind in "fc" or not (floats_only or numbers))
 
 
 def _refuse_truth_values(op: str, operands: Any) -> None:

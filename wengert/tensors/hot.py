@@ -97,8 +97,8 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
                 node.saved = (value if saves_x else None, data if saves_out else None,
                               (value.shape,) if wants_shapes else None)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
-        if view and (data.base is value or shares(data, value)):
-            attach_view(x, out, primitive, params)
+        if view and ((base := data.base) is value or (base is not None and base is value.base) or shares(data, value)):
+            attach_view(x, out, primitive, params, here["grad"])
         if special is not None:
             tell(special, primitive, (x,), params, out, out._node)
         return out

@@ -18,7 +18,6 @@ from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
 from .tensor import TENSORS, Tensor, wrap
 
-
 _sliced = unary(P.slice)
 
 

@@ -6,6 +6,7 @@ known only when it is made, so they are made one by one.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from importlib import import_module
@@ -18,6 +19,7 @@ from .sampling import Array, DType, Size, chunks, exponential, largest_of, refus
 
 __all__ = ["binomial", "multinomial", "poisson", "random_", "random_from_to", "randperm"]
 
+_FEW = 16  # integers that are sooner made as Python numbers than as an array
 _INT64 = (-(2**63), 2**63 - 1)
 _LARGE = 1 << 14  # numbers from which on a shuffle by generated code pays
 _MOST_CATEGORIES = 2**24  # the integers that a float32 counts without gaps
@@ -84,7 +86,7 @@ def _bounds(low: int, high: int | None, dtype: DType) -> tuple[int, int]:
         last = 2**digits if high is None else high - 1
         smallest, largest = -largest_of(dtype), largest_of(dtype)
     else:
-        smallest, largest = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        smallest, largest = _range_of(dtype)
         last = int(largest) if high is None else high - 1
     if low > last:
         raise RuntimeError(
@@ -104,6 +106,12 @@ def _bounds(low: int, high: int | None, dtype: DType) -> tuple[int, int]:
     return low, last
 
 
+@functools.cache
+def _range_of(dtype: DType) -> tuple[int, int]:
+    """The least and the largest number of an integer dtype, or of bool."""
+    return (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+
+
 def _as_int(value: int, dtype: DType) -> int:
     """``value`` rounded to a floating dtype; of what does not fit into int64 the processor makes the least int64."""
     nearest = float(rounded(np.array(value, np.int64), dtype))
@@ -112,6 +120,8 @@ def _as_int(value: int, dtype: DType) -> int:
 
 def _integers(generator: Generator, count: int, low: int, span: int, dtype: DType, wide: bool) -> Array:
     """``low`` plus a word modulo ``span``: of 64 bits if ``wide``, else of 32."""
+    if count <= _FEW and dtype.kind == "i" and not wide:
+        return np.array([word % span + low for word in generator.random32(count).tolist()], dtype)
     result = np.empty(count, dtype)
     divisor: Any = np.uint64(span) if wide else np.uint32(span)
     for part in chunks(count):

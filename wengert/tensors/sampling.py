@@ -37,7 +37,8 @@ _DIGITS: dict[DType, int] = {np.dtype(np.float16): 11, _FLOAT32: 24, _FLOAT64: 5
 def significand_bits(dtype: DType) -> int | None:
     """The bits of a floating dtype's significand, None for any other dtype."""
     digits = _DIGITS.get(dtype)
-    if digits is None and dtype.name == "bfloat16":
+    # bfloat16 is the only dtype of its kind; asking numpy for a name takes longer than drawing a number.
+    if digits is None and dtype.kind == "V" and dtype.name == "bfloat16":
         digits = _DIGITS[dtype] = 8
     return digits
 
@@ -82,11 +83,16 @@ def rounded(values: Array, dtype: DType) -> Array:
 
 def _uniform32(generator: Generator, count: int, low: float = 0.0, high: float = 1.0) -> Array:
     """float32 numbers of [low, high): the lower 24 bits of a word each."""
+    standard = low == 0.0 and high == 1.0
+    if standard and count <= _CHUNK:
+        values = (generator.random32(count) & 0xFFFFFF).astype(_FLOAT32)
+        values *= 2.0**-24
+        return values
     values = np.empty(count, _FLOAT32)
     for part in chunks(count):
         values[part] = generator.random32(part.stop - part.start) & 0xFFFFFF
         values[part] *= 2.0**-24
-        if low != 0.0 or high != 1.0:
+        if not standard:
             values[part] = fused_multiply_add(values[part], float(np.float32(high) - np.float32(low)), low)
     return values
 

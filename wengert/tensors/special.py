@@ -19,21 +19,26 @@ class Special:
     """A watcher of evaluation. Entering puts it in force for this thread; what it does not override passes outward."""
 
     outer: Special | None = None
-    evaluates = False
+    intercepts = False
+    """Whether this watcher, or one outside it, evaluates operations itself. Then the hot paths stand aside; any other
+    watcher costs an operation only what its `recorded` and `computed` do."""
+    traces = False
+    """Whether values are being recorded and not computed, by this watcher or one outside it."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        cls.evaluates = cls.evaluate is not Special.evaluate
-
-    @property
-    def intercepts(self) -> bool:
-        """Whether this watcher, or one outside it, evaluates operations itself. Then the hot paths stand aside; any
-        other watcher costs an operation only what its `recorded` and `computed` do."""
-        return self.evaluates or (self.outer is not None and self.outer.intercepts)
+        cls.intercepts = cls.evaluate is not Special.evaluate
 
     def __enter__(self) -> Any:
         self.outer, state.special = state.special, self
+        self._settle()
         return self
+
+    def _settle(self) -> None:
+        """Works out what this watcher and those outside it do together."""
+        kind, outer = type(self), self.outer
+        self.intercepts = kind.intercepts or (outer is not None and outer.intercepts)
+        self.traces = kind.traces or (outer is not None and outer.traces)
 
     def __exit__(self, *exception: object) -> None:
         self.leave()
@@ -43,11 +48,13 @@ class Special:
         if state.special is self:
             state.special, self.outer = self.outer, None
             return
-        inner = state.special
-        while inner is not None and inner.outer is not self:
-            inner = inner.outer
-        if inner is not None:
-            inner.outer, self.outer = self.outer, None
+        inside = [state.special]
+        while inside[-1] is not None and inside[-1].outer is not self:
+            inside.append(inside[-1].outer)
+        if inside[-1] is not None:
+            inside[-1].outer, self.outer = self.outer, None
+            for watcher in reversed(inside):
+                watcher._settle()
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The value of a primitive of operands, tensors or numbers: an array, or whatever stands for one."""
@@ -81,6 +88,11 @@ class Special:
     def shared(self, tensor: Any) -> Any:
         """The data for another tensor on the memory of this one."""
         return self.outer.shared(tensor) if self.outer is not None else tensor._data
+
+    def read(self, tensor: Any, what: str) -> None:
+        """Called where the elements of a tensor are taken out, by ``what``: item, numpy, tolist, ..."""
+        if self.outer is not None:
+            self.outer.read(tensor, what)
 
     def frozen(self, tensor: Any, copy: bool) -> Any:
         """The data of a tensor as it is now, before a write; ``copy`` where the write must not change it."""
@@ -144,11 +156,6 @@ class Special:
     def line(self) -> str | None:
         """The user's line that is running, where lines are wanted."""
         return None if self.outer is None else self.outer.line()
-
-    @property
-    def traces(self) -> bool:
-        """Whether values are being recorded and not computed."""
-        return self.outer is not None and self.outer.traces
 
 
 def tell(special: Special, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Any) -> None:

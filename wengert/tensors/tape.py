@@ -156,7 +156,7 @@ class Node:
         if as_tensors is not None:
             return rule(ct, self.unpack(as_tensors), self.params, self.edges)
         saved = self.saved
-        if saved is None or self.rare is not None:
+        if saved is None or (self.rare is not None and "unpack" in self.rare):
             saved = self.unpack(None)
         else:
             for cell, count in self.guards:

@@ -431,10 +431,14 @@ class Tensor:
 
     def _concrete(self, what: str) -> Any:
         """The array, where there is one: not while a function is being recorded."""
-        if state.special is not None and state.special.traces:
-            raise TraceError(
-                f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
-                f"values yet; compute with tensors (torch.where instead of if), or take the value outside the function")
+        special = state.special
+        if special is not None:
+            if special.traces:
+                raise TraceError(
+                    f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are "
+                    f"no values yet; compute with tensors (torch.where instead of if), or take the value outside the "
+                    f"function")
+            special.read(self, what)
         return self._data
 
     def item(self) -> Any:

@@ -56,6 +56,8 @@ class Binding:
 class Recorder(Special):
     """Records one run of a function into ``graph``. Use as a context manager around the run."""
 
+    traces = True
+
     def __init__(self, name: str, names: Names) -> None:
         self.graph, self.names = Graph(name), names
         self.start = next_sequence()
@@ -67,10 +69,6 @@ class Recorder(Special):
         self.slots: dict[int, Slot] = {}
         self.gradients: dict[int, Gradient] = {}
         self.symbols: list[weakref.ref[Symbol]] = []
-
-    @property
-    def traces(self) -> bool:
-        return True
 
     def line(self) -> str:
         return user_line()

@@ -103,7 +103,7 @@ def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing
     for node in graph:
         key = groups.get(node.id, "")
         if not key:
-            if not _in_formula(node):
+            if not in_formula(node):
                 where[node.id] = len(items)
                 items.append(node_item(node, into[node.id], graph, symbols, formulas))
                 # Ids differ from run to run, places do not, so that a picture is the same each time.
@@ -117,7 +117,7 @@ def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing
     return place(Drawing(items, arrows_between(graph, where, symbols if formulas else None)), direction)
 
 
-def _in_formula(node: GraphNode) -> bool:
+def in_formula(node: GraphNode) -> bool:
     """Whether a node is a constant number, which formulas show where it is used."""
     return node.kind == "constant" and node.shape == () and not node.name
 

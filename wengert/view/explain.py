@@ -155,6 +155,8 @@ def _factors(graph: Graph, paths: list[list[int]], symbols: dict[int, str]) -> s
 
 def _why_no_numbers(graph: Graph, leaf: int, root: int) -> str:
     node, found = graph.nodes[leaf], None
+    if 0 in (node.shape or ()):
+        return f"\nit has no elements, as {node.name or 'the leaf'} has none"
     if node.gradient is not None:
         found = node.gradient.text()
     why = (

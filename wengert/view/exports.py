@@ -66,11 +66,11 @@ def _entities(text: str) -> str:
     return "".join(c if c.isalnum() or c in " ._=+-,∂×−…" else f"#{ord(c)};" for c in text)
 
 
-def save(graph: Graph, path: Path) -> Path:
+def save(graph: Graph, path: Path, direction: str | None = None) -> Path:
     """Writes the graph in the form that the file's ending says."""
     kinds: dict[str, Any] = {
-        ".svg": graph.svg,
-        ".html": lambda: graph.html(path.stem),
+        ".svg": lambda: graph.svg(direction=direction),
+        ".html": lambda: graph.html(path.stem, direction=direction),
         ".dot": graph.dot,
         ".mmd": graph.mermaid,
         ".json": graph.to_json,
@@ -78,7 +78,7 @@ def save(graph: Graph, path: Path) -> Path:
     }
     ending = path.suffix.lower()
     if ending == ".png":
-        return _save_png(graph.svg(), path)
+        return _save_png(graph.svg(direction=direction), path)
     if ending not in kinds:
         raise ValueError(f"[graph] a file that ends in {', '.join(kinds)} or .png was expected; got {path.name!r}")
     path.write_text(kinds[ending]() + "\n", encoding="utf-8")

@@ -6,18 +6,15 @@ the values went, from operand to result; nodes stand in the order in which they 
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .summaries import Summary, shape_text
 
 KINDS = ("operation", "leaf", "constant", "output")
-VERSION = 1
 
 
 @dataclass(slots=True)
@@ -287,11 +284,12 @@ class Graph:
 
         return svg(self, direction=direction, depth=depth, legend=legend)
 
-    def html(self, title: str = "Computation graph") -> str:
-        """One self-contained page: zoom, search, expand and collapse, step through the backward pass."""
+    def html(self, title: str = "Computation graph", *, direction: str | None = None) -> str:
+        """One self-contained page: zoom, search, expand and collapse, step through the backward pass. It runs down, or
+        ``direction="right"``."""
         from .html import html
 
-        return html(self, title)
+        return html(self, title, direction)
 
     def dot(self) -> str:
         """The graph in Graphviz's language."""
@@ -305,12 +303,13 @@ class Graph:
 
         return mermaid(self)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, direction: str | None = None) -> Path:
         """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a
-        renderer is installed. Returns the path. Raises ValueError for another ending."""
+        renderer is installed; ``direction`` is that of the picture or page. Returns the path. Raises ValueError for
+        another ending, RuntimeError for a PNG without a renderer."""
         from .exports import save
 
-        return save(self, Path(path))
+        return save(self, Path(path), direction)
 
     def _repr_html_(self) -> str:
         return self.svg()
@@ -319,140 +318,13 @@ class Graph:
 
     def to_json(self, indent: int | None = None) -> str:
         """The graph as JSON text; `from_json` reads it back."""
-        data = {
-            "wengert graph": VERSION,
-            "roots": self.roots,
-            "nodes": [_lean(node) for node in self],
-            "edges": [_lean(edge) for edge in self.edges],
-        }
-        return json.dumps(strict(data), indent=indent, ensure_ascii=False, allow_nan=False)
+        from .reading import to_json
+
+        return to_json(self, indent)
 
     @staticmethod
     def from_json(text: str) -> Graph:
         """The graph that `to_json` wrote. Raises ValueError, with the place, for text that is not such a graph."""
-        try:
-            data = _loose(json.loads(text))
-        except ValueError as error:
-            raise ValueError(f"[graph] JSON text was expected; {error}; was the file cut off?") from None
-        if not isinstance(data, dict) or data.get("wengert graph") != VERSION:
-            raise ValueError(
-                f'[graph] an object with "wengert graph": {VERSION} was expected; got '
-                f"{str(data)[:60]!r}; write the file with Graph.to_json()"
-            )
-        nodes = {node.id: node for node in _read(data, "nodes", GraphNode)}
-        edges = _read(data, "edges", GraphEdge)
-        order = {id: i for i, id in enumerate(nodes)}
-        for i, edge in enumerate(edges):
-            if edge.source not in order or edge.target not in order:
-                raise ValueError(f"[graph] edges[{i}]: ids of nodes were expected; got {edge.source} → {edge.target}")
-            if order[edge.source] >= order[edge.target]:
-                raise ValueError(
-                    f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
-                    f"{edge.source} → {edge.target}; a computation has no cycles"
-                )
-        roots = data.get("roots")
-        if not isinstance(roots, list) or any(root not in order for root in roots):
-            raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
-        return Graph(nodes, edges, roots)
+        from .reading import from_json
 
-
-_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def strict(data: Any) -> Any:
-    """Data without the numbers that JSON does not have: NaN and the infinities become words."""
-    if isinstance(data, float) and not math.isfinite(data):
-        return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
-    if isinstance(data, dict):
-        return {key: strict(value) for key, value in data.items()}
-    return [strict(value) for value in data] if isinstance(data, (list, tuple)) else data
-
-
-def _loose(data: Any) -> Any:
-    """The inverse of `strict`, in the lists where numbers stand."""
-    if isinstance(data, dict):
-        return {key: _loose(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_WORDS.get(value, value) if isinstance(value, str) else _loose(value) for value in data]
-    return data
-
-
-def _lean(item: GraphNode | GraphEdge) -> dict[str, Any]:
-    """The fields that say something: a default is left out."""
-    kept = asdict(item)
-    fields = type(item).__dataclass_fields__
-    for name in list(kept):
-        if kept[name] is None or (fields[name].default == kept[name] and name not in ("id", "kind")):
-            del kept[name]
-    for name in ("value", "gradient", "sent"):
-        if name in kept:
-            kept[name] = {key: v for key, v in kept[name].items() if v or key in ("shape", "dtype")}
-    return kept
-
-
-def _read(data: dict[str, Any], what: str, kind: Any) -> list[Any]:
-    """The nodes or edges in JSON data, each checked field by field."""
-    rows = data.get(what)
-    if not isinstance(rows, list):
-        raise ValueError(f"[graph] {what}: a list was expected; got {type(rows).__name__}")
-    found, ids = [], set()
-    for i, row in enumerate(rows):
-        where = f"{what}[{i}]"
-        found.append(_item(row, where, kind))
-        if kind is GraphNode:
-            if found[-1].kind not in KINDS:
-                raise ValueError(
-                    f"[graph] {where}: a kind among {', '.join(KINDS)} was expected; got {found[-1].kind!r}"
-                )
-            if found[-1].id in ids:
-                raise ValueError(f"[graph] {where}: an id of its own was expected; {found[-1].id} is there twice")
-            ids.add(found[-1].id)
-    return found
-
-
-def _item(row: Any, where: str, kind: Any) -> Any:
-    if not isinstance(row, dict):
-        raise ValueError(f"[graph] {where}: an object was expected; got {type(row).__name__}")
-    row = dict(row)
-    for name in ("value", "gradient", "sent"):
-        if row.get(name) is not None:
-            row[name] = _item(row[name], f"{where}.{name}", Summary)
-    if row.get("shape") is not None:
-        if not isinstance(row["shape"], list) or not all(isinstance(n, int) and n >= 0 for n in row["shape"]):
-            raise ValueError(f"[graph] {where}.shape: a list of sizes was expected; got {row['shape']!r}")
-        row["shape"] = tuple(row["shape"])
-    if row.get("calls") is not None:
-        if not isinstance(row["calls"], list) or not all(isinstance(n, int) for n in row["calls"]):
-            raise ValueError(f"[graph] {where}.calls: a list of numbers was expected; got {row['calls']!r}")
-        row["calls"] = tuple(row["calls"])
-    try:
-        item = kind(**row)
-    except TypeError as error:
-        raise ValueError(f"[graph] {where}: {str(error).replace('__init__()', 'it')}") from None
-    for name, wanted in _CHECKED.items():
-        if hasattr(item, name) and not isinstance(getattr(item, name), wanted):
-            raise ValueError(f"[graph] {where}.{name}: {wanted} was expected; got {getattr(item, name)!r}")
-    return item
-
-
-_CHECKED: dict[str, Any] = {
-    "id": int,
-    "source": int,
-    "target": int,
-    "place": int,
-    "kind": str,
-    "operation": str,
-    "name": str,
-    "line": str,
-    "module": str,
-    "norm": int | float,
-    "minimum": int | float,
-    "maximum": int | float,
-    "partial": list | None,
-    "values": list | None,
-    "seconds": int | float | None,
-    "kept": int,
-    "parameters": str,
-    "calls": tuple,
-    "outputs": int,
-}
+        return from_json(text)

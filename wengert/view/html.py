@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from importlib import resources
 from typing import Any
 
 from .drawing import FORMULAS, Item
-from .graph import Graph, GraphEdge, GraphNode, strict
+from .graph import Graph, GraphEdge, GraphNode
 from .levels import Level, levels
 from .names import source_excerpt
+from .reading import strict_json
 from .summaries import Summary, number
 from .svg import MOST, STYLE, describe
 from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of
 
 
-def html(graph: Graph, title: str) -> str:
-    """The page as text. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+def html(graph: Graph, title: str, direction: str | None = None) -> str:
+    """The page as text; it runs down, which suits narrow windows too, unless ``direction`` is ``"right"``. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
     formulas = len(graph) <= FORMULAS
-    found = levels(graph, formulas)
-    most = max((len(level.drawing.items) for level in found), default=0)
-    if most > MOST:
-        raise ValueError(
-            f"[graph] at most {MOST:,} boxes in one level make a page; got {most:,}; draw a part (g.subgraph(...), "
-            "g.upstream(...)), or g.save('g.json')"
-        )
+    found = levels(graph, formulas, direction or "down", MOST)
     data = {
         "title": title,
         "description": describe(graph),
+        "right": direction == "right",
         "levels": {level.key: _level(level) for level in found},
         "nodes": _nodes(graph, found),
         "steps": _steps(graph),
         "sources": _sources(graph),
     }
     # Inside a script element only "</" and "<!--" could end it.
-    text = json.dumps(strict(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
-        "<", "\\u003c"
-    )
+    text = strict_json(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = resources.files(__package__)
     page = parts.joinpath("page.html").read_text("utf-8")
     fill = {
@@ -73,10 +66,10 @@ def _level(level: Level) -> dict[str, Any]:
 
 
 def _bends(points: list[Any]) -> list[Any]:
-    """Points without those in the middle of a straight run down."""
+    """Points without those in the middle of a straight run."""
     kept = points[:1]
-    for (x0, _), (x1, y1), (x2, _) in zip(points, points[1:], points[2:], strict=False):
-        if not x0 == x1 == x2:
+    for (x0, y0), (x1, y1), (x2, y2) in zip(points, points[1:], points[2:], strict=False):
+        if not (x0 == x1 == x2 or y0 == y1 == y2):
             kept.append((x1, y1))
     return kept + points[-1:]
 
@@ -200,10 +193,13 @@ def _steps(graph: Graph) -> list[dict[str, Any]]:
 
 
 def _product(edge: GraphEdge, gradient: Summary | None, sent: Summary) -> dict[str, str]:
-    """What multiplies what, in words: ``1 · 3 = 3``; only the sum where several results have a gradient each."""
+    """What multiplies what, in words: ``1 · 3 = 3``; the partial alone where values are large or
+    several results have a gradient each."""
     partial = partial_text(edge)
     written = {"sent": sent.text()}
-    if partial and gradient is not None:
+    if partial:
         written["partial"] = partial
-        written["product"] = f"{gradient.text()} · {partial} = {sent.text()}"
+        texts = "" if gradient is None else gradient.text(), sent.text()
+        if all(text and not text.startswith("norm") and "empty" not in text for text in texts):
+            written["product"] = f"{texts[0]} · {partial} = {texts[1]}"
     return written

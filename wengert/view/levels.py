@@ -6,9 +6,10 @@ outside or goes out.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, node_item, place
+from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, in_formula, node_item, place
 from .graph import Graph, GraphEdge
 from .text import symbol_of
 
@@ -46,9 +47,11 @@ def chains(graph: Graph) -> dict[int, tuple[str, ...]]:
     return {id: tuple(key for key in keys if key not in lone) for id, keys in found.items()}
 
 
-def levels(graph: Graph, formulas: bool) -> list[Level]:
-    """All levels, outermost first, laid out from top to bottom."""
+def levels(graph: Graph, formulas: bool, direction: str = "down", most: int = 5000) -> list[Level]:
+    """All levels, outermost first, laid out in the same direction. Raises ValueError for one of more than ``most``
+    boxes."""
     around = chains(graph)
+    _check_sizes(graph, around, most)
     symbols, into = graph.symbols(), graph.into()
     position = {id: i for i, id in enumerate(graph.nodes)}
     members: dict[str, list[int]] = {"": list(graph.nodes)}
@@ -76,7 +79,7 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
             keys = around[id]
             if len(keys) == depth:
                 node = graph.nodes[id]
-                if node.kind == "constant" and node.shape == () and not node.name:
+                if in_formula(node):
                     continue
                 where[id] = len(items)
                 item = node_item(node, into[id], graph, symbols, formulas)
@@ -91,9 +94,22 @@ def levels(graph: Graph, formulas: bool) -> list[Level]:
                     items.append(item)
                 where[id] = inner[child]
         arrows = _arrows(graph, [(graph.edges[i], labels[i]) for i in crossing[key]], where, items, symbols)
-        drawing = place(Drawing(items, arrows), "down")
+        drawing = place(Drawing(items, arrows), direction)
         found.append(Level(key, parents[key], drawing, ids))
     return found
+
+
+def _check_sizes(graph: Graph, around: dict[int, tuple[str, ...]], most: int) -> None:
+    """Counts the boxes of every level before any is laid out."""
+    counts = Counter(keys[-1] if keys else "" for id, keys in around.items() if not in_formula(graph.nodes[id]))
+    inner = {(keys[i - 1] if i else "", keys[i]) for keys in set(around.values()) for i in range(len(keys))}
+    counts.update(parent for parent, _ in inner)
+    largest = max(counts.values(), default=0)
+    if largest > most:
+        raise ValueError(
+            f"[graph] at most {most:,} boxes in one level make a page; got {largest:,}; draw a part "
+            "(g.subgraph(...), g.upstream(...)), or g.save('g.json')"
+        )
 
 
 def _arrows(
@@ -111,7 +127,7 @@ def _arrows(
     for edge, label in edges:
         source, target = where.get(edge.source), where.get(edge.target)
         plain = graph.nodes[edge.source]
-        if source is None and target is None or (plain.kind == "constant" and plain.shape == () and not plain.name):
+        if source is None and target is None or in_formula(plain):
             continue
         if source is None or target is None:
             way = "in" if source is None else "out"

@@ -6,7 +6,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 const NS = "http://www.w3.org/2000/svg";
 const svg = $("picture"), world = $("world"), panel = $("panel");
-const PAD = 18, BAR = 30;
+const PAD = 18, BAR = 30, sideways = !!data.right;
 const open = new Set();
 let view = {x: 0, y: 0, k: 1}, selected = null, step = 0, timer = null, colour = "", shown = new Map(), size = {w: 1, h: 1};
 
@@ -53,8 +53,8 @@ function measure(key) {
   const arrows = level.arrows.map(arrow => {
     const points = arrow.p.map(([x, y]) => move(x, y));
     const s = items[arrow.s], t = items[arrow.t];
-    points[0] = [s.cx, s.cy + s.h / 2];
-    points[points.length - 1] = [t.cx, t.cy - t.h / 2];
+    points[0] = sideways ? [s.cx + s.w / 2, s.cy] : [s.cx, s.cy + s.h / 2];
+    points[points.length - 1] = sideways ? [t.cx - t.w / 2, t.cy] : [t.cx, t.cy - t.h / 2];
     return {...arrow, points, at: arrow.at && move(...arrow.at)};
   });
   return {key, items, arrows, left, top, w: right - left, h: bottom - top};
@@ -64,7 +64,8 @@ function path(points) {
   let d = `M${points[0][0]} ${points[0][1]}`;
   for (let i = 1; i < points.length; i++) {
     const [a, b] = points[i - 1], [x, y] = points[i];
-    d += Math.abs(x - a) < .6 ? `L${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
+    if (Math.abs(sideways ? y - b : x - a) < .6) d += `L${x} ${y}`;
+    else d += sideways ? `C${(a + x) / 2} ${b} ${(a + x) / 2} ${y} ${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
   }
   return d;
 }
@@ -87,11 +88,18 @@ function paint(level, parent, dx, dy) {
   const edges = el("g", {"class": "edges"}, group), boxes = el("g", {"class": "nodes"}, group), labels = el("g", {}, group);
   for (const arrow of level.arrows) {
     const points = arrow.points.slice(), [x, y] = points[points.length - 1];
-    points[points.length - 1] = [x, y - 7];
+    points[points.length - 1] = sideways ? [x - 7, y] : [x, y - 7];
     const keys = {"data-s": name(level.items[arrow.s]), "data-t": name(level.items[arrow.t])};
     el("path", {"class": "e", d: path(points), ...keys}, edges);
-    el("path", {"class": "a", d: `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
-    if (arrow.l) el("text", {"class": "l", x: arrow.at[0], y: arrow.at[1] + 4, ...keys}, labels, arrow.l);
+    el("path", {"class": "a", d: sideways ? `M${x} ${y}l-9 -4.5v9z` : `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
+    if (arrow.l) {
+      const behind = sideways ? null : el("rect", {"class": "bg"}, labels), [lx, ly] = arrow.at;
+      const text = el("text", {"class": "l", x: lx, y: ly + (sideways ? -5 : 4), ...keys}, labels, arrow.l);
+      if (behind) {                        // the label interrupts its line
+        const wide = text.getComputedTextLength() + 4;
+        for (const [key, value] of Object.entries({x: lx - wide / 2, y: ly - 9, width: wide, height: 18})) behind.setAttribute(key, value);
+      }
+    }
   }
   for (const item of level.items) box(item, boxes);
 }
@@ -204,7 +212,7 @@ function histogram(parent, bars) {
   parent.appendChild(chart);
 }
 function show(id) {
-  const node = data.nodes[id];
+  const node = data.nodes[id], held = document.activeElement, action = panel.contains(held) ? held.dataset.action : null;
   panel.replaceChildren();
   panel.hidden = false;
   const close = tag("button", panel, "×", "close");
@@ -218,6 +226,20 @@ function show(id) {
     rows(panel, node[key]);
     if (node[key + "h"]) histogram(panel, node[key + "h"]);
   }
+  const at = data.steps.findIndex(s => String(s.n) === String(id));
+  if (at >= 0) {
+    tag("h3", panel, `Backward pass: step ${at + 1} of ${data.steps.length}`);
+    if (step === at + 1) tell(panel, data.steps[at]);
+    else tag("button", panel, "Go to this step", "go").onclick = () => { play(false); goTo(at + 1, true); };
+    const group = tag("span", panel, "", "group");
+    for (const [action, sign, label] of [["back", "◀", "Step back"], ["play", timer ? "‖" : "▶ ▶", timer ? "Pause" : "Play"], ["forth", "▶", "Step forth"]]) {
+      const button = tag("button", group, sign);
+      button.dataset.action = action;
+      button.setAttribute("aria-label", label);
+      button.disabled = action === "back" ? step === 0 : step === data.steps.length && action === "forth";
+      button.onclick = () => { actions[action](); if (action === "play") show(selected); };
+    }
+  }
   if (node.line) {
     tag("h3", panel, node.line.split(/[\\/]/).pop());
     const lines = data.sources[node.line], at = node.line.split(":").pop();
@@ -227,6 +249,8 @@ function show(id) {
   for (const [source, symbol, partial] of node.in) go(source, partial ? `${symbol}   ∂${node.s}/∂${symbol} = ${partial}` : symbol);
   if (node.out.length) tag("h3", panel, "Used by");
   for (const user of node.out.slice(0, 40)) go(user, data.nodes[user].f || data.nodes[user].s);
+  const again = action && panel.querySelector(`[data-action=${action}]:enabled`);
+  if (again) again.focus();
 }
 function go(id, text) { tag("button", panel, text, "go").onclick = () => reveal(id, true); }
 function hide() { panel.hidden = true; selected = null; mark(); }
@@ -256,6 +280,16 @@ function focusOn(key) {
 // --- the backward pass ----------------------------------------------------------------------------------------------
 
 const worth = text => /^norm|empty/.test(text) ? ` (${text})` : ` = ${text}`;
+function tell(parent, now) {
+  const node = data.nodes[now.n];
+  tag("div", parent, `At ${node.f || node.s} the gradient ${now.name}${worth(now.ct)} has arrived.`);
+  for (const sent of now.sends) {
+    const row = tag("div", parent, "It sends ");
+    tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : `${sent.goal}${worth(sent.sent)}`);
+    row.append(` to ${data.nodes[sent.to].s}`);
+    if (sent.partial && !sent.product) row.append(`, by the local partial ${sent.name} = ${sent.partial}`);
+  }
+}
 function goTo(number, follow) {
   step = Math.max(0, Math.min(data.steps.length, number));
   const now = data.steps[step - 1], line = $("step");
@@ -267,15 +301,8 @@ function goTo(number, follow) {
     line.textContent = "No gradients are in this graph: draw it with graph(loss, gradients=True), or record the step with its backward().";
     for (const id of ["first", "back", "play", "forth"]) $(id).disabled = true;
   } else if (!now) line.textContent = "The backward pass starts at the result with the gradient 1 and goes against the arrows.";
-  else {
-    const node = data.nodes[now.n];
-    tag("div", line, `At ${node.f || node.s} the gradient ${now.name}${worth(now.ct)} has arrived.`);
-    for (const sent of now.sends) {
-      const row = tag("div", line, "It sends ");
-      tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : `${sent.goal}${worth(sent.sent)}`);
-      row.append(` to ${data.nodes[sent.to].s}`);
-    }
-  }
+  else tell(line, now);
+  if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
   mark();
   if (now && follow) {
     const g = shown.get(home(now.n)), frame = svg.getBoundingClientRect();
@@ -307,10 +334,10 @@ function zoom(factor, x, y) {
 function fit() {
   const frame = svg.getBoundingClientRect();
   let k = Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h, 1.6);
-  const readable = Math.min(.55, (frame.width - 40) / size.w);
-  k = Math.max(k, readable, .02);        // a long graph begins at its top, at a size at which it can be read
-  const tall = size.h * k > frame.height - 40;
-  view = {x: (frame.width - size.w * k) / 2, y: tall ? 20 : (frame.height - size.h * k) / 2, k};
+  const readable = Math.min(.55, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
+  k = Math.max(k, readable, .02);        // a long graph begins at its first row, at a size at which it can be read
+  const tall = size.h * k > frame.height - 40, wide = size.w * k > frame.width - 40;
+  view = {x: wide ? 20 : (frame.width - size.w * k) / 2, y: tall ? 20 : (frame.height - size.h * k) / 2, k};
   place();
 }
 
@@ -384,7 +411,7 @@ const actions = {
 for (const id in actions) $(id).addEventListener("click", actions[id]);
 $("colour").addEventListener("change", () => { colour = $("colour").value; recolour(); });
 const keys = {
-  "+": "in", "=": "in", "-": "out", "0": "fit", e: "expand", c: "collapse", n: "forth", p: "back", " ": "play",
+  "+": "in", "=": "in", "-": "out", "0": "fit", e: "expand", c: "collapse", n: "forth", p: "back", " ": "play", Home: "first",
 };
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
@@ -393,6 +420,7 @@ addEventListener("keydown", event => {
   if (event.key === "Escape") { hide(); return; }
   const arrow = {ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60]}[event.key];
   if (arrow && event.target.id !== "text") { event.preventDefault(); view.x += arrow[0]; view.y += arrow[1]; place(); return; }
+  if (event.key === "End" && data.steps.length) { event.preventDefault(); play(false); goTo(data.steps.length, true); return; }
   const id = keys[event.key];
   if (id && !$(id).disabled) { event.preventDefault(); actions[id](); }
 });

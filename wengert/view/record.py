@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, evaluate
 from ..core.state import state
 from ..tensors.special import Special
 from ..tensors.tape import Leaf, Out
@@ -26,7 +26,9 @@ from .graph import Graph
 from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of, values_in
 from .summaries import summarize
 
-SMALL = 1024
+ndarray = np.ndarray
+
+SMALL = 4096
 """Arrays of at most so many elements are kept as copies: cheaper than a summary, and more is known of them."""
 
 MOST = 50_000
@@ -80,6 +82,9 @@ class RecordedGraph(Graph):
     del _slot
 
 
+_inside: dict[types.CodeType, bool] = {}  # what is known of the code that frames run: whether it is this package's
+
+
 class Recording(Special):
     """The watcher behind `record`."""
 
@@ -90,7 +95,6 @@ class Recording(Special):
         self.nodes: list[Any] = []
         self.last: tuple[Any, Any, Any, float] | None = None
         self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
-        self.codes: dict[types.CodeType, bool] = {}
         self.leaves: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, Any]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
@@ -119,14 +123,17 @@ class Recording(Special):
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         start = perf_counter()
-        result = super().evaluate(primitive, operands, params)
+        if self.outer is None:
+            result = evaluate(primitive, [x._data if type(x) in TENSORS else x for x in operands], params)
+        else:
+            result = super().evaluate(primitive, operands, params)
         self.last = primitive, operands, result, perf_counter() - start
         return result
 
     def recorded(self, node: Any) -> None:
         if self.outer is not None:
             super().recorded(node)
-        if state.special is not self and state.special.traces:
+        if self.traces or (state.special is not self and state.special.traces):
             return  # what a tracer stands in for values has none, and must not be kept alive
         if len(self.nodes) >= MOST:
             if len(self.nodes) == MOST:
@@ -137,24 +144,24 @@ class Recording(Special):
                 )
             return
         note = self.notes[node.sequence] = Note()
-        last, self.last = self.last, None
-        if last is not None and last[0] is node.primitive and len(last[1]) == len(node.edges):
-            note.operands = tuple(
-                [self._constant(x) if edge is None else None for x, edge in zip(last[1], node.edges, strict=True)]
-            )
+        edges, last, self.last = node.edges, self.last, None
+        if last is not None and last[0] is node.primitive and len(last[1]) == len(edges):
+            constants = [None if edge is not None else self._constant(x) for x, edge in zip(last[1], edges, strict=True)]
+            note.operands = tuple(constants)
             value = last[2]
             note.value = tuple(map(self._keep, value)) if type(value) in (tuple, list) else self._keep(value)
             note.seconds = last[3]
-        for edge in node.edges:
+        for edge in edges:
             if type(edge) is Leaf and edge.sequence not in self.leaves and edge.variable is not None:
                 self.leaves[edge.sequence] = self._keep(edge.variable)
-        saved, small = node.saved, True
+        saved, small, kept = node.saved, True, 0
         for value in saved:
-            if type(value) is np.ndarray:
-                note.kept += value.nbytes
+            if type(value) is ndarray:
+                kept += value.nbytes
                 small = small and value.size <= 64
+        note.kept = kept
         if small and not is_custom(node) and (node.rare is None or "unpack" not in node.rare):
-            note.saved = tuple([value.copy() if type(value) is np.ndarray else value for value in saved])
+            note.saved = tuple([value.copy() if type(value) is ndarray else value for value in saved])
         self.nodes.append(node)
         self._place(note)
         self.clock = perf_counter()
@@ -173,7 +180,7 @@ class Recording(Special):
         """The user's line and the module call, from the frames between here and the block."""
         # Every frame that is looked at costs: the four innermost are this package's on every way that leads here.
         frame: types.FrameType | None = sys._getframe(4)
-        code, end, known_codes, inner = self.call_code, self.frame, self.codes, self.inner
+        code, end, inner = self.call_code, self.frame, self.inner
         line, calls, same = None, [], False
         while frame is not None:
             running = frame.f_code
@@ -187,9 +194,9 @@ class Recording(Special):
                 else:
                     calls.append(frame)
             elif line is None:
-                inside = known_codes.get(running)
+                inside = _inside.get(running)
                 if inside is None:
-                    inside = known_codes[running] = is_inside(running)
+                    inside = _inside[running] = is_inside(running)
                 if not inside:
                     line = running, frame.f_lasti  # the number of the line is found out later
                     if same:
@@ -242,7 +249,8 @@ class Recording(Special):
     def _names(self, module: Any) -> dict[int, str]:
         known = self.modules.get(id(module))
         if known is None:
-            known = self.modules[id(module)] = module, {id(part): name for name, part in module.named_modules()}
+            parts = module.named_modules() if module._modules else (("", module),)
+            known = self.modules[id(module)] = module, {id(part): name for name, part in parts}
         return known[1]
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
@@ -255,9 +263,11 @@ class Recording(Special):
             note.cotangent = (
                 {i: self._keep_once(part) for i, part in ct.items()} if type(ct) is dict else self._keep_once(ct)
             )
-            for place, (edge, grad) in enumerate(zip(node.edges, grads, strict=False)):
+            place, sent = 0, note.sent
+            for edge, grad in zip(node.edges, grads, strict=False):
                 if edge is not None and grad is not None:
-                    note.sent[place] = self._keep_once(grad)
+                    sent[place] = self._keep_once(grad)
+                place += 1
         self.clock = perf_counter()
 
     def update(self, run: Any, group: Any) -> None:
@@ -301,9 +311,10 @@ class Recording(Special):
         arrived: dict[int, list[Any]] = {}
         leaves: dict[int, Any] = {}
         for node in self.nodes:
-            for place, edge in enumerate(node.edges if node is not None else ()):
-                if type(edge) is Leaf and place in self.notes[node.sequence].sent:
-                    arrived.setdefault(edge.sequence, []).append(self.notes[node.sequence].sent[place])
+            for place, part in self.notes[node.sequence].sent.items() if node is not None else ():
+                edge = node.edges[place]
+                if type(edge) is Leaf:
+                    arrived.setdefault(edge.sequence, []).append(part)
                     leaves[edge.sequence] = edge
         found = {}
         for sequence, parts in arrived.items():
@@ -318,8 +329,10 @@ class Recording(Special):
 
     def _keep_once(self, array: Any) -> Any:
         """`_keep`, with one summary for the gradient that a node sends and the next one receives."""
-        if type(array) is not np.ndarray or array.size <= SMALL:
+        if type(array) is not ndarray:
             return self._keep(array)
+        if array.size <= SMALL:
+            return array.copy()
         found = self.kept.get(id(array))
         if found is None or found[0]() is not array:
             found = self.kept[id(array)] = weakref.ref(array), self._keep(array)
@@ -327,7 +340,7 @@ class Recording(Special):
 
     def _keep(self, value: Any) -> Any:
         """A copy of a small array, the summary of a large one."""
-        array = value if type(value) is np.ndarray else getattr(value, "_data", value)
+        array = value if type(value) is ndarray else getattr(value, "_data", value)
         if not isinstance(array, np.ndarray):
             return np.asarray(array) if isinstance(array, np.generic) else None
         return array.copy() if array.size <= SMALL else summarize(array, self.histograms)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import from_numpy
+from ..core.state import state
 
 SHOWN = 16
 """Up to this many elements, a tensor's values are kept and shown."""
@@ -100,8 +101,7 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
     zeros = np.count_nonzero(flat == 0) / flat.size  # (of numbers it counts four times as slowly as of truth values)
     nan = inf = 0
     if flat.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            square = float(np.dot(flat, flat)) if flat.dtype.itemsize >= 4 else math.inf
+        square = float(state.quiet(np.dot, flat, flat)) if flat.dtype.itemsize >= 4 else math.inf
         if not math.isfinite(square):
             nan, inf = int(np.isnan(flat).sum()), int(np.isinf(flat).sum())
             flat = flat[np.isfinite(flat)].astype(np.float64)

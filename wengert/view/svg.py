@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib import resources
 
-from .drawing import Arrow, Drawing, Item, draw, group_of, text_width
+from .drawing import Arrow, Drawing, Item, draw, group_of, in_formula, text_width
 from .graph import Graph
 from .layout import Point
 
@@ -35,7 +35,8 @@ def svg(graph: Graph, direction: str | None = None, depth: int | None = None, le
     if depth is None:
         depth = 1 if len(graph) > COLLAPSED_FROM else 0
     groups = group_of(graph, depth) if depth else {}
-    boxes = len(graph) - len(groups) + len(set(groups.values()))
+    lone = sum(1 for node in graph if node.id not in groups and not in_formula(node))
+    boxes = lone + len(set(groups.values()))
     if boxes > MOST:
         raise ValueError(
             f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part "

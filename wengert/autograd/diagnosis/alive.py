@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +107,8 @@ def live() -> Live:
                 held.update(dict.fromkeys(_holders(tensor, ours, names)))
         count = sum(len(tensors[node]) for node in nodes)
         graphs.append(LiveGraph(op, shape, len(reached), _saved(reached), line, tuple(held)[:4], count))
-    return Live(tuple(graphs), len(every), _saved(every), tuple(_hints(graphs)))
+    carried = [graph for graph, (reached, _, _) in zip(graphs, sized, strict=True) if _repeats(graph, reached)]
+    return Live(tuple(graphs), len(every), _saved(every), tuple(_hints(graphs, carried)))
 
 
 def _edge(tensor: Any) -> Any:
@@ -200,12 +202,25 @@ def _name_of(container: Any, names: dict[int, str]) -> str:
     return ""
 
 
-def _hints(graphs: list[LiveGraph]) -> list[str]:
+def _repeats(graph: LiveGraph, reached: set[Any]) -> bool:
+    """Whether one operation of one line is in the history of each tensor more than a hundred times."""
+    if len(reached) <= 100 * graph.count:
+        return False
+    counts = Counter((operation(node), getattr(node, "line", None)) for node in reached)
+    return max(counts.values()) > 100 * graph.count
+
+
+def _hints(graphs: list[LiveGraph], carried: list[LiveGraph]) -> list[str]:
     hints = []
     if any(graph.count > 10 for graph in graphs):
         hints.append("many graphs of one kind are kept: store loss.item() or loss.detach(), not the loss")
     if any(graph.nodes > 100 * max(1, graph.count) and graph.operation in ("add", "sub") for graph in graphs):
         hints.append("a history grows by adding: total += loss.item(), or update parameters under no_grad()")
+    elif carried:
+        hints.append(
+            f"a history of {carried[0].nodes:,} nodes repeats the same step: a state that is carried from one iteration "
+            "to the next keeps all before it; h = h.detach() between them"
+        )
     return hints
 
 

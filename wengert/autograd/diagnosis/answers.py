@@ -96,10 +96,16 @@ _total = np.add.reduce
 
 
 def finite(value: Any) -> bool:
-    """Whether a value has neither NaN nor infinity. A finite sum says so in one pass without a mask."""
-    data = getattr(value, "_data", value)
+    """Whether a value has neither NaN nor infinity. A finite sum says so in one pass without a mask; of squares, where
+    the elements are in a row, BLAS computes it."""
+    data = value if type(value) is np.ndarray else getattr(value, "_data", value)
     if type(data) is np.ndarray and data.dtype.char in "fd":
-        return isfinite(state.quiet(_total, data, None)) or bool(np.isfinite(data).all())
+        if data.flags.c_contiguous:
+            flat = data.reshape(-1)
+            total = state.quiet(flat.dot, flat)
+        else:
+            total = state.quiet(_total, data, None)
+        return isfinite(total) or bool(np.isfinite(data).all())
     array = array_of(data)
     return array is None or bool(np.isfinite(array).all())
 

@@ -7,6 +7,7 @@ What the tape cannot know, because it was cut, is known only where `watch` was o
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def why_none(param: Any, loss: Any) -> Answer:
 
     Ask before ``backward()``, or after it with ``retain_graph=True``, if the answer may lie in the values. Lines, and
     the places where values left the tape, are known for what ran under `watch`. ``reason`` is one of "integer",
-    "frozen", "not_leaf", "no_history", "detached", "no_grad", "replaced", "not_used", "overwritten", "dead_relu",
+    "frozen", "not_leaf", "no_history", "read", "detached", "no_grad", "replaced", "not_used", "overwritten", "dead_relu",
     "saturated", "not_selected", "constant", "times_zero", "zero", "nan", "hook", "freed", "not_run", "fine".
 
     >>> import wengert as torch
@@ -142,14 +143,18 @@ def _without_history(leaf: Any, loss: Any) -> Answer:
             f"the loss is of {loss.dtype}: counting and comparing have no derivative",
             "use a loss of real numbers, such as cross_entropy instead of the accuracy",
         )
+    lost = _lost(leaf)
+    if lost is not None:
+        return lost
     used = (leaf.rare or {}).get("used")
     off = " Recording is off right now (no_grad)." if not state.grad else ""
     known = f" It was last used at {short(used)}." if used else ""
     return Answer(
         "no_history",
         f"the loss has no history: nothing it was computed from requires a gradient, or it was "
-        f"computed under no_grad, detached, or made anew from a number (item(), numpy(), tensor(x)).{off}{known}",
-        f"to see which, {WATCH}",
+        "computed under no_grad, detached, or made anew from a number (item(), numpy(), tensor(x)), or "
+        f"requires_grad was set only after it was computed.{off}{known}",
+        f"call requires_grad_() before the forward pass; to see more, {WATCH}",
         used,
     )
 
@@ -165,9 +170,12 @@ def _not_reached(param: Any, leaf: Any, order: dict[Any, None]) -> Answer:
                         answer.reason, answer.text, answer.cure, answer.line, ("the loss", step(node), *answer.path)
                     )
     others = [node for node in order if type(node) is Leaf]
-    replaced = _replaced(param, others)
+    replaced = _replaced(param, others) or _lost(leaf) or _without_module(param)
     if replaced is not None:
         return replaced
+    perhaps = _perhaps_replaced(param, leaf, others)
+    if perhaps is not None:
+        return perhaps
     watched = any(type(node) is not Leaf and node.line is not None for node in order)
     used = (leaf.rare or {}).get("used")
     if used:
@@ -193,31 +201,16 @@ def _replaced(param: Any, others: list[Any]) -> Answer | None:
         and node.variable.shape == param.shape
         and np.may_share_memory(node.variable._data, param._data)
     ]
-    cure = (
-        "keep one tensor: write into it in place (with no_grad(): w.copy_(...)), and make the optimizer after the "
-        "last assignment"
-    )
     if same and param._data.size:
         return Answer(
             "replaced",
             "the loss was computed with another leaf on the same memory: this one, or that, was "
             "made by detach(), .data, Parameter(...) or Variable(...), and has a gradient of its own",
-            cure,
+            _KEEP,
         )
-    gone = [
-        node for node in others if node.variable is None and getattr(node.grad, "shape", param.shape) == param.shape
-    ]
+    gone = [node for node in others if node.variable is None and getattr(node.grad, "shape", None) == param.shape]
     if gone:
-        used = (gone[0].rare or {}).get("used")
-        sure = gone[0].grad is not None
-        return Answer(
-            "replaced",
-            "the loss was computed with a leaf that no longer exists"
-            f"{': it' if sure else ', perhaps this one before it'} was replaced by assignment after it was "
-            f"used{' at ' + short(used) if used else ''}",
-            cure,
-            used,
-        )
+        return _gone(gone[0], "it")
     twins = [
         node.variable
         for node in others
@@ -233,9 +226,68 @@ def _replaced(param: Any, others: list[Any]) -> Answer | None:
             "replaced",
             "the loss was computed with another leaf that holds the same values: one is a copy of "
             "the other (clone, deepcopy, or an old model kept by the optimizer)",
-            cure,
+            _KEEP,
         )
     return None
+
+
+_KEEP = (
+    "keep one tensor: write into it in place (with no_grad(): w.copy_(...)), and make the optimizer after the last "
+    "assignment"
+)
+
+
+def _gone(node: Any, which: str) -> Answer:
+    used = (node.rare or {}).get("used")
+    return Answer(
+        "replaced",
+        f"the loss was computed with a leaf that no longer exists: {which} was replaced by assignment after it was used"
+        f"{' at ' + short(used) if used else ''}",
+        _KEEP,
+        used,
+    )
+
+
+def _perhaps_replaced(param: Any, leaf: Any, others: list[Any]) -> Answer | None:
+    """Whether a leaf that is gone and never got a gradient may have been this one before it was replaced."""
+    gone = [node for node in others if node.variable is None and node.grad is None]
+    if not gone or (leaf.rare or {}).get("used"):
+        return None
+    return _gone(gone[0], "perhaps this one before it")
+
+
+def _lost(leaf: Any) -> Answer | None:
+    """What a watch saw of the values of a leaf leaving for where no gradient comes from."""
+    how, line = (leaf.rare or {}).get("lost", (None, None))
+    if how is None:
+        return None
+    return Answer(
+        "read",
+        f"what was computed from it left the tape by {how} at {short(line)}: what is made of those values has no "
+        "history",
+        "compute with tensors all the way to the loss: torch.stack([a, b]) for torch.tensor([a, b]), a tensor for its "
+        "item(); item() and numpy() are for printing",
+        line,
+    )
+
+
+def _without_module(param: Any) -> Answer | None:
+    """Whether a parameter belongs to no module any more."""
+    if type(param).__name__ != "Parameter":
+        return None
+    for referrer in gc.get_referrers(param):
+        if isinstance(referrer, dict) and any(
+            isinstance(owner, dict) and owner.get("_parameters") is referrer for owner in gc.get_referrers(referrer)
+        ):
+            return None
+        if hasattr(referrer, "_parameters"):
+            return None
+    return Answer(
+        "replaced",
+        "no module holds this parameter: another one took its place (model.weight = nn.Parameter(...)), or the model "
+        "that it was part of was made anew",
+        "make the optimizer after the last assignment, from the model that is used: SGD(model.parameters(), ...)",
+    )
 
 
 # --- what flows -------------------------------------------------------------------------------------------------------

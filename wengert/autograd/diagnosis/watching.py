@@ -26,7 +26,9 @@ _PACKAGE = __name__.split(".", 1)[0]
 _INSIDE, _MODULES = _PACKAGE + ".", _PACKAGE + ".nn.module"
 _FLOATING = "fcV"
 _MOST_NODES, _MOST_CUTS = 2000, 8
+_MOST_READS = 4
 _SUMS = ("add", "sub")
+_READS = frozenset({"item", "tolist", "numpy", "tensor", "__dlpack__"})
 
 SUMMED = 100
 """After so many additions of one line onto its own result, a watch warns that history piles up."""
@@ -99,14 +101,14 @@ def _kind_of_code(frame: Any) -> tuple[Any, bool | None]:
 
 
 def locate() -> tuple[str, list[Any]]:
-    """The user's line that is running, and the modules in whose call it is, innermost first."""
+    """The user's line that is running, and the modules in whose call it is: the innermost and the outermost."""
     frame: Any = sys._getframe(2)
-    line, modules = "", []
+    line, calls = "", []
     while frame is not None:
         code = frame.f_code
         kind = (_known.get(id(code)) or _kind_of_code(frame))[1]
         if kind is None:
-            modules.append(frame.f_locals["self"])
+            calls.append(frame)
         elif kind and not line:
             place = id(code), frame.f_lasti
             found = _lines.get(place)
@@ -114,7 +116,8 @@ def locate() -> tuple[str, list[Any]]:
                 found = _lines[place] = f"{code.co_filename}:{frame.f_lineno}"
             line = found
         frame = frame.f_back
-    return line, modules
+    # The variables of a frame are dear: only of these two are they looked at.
+    return line, [call.f_locals["self"] for call in (calls[:: len(calls) - 1] if len(calls) > 1 else calls)]
 
 
 class watch(Special):
@@ -139,6 +142,7 @@ class watch(Special):
         self.pending: tuple[Cut, ...] = ()
         self.names: dict[int, tuple[Any, dict[int, str]]] = {}
         self.warned: set[str] = set()
+        self.lost: dict[tuple[str, str], int] = {}
         self.backwards, self.last_pulled = 0, -1
 
     def __exit__(self, *exception: object) -> None:
@@ -150,7 +154,7 @@ class watch(Special):
     def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
         if self.outer is not None:
             super().computed(primitive, operands, params, out)
-        if tracing():
+        if self.traces:
             return
         results = out if primitive.multiple else (out,)
         cuts: dict[int, tuple[Cut, ...]] = {}
@@ -168,6 +172,8 @@ class watch(Special):
         if node is not None:
             if cuts:
                 node.rarely()["cuts"] = cuts
+            if primitive.multiple:
+                self._integer_results(primitive.name, node, results)
             if primitive.name in _SUMS:
                 self._pile(node, out)
         if primitive.name not in SAFE:
@@ -201,8 +207,48 @@ class watch(Special):
             merged = (*merged, cut)[-_MOST_CUTS:]
         return merged
 
+    def _integer_results(self, op: str, node: Any, results: Any) -> None:
+        """Notes that some results of an operation, such as the indices of max, have no derivative."""
+        parts = [part for part in results if part._node is None]
+        if parts:
+            line, modules = locate()
+            cut = Cut("integer", op, line, self.path(modules))
+            _fill(cut, [edge for edge in node.edges if edge is not None])
+            for part in parts:
+                part._rarely()["cuts"] = (cut,)
+
+    # --- values that leave for numbers, arrays and buffers ------------------------------------------------------------
+
+    def read(self, tensor: Any, what: str) -> None:
+        super().read(tensor, what)
+        if what in _READS and not tracing():
+            self._lose(tensor, f"{what}()", None)
+
+    def write(self, tensor: Any, new: Any) -> bool:
+        if not state.grad and not tracing():
+            self._lose(new, "a write into a tensor under no_grad", tensor)
+        return super().write(tensor, new)
+
+    def _lose(self, tensor: Any, how: str, target: Any) -> None:
+        """Notes on the leaves behind a tensor that its values went where no gradient comes from."""
+        rare, edge = tensor._rare, _history(tensor)
+        if edge is None and (rare is None or "cuts" not in rare):
+            return
+        line = user_line()
+        times = self.lost[how, line] = self.lost.get((how, line), 0) + 1
+        if times > _MOST_READS:  # a loop says the same each time
+            return
+        found = Cut("read", how, line, "")
+        if edge is not None:
+            _fill(found, [edge])
+        leaves = [*found.leaves, *(leaf for cut in (rare or {}).get("cuts", ()) for leaf in cut.leaves)]
+        for leaf in leaves:
+            if target is None or leaf.variable is not target:
+                leaf.rarely()["lost"] = how, line
+
     def made(self, tensor: Any) -> None:
-        super().made(tensor)
+        if self.outer is not None:
+            super().made(tensor)
         if self.pending:
             tensor._rarely()["cuts"] = self.pending
             self.pending = ()
@@ -218,7 +264,7 @@ class watch(Special):
     def recorded(self, node: Any) -> None:
         if self.outer is not None:
             super().recorded(node)
-        if tracing():
+        if self.traces:
             return
         rare = node.rare
         if rare is None:
@@ -274,7 +320,9 @@ class watch(Special):
         if kind == "sum" and out._data.size != 1:
             return
         depth = 1 if kind == "sum" or type(lower[0]) is Leaf else 0
-        for each in lower:
+        # Also one operation further down, as in 0.9 * mean + 0.1 * loss.
+        further = [below(edge) for each in lower if type(each) is not Leaf for edge in each.edges if edge is not None]
+        for each in (*lower, *further):
             seen = each.rare.get("piled") if each.rare is not None else None
             if seen is not None and seen[1:3] == (line, kind):
                 depth = max(depth, seen[0] + (1 if kind == "sum" or self.backwards > seen[3] else 0))
@@ -289,8 +337,9 @@ class watch(Special):
     # --- backward -----------------------------------------------------------------------------------------------------
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
-        super().pulled(node, ct, grads)
-        if tracing():
+        if self.outer is not None:
+            super().pulled(node, ct, grads)
+        if self.traces:
             return
         if self.last_pulled < node.sequence:
             self.backwards += 1

@@ -221,7 +221,7 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"[cross_entropy] label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 0 if input.dim() == 1 else 1
-    if target.shape == input.shape and input.dim():
+    if target._data.shape == input._data.shape and input.dim():
         if not target.is_floating_point():
             raise RuntimeError(
                 "[cross_entropy] Expected floating point type for target with class probabilities, got "
@@ -325,6 +325,9 @@ def _check_class_weight(weight: Tensor | None, classes: int) -> None:
 
 
 def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    scores, classes = input._data.shape, target._data.shape
+    if weight is None and len(scores) == 2 and classes == scores[:1] and target._data.dtype == int64.numpy:
+        return
     rank = input.dim()
     if rank == 0:
         raise ValueError("[nll_loss] Expected 1 or more dimensions (got 0)")

@@ -73,7 +73,7 @@ def _by_running(
 
 def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
     """Weight and bias as operands of `normalize`: as few as there are, in the shape in which they broadcast."""
-    parts = [None if part is None else part.reshape(shape) for part in (weight, bias)]
+    parts = [part if part is None or part._data.shape == shape else part.reshape(shape) for part in (weight, bias)]
     while parts and parts[-1] is None:
         parts.pop()
     return tuple(parts)
@@ -120,12 +120,12 @@ def _trailing(
             f"[{op}] Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"
         )
     for name, given in (("weight", weight), ("bias", bias)):
-        if given is not None and tuple(given.shape) != shape:
+        if given is not None and given._data.shape != shape:
             raise ShapeError(
                 f"[{op}] Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(given.shape)} and normalized_shape = {list(shape)}"
             )
-    if tuple(input.shape[max(input.dim() - len(shape), 0) :]) != shape:
+    if input._data.shape[-len(shape) :] != shape:
         raise ShapeError(
             f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, "
             f"{', '.join(map(str, shape))}], but "

@@ -48,11 +48,12 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
-    ends = [(0, 0)] * (input.dim() - len(pairs)) + pairs
+    shape = input.shape
+    ends = [(0, 0)] * (len(shape) - len(pairs)) + pairs
     for dim, (before, after) in enumerate(ends):
-        if input.shape[dim] + before + after < 0:
+        if shape[dim] + before + after < 0:
             raise ShapeError(
-                f"[pad] The input size {input.shape[dim]}, plus negative padding {before} and {after}, resulted in a "
+                f"[pad] The input size {shape[dim]}, plus negative padding {before} and {after}, resulted in a "
                 f"negative output size, which is invalid. Check dimension {dim} of your input."
             )
     return P.pad(input, widths=tuple(ends)) if value == 0 else P.pad(input, widths=tuple(ends), value=value)

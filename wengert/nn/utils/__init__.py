@@ -5,7 +5,7 @@ from typing import Any
 
 from wengert._missing import MissingError
 
-from . import parametrizations, parametrize, prune, rnn, stateless
+from . import clip_grad, convert_parameters, parametrizations, parametrize, prune, rnn, stateless
 from .clipping import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -22,12 +22,14 @@ from .spectral_norm import remove_spectral_norm, spectral_norm
 from .weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
+    "clip_grad",
     "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "convert_conv2d_weight_memory_format",
     "convert_conv3d_weight_memory_format",
+    "convert_parameters",
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",

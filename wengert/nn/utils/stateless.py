@@ -28,8 +28,8 @@ def functional_call(
 
     ``args`` is a tuple, or the one argument. What a call writes to a buffer goes to the tensor given for it. With
     ``tie_weights`` a tensor that the module has under several names is replaced under all of them. With ``strict``
-    every name must be given, and no other. Raises RuntimeError where it is not so, or where tied names get different
-    tensors.
+    every name must be given, and no other. Raises RuntimeError where it is not so, ValueError where tied names get
+    different tensors.
 
     >>> import wengert as torch
     >>> from wengert import nn
@@ -59,7 +59,7 @@ def _all_names(module: Module, given: Mapping[str, Tensor], tie_weights: bool, s
         for tied in names.values():
             values = {id(given[name]): given[name] for name in tied if name in given}
             if len(values) > 1:
-                raise RuntimeError(
+                raise ValueError(
                     f"functional_call got multiple values for keys {sorted(tied)}, which are tied. Consider using "
                     "tie_weights=False"
                 )

@@ -68,11 +68,20 @@ def _stacked(samples: Sequence[Tensor]) -> Tensor:
     shape, dtype = first.shape, first.dtype
     arrays = [sample._data for sample in samples]
     alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
-    if not alike or not shape or state.special is not None or any(sample.requires_grad for sample in samples):
+    if not alike or state.special is not None or any(map(_has_history, samples)):
         return stack(list(samples), 0)
+    if not shape and dtype.kind in "biuf":
+        return wrap(np.array([array.item() for array in arrays], dtype))
     batch = _empty((len(arrays), *shape), dtype)
+    if not shape:
+        batch[...] = arrays
+        return wrap(batch)
     np.concatenate(arrays, out=batch.reshape(len(arrays) * shape[0], *shape[1:]))
     return wrap(batch)
+
+
+def _has_history(sample: Tensor) -> bool:
+    return sample._node is not None or (sample._alias is not None and sample.requires_grad)
 
 
 def default_convert(data: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import multiprocessing.connection  # here: joining a process may not begin with an import, see `_Crew`
 import os
 import pickle
 import select
@@ -95,7 +96,7 @@ class _Crew:
     """The worker processes of an iterator, with their lines and their memory; apart from it, to outlive it for a moment.
 
     ``close`` ends them: their lines are closed, upon which each ends as soon as it has its batch; those that do not are
-    killed. Called twice or in a forked child, it does nothing.
+    killed. Called twice or in a forked child, it does nothing. It may be called by the garbage collector, at any place.
     """
 
     def __init__(self) -> None:
@@ -119,12 +120,12 @@ class _Crew:
         self.channels.append(channel)
         self.borrowers.append(Borrower())
 
-    def close(self) -> None:
+    def close(self, patience: float | None = None) -> None:
         if os.getpid() != self.owner:
             return
         for channel in self.channels:
             channel.close()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
         for step in ("terminate", "kill"):
@@ -180,7 +181,6 @@ class WorkerIterator(LoaderIterator):
 
     def restart(self, loader: DataLoader) -> None:
         """Begins another run with the same workers. What they still had to do for the last one is not waited for."""
-        self._indices = iter(self._order)
         self._announced, self._yielded = loader._announced, 0
         for worker in range(self._count):
             self._send(worker, RESTART)
@@ -300,7 +300,7 @@ class WorkerIterator(LoaderIterator):
     def _interrupted(self) -> NoReturn:
         """Ctrl-C may have come between a message's bytes and their place here, so nothing more is read."""
         self._trouble = "it was interrupted by the keyboard"
-        self._end()
+        self._crew.close(0.5)
         raise KeyboardInterrupt
 
     def _worker_is_gone(self, worker: int, error: BaseException) -> NoReturn:

@@ -103,7 +103,7 @@ class Lender:
         spilled = None
         if len(payload) >= LARGE and pickler.room:
             copy = self.empty((len(payload),), np.dtype(np.uint8))
-            copy[:] = payload
+            copy[:] = np.frombuffer(payload, np.uint8)
             spilled = (pickler.lend(copy), len(payload))
             payload = b""
         new = [(number, self._segments[number].size) for number in pickler.new]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 import shutil
 import string
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +30,21 @@ def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
     The format: two zero bytes, one for the kind of numbers, one for the number of dimensions, the sizes as four bytes
     each, and the numbers (http://yann.lecun.com/exdb/mnist/).
     """
-    with open_compressed(path) as file:
-        head = file.read(4)
-        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _NUMBERS or not 1 <= head[3] <= 3:
-            raise RuntimeError(f"[read_idx] an IDX file was expected; {path} begins with {head!r}")
-        kind = np.dtype(_NUMBERS[head[2]])
-        sizes = np.frombuffer(file.read(4 * head[3]), ">u4")
-        content = bytearray(file.read())
-    shape = tuple(int(size) for size in sizes)
-    if len(shape) != head[3] or len(content) != math.prod(shape) * kind.itemsize:
-        raise RuntimeError(f"[read_idx] numbers for the shape {shape} were expected; {path} holds {len(content)} bytes")
-    return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="), copy=False)
+    try:
+        with open_compressed(path) as file:
+            data = bytearray(file.read())
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RuntimeError(f"[read_idx] a compressed IDX file was expected; {path} is damaged: {error}") from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _NUMBERS or not 1 <= data[3] <= 3:
+        raise RuntimeError(f"[read_idx] an IDX file was expected; {path} begins with {bytes(data[:4])!r}")
+    kind, start = np.dtype(_NUMBERS[data[2]]), 4 + 4 * data[3]
+    shape = tuple(int.from_bytes(data[place : place + 4]) for place in range(4, start, 4))
+    if len(data) - start != math.prod(shape) * kind.itemsize:
+        raise RuntimeError(
+            f"[read_idx] {kind.itemsize} bytes for each number of the shape {shape} were expected; {path} holds "
+            f"{len(data) - start}"
+        )
+    return np.frombuffer(data, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="), copy=False)
 
 
 class MNIST(VisionDataset):

@@ -49,7 +49,7 @@ def range_of(value: float | Sequence[float], name: str, lengths: tuple[int, ...]
     if isinstance(value, Number):
         if value < 0:  # type: ignore[operator]
             raise ValueError(f"If {name} is a single number, it must be positive.")
-        return [-float(value), float(value)]  # type: ignore[arg-type]
+        return [float(-value), float(value)]  # type: ignore[operator, arg-type]
     check_sequence(value, name, lengths)
     return [float(part) for part in value]  # type: ignore[union-attr]
 

@@ -1,0 +1,227 @@
+"""Where the time goes: `profile` measures every primitive, forward and backward, and spans named by `record_function`.
+
+The one idea to know: `profile` is a watcher of evaluation (`Special`), so that programs that do not profile pay
+nothing. The time of a node's derivative is that since the last measured thing ended, which is the engine's as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Any
+
+from ..core.primitive import Primitive
+from ..core.state import state
+from ..tensors.special import Special
+
+__all__ = ["Event", "EventAverage", "profile", "record_function"]
+
+_COLUMNS = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
+
+
+@dataclass
+class Event:
+    """One measured thing: its name, when it started and how long it took (ns), and how much of that is its parts'."""
+
+    name: str
+    start: int
+    duration: int = 0
+    inside: int = 0
+    shapes: tuple[Any, ...] = ()
+
+    @property
+    def self_duration(self) -> int:
+        """The time without that of its measured parts."""
+        return self.duration - self.inside
+
+
+@dataclass
+class EventAverage:
+    """All events of one name; times in microseconds."""
+
+    key: str
+    count: int = 0
+    cpu_time_total: float = 0.0
+    self_cpu_time_total: float = 0.0
+    input_shapes: tuple[Any, ...] = ()
+
+    @property
+    def cpu_time(self) -> float:
+        """The mean time of one."""
+        return self.cpu_time_total / self.count
+
+
+class EventAverages(list[EventAverage]):
+    """What `profile.key_averages` returns: a list with a `table`."""
+
+    def table(self, sort_by: str | None = None, row_limit: int = 100, **options: Any) -> str:
+        """A table with one row a name. ``sort_by``: ``"cpu_time_total"``, ``"self_cpu_time_total"``, ``"cpu_time"`` or
+        ``"count"``; what names CUDA's times sorts nothing, as there are none."""
+        rows = list(self)
+        if sort_by is not None and not sort_by.removeprefix("self_").startswith(("cuda", "device")):
+            if sort_by not in ("cpu_time_total", "self_cpu_time_total", "cpu_time", "count"):
+                raise ValueError(f"[profile.table] sort_by expected a column such as cpu_time_total; got {sort_by!r}")
+            rows.sort(key=lambda row: -getattr(row, sort_by))
+        total = sum(row.self_cpu_time_total for row in self) or 1.0
+        width = max([len(row.key) for row in rows[:row_limit]] + [4]) + 2
+        line = "  ".join(["-" * width] + ["-" * 12] * len(_COLUMNS))
+        text = [line, "  ".join([f"{'Name':>{width}}"] + [f"{column:>12}" for column in _COLUMNS]), line]
+        for row in rows[:row_limit]:
+            cells = (f"{100 * row.self_cpu_time_total / total:.2f}%", _time(row.self_cpu_time_total),
+                     f"{100 * row.cpu_time_total / total:.2f}%", _time(row.cpu_time_total), _time(row.cpu_time),
+                     str(row.count))
+            text.append("  ".join([f"{row.key:>{width}}", *(f"{cell:>12}" for cell in cells)]))
+        return "\n".join([*text, line, f"Self CPU time total: {_time(total)}", ""])
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _time(microseconds: float) -> str:
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3f}{unit}"
+    return f"{microseconds:.3f}us"
+
+
+class profile(Special):
+    """Measures what runs inside, in the thread that enters it.
+
+    >>> import wengert as torch
+    >>> with torch.autograd.profiler.profile() as prof:
+    ...     _ = torch.ones(3) + 1
+    >>> [event.key for event in prof.key_averages()]
+    ['add']
+    """
+
+    def __init__(self, enabled: bool = True, *, record_shapes: bool = False, **options: Any) -> None:
+        self.enabled, self.record_shapes = enabled, record_shapes
+        self._events: list[Event] = []
+        self._open: list[Event] = []
+        self._last = 0
+
+    def __enter__(self) -> Any:
+        self._last = perf_counter_ns()
+        return super().__enter__() if self.enabled else self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.enabled:
+            self.leave()
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        event = self._begin(primitive.name)
+        if self.record_shapes:
+            event.shapes = tuple(list(getattr(x, "shape", ())) for x in operands)
+        try:
+            return super().evaluate(primitive, operands, params)
+        finally:
+            self._end(event)
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        now = perf_counter_ns()
+        self._add(Event(node.name(), self._last, now - self._last))
+        super().pulled(node, ct, grads)
+
+    def _begin(self, name: str) -> Event:
+        event = Event(name, perf_counter_ns())
+        self._open.append(event)
+        return event
+
+    def _end(self, event: Event) -> None:
+        event.duration = perf_counter_ns() - event.start
+        self._open.remove(event)
+        self._add(event)
+
+    def _add(self, event: Event) -> None:
+        self._events.append(event)
+        self._last = event.start + event.duration
+        if self._open:
+            self._open[-1].inside += event.duration
+
+    def events(self) -> list[Event]:
+        """Every event, in the order in which they ended."""
+        return list(self._events)
+
+    function_events = property(events)
+
+    def key_averages(self, group_by_input_shape: bool = False, **options: Any) -> EventAverages:
+        """The events summed up by name, and by shapes if asked."""
+        found: dict[Any, EventAverage] = {}
+        for event in sorted(self._events, key=lambda event: event.start):
+            shapes = event.shapes if group_by_input_shape else ()
+            average = found.setdefault((event.name, str(shapes)), EventAverage(event.name, input_shapes=shapes))
+            average.count += 1
+            average.cpu_time_total += event.duration / 1e3
+            average.self_cpu_time_total += event.self_duration / 1e3
+        return EventAverages(found.values())
+
+    def total_average(self) -> EventAverage:
+        """All events as one."""
+        total = EventAverage("Total", len(self._events))
+        total.cpu_time_total = total.self_cpu_time_total = sum(event.self_duration for event in self._events) / 1e3
+        return total
+
+    def table(self, sort_by: str | None = None, row_limit: int = 100, **options: Any) -> str:
+        """The table of `key_averages`."""
+        return self.key_averages().table(sort_by, row_limit)
+
+    def export_chrome_trace(self, path: str | os.PathLike[str]) -> None:
+        """Writes the events as JSON that the tracing page of Chrome, and Perfetto, open."""
+        entries = [{"name": event.name, "ph": "X", "ts": event.start / 1e3, "dur": event.duration / 1e3,
+                    "pid": os.getpid(), "tid": 0, "args": {"shapes": str(event.shapes)}} for event in self._events]
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"traceEvents": entries}, file)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+@dataclass
+class record_function:
+    """Names a span of the program, as a context or a decorator, for the profiles that are running; else does nothing.
+
+    >>> import wengert as torch
+    >>> with torch.autograd.profiler.profile() as prof, torch.autograd.profiler.record_function("step"):
+    ...     _ = torch.ones(3) + 1
+    >>> sorted(event.key for event in prof.key_averages())
+    ['add', 'step']
+    """
+
+    name: str
+    args: str | None = None
+    _running: list[tuple[profile, Event]] = field(default_factory=list, repr=False)
+
+    def __enter__(self) -> record_function:
+        self._running = [(each, each._begin(self.name)) for each in _profiles()]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for each, event in self._running:
+            each._end(event)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with record_function(self.name):
+                return function(*args, **kwargs)
+
+        return within
+
+
+def _profiles() -> Iterator[profile]:
+    special = state.special
+    while special is not None:
+        if isinstance(special, profile):
+            yield special
+        special = special.outer
+
+
+@contextmanager
+def emit_nvtx(enabled: bool = True, record_shapes: bool = False) -> Iterator[None]:
+    """Nothing: there is no CUDA device to send marks to."""
+    yield

@@ -1,0 +1,52 @@
+"""Processes that a program starts see wengert as torch too.
+
+A forked process is a copy and needs nothing. One that is spawned begins as a bare interpreter, which imports the program
+anew: before it does so, it unpickles some preparation data, and there an `_Installer` waits. A fork server, from which
+later processes are copied, imports `wengert.compat.preload`, and not the program as it otherwise would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.spawn
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+PRELOAD = "wengert.compat.preload"
+
+
+def install() -> None:
+    """Makes ``import torch`` give wengert in this process, for good."""
+    from .finder import TorchFinder
+
+    if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, TorchFinder())
+
+
+class _Installer:
+    """Calls `install` where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return install, ()
+
+
+@contextlib.contextmanager
+def in_children() -> Iterator[None]:
+    """A context in which processes that are started take after this one: ``import torch`` gives wengert in them."""
+    prepare = multiprocessing.spawn.get_preparation_data
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+
+    def with_installer(name: str) -> dict[str, Any]:
+        return {**prepare(name), "torch_is_wengert": _Installer()}
+
+    multiprocessing.spawn.get_preparation_data = with_installer
+    if has_server:
+        multiprocessing.set_forkserver_preload([PRELOAD])
+    try:
+        yield
+    finally:
+        multiprocessing.spawn.get_preparation_data = prepare
+        if has_server:
+            multiprocessing.set_forkserver_preload(["__main__"])

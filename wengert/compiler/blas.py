@@ -1,0 +1,210 @@
+"""Products of large matrices: numpy's own BLAS, called by our threads.
+
+OpenBLAS, which numpy's packages bring along, shares a product among threads of its own. These spin for some 25 ms after
+each product, on the processors that our workers need for the kernel that comes next, and the other way round: a
+training step of small layers took twice as long. So here one pool of threads does both: a product is cut into parts,
+and each thread calls OpenBLAS for its part. What else uses numpy in the process keeps OpenBLAS's threads.
+
+Where numpy has another BLAS, or its library is not found, `product` declines and numpy multiplies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import threads
+from .jit import engine
+from .kernels import generated_code_is_possible
+from .loops import Code
+
+__all__ = ["product"]
+
+Array = np.ndarray[Any, Any]
+
+LEAST_WORK = 2**18
+"""Multiplications from which on OpenBLAS uses its threads, and we use ours."""
+
+PART = 16
+"""Parts of a product are multiples of so many rows or columns."""
+
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
+_SLOTS = ("function left_order right_order left_line right_line out_line rows columns depth inner row_step column_step "
+          "left_outer left_inner right_outer right_inner out_outer out_inner").split()
+_NAMES = {name: number for number, name in enumerate(_SLOTS)}
+
+
+class _Library(NamedTuple):
+    """OpenBLAS as numpy has loaded it: the addresses of its products by dtype, and how its threads are set."""
+
+    products: dict[str, int]
+    word: str
+    get_threads: Any
+    set_threads: Any
+
+
+@cache
+def _library() -> _Library | None:
+    """numpy's OpenBLAS; None where numpy has none of its own."""
+    package = Path(np.__file__).parent
+    folders = (package.parent / "numpy.libs", package / ".dylibs")
+    for path in (path for folder in folders for path in sorted(folder.glob("*openblas*"))):
+        library = ctypes.PyDLL(str(path))  # its settings are read and written with the interpreter's lock held
+        for prefix, suffix, word in (("scipy_", "64_", "i64"), ("", "64_", "i64"), ("scipy_", "", "i32"), ("", "", "i32")):
+            single, double, get, set_ = (
+                getattr(library, f"{prefix}{name}{suffix}", None)
+                for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads"))
+            if single and double and get and set_:
+                products = {"f": ctypes.cast(single, ctypes.c_void_p).value or 0,
+                            "d": ctypes.cast(double, ctypes.c_void_p).value or 0}
+                get.restype, set_.argtypes = ctypes.c_int, (ctypes.c_int,)
+                return _Library(products, word, get, set_)
+    return None
+
+
+class _Kernel:
+    """The generated function that multiplies the parts from ``start`` to ``stop``, and its descriptor."""
+
+    def __init__(self, element: str, word: str) -> None:
+        self.library = engine().load(_text(element, word), "kernel")
+        arrays = 0b1110  # all operands but the table
+        self.descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], arrays, 0, 1, 1)
+        self.address = ctypes.addressof(self.descriptor)
+
+
+def _text(element: str, word: str) -> str:
+    """``void kernel(ptr operands, i64 start, i64 stop)``; the operands are a table with the slots `_SLOTS`, the left and
+    the right matrices and the result.
+
+    Part i works on the matrices at ``outer * (i // inner) + inner_step * (i % inner)`` bytes, and on at most ``row_step``
+    rows and ``column_step`` columns of what parts before it have left.
+    """
+    code = Code()
+    table = code.address("%operands", 0)
+    slots = {name: code.word(table, number) for name, number in _NAMES.items()}
+    bases = [code.address("%operands", number) for number in (1, 2, 3)]
+    function = code.emit(f"inttoptr i64 {slots['function']} to ptr")
+
+    def whole(value: str) -> str:
+        return value if word == "i64" else code.emit(f"trunc i64 {value} to i32")
+
+    orders = [code.emit(f"trunc i64 {slots[name]} to i32") for name in ("left_order", "right_order")]
+    lines = [whole(slots[name]) for name in ("left_line", "right_line", "out_line")]
+    depth = whole(slots["depth"])
+    with code.loop("%stop", start="%start") as part:
+        outer = code.div(part.index, slots["inner"])
+        inner = code.sub(part.index, code.mul(outer, slots["inner"]))
+        places = []
+        for name, base in zip(("left", "right", "out"), bases, strict=True):
+            moved = code.add(code.mul(outer, slots[f"{name}_outer"]), code.mul(inner, slots[f"{name}_inner"]))
+            places.append(code.at("i8", base, moved))
+        sizes = []
+        for name in ("row", "column"):
+            step = slots[f"{name}_step"]
+            left = code.sub(slots[f"{name}s"], code.mul(part.index, step))
+            cut = code.emit(f"icmp eq i64 {step}, 0")
+            sizes.append(whole(code.emit(f"select i1 {cut}, i64 {slots[f'{name}s']}, i64 {code.least(step, left)}")))
+        code.do(f"call void {function}(i32 {_ROW_MAJOR}, i32 {orders[0]}, i32 {orders[1]}, {word} {sizes[0]}, "
+                f"{word} {sizes[1]}, {word} {depth}, {element} 1.0, ptr {places[0]}, {word} {lines[0]}, ptr {places[1]}, "
+                f"{word} {lines[1]}, {element} 0.0, ptr {places[2]}, {word} {lines[2]})")
+    declared = "".join(f"{line}\n" for line in sorted(code.declarations))
+    return code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)") + declared
+
+
+@cache
+def _kernel(char: str, word: str) -> _Kernel:
+    return _Kernel("float" if char == "f" else "double", word)
+
+
+def _order(x: Array) -> tuple[int, int] | None:
+    """How BLAS should read the last two dimensions: plain or transposed, and the elements from line to line; None where
+    neighbours are apart in both."""
+    item = x.itemsize
+    down, right = x.strides[-2:]
+    rows, columns = x.shape[-2:]
+    if right == item and down % item == 0 and (down >= columns * item or rows == 1):
+        return _PLAIN, max(down // item, columns)
+    if down == item and right % item == 0 and (right >= rows * item or columns == 1):
+        return _TRANSPOSED, max(right // item, rows)
+    return None
+
+
+class _Plan:
+    """How to multiply two arrays of given shapes and strides: all but where they stand."""
+
+    def __init__(self, library: _Library, char: str, x: Array, y: Array, parts: int) -> None:
+        rank, lead, size = x.ndim, x.shape[:-2], x.itemsize
+        rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
+        orders = _order(x), _order(y)
+        self.shape = (*lead, rows, columns)
+        out = np.empty(self.shape, x.dtype)
+        self.possible = orders[0] is not None and orders[1] is not None and out.size * depth > 0
+        if orders[0] is None or orders[1] is None or not self.possible:
+            return
+        if rank == 2:
+            inner, cut = _cut(rows, columns, parts)
+            self.parts = inner
+            strides = [0, cut[0] * x.strides[0], 0, cut[1] * y.strides[1], 0, (cut[0] * columns + cut[1]) * size]
+        else:
+            inner, cut = lead[-1], (0, 0)
+            self.parts = lead[0] * inner if rank == 4 else inner
+            strides = [stride for a in (x, y, out) for stride in (a.strides[0] if rank == 4 else 0, a.strides[-3])]
+        self.kernel = _kernel(char, library.word)
+        self.worth = out.size * depth / 8
+        memory = np.empty(len(_SLOTS) + 8, np.int64)
+        begin = -memory.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
+        self.numbers = memory[begin : begin + len(_SLOTS)]
+        self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], orders[0][1], orders[1][1], columns, rows,
+                           columns, depth, inner, *cut, *strides)
+        self.table = self.numbers.ctypes.data
+
+
+_plans: dict[Any, _Plan | None] = {}
+"""Plans by dtype, shapes, strides and threads; None where numpy should multiply."""
+
+
+def product(x: Array, y: Array) -> Array | None:
+    """``x @ y`` for float32 or float64 of the same rank, 2 to 4, and the same leading sizes, as a fresh array; None where
+    numpy should multiply: another layout, another dtype, another BLAS."""
+    pool = threads.pool()
+    key = x.dtype.char, y.dtype.char, x.shape, y.shape, x.strides, y.strides, pool.threads
+    try:
+        plan = _plans[key]
+    except KeyError:
+        plan = _planned(key, x, y, pool.threads)
+    if plan is None:
+        return None
+    library = _library()
+    assert library is not None
+    out = np.empty(plan.shape, x.dtype)
+    usual = library.get_threads()
+    library.set_threads(1)
+    try:
+        pool.run(plan.kernel.address, plan.parts, plan.worth, plan.table, id(x), id(y), id(out))
+    finally:
+        library.set_threads(usual)
+    return out
+
+
+def _planned(key: Any, x: Array, y: Array, parts: int) -> _Plan | None:
+    """The plan for these arrays; kept for others of their shapes and strides."""
+    char, plan = x.dtype.char, None
+    library = _library() if generated_code_is_possible() else None
+    if (library is not None and 2 <= x.ndim == y.ndim <= 4 and x.shape[:-2] == y.shape[:-2]
+            and char in "fd" and y.dtype.char == char):
+        plan = _Plan(library, char, x, y, parts)
+    if len(_plans) >= 1024:
+        _plans.clear()
+    _plans[key] = found = plan if plan is not None and plan.possible else None
+    return found
+
+
+def _cut(rows: int, columns: int, parts: int) -> tuple[int, tuple[int, int]]:
+    """How one product is cut along its longer side: the number of parts, and the rows or columns of one."""
+    longer = max(rows, columns)
+    step = -(-longer // (parts * PART)) * PART
+    return -(-longer // step), (step, 0) if rows >= columns else (0, step)

@@ -1,0 +1,107 @@
+"""``torch.futures``: a value that will be there later. Nothing here waits in the background: what sets it decides."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["Future", "collect_all", "wait_all"]
+
+
+class Future:
+    """A place for one result, or one error, that threads can wait for.
+
+    >>> future = Future()
+    >>> doubled = future.then(lambda done: done.value() * 2)
+    >>> future.set_result(21)
+    >>> doubled.wait()
+    42
+    """
+
+    def __init__(self, *, devices: Any = None) -> None:
+        self._set, self._lock = threading.Event(), threading.Lock()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._callbacks: list[Callable[[Future], Any]] = []
+
+    def done(self) -> bool:
+        """Whether the result, or the error, is there."""
+        return self._set.is_set()
+
+    def wait(self) -> Any:
+        """Waits for the result and returns it; raises the error, if that came instead."""
+        self._set.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def value(self) -> Any:
+        """The result, which must be there. Raises RuntimeError if it is not."""
+        if not self.done():
+            raise RuntimeError("[Future.value] a finished future was expected; this one is not; wait() for it first")
+        return self.wait()
+
+    def set_result(self, result: Any) -> None:
+        """Puts the result there, once. Raises RuntimeError for a second time."""
+        self._finish(result, None)
+
+    def set_exception(self, result: BaseException) -> None:
+        """Puts an error there, for `wait` to raise. Raises AssertionError for what is none."""
+        assert isinstance(result, BaseException), f"{result} is of type {type(result)}, not an Exception."
+        self._finish(None, result)
+
+    def then(self, callback: Callable[[Future], Any]) -> Future:
+        """A future of what ``callback(self)`` will return once this is done."""
+        after = Future()
+
+        def run(done: Future) -> None:
+            try:
+                after.set_result(callback(done))
+            except Exception as error:
+                after.set_exception(error)
+
+        self.add_done_callback(run)
+        return after
+
+    def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
+        """Calls ``callback(self)`` when this is done; at once, if it is."""
+        with self._lock:
+            if not self.done():
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
+    def _finish(self, result: Any, error: BaseException | None) -> None:
+        with self._lock:
+            if self.done():
+                raise RuntimeError("[Future.set_result] Future already completed; each takes one result; make another")
+            self._result, self._error = result, error
+            self._set.set()
+        for callback in self._callbacks:
+            callback(self)
+
+
+def collect_all(futures: Iterable[Future]) -> Future:
+    """A future of the list of ``futures``, done when all of them are."""
+    waiting = list(futures)
+    together, left, lock = Future(), len(waiting), threading.Lock()
+    if not waiting:
+        together.set_result([])
+
+    def count(_: Future) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = not left
+        if last:
+            together.set_result(waiting)
+
+    for future in waiting:
+        future.add_done_callback(count)
+    return together
+
+
+def wait_all(futures: Iterable[Future]) -> list[Any]:
+    """The results of all futures. Raises the first error among them."""
+    return [future.wait() for future in collect_all(futures).wait()]

@@ -1,0 +1,62 @@
+"""``torch.hub``: models that are downloaded, with their code, from repositories. wengert downloads no programs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NoReturn
+
+from ._missing import MissingError
+
+__all__ = [
+    "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir",
+]  # fmt: skip
+
+_folder: str | None = None
+
+
+def _refuse(what: str, instead: str) -> NotImplementedError:
+    return NotImplementedError(f"[hub.{what}] wengert downloads nothing from hubs; {instead}")
+
+
+def load(repo_or_dir: Any, model: str, *args: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError: it would download and run a program of ``repo_or_dir``."""
+    raise _refuse("load", f"take the source of {model!r} from {repo_or_dir!r} yourself, import it, and load its weights "
+                          "with torch.load")
+
+
+def list(github: Any, *args: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _refuse("list", f"look at {github!r} itself")
+
+
+def help(github: Any, model: str, *args: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _refuse("help", f"look at {github!r} itself")
+
+
+def load_state_dict_from_url(url: str, *args: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _refuse("load_state_dict_from_url", f"download {url!r} yourself and torch.load the file")
+
+
+def download_url_to_file(url: str, dst: str, *args: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _refuse("download_url_to_file", f"download {url!r} to {dst!r} yourself")
+
+
+def get_dir() -> str:
+    """The folder where PyTorch would keep what it downloaded."""
+    if _folder is not None:
+        return _folder
+    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
+    return os.path.join(os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+
+
+def set_dir(d: str | os.PathLike[str]) -> None:
+    """Sets the folder that `get_dir` gives."""
+    global _folder
+    _folder = os.path.expanduser(d)
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

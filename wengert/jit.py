@@ -1,0 +1,151 @@
+"""``torch.jit`` for programs that decorate: everything runs as the Python that it is, and says so once.
+
+There is no TorchScript here. What would compile a module or function returns it; what would write or read a compiled
+file raises, as does asking a module for what only a compiled one has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn
+
+from ._missing import MissingError
+from .futures import Future
+from .nn import Module
+
+__all__ = [
+    "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore", "interface",
+    "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script", "script_if_tracing",
+    "script_method", "trace", "trace_module", "unused", "wait",
+]  # fmt: skip
+
+_said = False
+
+
+class ScriptModule(Module):
+    """The class of compiled modules, of which there are none. A class that derives from it is an ordinary module."""
+
+
+class ScriptFunction:
+    """The class of compiled functions, of which there are none."""
+
+
+def _as_it_is(what: str, obj: Any, stacklevel: int = 3) -> Any:
+    global _said
+    if not _said:
+        _said = True
+        warnings.warn(
+            f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+    if isinstance(obj, Module) and not hasattr(obj, "save"):
+        obj.__dict__["save"] = save
+    return obj
+
+
+def script(
+    obj: Any, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None
+) -> Any:
+    """``obj``, a module, class or function, as it is. The first call warns."""
+    return _as_it_is("script", obj)
+
+
+def trace(func: Any, example_inputs: Any = None, *options: Any, **more: Any) -> Any:
+    """``func``, a module or function, as it is: control flow stays control flow, and nothing runs here."""
+    return _as_it_is("trace", func)
+
+
+def trace_module(mod: Any, inputs: Any, *options: Any, **more: Any) -> Any:
+    """``mod`` as it is."""
+    return _as_it_is("trace_module", mod)
+
+
+def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn``: nothing is ever traced."""
+    return fn
+
+
+def script_method(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn``, a method of a `ScriptModule`."""
+    return fn
+
+
+def export(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn``, a method that the compiled module would have too."""
+    return fn
+
+
+def ignore(drop: Any = False, **options: Any) -> Any:
+    """The decorated function, ``@ignore`` or ``@ignore(drop=...)``."""
+    return drop if callable(drop) else lambda fn: fn
+
+
+def unused(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn``. (In a compiled module, calling it would raise.)"""
+    return fn
+
+
+def interface(obj: type) -> type:
+    """``obj``, a class that names methods."""
+    return obj
+
+
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """``the_value``."""
+    return the_value
+
+
+def is_scripting() -> bool:
+    """False."""
+    return False
+
+
+def is_tracing() -> bool:
+    """False."""
+    return False
+
+
+def freeze(mod: Any, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True) -> Any:
+    """``mod`` as it is. Raises RuntimeError for a module in training mode, as PyTorch does."""
+    if mod.training:
+        raise RuntimeError("Freezing is currently only implemented for modules in eval mode. Please call .eval() on "
+                           "your module before freezing.")
+    return mod
+
+
+def optimize_for_inference(mod: Any, other_methods: Sequence[str] | None = None) -> Any:
+    """``mod`` as it is."""
+    return mod
+
+
+def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+    """A future that is done: ``func`` ran at once."""
+    future = Future()
+    future.set_result(func(*args, **kwargs))
+    return future
+
+
+def wait(future: Future) -> Any:
+    """The result of a future."""
+    return future.wait()
+
+
+def _no_script(what: str) -> NotImplementedError:
+    return NotImplementedError(f"[jit.{what}] TorchScript files are not in wengert: save model.state_dict() with "
+                               "torch.save, and load it into the module with load_state_dict")
+
+
+def save(*arguments: Any, **options: Any) -> NoReturn:
+    """Raises NotImplementedError: there is no compiled module to write."""
+    raise _no_script("save")
+
+
+def load(f: Any, map_location: Any = None, _extra_files: Any = None, _restore_shapes: bool = False) -> NoReturn:
+    """Raises NotImplementedError: TorchScript files are programs in a language that wengert does not run."""
+    raise _no_script("load")
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

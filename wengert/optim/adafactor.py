@@ -1,0 +1,106 @@
+"""Adafactor."""
+
+from __future__ import annotations
+
+from wengert.core.dtypes import finfo
+from wengert.ops import minimum
+from wengert.tensors.tensor import Tensor
+
+from .optimizer import Group, Parameters, check_settings
+from .stateful import State, StatefulOptimizer
+
+
+class Adafactor(StatefulOptimizer):
+    """Steps divided by the root mean square of recent gradients, of a matrix kept as one number a row and one a column
+    (Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, 2018).
+
+    With w = tᵝ for ``beta2_decay`` β, the means of g² over rows and columns (for vectors g² itself) move towards the
+    present ones by w; their outer product, divided by the mean over the rows, estimates v. u = g / √max(v, ε₁²),
+    divided by max(1, RMS(u) / ``d``), and p ← p − max(ε₂, RMS(p)) · min(``lr``, 1/√t) · u. ``eps`` is (ε₁, ε₂), ε₁ the
+    precision of the dtype if None. ``weight_decay`` takes ``lr`` times that multiple of p off p first. ``foreach``
+    changes nothing. Raises ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float | Tensor = 1e-2,
+        beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3),
+        d: float = 1.0,
+        weight_decay: float = 0.0,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+    ) -> None:
+        check_settings(lr, weight_decay=weight_decay)
+        if beta2_decay > 0.0:
+            raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
+        if eps[0] is not None and eps[0] < 0.0:
+            raise ValueError(f"epsilon1 should be >= 0 but is: {eps[0]}")
+        if eps[1] < 0.0:
+            raise ValueError(f"epsilon2 should be >= 0 but is: {eps[1]}")
+        if d < 1.0:
+            raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
+        defaults = {
+            "lr": lr,
+            "beta2_decay": beta2_decay,
+            "eps": eps,
+            "d": d,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _fresh(self, parameter: Tensor, group: Group) -> State:
+        if parameter.is_complex():
+            raise RuntimeError("Adafactor does not support complex parameters")
+        if parameter.dim() < 2:
+            return {"variance": parameter.detach() * 0}
+        *lead, rows, columns = parameter.shape
+        return {
+            "row_var": parameter.detach().new_zeros((*lead, rows, 1)),
+            "col_var": parameter.detach().new_zeros((*lead, 1, columns)),
+        }
+
+    def _update(self, group: Group) -> None:
+        lr, weight_decay = group["lr"], group["weight_decay"]
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = self._fitting_state(parameter, group)
+            state["step"].add_(1)
+            gradient = -parameter.grad if group["maximize"] else parameter.grad
+            # The size of the step goes by the parameter as it was before the decay.
+            size = _rms(parameter).clamp(min=group["eps"][1]) * _smaller(lr, state["step"])
+            if weight_decay != 0:
+                parameter.mul_(1 - lr * weight_decay)
+            self._move(parameter, gradient, {**state, "size": size}, group)
+
+    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
+        least = finfo(parameter.dtype).eps if group["eps"][0] is None else group["eps"][0]
+        pull = (state["step"] ** group["beta2_decay"]).to(parameter.dtype)
+        square = gradient * gradient
+        if parameter.dim() < 2:
+            variance = state["variance"]
+            variance.add_((square - variance) * pull)
+        else:
+            rows, columns = state["row_var"], state["col_var"]
+            rows.add_((square.mean(-1, keepdim=True) - rows) * pull)
+            columns.add_((square.mean(-2, keepdim=True) - columns) * pull)
+            variance = rows @ columns / rows.mean(-2, keepdim=True).clamp(min=least)
+        move = gradient * variance.clamp(min=least * least).rsqrt()
+        shorter = (_rms(move) / group["d"]).clamp(min=1.0)
+        parameter.sub_(move * (state["size"] / shorter))
+
+
+def _rms(x: Tensor) -> Tensor:
+    """The root of the mean square: 0-d."""
+    return (x * x).mean().sqrt() if x.numel() else x.sum()
+
+
+def _smaller(lr: float | Tensor, step: Tensor) -> Tensor:
+    """min(lr, 1/√t)."""
+    rate = step.rsqrt()
+    return minimum(rate, lr) if isinstance(lr, Tensor) else rate.clamp(max=lr)

@@ -1,0 +1,5 @@
+"""PyTorch's path to `AdamW`, which shares its file with Adam."""
+
+from .adam import AdamW
+
+__all__ = ["AdamW"]

@@ -1,0 +1,129 @@
+"""``torch.profiler``: `wengert.autograd.profiler` with the schedules of PyTorch's newer interface."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+from ._missing import MissingError
+from .autograd import profiler as _base
+from .autograd.profiler import record_function
+
+__all__ = [
+    "ProfilerAction", "ProfilerActivity", "profile", "record_function", "schedule", "supported_activities",
+    "tensorboard_trace_handler",
+]  # fmt: skip
+
+
+class ProfilerActivity(Enum):
+    """What to measure: only the CPU is there."""
+
+    CPU = 0
+    XPU = 1
+    CUDA = 2
+
+
+class ProfilerAction(Enum):
+    """What a step of a schedule does."""
+
+    NONE = 0
+    WARMUP = 1
+    RECORD = 2
+    RECORD_AND_SAVE = 3
+
+
+def supported_activities() -> set[ProfilerActivity]:
+    """The CPU."""
+    return {ProfilerActivity.CPU}
+
+
+def schedule(
+    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, **options: Any
+) -> Callable[[int], ProfilerAction]:
+    """A schedule of steps: ``wait`` and ``warmup`` that do not count, ``active`` that do, and again, ``repeat`` times
+    (0: for ever), after ``skip_first`` steps."""
+    if wait < 0 or warmup < 0 or active < 1 or repeat < 0 or skip_first < 0:
+        raise AssertionError("Invalid profiler schedule arguments")
+
+    def action(step: int) -> ProfilerAction:
+        step -= skip_first
+        cycle, place = divmod(step, wait + warmup + active)
+        if step < 0 or (repeat and cycle >= repeat) or place < wait:
+            return ProfilerAction.NONE
+        if place < wait + warmup:
+            return ProfilerAction.WARMUP
+        last = place == wait + warmup + active - 1
+        return ProfilerAction.RECORD_AND_SAVE if last else ProfilerAction.RECORD
+
+    return action
+
+
+class profile(_base.profile):
+    """Measures what runs inside; with a ``schedule``, the steps that it marks, of which `step` tells the end.
+
+    ``on_trace_ready(profile)`` is called when the context ends, or after the last active step of each cycle.
+    """
+
+    def __init__(
+        self,
+        *,
+        activities: Iterable[ProfilerActivity] | None = None,
+        schedule: Callable[[int], ProfilerAction] | None = None,
+        on_trace_ready: Callable[[Any], Any] | None = None,
+        record_shapes: bool = False,
+        profile_memory: bool = False,
+        with_stack: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(record_shapes=record_shapes)
+        self._schedule, self._ready = schedule, on_trace_ready
+        self.step_num = 0
+
+    def _action(self) -> ProfilerAction:
+        return ProfilerAction.RECORD if self._schedule is None else self._schedule(self.step_num)
+
+    def _add(self, event: _base.Event) -> None:
+        if self._action() in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE):
+            super()._add(event)
+
+    def start(self) -> None:
+        """Begins to measure."""
+        self.__enter__()
+
+    def stop(self) -> None:
+        """Stops, and hands over what was measured."""
+        self.__exit__(None, None, None)
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        if self._ready is not None and self._events and self._schedule is None:
+            self._ready(self)
+
+    def step(self) -> None:
+        """Tells that a step of the program is over."""
+        ended = self._action()
+        self.step_num += 1
+        if ended is ProfilerAction.RECORD_AND_SAVE and self._ready is not None:
+            self._ready(self)
+        if self._schedule is not None and ended is ProfilerAction.WARMUP:
+            self._events.clear()
+
+
+def tensorboard_trace_handler(
+    dir_name: str, worker_name: str | None = None, use_gzip: bool = False
+) -> Callable[[profile], None]:
+    """A function for ``on_trace_ready`` that writes a Chrome trace into a folder."""
+    os.makedirs(dir_name, exist_ok=True)
+
+    def handle(prof: profile) -> None:
+        name = f"{worker_name or f'{os.uname().nodename}_{os.getpid()}'}.{time.time_ns()}.pt.trace.json"
+        prof.export_chrome_trace(os.path.join(dir_name, name))
+
+    return handle
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

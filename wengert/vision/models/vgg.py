@@ -1,0 +1,175 @@
+"""The networks of the Visual Geometry Group (Simonyan and Zisserman, 2014): 3 × 3 convolutions, one upon the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import wengert as torch
+from wengert import Tensor, nn
+
+from .weights import WeightsEnum, builder
+
+# The channels of the convolutions, table 1 of the paper; M is a pooling that halves the image.
+_LAYERS = {
+    "A": "64 M 128 M 256 256 M 512 512 M 512 512 M",
+    "B": "64 64 M 128 128 M 256 256 M 512 512 M 512 512 M",
+    "D": "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
+    "E": "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
+}
+
+
+class VGG(nn.Module):
+    """Convolutions, ``features``, and three linear layers, for images ``(N, 3, H, W)`` of 32 × 32 pixels or more."""
+
+    def __init__(
+        self, features: nn.Module, num_classes: int = 1000, init_weights: bool = True, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
+        self.classifier = nn.Sequential(
+            nn.Linear(512 * 7 * 7, 4096),
+            nn.ReLU(True),
+            nn.Dropout(p=dropout),
+            nn.Linear(4096, 4096),
+            nn.ReLU(True),
+            nn.Dropout(p=dropout),
+            nn.Linear(4096, num_classes),
+        )
+        if init_weights:
+            self._draw_weights()
+
+    def _draw_weights(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.01)
+            else:
+                continue
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))  # type: ignore[no-any-return]
+
+
+def _vgg(layers: str, batch_norm: bool, **kwargs: Any) -> VGG:
+    modules: list[nn.Module] = []
+    channels = 3
+    for layer in _LAYERS[layers].split():
+        if layer == "M":
+            modules.append(nn.MaxPool2d(kernel_size=2, stride=2))
+            continue
+        modules.append(nn.Conv2d(channels, int(layer), kernel_size=3, padding=1))
+        channels = int(layer)
+        if batch_norm:
+            modules.append(nn.BatchNorm2d(channels))
+        modules.append(nn.ReLU(inplace=True))
+    return VGG(nn.Sequential(*modules), **kwargs)
+
+
+class VGG11_Weights(WeightsEnum):
+    """Trained weights of `vgg11`."""
+
+    IMAGENET1K_V1 = "vgg11-8a719046.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG11_Weights)
+def vgg11(**kwargs: Any) -> VGG:
+    """VGG of 11 layers; the arguments are those of the class, less ``features``."""
+    return _vgg("A", False, **kwargs)
+
+
+class VGG11_BN_Weights(WeightsEnum):
+    """Trained weights of `vgg11_bn`."""
+
+    IMAGENET1K_V1 = "vgg11_bn-6002323d.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG11_BN_Weights)
+def vgg11_bn(**kwargs: Any) -> VGG:
+    """VGG of 11 layers, with batch normalisation; the arguments are those of the class, less ``features``."""
+    return _vgg("A", True, **kwargs)
+
+
+class VGG13_Weights(WeightsEnum):
+    """Trained weights of `vgg13`."""
+
+    IMAGENET1K_V1 = "vgg13-19584684.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG13_Weights)
+def vgg13(**kwargs: Any) -> VGG:
+    """VGG of 13 layers; the arguments are those of the class, less ``features``."""
+    return _vgg("B", False, **kwargs)
+
+
+class VGG13_BN_Weights(WeightsEnum):
+    """Trained weights of `vgg13_bn`."""
+
+    IMAGENET1K_V1 = "vgg13_bn-abd245e5.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG13_BN_Weights)
+def vgg13_bn(**kwargs: Any) -> VGG:
+    """VGG of 13 layers, with batch normalisation; the arguments are those of the class, less ``features``."""
+    return _vgg("B", True, **kwargs)
+
+
+class VGG16_Weights(WeightsEnum):
+    """Trained weights of `vgg16`."""
+
+    IMAGENET1K_V1 = "vgg16-397923af.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG16_Weights)
+def vgg16(**kwargs: Any) -> VGG:
+    """VGG of 16 layers; the arguments are those of the class, less ``features``."""
+    return _vgg("D", False, **kwargs)
+
+
+class VGG16_BN_Weights(WeightsEnum):
+    """Trained weights of `vgg16_bn`."""
+
+    IMAGENET1K_V1 = "vgg16_bn-6c64b313.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG16_BN_Weights)
+def vgg16_bn(**kwargs: Any) -> VGG:
+    """VGG of 16 layers, with batch normalisation; the arguments are those of the class, less ``features``."""
+    return _vgg("D", True, **kwargs)
+
+
+class VGG19_Weights(WeightsEnum):
+    """Trained weights of `vgg19`."""
+
+    IMAGENET1K_V1 = "vgg19-dcbb9e9d.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG19_Weights)
+def vgg19(**kwargs: Any) -> VGG:
+    """VGG of 19 layers; the arguments are those of the class, less ``features``."""
+    return _vgg("E", False, **kwargs)
+
+
+class VGG19_BN_Weights(WeightsEnum):
+    """Trained weights of `vgg19_bn`."""
+
+    IMAGENET1K_V1 = "vgg19_bn-c79401a0.pth"
+    DEFAULT = IMAGENET1K_V1
+
+
+@builder(VGG19_BN_Weights)
+def vgg19_bn(**kwargs: Any) -> VGG:
+    """VGG of 19 layers, with batch normalisation; the arguments are those of the class, less ``features``."""
+    return _vgg("E", True, **kwargs)
