@@ -311,7 +311,7 @@ BAD = [
     ("[]", "an object with"),
     ('{"wengert graph": 1, "nodes": 3}', "nodes: a list was expected"),
     (written("7"), r"nodes\[0\]: an object was expected"),
-    (written('{"id": 1, "kind": "tree"}'), r"nodes\[0\]: a kind among"),
+    (written('{"id": 1, "kind": "tree"}'), r"nodes\[0\].kind: a kind among"),
     (written('{"id": "1", "kind": "leaf"}'), r"nodes\[0\].id"),
     (written('{"id": 1, "kind": "leaf", "colour": 3}'), "colour"),
     (written('{"id": 1, "kind": "leaf", "shape": "x"}'), "shape"),

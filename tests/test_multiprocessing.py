@@ -165,3 +165,33 @@ def test_a_tensor_with_a_history_is_not_sent() -> None:
     x = torch.ones(2, requires_grad=True) * 2
     with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
         multiprocessing.reduction.ForkingPickler.dumps(x)
+
+
+def test_children_of_a_program_under_wengert_run_see_wengert_as_torch(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent("""
+        import torch
+        import torch.multiprocessing as mp
+        from torch.utils.data import DataLoader, Dataset
+
+        class Squares(Dataset):
+            def __len__(self):
+                return 4
+            def __getitem__(self, index):
+                return torch.tensor(index * index)
+
+        def work(rank, x):
+            x[rank] += 1 + rank
+
+        if __name__ == "__main__":
+            for method in mp.get_all_start_methods():
+                loader = DataLoader(Squares(), 2, num_workers=2, multiprocessing_context=method)
+                print([batch.tolist() for batch in loader])
+            x = torch.zeros(2).share_memory_()
+            mp.spawn(work, args=(x,), nprocs=2)
+            print(x, torch.__name__)
+        """))
+    command = [sys.executable, "-m", "wengert.cli", "run", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    *batches, last = done.stdout.splitlines()
+    assert set(batches) == {"[[0, 1], [4, 9]]"} and last == "tensor([1., 2.]) wengert" and done.stderr == ""

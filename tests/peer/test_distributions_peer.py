@@ -209,8 +209,11 @@ def test_gradients_of_log_prob(name: str) -> None:
         if continuous:
             value.requires_grad_()
         distribution.log_prob(value).sum().backward()
-        leaves = [*parameters.values(), *([value] if continuous else [])]
-        gradients.append([None if each.grad is None else each.grad.numpy() for each in leaves if hasattr(each, "grad")])
+        leaves = {**parameters, "value": value}
+        gradients.append([
+            None if each.grad is None else (each.grad.tril() if key == "scale_tril" else each.grad).numpy()
+            for key, each in leaves.items() if hasattr(each, "grad")
+        ])
     for got, want in zip(*gradients, strict=True):
         assert (got is None) == (want is None)
         if want is not None:
@@ -238,6 +241,8 @@ def test_the_same_samples_for_the_same_seed(name: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_of_draws(name: str) -> None:
+    if family(name) == "Wishart":
+        pytest.skip("PyTorch writes into a mask that its backward needs")
     if not make(torch, name)[0].has_rsample:
         pytest.skip("draws of this family have no gradient")
     results = []
@@ -550,8 +555,8 @@ def test_constraints(number: int) -> None:
 def test_transforms_into_constraints(registry: str) -> None:
     names = ("real", "positive", "nonnegative", "unit_interval", "simplex", "lower_cholesky", "corr_cholesky",
              "positive_definite", "real_vector")
-    made = [[repr(getattr(library.distributions, registry)(getattr(library.distributions.constraints, name)))
-             for name in names] for library in (wengert, torch)]
+    made = [[repr(outcome(lambda library=library, name=name: getattr(library.distributions, registry)(
+        getattr(library.distributions.constraints, name)))) for name in names] for library in (wengert, torch)]
     assert made[0] == made[1]
     bounds = [[repr(getattr(library.distributions, registry)(each)) for each in (
         library.distributions.constraints.interval(-1.0, 2.0), library.distributions.constraints.greater_than(3.0),

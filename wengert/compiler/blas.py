@@ -11,6 +11,8 @@ Where numpy has another BLAS, or its library is not found, `product` declines an
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +24,7 @@ from .jit import engine
 from .kernels import generated_code_is_possible
 from .loops import Code
 
-__all__ = ["product"]
+__all__ = ["alone", "openblas", "product", "write_product"]
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +40,7 @@ _SLOTS = ("function left_order right_order left_line right_line out_line rows co
 _NAMES = {name: number for number, name in enumerate(_SLOTS)}
 
 
-class _Library(NamedTuple):
+class OpenBlas(NamedTuple):
     """OpenBLAS as numpy has loaded it: the addresses of its products by dtype, and how its threads are set."""
 
     products: dict[str, int]
@@ -48,7 +50,7 @@ class _Library(NamedTuple):
 
 
 @cache
-def _library() -> _Library | None:
+def openblas() -> OpenBlas | None:
     """numpy's OpenBLAS; None where numpy has none of its own."""
     package = Path(np.__file__).parent
     folders = (package.parent / "numpy.libs", package / ".dylibs")
@@ -62,7 +64,7 @@ def _library() -> _Library | None:
                 products = {"f": ctypes.cast(single, ctypes.c_void_p).value or 0,
                             "d": ctypes.cast(double, ctypes.c_void_p).value or 0}
                 get.restype, set_.argtypes = ctypes.c_int, (ctypes.c_int,)
-                return _Library(products, word, get, set_)
+                return OpenBlas(products, word, get, set_)
     return None
 
 
@@ -89,12 +91,9 @@ def _text(element: str, word: str) -> str:
     bases = [code.address("%operands", number) for number in (1, 2, 3)]
     function = code.emit(f"inttoptr i64 {slots['function']} to ptr")
 
-    def whole(value: str) -> str:
-        return value if word == "i64" else code.emit(f"trunc i64 {value} to i32")
-
     orders = [code.emit(f"trunc i64 {slots[name]} to i32") for name in ("left_order", "right_order")]
-    lines = [whole(slots[name]) for name in ("left_line", "right_line", "out_line")]
-    depth = whole(slots["depth"])
+    lines = [_whole(code, word, slots[name]) for name in ("left_line", "right_line", "out_line")]
+    depth = _whole(code, word, slots["depth"])
     with code.loop("%stop", start="%start") as part:
         outer = code.div(part.index, slots["inner"])
         inner = code.sub(part.index, code.mul(outer, slots["inner"]))
@@ -107,12 +106,46 @@ def _text(element: str, word: str) -> str:
             step = slots[f"{name}_step"]
             left = code.sub(slots[f"{name}s"], code.mul(part.index, step))
             cut = code.emit(f"icmp eq i64 {step}, 0")
-            sizes.append(whole(code.emit(f"select i1 {cut}, i64 {slots[f'{name}s']}, i64 {code.least(step, left)}")))
-        code.do(f"call void {function}(i32 {_ROW_MAJOR}, i32 {orders[0]}, i32 {orders[1]}, {word} {sizes[0]}, "
-                f"{word} {sizes[1]}, {word} {depth}, {element} 1.0, ptr {places[0]}, {word} {lines[0]}, ptr {places[1]}, "
-                f"{word} {lines[1]}, {element} 0.0, ptr {places[2]}, {word} {lines[2]})")
+            size = code.emit(f"select i1 {cut}, i64 {slots[f'{name}s']}, i64 {code.least(step, left)}")
+            sizes.append(_whole(code, word, size))
+        left, right, out = zip(places, lines, strict=True)
+        _write_call(code, element, word, function, orders, (*sizes, depth), left, right, "0.0", out)
     declared = "".join(f"{line}\n" for line in sorted(code.declarations))
     return code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)") + declared
+
+
+def _whole(code: Code, word: str, value: str) -> str:
+    """A number as wide as this OpenBLAS takes them."""
+    return value if word == "i64" else code.emit(f"trunc i64 {value} to i32")
+
+
+def _write_call(code: Code, element: str, word: str, function: str, orders: Any, sizes: Any, left: Any, right: Any,
+                keep: str, out: Any) -> None:
+    """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the elements from line to line."""
+    matrices = [f"ptr {place}, {word} {line}" for place, line in (left, right, out)]
+    listed = ", ".join(f"{word} {size}" for size in sizes)
+    code.do(f"call void {function}(i32 {_ROW_MAJOR}, i32 {orders[0]}, i32 {orders[1]}, {listed}, {element} 1.0, "
+            f"{matrices[0]}, {matrices[1]}, {element} {keep}, {matrices[2]})")
+
+
+def write_product(code: Code, element: str, word: str, function: str, sizes: Any, left: Any, right: Any, keep: str,
+                  out: Any) -> None:
+    """Write ``out = keep * out + left @ right`` for plain matrices, pairs of an address and the elements from line to
+    line; ``sizes`` are rows, columns and depth, ``function`` the address of OpenBLAS's product."""
+    pairs = [(place, _whole(code, word, line)) for place, line in (left, right, out)]
+    _write_call(code, element, word, function, (_PLAIN, _PLAIN), [_whole(code, word, size) for size in sizes],
+                pairs[0], pairs[1], keep, pairs[2])
+
+
+@contextmanager
+def alone(library: OpenBlas) -> Iterator[None]:
+    """Within it, OpenBLAS uses one thread: the caller has threads of its own."""
+    usual = library.get_threads()
+    library.set_threads(1)
+    try:
+        yield
+    finally:
+        library.set_threads(usual)
 
 
 @cache
@@ -136,7 +169,7 @@ def _order(x: Array) -> tuple[int, int] | None:
 class _Plan:
     """How to multiply two arrays of given shapes and strides: all but where they stand."""
 
-    def __init__(self, library: _Library, char: str, x: Array, y: Array, parts: int) -> None:
+    def __init__(self, library: OpenBlas, char: str, x: Array, y: Array, parts: int) -> None:
         rank, lead, size = x.ndim, x.shape[:-2], x.itemsize
         rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
         orders = _order(x), _order(y)
@@ -178,7 +211,7 @@ def product(x: Array, y: Array) -> Array | None:
         plan = _planned(key, x, y, pool.threads)
     if plan is None:
         return None
-    library = _library()
+    library = openblas()
     assert library is not None
     out = np.empty(plan.shape, x.dtype)
     usual = library.get_threads()
@@ -193,7 +226,7 @@ def product(x: Array, y: Array) -> Array | None:
 def _planned(key: Any, x: Array, y: Array, parts: int) -> _Plan | None:
     """The plan for these arrays; kept for others of their shapes and strides."""
     char, plan = x.dtype.char, None
-    library = _library() if generated_code_is_possible() else None
+    library = openblas() if generated_code_is_possible() else None
     if (library is not None and 2 <= x.ndim == y.ndim <= 4 and x.shape[:-2] == y.shape[:-2]
             and char in "fd" and y.dtype.char == char):
         plan = _Plan(library, char, x, y, parts)

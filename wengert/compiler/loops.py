@@ -28,11 +28,11 @@ class Code:
         self.lines: list[str] = []
         self.declarations: set[str] = set()
         self.block = "entry"
-        self._names = count()
+        self.names = count()
 
     def emit(self, instruction: str) -> str:
         """Write an instruction that has a result, and return its name."""
-        name = f"%v{next(self._names)}"
+        name = f"%v{next(self.names)}"
         self.lines.append(f"  {name} = {instruction}")
         return name
 
@@ -103,7 +103,7 @@ class Code:
              carried: Sequence[tuple[str, str]] = ()) -> Iterator[Loop]:
         """``for index in range(start, stop, step)``. ``carried`` are pairs of type and first value; the body sets
         ``loop.next``, and after the loop ``loop.carried`` are the last values."""
-        name = f"l{next(self._names)}"
+        name = f"l{next(self.names)}"
         before = self.block
         loop = Loop(f"%{name}.i", [f"%{name}.c{k}" for k in range(len(carried))])
         self.do(f"br label %{name}.head")
@@ -124,7 +124,7 @@ class Code:
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """The block runs only where the condition (an i1) holds."""
-        name = f"w{next(self._names)}"
+        name = f"w{next(self.names)}"
         self.do(f"br i1 {condition}, label %{name}.then, label %{name}.end")
         self.label(f"{name}.then")
         yield

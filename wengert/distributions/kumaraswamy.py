@@ -64,4 +64,4 @@ class Kumaraswamy(Derived):
     def entropy(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
         harmonic = (b + 1).digamma() + euler_constant
-        return (1 - a.reciprocal()) + (1 - b.reciprocal()) * harmonic - a.log() - b.log()
+        return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()

@@ -19,6 +19,7 @@ from wengert.tensors.tape import RemovableHandle
 from wengert.tensors.tensor import Tensor
 
 from .hooks import Hook, add_hook, call_with_hooks
+from .parameter import is_lazy
 from .state import Stateful
 
 
@@ -76,7 +77,9 @@ class Module(Stateful):
                     if gradient is not None:
                         parameter.grad = fn(gradient).requires_grad_(gradient.requires_grad)
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if is_lazy(buffer):
+                buffer.data = fn(buffer.data)  # type: ignore[union-attr]  # it stays without a shape
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 

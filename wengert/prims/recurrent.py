@@ -11,12 +11,16 @@ Backward, what does not depend on later steps is computed for all steps at once;
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from itertools import accumulate
 from typing import Any
+
+import numpy as np
 
 from ..core.primitive import P, fused
 from ..core.samples import cases
 
+ndarray = np.ndarray
 _LATER = {"jvp": "not in wengert yet"}
 
 
@@ -63,6 +67,25 @@ def _grads_of_weight(rows: Any, before: Any) -> Any:
     return P.matmul(P.permute(rows, dims=(1, 0)), before)
 
 
+_LARGE = 2**18
+"""Multiplications from which on generated code is asked for."""
+
+
+def _generated(gates: Any, h0: Any) -> Any:
+    """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
+    if type(gates) is not ndarray or gates.size * h0.shape[1] < _LARGE:
+        return None
+    return import_module("wengert.compiler.recurrent")
+
+
+def _tables(generated: Any, sizes: Any, reverse: bool, back: bool) -> Any:
+    """The steps as tables for generated code, in the order of the walk forth or back."""
+    walk = _steps(sizes, reverse)
+    before = [(0, 0), *walk[:-1]]
+    pairs = [(*here, *there) for here, there in zip(walk, before, strict=True)]
+    return generated.Steps(*np.array(pairs[::-1] if back else pairs, np.int64).T.copy())
+
+
 # --- LSTM -------------------------------------------------------------------------------------------------------------
 
 
@@ -71,6 +94,11 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
     if gates.dtype.itemsize == 2:
         wide: Any = partial(_lstm, xp, *[a.astype(xp.float32) for a in (gates, h0, c0, weight)])
         return tuple([a.astype(gates.dtype) for a in wide(sizes=sizes, reverse=reverse)])
+    generated = _generated(gates, h0)
+    if generated is not None:
+        result = generated.lstm(gates, h0, c0, weight, _tables(generated, sizes, reverse, back=False))
+        if result is not None:
+            return result
     width = h0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
@@ -99,6 +127,13 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
 def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     _, h0, c0, weight, (hs, _, _, gates, cs), _ = saved
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
+    if ct.get(3) is None and ct.get(4) is None and all(type(a) is ndarray for a in (*ct.values(), gates)):
+        generated = _generated(gates, h0)
+        tables = _tables(generated, sizes, reverse, back=True) if generated is not None else None
+        found = generated and generated.lstm_gradient(ct.get(0), ct.get(1), ct.get(2), gates, cs, c0, weight, tables)
+        if found:
+            for_weight = _grads_of_weight(found[0], _previous(hs, h0, sizes, reverse)) if needs[3] else None
+            return found[0], found[1] if needs[1] else None, found[2] if needs[2] else None, for_weight
     i, f, g, o = (gates[:, k * width: (k + 1) * width] for k in range(4))
     bent = P.tanh(cs)
     before = _previous(cs, c0, sizes, reverse)

@@ -56,7 +56,7 @@ _KINDS = {None: "fciubV", "same": "fciub", "number": "fciu", "float": "fc", "com
 
 def unary(primitive: Primitive) -> Callable[..., Any]:
     """The function of one tensor, and of the primitive's parameters as a dict, for a primitive with one result."""
-    run, lowered = primitive.run, primitive.lower is not None
+    run, rule, lowered = primitive.run, primitive.eval, primitive.lower is not None
     kinds = _KINDS.get(primitive.promotion, "")
     records = primitive.records and primitive.promotion != "compare"
     elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
@@ -72,7 +72,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), params)
         try:
-            data = here["quiet"](run, value, **params) if params else here["quiet"](run, value)
+            data = here["quiet"](rule, np, value, **params) if params else here["quiet"](run, value)
         except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise reworded(primitive, (x,), params, error) from error
         if type(data) is not ndarray:

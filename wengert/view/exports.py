@@ -86,7 +86,7 @@ def save(graph: Graph, path: Path, direction: str | None = None) -> Path:
 
 
 def _save_png(svg: str, path: Path) -> Path:
-    """A PNG by whatever renderer is installed: the package cairosvg, rsvg-convert, or a Chromium."""
+    """A PNG by whatever renderer is installed: the package cairosvg, rsvg-convert, inkscape, or a Chromium."""
     if util.find_spec("cairosvg") is not None:
         import cairosvg
 
@@ -96,9 +96,12 @@ def _save_png(svg: str, path: Path) -> Path:
         source = Path(folder) / "graph.svg"
         source.write_text(svg, encoding="utf-8")
         converter = shutil.which("rsvg-convert")
+        inkscape = shutil.which("inkscape")
         browser = next(filter(None, map(shutil.which, BROWSERS)), None)
         if converter is not None:
             command = [converter, "--zoom=2", "-o", str(path), str(source)]
+        elif inkscape is not None:
+            command = [inkscape, "--export-dpi=192", f"--export-filename={path.resolve()}", str(source)]
         elif browser is not None:
             width, height = (float(n) for n in svg.split('viewBox="0 0 ', 1)[1].split('"', 1)[0].split())
             command = [
@@ -114,8 +117,8 @@ def _save_png(svg: str, path: Path) -> Path:
             ]
         else:
             raise RuntimeError(
-                "[graph] a renderer for .png was expected: the package cairosvg, rsvg-convert or chromium; none is "
-                "installed; save as .svg, which every browser shows"
+                "[graph] a renderer for .png was expected: the package cairosvg, rsvg-convert, inkscape or chromium; "
+                "none is installed; save as .svg, which every browser shows"
             )
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if done.returncode or not path.exists():

@@ -93,10 +93,28 @@ def from_json(text: str) -> Graph:
                 f"{edge.source} → {edge.target}; a computation has no cycles"
             )
         edges.append(edge)
+    _check_partials(nodes, edges)
     roots = _list(data, "roots")
     if not all(_whole(root) and root in order for root in roots):
         raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
     return Graph(nodes, edges, roots)
+
+
+def _check_partials(nodes: dict[int, GraphNode], edges: list[GraphEdge]) -> None:
+    """Raises for a matrix that does not fit the values at its ends (that of an operation with several results: the
+    matrices around it)."""
+    bundles: dict[int, int] = {}
+    for i, edge in enumerate(edges):
+        if edge.partial is None:
+            continue
+        source, target = nodes[edge.source], nodes[edge.target]
+        rows = bundles.setdefault(target.id, len(edge.partial)) if target.shape is None else math.prod(target.shape)
+        columns = len(edge.partial[0])
+        wanted = bundles.setdefault(source.id, columns) if source.shape is None else math.prod(source.shape)
+        if (len(edge.partial), columns) != (rows, wanted):
+            raise ValueError(
+                f"[graph] edges[{i}].partial: a matrix of {rows}×{wanted} was expected; got {len(edge.partial)}×{columns}"
+            )
 
 
 def _list(data: dict[str, Any], what: str) -> list[Any]:
@@ -121,7 +139,7 @@ def _item(row: Any, where: str, kind: Any, checks: dict[str, Check]) -> Any:
     fields: dict[str, Any] = {}
     for name, value in row.items():
         words, good = checks[name]
-        if value is None and name in _OPTIONAL:
+        if value is None and name in _OPTIONAL and name not in _NEEDED[kind]:
             continue
         if name in ("value", "gradient", "sent"):
             fields[name] = _summary(value, f"{where}.{name}")

@@ -69,9 +69,13 @@ def _pool(
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
         output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=True)]
     counts = tuple_of(output_size, rank, op, "output_size")
+    # PyTorch wants room to spare in three dimensions, though none is needed.
+    spare = 1 if rank == 3 else 0
     for n, k, count in zip(sizes, kernel, counts, strict=True):
-        if count + k - 1 > n:
-            raise ShapeError(f"[{op}] {count} windows of {k} do not fit into {n} elements; at most {n - k + 1} do")
+        if count + k - 1 + spare > n:
+            raise ShapeError(
+                f"[{op}] {count} windows of {k} do not fit into {n} elements; at most {n - k + 1 - spare} do"
+            )
     channels = input.shape[-rank - 1]
     batch = input.shape[0] if input.dim() == rank + 2 else 1
     if samples is None:
