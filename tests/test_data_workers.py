@@ -214,14 +214,16 @@ def test_a_worker_that_is_killed_or_leaves(tmp_path: Path) -> None:
                 for _ in range(6):
                     next(loader)
             except RuntimeError as error:
-                print(str(error).split("(pid")[0], "exited unexpectedly" in str(error), str(error.__cause__).split(")")[1])
+                expected = "exited unexpectedly" in str(error)
+                print(str(error).split("(pid")[0], expected, str(error.__cause__).split(")")[1])
             try:
                 next(loader)
             except RuntimeError as error:
                 print(str(error)[:40])
         """)
     left = " exited with code {}, by itself or in code that it called; num_workers=0 may show where"
-    reasons = [" is killed by signal: Killed", " is killed by signal: Segmentation fault", left.format(0), left.format(3)]
+    killed = " is killed by signal: "
+    reasons = [killed + "Killed", killed + "Segmentation fault", left.format(0), left.format(3)]
     ended = "[DataLoader] this iteration was ended: w"
     assert lines == [each for why in reasons for each in (f"DataLoader worker  True {why}", ended)]
 
@@ -352,7 +354,8 @@ def test_memory_is_shared_and_given_back(tmp_path: Path) -> None:
                 return torch.full((5000,), float(index)), torch.tensor(index)
         def raw(batch):
             table = torch.utils.data.default_collate([x for x, _ in batch])
-            return table, table[1:], np.full(9000, 4.0), torch.nn.Parameter(table + 1), table.bfloat16()[:, ::2], "x" * 50000
+            half = table.bfloat16()[:, ::2]
+            return table, table[1:], np.full(9000, 4.0), torch.nn.Parameter(table + 1), half, "x" * 50000
         # main
         loader = DataLoader(Large(200), 2, num_workers=2, persistent_workers=True)
         numbers = [(x[0, 0].item(), x[1, -1].item(), x.is_shared(), y.is_shared()) for x, y in loader]

@@ -144,8 +144,15 @@ def test_moving_keeps_history_dtype_and_layout() -> None:
     w.share_memory_()
     loss.backward()
     assert w.grad.tolist() == [2, 4] and w.is_leaf and w.requires_grad
-    for tensor in (torch.empty(0), torch.tensor(3.0), torch.ones(2, 3).t(), torch.ones(3, dtype=torch.bfloat16),
-                   torch.ones(4)[::2], torch.from_numpy(np.ones((2, 2), order="F")), torch.ones(2, dtype=torch.bool)):  # fmt: skip
+    for tensor in (
+        torch.empty(0),
+        torch.tensor(3.0),
+        torch.ones(2, 3).t(),
+        torch.ones(3, dtype=torch.bfloat16),
+        torch.ones(4)[::2],
+        torch.from_numpy(np.ones((2, 2), order="F")),
+        torch.ones(2, dtype=torch.bool),
+    ):
         before = (tensor.tolist(), tensor.dtype, tensor.stride())
         assert (tensor.share_memory_().tolist(), tensor.dtype, tensor.stride()) == before and tensor.is_shared()
         tensor.zero_()

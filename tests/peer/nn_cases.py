@@ -1,4 +1,4 @@
-"""The grid over which `test_nn_grid_peer` compares every layer and function of ``torch.nn`` with PyTorch's.
+"""The grid over which `test_nn_layers_peer` and `test_nn_functions_peer` compare ``torch.nn`` with PyTorch's.
 
 A case is a call in words: the arguments of the layer, or of the function, and its inputs. An input is a shape (normal
 numbers that get gradients), a `Leaf`, an array (as it is: classes, targets), or any other value.
@@ -127,7 +127,6 @@ LAYERS: dict[str, list[Case]] = {
     "GroupNorm": [case((3, 4, 5), args=(2, 4)), case((3, 4), args=(1, 4), affine=False, eps=0.1),
                   case((3, 4, 2, 2), args=(4, 4), bias=False)],
     "LocalResponseNorm": [case((2, 5, 4), args=(3,)), case((2, 5, 4, 3), args=(2, 0.1, 0.5, 2.0))],
-    "CrossMapLRN2d": [case((2, 5, 4, 3), args=(3,)), case((2, 5, 4, 3), args=(5, 0.1, 0.5, 2.0))],
     # --- convolution
     **{f"Conv{d}d": settings((2, 4, *_SPACE[d]), args=(4, 6, 3), grid=[
         {}, {"stride": 2, "padding": 1, "bias": False}, {"padding": "same", "dilation": 2}, {"groups": 2},
@@ -152,7 +151,7 @@ LAYERS: dict[str, list[Case]] = {
     **{f"MaxUnpool{d}d": [case((1, 2, *(2,) * d), np.stack([np.arange(2**d) * 2, np.arange(2**d) + 1]).reshape(
         1, 2, *(2,) * d), args=(2,))] for d in (1, 2, 3)},
     **{f"FractionalMaxPool{d}d": [
-        case((2, 3, *_SPACE[d]), args=(2,), output_size=3),
+        case((2, 3, *_SPACE[d]), args=(2,), output_size=2),
         case((3, *_SPACE[d]), args=(2,), output_ratio=(0.5,) * d, return_indices=True)] for d in (2, 3)},
     # --- padding
     **{f"{kind}Pad{d}d": [case((2, 3, *_SPACE[d]), args=(1,)), case((2, 3, *_SPACE[d]), args=((1, 2, 0, 1, 2, 0)[: 2 * d],))]
@@ -215,34 +214,36 @@ LAYERS: dict[str, list[Case]] = {
     "MultiMarginLoss": [*reduced((3, 4), whole(4, 3)), case((3, 4), whole(4, 3), p=2, margin=0.5)],
     "TripletMarginLoss": [*reduced((3, 4), (3, 4), (3, 4)), case((3, 4), (3, 4), (3, 4), margin=0.3, p=1.0, swap=True)],
     "TripletMarginWithDistanceLoss": [*reduced((3, 4), (3, 4), (3, 4)), case((3, 4), (3, 4), (3, 4), margin=0.3, swap=True)],
-    "CTCLoss": [*reduced((6, 2, 4), whole(3, 2, 2) + 1, np.array([6, 5]), np.array([2, 1])),
-                case((6, 4), np.array([1, 2]), np.array(6), np.array(2), zero_infinity=True)],
     "AdaptiveLogSoftmaxWithLoss": [case((6, 8), whole(12, 6), args=(8, 12, [3, 6])),
                                    case((8,), np.array(7), args=(8, 12, [3]), div_value=2.0, head_bias=True)],
 }
 """Every layer of ``torch.nn`` that computes something."""
 
 ELSEWHERE = {
-    "Buffer": "test_nn_peer",
-    "Container": "test_nn_grid_peer",
-    "DataParallel": "test_nn_grid_peer",
+    "Buffer": "test_nn_names_peer",
+    "CTCLoss": "test_layers_peer",
+    "Container": "test_nn_names_peer",
+    "DataParallel": "test_nn_names_peer",
     "Module": "test_nn_peer",
     "ModuleDict": "test_nn_peer",
     "ModuleList": "test_nn_peer",
     "Parameter": "test_nn_peer",
     "ParameterDict": "test_nn_peer",
     "ParameterList": "test_nn_peer",
-    "RNNBase": "test_nn_grid_peer",
-    "RNNCellBase": "test_nn_grid_peer",
+    "RNNBase": "test_nn_names_peer",
+    "RNNCellBase": "test_nn_names_peer",
     "Sequential": "test_nn_peer",
     "TransformerDecoder": "test_layers_peer",
     "TransformerEncoder": "test_layers_peer",
-    "UninitializedBuffer": "test_nn_grid_peer",
-    "UninitializedParameter": "test_nn_grid_peer",
+    "UninitializedBuffer": "test_nn_names_peer",
+    "UninitializedParameter": "test_nn_names_peer",
 }
 """Classes that are no single computation, and the file in which they are compared."""
 
-ABSENT_CLASSES = {"LinearCrossEntropyOptions": "how PyTorch 2.13 cuts one loss into pieces; new, and changes no number"}
+ABSENT_CLASSES = {
+    "CrossMapLRN2d": "undocumented, the forerunner of LocalResponseNorm; its window never lets go of the first channel",
+    "LinearCrossEntropyOptions": "how PyTorch 2.13 cuts one loss into pieces; new, and changes no number",
+}
 """Classes of ``torch.nn`` that wengert does not have, each with the reason."""
 
 _INPLACE = "celu_ elu_ hardtanh_ leaky_relu_ relu_ rrelu_ selu_".split()
@@ -299,7 +300,7 @@ FUNCTIONS: dict[str, list[Case]] = {
     **{f"adaptive_max_pool{d}d_with_indices": [case((2, 3, *_SPACE[d]), args=(3,))] for d in (1, 2, 3)},
     **{f"max_unpool{d}d": [case((1, 2, *(2,) * d), np.stack([np.arange(2**d) * 2, np.arange(2**d) + 1]).reshape(
         1, 2, *(2,) * d), args=(2,))] for d in (1, 2, 3)},
-    **{f"fractional_max_pool{d}d{more}": [case((2, 3, *_SPACE[d]), kernel_size=2, output_size=3),
+    **{f"fractional_max_pool{d}d{more}": [case((2, 3, *_SPACE[d]), kernel_size=2, output_size=2),
                                           case((3, *_SPACE[d]), kernel_size=2, output_ratio=(0.5,) * d)]
        for d in (2, 3) for more in ("", "_with_indices")},
     "unfold": [case((2, 3, 5, 6), kernel_size=2, stride=2)],
@@ -340,7 +341,7 @@ FUNCTIONS: dict[str, list[Case]] = {
        for mode in ("bilinear", "nearest") for padding in ("zeros", "border", "reflection")],
     "affine_grid": [case((2, 2, 3), size=(2, 3, 4, 5), align_corners=align) for align in (True, False)]
     + [case((2, 3, 4), size=(2, 3, 2, 4, 5), align_corners=False), case((1, 2, 3), size=(1, 1, 1, 3), align_corners=True)],
-    **{name: [case((2, 6, 4, 3), args=(3,))] for name in ("channel_shuffle", "native_channel_shuffle")},
+    **{name: [case((2, 6, 4, 3), args=(3,))] for name in ("channel_shuffle",)},
     "pixel_shuffle": [case((2, 8, 3, 2), args=(2,))],
     "pixel_unshuffle": [case((2, 2, 6, 4), args=(2,))],
     # --- attention
@@ -371,7 +372,11 @@ FUNCTIONS: dict[str, list[Case]] = {
 }
 """Every function of ``torch.nn.functional``."""
 
-FUNCTIONS_ELSEWHERE = {"ctc_loss": "test_layers_peer", "multi_head_attention_forward": "test_nn_grid_peer"}
+FUNCTIONS_ELSEWHERE = {
+    "ctc_loss": "test_layers_peer",
+    "multi_head_attention_forward": "test_nn_functions_peer",
+    "native_channel_shuffle": "test_nn_functions_peer",
+}
 """Functions whose calls do not fit a case, and the file in which they are compared."""
 
 ABSENT_FUNCTIONS = {
@@ -383,6 +388,6 @@ ABSENT_FUNCTIONS = {
         "the machinery of __torch_function__, imported there, no function of the module",
     ),
     **dict.fromkeys(["assert_int_or_pair", "boolean_dispatch"], "helpers of the implementation, imported there"),
-    **dict.fromkeys(["Callable", "Optional"], "names of typing, imported there"),
+    "Optional": "a name of typing, imported there",
 }
 """Callables of ``torch.nn.functional`` that wengert does not have, each with the reason."""

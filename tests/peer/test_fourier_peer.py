@@ -98,3 +98,41 @@ def test_errors_of_the_same_class(call: Any) -> None:
         call(torch)
     with pytest.raises(type(theirs.value)):
         call(wengert)
+
+
+WINDOWS = ("hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window")
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows(name: str) -> None:
+    for length in (0, 1, 2, 5, 8):
+        for periodic in (True, False):
+            theirs, ours = (getattr(t, name)(length, periodic=periodic, dtype=t.float64) for t in (torch, wengert))
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=0, atol=1e-7)
+            assert str(getattr(wengert, name)(length, periodic).dtype) == "torch.float32"
+    for call in (lambda t: getattr(t, name)(-1), lambda t: getattr(t, name)(3, dtype=t.int64)):
+        with pytest.raises(RuntimeError):
+            call(torch)
+        with pytest.raises(RuntimeError):
+            call(wengert)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"hop_length": 3}, {"win_length": 5}, {"center": False}, {"pad_mode": "constant"}, {"normalized": True},
+    {"onesided": False}, {"hop_length": 2, "win_length": 6, "normalized": True},
+])  # fmt: skip
+def test_short_time_spectra_and_back(options: dict[str, Any]) -> None:
+    found = []
+    for library in (torch, wengert):
+        x = library.from_numpy(np.random.RandomState(3).randn(2, 32)).requires_grad_()
+        width = options.get("win_length", 8)
+        window = library.hann_window(width, periodic=False, dtype=library.float64) + 0.1
+        spectra = library.stft(x, 8, window=window, return_complex=True, **options)
+        parts = library.view_as_real(spectra)
+        (grad,) = library.autograd.grad((parts * parts.detach().cos()).sum(), x, retain_graph=True)
+        back_options = {k: v for k, v in options.items() if k != "pad_mode"}
+        back = library.istft(spectra, 8, window=window, length=30, **back_options)
+        (through,) = library.autograd.grad((back * back.detach().cos()).sum(), x)
+        found.append([t.detach().numpy() for t in (parts, grad, back, through)])
+    for theirs, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-8)

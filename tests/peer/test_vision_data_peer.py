@@ -1,4 +1,4 @@
-"""`wengert.vision`'s data sets and grids against torchvision: the same samples from the same files, the same files written."""
+"""`wengert.vision`'s data sets and grids against torchvision: same samples from the same files, same files written."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Processes that a program starts see wengert as torch too.
 
-A forked process is a copy and needs nothing. One that is spawned begins as a bare interpreter, which imports the program
-anew: before it does so, it unpickles some preparation data, and there an `_Installer` waits. A fork server, from which
-later processes are copied, imports `wengert.compat.preload`, and not the program as it otherwise would.
+A forked process is a copy and needs nothing. One that is spawned begins as a bare interpreter, which imports the
+program anew: before it does so, it unpickles some preparation data, and there an `_Installer` waits. A fork server,
+from which later processes are copied, imports `wengert.compat.preload`, and not the program as it otherwise would.
 """
 
 from __future__ import annotations

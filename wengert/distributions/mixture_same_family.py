@@ -40,7 +40,7 @@ class MixtureSameFamily(Distribution):
                     f"`mixture_distribution.batch_shape` ({of_mixture}) is not compatible with "
                     f"`component_distribution.batch_shape`({of_components})"
                 )
-        categories, components = mixture_distribution.param_shape[-1], component_distribution.batch_shape[-1]
+        categories, components = mixture_distribution.logits.shape[-1], component_distribution.batch_shape[-1]
         if categories != components:
             raise ValueError(
                 f"`mixture_distribution component` ({categories}) does not equal "

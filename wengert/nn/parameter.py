@@ -62,9 +62,6 @@ class Buffer(Tensor):
             memo[id(self)] = type(self)(self.data.clone(), persistent=self.persistent)
         return memo[id(self)]
 
-    def __repr__(self) -> str:
-        return "Buffer containing:\n" + super().__repr__()
-
 
 class UninitializedParameter(Parameter):
     """A parameter whose shape is not known yet. `materialize` makes it an ordinary one."""

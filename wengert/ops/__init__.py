@@ -32,6 +32,7 @@ from . import (
     special,
     statistics,
     storage,
+    windows,
 )
 
 operators.install()
@@ -66,6 +67,7 @@ __all__ = [
     "special",
     "statistics",
     "storage",
+    "windows",
 ]
 
 

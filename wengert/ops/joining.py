@@ -34,6 +34,8 @@ def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
     place = wrap_dim(dim, len(first), op)
     for x in counted:
         shape = x._data.shape
+        if shape == first:
+            continue
         if len(shape) != len(first):
             raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and "
                              f"{len(shape)}; the shapes "

@@ -402,10 +402,16 @@ def _bounded(input: Any, bounds: tuple[Any, ...]) -> Any:
     return cast(input, target)
 
 
+_BOUNDS, _NONE = frozenset({int, float, type(None)}), (None, None)
+_clamp = unary(P.clamp)
+
+
 @function(inplace=True, aliases=("clip",))
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient
     passes where the element is within the bounds or on them. Raises RuntimeError without bounds."""
+    if input._data.dtype.kind == "f" and type(min) in _BOUNDS and type(max) in _BOUNDS and (min, max) != _NONE:
+        return _clamp(input, params={"low": min, "high": max})
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if input._data.dtype.kind == "c":
@@ -414,10 +420,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     for bound in (min, max):
         if tensors and bound is not None and type(bound) not in TENSORS:
             raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
-    plain = (
-        not tensors and input._data.dtype.kind == "f" and all(type(b) in (float, int, type(None)) for b in (min, max))
-    )
-    value = input if plain else _bounded(input, (min, max))
+    value = _bounded(input, (min, max))
     if tensors:
         if min is not None:
             value = P.where(P.lt(value, min), min, value)

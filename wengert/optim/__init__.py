@@ -6,8 +6,8 @@ from typing import Any
 from wengert._missing import MissingError
 
 from . import lr_scheduler
-from .adafactor import Adafactor
 from .adadelta import Adadelta
+from .adafactor import Adafactor
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax

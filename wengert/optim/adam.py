@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from wengert.core.dtypes import float32, float64, get_default_dtype
+from wengert.core.primitive import P
 from wengert.core.state import state as thread
 from wengert.ops import maximum, view_as_real, zeros, zeros_like
 from wengert.tensors.tensor import Tensor
 
+from .kernel import move
 from .optimizer import Group, Optimizer, Parameters, check_settings
 
 Corrections = dict[Any, tuple[Tensor, Tensor]]
@@ -78,6 +81,35 @@ class Adam(Optimizer):
         return {"step": counter, **{name: zeros_like(parameter).detach() for name in names}}
 
     def _update(self, group: Group) -> None:
+        if not self._update_by_kernel(group):
+            self._update_one_by_one(group)
+
+    def _update_by_kernel(self, group: Group) -> bool:
+        """The whole group in one pass; False, and nothing done, where that cannot be."""
+        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        parameters = [p for p in group["params"] if p.grad is not None]
+        if thread.special is not None or group["amsgrad"] or group["maximize"] or not parameters or type(lr) is not float:
+            return False
+        states = [self._fitting_state(p, group) for p in parameters]
+        steps = [state["step"] for state in states]
+        count = steps[0].item()
+        rows = [(p, state["exp_avg"], state["exp_avg_sq"], p.grad) for p, state in zip(parameters, states, strict=True)]
+        if any(step.item() != count for step in steps[1:]):
+            return False
+        root = math.sqrt(1 - beta2 ** (count + 1))
+        numbers = (1 - beta1, 1 - beta2, lr * root / (1 - beta1 ** (count + 1)), root * group["eps"],
+                   1 - lr * weight_decay if group["decoupled_weight_decay"] else weight_decay)
+        if weight_decay == 0:
+            rule = _moved
+        else:
+            rule = _moved_and_shrunk if group["decoupled_weight_decay"] else _moved_with_decay
+        if not move(rule, rows, 3, numbers):
+            return False
+        for step in steps:
+            step.add_(1)
+        return True
+
+    def _update_one_by_one(self, group: Group) -> None:
         lr, (beta1, beta2) = group["lr"], group["betas"]
         weight_decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
         maximize, amsgrad = group["maximize"], group["amsgrad"]
@@ -118,6 +150,23 @@ class Adam(Optimizer):
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = zeros_like(parameter).detach()
         return state
+
+
+# The formula on symbols, for generated code: of the parameter, both moments and the gradient, and of what `numbers` holds.
+
+
+def _moved(p: Any, mean: Any, square: Any, g: Any, share1: Any, share2: Any, rate: Any, eps: Any, decay: Any) -> Any:
+    mean = mean + (g - mean) * share1
+    square = square + (g * g - square) * share2
+    return p - mean / (P.sqrt(square) + eps) * rate, mean, square
+
+
+def _moved_with_decay(p: Any, mean: Any, square: Any, g: Any, *numbers: Any) -> Any:
+    return _moved(p, mean, square, g + p * numbers[-1], *numbers)
+
+
+def _moved_and_shrunk(p: Any, mean: Any, square: Any, g: Any, *numbers: Any) -> Any:
+    return _moved(p * numbers[-1], mean, square, g, *numbers)
 
 
 def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Corrections) -> tuple[Tensor, Tensor]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from wengert.core.state import state as thread
 from wengert.ops import full, zeros_like
 from wengert.tensors.tensor import Tensor
 
+from .kernel import move
 from .optimizer import Group, Optimizer, Parameters, check_settings
 
 
@@ -93,6 +95,25 @@ class SGD(Optimizer):
                     self._moved(parameter, velocity)
 
     def _update(self, group: Group) -> None:
+        if not self._update_by_kernel(group):
+            self._update_one_by_one(group)
+
+    def _update_by_kernel(self, group: Group) -> bool:
+        """The whole group in one pass; False, and nothing done, where that cannot be."""
+        lr, momentum = group["lr"], group["momentum"]
+        if thread.special is not None or group["dampening"] != 0 or group["maximize"] or type(lr) is not float:
+            return False
+        parameters = [p for p in group["params"] if p.grad is not None]
+        if momentum == 0:
+            return move(_moved, [(p, p.grad) for p in parameters], 1, (lr, group["weight_decay"]))
+        states = [self._state_of(p, group) for p in parameters]
+        rows = [(p, state["momentum_buffer"], p.grad) for p, state in zip(parameters, states, strict=True)]
+        if any(velocity is None for _, velocity, _ in rows):
+            return False
+        rule = _moved_ahead if group["nesterov"] else _moved_by_velocity
+        return move(rule, rows, 2, (lr, group["weight_decay"], momentum))
+
+    def _update_one_by_one(self, group: Group) -> None:
         lr, momentum, weight_decay = group["lr"], group["momentum"], group["weight_decay"]
         maximize = group["maximize"]
         for parameter in group["params"]:
@@ -120,3 +141,21 @@ class SGD(Optimizer):
             gradient = gradient * (1 - moved * group["dampening"])
             moved.fill_(1)
         return velocity.mul_(group["momentum"]).add_(gradient)
+
+
+# The formula on symbols, for generated code: of the parameter, the velocity if there is one, and the gradient.
+
+
+def _moved(p: Any, g: Any, lr: Any, decay: Any) -> Any:
+    return (p - (g + p * decay) * lr,)
+
+
+def _moved_by_velocity(p: Any, velocity: Any, g: Any, lr: Any, decay: Any, momentum: Any) -> Any:
+    velocity = velocity * momentum + (g + p * decay)
+    return p - velocity * lr, velocity
+
+
+def _moved_ahead(p: Any, velocity: Any, g: Any, lr: Any, decay: Any, momentum: Any) -> Any:
+    g = g + p * decay
+    velocity = velocity * momentum + g
+    return p - (g + velocity * momentum) * lr, velocity

@@ -352,6 +352,11 @@ def _extreme(name: str) -> Any:
     def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
+        if x.dtype.kind != "V":
+            place, value = getattr(x, "arg" + name)(dim), getattr(xp, name + "imum").reduce(x, dim)
+            if keepdim:
+                return xp.expand_dims(value, dim), xp.expand_dims(place, dim)
+            return value, place
         place = getattr(xp, "arg" + name)(x, axis=dim, keepdims=True)
         value = xp.take_along_axis(x, place, dim)
         return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))

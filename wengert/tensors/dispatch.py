@@ -140,9 +140,10 @@ def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: di
             if type(tensor) is ndarray:  # an operand that a rule made, such as positions: nobody else can write to it
                 guards.append(([0, None], 0))
     if wants_shapes:
-        shapes = tuple([x._data.shape if type(x) in TENSORS else () for x in operands])
-        if count == 1 or primitive.kind != "elementwise" or any([s != shapes[0] for s in shapes]):
-            saved[-1] = shapes
+        shapes = [x._data.shape if type(x) in TENSORS else () for x in operands]
+        if primitive.kind != "elementwise" or any(
+                [shape != out._data.shape for shape, x in zip(shapes, operands, strict=True) if type(x) in TENSORS]):
+            saved[-1] = tuple(shapes)
     node = Node(primitive, params, edges, tuple(saved), guards)
     if type(out) is tuple:
         for i, tensor in enumerate(out):

@@ -19,7 +19,7 @@ from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, TraceError
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
-from ..core.spec import Size
+from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from .alias import edge_of, retain, version_cell
 from .printing import tensor_format, tensor_repr
@@ -131,10 +131,8 @@ class Tensor:
         """The shape, or the size of one dimension."""
         if dim is None:
             return Size(self._data.shape)
-        from ..core.spec import wrap_dim
-
-        wrapped = wrap_dim(int(dim), self._data.ndim, "size")
-        return self._data.shape[wrapped]
+        shape = self._data.shape
+        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
 
     def dim(self) -> int:
         """The number of dimensions."""

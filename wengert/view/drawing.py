@@ -189,10 +189,15 @@ def node_item(
     return Item(f"n{node.id}", node.kind, title, rows, [node.id], broken)
 
 
+_SHAPES = frozenset({"reshape", "permute", "slice", "expand", "diagonal", "unfold", "cast", "clone"})
+
+
 def group_item(graph: Graph, key: str, nodes: list[int]) -> Item:
     """The box of a collapsed module."""
     operations = Counter(graph.nodes[id].operation for id in nodes if graph.nodes[id].kind == "operation")
-    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in operations.most_common(3))
+    # What computes says more of a module than what only turns shapes.
+    ranked = sorted(operations.items(), key=lambda pair: (pair[0] in _SHAPES, -pair[1]))
+    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in ranked[:3])
     if len(operations) > 3:
         words += ", …"
     last = next((graph.nodes[id] for id in reversed(nodes) if graph.nodes[id].kind == "operation"), None)

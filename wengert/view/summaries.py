@@ -136,6 +136,7 @@ def number(value: Any) -> str:
         return number([value.real, value.imag])
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    value = value or 0  # (no −0)
     text = f"{value:.4g}" if abs(value) < 1e5 or isinstance(value, float) else str(value)
     if "e" in text:
         mantissa, exponent = text.split("e")

@@ -13,7 +13,6 @@ from wengert.core.state import state
 from wengert.ops import as_tensor, stack, tensor
 from wengert.tensors.tensor import Tensor, wrap
 
-
 _empty: Callable[[tuple[int, ...], np.dtype], np.ndarray] = np.empty
 
 
@@ -57,7 +56,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def set_memory(empty: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> None:
-    """Makes ``empty(shape, dtype)`` the source of the memory of batches: a worker's is shared with who asked for them."""
+    """Makes ``empty(shape, dtype)`` the source of memory for batches; a worker's is shared."""
     global _empty
     _empty = empty
 

@@ -93,7 +93,7 @@ class SerialIterator(LoaderIterator):
 
 
 class _Crew:
-    """The worker processes of an iterator, with their lines and their memory; apart from it, to outlive it for a moment.
+    """The worker processes of an iterator, with their lines and their memory; apart from it, to outlive it a moment.
 
     ``close`` ends them: their lines are closed, upon which each ends as soon as it has its batch; those that do not are
     killed. Called twice or in a forked child, it does nothing. It may be called by the garbage collector, at any place.

@@ -38,7 +38,7 @@ class WorkerInfo:
 
 
 class Duty(NamedTuple):
-    """What a worker has to know from the start. ``keep``: the batches that may be under way to or in the main process."""
+    """What a worker has to know from the start. ``keep``: the batches that may be under way, or in use, at once."""
 
     id: int
     num_workers: int

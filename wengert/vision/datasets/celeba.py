@@ -102,6 +102,7 @@ class CelebA(VisionDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         picture = pillow().open(self._path(os.path.join("img_align_celeba", self.filename[index])))
+        picture.load()  # which closes the file
         numbers = {"attr": self.attr, "bbox": self.bbox, "landmarks": self.landmarks_align}
         targets = [
             self.identity[index, 0] if kind == "identity" else numbers[kind][index] for kind in self.target_type

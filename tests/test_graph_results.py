@@ -1,0 +1,291 @@
+"""Operations with several results, module calls, names and numbers that the tape did not keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+from wengert.view.layout import Box, Line, layout
+from wengert.view.ranks import assign_ranks
+
+
+def leaf(*values: float) -> Any:
+    return torch.tensor(values, requires_grad=True)
+
+
+def kinds(g: Any) -> list[str]:
+    return [node.operation or node.kind for node in g if node.kind in ("operation", "output")]
+
+
+# --- several results --------------------------------------------------------------------------------------------------
+
+
+def test_a_maximum_and_its_place() -> None:
+    x = leaf(0.3, 2.7, 1.2)
+    values, places = x.max(0)
+    loss = values * 2
+    g = torch.graph(loss, gradients=True)
+    assert kinds(g) == ["max_dim", "output", "output", "mul"]
+    assert g["values"].value.values == [pytest.approx(2.7)] and g["places"].value.values == [1]
+    assert g["values"].gradient.values == [2.0] and g["places"].gradient is None
+    assert g.operands("values")[0].output == 0 and g.operands("places")[0].output == 1
+    assert "∂values/∂x = [0, 1, 0]" in g.svg()
+    assert "max_dim(x) → values, places" in g.text()
+    assert g.explain("x").endswith("sum over all paths: ∂loss/∂x = [0, 2, 0]")
+
+
+def test_one_result_needs_no_node_of_its_own() -> None:
+    x = leaf(0.3, 2.7, 1.2)
+    top = x.topk(2)[0]
+    g = torch.graph(top.sum(), gradients=True)
+    assert kinds(g) == ["topk", "sum"]
+    assert g["top"].value.values == pytest.approx([2.7, 1.2]) and g["top"].gradient.values == [1.0, 1.0]
+    assert g.operands("top")[0].partial == [[0, 1, 0], [0, 0, 1]]
+
+
+def test_qr() -> None:
+    a = torch.tensor([[2.0, 1.0], [0.5, 1.5]], requires_grad=True)
+    q, r = torch.linalg.qr(a)
+    loss = (q * 2).sum() + r.sum()
+    g = torch.graph(loss, gradients=True)
+    assert g["q"].value.values == pytest.approx(q.detach().reshape(-1).tolist())
+    assert g["r"].gradient.values == [1.0] * 4 and g["q"].gradient.values == [2.0] * 4
+    text = g.explain("a")
+    assert "∂q/∂a" in text and "∂r/∂a" in text and "qr" not in text
+    (grad,) = torch.autograd.grad(loss, a)
+    total = [float(number.replace("−", "-")) for number in text.rpartition("= [")[2].strip("]").split(", ")]
+    assert total == pytest.approx(grad.reshape(-1).tolist(), abs=1e-3)
+
+
+def test_lstm_with_its_states() -> None:
+    torch.manual_seed(0)
+    net = nn.LSTM(3, 4)
+    with torch.graph.record() as g:
+        out, (h, c) = net(torch.randn(5, 2, 3))
+        loss = out.mean() + c.sum() + h.sum()
+        loss.backward()
+    (bundle,) = [node for node in g if node.operation == "lstm"]
+    results = [edge.target for edge in g.users(bundle)]
+    assert bundle.outputs == len(results) == 3 and bundle.shape is None
+    assert [g[id].shape for id in results] == [(10, 4), (2, 4), (2, 4)]
+    assert all(g[id].value.norm > 0 and g[id].gradient.norm > 0 for id in results)
+    assert g.html().count("∂loss/∂o1, ∂loss/∂o2, ∂loss/∂o3") == 1, "one step of the backward pass, with three gradients"
+
+
+def test_the_same_ids_before_and_after_backward() -> None:
+    w = leaf(1.0, 2.0)
+    values, places = (w * w).max(0)
+    loss = values * 2 + 3
+    before = torch.graph(loss)
+    loss.backward(retain_graph=True)
+    after = torch.graph(loss)
+    assert list(before.nodes) == list(after.nodes)
+    assert before["values"].gradient is None and after["values"].gradient.values == [2.0]
+    assert places.item() == 1
+
+
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 3 * x * x * grad
+
+
+class Both(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x + 1, x * 2
+
+    @staticmethod
+    def backward(ctx: Any, first: Any, second: Any) -> Any:
+        return first + 2 * second
+
+
+class Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        raise RuntimeError("not written yet")
+
+
+def test_functions_of_ones_own() -> None:
+    x = torch.tensor(2.0, requires_grad=True)
+    y = Cube.apply(x)
+    p, q = Both.apply(y)
+    z = p * q
+    g = torch.graph(z, gradients=True)
+    assert kinds(g) == ["Cube", "Both", "output", "output", "mul"]
+    assert g["y"].value.values == [8.0] and g["q"].gradient.values == [9.0]
+    assert g.explain("x").endswith("= 16 · 1 · 12 + 9 · 2 · 12 = 192 + 216 = 408")
+
+
+def test_a_backward_that_fails_has_a_picture() -> None:
+    x = torch.tensor(2.0, requires_grad=True)
+    z = Wrong.apply(x) * 3
+    g = torch.graph(z)
+    assert "not written yet" in g.find("Wrong")[0].parameters and g.svg()
+    with pytest.raises(RuntimeError, match="not written yet"):
+        torch.graph(z, gradients=True)
+
+
+# --- names and numbers ------------------------------------------------------------------------------------------------
+
+
+def test_several_targets_on_a_line() -> None:
+    gates = leaf(1.0, 2.0, 3.0, 4.0)
+    with torch.graph.record() as g:
+        i, f = gates.chunk(2)
+        out = (i * f).sum()  # noqa: F841
+    assert [node.name for node in g if node.operation == "slice"] == ["i", "f"]
+
+
+def test_numbers_that_were_added() -> None:
+    x = leaf(1.5, -2.0)
+    shifted = x + 3
+    turned = 0.1 - shifted
+    loss = (turned**2).sum()
+    text = torch.graph(loss).text()
+    assert "shifted = x + 3" in text and "turned = 0.1 - shifted" in text
+
+
+def test_a_number_too_small_to_be_told_is_left_open() -> None:
+    x = leaf(1e8, 2e8)
+    y = x + 1e-3
+    assert "y = x + …" in torch.graph((y**2).sum()).text()
+
+
+# --- module calls -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cell_in_a_loop_is_a_box_for_each_step() -> None:
+    torch.manual_seed(0)
+    cell = nn.RNNCell(2, 3)
+    state = torch.zeros(1, 3)
+    with torch.graph.record() as g:
+        for _ in range(4):
+            state = cell(torch.ones(1, 2), state)
+        loss = state.sum()  # noqa: F841
+    picture = g.svg(depth=1, legend=False)
+    assert picture.count('<g class="module"') == 4 and "cell#4" in picture
+    assert "cell ×4" in g.text(limit=1)
+    assert len({node.calls for node in g if node.operation == "rnn"}) == 4
+
+
+def test_a_shared_network_is_a_box_for_each_use() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.graph.record() as g:
+        loss = (net(torch.ones(2, 3)) - net(torch.zeros(2, 3))).sum()  # noqa: F841
+    assert g.svg(depth=1, legend=False).count('<g class="module"') == 2
+    assert {node.module for node in g if node.kind == "operation"} == {"net.0", "net.1", "net.2", ""}
+
+
+def test_a_part_that_two_modules_share_is_under_each() -> None:
+    shared = nn.Linear(2, 2)
+
+    class Half(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = shared
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x).tanh()
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = Half(), Half()
+
+        def forward(self, x: Any) -> Any:
+            return self.left(x) + self.right(x)
+
+    g = torch.graph(Whole(), torch.ones(1, 2))
+    assert [node.module for node in g if node.kind == "operation"] == ["left.inner", "left", "right.inner", "right", ""]
+
+
+def test_a_model_that_is_recorded_has_exact_modules() -> None:
+    """Functional code in a forward belongs to that module, layers without parameters to themselves."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+            self.head = nn.Linear(2, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(torch.relu(self.body(x)))
+
+    g = torch.graph(Net(), torch.ones(1, 1, 4, 4))
+    found = [(node.operation, node.module) for node in g if node.kind == "operation"]
+    assert found[0] == ("convolution", "body.0") and ("relu", "body.1") in found and ("relu", "") in found
+    assert ("max_pool", "body.2") in found and found[-1] == ("linear", "head")
+
+
+def test_modules_without_a_recording_are_those_around_the_neighbours() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.second(self.first(x).relu())
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block, self.head = Block(), nn.Linear(2, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.block(x).tanh())
+
+    net = Net()
+    loss = net(torch.ones(1, 2)).sum()
+    found = [(node.operation, node.module) for node in torch.graph(loss) if node.kind == "operation"]
+    assert found == [
+        ("linear", "block.first"),
+        ("relu", "block"),
+        ("linear", "block.second"),
+        ("tanh", ""),
+        ("linear", "head"),
+        ("sum", ""),
+    ]
+
+
+# --- layout -----------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_stand_where_they_are_used() -> None:
+    # 0 → 1 → 2 → 3 → 4, and 5 → 6 → 4: the branch that needs nothing early stands late.
+    ranks = assign_ranks(7, [(0, 1), (1, 2), (2, 3), (3, 4), (5, 6), (6, 4)])
+    assert ranks == [0, 1, 2, 3, 4, 2, 3]
+
+
+def test_the_inputs_of_a_loop_stand_at_their_step() -> None:
+    """Step i reads the shared leaf 0 through its own node; the nodes stand beside their steps, and not in one row."""
+    steps, edges, before = 12, [], -1
+    for i in range(steps):
+        read, step = 1 + 2 * i, 2 + 2 * i
+        edges += [(0, read), (read, step)] + ([(before, step)] if i else [])
+        before = step
+    ranks = assign_ranks(1 + 2 * steps, edges)
+    assert [ranks[2 + 2 * i] - ranks[1 + 2 * i] for i in range(steps)] == [1] * steps
+    assert all(ranks[a] < ranks[b] for a, b in edges)
+
+
+def test_what_can_be_straight_is_straight() -> None:
+    """A long edge beside a chain whose boxes are of several widths: no bend of a few pixels remains in the chain."""
+    boxes = [Box(width, 40) for width in (110, 150, 124, 180, 96)]
+    lines = [Line(0, 1), Line(1, 2), Line(2, 3), Line(3, 4), Line(0, 4), Line(0, 3)]
+    layout(boxes, lines)
+    bends = [abs(boxes[line.source].x - boxes[line.target].x) for line in lines[:4]]
+    assert all(bend < 0.1 or bend > 16 for bend in bends)
