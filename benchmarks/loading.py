@@ -48,7 +48,7 @@ CASES: dict[str, tuple[tuple[int, ...], int, Callable[[Any, Any], Any]]] = {
 def dataset_of(lib: Any, shape: tuple[int, ...], count: int, transform: Callable[[Any, Any], Any]) -> Any:
     """Images of random bytes with labels; the transform runs on every image when it is asked for."""
 
-    class Images(lib.utils.data.Dataset):  # type: ignore[misc,name-defined]
+    class Images(lib.utils.data.Dataset):
         def __init__(self) -> None:
             self.images = lib.randint(0, 256, (count, *shape), dtype=lib.uint8)
             self.labels = lib.randint(0, 10, (count,))

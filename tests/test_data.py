@@ -215,6 +215,7 @@ def test_datasets_that_fetch_many_at_once() -> None:
         (lambda: data.DataLoader(rows(3), multiprocessing_context="spawn"), ValueError, "but got num_workers=0"),
         (lambda: iter(data.DataLoader(rows(3), timeout=1)), AssertionError, "a timeout needs num_workers > 0"),
         (lambda: pickle.dumps(iter(data.DataLoader(rows(3)))), NotImplementedError, "cannot be pickled"),
+        (lambda: data.default_collate([wengert.ones(2), 3]), TypeError, "expected Tensor as element 1"),
         (lambda: data.DistributedSampler(range(3)), RuntimeError, "give num_replicas and rank"),
         (lambda: data.DistributedSampler(range(3), 2, 2), ValueError, "Invalid rank 2, rank should be in"),
         (lambda: data.DataLoader(rows(3), num_workers=-1), ValueError, "num_workers option should be non-negative"),

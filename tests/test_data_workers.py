@@ -328,7 +328,7 @@ def test_interrupts(tmp_path: Path, group: bool) -> None:
     assert (process.returncode, err) == (0, "")
     assert out.splitlines() == [
         "interrupted []",
-        "[DataLoader] this iteration was ended: it was interrupted by the keyboard; begin another one",
+        "[DataLoader] this iteration was ended: KeyboardInterrupt came while it waited; begin another one",
     ]
 
 
@@ -395,6 +395,25 @@ def test_a_dataset_may_keep_what_it_hands_out(tmp_path: Path) -> None:
             print([(x.min().item(), x.max().item()) for x in loader])
         """)
     assert lines == [str([(float(i), float(i)) for i in range(6)])] * 3
+
+
+def test_a_forked_child_keeps_the_batches_it_has_got(tmp_path: Path) -> None:
+    """Their memory is not written again, although this process has given it up."""
+    lines = output(tmp_path, """
+        class Large(Numbers):
+            def __getitem__(self, index):
+                return torch.full((9000,), float(index))
+        # main
+        loader = iter(DataLoader(Large(400), 2, num_workers=1))
+        kept = [next(loader) for _ in range(3)]
+        child = os.fork()
+        if child == 0:
+            time.sleep(0.5)
+            os._exit(0 if [x[0, 0].item() for x in kept] == [0, 2, 4] else 1)
+        del kept
+        print([x[1, -1].item() for x in loader] == [float(i) for i in range(7, 400, 2)], os.waitpid(child, 0)[1])
+        """)
+    assert lines == ["True 0"]
 
 
 def test_long_messages_both_ways(tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def test_no_elements_and_no_nodes() -> None:
 
 def test_a_png_where_there_is_a_renderer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     g = several()
-    there = exports.util.find_spec("cairosvg") or any(map(shutil.which, ("rsvg-convert", "inkscape", *exports.BROWSERS)))
-    if there:
+    programs = ("rsvg-convert", "inkscape", *exports.BROWSERS)
+    if exports.util.find_spec("cairosvg") or any(map(shutil.which, programs)):
         assert g.save(tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr(exports.util, "find_spec", lambda name: None)
     monkeypatch.setattr(exports.shutil, "which", lambda name: None)

@@ -64,12 +64,19 @@ def operands(requires_grad: bool) -> tuple[Any, Any]:
     return torch.rand(3, 3, requires_grad=requires_grad), torch.rand(3, 3, requires_grad=requires_grad)
 
 
+def listed(value: Any) -> Any:
+    """A saved value with lists for arrays."""
+    if isinstance(value, tuple):
+        return [listed(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def facts(out: Any) -> Any:
     """What can be seen of a result and its node."""
     node = out.grad_fn
     if node is None:
         return out.tolist(), None, out._is_view()
-    saved = None if node.saved is None else [np.asarray(v).tolist() if v is not None else None for v in node.saved[:-1]]
+    saved = listed(node.saved[:-1])
     params = {name: value for name, value in node.params.items() if name != "label"}  # which name() has shown
     return out.tolist(), (node.name(), params, saved, node.saved[-1], len(node.guards)), out._is_view()
 

@@ -182,3 +182,56 @@ def test_double_backward_under_watch() -> None:
         (second,) = torch.autograd.grad(first.sum(), x)
     assert second.tolist() == [12.0]
     assert seen.first is None
+
+
+class Broken(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * float("nan")
+
+
+REPORTED = {
+    "half precision overflows": (lambda x: (x * 300).half() ** 2, "pow", "beyond the range of the dtype"),
+    "negative to a fraction": (lambda x: (-x) ** 0.5, "pow", "negative number to a fractional power"),
+    "zero to a negative power": (lambda x: (x - 1) ** -1.0, "pow", "0 to a negative power"),
+    "tiny divisor": (lambda x: x * 1e30 / 1e-30, "div", "beyond the range of the dtype"),
+    "zero divisor": (lambda x: x / (x - 1), "div", "division by 0"),
+    "only ignored targets": (
+        lambda x: torch.nn.functional.cross_entropy(x.expand(2, 2), torch.tensor([-100, -100])),
+        "nll_loss",
+        "all are ignore_index",
+    ),
+    "deviation of one": (lambda x: x.std(), "std", "fewer than two elements"),
+    "everything masked": (lambda x: x.masked_fill(x > 0, float("-inf")).softmax(0), "softmax", "Inf - Inf"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:std")
+@pytest.mark.parametrize("name", REPORTED)
+def test_mistakes_that_people_report(name: str) -> None:
+    program, op, cause = REPORTED[name]
+    x = torch.tensor([1.0], requires_grad=True)
+    with watch() as seen:
+        loss = program(x).sum()
+    assert (seen.first.op, seen.first.phase) == (op, "forward")
+    assert cause in str(why_nan(loss))
+
+
+def test_a_function_of_ones_own_is_named() -> None:
+    x = torch.tensor([1.0], requires_grad=True)
+    with watch() as seen:
+        loss = Broken.apply(x).sum()
+        loss.backward(retain_graph=True)
+    assert (seen.first.op, seen.first.phase) == ("Broken", "backward")
+    assert "the backward of Broken" in str(why_nan(loss))
+
+
+def test_pairwise_distances_with_themselves() -> None:
+    x = torch.ones(2, 2, requires_grad=True)
+    with watch() as seen:
+        ((x[:, None] - x[None]) ** 2).sum(-1).sqrt().sum().backward()
+    assert (seen.first.op, seen.first.phase) == ("sqrt", "backward") and "1e-12" in seen.first.cure

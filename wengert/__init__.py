@@ -120,6 +120,17 @@ _LATER = (
 )
 
 
+_SWITCHES = (
+    "clear_autocast_cache",
+    "get_autocast_cpu_dtype",
+    "get_autocast_dtype",
+    "get_autocast_gpu_dtype",
+    "is_autocast_cache_enabled",
+    "is_autocast_cpu_enabled",
+    "is_autocast_enabled",
+)
+
+
 def typename(obj: Any, /) -> str:
     """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``)."""
     if isinstance(obj, Tensor):
@@ -127,6 +138,11 @@ def typename(obj: Any, /) -> str:
     kind = obj if isinstance(obj, type) else type(obj)
     module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
     return module + kind.__qualname__
+
+
+def _of_layers() -> tuple[str, ...]:
+    """The functions of layers that are at the top level as well, such as ``conv2d``."""
+    return _import_module("wengert.nn.functional.toplevel").NAMES
 
 
 def __getattr__(name: str) -> Any:
@@ -146,10 +162,16 @@ def __getattr__(name: str) -> Any:
         return compile
     if name == "autocast":
         return _import_module("wengert.amp").autocast
+    if name == "GradScaler":
+        return _import_module("wengert.amp").GradScaler
+    if name in _SWITCHES:
+        return getattr(_import_module("wengert.amp.switches"), name)
     if name in _LATER:
         return _import_module(f"wengert.{name}")
+    if name in _of_layers():
+        return getattr(_import_module("wengert.nn.functional.toplevel"), name)
     raise _MissingError("wengert", name, __dir__, f"module 'wengert' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "doctor", "load", "save"})
+    return sorted({*globals(), *_LATER, *_SWITCHES, *_of_layers(), "GradScaler", "doctor", "load", "save"})

@@ -253,13 +253,14 @@ def arrows_off(browser: Any) -> list[str]:
         const right = JSON.parse(document.getElementById('data').textContent).right, found = [];
         const side = (key, start) => {
             const b = document.querySelector(`#picture [data-key="${key}"] rect.b:last-of-type`).getBBox();
-            return right ? [start ? b.x + b.width : b.x, b.y + b.height / 2] : [b.x + b.width / 2, start ? b.y + b.height : b.y];
+            return right ? [start ? b.x + b.width : b.x, b.y + b.height / 2]
+                : [b.x + b.width / 2, start ? b.y + b.height : b.y];
         };
         for (const path of document.querySelectorAll('#picture path.e')) {
             const numbers = path.getAttribute('d').match(/-?[0-9.]+/g).map(Number), {s, t} = path.dataset;
             const from = side(s, true), to = side(t, false), end = numbers.slice(-2);
-            if (Math.hypot(numbers[0] - from[0], numbers[1] - from[1]) > 1 || Math.hypot(end[0] - to[0], end[1] - to[1]) > 8)
-                found.push(`${s} ${t}`);
+            const off = (p, q) => Math.hypot(p[0] - q[0], p[1] - q[1]);
+            if (off(numbers, from) > 1 || off(end, to) > 8) found.push(`${s} ${t}`);
         }
         return found;""")
 

@@ -89,8 +89,7 @@ LAYERS: dict[str, list[Case]] = {
         case(whole(5, 7), np.array([0, 2, 2]), args=(5, 4), mode="max"),
         case(whole(5, 4), np.array([0, 1, 4]), args=(5, 3), mode="sum", include_last_offset=True),
     ],
-    **{f"Dropout{d}": [case((6, 4, 3, 3, 2)[: 2 + int(d[:1] or 2)]), case((4, 3, 3, 3, 2)[: 2 + int(d[:1] or 2)], p=0.2)]
-       for d in ("1d", "2d", "3d")},
+    **{f"Dropout{d}d": [case((6, 4, 3, 3, 2)[: 2 + d]), case((4, 3, 3, 3, 2)[: 2 + d], p=0.2)] for d in (1, 2, 3)},
     "Dropout": [case((30, 4)), case((30, 4), p=0.2), case((3, 4), p=0.0), case((3, 4), p=1.0)],
     "AlphaDropout": [case((30, 4)), case((30, 4), p=0.1)],
     "FeatureAlphaDropout": [case((4, 5, 3)), case((4, 5, 3), p=0.1)],
@@ -154,7 +153,8 @@ LAYERS: dict[str, list[Case]] = {
         case((2, 3, *_SPACE[d]), args=(2,), output_size=2),
         case((3, *_SPACE[d]), args=(2,), output_ratio=(0.5,) * d, return_indices=True)] for d in (2, 3)},
     # --- padding
-    **{f"{kind}Pad{d}d": [case((2, 3, *_SPACE[d]), args=(1,)), case((2, 3, *_SPACE[d]), args=((1, 2, 0, 1, 2, 0)[: 2 * d],))]
+    **{f"{kind}Pad{d}d": [case((2, 3, *_SPACE[d]), args=(1,)),
+                          case((2, 3, *_SPACE[d]), args=((1, 2, 0, 1, 2, 0)[: 2 * d],))]
        for kind in ("Zero", "Reflection", "Replication", "Circular") for d in (1, 2, 3)},
     **{f"ConstantPad{d}d": [case((2, 3, *_SPACE[d]), args=(1, 2.5)),
                             case((2, *_SPACE[d]), args=((1, -1, 0, 1, 2, 0)[: 2 * d], -1.0))] for d in (1, 2, 3)},
@@ -169,7 +169,8 @@ LAYERS: dict[str, list[Case]] = {
     **{kind: settings((4, 2, 3), args=(3, 5), grid=[
         {}, {"num_layers": 2, "dropout": 0.3}, {"bidirectional": True, "batch_first": True}, {"bias": False}])
        for kind in ("RNN", "LSTM", "GRU")},
-    **{f"{kind}Cell": [case((2, 3), args=(3, 5)), case((3,), args=(3, 5), bias=False)] for kind in ("RNN", "LSTM", "GRU")},
+    **{f"{kind}Cell": [case((2, 3), args=(3, 5)), case((3,), args=(3, 5), bias=False)]
+       for kind in ("RNN", "LSTM", "GRU")},
     "MultiheadAttention": [
         case((3, 2, 4), (5, 2, 4), (5, 2, 4), args=(4, 2)),
         case((2, 3, 4), (2, 5, 4), (2, 5, 4), args=(4, 1), batch_first=True, bias=False),
@@ -187,7 +188,8 @@ LAYERS: dict[str, list[Case]] = {
     **{name: [*reduced((3, 4), (3, 4)), case((3, 4), (3, 4))] for name in ("L1Loss", "MSELoss")},
     "SmoothL1Loss": [*reduced((3, 4), (3, 4)), case((3, 4), (3, 4), beta=0.3)],
     "HuberLoss": [*reduced((3, 4), (3, 4)), case((3, 4), (3, 4), delta=0.3)],
-    "KLDivLoss": [*reduced((3, 4), between(0.1, 1, 3, 4)), case((3, 4), (3, 4), log_target=True, reduction="batchmean")],
+    "KLDivLoss": [*reduced((3, 4), between(0.1, 1, 3, 4)),
+                  case((3, 4), (3, 4), log_target=True, reduction="batchmean")],
     "BCELoss": reduced(Leaf(between(0.1, 0.9, 3, 4)), between(0.1, 0.9, 4, 3).T.copy()),
     "BCEWithLogitsLoss": reduced((3, 4), between(0, 1, 3, 4)),
     "NLLLoss": [*reduced((3, 4), whole(4, 3)), *reduced((3, 4, 2), whole(4, 3, 2), ignore_index=1)],
@@ -202,18 +204,23 @@ LAYERS: dict[str, list[Case]] = {
             ((5,), np.array(1), {"ignore_index": 1, "reduction": "none"}),
         )
     ],
-    "PoissonNLLLoss": [*reduced((3, 4), between(0, 5, 3, 4)), case(Leaf(between(0.1, 3, 3, 4)), between(0, 5, 3, 4), log_input=False),
+    "PoissonNLLLoss": [*reduced((3, 4), between(0, 5, 3, 4)),
+                       case(Leaf(between(0.1, 3, 3, 4)), between(0, 5, 3, 4), log_input=False),
                        case((3, 4), between(0, 5, 3, 4), full=True)],
-    "GaussianNLLLoss": [*reduced((3, 4), (3, 4), Leaf(between(0.1, 2, 3, 4))), case((3, 4), (3, 4), Leaf(between(0.1, 2, 3, 1)), full=True)],
+    "GaussianNLLLoss": [*reduced((3, 4), (3, 4), Leaf(between(0.1, 2, 3, 4))),
+                        case((3, 4), (3, 4), Leaf(between(0.1, 2, 3, 1)), full=True)],
     "HingeEmbeddingLoss": [*reduced((3, 4), signs(3, 4)), case((3, 4), signs(3, 4), margin=0.3)],
     "MarginRankingLoss": [*reduced((5,), (5,), signs(5)), case((5,), (5,), signs(5), margin=0.5)],
     "CosineEmbeddingLoss": [*reduced((5, 3), (5, 3), signs(5)), case((5, 3), (5, 3), signs(5), margin=0.2)],
     "SoftMarginLoss": reduced((3, 4), signs(3, 4)),
-    "MultiLabelMarginLoss": [*reduced((2, 4), np.array([[3, 0, -1, 1], [0, 1, 2, 3]])), case((4,), np.array([1, -1, 0, 0]))],
+    "MultiLabelMarginLoss": [*reduced((2, 4), np.array([[3, 0, -1, 1], [0, 1, 2, 3]])),
+                             case((4,), np.array([1, -1, 0, 0]))],
     "MultiLabelSoftMarginLoss": reduced((3, 4), whole(2, 3, 4) * 1.0),
     "MultiMarginLoss": [*reduced((3, 4), whole(4, 3)), case((3, 4), whole(4, 3), p=2, margin=0.5)],
-    "TripletMarginLoss": [*reduced((3, 4), (3, 4), (3, 4)), case((3, 4), (3, 4), (3, 4), margin=0.3, p=1.0, swap=True)],
-    "TripletMarginWithDistanceLoss": [*reduced((3, 4), (3, 4), (3, 4)), case((3, 4), (3, 4), (3, 4), margin=0.3, swap=True)],
+    "TripletMarginLoss": [*reduced((3, 4), (3, 4), (3, 4)),
+                          case((3, 4), (3, 4), (3, 4), margin=0.3, p=1.0, swap=True)],
+    "TripletMarginWithDistanceLoss": [*reduced((3, 4), (3, 4), (3, 4)),
+                                      case((3, 4), (3, 4), (3, 4), margin=0.3, swap=True)],
     "AdaptiveLogSoftmaxWithLoss": [case((6, 8), whole(12, 6), args=(8, 12, [3, 6])),
                                    case((8,), np.array(7), args=(8, 12, [3]), div_value=2.0, head_bias=True)],
 }
@@ -288,10 +295,12 @@ FUNCTIONS: dict[str, list[Case]] = {
                                case((2, 4, *_SPACE[d]), (4, 3, *(3,) * d), stride=2, padding=1, output_padding=1,
                                     groups=2)] for d in (1, 2, 3)},
     "conv_tbc": [case((5, 2, 3), (2, 3, 4), (4,)), case((5, 2, 3), (3, 3, 4), (4,), pad=1)],
-    **{f"max_pool{d}d": [case((2, 3, *_SPACE[d]), args=(2,)), case((3, *_SPACE[d]), args=(3, 2, 1), return_indices=True)]
+    **{f"max_pool{d}d": [case((2, 3, *_SPACE[d]), args=(2,)),
+                         case((3, *_SPACE[d]), args=(3, 2, 1), return_indices=True)]
        for d in (1, 2, 3)},
     **{f"max_pool{d}d_with_indices": [case((2, 3, *_SPACE[d]), args=(2,))] for d in (1, 2, 3)},
-    **{f"avg_pool{d}d": [case((2, 3, *_SPACE[d]), args=(2,)), case((2, 3, *_SPACE[d]), args=(3, 2, 1))] for d in (1, 2, 3)},
+    **{f"avg_pool{d}d": [case((2, 3, *_SPACE[d]), args=(2,)), case((2, 3, *_SPACE[d]), args=(3, 2, 1))]
+       for d in (1, 2, 3)},
     **{f"lp_pool{d}d": [case(Leaf(between(0.1, 2, 2, 3, *_SPACE[d])), args=(3.0, 2)),
                         case(Leaf(between(0.1, 2, 2, 3, *_SPACE[d])), args=(2, 3, 2, True))] for d in (1, 2, 3)},
     **{f"adaptive_avg_pool{d}d": [case((2, 3, *_SPACE[d]), args=(3,))] for d in (1, 2, 3)},
@@ -340,8 +349,9 @@ FUNCTIONS: dict[str, list[Case]] = {
     + [case((2, 3, 4, 5, 3), Leaf(between(-2, 2, 2, 3, 4, 2, 3)), mode=mode, padding_mode=padding, align_corners=True)
        for mode in ("bilinear", "nearest") for padding in ("zeros", "border", "reflection")],
     "affine_grid": [case((2, 2, 3), size=(2, 3, 4, 5), align_corners=align) for align in (True, False)]
-    + [case((2, 3, 4), size=(2, 3, 2, 4, 5), align_corners=False), case((1, 2, 3), size=(1, 1, 1, 3), align_corners=True)],
-    **{name: [case((2, 6, 4, 3), args=(3,))] for name in ("channel_shuffle",)},
+    + [case((2, 3, 4), size=(2, 3, 2, 4, 5), align_corners=False),
+       case((1, 2, 3), size=(1, 1, 1, 3), align_corners=True)],
+    "channel_shuffle": [case((2, 6, 4, 3), args=(3,))],
     "pixel_shuffle": [case((2, 8, 3, 2), args=(2,))],
     "pixel_unshuffle": [case((2, 2, 6, 4), args=(2,))],
     # --- attention

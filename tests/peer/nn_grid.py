@@ -33,6 +33,7 @@ def arrays_of(case: Case, dtype: str) -> list[tuple[Any, bool]]:
 
 
 def tensors_of(side: Any, arrays: list[tuple[Any, bool]]) -> list[Any]:
+    """The tensors of one of the libraries for what `arrays_of` made."""
     made = []
     for value, leaf in arrays:
         if isinstance(value, np.ndarray):
@@ -55,4 +56,9 @@ def run(side: Any, call: Any, arrays: list[tuple[Any, bool]], parameters: Any = 
 
 
 def numbered(cases: dict[str, list[Case]]) -> list[Any]:
-    return [pytest.param(name, case, id=f"{name}-{k}") for name, listed in cases.items() for k, case in enumerate(listed)]
+    """The cases as parameters of a test, each with its name and number."""
+    return [
+        pytest.param(name, case, id=f"{name}-{number}")
+        for name, listed in cases.items()
+        for number, case in enumerate(listed)
+    ]

@@ -1,7 +1,7 @@
 """Runs one small program under wengert and under PyTorch and holds what it returns against each other.
 
-A program is a function of the module: ``lambda T: T.nn.Linear(2, 3).weight``. What it returns may nest tensors, numbers,
-text and modules; modules are compared by their text and their state.
+A program is a function of the module: ``lambda T: T.nn.Linear(2, 3).weight``. What it returns may nest tensors,
+numbers, text and modules; modules are compared by their text and their state.
 """
 
 from __future__ import annotations

@@ -7,5 +7,6 @@ it says so once (PyTorch would compute in bfloat16 there), for CUDA it warns as 
 from . import cuda
 from .contexts import autocast, is_autocast_available
 from .scaler import GradScaler
+from .switches import custom_bwd, custom_fwd
 
-__all__ = ["GradScaler", "autocast", "cuda", "is_autocast_available"]
+__all__ = ["GradScaler", "autocast", "cuda", "custom_bwd", "custom_fwd", "is_autocast_available"]

@@ -128,7 +128,7 @@ def _unit_axis(tensor: Any, dimensions: int) -> int:
     linear layer; else by the number of dimensions."""
     node = below(tensor._node)
     for _ in range(6):
-        if not hasattr(node, "primitive"):
+        if node is None or not hasattr(node, "primitive"):
             break
         if node.primitive.name in _PER_CHANNEL:
             return 1

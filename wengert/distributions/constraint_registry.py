@@ -34,7 +34,7 @@ class ConstraintRegistry:
         if factory is None:
             return lambda made: self.register(constraint, made)
         kind = type(constraint) if isinstance(constraint, constraints.Constraint) else constraint
-        if not isinstance(kind, type) or not issubclass(kind, constraints.Constraint):
+        if not _is_kind_of_constraint(kind):
             raise TypeError(f"Expected constraint to be either a Constraint subclass or instance, but got {constraint}")
         self._registry[kind] = factory
         return factory
@@ -45,6 +45,10 @@ class ConstraintRegistry:
         if factory is None:
             raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
         return factory(constraint)
+
+
+def _is_kind_of_constraint(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, constraints.Constraint)
 
 
 biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()

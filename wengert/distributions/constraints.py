@@ -72,14 +72,14 @@ class _Dependent(Constraint):
         super().__init__()
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether the values are isolated, where that does not depend on the parameters."""
         if self._is_discrete is NotImplemented:
             raise NotImplementedError(".is_discrete cannot be determined statically")
         return bool(self._is_discrete)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The dimensions of an event, where they do not depend on the parameters."""
         if self._event_dim is NotImplemented:
             raise NotImplementedError(".event_dim cannot be determined statically")
@@ -101,7 +101,11 @@ class _DependentProperty(property, _Dependent):
     """A property of a distribution that returns a constraint: itself a dependent constraint when read of the class."""
 
     def __init__(
-        self, fn: Callable[..., Any] | None = None, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+        self,
+        fn: Callable[..., Any] | None = None,
+        *,
+        is_discrete: Any = NotImplemented,
+        event_dim: Any = NotImplemented,
     ) -> None:
         property.__init__(self, fn)
         self._is_discrete, self._event_dim = is_discrete, event_dim
@@ -123,12 +127,12 @@ class _Independent(Constraint):
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """As the base constraint."""
         return bool(self.base_constraint.is_discrete)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The base constraint's and the reinterpreted ones."""
         return int(self.base_constraint.event_dim) + self.reinterpreted_batch_ndims
 
@@ -152,12 +156,12 @@ class MixtureSameFamilyConstraint(Constraint):
         self.base_constraint = base_constraint
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """As the base constraint."""
         return bool(self.base_constraint.is_discrete)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """As the base constraint."""
         return int(self.base_constraint.event_dim)
 
@@ -318,7 +322,7 @@ class _Joint(Constraint):
         self.cseq, self.dim = list(cseq), dim
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether that of any part is."""
         return any(each.is_discrete for each in self.cseq)
 
@@ -333,7 +337,7 @@ class _Cat(_Joint):
             raise AssertionError(f"[cat] a length for each of {len(self.cseq)} constraints was expected")
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The largest among the parts."""
         return max(int(each.event_dim) for each in self.cseq)
 
@@ -355,7 +359,7 @@ class _Stack(_Joint):
         super().__init__(cseq, dim)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The largest among the slices, and one more where ``dim`` is inside it."""
         largest = max(int(each.event_dim) for each in self.cseq)
         return largest + 1 if self.dim + largest < 0 else largest

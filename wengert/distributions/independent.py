@@ -45,12 +45,12 @@ class Independent(Distribution):
         return self._finish(new, batch_shape, self._event_shape)
 
     @property
-    def has_rsample(self) -> bool:  # type: ignore[override]
+    def has_rsample(self) -> bool:
         """As the base."""
         return bool(self.base_dist.has_rsample)
 
     @property
-    def has_enumerate_support(self) -> bool:  # type: ignore[override]
+    def has_enumerate_support(self) -> bool:
         """As the base, unless dimensions are reinterpreted."""
         return self.reinterpreted_batch_ndims <= 0 and bool(self.base_dist.has_enumerate_support)
 

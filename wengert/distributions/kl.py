@@ -248,7 +248,8 @@ def _(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     families."""
     if type(p) is not type(q):
         raise NotImplementedError(
-            "The cross KL-divergence between different exponential families cannot be computed using Bregman divergences"
+            "The cross KL-divergence between different exponential families cannot be computed using Bregman "
+            "divergences"
         )
     at_p = [each.detach().requires_grad_() for each in p._natural_params]
     at_q = q._natural_params
@@ -274,11 +275,10 @@ def _trace_of_ratio(factor_q: Tensor, factor_p: Tensor) -> Tensor:
 
 def _same_events(p: Distribution, q: Distribution) -> None:
     if p.event_shape != q.event_shape:
-        kinds = " and ".join(dict.fromkeys(
-            {"LowRankMultivariateNormal": "Low Rank Multivariate Normals"}.get(type(each).__name__, "Multivariate Normals")
-            for each in (p, q)))  # fmt: skip
+        of_low_rank = sum(isinstance(each, LowRankMultivariateNormal) for each in (p, q))
+        kind = ("", "(Low Rank) ", "Low Rank ")[of_low_rank]
         raise ValueError(
-            f"KL-divergence between two {kinds} with different event shapes cannot be computed"
+            f"KL-divergence between two {kind}Multivariate Normals with different event shapes cannot be computed"
         )
 
 

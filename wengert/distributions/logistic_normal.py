@@ -36,11 +36,11 @@ class LogisticNormal(Derived):
     @property
     def loc(self) -> Tensor:
         """The means of the normal numbers."""
-        loc: Tensor = self.base_dist.base_dist.loc
+        loc: Tensor = self.base_dist.base_dist.__dict__["loc"]
         return loc
 
     @property
     def scale(self) -> Tensor:
         """The standard deviations of the normal numbers."""
-        scale: Tensor = self.base_dist.base_dist.scale
+        scale: Tensor = self.base_dist.base_dist.__dict__["scale"]
         return scale

@@ -83,7 +83,7 @@ class LowRankMultivariateNormal(Distribution):
         return self.loc
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         """The diagonal of the covariances."""
         factor, diagonal = self._narrow
         return (factor.square().sum(-1) + diagonal).expand(self._batch_shape + self._event_shape)

@@ -91,14 +91,14 @@ class MixtureSameFamily(Distribution):
         off = self._component_distribution.mean - self.mean.unsqueeze(-1 - self._event_ndims)
         return self._sum(self._component_distribution.variance) + self._sum(off.square())
 
-    def cdf(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def cdf(self, x: Tensor) -> Tensor:
         shares = self._component_distribution.cdf(self._for_each(x))
         return (shares * self._mixture_distribution.probs).sum(-1)
 
     def _for_each(self, x: Tensor) -> Tensor:
         return x.unsqueeze(-1 - self._event_ndims)
 
-    def log_prob(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def log_prob(self, x: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(x)
         log_prob = self._component_distribution.log_prob(self._for_each(x))

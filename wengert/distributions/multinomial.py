@@ -24,7 +24,7 @@ class Multinomial(Distribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     total_count: int
-    _batched: Any = {}
+    _batched = {}
     _inner = ("_categorical",)
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import wengert
 from wengert import Size, Tensor
@@ -23,7 +22,7 @@ class OneHotCategorical(Distribution):
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
     has_enumerate_support = True
-    _batched: Any = {}
+    _batched = {}
     _inner = ("_categorical",)
 
     def __init__(

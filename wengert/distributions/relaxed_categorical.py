@@ -25,7 +25,7 @@ class ExpRelaxedCategorical(Distribution):
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.real_vector  # of which only vectors of logsumexp 0 come up
     has_rsample = True
-    _batched: Any = {}
+    _batched = {}
     _inner = ("_categorical",)
 
     def __init__(

@@ -12,7 +12,7 @@ from wengert import Size, Tensor
 from . import constraints
 from .chi2 import Chi2
 from .distribution import Distribution
-from .utils import batch_shape_of, broadcast_all, standard_normal
+from .utils import broadcast_all, standard_normal
 
 __all__ = ["StudentT"]
 

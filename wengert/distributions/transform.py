@@ -16,8 +16,8 @@ from .utils import sum_rightmost
 class Transform:
     """A function y = f(x) on the set ``domain`` with values in ``codomain``.
 
-    A subclass defines ``_call`` and, as far as they exist, ``_inverse`` and `log_abs_det_jacobian`. ``cache_size`` is 0,
-    or 1 to keep the last pair (x, y): the inverse of what was just computed is then returned as it was. Raises
+    A subclass defines ``_call`` and, as far as they exist, ``_inverse`` and `log_abs_det_jacobian`. ``cache_size`` is
+    0, or 1 to keep the last pair (x, y): the inverse of what was just computed is then returned as it was. Raises
     ValueError for another size.
     """
 
@@ -120,7 +120,7 @@ class _InverseTransform(Transform):
         return self._inv.domain
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """As what is inverted."""
         return bool(self._inv.bijective)
 
@@ -198,7 +198,7 @@ class ComposeTransform(Transform):
         return _deepened(self.parts[-1].codomain, needed)
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """Whether all parts are."""
         return all(part.bijective for part in self.parts)
 
@@ -295,7 +295,7 @@ class IndependentTransform(Transform):
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """As the base."""
         return bool(self.base_transform.bijective)
 

@@ -74,7 +74,7 @@ class TransformedDistribution(Distribution):
         return constraints.independent(inner, deeper) if deeper > 0 else inner
 
     @property
-    def has_rsample(self) -> bool:  # type: ignore[override]
+    def has_rsample(self) -> bool:
         """As the base."""
         return bool(self.base_dist.has_rsample)
 

@@ -26,7 +26,7 @@ class Uniform(Distribution):
         super().__init__(batch_shape_of(self.low, low, high), validate_args=validate_args)
 
     @property
-    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+    def arg_constraints(self) -> dict[str, Any]:
         """Each bound against the other."""
         return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 

@@ -1,4 +1,4 @@
-"""What the families share: broadcasting of parameters, attributes computed when first read, probabilities and logits."""
+"""What the families share: parameters broadcast, attributes computed when first read, probabilities and logits."""
 
 from __future__ import annotations
 

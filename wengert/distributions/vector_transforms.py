@@ -290,7 +290,7 @@ class CatTransform(Transform):
         return wengert.cat(terms, dim) if dim < 0 else sum(terms[1:], terms[0])
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """Whether all are."""
         return all(each.bijective for each in self.transforms)
 
@@ -339,7 +339,7 @@ class StackTransform(Transform):
         return wengert.stack([each.log_abs_det_jacobian(before, after) for each, before, after in triples], self.dim)
 
     @property
-    def bijective(self) -> bool:  # type: ignore[override]
+    def bijective(self) -> bool:
         """Whether all are."""
         return all(each.bijective for each in self.transforms)
 

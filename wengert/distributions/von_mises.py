@@ -45,7 +45,7 @@ class VonMises(Distribution):
         return self.loc
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         """The circular variance, 1 − I₁ / I₀."""
         return 1 - wengert.special.i1e(self.concentration) / wengert.special.i0e(self.concentration)
 

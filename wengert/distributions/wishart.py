@@ -82,7 +82,7 @@ class Wishart(ExponentialFamily):
         return Chi2(self.df.unsqueeze(-1) - wengert.arange(self._event_shape[-1], dtype=self.df.dtype))
 
     @property
-    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+    def arg_constraints(self) -> dict[str, Any]:
         """That on ``df`` depends on the size of the matrices."""
         return {
             "covariance_matrix": constraints.positive_definite,

@@ -25,7 +25,7 @@ from .spawn import (
 )
 
 __all__ = [
-    *multiprocessing.__all__,  # type: ignore[attr-defined]
+    *multiprocessing.__all__,
     "ProcessContext",
     "ProcessExitedException",
     "ProcessRaisedException",

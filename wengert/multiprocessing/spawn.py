@@ -150,7 +150,7 @@ def start_processes(
     try:
         for number in range(nprocs):
             mine, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_run, args=(fn, number, args, theirs), daemon=daemon)  # type: ignore[attr-defined]
+            process = context.Process(target=_run, args=(fn, number, args, theirs), daemon=daemon)
             process.start()
             theirs.close()
             processes.append(process)

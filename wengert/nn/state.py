@@ -229,7 +229,9 @@ class Stateful(ModuleTree):
         """The older form of `register_state_dict_post_hook`: what the hook returns, if not None, is the result."""
         return add_hook(self._own_hooks().state_dict_post, Hook(hook, replaces=True))
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
         """The older form of `register_load_state_dict_pre_hook`: the hook sees the module only ``with_module``."""
         adapted = hook if with_module else lambda module, *arguments: hook(*arguments)
         return add_hook(self._own_hooks().load_state_dict_pre, Hook(adapted))

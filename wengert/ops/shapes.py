@@ -190,8 +190,8 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
     rank = x._data.ndim
-    order = list(range(rank))
     first, second = wrap_dim(dim0, rank, "transpose"), wrap_dim(dim1, rank, "transpose")
+    order = [*range(rank)]
     if rank:
         order[first], order[second] = second, first
     return _permute(x, params={"dims": tuple(order), "label": label})

@@ -50,7 +50,7 @@ def _move(tensor: Tensor) -> None:
     """Copies the memory in which a tensor lies to a new segment, and has every tensor that lies there lie here."""
     alone = _holders(tensor) in _ALONE
     root = _bottom(tensor._data)
-    low, high = np.lib.array_utils.byte_bounds(root) if hasattr(np.lib, "array_utils") else np.byte_bounds(root)
+    low, high = np.lib.array_utils.byte_bounds(root)
     start = root.__array_interface__["data"][0]
     segment = segments.enlist(segments.allocate(high - low))
     moved = segments.place(segment, root.dtype, root.shape, root.strides, start - low)

@@ -91,8 +91,8 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
         real = dtypes.to_real(like.dtype) if like.is_complex() else like.dtype
         window = finish(np.ones(width, real.numpy), False)
     if tuple(window.shape) != (width,):
-        raise RuntimeError(f"[{op}] expected a 1D window tensor of size equal to win_length={width}, but got window with "
-                           f"size {tuple(window.shape)}")
+        raise RuntimeError(f"[{op}] expected a 1D window tensor of size equal to win_length={width}, but got window "
+                           f"with size {tuple(window.shape)}")
     left = (size - width) // 2
     return size, step, P.pad(window, widths=((left, size - width - left),)) if width < size else window
 
@@ -120,8 +120,8 @@ def stft(
     if input.dim() not in (1, 2):
         raise RuntimeError(f"[stft] expected a 1D or 2D tensor; got shape {tuple(input.shape)}")
     if return_complex is None and not input.is_complex() and (window is None or not window.is_complex()):
-        raise RuntimeError("[stft] stft requires the return_complex parameter be given for real inputs, and will further "
-                           "require that return_complex=True in a future PyTorch release.")
+        raise RuntimeError("[stft] stft requires the return_complex parameter be given for real inputs, and will "
+                           "further require that return_complex=True in a future PyTorch release.")
     size, step, shape = _lengths("stft", n_fft, hop_length, win_length, window, input)
     if center:
         if pad_mode not in ("reflect", "constant"):

@@ -18,8 +18,8 @@ class Muon(Optimizer):
     """Momentum whose matrices are brought near to orthogonal ones before each step (Jordan et al., *Muon: An optimizer
     for hidden layers in neural networks*, 2024).
 
-    b ← µ b + (1 − µ) g; its orthogonal part u, of b or with ``nesterov`` of µ b + (1 − µ) g, is found by ``ns_steps`` of
-    Newton's and Schulz's iteration with ``ns_coefficients``, in bfloat16; p ← (1 − ``lr`` ``weight_decay``) p − lr′ u.
+    b ← µ b + (1 − µ) g; the orthogonal part u of b, or with ``nesterov`` of µ b + (1 − µ) g, is found by ``ns_steps``
+    of Newton's and Schulz's iteration with ``ns_coefficients``, in bfloat16; p ← (1 − lr · ``weight_decay``) p − lr′ u.
     ``adjust_lr_fn`` gives lr′ = lr √max(1, rows/columns) (``"original"``, or None) or 0.2 lr √max(rows, columns)
     (``"match_rms_adamw"``). Raises ValueError for settings out of range and parameters that are no matrices.
     """

@@ -46,7 +46,7 @@ fft_real = linear(
     "fft_real",
     lambda xp, x, dim, norm, whole=False: (xp.fft.fftn if whole else xp.fft.rfftn)(x, axes=dim, norm=norm),
     label="FftR2C", transpose=_real_transpose, missing=_COMPLEX_RESULT,
-    doc="The transform of real values over dim, of which the last keeps the first n // 2 + 1 frequencies, or the whole.",
+    doc="The transform of real values over dim, the last up to frequency n // 2 only, unless it is the whole.",
 )
 
 

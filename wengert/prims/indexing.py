@@ -60,7 +60,28 @@ index = register(Primitive(
 
 def _accumulate(target: Any, where: Any, values: Any) -> None:
     """target[where] += values, every repeated place counted."""
-    np.add.at(target, where, values)
+    rows = where[0]
+    if (type(rows) is np.ndarray and rows.dtype.kind in "iu" and rows.size >= _MANY and target.ndim > 1
+            and target.flags.c_contiguous and all(type(other) is slice for other in where[1:])):
+        _accumulate_rows(target.reshape(len(target), -1), rows.reshape(-1), values.reshape(rows.size, -1))
+    else:
+        np.add.at(target, where, values)
+
+
+_MANY = 64
+"""Rows from which on adding them sorted, by a sum a target, beats numpy's adding one after the other tenfold."""
+
+
+def _accumulate_rows(target: Any, rows: Any, values: Any) -> None:
+    """target[rows] += values for whole rows; those of one target are added in their order."""
+    if not values.size:
+        return
+    if int(rows.min()) < -len(target) or int(rows.max()) >= len(target):
+        raise IndexError(f"index {int(rows.max())} is out of bounds for dimension 0 with size {len(target)}")
+    order = np.argsort(rows % len(target), kind="stable")
+    ordered = (rows % len(target))[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    target[ordered[starts]] += np.add.reduceat(values[order], starts, axis=0)
 
 
 def _index_adjoint(xp: Any, ct: Any, *indices: Any, shape: Any, places: Any) -> Any:

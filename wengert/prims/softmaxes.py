@@ -49,8 +49,8 @@ def _softmax(xp: Any, x: Any, dim: int) -> Any:
         return _softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
     if not x.size:
         return x.copy()
-    shifted = xp.exp(x - xp.maximum.reduce(x, axis=dim, keepdims=True))
-    return shifted / xp.add.reduce(shifted, axis=dim, keepdims=True)
+    shifted = xp.exp(x - xp.maximum.reduce(x, dim, None, None, True))
+    return xp.divide(shifted, xp.add.reduce(shifted, dim, None, None, True), shifted)
 
 
 def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -76,8 +76,8 @@ def _log_softmax(xp: Any, x: Any, dim: int) -> Any:
         return _log_softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
     if not x.size:
         return x.copy()
-    shifted = x - xp.maximum.reduce(x, axis=dim, keepdims=True)
-    return shifted - xp.log(xp.add.reduce(xp.exp(shifted), axis=dim, keepdims=True))
+    shifted = x - xp.maximum.reduce(x, dim, None, None, True)
+    return xp.subtract(shifted, xp.log(xp.add.reduce(xp.exp(shifted), dim, None, None, True)), shifted)
 
 
 def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:

@@ -30,10 +30,10 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
     here = state.here
     special = here["special"]
-    values, edges, alike = _read(primitive, operands, here["grad"])
-    if not alike:
+    values, edges, dtype = _read(primitive, operands, here["grad"])
+    if dtype is None and primitive.promotion is not None:
         operands = promote(primitive, operands)
-        values, edges, _ = _read(primitive, operands, here["grad"])
+        values, edges, dtype = _read(primitive, operands, here["grad"])
     try:
         if special is not None and special.intercepts:
             data = special.evaluate(primitive, operands, params)
@@ -45,7 +45,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
-    elif primitive.promotion is not None and data.dtype.kind == "f":
+    elif primitive.promotion is not None and data.dtype.kind == "f" and (dtype is None or dtype.kind == "V"):
         out = bare(_narrowed(data, operands))
     else:
         out = bare(data)
@@ -61,9 +61,9 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     return out
 
 
-def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, bool]:
-    """The values of the operands; their edges, or None where nothing is to be recorded; and whether the primitive can
-    compute with them as they are: tensors of one dtype, or beside floating ones numbers, with which numpy agrees."""
+def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, Any]:
+    """The values of the operands; their edges, or None where nothing is to be recorded; and the dtype in which they
+    are, if the primitive can compute with them so: tensors of one dtype, and beside floating ones Python numbers."""
     promotion = primitive.promotion
     values: list[Any] = []
     edges: list[Any] = []
@@ -90,11 +90,9 @@ def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[
             if kind is not float and kind is not int:
                 alike = False
         edges.append(edge)
-    if promotion is None:
-        alike = True
-    elif alike and (kind is not None or promotion == "float"):
-        alike = dtype is not None and dtype.kind in "fc"
-    return values, tuple(edges) if needed and primitive.records else None, alike
+    if not alike or (dtype is not None and (kind is not None or promotion == "float") and dtype.kind not in "fc"):
+        dtype = None
+    return values, tuple(edges) if needed and primitive.records else None, dtype
 
 
 def bare(data: Any) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -41,15 +42,14 @@ def dirichlet(generator: Generator, concentration: Array) -> Array:
     return rounded(np.clip(values, float(_tiny(dtype)), below_one), dtype)
 
 
-def _floating(name: str, values: Array) -> np.dtype[np.generic]:
+def _floating(name: str, values: Array) -> np.dtype[Any]:
     if values.dtype.kind != "f" and values.dtype.name != "bfloat16":
         raise NotImplementedError(f"[{name}] a floating dtype was expected; got {values.dtype.name}; call .float()")
     return values.dtype
 
 
-def _tiny(dtype: np.dtype[np.generic]) -> np.generic:
-    number: np.generic = dtype.type(2.0**-126) if dtype.name == "bfloat16" else np.finfo(dtype).tiny
-    return number
+def _tiny(dtype: np.dtype[Any]) -> Any:
+    return dtype.type(2.0**-126) if dtype.name == "bfloat16" else np.finfo(dtype).tiny
 
 
 def _gammas(generator: Generator, shape_parameter: Array) -> Array:

@@ -13,6 +13,7 @@ Note [hot paths]: they are written out without a call that can be saved; a node 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ ndarray = np.ndarray
 new = object.__new__
 empty = np.empty
 
+_ONE_OPERAND = Signature([Parameter("input", Parameter.POSITIONAL_OR_KEYWORD)])
 _NO_PARAMS: dict[str, Any] = {}
 _MISSING: Any = object()
 
@@ -104,6 +106,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         return out
 
     function.__name__ = primitive.name
+    function.__signature__ = _ONE_OPERAND  # type: ignore[attr-defined]  # the parameters are for the functions of `ops`
     return function
 
 

@@ -10,11 +10,12 @@ primitive              operations
 matmul                 2 · elements of the result · length of the inner dimension
 linear, addmm          as matmul, and one for each element of the result for the addend
 convolution            2 · elements of the result · (channels in / groups) · kernel places, and one for each element of
-                       the result for the bias; transposed: with the elements of the operand and (channels out / groups)
+                       the result for the bias; transposed: with the elements of the operand and (channels out /
+                       groups)
 normalize              7 for each element, 3 for each mean: its mean (1), the difference from it (1), the variance (2),
                        times the reciprocal of the deviation (1), weight (1), bias (1); without those two, 5
-lstm                   rows · (8 H² + 13 H): h W' (8 H²), its addition (4 H), the gates (4 H), c (3 H), h (2 H); what the
-                       inputs add is a linear before it
+lstm                   rows · (8 H² + 13 H): h W' (8 H²), its addition (4 H), the gates (4 H), c (3 H), h (2 H); what
+                       the inputs add is a linear before it
 gru                    rows · (6 H² + 14 H)
 rnn                    rows · (2 H² + 2 H)
 softmax                5 for each element; log_softmax the same and one for each row; logsumexp 4 and two for each row
@@ -54,8 +55,8 @@ Formula = Callable[[list[Any], tuple[int, ...], dict[str, Any]], float]
 
 _MOVES = frozenset(
     "cast overwrite fill complex masked_select masked_fill permutation clone zeros_like copy_real copy_imag index "
-    "index_adjoint index_put gather zeros_of scatter diag_matrix patches stack_parts view_adjoint scatter_view cat flip "
-    "roll tril triu pad window_take window_put window_winner".split()
+    "index_adjoint index_put gather zeros_of scatter diag_matrix patches stack_parts view_adjoint scatter_view cat "
+    "flip roll tril triu pad window_take window_put window_winner".split()
 )
 
 

@@ -17,7 +17,8 @@ from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of
 
 
 def html(graph: Graph, title: str, direction: str | None = None) -> str:
-    """The page as text; it runs down, which suits narrow windows too, unless ``direction`` is ``"right"``. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+    """The page as text; it runs down, which suits narrow windows too, unless ``direction`` is ``"right"``. Raises
+    ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
     formulas = len(graph) <= FORMULAS
     found = levels(graph, formulas, direction or "down", MOST)
     data = {

@@ -43,7 +43,8 @@ class Box:
 @dataclass(slots=True)
 class Line:
     """An edge to be routed from box ``source`` to box ``target``, through ``points``: ends on the boxes' borders and
-    places of dummy nodes between. A label of that size, if any, is centred at ``label``."""
+    places of dummy nodes between. A label of that size, if any, is centred at ``label``. The points before number
+    ``branch`` are also those of a longer line from the same source, which it leaves there."""
 
     source: int
     target: int
@@ -51,6 +52,7 @@ class Line:
     label_height: float = 0.0
     points: list[Point] = field(default_factory=list)
     label: Point | None = None
+    branch: int = 0
 
 
 @dataclass(slots=True)
@@ -268,10 +270,10 @@ class _Work:
                 for node in row:
                     for other in self.up[node]:
                         shift = self.x[other] - self.x[node]
-                        if 0.05 < abs(shift) <= SMALL and (
-                            self._move(order, place, node, other, shift) or self._move(order, place, other, node, -shift)
-                        ):
-                            moved = True
+                        if 0.05 < abs(shift) <= SMALL:
+                            moved |= self._move(order, place, node, other, shift) or self._move(
+                                order, place, other, node, -shift
+                            )
             if not moved:
                 break
 
@@ -426,21 +428,32 @@ class _Work:
             y += gap + height
         for i, box in enumerate(self.boxes):
             box.x, box.y = xs[i], round(middles[self.rank[i]], 1)
+        tops = [round(middle - half, 1) for middle, half in zip(middles, halves, strict=True)]
+        ends = [round(middle + half, 1) for middle, half in zip(middles, halves, strict=True)]
+        longest: dict[int, Line] = {}
+        for line, chain in sorted(zip(self.lines, self.chains, strict=True), key=lambda pair: -len(pair[1])):
+            if chain and not line.label_width:
+                longest.setdefault(line.source, line)
         for line, chain in zip(self.lines, self.chains, strict=True):
             source, target = self.boxes[line.source], self.boxes[line.target]
-            line.points = [(source.x, source.y + source.height / 2)]
+            points = line.points = [(source.x, source.y + source.height / 2)]
             # Behind a box lower than its rank's highest, the line runs straight to the rank's end.
             for node in chain:
-                middle, half = middles[self.rank[node]], halves[self.rank[node]]
-                line.points += [(xs[node], round(middle - half, 1)), (xs[node], round(middle + half, 1))]
+                x, rank = xs[node], self.rank[node]
+                if len(points) > 2 and points[-1][0] == x:
+                    points[-1] = x, ends[rank]  # straight on
+                else:
+                    points += [(x, tops[rank]), (x, ends[rank])]
                 if self.widths[node]:
-                    line.label = xs[node], round(middle, 1)
-            line.points.append((target.x, target.y - target.height / 2))
+                    line.label = x, round(middles[rank], 1)
+            points.append((target.x, target.y - target.height / 2))
             _enter_and_leave(
                 line,
                 middles[self.rank[line.source]] + halves[self.rank[line.source]],
                 middles[self.rank[line.target]] - halves[self.rank[line.target]],
             )
+            if longest.get(line.source, line) is not line and chain and not line.label_width:
+                line.branch = points.index((xs[chain[-1]], ends[self.rank[chain[-1]]]))
         width = max(x + w / 2 for x, w in zip(xs, self.widths, strict=True))
         return Placement(round(width, 1), round(y, 1), len(order))
 

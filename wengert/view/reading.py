@@ -113,7 +113,8 @@ def _check_partials(nodes: dict[int, GraphNode], edges: list[GraphEdge]) -> None
         wanted = bundles.setdefault(source.id, columns) if source.shape is None else math.prod(source.shape)
         if (len(edge.partial), columns) != (rows, wanted):
             raise ValueError(
-                f"[graph] edges[{i}].partial: a matrix of {rows}×{wanted} was expected; got {len(edge.partial)}×{columns}"
+                f"[graph] edges[{i}].partial: a matrix of {rows}×{wanted} was expected; got "
+                f"{len(edge.partial)}×{columns}"
             )
 
 

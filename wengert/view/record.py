@@ -181,7 +181,8 @@ class Recording(Special):
         # Every frame that is looked at costs: the four innermost are this package's on every way that leads here.
         frame: types.FrameType | None = sys._getframe(4)
         code, end, inner = self.call_code, self.frame, self.inner
-        line, calls, same = None, [], False
+        calls: list[types.FrameType] = []
+        line, same = None, False
         while frame is not None:
             running = frame.f_code
             if running is code:

@@ -115,8 +115,9 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
     """The layers of a model with the shapes of their results, parameters, floating-point operations and bytes, as they
     are when it is called with ``inputs`` (a tuple stands for several). Printing the result gives a table.
 
-    A multiplication and an addition count as two operations (`wengert.view.flops` has the formulas); the figures of a module include those of its children,
-    its parameters do not. Nothing is recorded and no gradient changes; the model runs in its present mode.
+    A multiplication and an addition count as two operations (`wengert.view.flops` has the formulas); the figures of a
+    module include those of its children, its parameters do not. Nothing is recorded and no gradient changes; the model
+    runs in its present mode.
 
     >>> from wengert import nn
     >>> print(wengert.summary(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), wengert.ones(16, 4)))

@@ -138,7 +138,7 @@ def path_of(points: list[Point], right: bool) -> str:
 
 def arrow_svg(arrow: Arrow, right: bool) -> str:
     """A line with its head."""
-    points = list(arrow.line.points)
+    points = arrow.line.points[arrow.line.branch :]
     x, y = points[-1]
     points[-1] = (x - 7, y) if right else (x, y - 7)
     head = f"M{x:g} {y:g}l-9 -4.5v9z" if right else f"M{x:g} {y:g}l-4.5 -9h9z"

@@ -6,7 +6,7 @@ import functools
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def pillow(module: str = "Image") -> ModuleType:
         raise ImportError("pictures need Pillow: pip install 'wengert[vision]'") from error
 
 
-def is_picture(value: Any) -> TypeGuard[Image]:
+def is_picture(value: Any) -> bool:
     """Whether ``value`` is a picture of Pillow's. If it is, Pillow has been imported."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(value, image.Image)

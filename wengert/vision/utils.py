@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import wengert as torch
@@ -56,7 +55,7 @@ def make_grid(
     return grid
 
 
-def _batch(tensor: Tensor | Sequence[Tensor]) -> Tensor:
+def _batch(tensor: Any) -> Tensor:
     """What `make_grid` is given as ``(N, C, H, W)``."""
     if isinstance(tensor, list):
         for part in tensor:

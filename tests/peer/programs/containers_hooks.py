@@ -90,7 +90,8 @@ print(net.blocks[1:], len(net.blocks), "pool" in net.choices, list(net.choices.k
 seq = nn.Sequential(OrderedDict([("a", nn.Linear(2, 3)), ("b", nn.ReLU6()), ("c", nn.Hardtanh(-2, 2))]))
 seq.add_module("d", nn.Softmax(dim=-1))
 seq[1] = nn.Softshrink(0.3)
-del seq[2]
 print(seq, seq.a.in_features, seq(torch.ones(1, 2)))
+del seq[2]
+print(seq)
 scripted = [m.__class__.__name__ for m in seq.modules()]
 print(scripted, seq.training, seq.eval().training)

@@ -70,7 +70,7 @@ data = Pairs(24)
 net = Siamese()
 seen = []
 handle = net.fc[1].register_forward_hook(lambda module, inputs, output: seen.append(output.detach().abs().mean().item()))
-net.cnn[1].register_full_backward_hook(lambda module, gi, go: print("  grad", float(go[0].norm())))
+net.fc[3].register_full_backward_hook(lambda module, gi, go: print("  grad", float(go[0].norm())))
 net.register_forward_pre_hook(lambda module, inputs: tuple(x * 0.5 for x in inputs))
 optimizer = torch.optim.RMSprop(net.parameters(), lr=1e-3, alpha=0.99, eps=1e-8, weight_decay=0.0005, momentum=0.9)
 criterion = ContrastiveLoss()

@@ -82,7 +82,7 @@ input_img = content_img.clone()
 optimizer = optim.LBFGS([input_img.requires_grad_(True)])
 model.requires_grad_(False)
 run = [0]
-while run[0] <= 30:
+while run[0] <= 10:
     def closure():
         with torch.no_grad():
             input_img.clamp_(0, 1)
@@ -95,7 +95,7 @@ while run[0] <= 30:
         loss = style_score + content_score
         loss.backward()
         run[0] += 1
-        if run[0] % 10 == 0:
+        if run[0] % 5 == 0:
             print("run {}: Style Loss : {:4f} Content Loss: {:4f}".format(
                 run, style_score.item(), content_score.item()))
         return style_score + content_score

@@ -218,8 +218,8 @@ def _hints(graphs: list[LiveGraph], carried: list[LiveGraph]) -> list[str]:
         hints.append("a history grows by adding: total += loss.item(), or update parameters under no_grad()")
     elif carried:
         hints.append(
-            f"a history of {carried[0].nodes:,} nodes repeats the same step: a state that is carried from one iteration "
-            "to the next keeps all before it; h = h.detach() between them"
+            f"a history of {carried[0].nodes:,} nodes repeats the same step: a state that is carried from one "
+            "iteration to the next keeps all before it; h = h.detach() between them"
         )
     return hints
 

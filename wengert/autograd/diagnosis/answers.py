@@ -49,7 +49,9 @@ def below(edge: Any) -> Any:
 def operation(node: Any) -> str:
     """What a node did: the name of its primitive, or of the Function."""
     primitive = getattr(node, "primitive", None)
-    return primitive.name if primitive is not None else node.name()
+    if primitive is None or primitive.name == "function":
+        return str(node.name()).removesuffix("Backward")
+    return str(primitive.name)
 
 
 def short(line: str | None) -> str:

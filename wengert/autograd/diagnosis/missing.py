@@ -24,8 +24,9 @@ def why_none(param: Any, loss: Any) -> Answer:
 
     Ask before ``backward()``, or after it with ``retain_graph=True``, if the answer may lie in the values. Lines, and
     the places where values left the tape, are known for what ran under `watch`. ``reason`` is one of "integer",
-    "frozen", "not_leaf", "no_history", "read", "detached", "no_grad", "replaced", "not_used", "overwritten", "dead_relu",
-    "saturated", "not_selected", "constant", "times_zero", "zero", "nan", "hook", "freed", "not_run", "fine".
+    "frozen", "not_leaf", "no_history", "read", "detached", "no_grad", "replaced", "not_used", "overwritten",
+    "dead_relu", "saturated", "not_selected", "constant", "times_zero", "zero", "nan", "hook", "freed", "not_run",
+    "fine".
 
     >>> import wengert as torch
     >>> w = torch.ones(2, requires_grad=True)

@@ -103,16 +103,25 @@ def forward_cure(op: str, operands: Any) -> tuple[str, str]:
             "subtract the maximum first, as softmax and logsumexp do, or use log_softmax / "
             "binary_cross_entropy_with_logits",
         )
-    return _FORWARD.get(
-        op,
-        (
-            "the result is beyond the range of the dtype",
-            "scale the inputs down, lower the learning rate, or clip gradients; use float32 or float64 "
-            "where float16 overflows",
-        ),
-    )
+    if (op == "pow" and _powers_exist(*operands)) or (op in ("div", "reciprocal") and _without_zeros(operands[-1])):
+        return _OVERFLOW
+    return _FORWARD.get(op, _OVERFLOW)
 
 
+def _powers_exist(base: Any, exponent: Any) -> bool:
+    """Whether every power is a real number, so that it can only be too large."""
+    x, p = (np.asarray(getattr(value, "_data", value), dtype=np.float64) for value in (base, exponent))
+    return not bool((((x < 0) & (p != np.floor(p))) | ((x == 0) & (p < 0))).any())
+
+
+def _without_zeros(divisor: Any) -> bool:
+    return bool(np.all(np.asarray(getattr(divisor, "_data", divisor)) != 0))
+
+
+_OVERFLOW = (
+    "the result is beyond the range of the dtype",
+    "scale the inputs down, lower the learning rate, or clip gradients; use float32 or float64 where float16 overflows",
+)
 _DOMAIN = ("an operand outside the domain", "clamp the operand to the domain, a little inside its ends")
 _FORWARD: dict[str, tuple[str, str]] = {
     "sqrt": ("sqrt of a negative number", "sqrt(x.clamp(min=0) + 1e-12)"),
@@ -122,7 +131,7 @@ _FORWARD: dict[str, tuple[str, str]] = {
     "remainder": ("a division by 0", "keep 0 out of the divisor"),
     "fmod": ("a division by 0", "keep 0 out of the divisor"),
     "pow": (
-        "0 to a negative power, a negative number to a fractional power, or overflow",
+        "0 to a negative power, or a negative number to a fractional power",
         "clamp the base to positive numbers, or use abs() and sign()",
     ),
     "log1p": ("log1p of -1 or less", "clamp the operand above -1"),
@@ -132,6 +141,7 @@ _FORWARD: dict[str, tuple[str, str]] = {
     "acosh": _DOMAIN,
     "logit": _DOMAIN,
     "erfinv": _DOMAIN,
+    "nll_loss": ("the mean over no targets: all are ignore_index", "leave out batches without a target"),
     "mean": ("the mean of no elements", "check that the batch or the mask is not empty"),
     "var": ("the variance of fewer than two elements", "correction=0, or a batch of more than one"),
     "std": ("the deviation of fewer than two elements", "correction=0, or a batch of more than one"),

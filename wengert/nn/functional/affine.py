@@ -71,7 +71,7 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
     if max_norm is not None:
-        _limit_norms(weight, input, max_norm, norm_type)
+        limit_norms(weight, input, max_norm, norm_type)
     if input.is_floating_point() or input.is_complex():
         raise RuntimeError(
             "[embedding] Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
@@ -95,7 +95,7 @@ def embedding(
     return picked
 
 
-def _limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+def limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
     with no_grad():
         used = unique(input)
         norms = weight[used].norm(norm_type, dim=-1, keepdim=True)
@@ -155,3 +155,16 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"[pdist] pdist only supports non-negative p values; got {p}")
     rows, others = triu_indices(input.shape[0], input.shape[0], 1)
     return vector_norm(input[rows] - input[others], p, -1)
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1."""
+    if dim == -1:
+        return vector_norm(v, pow)
+    others = tuple(d for d in range(v.dim()) if d != dim % v.dim())
+    return vector_norm(v, pow, others, keepdim=True) if others else v.abs()
+
+
+def normed(v: Tensor, g: Tensor, dim: int) -> Tensor:
+    """g v / ‖v‖."""
+    return v * (g / norm_except_dim(v, 2, dim))

@@ -154,7 +154,9 @@ def multi_head_attention_forward(
         weights = weights.mean(1) if average_attn_weights else weights
         weights = weights.squeeze(0) if alone else weights
     else:
-        out = scaled_dot_product_attention(q, k, v, mask, drop)
+        # The hint is taken at its word, as in PyTorch: then the keys added above come after all queries.
+        causal = is_causal and key_padding_mask is None
+        out = scaled_dot_product_attention(q, k, v, None if causal else mask, drop, is_causal=causal)
     out = linear(out.permute(2, 0, 1, 3).reshape(length, batch, width), out_proj_weight, out_proj_bias)
     return (out.squeeze(1) if alone else out), weights
 

@@ -46,7 +46,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
             "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
-    return _drop_channels(input, p, training, inplace)
+    return drop_channels(input, p, training, inplace)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -55,7 +55,7 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     _warn_unless("dropout3d", 3, input, (4, 5))
     if input.dim() == 4:
         return _drop(input, (input.shape[0], 1, 1, 1), p, training, inplace)
-    return _drop_channels(input, p, training, inplace)
+    return drop_channels(input, p, training, inplace)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
@@ -85,7 +85,8 @@ def _kept(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
     return (empty_like(input) if same else empty(mask_shape, dtype=input.dtype)).bernoulli_(1 - p)
 
 
-def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+def drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, ...)``, whatever the number of dimensions."""
     return _drop(input, _channel_shape(input), p, training, inplace)
 
 

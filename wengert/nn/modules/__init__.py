@@ -13,7 +13,7 @@ from typing import Any
 from wengert._missing import MissingError
 
 from .. import containers, global_hooks, layers, module, parameters, state
-from ..layers import attention, convolution, dropouts, lazy, losses, normalization, padding, pooling
+from ..layers import attention, convolution, dropouts, losses, normalization, padding, pooling
 from . import sizes
 
 _PUBLIC = {

@@ -52,7 +52,7 @@ def fuse_conv_bn_weights(
     bn_b: Tensor | None,
     transpose: bool = False,
 ) -> tuple[Parameter, Parameter]:
-    """Weight and bias of the fused convolution, from the weight, the bias, the running mean and variance, ε, γ and β."""
+    """Weight and bias of the fused convolution, from its own, and the running mean and variance, ε, γ and β."""
     bias = zeros_like(bn_rm) if conv_b is None else conv_b
     scale = rsqrt(bn_rv + bn_eps) * (ones_like(bn_rm) if bn_w is None else bn_w)
     shift = zeros_like(bn_rm) if bn_b is None else bn_b
@@ -84,7 +84,7 @@ def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
 def fuse_linear_bn_weights(
     linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Tensor, bn_b: Tensor
 ) -> tuple[Parameter, Parameter]:
-    """Weight and bias of the fused linear layer, from the weight, the bias, the running mean and variance, ε, γ, β."""
+    """Weight and bias of the fused linear layer, from its own, and the running mean and variance, ε, γ and β."""
     bias = zeros_like(bn_rm) if linear_b is None else linear_b
     scale = bn_w * rsqrt(bn_rv + bn_eps)
     weight = linear_w * scale.unsqueeze(-1).to(linear_w.dtype)

@@ -11,11 +11,10 @@ from wengert.ops import allclose, cat, dot, eye, matrix_exp, mv, randn, tensor, 
 from wengert.ops.linalg import qr, solve
 from wengert.tensors.tensor import Tensor
 
-from ..functional.affine import normalize
+from ..functional.affine import norm_except_dim, normalize, normed
 from ..module import Module
 from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, output_dim
-from .weight_norm import norm_except_dim, normed
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 

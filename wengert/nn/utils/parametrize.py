@@ -159,8 +159,8 @@ def _copy(self: Module, memo: dict[int, Any]) -> Any:
 
 def _no_pickle(self: Module) -> NoReturn:
     raise RuntimeError(
-        "Serialization of parametrized modules is only supported through state_dict(): their class is made at run time. "
-        "Use torch.save(model.state_dict(), path)"
+        "Serialization of parametrized modules is only supported through state_dict(): their class is made at run "
+        "time. Use torch.save(model.state_dict(), path)"
     )
 
 

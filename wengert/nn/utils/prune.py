@@ -73,7 +73,7 @@ class BasePruningMethod(ABC):
         shape differs."""
         made = cls(*args, **kwargs)
         made._tensor_name = name
-        earlier = remove_pre_hook(module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name)
+        earlier = _take_off(module, name)
         method: BasePruningMethod = made
         if earlier is not None:
             method = earlier if isinstance(earlier, PruningContainer) else PruningContainer(earlier)
@@ -114,6 +114,11 @@ class BasePruningMethod(ABC):
         original.data = weight.data
         del module._buffers[name + "_mask"]
         setattr(module, name, original)
+
+
+def _take_off(module: Module, name: str) -> Any:
+    """The method that prunes the tensor ``name`` of ``module``, its hook removed; None where there is none."""
+    return remove_pre_hook(module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name)
 
 
 class PruningContainer(BasePruningMethod):
@@ -369,9 +374,7 @@ def global_unstructured(
     chosen = list(parameters)
     values = [getattr(module, name) for module, name in chosen]
     important = [scores.get(key, value).detach() for key, value in zip(chosen, values, strict=True)]
-    masks = [
-        getattr(module, name + "_mask", None) for module, name in chosen
-    ]
+    masks = [getattr(module, name + "_mask", None) for module, name in chosen]
     before = [ones_like(value).detach() if m is None else m for m, value in zip(masks, values, strict=True)]
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
@@ -391,7 +394,7 @@ def global_unstructured(
 def remove(module: ModuleT, name: str) -> ModuleT:
     """Makes the pruned tensor ``name`` the parameter, for good; returns ``module``. Raises ValueError where it is not
     pruned."""
-    hook = remove_pre_hook(module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name)
+    hook = _take_off(module, name)
     if hook is None:
         raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")
     hook.remove(module)

@@ -8,27 +8,14 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
-from wengert.ops.linalg import vector_norm
 from wengert.tensors.tensor import Tensor
 
+from ..functional.affine import norm_except_dim, normed
 from ..module import Module
 from ..parameter import Parameter, is_lazy
 from .pre_hooks import remove_pre_hook
 
 ModuleT = TypeVar("ModuleT", bound=Module)
-
-
-def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
-    """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1."""
-    if dim == -1:
-        return vector_norm(v, pow)
-    others = tuple(d for d in range(v.dim()) if d != dim % v.dim())
-    return vector_norm(v, pow, others, keepdim=True) if others else v.abs()
-
-
-def normed(v: Tensor, g: Tensor, dim: int) -> Tensor:
-    """g v / ‖v‖."""
-    return v * (g / norm_except_dim(v, 2, dim))
 
 
 class WeightNorm:

@@ -8,6 +8,7 @@ see that end close: `close_in_children` sees to that.
 from __future__ import annotations
 
 import array
+import math
 import os
 import select
 import socket
@@ -40,6 +41,7 @@ class Channel:
     most_descriptors = _MOST_DESCRIPTORS if segments.AVAILABLE else 0
 
     def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
         self.socket = end
         self._arrived = bytearray()
         self._descriptors: list[int] = []
@@ -62,28 +64,28 @@ class Channel:
         """
         view = memoryview(_HEADER.pack(len(payload), len(descriptors)) + payload)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        self.socket.setblocking(False)
         while view:
             try:
                 view = view[self.socket.sendmsg([view], rights) if rights else self.socket.send(view) :]
                 rights = []
             except BlockingIOError:
-                readable, _, _ = select.select([self.socket], [self.socket], [])
-                if readable:
+                if _ready(self.socket, to_write=True):
                     self._take_in()
             except _GONE as error:
                 raise EOFError from error
 
-    def receive(self, timeout: float | None = None) -> Message:
-        """The next message. Raises TimeoutError after ``timeout`` seconds, EOFError where none will come."""
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """The next message, None if there is none after ``timeout`` seconds. Raises EOFError where none will come."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._messages:
-            self.socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 1e-3))
-            self._take_in()
+            if _ready(self.socket, None if deadline is None else max(deadline - time.monotonic(), 0.0)):
+                self._take_in()
+            elif deadline is not None and time.monotonic() >= deadline:
+                return None
         return self._messages.popleft()
 
     def _take_in(self) -> None:
-        """Reads what is there, or waits for it as the socket's timeout says, and finds the messages in it."""
+        """Reads what is there, and finds the messages in it."""
         try:
             if segments.AVAILABLE:
                 part, descriptors, flags, _ = socket.recv_fds(self.socket, _AT_ONCE, _MOST_DESCRIPTORS, _FLAGS)
@@ -93,6 +95,8 @@ class Channel:
                                   "shared memory; close files, or raise the limit with ulimit -n")
             else:
                 part = self.socket.recv(_AT_ONCE)
+        except BlockingIOError:
+            return
         except _GONE as error:
             raise EOFError from error
         if not part:
@@ -114,6 +118,17 @@ class Channel:
             os.close(descriptor)
         self._descriptors.clear()
         self._messages.clear()
+
+
+def _ready(end: socket.socket, timeout: float | None = None, to_write: bool = False) -> bool:
+    """Waits until there is something to read, or the other side has gone, and returns whether there is; waits for room
+    to write as well, if asked, and for ``timeout`` seconds at most."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([end], [end] if to_write else [], [], timeout)[0])
+    poll = select.poll()
+    poll.register(end, select.POLLIN | (select.POLLOUT if to_write else 0))
+    events = poll.poll(None if timeout is None else math.ceil(timeout * 1000))
+    return any(event & ~select.POLLOUT for _, event in events)
 
 
 _ends: weakref.WeakSet[socket.socket] = weakref.WeakSet()

@@ -63,9 +63,11 @@ def set_memory(empty: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> None
 
 def _stacked(samples: Sequence[Tensor]) -> Tensor:
     """The samples along a new first dimension, as `stack` gives them, written straight into a batch's memory."""
-    first = samples[0]._data
-    shape, dtype = first.shape, first.dtype
-    arrays = [sample._data for sample in samples]
+    try:
+        arrays = [sample._data for sample in samples]
+    except AttributeError:
+        return stack(list(samples), 0)  # which says what else there is
+    shape, dtype = arrays[0].shape, arrays[0].dtype
     alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
     if not alike or state.special is not None or any(map(_has_history, samples)):
         return stack(list(samples), 0)

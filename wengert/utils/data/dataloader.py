@@ -7,12 +7,12 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, Generic
 
 from wengert.tensors.generator import Generator
 
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, T
 from .iterators import WorkerIterator, new_iterator
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .worker import get_worker_info
@@ -22,7 +22,7 @@ __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 
 
-class DataLoader:
+class DataLoader(Generic[T]):
     """Batches of a dataset, loaded in this process or, with ``num_workers > 0``, by that many others.
 
     ``batch_size`` samples make a batch, by ``collate_fn``; None switches batching off. ``shuffle`` visits the samples

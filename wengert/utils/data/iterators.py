@@ -8,12 +8,12 @@ process, and no thread is needed. Nothing here depends on how fast a worker is, 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import multiprocessing.connection  # here: joining a process may not begin with an import, see `_Crew`
 import os
 import pickle
-import select
 import signal
 import time
 import warnings
@@ -96,7 +96,7 @@ class _Crew:
     """The worker processes of an iterator, with their lines and their memory; apart from it, to outlive it a moment.
 
     ``close`` ends them: their lines are closed, upon which each ends as soon as it has its batch; those that do not are
-    killed. Called twice or in a forked child, it does nothing. It may be called by the garbage collector, at any place.
+    killed. In a forked child it only closes the lines. It may be called by the garbage collector, at any place.
     """
 
     def __init__(self) -> None:
@@ -121,10 +121,10 @@ class _Crew:
         self.borrowers.append(Borrower())
 
     def close(self, patience: float | None = None) -> None:
-        if os.getpid() != self.owner:
-            return
         for channel in self.channels:
             channel.close()
+        if os.getpid() != self.owner:
+            return
         deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
@@ -133,8 +133,8 @@ class _Crew:
                 if process.is_alive():
                     getattr(process, step)()
                     process.join(1.0)
-        self.processes.clear()
-        self.channels.clear()
+        for each in (self.processes, self.channels, self.borrowers):
+            each.clear()
 
 
 class WorkerIterator(LoaderIterator):
@@ -223,10 +223,9 @@ class WorkerIterator(LoaderIterator):
         return None
 
     def _send(self, worker: int, content: Any) -> None:
-        try:
-            self._crew.channels[worker].send(pickle.dumps(content, 5))
-        except EOFError as error:
-            self._worker_is_gone(worker, error)
+        payload = pickle.dumps(content, 5)
+        with self._line_to(worker) as channel:
+            channel.send(payload)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -267,13 +266,10 @@ class WorkerIterator(LoaderIterator):
         ready = [worker for worker in busy if channels[worker].pending]
         if not ready:
             seconds = self._timeout if self._timeout > 0 else None
-            try:
-                found, _, _ = select.select([channels[worker] for worker in busy], [], [], seconds)
-            except KeyboardInterrupt:
-                self._interrupted()
+            found = multiprocessing.connection.wait([channels[worker].socket for worker in busy], seconds)
             if not found:
                 raise self._too_late()
-            ready = [worker for worker in busy if channels[worker] in found]
+            ready = [worker for worker in busy if channels[worker].socket in found]
         return ready[0]
 
     def _answer(self, worker: int) -> tuple[int, Any]:
@@ -281,29 +277,33 @@ class WorkerIterator(LoaderIterator):
         crew = self._crew
         limit = time.monotonic() + self._timeout if self._timeout > 0 else None
         while True:
-            try:
-                left = PATIENCE if limit is None else min(PATIENCE, max(0.0, limit - time.monotonic()))
-                return crew.borrowers[worker].open(crew.channels[worker].receive(left))
-            except TimeoutError as error:
-                if not crew.processes[worker].is_alive():
-                    self._worker_is_gone(worker, error)
-                if limit is not None and time.monotonic() >= limit:
-                    raise self._too_late() from None
-            except EOFError as error:
-                self._worker_is_gone(worker, error)
-            except KeyboardInterrupt:
-                self._interrupted()
+            left = PATIENCE if limit is None else min(PATIENCE, max(0.0, limit - time.monotonic()))
+            with self._line_to(worker) as channel:
+                message = channel.receive(left)
+            if message is not None:
+                return crew.borrowers[worker].open(message)
+            if not crew.processes[worker].is_alive():
+                self._worker_is_gone(worker)
+            if limit is not None and time.monotonic() >= limit:
+                raise self._too_late()
 
     def _too_late(self) -> RuntimeError:
         return RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
 
-    def _interrupted(self) -> NoReturn:
-        """Ctrl-C may have come between a message's bytes and their place here, so nothing more is read."""
-        self._trouble = "it was interrupted by the keyboard"
-        self._crew.close(0.5)
-        raise KeyboardInterrupt
+    @contextlib.contextmanager
+    def _line_to(self, worker: int) -> Iterator[Channel]:
+        """The line to a worker. What Ctrl-C, or another signal's handler, raises while a message is on it ends the
+        iteration: bytes may have been lost on their way here, and the rest would make no sense."""
+        try:
+            yield self._crew.channels[worker]
+        except EOFError:
+            self._worker_is_gone(worker)
+        except BaseException as error:
+            self._trouble = f"{type(error).__name__} came while it waited"
+            self._crew.close(0.5)
+            raise
 
-    def _worker_is_gone(self, worker: int, error: BaseException) -> NoReturn:
+    def _worker_is_gone(self, worker: int) -> NoReturn:
         process = self._crew.processes[worker]
         process.join(1.0)
         number, code = process.pid, process.exitcode
@@ -314,7 +314,6 @@ class WorkerIterator(LoaderIterator):
         self._trouble = f"worker (pid {number}) exited unexpectedly"
         self._end()
         cause = RuntimeError(f"DataLoader worker (pid {number}) {reason}")
-        cause.__cause__ = None if isinstance(error, (EOFError, TimeoutError)) else error
         raise RuntimeError(f"DataLoader worker (pid(s) {number}) exited unexpectedly") from cause
 
 

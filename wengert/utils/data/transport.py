@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 from functools import partial
 from typing import Any
@@ -32,20 +33,35 @@ _ROOM = 2  # a free segment serves for an array that fills at least this part of
 
 
 class _Loan:
-    """What an array's memory belongs to: a segment and its number. Its end is noted in a list of numbers."""
+    """What an array's memory belongs to: a segment and its number. Its end is noted in a list of numbers; as ``~number``
+    where this process has been forked meanwhile, and the child may still have the array: then nobody may write there.
+    """
 
-    __slots__ = ("descriptor", "ended", "number", "segment")
+    __slots__ = ("_forks", "descriptor", "ended", "number", "segment")
 
     def __init__(self, segment: Segment, number: int, ended: list[int]) -> None:
         self.segment, self.number, self.ended = segment, number, ended
         self.descriptor = None  # it goes back, so it is shown to no third process
+        self._forks = _forks
 
     @property
     def address(self) -> int | None:
         return self.segment.address
 
     def __del__(self) -> None:
-        self.ended.append(self.number)
+        self.ended.append(self.number if self._forks == _forks else ~self.number)
+
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_count_fork)
 
 
 class Lender:
@@ -79,6 +95,9 @@ class Lender:
     def take_back(self, numbers: list[int]) -> None:
         """Notes that the other side is done with these."""
         for number in numbers:
+            if number < 0:
+                self._forget(~number)
+                continue
             self._away.discard(number)
             if number not in self._held:
                 self._free[number] = self._segments[number].size
@@ -87,12 +106,23 @@ class Lender:
             del self._free[number], self._segments[number]
             self._dropped.append(number)
 
+    def _forget(self, number: int) -> None:
+        """Never uses a segment again."""
+        self._segments.pop(number, None)
+        self._free.pop(number, None)
+        self._away.discard(number)
+        self._held.discard(number)
+
     def _settle(self) -> None:
         """Notes which arrays have ended on this side."""
         while self._ended:
             number = self._ended.pop()
+            if number < 0:
+                self._forget(~number)
+                self._dropped.append(~number)
+                continue
             self._held.discard(number)
-            if number not in self._away:
+            if number in self._segments and number not in self._away:
                 self._free[number] = self._segments[number].size
 
     def send(self, channel: Channel, content: Any) -> None:
@@ -199,7 +229,7 @@ class Borrower:
             self._segments[number] = segment = Segment(descriptor, size)
             segment.close()
         for number in dropped:
-            del self._segments[number]
+            self._segments.pop(number, None)
         loans: dict[int, _Loan] = {}
         if spilled is None:
             return _Unpickler(io.BytesIO(message.payload[end:]), self, loans).load()
@@ -215,8 +245,12 @@ class Borrower:
         return found
 
     def returned(self) -> list[int]:
-        """The numbers of the segments that can go back, each told once."""
-        return [self._ended.pop() for _ in range(len(self._ended))]
+        """The numbers of the segments that can go back, each told once; ``~number`` of one that can never be used."""
+        numbers = [self._ended.pop() for _ in range(len(self._ended))]
+        for number in numbers:
+            if number < 0:
+                self._segments.pop(~number, None)
+        return numbers
 
 
 class _Unpickler(pickle.Unpickler):

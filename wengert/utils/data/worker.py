@@ -104,7 +104,9 @@ def _serve(channel: Channel, duty: Duty) -> None:
     failure, fetch = _started(duty, where, duty.init_fn)
     ended = False
     while True:
-        task = pickle.loads(channel.receive().payload)
+        message = channel.receive()
+        assert message is not None
+        task = pickle.loads(message.payload)
         if task == RESTART:
             ended = False
             failure, fetch = _started(duty, where, None)
@@ -113,7 +115,7 @@ def _serve(channel: Channel, duty: Duty) -> None:
         lender.take_back(returned)
         if ended:
             continue  # nobody waits for an answer
-        answer = failure
+        answer: Any = failure
         if answer is None:
             try:
                 answer = fetch(indices)

@@ -49,7 +49,7 @@ class AlexNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))  # type: ignore[no-any-return]
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
 @builder(AlexNet_Weights)

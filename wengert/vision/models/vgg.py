@@ -44,6 +44,7 @@ class VGG(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, nn.BatchNorm2d):
+                assert module.weight is not None  # these are affine
                 nn.init.ones_(module.weight)
             elif isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, 0, 0.01)
@@ -53,7 +54,7 @@ class VGG(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))  # type: ignore[no-any-return]
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
 def _vgg(layers: str, batch_norm: bool, **kwargs: Any) -> VGG:

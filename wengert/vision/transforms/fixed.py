@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import wengert as torch
@@ -154,11 +155,12 @@ class Pad(nn.Module):
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant") -> None:
         super().__init__()
         four_sides(padding)
-        if not isinstance(fill, (int, float, tuple, list)):
+        if not isinstance(fill, (Number, tuple, list)):
             raise TypeError("Got inappropriate fill arg")
         if padding_mode not in PADDING_MODES:
             raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
-        self.padding, self.fill, self.padding_mode = padding, fill, padding_mode
+        self.fill: Any = fill
+        self.padding, self.padding_mode = padding, padding_mode
 
     def forward(self, img: Any) -> Any:
         return functional.pad(img, self.padding, self.fill, self.padding_mode)

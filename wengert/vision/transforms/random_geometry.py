@@ -23,7 +23,7 @@ from .functional.modes import mode_of
 
 def uniform(low: float, high: float) -> float:
     """One number drawn from low…high."""
-    return torch.empty(1).uniform_(low, high).item()  # type: ignore[no-any-return]
+    return torch.empty(1).uniform_(low, high).item()
 
 
 def happens(probability: float) -> bool:
@@ -146,7 +146,7 @@ class RandomVerticalFlip(nn.Module):
 
 
 def _logarithms(ratio: Sequence[float]) -> list[float]:
-    return torch.log(torch.tensor(list(ratio))).tolist()  # type: ignore[no-any-return]
+    return torch.log(torch.tensor(list(ratio))).tolist()
 
 
 def _check_ranges(scale: Any, ratio: Any) -> None:

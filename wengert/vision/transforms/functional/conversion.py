@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -159,12 +160,24 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
         raise ValueError(
             f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
         )
-    middle, width = torch.as_tensor(mean, dtype=tensor.dtype), torch.as_tensor(std, dtype=tensor.dtype)
-    if (width == 0).any():
+    middle, width = _for_channels(mean, tensor.dtype), _for_channels(std, tensor.dtype)
+    if 0.0 in width.flatten().tolist():
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
-    middle = middle[:, None, None] if middle.ndim == 1 else middle
-    width = width[:, None, None] if width.ndim == 1 else width
     return (tensor.sub_(middle) if inplace else tensor - middle).div_(width)
+
+
+def _for_channels(values: Any, dtype: torch.dtype) -> Tensor:
+    """A number for each channel, of shape ``(C, 1, 1)``. Plain numbers are the same for every image, and kept."""
+    if isinstance(values, (list, tuple)) and all(type(value) is float for value in values):
+        return torch.from_numpy(_kept_for_channels(tuple(values), dtype))
+    tensor = torch.as_tensor(values, dtype=dtype)
+    return tensor[:, None, None] if tensor.ndim == 1 else tensor
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_for_channels(values: tuple[float, ...], dtype: torch.dtype) -> np.ndarray[Any, Any]:
+    # An array, since a tensor would remember where it was made: in a recording, or without gradients.
+    return np.array(values, dtype.numpy)[:, None, None]
 
 
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:

@@ -114,7 +114,7 @@ def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     return pad(inside, outside)
 
 
-def two_sizes(size: int | Sequence[int], what: str = "Please provide only two dimensions (h, w) for size.") -> Any:
+def two_sizes(size: Any, what: str = "Please provide only two dimensions (h, w) for size.") -> Any:
     """``(height, width)`` of one number or two. Raises ValueError with the text ``what``."""
     if isinstance(size, Number):
         return int(size), int(size)  # type: ignore[call-overload]
@@ -184,7 +184,7 @@ def ten_crop(img: Any, size: int | Sequence[int], vertical_flip: bool = False) -
     return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
 
 
-def four_sides(padding: int | Sequence[int]) -> list[int]:
+def four_sides(padding: Any) -> list[int]:
     """Left, top, right, bottom, of one number, of two (sides; top and bottom) or of four. TypeError, ValueError."""
     if isinstance(padding, Number):
         return [int(padding)] * 4  # type: ignore[call-overload]

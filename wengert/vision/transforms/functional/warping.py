@@ -210,7 +210,7 @@ def _projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) ->
     for (x, y), (u, v) in zip(end, start, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
     solution = np.linalg.lstsq(np.array(rows, np.float64), np.array(start, np.float64).ravel(), rcond=None)[0]
-    return solution.astype(np.float32).tolist()  # type: ignore[no-any-return]
+    return solution.astype(np.float32).tolist()
 
 
 def _perspective_grid(coefficients: Sequence[float], img: Tensor) -> Tensor:
