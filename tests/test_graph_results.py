@@ -289,3 +289,24 @@ def test_what_can_be_straight_is_straight() -> None:
     layout(boxes, lines)
     bends = [abs(boxes[line.source].x - boxes[line.target].x) for line in lines[:4]]
     assert all(bend < 0.1 or bend > 16 for bend in bends)
+
+
+def test_models_of_a_trainer_and_in_lists() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.model, self.other = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)), nn.Linear(2, 1)
+
+        def graph(self) -> Any:
+            return torch.graph((self.model(torch.ones(1, 2)) + self.other(torch.ones(1, 2))).sum())
+
+    assert sorted(Trainer().graph().leaves) == [
+        "model.0.bias",
+        "model.0.weight",
+        "model.1.bias",
+        "model.1.weight",
+        "other.bias",
+        "other.weight",
+    ]
+    models = [nn.Linear(2, 2), nn.Linear(2, 1)]
+    loss = models[1](models[0](torch.ones(1, 2))).sum()
+    assert set(torch.graph(loss).leaves) == {f"models[{i}].{name}" for i in (0, 1) for name in ("weight", "bias")}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import wengert as torch
@@ -61,6 +63,13 @@ def test_self_contained_and_small() -> None:
     parser = Balance()
     parser.feed(page)
     assert parser.stack == []
+
+
+def test_resnet20_in_less_than_a_megabyte() -> None:
+    program = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "gallery" / "make.py"))
+    page = program["resnet20"]().html("ResNet-20")
+    assert len(page.encode()) < 1_000_000
+    assert {"stem", "stage1", "stage2", "stage3"} <= set(data_of(page)["levels"])
 
 
 def test_levels_hold_every_node_once() -> None:

@@ -200,3 +200,18 @@ def test_named_results() -> None:
     result = torch.tensor([2, 1]).sort()
     assert repr(result) == "torch.return_types.sort(\nvalues=tensor([1, 2]),\nindices=tensor([1, 0]))"
     assert isinstance(result, torch.return_types.sort) and result.values is result[0]
+
+
+def test_an_index_without_dimensions_counts_as_one_element() -> None:
+    """The usual way to make a one-hot target: ``zeros(10).scatter_(0, torch.tensor(y), value=1)``."""
+    x, place = torch.arange(5.0, requires_grad=True), torch.tensor(3)
+    assert torch.zeros(5).scatter_(0, place, value=1).tolist() == [0, 0, 0, 1, 0]
+    assert x.scatter(0, place, torch.tensor(7.0)).tolist() == [0, 1, 2, 7, 4]
+    assert x.scatter(0, place, 2.0, reduce="add").tolist() == [0, 1, 2, 5, 4]
+    assert x.scatter_add(0, place, torch.tensor(7.0)).tolist() == [0, 1, 2, 10, 4]
+    assert x.scatter_reduce(0, place, torch.tensor(7.0), "prod").tolist() == [0, 1, 2, 21, 4]
+    assert torch.tensor(4.0).scatter(0, torch.tensor([0]), 1.0).item() == 1
+    assert torch.tensor(4.0).gather(0, torch.tensor([0, 0])).tolist() == [4, 4]
+    picked = x.gather(0, place)
+    picked.backward()
+    assert picked.shape == () and x.grad is not None and x.grad.tolist() == [0, 0, 0, 1, 0]

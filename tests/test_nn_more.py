@@ -90,10 +90,11 @@ def test_public_classes_do_not_pass_for_each_other() -> None:
 
 
 def test_names_that_programs_import() -> None:
-    from wengert.nn.attention import SDPBackend, sdpa_kernel
     from wengert.nn.modules.batchnorm import _BatchNorm
     from wengert.nn.modules.conv import _ConvNd
     from wengert.nn.modules.utils import _pair
+
+    from wengert.nn.attention import SDPBackend, sdpa_kernel
     from wengert.nn.parameter import UninitializedParameter
     from wengert.optim.swa_utils import AveragedModel
 
@@ -110,8 +111,9 @@ def test_names_that_programs_import() -> None:
 
 def test_data_parallel_calls_the_module() -> None:
     layer = nn.Linear(2, 1)
-    both = nn.DataParallel(layer)
-    assert torch.equal(both(torch.ones(3, 2)), layer(torch.ones(3, 2))) and list(both.state_dict())[0] == "module.weight"
+    spread = nn.DataParallel(layer)
+    assert torch.equal(spread(torch.ones(3, 2)), layer(torch.ones(3, 2)))
+    assert list(spread.state_dict()) == ["module.weight", "module.bias"]
 
 
 def test_hooks_of_all_modules_come_and_go() -> None:

@@ -121,3 +121,21 @@ def test_fifty_thousand_nodes() -> None:
 def test_names_are_escaped() -> None:
     g = Graph({1: GraphNode(1, "leaf", name='<b>&"x')}, [], [1])
     assert '<b>&"x' in words(g.svg())
+
+
+def test_lines_that_share_a_trunk_are_drawn_once() -> None:
+    """A weight that four hundred steps read makes one line with branches, and not four hundred long lines."""
+    cell, state = torch.nn.RNNCell(2, 3), torch.zeros(1, 3)
+    with torch.graph.record() as g:
+        for _ in range(200):
+            state = cell(torch.ones(1, 2), state)
+    assert len(g.svg(depth=0)) < 700 * len(g)
+    assert g.svg(legend=False).count('<g class="module') == 200
+
+
+def test_labels_interrupt_lines_that_run_down() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    y = x * 2
+    picture = torch.graph(y).svg(direction="down")
+    label = re.search(r'<rect class="bg" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="18"/><text class="l"', picture)
+    assert label is not None and float(label[3]) > 40

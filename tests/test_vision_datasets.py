@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import operator
 import os
 import pickle
 import tarfile
@@ -75,7 +76,7 @@ def leftovers(folder: Path) -> list[str]:
 def test_mnist(tmp_path: Path, compressed: bool) -> None:
     write_mnist(tmp_path / "MNIST" / "raw", compressed=compressed)
     change = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
-    data = datasets.MNIST(str(tmp_path), train=True, transform=change, target_transform=lambda y: -y)
+    data = datasets.MNIST(str(tmp_path), train=True, transform=change, target_transform=operator.neg)
     assert data.data.shape == (6, 28, 28) and data.data.dtype == wengert.uint8
     assert data.targets.dtype == wengert.int64 and len(data) == 6
     image, target = data[2]
@@ -90,6 +91,9 @@ def test_mnist(tmp_path: Path, compressed: bool) -> None:
     ]  # fmt: skip
     with pytest.raises(IndexError):
         data[6]
+    with pytest.warns(UserWarning, match="train_labels has been renamed targets"):
+        assert data.train_labels is data.targets
+    assert pickle.loads(pickle.dumps(data)).transform(data.data[0].numpy()).shape == (1, 28, 28)
 
 
 def test_the_kin_of_mnist(tmp_path: Path) -> None:

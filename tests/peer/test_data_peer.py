@@ -152,6 +152,36 @@ def test_datasets() -> None:
     assert seen[0] == seen[1]
 
 
+def test_datasets_side_by_side_draw_in_the_same_order() -> None:
+    class Many:
+        """Fetches many at once."""
+
+        def __init__(self, lib: Any) -> None:
+            self.lib = lib
+
+        def __len__(self) -> int:
+            return 6
+
+        def __getitem__(self, index: int) -> Any:
+            return index + self.lib.rand(1)
+
+    class Lots(Many):
+        def __getitems__(self, indices: list[int]) -> Any:
+            return list(self.lib.rand(len(indices)))
+
+    seen = []
+    for lib in LIBS:
+        lib.manual_seed(1)
+        data = lib.utils.data
+        stacks = data.StackDataset(Many(lib), Lots(lib), Many(lib)), data.StackDataset(a=Lots(lib), b=Many(lib))
+        seen.append([plain(batch) for stack in stacks for batch in data.DataLoader(stack, 4)])
+        Lots.__getitems__ = lambda self, indices: [1]  # type: ignore[assignment]
+        with pytest.raises(ValueError, match="Nested dataset's output size mismatch. Expected 4, got 1"):
+            list(data.DataLoader(data.StackDataset(Lots(lib)), 4))
+        Lots.__getitems__ = lambda self, indices: list(self.lib.rand(len(indices)))  # type: ignore[assignment]
+    assert seen[0] == seen[1]
+
+
 def test_iterable_datasets() -> None:
     seen = []
     for lib in LIBS:

@@ -108,8 +108,8 @@ def test_lazy_layers_in_another_precision() -> None:
 
 
 PATHS = [
-    "conv._ConvNd", "conv._ConvTransposeNd", "batchnorm._BatchNorm", "batchnorm._NormBase", "instancenorm._InstanceNorm",
-    "loss._Loss", "loss._WeightedLoss", "dropout._DropoutNd", "pooling._MaxPoolNd", "pooling._AvgPoolNd",
+    "conv._ConvNd", "conv._ConvTransposeNd", "batchnorm._BatchNorm", "batchnorm._NormBase",
+    "instancenorm._InstanceNorm", "loss._Loss", "loss._WeightedLoss", "dropout._DropoutNd", "pooling._MaxPoolNd", "pooling._AvgPoolNd",
     "pooling._AdaptiveAvgPoolNd", "padding._ConstantPadNd", "rnn.RNNBase", "linear.NonDynamicallyQuantizableLinear",
 ]  # fmt: skip
 EXAMPLES: list[Any] = [
@@ -126,7 +126,8 @@ EXAMPLES: list[Any] = [
 def test_bases_of_families(path: str) -> None:
     module, name = path.split(".")
     kinds = [getattr(import_module(f"{lib.__name__}.nn.modules.{module}"), name) for lib in (wengert, torch)]
-    answers = [[isinstance(make(lib), kind) for make in EXAMPLES] for lib, kind in zip((wengert, torch), kinds, strict=True)]
+    sides = zip((wengert, torch), kinds, strict=True)
+    answers = [[isinstance(make(lib), kind) for make in EXAMPLES] for lib, kind in sides]
     assert answers[0] == answers[1]
 
 
@@ -170,7 +171,9 @@ MASKS: dict[str, Any] = {
 @pytest.mark.parametrize("weights, average", [(True, True), (True, False), (False, True)])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("extra", [{}, {"add_bias_kv": True}, {"add_zero_attn": True}, {"kdim": 5, "vdim": 6}])
-def test_every_form_of_attention(mask: str, weights: bool, average: bool, training: bool, extra: dict[str, Any]) -> None:
+def test_every_form_of_attention(
+    mask: str, weights: bool, average: bool, training: bool, extra: dict[str, Any]
+) -> None:
     def program(T: Any) -> Any:
         results = []
         for batch_first in (True, False):

@@ -55,7 +55,9 @@ CALLS: list[Any] = [
     lambda T: T.grid_sampler_3d(T.randn(1, 2, 3, 4, 2), T.randn(1, 2, 2, 2, 3), 1, 0, False),
     lambda T: T.affine_grid_generator(T.randn(1, 2, 3), (1, 1, 2, 3), False),
     lambda T: T.convolution(T.randn(1, 4, 6), T.randn(6, 2, 3), None, (2,), (1,), (1,), False, (0,), 2),
-    lambda T: T.convolution(T.randn(1, 4, 5, 5), T.randn(4, 3, 3, 3), T.randn(3), (2, 2), (1, 1), (1, 1), True, (1, 1), 1),
+    lambda T: T.convolution(
+        T.randn(1, 4, 5, 5), T.randn(4, 3, 3, 3), T.randn(3), (2, 2), (1, 1), (1, 1), True, (1, 1), 1
+    ),
     lambda T: T.ctc_loss(T.randn(5, 2, 4).log_softmax(2), T.tensor([[1, 2], [3, 1]]), [5, 4], [2, 1], 0, 2),
     lambda T: T.poisson_nll_loss(T.randn(3), T.rand(3), True, False, 1e-8, 1),
     lambda T: T.triplet_margin_loss(T.randn(3, 4), T.randn(3, 4), T.randn(3, 4), reduction=0),

@@ -7,10 +7,10 @@ for parameters that an optimiser moves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Number
 from typing import Any
 
 from . import constraints, transforms
+from .utils import is_number
 
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
@@ -34,7 +34,7 @@ class ConstraintRegistry:
         if factory is None:
             return lambda made: self.register(constraint, made)
         kind = type(constraint) if isinstance(constraint, constraints.Constraint) else constraint
-        if not _is_kind_of_constraint(kind):
+        if not (isinstance(kind, type) and issubclass(kind, constraints.Constraint)):
             raise TypeError(f"Expected constraint to be either a Constraint subclass or instance, but got {constraint}")
         self._registry[kind] = factory
         return factory
@@ -45,10 +45,6 @@ class ConstraintRegistry:
         if factory is None:
             raise NotImplementedError(f"Cannot transform {type(constraint).__name__} constraints")
         return factory(constraint)
-
-
-def _is_kind_of_constraint(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, constraints.Constraint)
 
 
 biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
@@ -76,7 +72,7 @@ def _below(constraint: Any) -> transforms.Transform:
 def _between(constraint: Any) -> transforms.Transform:
     """σ(x), stretched from the lower bound to the upper."""
     low, high = constraint.lower_bound, constraint.upper_bound
-    if isinstance(low, Number) and isinstance(high, Number) and low == 0 and high == 1:
+    if is_number(low) and is_number(high) and low == 0 and high == 1:
         return transforms.SigmoidTransform()
     return transforms.ComposeTransform([transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)])
 

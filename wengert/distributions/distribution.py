@@ -20,6 +20,12 @@ from .utils import lazy_property
 __all__ = ["Distribution"]
 
 
+def _holds(constraint: constraints.Constraint, value: Tensor) -> bool:
+    """Whether all of ``value`` satisfies the constraint; nothing of the check is recorded."""
+    with wengert.no_grad():
+        return bool(constraint.check(value).all())
+
+
 class Distribution:
     """A probability distribution, or a batch of independent ones of one family.
 
@@ -195,14 +201,12 @@ class Distribution:
             if name not in self.__dict__ and isinstance(getattr(type(self), name, None), lazy_property):
                 continue  # computed from the other parameters, which are checked
             value = getattr(self, name)
-            if not constraint.check(value).all():
-                self._refuse(name, value, f"to satisfy the constraint {constraint!r}, but")
-
-    def _refuse(self, name: str, value: Tensor, expected: str) -> None:
-        raise ValueError(
-            f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
-            f"{self!r} {expected} found invalid values:\n{value}"
-        )
+            if not _holds(constraint, value):
+                raise ValueError(
+                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
+                    f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
+                    f"values:\n{value}"
+                )
 
     def _validate_sample(self, value: Tensor) -> None:
         """Raises ValueError for a ``value`` that is no tensor, does not fit the shapes, or is outside the support."""
@@ -228,7 +232,7 @@ class Distribution:
                 stacklevel=3,
             )
             return
-        if not support.check(value).all():
+        if not _holds(support, value):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "
                 f"support ({support!r}) of the distribution {self!r}, but found invalid values:\n{value}"

@@ -9,7 +9,7 @@ from wengert import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import sum_rightmost
+from .utils import _sum_rightmost
 
 __all__ = ["Independent"]
 
@@ -80,11 +80,11 @@ class Independent(Distribution):
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        result: Tensor = sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
+        result: Tensor = _sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
         return result
 
     def entropy(self) -> Tensor:
-        result: Tensor = sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+        result: Tensor = _sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
         return result
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

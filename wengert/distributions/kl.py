@@ -39,7 +39,7 @@ from .pareto import Pareto
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
-from .utils import euler_constant, sum_rightmost
+from .utils import _sum_rightmost, euler_constant
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -257,7 +257,7 @@ def _(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     slopes = wengert.autograd.grad(normaliser.sum(), at_p, create_graph=True)
     result = q._log_normalizer(*at_q) - normaliser
     for ours, theirs, slope in zip(at_p, at_q, slopes, strict=True):
-        result = result - sum_rightmost((theirs - ours) * slope, len(q.event_shape))
+        result = result - _sum_rightmost((theirs - ours) * slope, len(q.event_shape))
     return result
 
 
@@ -333,7 +333,7 @@ def _(p: LowRankMultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
 def _(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
-    result: Tensor = sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+    result: Tensor = _sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
     return result
 
 

@@ -12,7 +12,7 @@ from wengert.linalg import cholesky, solve_triangular
 from . import constraints
 from .distribution import Distribution
 from .multivariate_normal import log_diagonal, squared_lengths, times_vectors
-from .utils import HALF_LOG_TWO_PI, lazy_property, standard_normal
+from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
 __all__ = ["LowRankMultivariateNormal"]
 
@@ -117,8 +117,8 @@ class LowRankMultivariateNormal(Distribution):
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
         shape = self._extended_shape(sample_shape)
         factor, diagonal = self._narrow
-        of_factor = standard_normal((*shape[:-1], self.cov_factor.shape[-1]), self.loc)
-        of_diagonal = standard_normal(shape, self.loc)
+        of_factor = _standard_normal((*shape[:-1], self.cov_factor.shape[-1]), self.loc.dtype)
+        of_diagonal = _standard_normal(shape, self.loc.dtype)
         return self.loc + times_vectors(factor, of_factor) + diagonal.sqrt() * of_diagonal
 
     def distances(self, difference: Tensor) -> Tensor:

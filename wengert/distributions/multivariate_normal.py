@@ -11,7 +11,7 @@ from wengert.linalg import cholesky, solve_triangular
 
 from . import constraints
 from .distribution import Distribution
-from .utils import HALF_LOG_TWO_PI, lazy_property, standard_normal
+from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
 __all__ = ["MultivariateNormal"]
 
@@ -138,7 +138,7 @@ class MultivariateNormal(Distribution):
         return self._factor.square().sum(-1).expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
-        drawn = standard_normal(self._extended_shape(sample_shape), self.loc)
+        drawn = _standard_normal(self._extended_shape(sample_shape), self.loc.dtype)
         return self.loc + times_vectors(self._factor, drawn)
 
     def log_prob(self, value: Tensor) -> Tensor:

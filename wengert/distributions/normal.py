@@ -11,7 +11,7 @@ from wengert import Size, Tensor
 
 from . import constraints
 from .exp_family import ExponentialFamily
-from .utils import HALF_LOG_TWO_PI, batch_shape_of, broadcast_all, standard_normal
+from .utils import HALF_LOG_TWO_PI, _standard_normal, batch_shape_of, broadcast_all
 
 __all__ = ["Normal"]
 
@@ -56,7 +56,7 @@ class Normal(ExponentialFamily):
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
         shape = self._extended_shape(sample_shape)
-        return self.loc + standard_normal(shape, self.loc) * self.scale
+        return self.loc + _standard_normal(shape, self.loc.dtype) * self.scale
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

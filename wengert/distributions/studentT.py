@@ -12,7 +12,7 @@ from wengert import Size, Tensor
 from . import constraints
 from .chi2 import Chi2
 from .distribution import Distribution
-from .utils import broadcast_all, standard_normal
+from .utils import _standard_normal, broadcast_all
 
 __all__ = ["StudentT"]
 
@@ -48,7 +48,7 @@ class StudentT(Distribution):
         return wengert.where(self.df <= 1, math.nan, variance)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
-        normal = standard_normal(self._extended_shape(sample_shape), self.df)
+        normal = _standard_normal(self._extended_shape(sample_shape), self.df.dtype)
         return self.loc + self.scale * (normal * wengert.rsqrt(self._chi2.rsample(sample_shape) / self.df))
 
     def log_prob(self, value: Tensor) -> Tensor:

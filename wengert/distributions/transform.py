@@ -10,7 +10,7 @@ import wengert
 from wengert import Tensor
 
 from . import constraints
-from .utils import sum_rightmost
+from .utils import _sum_rightmost
 
 
 class Transform:
@@ -239,7 +239,7 @@ class ComposeTransform(Transform):
         total: Any = 0
         depth = self.domain.event_dim
         for part, before, after in zip(self.parts, values[:-1], values[1:], strict=True):
-            total = total + sum_rightmost(part.log_abs_det_jacobian(before, after), depth - part.domain.event_dim)
+            total = total + _sum_rightmost(part.log_abs_det_jacobian(before, after), depth - part.domain.event_dim)
             depth += part.codomain.event_dim - part.domain.event_dim
         result: Tensor = total
         return result
@@ -316,7 +316,7 @@ class IndependentTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """The base's, summed over the reinterpreted dimensions."""
-        result: Tensor = sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+        result: Tensor = _sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
         return result
 
     def forward_shape(self, shape: Sequence[int]) -> Any:

@@ -12,7 +12,7 @@ from . import constraints
 from .distribution import Distribution
 from .independent import Independent
 from .transforms import ComposeTransform, Transform
-from .utils import sum_rightmost
+from .utils import _sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 
@@ -100,9 +100,9 @@ class TransformedDistribution(Distribution):
         for transform in reversed(self.transforms):
             x = transform.inv(y)
             depth += transform.domain.event_dim - transform.codomain.event_dim
-            total = total - sum_rightmost(transform.log_abs_det_jacobian(x, y), depth - transform.domain.event_dim)
+            total = total - _sum_rightmost(transform.log_abs_det_jacobian(x, y), depth - transform.domain.event_dim)
             y = x
-        base = sum_rightmost(self.base_dist.log_prob(y), depth - len(self.base_dist.event_shape))
+        base = _sum_rightmost(self.base_dist.log_prob(y), depth - len(self.base_dist.event_shape))
         result: Tensor = total + base
         return result
 

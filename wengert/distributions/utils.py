@@ -55,16 +55,19 @@ def batch_shape_of(tensor: Tensor, *given: Any) -> wengert.Size:
     return wengert.Size() if all(is_number(value) for value in given) else tensor.shape
 
 
-def standard_normal(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Standard normal numbers of the dtype of ``like``."""
+# The names of the next two, and their order of arguments, are those by which programs import them from PyTorch.
+
+
+def _standard_normal(shape: Sequence[int], dtype: Any, device: Any = None) -> Tensor:
+    """Standard normal numbers."""
     return wengert.normal(
-        wengert.zeros(shape, dtype=like.dtype), wengert.ones(shape, dtype=like.dtype)
+        wengert.zeros(shape, dtype=dtype, device=device), wengert.ones(shape, dtype=dtype, device=device)
     )
 
 
-def sum_rightmost(value: Any, count: int) -> Any:
-    """``value`` summed over its last ``count`` dimensions."""
-    return value.sum(tuple(range(-count, 0))) if count else value
+def _sum_rightmost(value: Any, dim: int) -> Any:
+    """``value`` summed over its last ``dim`` dimensions."""
+    return value.sum(tuple(range(-dim, 0))) if dim else value
 
 
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from wengert.nn.functional import logsigmoid, pad, softplus
 from . import constraints
 from .elementwise_transforms import inside_unit_interval
 from .transform import Transform
-from .utils import sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
+from .utils import _sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 
 class ReshapeTransform(Transform):
@@ -284,7 +284,7 @@ class CatTransform(Transform):
         terms = []
         for each, before, after in zip(self.transforms, self._parts(x), self._parts(y), strict=True):
             term = each.log_abs_det_jacobian(before, after)
-            terms.append(sum_rightmost(term, self.event_dim - each.event_dim))
+            terms.append(_sum_rightmost(term, self.event_dim - each.event_dim))
         dim = self.dim - x.dim() if self.dim >= 0 else self.dim
         dim += self.event_dim
         return wengert.cat(terms, dim) if dim < 0 else sum(terms[1:], terms[0])

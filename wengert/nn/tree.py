@@ -125,7 +125,7 @@ class ModuleTree:
             )
         if param is not None:
             _check_leaf(name, param)
-        self._parameters[name] = self._seen_by_hooks("_parameters", name, param)
+        self._parameters[name] = None if param is None else self._seen_by_hooks("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that belongs to the module's state but is not a parameter.

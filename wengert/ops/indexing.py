@@ -59,6 +59,11 @@ def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | N
     _check_range(index, (shape or (1,))[dim], op)
 
 
+def _rows(*values: Any) -> tuple[Any, ...]:
+    """The tensors with one dimension in place of none: a 0-d one counts as having one element. Numbers stay."""
+    return tuple(P.reshape(x, shape=(1,)) if isinstance(x, Tensor) and not x._data.ndim else x for x in values)
+
+
 def _head(dim: int) -> tuple[bool, ...]:
     """``places`` of an index in dimension ``dim``."""
     return (False,) * dim + (True,)
@@ -86,7 +91,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     position that it names in dimension ``dim``. Raises RuntimeError for an index out of range."""
     place = wrap_dim(dim, input._data.ndim, "gather")
     _check_along(input, index, place, "gather")
-    return P.gather(input, index, dim=place)
+    if input._data.ndim and index._data.ndim:
+        return P.gather(input, index, dim=place)
+    return P.reshape(P.gather(*_rows(input, index), dim=0), shape=index._data.shape)
 
 
 @function()
@@ -122,6 +129,8 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     if tensor is not None and tensor.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
                            f"{tensor.dtype}")
+    if not (input._data.ndim and index._data.ndim):
+        return P.reshape(scatter(*_rows(input), 0, *_rows(index, src), reduce=reduce), shape=input._data.shape)
     source = _like(input, src)
     if reduce is None:
         return P.scatter(input, index, source, dim=place)
@@ -143,7 +152,11 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     _check_along(input, index, place, "scatter_add", src)
     if src.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
-    return P.scatter_add(input, index, src, dim=place)
+    shape = input._data.shape
+    if not (input._data.ndim and index._data.ndim):
+        input, index, src = _rows(input, index, src)
+    out = P.scatter_add(input, index, src, dim=place)
+    return out if shape else P.reshape(out, shape=shape)
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
@@ -160,7 +173,11 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     _check_along(input, index, place, "scatter_reduce", src)
     if src.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
-    return P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)
+    shape = input._data.shape
+    if not (input._data.ndim and index._data.ndim):
+        input, index, src = _rows(input, index, src)
+    out = P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)
+    return out if shape else P.reshape(out, shape=shape)
 
 
 @function()

@@ -84,7 +84,17 @@ def modules_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def _variables(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
+    """The variables of a scope, and the modules that it holds as attributes of ``self`` or in short lists and dicts."""
+    found = [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
+    inner: list[tuple[str, Any]] = []
+    for name, value in found:
+        if type(value) in (list, tuple) and len(value) <= _MOST:
+            inner += [(f"{name}[{i}]", item) for i, item in enumerate(value)]
+        elif type(value) is dict and len(value) <= _MOST:
+            inner += [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        elif name == "self" and not is_module(value):
+            inner += list(getattr(value, "__dict__", {}).items())
+    return found + [(name, item) for name, item in inner if is_module(item)]
 
 
 def _outermost(variables: list[tuple[str, Any]]) -> list[tuple[str, Any]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from html import escape
 from importlib import resources
 
-from .drawing import Arrow, Drawing, Item, draw, group_of, in_formula, text_width
+from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, in_formula, text_width
 from .graph import Graph
 from .layout import Point
 
 MOST = 5000
 """More boxes than this are no picture: the error says what to do."""
 
-COLLAPSED_FROM = 150
+COLLAPSED_FROM = FORMULAS
 """Graphs of more nodes are drawn with modules collapsed, unless ``depth`` says otherwise."""
 
 MARGIN = 24.0
@@ -165,7 +165,7 @@ def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
     for kind, words in _LEGEND.items():
         if kind not in there:
             continue
-        radius = 7 if kind == "leaf" else 3
+        radius = 7 if kind in ("leaf", "output") else 3
         parts.append(
             f'<g class="{kind}"><rect class="b" x="{x:g}" y="{y - 7:g}" width="20" height="14" rx="{radius}"/></g>'
             f'<text class="s" style="text-anchor:start" x="{x + 26:g}" y="{y + 4.3:g}">{words}</text>'

@@ -84,7 +84,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """Draws all parameters anew."""
         self.head.reset_parameters()
         for cluster in self.tail:
-            for layer in cluster:
+            for layer in cluster.children():
                 layer.reset_parameters()
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:

@@ -108,7 +108,7 @@ class _Path(ModuleType):
 
 
 def _make_paths() -> dict[str, ModuleType]:
-    paths = {}
+    paths: dict[str, ModuleType] = {}
     for path in sorted({*_PUBLIC, *_OTHERS}):
         full = f"{__name__}.{path}"
         made = paths[path] = _Path(full, f"The names of ``torch.nn.modules.{path}``.")

@@ -41,8 +41,8 @@ def consume_prefix_in_state_dict_if_present(state_dict: MutableMapping[str, Any]
     """Takes ``prefix`` off the names in ``state_dict``, in place: ``"module."`` of a `nn.DataParallel`, for example."""
     for name in [name for name in state_dict if name.startswith(prefix)]:
         state_dict[name[len(prefix) :]] = state_dict.pop(name)
-    metadata = getattr(state_dict, "_metadata", None)
-    for name in list(metadata or ()):
+    metadata: dict[str, Any] = getattr(state_dict, "_metadata", {})
+    for name in list(metadata):
         # The entry for the module itself has the name without the dot.
         if name == prefix.replace(".", ""):
             metadata[""] = metadata.pop(name)

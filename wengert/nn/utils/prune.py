@@ -185,11 +185,13 @@ class _Amount(BasePruningMethod):
     Raises TypeError or ValueError for another.
     """
 
-    def __init__(self, amount: float) -> None:
+    amount: Any
+
+    def __init__(self, amount: Any) -> None:
         if not isinstance(amount, numbers.Real):
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
         whole = isinstance(amount, numbers.Integral)
-        if amount < 0 or (not whole and amount > 1.0):
+        if float(amount) < 0 or (not whole and float(amount) > 1.0):
             raise ValueError(
                 f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
             )
@@ -199,9 +201,10 @@ class _Amount(BasePruningMethod):
         """How many of ``size`` to drop. Raises ValueError where there are not so many."""
         if not isinstance(self.amount, numbers.Integral):
             return round(self.amount * size)
-        if self.amount > size:
-            raise ValueError(f"amount={self.amount} should be smaller than the number of parameters to prune={size}")
-        return int(self.amount)
+        count = int(self.amount)
+        if count > size:
+            raise ValueError(f"amount={count} should be smaller than the number of parameters to prune={size}")
+        return count
 
 
 class _Unstructured(_Amount):

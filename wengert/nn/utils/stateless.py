@@ -99,5 +99,5 @@ def _place(module: Module, path: str) -> tuple[dict[str, Any], str]:
     owner = module.get_submodule(parent)
     for table in (owner._parameters, owner._buffers):
         if name in table:
-            return table, name  # type: ignore[return-value]
+            return table, name
     raise KeyError(f"functional_call: {type(module).__name__} has no parameter or buffer {path!r}")

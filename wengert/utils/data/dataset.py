@@ -80,6 +80,23 @@ class StackDataset(Dataset[Any]):
             return {name: dataset[index] for name, dataset in self.datasets.items()}
         return tuple(dataset[index] for dataset in self.datasets)
 
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The samples at ``indices``: all of the first dataset's, then all of the second's, and so on, put together.
+        Raises ValueError where a dataset that fetches many at once gives another number of them.
+        """
+        named = isinstance(self.datasets, dict)
+        columns = []
+        for dataset in self.datasets.values() if isinstance(self.datasets, dict) else self.datasets:
+            many = callable(getattr(dataset, "__getitems__", None))
+            column = dataset.__getitems__(indices) if many else [dataset[index] for index in indices]
+            if len(column) != len(indices):
+                raise ValueError(
+                    f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(column)}"
+                )
+            columns.append(column)
+        rows = zip(*columns, strict=True)
+        return [dict(zip(self.datasets, row, strict=True)) for row in rows] if named else list(rows)
+
     def __len__(self) -> int:
         return self._length
 

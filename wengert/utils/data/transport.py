@@ -34,7 +34,7 @@ _ROOM = 2  # a free segment serves for an array that fills at least this part of
 
 class _Loan:
     """What an array's memory belongs to: a segment and its number. Its end is noted in a list of numbers; as ``~number``
-    where this process has been forked meanwhile, and the child may still have the array: then nobody may write there.
+    where this process was forked meanwhile, and the child may still have the array: nobody may write there then.
     """
 
     __slots__ = ("_forks", "descriptor", "ended", "number", "segment")
@@ -99,7 +99,7 @@ class Lender:
                 self._forget(~number)
                 continue
             self._away.discard(number)
-            if number not in self._held:
+            if number in self._segments and number not in self._held:
                 self._free[number] = self._segments[number].size
         while len(self._free) > self._limit:
             number = next(iter(self._free))

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import string
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,30 @@ class MNIST(VisionDataset):
         if not self._check_exists():
             raise RuntimeError(f"{NOT_FOUND}, or put its files into {self.raw_folder}")
         self.data, self.targets = self._load_data()
+
+    @property
+    def train_data(self) -> Tensor:
+        """An old name of ``data``."""
+        return self._renamed("train_data", "data")
+
+    @property
+    def test_data(self) -> Tensor:
+        """An old name of ``data``."""
+        return self._renamed("test_data", "data")
+
+    @property
+    def train_labels(self) -> Tensor:
+        """An old name of ``targets``."""
+        return self._renamed("train_labels", "targets")
+
+    @property
+    def test_labels(self) -> Tensor:
+        """An old name of ``targets``."""
+        return self._renamed("test_labels", "targets")
+
+    def _renamed(self, old: str, new: str) -> Tensor:
+        warnings.warn(f"{old} has been renamed {new}", stacklevel=3)
+        return getattr(self, new)  # type: ignore[no-any-return]
 
     @property
     def raw_folder(self) -> str:
