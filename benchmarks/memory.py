@@ -59,7 +59,8 @@ def main() -> int:
         for ours, theirs in zip(*answers, strict=True):
             ratio = ours / theirs
             missed += ratio > BAR
-            cells.append(f"{ours / 2**20:7.1f} MB {theirs / 2**20:7.1f} MB {ratio:5.2f} {'missed' if ratio > BAR else 'ok':>6}")
+            word = "missed" if ratio > BAR else "ok"
+            cells.append(f"{ours / 2**20:7.1f} MB {theirs / 2**20:7.1f} MB {ratio:5.2f} {word:>6}")
         print(" | ".join(cells), flush=True)
     return 1 if missed else 0
 

@@ -1,4 +1,4 @@
-"""Whole training steps of small networks: forward, backward, optimiser, on synthetic data of the shapes they are used on.
+"""Whole training steps of small networks (forward, backward, optimiser), on synthetic data of the usual shapes.
 
 Each is written once against the parameter `torch`, which is either library, and returns the step to be timed.
 """

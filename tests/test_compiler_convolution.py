@@ -24,10 +24,11 @@ def geometry(draw: random.Random) -> dict[str, Any]:
 
     kernel, stride, padding, dilation = each(1, 2, 3, 5), each(1, 1, 2, 3), each(0, 1, 2), each(1, 1, 2)
     least = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    sizes = tuple(max(n, m) for n, m in zip(each(*((3, 5, 8) if rank == 3 else (4, 7, 9, 16, 21, 33))), least, strict=True))
-    return {"groups": draw.choice([1, 1, 2, 3]), "inputs": draw.choice([1, 2, 5]), "outputs": draw.choice([1, 3, 4, 6, 7]),
-            "samples": draw.choice([1, 2, 5]), "sizes": sizes, "kernel": kernel, "stride": stride, "padding": padding,
-            "dilation": dilation}
+    drawn = each(3, 5, 8) if rank == 3 else each(4, 7, 9, 16, 21, 33)
+    return {"groups": draw.choice([1, 1, 2, 3]), "inputs": draw.choice([1, 2, 5]),
+            "outputs": draw.choice([1, 3, 4, 6, 7]), "samples": draw.choice([1, 2, 5]),
+            "sizes": tuple(max(n, m) for n, m in zip(drawn, least, strict=True)), "kernel": kernel, "stride": stride,
+            "padding": padding, "dilation": dilation}
 
 
 def arrays(g: dict[str, Any], dtype: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -62,9 +63,8 @@ def test_a_convolution_its_adjoint_and_its_weights_gradient(seed: int, monkeypat
 
     def compute() -> list[np.ndarray]:
         out = prims.convolution.run(x, weight, bias, **params)
-        for_x, for_weight, for_bias = prims.convolution.vjp(ct, (x, weight, None, None, [a.shape for a in (x, weight, bias)]),
-                                                            params, (True, True, True))
-        return [out, for_x, for_weight, for_bias]
+        saved = (x, weight, None, None, [a.shape for a in (x, weight, bias)])
+        return [out, *prims.convolution.vjp(ct, saved, params, (True, True, True))]
 
     ours, theirs = both(monkeypatch, compute)
     assert calls.count("convolve") >= 2 and calls.count("convolve_weight") == 1
@@ -83,13 +83,14 @@ def test_the_adjoint_with_large_strides_and_extra_rows(monkeypatch: pytest.Monke
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
-    x, weight, bias, _ = arrays({"groups": 1, "inputs": 8, "outputs": 12, "samples": 5, "sizes": (17, 19), "kernel": (3, 3),
-                                 "stride": (1, 1), "padding": (1, 1), "dilation": (1, 1)}, "float32", 0)
+    both = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1)}
+    x, weight, bias, _ = arrays({"groups": 1, "inputs": 8, "outputs": 12, "samples": 5, "sizes": (17, 19),
+                                 "kernel": (3, 3), **both}, "float32", 0)
     before, results = threads.get_num_threads(), []
     try:
         for count in (1, 2, 3):
             threads.set_num_threads(count)
-            results.append(prims.convolution.run(x, weight, bias, stride=(1, 1), padding=(1, 1), dilation=(1, 1)))
+            results.append(prims.convolution.run(x, weight, bias, **both))
     finally:
         threads.set_num_threads(before)
     assert all((result == results[0]).all() for result in results)
@@ -106,6 +107,7 @@ def test_narrow_rows_of_the_input_may_hold_nan_elsewhere(monkeypatch: pytest.Mon
 
 
 def test_dtypes_and_sizes_that_generated_code_lacks_go_to_numpy() -> None:
-    whole = torch.nn.functional.conv2d(torch.ones(2, 3, 40, 40, dtype=torch.complex64), torch.ones(4, 3, 3, 3, dtype=torch.complex64))
+    x, weight = (torch.ones(*shape, dtype=torch.complex64) for shape in ((2, 3, 40, 40), (4, 3, 3, 3)))
+    whole = torch.nn.functional.conv2d(x, weight)
     assert whole.dtype is torch.complex64 and bool((whole == 27).all())
     assert generated.convolve(np.ones((1, 1, 4)), np.ones((1, 1, 2)), None, (3,), (1,), (0,), (1,), 1) is None

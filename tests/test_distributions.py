@@ -362,6 +362,21 @@ def test_gradients_of_dirichlet_draws_are_those_of_the_mean() -> None:
     assert torch.allclose(alpha.grad, beta.grad, atol=0.01)
 
 
+def test_forward_and_backward_gradients_of_draws_agree() -> None:
+    from wengert.core.primitive import P
+
+    torch.manual_seed(0)
+    random = np.random.RandomState(0)
+    for primitive, sample in ((P.sample_dirichlet, torch._sample_dirichlet), (P.standard_gamma, torch._standard_gamma)):
+        alpha = t([[0.5, 2.0, 14.0], [30.0, 0.1, 3.0]]).requires_grad_()
+        drawn = sample(alpha)
+        cotangent, tangent = random.standard_normal((2, 2, 3))
+        (backward,) = torch.autograd.grad(drawn, alpha, torch.from_numpy(cotangent))
+        values = alpha.detach().numpy(), drawn.detach().numpy()
+        forward = primitive.jvp((tangent, None), values, values[1], {})
+        close((forward * cotangent).sum(), (backward.numpy() * tangent).sum(), 1e-12)
+
+
 @pytest.mark.parametrize("name", ["Normal", "Laplace", "Cauchy", "Gumbel", "Uniform", "LogNormal", "Exponential",
                                   "Weibull", "Kumaraswamy", "Pareto", "HalfNormal", "GeneralizedPareto"])
 def test_gradients_of_other_draws_are_differences(name: str) -> None:
@@ -591,6 +606,16 @@ def test_the_package_is_loaded_when_asked_for() -> None:
     program = ("import sys, wengert; assert 'wengert.distributions' not in sys.modules; "
                "wengert.distributions.Normal(0.0, 1.0)")
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_draws_of_impossible_parameters_end() -> None:
+    concentration = t(math.nan, inf, 2.0)
+    drawn = D.VonMises(t(0.0), concentration, validate_args=False).sample((3,))
+    assert drawn[:, :2].isnan().all() and drawn[:, 2].isfinite().all()
+    gammas = D.Gamma(t(math.nan, 2.0), t(1.0), validate_args=False).sample()
+    assert gammas.isnan().tolist() == [True, False]
+    with pytest.raises(NotImplementedError, match="float32 or float64"):
+        torch._standard_gamma(torch.ones(2, dtype=torch.float16))
 
 
 def test_triangular_vectors() -> None:

@@ -310,3 +310,29 @@ def test_models_of_a_trainer_and_in_lists() -> None:
     models = [nn.Linear(2, 2), nn.Linear(2, 1)]
     loss = models[1](models[0](torch.ones(1, 2))).sum()
     assert set(torch.graph(loss).leaves) == {f"models[{i}].{name}" for i in (0, 1) for name in ("weight", "bias")}
+
+
+# --- as text ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_deep_graph_is_a_list() -> None:
+    w = torch.tensor(1.0, requires_grad=True)
+    y = w
+    for _ in range(20):
+        y = y * 2
+    lines = torch.graph(y, gradients=True).text().splitlines()
+    assert lines[0].split() == ["w", "(leaf)", "1", "gradient", "1.049e6"]
+    assert lines[-1].split() == ["y", "=", "v19", "*", "2", "1.049e6", "gradient", "1", "∂/∂v19", "=", "2"]
+    assert len(lines) == 21 and max(map(len, lines)) < 100
+
+
+def test_a_long_program_without_modules_is_a_table_of_its_lines() -> None:
+    w = leaf(1.0, 2.0)
+    with torch.graph.record() as g:
+        total: Any = 0.0
+        for k in range(100):
+            y = w * k
+            total = total + y.sin().sum()
+    text = str(g)
+    assert len(text.splitlines()) < 8 and "100× mul" in text and "100× sin" in text
+    assert text.splitlines()[0].startswith("line") and "_results.py:" in text

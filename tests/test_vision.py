@@ -156,6 +156,7 @@ def test_gradients_pass_through_transforms_of_tensors() -> None:
     (lambda: transforms.RandomCrop(50)(BLANK), ValueError, r"\(50, 50\) is larger than input image size \(29, 37\)"),
     (lambda: transforms.ToTensor()("picture.png"), TypeError, "should be PIL Image or ndarray"),
     (lambda: transforms.Normalize([0.5], [0.0])(wengert.zeros(1, 2, 2)), ValueError, "std evaluated to zero"),
+    (lambda: transforms.Normalize([0.5] * 3, [0.5] * 3)(wengert.zeros(1, 2, 2)), RuntimeError, "shape"),
     (lambda: transforms.ColorJitter(hue=1), ValueError, "hue values should be between"),
     (lambda: transforms.Resize(9, "bilinear"), TypeError, "should be a InterpolationMode"),
     (lambda: functional.pad(BLANK, 1, (1, 2)), ValueError, r"does not match the number of channels .* \(2 != 3\)"),
@@ -210,6 +211,12 @@ def test_image_files(tmp_path: Path) -> None:
     whole = vision.io.read_file(tmp_path / "colour.png")
     with pytest.raises(RuntimeError, match="an image was expected"):
         vision.io.decode_image(whole[: len(whole) // 2])
+    image.save(tmp_path / "huge.bmp")
+    with open(tmp_path / "huge.bmp", "r+b") as file:
+        file.seek(18)  # where the width stands
+        file.write(b"\xff\xff\xff\x7f")
+    with pytest.raises(RuntimeError, match="exceeds limit"):
+        vision.io.read_image(tmp_path / "huge.bmp")
 
 
 def test_networks() -> None:

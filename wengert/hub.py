@@ -20,8 +20,8 @@ def _refuse(what: str, instead: str) -> NotImplementedError:
 
 def load(repo_or_dir: Any, model: str, *args: Any, **options: Any) -> NoReturn:
     """Raises NotImplementedError: it would download and run a program of ``repo_or_dir``."""
-    raise _refuse("load", f"take the source of {model!r} from {repo_or_dir!r} yourself, import it, and load its weights "
-                          "with torch.load")
+    raise _refuse("load", f"take the source of {model!r} from {repo_or_dir!r} yourself, import it, and load its "
+                          "weights with torch.load")
 
 
 def list(github: Any, *args: Any, **options: Any) -> NoReturn:

@@ -31,14 +31,14 @@ class ScriptFunction:
     """The class of compiled functions, of which there are none."""
 
 
-def _as_it_is(what: str, obj: Any, stacklevel: int = 3) -> Any:
+def _as_it_is(what: str, obj: Any) -> Any:
     global _said
     if not _said:
         _said = True
         warnings.warn(
             f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=3,
         )
     if isinstance(obj, Module) and not hasattr(obj, "save"):
         obj.__dict__["save"] = save

@@ -83,6 +83,8 @@ WRONG: list[Callable[..., Any]] = [
     lambda lib, T: T.Normalize((0.5,), (0.5,))(picture()),
     lambda lib, T: T.Normalize((0.5,), (0.0,))(lib.zeros(1, 4, 4)),
     lambda lib, T: T.Normalize((0.5,), (0.5,))(lib.zeros(1, 4, 4, dtype=lib.uint8)),
+    lambda lib, T: T.Normalize([0.5] * 3, [0.5] * 3)(lib.zeros(1, 4, 4)),
+    lambda lib, T: T.Normalize([0.5] * 2, [0.5] * 2)(lib.zeros(3, 4, 4)),
     lambda lib, T: T.functional.adjust_hue(picture(), 0.6),
     lambda lib, T: T.functional.hflip(3),
     lambda lib, T: T.functional.adjust_brightness(lib.zeros(2, 4, 4), 1),

@@ -14,13 +14,13 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import product as pairs_of
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import threads
-from .jit import engine
 from .kernels import generated_code_is_possible
 from .loops import Code
 
@@ -56,7 +56,8 @@ def openblas() -> OpenBlas | None:
     folders = (package.parent / "numpy.libs", package / ".dylibs")
     for path in (path for folder in folders for path in sorted(folder.glob("*openblas*"))):
         library = ctypes.PyDLL(str(path))  # its settings are read and written with the interpreter's lock held
-        for prefix, suffix, word in (("scipy_", "64_", "i64"), ("", "64_", "i64"), ("scipy_", "", "i32"), ("", "", "i32")):
+        for prefix, suffix in pairs_of(("scipy_", ""), ("64_", "")):
+            word = "i64" if suffix else "i32"
             single, double, get, set_ = (
                 getattr(library, f"{prefix}{name}{suffix}", None)
                 for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads"))
@@ -68,22 +69,12 @@ def openblas() -> OpenBlas | None:
     return None
 
 
-class _Kernel:
-    """The generated function that multiplies the parts from ``start`` to ``stop``, and its descriptor."""
-
-    def __init__(self, element: str, word: str) -> None:
-        self.library = engine().load(_text(element, word), "kernel")
-        arrays = 0b1110  # all operands but the table
-        self.descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], arrays, 0, 1, 1)
-        self.address = ctypes.addressof(self.descriptor)
-
-
 def _text(element: str, word: str) -> str:
     """``void kernel(ptr operands, i64 start, i64 stop)``; the operands are a table with the slots `_SLOTS`, the left and
     the right matrices and the result.
 
-    Part i works on the matrices at ``outer * (i // inner) + inner_step * (i % inner)`` bytes, and on at most ``row_step``
-    rows and ``column_step`` columns of what parts before it have left.
+    Part i works on the matrices at ``outer * (i // inner) + inner_step * (i % inner)`` bytes, and on at most
+    ``row_step`` rows and ``column_step`` columns of what parts before it have left.
     """
     code = Code()
     table = code.address("%operands", 0)
@@ -110,8 +101,7 @@ def _text(element: str, word: str) -> str:
             sizes.append(_whole(code, word, size))
         left, right, out = zip(places, lines, strict=True)
         _write_call(code, element, word, function, orders, (*sizes, depth), left, right, "0.0", out)
-    declared = "".join(f"{line}\n" for line in sorted(code.declarations))
-    return code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)") + declared
+    return code.kernel()
 
 
 def _whole(code: Code, word: str, value: str) -> str:
@@ -149,8 +139,8 @@ def alone(library: OpenBlas) -> Iterator[None]:
 
 
 @cache
-def _kernel(char: str, word: str) -> _Kernel:
-    return _Kernel("float" if char == "f" else "double", word)
+def _kernel(char: str, word: str) -> threads.Parts:
+    return threads.Parts(_text("float" if char == "f" else "double", word), arrays=3)
 
 
 def _order(x: Array) -> tuple[int, int] | None:
@@ -188,12 +178,9 @@ class _Plan:
             strides = [stride for a in (x, y, out) for stride in (a.strides[0] if rank == 4 else 0, a.strides[-3])]
         self.kernel = _kernel(char, library.word)
         self.worth = out.size * depth / 8
-        memory = np.empty(len(_SLOTS) + 8, np.int64)
-        begin = -memory.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
-        self.numbers = memory[begin : begin + len(_SLOTS)]
+        self.numbers = threads.table(len(_SLOTS))
         self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], orders[0][1], orders[1][1], columns, rows,
                            columns, depth, inner, *cut, *strides)
-        self.table = self.numbers.ctypes.data
 
 
 _plans: dict[Any, _Plan | None] = {}
@@ -201,14 +188,14 @@ _plans: dict[Any, _Plan | None] = {}
 
 
 def product(x: Array, y: Array) -> Array | None:
-    """``x @ y`` for float32 or float64 of the same rank, 2 to 4, and the same leading sizes, as a fresh array; None where
-    numpy should multiply: another layout, another dtype, another BLAS."""
-    pool = threads.pool()
-    key = x.dtype.char, y.dtype.char, x.shape, y.shape, x.strides, y.strides, pool.threads
+    """``x @ y`` for float32 or float64 of the same rank, 2 to 4, and the same leading sizes, as a fresh array; None
+    where numpy should multiply: another layout, another dtype, another BLAS."""
+    parts = threads.get_num_threads()
+    key = x.dtype.char, y.dtype.char, x.shape, y.shape, x.strides, y.strides, parts
     try:
         plan = _plans[key]
     except KeyError:
-        plan = _planned(key, x, y, pool.threads)
+        plan = _planned(key, x, y, parts)
     if plan is None:
         return None
     library = openblas()
@@ -217,7 +204,7 @@ def product(x: Array, y: Array) -> Array | None:
     usual = library.get_threads()
     library.set_threads(1)
     try:
-        pool.run(plan.kernel.address, plan.parts, plan.worth, plan.table, id(x), id(y), id(out))
+        plan.kernel.run(plan.parts, plan.worth, plan.numbers, x, y, out)
     finally:
         library.set_threads(usual)
     return out

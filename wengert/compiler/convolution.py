@@ -16,7 +16,6 @@ Convolutions" (2018), with offset tables in the place of their layouts.
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -25,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from . import threads
-from .jit import Library, engine
+from . import memory, threads
+from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code, Loop
+from .loops import Code, Loop, Vectors
 
 __all__ = ["convolve", "convolve_weight"]
 
@@ -86,11 +85,6 @@ class Form:
     def vector(self) -> str:
         return f"<{self.lanes} x {self.element}>"
 
-    @property
-    def suffix(self) -> str:
-        """How LLVM's intrinsics name the vector."""
-        return f"v{self.lanes}f{8 * self.size}"
-
 
 class _Writer:
     """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``.
@@ -100,6 +94,7 @@ class _Writer:
 
     def __init__(self, form: Form) -> None:
         self.form, self.code = form, Code()
+        self.vectors = Vectors(self.code, form.element, form.lanes)
         self.slots: dict[str, str] = {}
 
     def text(self) -> str:
@@ -110,8 +105,7 @@ class _Writer:
             self.slots[name] = code.address(table, number) if name in pointers else code.word(table, number)
         with code.loop("%stop", start="%start") as part:
             self._part(part.index)
-        text = code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)")
-        return text + "".join(f"{line}\n" for line in sorted(code.declarations))
+        return code.kernel()
 
     def _part(self, part: str) -> None:
         """One thread's share of the items: it has a scratch of its own."""
@@ -162,7 +156,7 @@ class _Writer:
         height = form.channels
         weight = code.at(form.element, slots["other"], code.mul(number, code.mul(slots["reads"], height)))
         bias = code.at(form.element, slots["bias"], code.mul(number, height))
-        initial = [self.splat(code.load(form.element, bias, i, align=form.size)) for i in range(height)]
+        initial = [self.vectors.splat(self.vectors.number(self.vectors.at(bias, i))) for i in range(height)]
         below = code.mul(block, height)
         left = code.sub(slots["channels"], below)
         channel = code.add(code.mul(group, slots["channels"]), below)
@@ -176,41 +170,27 @@ class _Writer:
                 offset = code.word(slots["src"], read.index)
                 row = code.at(form.element, weight, code.mul(read.index, height))
                 seen = [code.load(form.vector, code.at(form.element, start, offset)) for start in starts]
-                factors = [self.splat(code.load(form.element, row, i, align=form.size)) for i in range(height)]
+                factors = [self.vectors.splat(self.vectors.number(self.vectors.at(row, i))) for i in range(height)]
                 self._multiply(read, factors, seen)
             places = [code.word(slots["place"], v) for v in numbers]
             for i in range(height):
                 with code.when(code.less(str(i), left)):
                     line = code.at(form.element, out, code.mul(slots["plane"], i))
                     for j in range(form.width):
-                        self._keep(read.carried[i * form.width + j], code.at(form.element, line, places[j]))
+                        mask = None if form.whole else self._mask("0")
+                        self.vectors.store(read.carried[i * form.width + j], self.vectors.at(line, places[j]), mask)
 
     def _multiply(self, loop: Loop, left: list[str], right: list[str]) -> None:
         """Add the products of every pair to the carried sums."""
         form = self.form
         for number, (x, y) in enumerate(product(left, right)):
-            loop.next[number] = self.code.call(form.vector, f"llvm.fmuladd.{form.suffix}", (form.vector, x),
+            loop.next[number] = self.code.call(form.vector, f"llvm.fmuladd.{self.vectors.suffix}", (form.vector, x),
                                                (form.vector, y), (form.vector, loop.carried[number]))
-
-    def _keep(self, value: str, pointer: str) -> None:
-        """Store a vector of results; of a row that is shorter than a vector, its part."""
-        form = self.form
-        if form.whole:
-            self.code.store(form.vector, value, pointer)
-        else:
-            self.code.call("void", f"llvm.masked.store.{form.suffix}.p0", (form.vector, value), ("ptr", pointer),
-                           ("i32 immarg", "1"), (f"<{form.lanes} x i1>", self._mask("0")))
 
     def _mask(self, vector: str) -> str:
         """Which lanes of a vector of windows count."""
         kind = f"<{self.form.lanes} x i32>"
         return self.code.emit(f"icmp ne {kind} {self.code.load(kind, self.slots['keep'], vector)}, zeroinitializer")
-
-    def splat(self, number: str) -> str:
-        form = self.form
-        first = self.code.emit(f"insertelement {form.vector} poison, {form.element} {number}, i64 0")
-        return self.code.emit(f"shufflevector {form.vector} {first}, {form.vector} poison, "
-                              f"<{form.lanes} x i32> zeroinitializer")
 
     # --- the gradient of the weight -----------------------------------------------------------------------------------
 
@@ -226,9 +206,7 @@ class _Writer:
             present = code.less(channel.index, slots["channels"])
             with code.when(present), code.loop(vectors) as v:
                 start, mask = code.at(form.element, plane, code.word(slots["place"], v.index)), self._mask(v.index)
-                value = code.call(form.vector, f"llvm.masked.load.{form.suffix}.p0", ("ptr", start),
-                                  ("i32 immarg", "1"), (f"<{form.lanes} x i1>", mask), (form.vector, "zeroinitializer"))
-                code.store(form.vector, value, code.at(form.vector, line, v.index))
+                code.store(form.vector, self.vectors.load(start, mask), code.at(form.vector, line, v.index))
             with code.when(code.emit(f"xor i1 {present}, true")), code.loop(vectors) as v:
                 code.store(form.vector, "zeroinitializer", code.at(form.vector, line, v.index))
 
@@ -256,9 +234,9 @@ class _Writer:
                 place = code.at(form.element, sums[i], code.add(tile.index, j))
                 old = code.load(form.element, place, 0, align=form.size)
                 # The order in which the lanes are added is left to LLVM: pairs are faster than one after the other.
-                self.code.declarations.add(f"declare {form.element} @llvm.vector.reduce.fadd.{form.suffix}"
+                self.code.declarations.add(f"declare {form.element} @llvm.vector.reduce.fadd.{self.vectors.suffix}"
                                            f"({form.element}, {form.vector})")
-                total = code.emit(f"call reassoc {form.element} @llvm.vector.reduce.fadd.{form.suffix}"
+                total = code.emit(f"call reassoc {form.element} @llvm.vector.reduce.fadd.{self.vectors.suffix}"
                                   f"({form.element} {old}, {form.vector} {v.carried[i * width + j]})")
                 code.do(f"store {form.element} {total}, ptr {place}, align {form.size}")
 
@@ -387,9 +365,7 @@ class Plan:
         if gradient:
             self.scratch += g.groups * self.blocks * height * self.vectors * lanes
         self.items = -(-g.samples // self.per_item) * g.out[0] * self.bands
-        self.library = _library(self.form)
-        descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], 0, 0, 1, 1)
-        self.descriptor, self.descriptor_address = descriptor, ctypes.addressof(descriptor)
+        self.kernel = _kernel(self.form)
         self.numbers = self._numbers(channels)
 
     def _layout(self, size: int, lanes: int) -> None:
@@ -414,8 +390,8 @@ class Plan:
             self.sample_step = g.in_channels * self.channel_step
         self.per_item = 1
         if self.bands == 1 and g.out[0] == 1:
-            several = min(-(-LEAST_VECTORS // (self.band * self.per_row)), BAND_BYTES // (self.sample_step * size) or 1)
-            self.per_item = max(1, min(several, -(-g.samples // self.parts)))
+            several = -(-LEAST_VECTORS // (self.band * self.per_row))
+            self.per_item = max(1, min(several, BAND_BYTES // (self.sample_step * size), -(-g.samples // self.parts)))
         self.vectors = self.per_item * self.band * self.per_row
         self.scratch = self.per_item * self.sample_step + lanes if self.form.packed else 0
 
@@ -486,14 +462,10 @@ class Plan:
         scratch = np.empty(self.parts * self.scratch, x.dtype)
         if self.form.gradient and not self.form.whole:
             scratch[:] = 0  # lanes that do not count are multiplied by zero, and so must not be NaN
-        numbers = np.empty(len(_SLOTS) + 8, np.int64)
-        begin = -numbers.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
-        numbers = numbers[begin : begin + len(_SLOTS)]
+        numbers = threads.table(len(_SLOTS))
         numbers[:] = self.numbers
-        numbers[:5] = (x.ctypes.data, other.ctypes.data, 0 if bias is None else bias.ctypes.data, out.ctypes.data,
-                       scratch.ctypes.data)
-        worth = self.geometry.work / self.form.lanes
-        threads.pool().run(self.descriptor_address, self.parts, worth, numbers.ctypes.data, 0, 0, 0)
+        numbers[:5] = [0 if array is None else memory.address(array) for array in (x, other, bias, out, scratch)]
+        self.kernel.run(self.parts, self.geometry.work / self.form.lanes, numbers)
 
 
 def _tile(channels: int, gradient: bool) -> tuple[int, int]:
@@ -506,8 +478,8 @@ def _tile(channels: int, gradient: bool) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _library(form: Form) -> Library:
-    return engine().load(_Writer(form).text(), "kernel")
+def _kernel(form: Form) -> threads.Parts:
+    return threads.Parts(_Writer(form).text())
 
 
 @lru_cache(maxsize=512)

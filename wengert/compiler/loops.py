@@ -131,6 +131,57 @@ class Code:
         self.do(f"br label %{name}.end")
         self.label(f"{name}.end")
 
-    def function(self, head: str) -> str:
-        """The whole function: ``head`` is its result, name and parameters."""
-        return "\n".join([f"define {head} nounwind {{", "entry:", *self.lines, "  ret void", "}"]) + "\n"
+    def kernel(self, *declarations: str) -> str:
+        """The module of ``void kernel(ptr operands, i64 start, i64 stop)`` with what has been written as its body."""
+        head = "define void @kernel(ptr %operands, i64 %start, i64 %stop) nounwind {"
+        declared = sorted({*self.declarations, *declarations})
+        return "\n".join([head, "entry:", *self.lines, "  ret void", "}", *declared]) + "\n"
+
+
+class Vectors:
+    """Loads, stores and constants of vectors of ``lanes`` floating-point elements, written into a `Code`."""
+
+    def __init__(self, code: Code, element: str, lanes: int) -> None:
+        self.code, self.element, self.lanes = code, element, lanes
+        self.size = 4 if element == "float" else 8
+        self.vector = f"<{lanes} x {element}>"
+        self.mask_type = f"<{lanes} x i1>"
+        self.suffix = f"v{lanes}f{8 * self.size}"
+        """How LLVM's intrinsics name the vector."""
+
+    def at(self, pointer: str, index: str | int) -> str:
+        """The address of an element."""
+        return self.code.at(self.element, pointer, index)
+
+    def load(self, place: str, mask: str | None = None) -> str:
+        """A vector that begins at this address; of the lanes that a mask leaves out nothing is read, and they are 0."""
+        if mask is None:
+            return self.code.load(self.vector, place)
+        return self.code.call(self.vector, f"llvm.masked.load.{self.suffix}.p0", ("ptr", place), ("i32 immarg", "1"),
+                              (self.mask_type, mask), (self.vector, "zeroinitializer"))
+
+    def store(self, value: str, place: str, mask: str | None = None) -> None:
+        """Write a vector, or of it the lanes of a mask."""
+        if mask is None:
+            self.code.store(self.vector, value, place)
+        else:
+            self.code.call("void", f"llvm.masked.store.{self.suffix}.p0", (self.vector, value), ("ptr", place),
+                           ("i32 immarg", "1"), (self.mask_type, mask))
+
+    def number(self, place: str) -> str:
+        """A single element."""
+        return self.code.load(self.element, place, align=self.size)
+
+    def splat(self, number: str) -> str:
+        """A number in every lane."""
+        first = self.code.emit(f"insertelement {self.vector} poison, {self.element} {number}, i64 0")
+        return self.code.emit(f"shufflevector {self.vector} {first}, {self.vector} poison, "
+                              f"<{self.lanes} x i32> zeroinitializer")
+
+    def first_lanes(self, count: str) -> str:
+        """The mask of the first ``count`` lanes, an i64."""
+        kind = f"<{self.lanes} x i64>"
+        first = self.code.emit(f"insertelement {kind} poison, i64 {count}, i64 0")
+        counts = self.code.emit(f"shufflevector {kind} {first}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
+        numbers = ", ".join(f"i64 {k}" for k in range(self.lanes))
+        return self.code.emit(f"icmp slt {kind} <{numbers}>, {counts}")

@@ -40,6 +40,11 @@ def arrays_are_as_expected() -> bool:
     return all(ctypes.c_void_p.from_address(id(x) + DATA_OFFSET).value == x.ctypes.data for x in (probe, probe[1:]))
 
 
+def address(array: np.ndarray) -> int:
+    """Where the elements of an array begin: Note [object]."""
+    return ctypes.c_int64.from_address(id(array) + DATA_OFFSET).value
+
+
 def retain_freed_memory() -> bool:
     """Tells glibc to keep freed memory, unless the environment says how it should behave; returns whether it did.
     See Note [kept]."""

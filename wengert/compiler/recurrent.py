@@ -7,16 +7,17 @@ those of `wengert.prims.recurrent`.
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import blas, threads
+from . import blas, memory, threads
 from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code
+from .loops import Code, Vectors
 from .math import MathBuilder
 from .scalar import Value
 
@@ -42,17 +43,18 @@ class Steps(NamedTuple):
 
 
 class _Writer:
-    """What both kernels share: ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to
-    ``stop``; ``operands`` has one entry, the table with the slots `_SLOTS`."""
+    """What both kernels share: ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start``
+    to ``stop``; ``operands`` has one entry, the table with the slots `_SLOTS`."""
 
     def __init__(self, dtype: str, word: str, whole: bool) -> None:
         self.code, self.word, self.whole = Code(), word, whole
         self.math = MathBuilder(dtype, engine().machine)
         # Both write to the same place.
         self.math.lines, self.math.names = self.code.lines, self.code.names
-        self.element, self.lanes, self.vector = self.math.element, self.math.lanes, self.math.real_type
+        self.vectors = Vectors(self.code, self.math.element, self.math.lanes)
+        self.element, self.lanes = self.math.element, self.math.lanes
         self.slots: dict[str, str] = {}
-        self.mask = ""
+        self.mask: str | None = None
 
     def text(self, backward: bool) -> str:
         code = self.code
@@ -68,9 +70,7 @@ class _Writer:
                 rows = code.sub(code.least(high, count), low)
                 with code.when(code.less("0", rows)):
                     (self._back if backward else self._forth)(step.index, code.add(start, low), low, rows)
-        text = code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)")
-        declarations = {*code.declarations, *self.math.declarations.values()}
-        return text + "".join(f"{line}\n" for line in sorted(declarations))
+        return code.kernel(*self.math.declarations.values())
 
     def _forth(self, step: str, place: str, low: str, rows: str) -> None:
         """One step of some sequences: the gates and the new states."""
@@ -119,7 +119,8 @@ class _Writer:
                 slope = math.mul(o, math.sub(1.0, math.mul(bent, bent)))
                 cell = math.fma(now, slope, self._load(slots["c"], unit))
                 previous = self._load(source, code.add(origin, j))
-                by_gates = (math.mul(math.mul(cell, g), self._bell(i)), math.mul(math.mul(cell, previous), self._bell(f)),
+                by_gates = (math.mul(math.mul(cell, g), self._bell(i)),
+                            math.mul(math.mul(cell, previous), self._bell(f)),
                             math.mul(math.mul(cell, i), math.sub(1.0, math.mul(g, g))),
                             math.mul(math.mul(now, bent), self._bell(o)))
                 for value, at in zip(by_gates, parts, strict=True):
@@ -138,30 +139,21 @@ class _Writer:
         code = self.code
         return code.add(code.add(code.mul(line, 4), code.mul(self.slots["width"], number)), unit)
 
-    def _units(self) -> Any:
-        """The loop over the units of a row, a vector at a time."""
-        return _Units(self)
+    @contextmanager
+    def _units(self) -> Iterator[str]:
+        """The loop over the units of a row, a vector at a time; where the last is not full, a mask says which of its
+        lanes there are."""
+        width = self.slots["width"]
+        with self.code.loop(width, step=self.lanes) as units:
+            if not self.whole:
+                self.mask = self.vectors.first_lanes(self.code.sub(width, units.index))
+            yield units.index
 
     def _load(self, array: str, at: str) -> Value:
-        code = self.code
-        place = code.at(self.element, array, at)
-        if self.whole:
-            return Value(code.load(self.vector, place), "real")
-        return Value(code.call(self.vector, f"llvm.masked.load.{self._suffix}.p0", ("ptr", place), ("i32 immarg", "1"),
-                               (f"<{self.lanes} x i1>", self.mask), (self.vector, "zeroinitializer")), "real")
+        return Value(self.vectors.load(self.vectors.at(array, at), self.mask), "real")
 
     def _store(self, value: Value, array: str, at: str) -> None:
-        code = self.code
-        place = code.at(self.element, array, at)
-        if self.whole:
-            code.store(self.vector, value.text, place)
-        else:
-            code.call("void", f"llvm.masked.store.{self._suffix}.p0", (self.vector, value.text), ("ptr", place),
-                      ("i32 immarg", "1"), (f"<{self.lanes} x i1>", self.mask))
-
-    @property
-    def _suffix(self) -> str:
-        return f"v{self.lanes}f{self.math.bits}"
+        self.vectors.store(value.text, self.vectors.at(array, at), self.mask)
 
     def _product(self, rows: str, columns: str, depth: str, left: str, right: str, keep: str, out: str) -> None:
         """``out = keep * out + left @ right``, all of them plain rows."""
@@ -169,60 +161,27 @@ class _Writer:
                            (left, depth), (right, columns), keep, (out, columns))
 
 
-class _Units:
-    """``with writer._units() as j``: j runs over the units; where the last vector is not full, a mask says which of its
-    lanes there are."""
-
-    def __init__(self, writer: _Writer) -> None:
-        self.writer = writer
-        self.loop = writer.code.loop(writer.slots["width"], step=writer.lanes)
-
-    def __enter__(self) -> str:
-        index = self.loop.__enter__().index
-        writer = self.writer
-        if not writer.whole:
-            code, lanes = writer.code, writer.lanes
-            left = code.least(code.sub(writer.slots["width"], index), lanes)
-            first = code.emit(f"insertelement <{lanes} x i64> poison, i64 {left}, i64 0")
-            count = code.emit(f"shufflevector <{lanes} x i64> {first}, <{lanes} x i64> poison, "
-                              f"<{lanes} x i32> zeroinitializer")
-            numbers = ", ".join(f"i64 {k}" for k in range(lanes))
-            writer.mask = code.emit(f"icmp slt <{lanes} x i64> <{numbers}>, {count}")
-        return index
-
-    def __exit__(self, *error: Any) -> None:
-        self.loop.__exit__(*error)
-
-
-class _Kernel:
-    def __init__(self, dtype: str, word: str, whole: bool, backward: bool) -> None:
-        self.library = engine().load(_Writer(dtype, word, whole).text(backward), "kernel")
-        self.descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], 0, 0, 1, 1)
-
-    def run(self, arrays: dict[str, Array], product: int, steps: Steps, sequences: int, width: int) -> None:
-        """Run over all sequences, a thread's share a part."""
-        library = blas.openblas()
-        assert library is not None
-        parts = min(threads.get_num_threads(), sequences)
-        memory = np.zeros(len(_SLOTS) + 8, np.int64)
-        begin = -memory.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
-        numbers = memory[begin : begin + len(_SLOTS)]
-        values = {name: array.ctypes.data for name, array in arrays.items()}
-        values |= {name: table.ctypes.data for name, table in zip(Steps._fields, steps, strict=True)}
-        values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}
-        for number, name in enumerate(_SLOTS):
-            numbers[number] = values.get(name, 0)
-        worth = int(steps.counts.sum()) * width * width / 2
-        with blas.alone(library):
-            threads.pool().run(ctypes.addressof(self.descriptor), parts, worth, numbers.ctypes.data, 0, 0, 0)
+def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: Steps, sequences: int,
+         width: int) -> None:
+    """Run over all sequences, a thread's share a part."""
+    library = blas.openblas()
+    assert library is not None
+    parts = min(threads.get_num_threads(), sequences)
+    values = {name: memory.address(array) for name, array in arrays.items()}
+    values |= {name: memory.address(table) for name, table in zip(Steps._fields, steps, strict=True)}
+    values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}
+    numbers = threads.table(len(_SLOTS))
+    numbers[:] = [values.get(name, 0) for name in _SLOTS]
+    with blas.alone(library):
+        kernel.run(parts, int(steps.counts.sum()) * width * width / 2, numbers)
 
 
 @cache
-def _kernel(dtype: str, word: str, whole: bool, backward: bool) -> _Kernel:
-    return _Kernel(dtype, word, whole, backward)
+def _kernel(dtype: str, word: str, whole: bool, backward: bool) -> threads.Parts:
+    return threads.Parts(_Writer(dtype, word, whole).text(backward))
 
 
-def _found(x: Array, width: int, backward: bool) -> tuple[_Kernel, int] | None:
+def _found(x: Array, width: int, backward: bool) -> tuple[threads.Parts, int] | None:
     """The kernel, and the address of OpenBLAS's product; None where there is no generated code."""
     library = blas.openblas() if generated_code_is_possible() and x.dtype.char in "fd" else None
     if library is None:
@@ -241,16 +200,18 @@ def lstm(given: Array, h0: Array, c0: Array, weight: Array, steps: Steps) -> tup
         return None
     given = np.ascontiguousarray(given)
     h, c = h0.copy(order="C"), c0.copy(order="C")
-    hs, cs, gates = np.empty((len(given), width), given.dtype), np.empty((len(given), width), given.dtype), np.empty_like(given)
-    arrays = {"given": given, "gates": gates, "hs": hs, "cs": cs, "h": h, "c": c, "weight": np.ascontiguousarray(weight.T)}
-    found[0].run(arrays, found[1], steps, len(h0), width)
+    hs, cs = (np.empty((len(given), width), given.dtype) for _ in range(2))
+    gates = np.empty_like(given)
+    arrays = {"given": given, "gates": gates, "hs": hs, "cs": cs, "h": h, "c": c,
+              "weight": np.ascontiguousarray(weight.T)}
+    _run(found[0], arrays, found[1], steps, len(h0), width)
     return hs, h, c, gates, cs
 
 
-def lstm_gradient(by_hs: Array | None, dh: Array | None, dc: Array | None, gates: Array, cs: Array, c0: Array, weight: Array,
-                  steps: Steps) -> tuple[Array, Array, Array] | None:
-    """The cotangents of ``given``, h0 and c0 from those of every step's h, of the last h and of the last c (None: zero).
-    ``steps`` in the order of the walk back; None as in `lstm`."""
+def lstm_gradient(by_hs: Array | None, dh: Array | None, dc: Array | None, gates: Array, cs: Array, c0: Array,
+                  weight: Array, steps: Steps) -> tuple[Array, Array, Array] | None:
+    """The cotangents of ``given``, h0 and c0 from those of every step's h, of the last h and of the last c (None:
+    zero). ``steps`` in the order of the walk back; None as in `lstm`."""
     width = c0.shape[1]
     found = _found(gates, width, True)
     if found is None:
@@ -260,5 +221,5 @@ def lstm_gradient(by_hs: Array | None, dh: Array | None, dc: Array | None, gates
     arrays = {"gates": np.ascontiguousarray(gates), "cs": np.ascontiguousarray(cs), "first_c": np.ascontiguousarray(c0),
               "h": h, "c": c, "weight": np.ascontiguousarray(weight), "rows": rows,
               "by_hs": np.zeros_like(cs, order="C") if by_hs is None else np.ascontiguousarray(by_hs)}
-    found[0].run(arrays, found[1], steps, len(c0), width)
+    _run(found[0], arrays, found[1], steps, len(c0), width)
     return rows, h, c

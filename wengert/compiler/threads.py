@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import memory, runtime
 from .jit import engine
 
@@ -167,6 +169,30 @@ def pool() -> Pool:
             if found is None:
                 found = _state.pool = Pool(get_num_threads())
     return found
+
+
+class Parts:
+    """A kernel that is dealt out by parts: ``void kernel(ptr operands, i64 start, i64 stop)`` does the parts from
+    ``start`` to ``stop``. Its first operand is a table of words; ``arrays`` more are array objects."""
+
+    def __init__(self, text: str, arrays: int = 0) -> None:
+        self.library = engine().load(text, "kernel")
+        marks = ((1 << arrays) - 1) << 1
+        self._descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], marks, 0, 1, 1)
+        self._address = ctypes.addressof(self._descriptor)
+        self._padding = (0,) * (runtime.OPERANDS - 1 - arrays)
+
+    def run(self, parts: int, worth: float, table: np.ndarray[Any, Any], *arrays: Any) -> None:
+        """Runs ``parts`` parts; ``table`` comes from `table`. ``worth`` is the size of the job in instructions."""
+        pool().run(self._address, parts, worth, memory.address(table), *map(id, arrays), *self._padding)
+
+
+def table(words: int) -> np.ndarray[Any, Any]:
+    """A table of words (int64) for `Parts.run`. It begins on a line of the cache, so that the runtime deals out no
+    shorter piece first, as it does to align an output."""
+    whole = np.zeros(words + 8, np.int64)
+    begin = -memory.address(whole) % 64 // 8
+    return whole[begin : begin + words]
 
 
 def get_num_threads() -> int:

@@ -7,7 +7,6 @@ serves every list of parameters.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,7 +17,7 @@ from ..core.symbols import Symbol
 from . import memory, threads
 from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code
+from .loops import Code, Vectors
 from .math import MathBuilder
 from .scalar import Value
 
@@ -36,15 +35,15 @@ _FIXED = 3  # slots before the numbers: the table of parameters, how many there 
 class _Writer:
     """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``.
 
-    ``operands`` has one entry, a table: the address of the parameters' table, their number, the number of parts, and the
-    numbers as float64. A row of the parameters' table is its arrays (the objects) and its size.
+    ``operands`` has one entry, a table: the address of the parameters' table, their number, the number of parts, and
+    the numbers as float64. A row of the parameters' table is its arrays (the objects) and its size.
     """
 
     def __init__(self, rule: Rule, dtype: str, arrays: int, numbers: int) -> None:
         self.code, self.rule, self.arrays, self.numbers = Code(), rule, arrays, numbers
         self.math = MathBuilder(dtype, engine().machine)
         self.math.lines, self.math.names = self.code.lines, self.code.names
-        self.element, self.lanes, self.vector = self.math.element, self.math.lanes, self.math.real_type
+        self.vectors = Vectors(self.code, self.math.element, self.math.lanes)
         self.cost = 0
 
     def text(self) -> str:
@@ -61,86 +60,55 @@ class _Writer:
             share = code.mul(code.div(code.add(code.div(size, GRAIN), parts), parts), GRAIN)
             low = code.least(code.mul(part.index, share), size)
             high = code.least(code.add(low, share), size)
-            whole = code.sub(code.sub(high, low), code.emit(f"urem i64 {code.sub(high, low)}, {self.lanes}"))
-            last = code.add(low, whole)
-            with code.loop(last, start=low, step=self.lanes) as i:
-                self._body([code.at(self.element, base, i.index) for base in bases], shared, None)
+            rest = code.emit(f"urem i64 {code.sub(high, low)}, {self.math.lanes}")
+            last = code.sub(high, rest)
+            with code.loop(last, start=low, step=self.math.lanes) as i:
+                self._body([self.vectors.at(base, i.index) for base in bases], shared, None)
             with code.when(code.less(last, high)):
-                self._body([code.at(self.element, base, last) for base in bases], shared, self._mask(code.sub(high, last)))
-        declarations = {*code.declarations, *self.math.declarations.values()}
-        return (code.function("void @kernel(ptr %operands, i64 %start, i64 %stop)")
-                + "".join(f"{line}\n" for line in sorted(declarations)))
+                mask = self.vectors.first_lanes(code.sub(high, last))
+                self._body([self.vectors.at(base, last) for base in bases], shared, mask)
+        return code.kernel(*self.math.declarations.values())
 
     def _shared(self, table: str, slot: int) -> Symbol:
-        code = self.code
-        wide = code.load("double", table, slot, align=8)
-        number = code.emit(f"fptrunc double {wide} to float") if self.math.single else wide
-        first = code.emit(f"insertelement {self.vector} poison, {self.element} {number}, i64 0")
-        return Symbol(self.math, Value(code.emit(f"shufflevector {self.vector} {first}, {self.vector} poison, "
-                                                 f"<{self.lanes} x i32> zeroinitializer"), "real"))
-
-    def _mask(self, left: str) -> str:
-        code, lanes = self.code, self.lanes
-        first = code.emit(f"insertelement <{lanes} x i64> poison, i64 {left}, i64 0")
-        count = code.emit(f"shufflevector <{lanes} x i64> {first}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
-        numbers = ", ".join(f"i64 {k}" for k in range(lanes))
-        return code.emit(f"icmp slt <{lanes} x i64> <{numbers}>, {count}")
+        """A number that the step shares, in every lane."""
+        wide = self.code.load("double", table, slot, align=8)
+        number = self.code.emit(f"fptrunc double {wide} to float") if self.math.single else wide
+        return Symbol(self.math, Value(self.vectors.splat(number), "real"))
 
     def _body(self, places: list[str], shared: list[Symbol], mask: str | None) -> None:
         """One vector of elements; where a mask is given, of those lanes."""
-        code, before = self.code, self.math.cost
-        suffix, masked = f"v{self.lanes}f{self.math.bits}", (f"<{self.lanes} x i1>", mask or "")
-        values = []
-        for place in places:
-            if mask is None:
-                text = code.load(self.vector, place)
-            else:
-                text = code.call(self.vector, f"llvm.masked.load.{suffix}.p0", ("ptr", place), ("i32 immarg", "1"), masked,
-                                 (self.vector, "zeroinitializer"))
-            values.append(Symbol(self.math, Value(text, "real")))
+        before = self.math.cost
+        values = [Symbol(self.math, Value(self.vectors.load(place, mask), "real")) for place in places]
         for result, place in zip(self.rule(*values, *shared), places, strict=False):
-            if mask is None:
-                code.store(self.vector, result.value.text, place)
-            else:
-                code.call("void", f"llvm.masked.store.{suffix}.p0", (self.vector, result.value.text), ("ptr", place),
-                          ("i32 immarg", "1"), masked)
+            self.vectors.store(result.value.text, place, mask)
         self.cost = self.math.cost - before + 2 * len(places)
 
 
-class _Kernel:
-    def __init__(self, rule: Rule, dtype: str, arrays: int, numbers: int) -> None:
-        writer = _Writer(rule, dtype, arrays, numbers)
-        self.library = engine().load(writer.text(), "kernel")
-        self.descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], 0, 0, 1, 1)
-        self.address = ctypes.addressof(self.descriptor)
-        self.cost = writer.cost / writer.lanes
-
-
 @cache
-def _kernel(rule: Rule, dtype: str, arrays: int, numbers: int) -> _Kernel:
-    return _Kernel(rule, dtype, arrays, numbers)
+def _kernel(rule: Rule, dtype: str, arrays: int, numbers: int) -> tuple[threads.Parts, float]:
+    """The kernel, and how many instructions an element takes."""
+    writer = _Writer(rule, dtype, arrays, numbers)
+    return threads.Parts(writer.text()), writer.cost / writer.math.lanes
 
 
 def update(rule: Rule, rows: Sequence[tuple[Array, ...]], numbers: Sequence[float]) -> bool:
     """Applies ``rule(*elements, *numbers)`` to every row of arrays; its results replace the first arrays of the row.
 
-    The arrays of all rows are C-contiguous, of one dtype, float32 or float64, and those of a row of one size. False, and
-    nothing done, where there is no generated code.
+    The arrays of all rows are C-contiguous, of one dtype, float32 or float64, and those of a row of one size. False,
+    and nothing done, where there is no generated code.
     """
     if not generated_code_is_possible():
         return False
     width = len(rows[0])
-    kernel = _kernel(rule, rows[0][0].dtype.name, width, len(numbers))
+    kernel, cost = _kernel(rule, rows[0][0].dtype.name, width, len(numbers))
     parts, total = threads.get_num_threads(), 0
     table = np.empty((len(rows), width + 1), np.int64)
     for number, row in enumerate(rows):
         size = row[0].size
         table[number] = (*map(id, row), size)
         total += size
-    memory_ = np.empty(_FIXED + len(numbers) + 8, np.int64)
-    begin = -memory_.ctypes.data % 64 // 8  # on a line of the cache, as the runtime expects of an output
-    slots = memory_[begin : begin + _FIXED + len(numbers)]
-    slots[:_FIXED] = (table.ctypes.data, len(rows), parts)
+    slots = threads.table(_FIXED + len(numbers))
+    slots[:_FIXED] = (memory.address(table), len(rows), parts)
     slots[_FIXED:].view(np.float64)[:] = numbers
-    threads.pool().run(kernel.address, parts, total * kernel.cost, slots.ctypes.data, 0, 0, 0)
+    kernel.run(parts, total * cost, slots)
     return True

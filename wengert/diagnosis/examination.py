@@ -120,7 +120,7 @@ class Examination(Special):
 def _maker(tensor: Any) -> str:
     """The name of the operation that made a tensor, or nothing."""
     node = below(tensor._node) if isinstance(tensor, Tensor) else None
-    return node.primitive.name if hasattr(node, "primitive") else ""
+    return node.primitive.name if node is not None and hasattr(node, "primitive") else ""
 
 
 def _unit_axis(tensor: Any, dimensions: int) -> int:

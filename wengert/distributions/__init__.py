@@ -10,6 +10,10 @@ what ``wengert.nn`` does.
 tensor([-0.9189, -0.9189])
 """
 
+from typing import Any
+
+from wengert._missing import MissingError
+
 from . import (
     constraints,
     cross_entropies,  # noqa: F401  (fills the registry of divergences)
@@ -114,3 +118,7 @@ __all__ = [
     "transforms",
     *_transforms,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")

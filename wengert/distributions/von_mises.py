@@ -59,8 +59,8 @@ class VonMises(Distribution):
             shape = self._extended_shape(sample_shape)
             kappa = self.concentration.double()
             r = self._proposal(kappa)
-            angle = wengert.zeros(shape, dtype=wengert.float64)
-            done = wengert.zeros(shape, dtype=wengert.bool)
+            done = r.isnan().expand(shape)  # of concentrations for which no draw would ever be accepted
+            angle = wengert.where(done, math.nan, wengert.zeros(shape, dtype=wengert.float64))
             while not done.all():
                 u1, u2, u3 = wengert.rand((3, *shape), dtype=wengert.float64).unbind()
                 z = wengert.cos(math.pi * u1)

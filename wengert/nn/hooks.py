@@ -83,7 +83,8 @@ def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -
 
 def call_with_hooks(module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls ``module.forward`` and, around it, the hooks of all modules and then the module's own."""
-    hooks = hooks if hooks is GLOBAL else hooks.after(GLOBAL)
+    if hooks is not GLOBAL and type(module)._hooks is GLOBAL:
+        hooks = hooks.after(GLOBAL)
     result: Any = None
     called: set[int] = set()
     try:

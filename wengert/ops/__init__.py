@@ -76,4 +76,5 @@ def __getattr__(name: str) -> Any:
     try:
         return FUNCTIONS[name]
     except KeyError:
-        raise MissingError(__name__, name, lambda: FUNCTIONS, f"module {__name__!r} has no attribute {name!r}") from None
+        plain = f"module {__name__!r} has no attribute {name!r}"
+        raise MissingError(__name__, name, lambda: FUNCTIONS, plain) from None

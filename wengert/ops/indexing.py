@@ -130,7 +130,8 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
                            f"{tensor.dtype}")
     if not (input._data.ndim and index._data.ndim):
-        return P.reshape(scatter(*_rows(input), 0, *_rows(index, src), reduce=reduce), shape=input._data.shape)
+        row, places, values = _rows(input, index, src)
+        return P.reshape(scatter(row, 0, places, values, reduce=reduce), shape=input._data.shape)
     source = _like(input, src)
     if reduce is None:
         return P.scatter(input, index, source, dim=place)

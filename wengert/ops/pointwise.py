@@ -161,13 +161,13 @@ METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_"
 
 @function(inplace=True)
 def igamma(input: Any, other: Any) -> Any:
-    """The regularised lower incomplete gamma function P(input, other); differentiable by ``other``."""
+    """The regularised lower incomplete gamma function P(input, other)."""
     return P.igamma(input, other)
 
 
 @function(inplace=True)
 def igammac(input: Any, other: Any) -> Any:
-    """The regularised upper incomplete gamma function Q(input, other) = 1 − P; differentiable by ``other``."""
+    """The regularised upper incomplete gamma function Q(input, other) = 1 − P(input, other)."""
     return P.igammac(input, other)
 
 

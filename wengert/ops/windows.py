@@ -22,7 +22,7 @@ _BETA = 12.0
 
 
 def _window(op: str, length: Any, periodic: bool, shape: Any, options: dict[str, Any]) -> Tensor:
-    """A window of ``length`` values ``shape(t)``, t from 0 to 1. A periodic one is that of one more without its last."""
+    """A window of ``length`` values ``shape(t)``, t from 0 to 1; if periodic, of one more without its last."""
     check_options(options.pop("device", None), options.pop("layout", None))
     wanted = dtype_of(options.pop("dtype", None)) or dtypes.get_default_dtype()
     requires_grad = options.pop("requires_grad", False)
@@ -85,8 +85,8 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
     step = size // 4 if hop is None else integer(hop, op)
     width = size if length is None else integer(length, op)
     if not (size > 0 and step > 0 and 0 < width <= size):
-        raise RuntimeError(f"[{op}] expected n_fft and hop_length above 0 and win_length from 1 to n_fft; got n_fft={size}"
-                           f", hop_length={step}, win_length={width}")
+        raise RuntimeError(f"[{op}] expected n_fft and hop_length above 0 and win_length from 1 to n_fft; got "
+                           f"n_fft={size}, hop_length={step}, win_length={width}")
     if window is None:
         real = dtypes.to_real(like.dtype) if like.is_complex() else like.dtype
         window = finish(np.ones(width, real.numpy), False)

@@ -88,8 +88,10 @@ class Adam(Optimizer):
         """The whole group in one pass; False, and nothing done, where that cannot be."""
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         parameters = [p for p in group["params"] if p.grad is not None]
-        if thread.special is not None or group["amsgrad"] or group["maximize"] or not parameters or type(lr) is not float:
+        if thread.special is not None or group["amsgrad"] or group["maximize"] or type(lr) is not float:
             return False
+        if not parameters:
+            return True
         states = [self._fitting_state(p, group) for p in parameters]
         steps = [state["step"] for state in states]
         count = steps[0].item()
@@ -152,7 +154,8 @@ class Adam(Optimizer):
         return state
 
 
-# The formula on symbols, for generated code: of the parameter, both moments and the gradient, and of what `numbers` holds.
+# The formula on symbols, for generated code: of the parameter, both moments and the gradient, and of numbers that the
+# step shares.
 
 
 def _moved(p: Any, mean: Any, square: Any, g: Any, share1: Any, share2: Any, rate: Any, eps: Any, decay: Any) -> Any:

@@ -31,7 +31,8 @@ def move(rule: Callable[..., Any], rows: Sequence[tuple[Tensor, ...]], writes: i
         total += row[0]._data.size
     if dtype.char not in "fd" or total < LARGE:
         return False
-    if not import_module("wengert.compiler.updates").update(rule, [tuple(t._data for t in row) for row in rows], numbers):
+    arrays = [tuple(tensor._data for tensor in row) for row in rows]
+    if not import_module("wengert.compiler.updates").update(rule, arrays, numbers):
         return False
     for row in rows:
         for tensor in row[:writes]:

@@ -21,6 +21,7 @@ from wengert.tensors.tensor import Tensor
 
 Group = dict[str, Any]
 Parameters = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
+ParamsT = Parameters  # its name in PyTorch, by which optimisers of others annotate
 
 _MOMENTS = ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post")
 

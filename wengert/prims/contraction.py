@@ -11,7 +11,6 @@ from ..core.primitive import P, bilinear, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 
-
 _LARGE = 2**18
 """Multiplications from which on a product is worth several threads."""
 

@@ -3,8 +3,8 @@
 One primitive is both the convolution and, with ``transposed=True``, its adjoint; the other is linear in the input
 and in the cotangent and gives the weight's gradient. Each is the derivative of the others, so every order is there.
 
-Large ones are evaluated by generated code (`wengert.compiler.convolution`); small ones, and dtypes that it lacks, by one
-product of matrices, whose columns are the windows.
+Large ones are evaluated by generated code (`wengert.compiler.convolution`); small ones, and dtypes that it lacks, by
+one product of matrices, whose columns are the windows.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, grou
     return result
 
 
-# Note [phases]: input i meets window j at place t of the kernel if i + padding = j * stride + t * dilation. So the inputs
-# with the same remainder (i + padding) mod stride, one phase, meet the same places, every (stride / g)-th with g =
-# gcd(stride, dilation): with these the phase is a convolution of stride 1 of the cotangent, dilated by dilation / g, its
-# kernel turned round. With stride 1 there is one phase, the whole.
+# Note [phases]: input i meets window j at place t of the kernel if i + padding = j * stride + t * dilation. So the
+# inputs with the same remainder (i + padding) mod stride, one phase, meet the same places, every (stride / g)-th with
+# g = gcd(stride, dilation): with these the phase is a convolution of stride 1 of the cotangent, dilated by
+# dilation / g, its kernel turned round. With stride 1 there is one phase, the whole.
 
 
 def _phase(phase: int, stride: int, kernel: int, padding: int, dilation: int, size: int, windows: int) -> Any:

@@ -9,13 +9,13 @@ series of the tail near zero, whose terms are all positive, or by Gauss and Lege
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import P, elementwise, opaque
+from ..core.samples import reals
 
 Array = np.ndarray[Any, Any]
 
@@ -155,24 +155,30 @@ def _regularised(which: int) -> Any:
     return evaluate
 
 
-def _igamma_slope(sign: float) -> Any:
+def _by_x(sign: float) -> Any:
     """∂P/∂x, the density; ``sign`` −1 for Q."""
+    return lambda a, x, out: sign * P.exp((a - 1) * P.log(x) - x - P.lgamma(a))
+
+
+def _by_a(sign: float) -> Any:
+    """∂P/∂a = −(∂P/∂x) dx/da, with the rate at which a draw moves."""
 
     def slope(a: Any, x: Any, out: Any) -> Any:
-        log_gamma = math.lgamma(a) if isinstance(a, float) else P.lgamma(a)
-        return sign * P.exp((a - 1) * P.log(x) - x - log_gamma)
+        moved = P.standard_gamma_grad(a, x) * P.exp((a - 1) * P.log(x) - x - P.lgamma(a))
+        return P.where(x > 0, -sign * moved, 0.0)
 
     return slope
 
 
-_ONE_SIDED = {"samples": "differentiable by its second operand only"}
+_TWICE = {"second order": "the rate at which a draw moves has no derivative"}
+_igamma_samples = reals((0.5, 20), (0.5, 20))
 igamma = elementwise(
-    "igamma", _regularised(0), promotion="float", derivative=(None, _igamma_slope(1.0)), saves=("", "x y"),
-    missing=_ONE_SIDED, samples=lambda: iter([((2.5, np.array([0.5, 1.0, 3.0])), {}), ((30.0, np.array(27.0)), {})]),
+    "igamma", _regularised(0), promotion="float", derivative=(_by_a(1.0), _by_x(1.0)), saves=("x y", "x y"),
+    missing=_TWICE, samples=_igamma_samples,
 )
 igammac = elementwise(
-    "igammac", _regularised(1), promotion="float", derivative=(None, _igamma_slope(-1.0)), saves=("", "x y"),
-    missing=_ONE_SIDED, samples=lambda: iter([((2.5, np.array([0.5, 1.0, 3.0])), {}), ((30.0, np.array(27.0)), {})]),
+    "igammac", _regularised(1), promotion="float", derivative=(_by_a(-1.0), _by_x(-1.0)), saves=("x y", "x y"),
+    missing=_TWICE, samples=_igamma_samples,
 )
 
 
@@ -289,17 +295,24 @@ def _dirichlet_gradient(xp: Any, x: Any, alpha: Any, total: Any) -> Any:
 dirichlet_grad = opaque("dirichlet_grad", _dirichlet_gradient, arity=3, missing=_NO_SECOND)
 
 
-def _dirichlet_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """A change of α_k moves part k of the draw by r (1 − x_k), and every other part by −r x_j."""
-    alpha, _, out, _ = saved
+def _dirichlet_rate(alpha: Any, drawn: Any) -> Any:
+    """`dirichlet_grad` of a draw. A change of α_k moves part k by this rate times 1 − x_k, part j by −x_j times it."""
     total = P.expand(P.sum(alpha, dim=(-1,), keepdim=True), shape=tuple(alpha.shape))
-    rate = P.dirichlet_grad(out, alpha, total)
-    return (rate * (ct - P.sum(out * ct, dim=(-1,), keepdim=True)), None)
+    return P.dirichlet_grad(drawn, alpha, total)
+
+
+def _dirichlet_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    alpha, _, out, _ = saved
+    return (_dirichlet_rate(alpha, out) * (ct - P.sum(out * ct, dim=(-1,), keepdim=True)), None)
+
+
+def _dirichlet_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    moved = _dirichlet_rate(operands[0], out) * tangents[0]
+    return moved - out * P.sum(moved, dim=(-1,), keepdim=True)
 
 
 sample_dirichlet = opaque(
-    "sample_dirichlet", lambda xp, alpha, drawn: drawn.copy(), arity=2, vjp=_dirichlet_vjp, saves=("x", "out"),
-    missing={"jvp": "not needed yet: gradients of draws are taken backwards",
-             "samples": _NOT_BY_NUMBERS},
+    "sample_dirichlet", lambda xp, alpha, drawn: drawn.copy(), arity=2, vjp=_dirichlet_vjp, jvp=_dirichlet_jvp,
+    saves=("x", "out"), missing={"samples": _NOT_BY_NUMBERS},
     doc="The draw `drawn` of the Dirichlet distribution of `alpha`, as a function of `alpha`.",
 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .generator import Generator
-from .sampling import Array, rounded
+from .sampling import Array
 
 __all__ = ["dirichlet", "gamma"]
 
@@ -24,32 +24,30 @@ _THIRD, _SQUEEZE = float(np.float32(1.0) / np.float32(3.0)), float(np.float32(0.
 def gamma(generator: Generator, shape_parameter: Array) -> Array:
     """Numbers of the gamma distributions of the given shapes and rate 1, in their dtype, at least its tiniest.
 
-    Raises NotImplementedError for a dtype that is no floating one.
+    Raises NotImplementedError for a dtype that is neither float32 nor float64.
     """
-    dtype = _floating("_standard_gamma", shape_parameter)
-    wide = shape_parameter if dtype == np.float64 else shape_parameter.astype(np.float32)
-    values = rounded(_gammas(generator, wide), dtype)
-    return np.maximum(values, _tiny(dtype))
+    dtype = _real("_standard_gamma", shape_parameter)
+    values = _gammas(generator, shape_parameter).astype(dtype)
+    return np.maximum(values, np.finfo(dtype).tiny)
 
 
 def dirichlet(generator: Generator, concentration: Array) -> Array:
-    """Points of the simplex with the concentrations (..., K): gamma numbers divided by their sum, inside (0, 1)."""
-    dtype = _floating("_sample_dirichlet", concentration)
+    """Points of the simplex with the concentrations (..., K): gamma numbers divided by their sum, inside (0, 1).
+
+    Raises NotImplementedError for a dtype that is neither float32 nor float64.
+    """
+    dtype = _real("_sample_dirichlet", concentration)
     values = _gammas(generator, concentration.astype(np.float64))
     with np.errstate(invalid="ignore"):
         values /= values.sum(-1, keepdims=True)
     below_one = 1.0 - (2.0**-53 if dtype == np.float64 else 2.0**-24)
-    return rounded(np.clip(values, float(_tiny(dtype)), below_one), dtype)
+    return np.clip(values, float(np.finfo(dtype).tiny), below_one).astype(dtype)
 
 
-def _floating(name: str, values: Array) -> np.dtype[Any]:
-    if values.dtype.kind != "f" and values.dtype.name != "bfloat16":
-        raise NotImplementedError(f"[{name}] a floating dtype was expected; got {values.dtype.name}; call .float()")
+def _real(name: str, values: Array) -> np.dtype[Any]:
+    if values.dtype not in (np.float32, np.float64):
+        raise NotImplementedError(f"[{name}] float32 or float64 was expected; got {values.dtype.name}; call .float()")
     return values.dtype
-
-
-def _tiny(dtype: np.dtype[Any]) -> Any:
-    return dtype.type(2.0**-126) if dtype.name == "bfloat16" else np.finfo(dtype).tiny
 
 
 def _gammas(generator: Generator, shape_parameter: Array) -> Array:

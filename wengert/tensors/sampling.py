@@ -30,6 +30,7 @@ DType = np.dtype[Any]
 Size = int | Sequence[int]
 
 _CHUNK = 1 << 16  # elements made at a time, so that the words they are made of stay in the cache
+_FEW = 4  # numbers that are sooner made as Python numbers than as an array
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _DIGITS: dict[DType, int] = {np.dtype(np.float16): 11, _FLOAT32: 24, _FLOAT64: 53}  # bits of the significand
 
@@ -84,6 +85,8 @@ def rounded(values: Array, dtype: DType) -> Array:
 def _uniform32(generator: Generator, count: int, low: float = 0.0, high: float = 1.0) -> Array:
     """float32 numbers of [low, high): the lower 24 bits of a word each."""
     standard = low == 0.0 and high == 1.0
+    if standard and count <= _FEW:
+        return np.array([(word & 0xFFFFFF) * 2.0**-24 for word in generator.random32(count).tolist()], _FLOAT32)
     if standard and count <= _CHUNK:
         values = (generator.random32(count) & 0xFFFFFF).astype(_FLOAT32)
         values *= 2.0**-24
@@ -115,6 +118,9 @@ def uniform(generator: Generator, size: Size, dtype: DType, low: float = 0.0, hi
 
     Raises RuntimeError for bounds in the wrong order or beyond the dtype, NotImplementedError for an integer dtype.
     """
+    if dtype is _FLOAT32 and low == 0.0 and high == 1.0:
+        shape = shape_of(size)
+        return _uniform32(generator, math.prod(shape)).reshape(shape)
     if dtype.kind == "c":
         return uniform(generator, (*shape_of(size), 2), _parts(dtype), low, high).view(dtype)[..., 0]
     _require_floating("uniform_", dtype)

@@ -49,12 +49,11 @@ def trace(function: Any) -> Any:
       %0: float32[2] = mul(%w, %x)
       %1: float32[] = sum(%0, dim=(0,), whole=True)
       %2: float32[] = fill(%1, value=1)
-      %3: float32[1] = reshape(%2, shape=(1,))
-      %4: float32[2] = expand(%3, shape=(2,))
-      %5: float32[2] = mul(%4, %x)
-      %6: float32[2] = mul(%5, 0.5)
-      %7: float32[2] = sub(%w, %6)
-      write %w <- %7
+      %3: float32[2] = expand(%2, shape=(2,))
+      %4: float32[2] = mul(%3, %x)
+      %5: float32[2] = mul(%4, 0.5)
+      %6: float32[2] = sub(%w, %5)
+      write %w <- %6
       return %1
     >>> step(torch.tensor([2.0, 4.0]))
     tensor(10.)

@@ -259,8 +259,8 @@ class Graph:
     # --- as text, picture, file ---------------------------------------------------------------------------------------
 
     def text(self, limit: int = 60, depth: int = 1) -> str:
-        """The graph for a terminal: a tree where it has at most ``limit`` nodes, else a table with modules collapsed
-        below ``depth``."""
+        """The graph for a terminal: a tree where it has at most ``limit`` nodes (a list where that is deep), else a
+        table with modules collapsed below ``depth``, or of source lines where there are no modules."""
         from .text import text
 
         return text(self, limit, depth)

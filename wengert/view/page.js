@@ -232,7 +232,7 @@ function show(id) {
     if (step === at + 1) tell(panel, data.steps[at]);
     else tag("button", panel, "Go to this step", "go").onclick = () => { play(false); goTo(at + 1, true); };
     const group = tag("span", panel, "", "group");
-    for (const [action, sign, label] of [["back", "◀", "Step back"], ["play", timer ? "‖" : "▶ ▶", timer ? "Pause" : "Play"], ["forth", "▶", "Step forth"]]) {
+    for (const [action, sign, label] of [["back", "◀", "Step back"], ["play", timer ? "‖ Pause" : "▶ Play", timer ? "Pause" : "Play"], ["forth", "▶", "Step forth"]]) {
       const button = tag("button", group, sign);
       button.dataset.action = action;
       button.setAttribute("aria-label", label);

@@ -118,6 +118,7 @@ class Recording(Special):
         self.frame, self.last, self.kept, self.inner, self.stack = None, None, {}, None, []
         gradients = self._leaf_gradients()
         self.graph._make = lambda: self._finish(scopes, gradients)
+        del self.graph  # which holds this recording now, until somebody looks
 
     # --- while it records ---------------------------------------------------------------------------------------------
 
@@ -146,8 +147,8 @@ class Recording(Special):
         note = self.notes[node.sequence] = Note()
         edges, last, self.last = node.edges, self.last, None
         if last is not None and last[0] is node.primitive and len(last[1]) == len(edges):
-            constants = [None if edge is not None else self._constant(x) for x, edge in zip(last[1], edges, strict=True)]
-            note.operands = tuple(constants)
+            operands = zip(last[1], edges, strict=True)
+            note.operands = tuple([None if edge is not None else self._constant(x) for x, edge in operands])
             value = last[2]
             note.value = tuple(map(self._keep, value)) if type(value) in (tuple, list) else self._keep(value)
             note.seconds = last[3]
@@ -206,7 +207,7 @@ class Recording(Special):
                 break
             frame = frame.f_back
         note.line = line or ""
-        if not same:
+        if not same and (calls or inner is not None):
             self.inner = calls[0] if calls else None
             self._enter_calls(calls)
         note.module, note.calls, note.root = self.where
@@ -214,6 +215,9 @@ class Recording(Special):
     def _enter_calls(self, frames: list[types.FrameType]) -> None:
         """Works out where a node stands that was made in these calls of modules, the innermost first: the module's
         path, and the numbers of the calls of the outermost module and of each name of the path."""
+        if not frames:
+            self.stack, self.where = [], ("", (), 0)
+            return
         stack: list[tuple[types.FrameType, Any, int, str]] = []
         numbers: list[int] = []
         for depth, frame in enumerate(reversed(frames)):
@@ -228,8 +232,8 @@ class Recording(Special):
             numbers += numbers[-1:] * (names - len(numbers))
             numbers[names:] = [before[2]]
         self.stack = stack
-        root = id(stack[0][1]) if stack else 0
-        self.where = (stack[-1][3] if stack else "", tuple(numbers), self.parents.get(root, root))
+        root = id(stack[0][1])
+        self.where = stack[-1][3], tuple(numbers), self.parents.get(root, root)
 
     def _path(self, module: Any, stack: list[Any]) -> str:
         """The path of a module: below the one that calls it if it is a part of that one, else where it is known."""

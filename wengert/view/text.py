@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from .graph import Graph, GraphEdge, GraphNode
 from .summaries import number, shape_text
@@ -11,17 +12,22 @@ from .summaries import number, shape_text
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
 COMPUTED = ("operation", "output")
 WIDTH = 100
+DEEPEST = 40
+"""A tree that would be indented farther is written as a list."""
 _ROWS = 40
 
 
 def text(graph: Graph, limit: int, depth: int) -> str:
-    """A tree where the graph has at most ``limit`` nodes, else a table."""
+    """A tree where the graph has at most ``limit`` nodes and is not too deep for one, then a list; else a table."""
     if not graph.nodes:
         return "an empty graph"
-    if len(graph) <= limit:
-        writer = Tree(graph)
-        return "\n".join(line for root in graph.roots for line in writer.branch(root))
-    return table(graph, depth)
+    if len(graph) > limit:
+        return table(graph, depth)
+    writer = Tree(graph)
+    lines = [line for root in graph.roots for line in writer.branch(root)]
+    if max((len(line) - len(line.lstrip(" │└├─")) for line in lines), default=0) > DEEPEST:
+        return listing(graph)
+    return "\n".join(lines)
 
 
 def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
@@ -126,12 +132,51 @@ class Tree:
         return line
 
 
+def listing(graph: Graph) -> str:
+    """A line for each node in order of computation: how it was made, its value or shape, its gradient, and the local
+    derivatives that are numbers or short vectors."""
+    symbols, into = graph.symbols(), graph.into()
+    rows = []
+    for node in graph:
+        if node.kind == "constant" and node.shape == () and not node.name:
+            continue
+        made = symbol_of(node, symbols)
+        if node.kind in COMPUTED:
+            made += f" = {formula(node, into[node.id], graph, symbols)}"
+        elif node.kind == "leaf":
+            made += "  (leaf)"
+        value = "" if node.value is None else node.value.text()
+        if node.shape is not None and not value.startswith("[") and node.shape:
+            value = f"{shape_text(node.shape)}, {value}" if value else shape_text(node.shape)
+        gradient = f"gradient {node.gradient.text()}" if node.gradient is not None else ""
+        partials = [
+            f"∂/∂{symbols[edge.source]} = {partial_text(edge)}"
+            for edge in into[node.id]
+            if edge.partial is not None and len(partial_text(edge)) <= 16 and "matrix" not in partial_text(edge)
+        ]
+        rows.append((_cut(made, 44), _cut(value, 24), _cut(gradient, 22), ", ".join(partials)))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in rows
+    )
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def table(graph: Graph, depth: int) -> str:
     """A line for each module (collapsed below ``depth`` names) or run of operations outside modules."""
     rows: list[tuple[str, list[GraphNode]]] = []
     first: dict[str, list[GraphNode]] = {}
+    by_line = not any(node.module for node in graph)
     for node in (node for node in graph if node.kind == "operation"):
-        key = ".".join(node.module.split(".")[:depth])
+        # Without modules the lines of the program are the parts, however often a loop runs through them.
+        key = Path(node.line).name if by_line else ".".join(node.module.split(".")[:depth])
+        if by_line and key in first:
+            first[key].append(node)
+            continue
         if not rows or rows[-1][0] != key:
             rows.append((key, []))
         rows[-1][1].append(node)
@@ -141,7 +186,8 @@ def table(graph: Graph, depth: int) -> str:
         if key not in first:
             rows.append((key, first.setdefault(key, [])))
         first[key].append(node)
-    lines = [f"{'module':<24} {'nodes':>6}  {'result':<22} {'kept':>9} {'time':>9}  operations"]
+    head = "line" if by_line and any(node.line for node in graph) else "module"
+    lines = [f"{head:<24} {'nodes':>6}  {'result':<22} {'kept':>9} {'time':>9}  operations"]
     skipped = max(0, len(rows) - _ROWS)
     for i, (key, nodes) in enumerate(rows):
         if skipped and i == _ROWS // 2:
@@ -168,7 +214,7 @@ def _row(key: str, nodes: list[GraphNode]) -> str:
     time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
     result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""
     depth = key.count(".") + 1
-    calls = len({node.calls[:depth] for node in nodes if node.kind == "operation"}) if key else 1
+    calls = len({node.calls[:depth] for node in nodes if node.kind == "operation" and node.module})
     name = (key or "·") + (f" ×{calls}" if calls > 1 else "")
     row = (
         f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} "

@@ -84,8 +84,8 @@ def constant_pad_nd(input: Tensor, pad: Any, value: float = 0) -> Tensor:
 
 
 NAMES = (
-    *SAME, *native.__all__, "adaptive_max_pool1d", "alpha_dropout", "batch_norm", "constant_pad_nd", "dropout", "embedding",
-    "feature_alpha_dropout", "instance_norm",
+    *SAME, *native.__all__, "adaptive_max_pool1d", "alpha_dropout", "batch_norm", "constant_pad_nd", "dropout",
+    "embedding", "feature_alpha_dropout", "instance_norm",
 )  # fmt: skip
 
 

@@ -333,7 +333,7 @@ def l1_unstructured(
     >>> layer = nn.Linear(2, 1, bias=False)
     >>> _ = layer.weight.data.copy_(torch.tensor([[0.1, -3.0]]))
     >>> nn.utils.prune.l1_unstructured(layer, "weight", amount=1).weight
-    tensor([[0., -3.]], grad_fn=<MulBackward0>)
+    tensor([[ 0., -3.]], grad_fn=<MulBackward0>)
     """
     L1Unstructured.apply(module, name, amount=amount, importance_scores=importance_scores)
     return module

@@ -115,7 +115,7 @@ class MNIST(VisionDataset):
 
     def _renamed(self, old: str, new: str) -> Tensor:
         warnings.warn(f"{old} has been renamed {new}", stacklevel=3)
-        return getattr(self, new)  # type: ignore[no-any-return]
+        return getattr(self, new)
 
     @property
     def raw_folder(self) -> str:

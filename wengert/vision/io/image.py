@@ -79,7 +79,7 @@ def decode_image(
         if mode is ImageReadMode.GRAY and picture.format == "JPEG":
             picture.draft("L", picture.size)  # the luminance is in the file: nothing to compute
         picture.load()
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
         raise RuntimeError(f"[decode_image] an image was expected; {error}") from error
     if apply_exif_orientation:
         picture = pillow("ImageOps").exif_transpose(picture)

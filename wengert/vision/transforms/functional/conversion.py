@@ -160,24 +160,29 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
         raise ValueError(
             f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
         )
-    middle, width = _for_channels(mean, tensor.dtype), _for_channels(std, tensor.dtype)
-    if 0.0 in width.flatten().tolist():
+    middle, _ = _for_channels(mean, tensor.dtype)
+    width, has_zero = _for_channels(std, tensor.dtype)
+    if has_zero:
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
-    return (tensor.sub_(middle) if inplace else tensor - middle).div_(width)
+    # In place, so that three means for a grey image are an error rather than a broadcast.
+    return (tensor if inplace else tensor.clone()).sub_(middle).div_(width)
 
 
-def _for_channels(values: Any, dtype: torch.dtype) -> Tensor:
-    """A number for each channel, of shape ``(C, 1, 1)``. Plain numbers are the same for every image, and kept."""
+def _for_channels(values: Any, dtype: torch.dtype) -> tuple[Tensor, bool]:
+    """A number for each channel, of shape ``(C, 1, 1)``, and whether one is 0. Plain numbers are kept: they come again
+    with every image."""
     if isinstance(values, (list, tuple)) and all(type(value) is float for value in values):
-        return torch.from_numpy(_kept_for_channels(tuple(values), dtype))
+        array, has_zero = _kept_for_channels(tuple(values), dtype)
+        return torch.from_numpy(array), has_zero
     tensor = torch.as_tensor(values, dtype=dtype)
-    return tensor[:, None, None] if tensor.ndim == 1 else tensor
+    return tensor[:, None, None] if tensor.ndim == 1 else tensor, bool((tensor == 0).any())
 
 
 @functools.lru_cache(maxsize=64)
-def _kept_for_channels(values: tuple[float, ...], dtype: torch.dtype) -> np.ndarray[Any, Any]:
+def _kept_for_channels(values: tuple[float, ...], dtype: torch.dtype) -> tuple[np.ndarray[Any, Any], bool]:
     # An array, since a tensor would remember where it was made: in a recording, or without gradients.
-    return np.array(values, dtype.numpy)[:, None, None]
+    array = np.array(values, dtype.numpy)[:, None, None]
+    return array, bool((array == 0).any())
 
 
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:

@@ -1,0 +1,132 @@
+"""What programs ask of PyTorch beside tensors: jit, futures, hub, onnx, distributed, profiler, autocast's switches."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+
+import wengert as torch
+from wengert import jit
+from wengert.distributed import get_rank, is_available, is_initialized
+from wengert.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
+
+
+def test_script_returns_its_argument_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "_said", False)
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    with pytest.warns(UserWarning, match="torch.jit.script returns its argument") as said:
+        assert torch.jit.script(double) is double
+        model = torch.nn.Linear(2, 2)
+        assert torch.jit.trace(model, torch.ones(1, 2)) is model
+    assert len(said) == 1 and said[0].filename == __file__
+    assert torch.jit.ignore(double) is double and torch.jit.ignore(drop=True)(double) is double
+    assert torch.jit.export(double) is double and torch.jit.unused(double) is double
+    assert not torch.jit.is_scripting() and not isinstance(model, torch.jit.ScriptModule)
+    assert torch.jit.wait(torch.jit.fork(double, torch.ones(1))).item() == 2
+
+
+def test_script_files_are_refused(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = torch.jit.script(torch.nn.Linear(2, 2))
+    for call in (lambda: model.save("model.pt"), lambda: torch.jit.save(model, "model.pt"),
+                 lambda: torch.jit.load("model.pt")):
+        with pytest.raises(NotImplementedError, match="TorchScript files are not in wengert"):
+            call()
+    with pytest.raises(RuntimeError, match="eval"):
+        torch.jit.freeze(model)
+    assert torch.jit.freeze(model.eval()) is model
+
+
+def test_a_future_waits_for_another_thread() -> None:
+    future = torch.futures.Future()
+    after = future.then(lambda done: done.value() + 1)
+    with pytest.raises(RuntimeError, match="finished future"):
+        future.value()
+    thread = threading.Timer(0.05, future.set_result, [41])
+    thread.start()
+    assert after.wait() == 42 and future.done()
+    thread.join()
+    with pytest.raises(RuntimeError, match="already completed"):
+        future.set_result(1)
+    failed = torch.futures.Future()
+    failed.set_exception(KeyError("k"))
+    with pytest.raises(KeyError):
+        torch.futures.wait_all([future, failed])
+    assert torch.futures.wait_all([future, after]) == [41, 42]
+    assert torch.futures.collect_all([]).wait() == []
+
+
+def test_hub_and_onnx_refuse_clearly() -> None:
+    with pytest.raises(NotImplementedError, match=r"\[hub.load\].*downloads nothing.*'resnet18'"):
+        torch.hub.load("pytorch/vision", "resnet18")
+    with pytest.raises(NotImplementedError, match=r"\[onnx.export\]"):
+        torch.onnx.export(torch.nn.Linear(1, 1), torch.ones(1), "model.onnx")
+    assert torch.hub.get_dir().endswith("hub")
+
+
+def test_no_distributed_training() -> None:
+    assert not is_available() and not is_initialized()
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        get_rank()
+    with pytest.raises(RuntimeError, match="one process"):
+        torch.distributed.init_process_group("gloo")
+    with pytest.raises(AttributeError, match="distributed.all_reduce is not in wengert yet"):
+        _ = torch.distributed.all_reduce
+
+
+def test_a_profile_knows_operations_spans_and_derivatives(tmp_path: Path) -> None:
+    x = torch.ones(3, 3, requires_grad=True)
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as prof, record_function("step"):
+        (x @ x).tanh().sum().backward()
+    averages = {row.key: row for row in prof.key_averages()}
+    assert {"matmul", "tanh", "sum", "TanhBackward0", "step"} <= set(averages)
+    assert averages["step"].cpu_time_total >= averages["matmul"].cpu_time_total > 0
+    total = sum(row.self_cpu_time_total for row in averages.values())
+    assert total == pytest.approx(averages["step"].cpu_time_total, rel=0.5)
+    table = prof.key_averages(group_by_input_shape=True).table(sort_by="self_cpu_time_total", row_limit=3)
+    assert "Self CPU %" in table and "# of Calls" in table and len(table.splitlines()) == 8
+    with pytest.raises(ValueError, match="sort_by"):
+        prof.key_averages().table(sort_by="colour")
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert {"matmul", "step"} <= {event["name"] for event in events}
+    before = len(prof.events())
+    _ = x + 1
+    assert len(prof.events()) == before
+
+
+def test_a_schedule_of_profiled_steps() -> None:
+    plan = schedule(wait=1, warmup=1, active=2, repeat=1, skip_first=1)
+    none, warm, record, save = ProfilerAction.NONE, ProfilerAction.WARMUP, ProfilerAction.RECORD, ProfilerAction(3)
+    assert [plan(step) for step in range(7)] == [none, none, warm, record, save, none, none]
+    ready = []
+    with profile(schedule=schedule(wait=1, warmup=1, active=2), on_trace_ready=ready.append) as prof:
+        for _ in range(4):
+            torch.ones(2) + 1
+            prof.step()
+    assert ready == [prof] and [row.count for row in prof.key_averages()] == [2]
+
+
+def test_functions_of_layers_at_the_top_level() -> None:
+    x = torch.arange(8.0).view(1, 2, 4)
+    assert torch.max_pool1d(x, 2).tolist() == [[[1, 3], [5, 7]]]
+    assert torch.dropout(x, 0.5, False) is not None and torch.conv1d(x, torch.ones(1, 2, 4)).item() == 28
+    assert "conv2d" in dir(torch)
+
+
+def test_switches_of_autocast_say_that_it_changes_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with torch.autocast("cpu"):
+            assert not torch.is_autocast_enabled("cpu") and not torch.is_autocast_cpu_enabled()
+    assert torch.get_autocast_dtype("cpu") is torch.bfloat16
+    assert torch.amp.custom_fwd(len) is len and torch.cuda.amp.custom_bwd(device_type="cuda")(len) is len
+    assert torch.GradScaler is torch.amp.GradScaler
