@@ -42,7 +42,7 @@ def resnet20(torch: ModuleType) -> Step:
     decay."""
     nn = torch.nn
 
-    class Block(nn.Module):  # type: ignore[name-defined, misc]
+    class Block(nn.Module):  # type: ignore[name-defined]
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -75,7 +75,7 @@ def lstm(torch: ModuleType) -> Step:
     """A character model: embedding of 80 in 64, LSTM of 128, linear to 80; a batch of 32, 64 characters, Adam."""
     nn = torch.nn
 
-    class CharacterModel(nn.Module):  # type: ignore[name-defined, misc]
+    class CharacterModel(nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.embedding = nn.Embedding(80, 64)
@@ -96,7 +96,7 @@ def gpt(torch: ModuleType) -> Step:
     nn, F = torch.nn, torch.nn.functional
     width, heads, length, characters = 128, 4, 64, 80
 
-    class Block(nn.Module):  # type: ignore[name-defined, misc]
+    class Block(nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.ln1, self.ln2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -111,7 +111,7 @@ def gpt(torch: ModuleType) -> Step:
             x = x + self.project(mixed.transpose(1, 2).contiguous().view(batch, steps, width))
             return x + self.mlp(self.ln2(x))
 
-    class Model(nn.Module):  # type: ignore[name-defined, misc]
+    class Model(nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.tokens, self.positions = nn.Embedding(characters, width), nn.Embedding(length, width)

@@ -396,6 +396,17 @@ def test_gradients_of_other_draws_are_differences(name: str) -> None:
         close(leaf.grad, (moved[0] - moved[1]) / 2e-6, 1e-5)
 
 
+def test_gradients_of_the_gamma_distribution_function() -> None:
+    for a, x in ((0.4, 0.3), (2.5, 3.0), (40.0, 30.0)):
+        leaves = t(a).requires_grad_(), t(x).requires_grad_()
+        D.Gamma(leaves[0], t(1.0)).cdf(leaves[1]).backward()
+        step = 1e-5 * a
+        moved = torch.igamma(t(a + step), t(x)) - torch.igamma(t(a - step), t(x))
+        close(leaves[0].grad, moved / (2 * step), 1e-5)
+        close(leaves[1].grad, D.Gamma(t(a), t(1.0)).log_prob(t(x)).exp())
+    assert torch.allclose(torch.igamma(t(2.0), t(3.0)) + torch.igammac(t(2.0), t(3.0)), t(1.0))
+
+
 # ---- divergences
 
 UNARY = {

@@ -99,6 +99,8 @@ _LATER = (
     "distributions",
     "distributed",
     "fft",
+    "func",
+    "func",
     "futures",
     "hub",
     "io",
@@ -160,6 +162,8 @@ def __getattr__(name: str) -> Any:
         from .compat.compilation import compile
 
         return compile
+    if name == "vmap":
+        return _import_module("wengert.func").vmap
     if name == "autocast":
         return _import_module("wengert.amp").autocast
     if name == "GradScaler":
@@ -174,4 +178,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_SWITCHES, *_of_layers(), "GradScaler", "doctor", "load", "save"})
+    return sorted({*globals(), *_LATER, *_SWITCHES, *_of_layers(), "GradScaler", "doctor", "load", "save", "vmap"})

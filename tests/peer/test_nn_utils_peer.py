@@ -356,6 +356,21 @@ def test_functional_call_of_tied_names_with_different_tensors() -> None:
     both(lambda T: T.nn.utils.stateless.functional_call(T.nn.DataParallel(tied(T)), {}, T.ones(3, 2)), warned=False)
 
 
+def test_functional_call_of_several_dictionaries_and_stacked_models() -> None:
+    def program(T: Any) -> Any:
+        model = tied(T)
+        parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+        out = T.func.functional_call(model, (parameters, buffers), (T.ones(3, 2),), {"scale": 3.0})
+        stacked = T.func.stack_module_state([tied(T), tied(T)])
+        return out, stacked[0], stacked[1]
+
+    both(program, rtol=1e-5)
+    both(lambda T: T.func.functional_call(T.nn.Linear(2, 2), [{"bias": T.ones(2)}, {"bias": T.ones(2)}], T.ones(2)))
+    both(lambda T: T.func.stack_module_state([]))
+    both(lambda T: T.func.stack_module_state([T.nn.Linear(2, 2), T.nn.ReLU()]))
+    both(lambda T: T.func.stack_module_state([T.nn.Linear(2, 2), T.nn.Linear(2, 2).eval()]))
+
+
 def test_clipping_and_vectors() -> None:
     def program(T: Any) -> Any:
         model = T.nn.Linear(3, 2)

@@ -70,8 +70,8 @@ def openblas() -> OpenBlas | None:
 
 
 def _text(element: str, word: str) -> str:
-    """``void kernel(ptr operands, i64 start, i64 stop)``; the operands are a table with the slots `_SLOTS`, the left and
-    the right matrices and the result.
+    """``void kernel(ptr operands, i64 start, i64 stop)``; the operands are a table with the slots `_SLOTS`, the left
+    and the right matrices and the result.
 
     Part i works on the matrices at ``outer * (i // inner) + inner_step * (i % inner)`` bytes, and on at most
     ``row_step`` rows and ``column_step`` columns of what parts before it have left.
@@ -99,8 +99,8 @@ def _text(element: str, word: str) -> str:
             cut = code.emit(f"icmp eq i64 {step}, 0")
             size = code.emit(f"select i1 {cut}, i64 {slots[f'{name}s']}, i64 {code.least(step, left)}")
             sizes.append(_whole(code, word, size))
-        left, right, out = zip(places, lines, strict=True)
-        _write_call(code, element, word, function, orders, (*sizes, depth), left, right, "0.0", out)
+        pairs = list(zip(places, lines, strict=True))
+        _write_call(code, element, word, function, orders, (*sizes, depth), pairs[0], pairs[1], "0.0", pairs[2])
     return code.kernel()
 
 
@@ -111,7 +111,7 @@ def _whole(code: Code, word: str, value: str) -> str:
 
 def _write_call(code: Code, element: str, word: str, function: str, orders: Any, sizes: Any, left: Any, right: Any,
                 keep: str, out: Any) -> None:
-    """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the elements from line to line."""
+    """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the step from line to line."""
     matrices = [f"ptr {place}, {word} {line}" for place, line in (left, right, out)]
     listed = ", ".join(f"{word} {size}" for size in sizes)
     code.do(f"call void {function}(i32 {_ROW_MAJOR}, i32 {orders[0]}, i32 {orders[1]}, {listed}, {element} 1.0, "
@@ -179,8 +179,8 @@ class _Plan:
         self.kernel = _kernel(char, library.word)
         self.worth = out.size * depth / 8
         self.numbers = threads.table(len(_SLOTS))
-        self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], orders[0][1], orders[1][1], columns, rows,
-                           columns, depth, inner, *cut, *strides)
+        lines, sizes = (orders[0][1], orders[1][1], columns), (rows, columns, depth)
+        self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], *lines, *sizes, inner, *cut, *strides)
 
 
 _plans: dict[Any, _Plan | None] = {}

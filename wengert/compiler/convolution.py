@@ -293,13 +293,16 @@ class _Packing:
         code, form, step = self.code, self.form, self.slots["column_stride"]
         near = code.emit(f"icmp eq i64 {step}, 1")
         with code.when(near):
-            self._runs(count, lambda at: code.store(form.vector, code.load(form.vector, code.at(form.element, source, at)),
-                                                    code.at(form.element, to, at)),
-                       lambda at: code.store(form.element, code.load(form.element, source, at, align=form.size),
-                                             code.at(form.element, to, at)))
+            self._runs(count, lambda at: self._move(form.vector, source, to, at),
+                       lambda at: self._move(form.element, source, to, at))
         with code.when(code.emit(f"xor i1 {near}, true")), code.loop(count) as i:
             value = code.load(form.element, source, code.mul(i.index, step), align=form.size)
             code.store(form.element, value, code.at(form.element, to, i.index))
+
+    def _move(self, kind: str, source: str, to: str, at: str) -> None:
+        """One element or vector from one place to the other."""
+        code, element = self.code, self.form.element
+        code.store(kind, code.load(kind, code.at(element, source, at)), code.at(element, to, at))
 
     def _runs(self, count: str, vector: Any, single: Any) -> None:
         """Do ``count`` elements, in vectors of which the last may overlap the one before, or one by one if few."""
@@ -473,8 +476,8 @@ def _tile(channels: int, gradient: bool) -> tuple[int, int]:
     fewest channels."""
     wide = engine().machine.avx512
     forms = ((4, 6), (6, 4), (3, 8), (2, 8), (1, 8)) if wide else ((4, 3), (6, 2), (3, 4), (2, 6), (1, 8))
-    forms = tuple((height, min(width, 6)) for height, width in forms) if gradient else forms
-    return min(forms, key=lambda form: (-(-channels // form[0]) * form[0], -form[0] * form[1]))
+    fitting = [(height, min(width, 6) if gradient else width) for height, width in forms]
+    return min(fitting, key=lambda form: (-(-channels // form[0]) * form[0], -form[0] * form[1]))
 
 
 @lru_cache(maxsize=64)

@@ -358,7 +358,7 @@ def _elementwise_vjp_1(primitive: Primitive) -> Rule:
 def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
     """The rule, as one generated kernel where the cotangent is a large array: each step of it by numpy would be a pass
     over memory."""
-    backward = {reads: Backward(primitive, rule, reads) for reads in product((False, True), repeat=2)}
+    backward = {(x, out): Backward(primitive, rule, (x, out)) for x, out in product((False, True), repeat=2)}
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         if type(ct) is ndarray and ct.size >= LARGE and not params:

@@ -101,11 +101,8 @@ class Adam(Optimizer):
         root = math.sqrt(1 - beta2 ** (count + 1))
         numbers = (1 - beta1, 1 - beta2, lr * root / (1 - beta1 ** (count + 1)), root * group["eps"],
                    1 - lr * weight_decay if group["decoupled_weight_decay"] else weight_decay)
-        if weight_decay == 0:
-            rule = _moved
-        else:
-            rule = _moved_and_shrunk if group["decoupled_weight_decay"] else _moved_with_decay
-        if not move(rule, rows, 3, numbers):
+        decaying = _moved_and_shrunk if group["decoupled_weight_decay"] else _moved_with_decay
+        if not move(_moved if weight_decay == 0 else decaying, rows, 3, numbers):
             return False
         for step in steps:
             step.add_(1)
