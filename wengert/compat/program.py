@@ -97,7 +97,7 @@ def missing_name(error: BaseException) -> str | None:
     if isinstance(error, AttributeError) and (absent := _absent_from(error)) is not None:
         return absent
     module = getattr(error, "name", None)
-    if isinstance(error, ImportError) and isinstance(module, str) and module.partition(".")[0] == "wengert":
+    if isinstance(error, ImportError) and module in sys.modules and str(module).partition(".")[0] == "wengert":
         # `from torch import name` words the failure itself, and quotes the name first.
         name = str(error).partition("'")[2].partition("'")[0]
         try:

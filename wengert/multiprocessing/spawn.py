@@ -80,7 +80,7 @@ class ProcessContext:
         ready = multiprocessing.connection.wait(list(self.sentinels), timeout)
         failed = None
         for sentinel in ready:
-            number = self.sentinels.pop(sentinel)  # type: ignore[arg-type]
+            number = self.sentinels.pop(sentinel)
             self.processes[number].join()
             if self.processes[number].exitcode != 0:
                 failed = number
@@ -145,7 +145,7 @@ def start_processes(
     """
     if numa_options is not None:
         raise ValueError("[start_processes] numa_options cannot be honoured; leave them out")
-    context = multiprocessing.get_context(start_method)
+    context: Any = multiprocessing.get_context(start_method)
     processes, reports = [], []
     try:
         for number in range(nprocs):
