@@ -336,3 +336,11 @@ def test_a_long_program_without_modules_is_a_table_of_its_lines() -> None:
     text = str(g)
     assert len(text.splitlines()) < 8 and "100× mul" in text and "100× sin" in text
     assert text.splitlines()[0].startswith("line") and "_results.py:" in text
+
+
+def test_the_ratio_of_gradient_to_weight() -> None:
+    w = leaf(3.0, 4.0)
+    g = torch.graph((w * w).sum(), gradients=True)
+    assert g["w"].ratio == pytest.approx(2.0)
+    assert torch.graph((w * w).sum())["w"].ratio is None
+    assert "gradient ÷ value" in g.html()

@@ -204,3 +204,23 @@ def test_muon_steps_along_nearly_orthogonal_matrices() -> None:
     assert bool(((sizes > 0.4) & (sizes < 1.6)).all())
     with pytest.raises(ValueError, match="only supports 2D parameters"):
         torch.optim.Muon([torch.zeros(3, requires_grad=True)])
+
+
+# --- known bug --------------------------------------------------------------------------------------------------------
+
+KEEPERS: dict[str, Any] = {
+    "MaxPool1d": lambda: nn.MaxPool1d(2)(torch.randn(1, 2, 6, requires_grad=True)),
+    "MaxPool2d": lambda: nn.MaxPool2d(2)(torch.randn(1, 2, 6, 6, requires_grad=True)),
+    "GRU": lambda: nn.GRU(2, 3)(torch.randn(4, 1, 2))[0],
+    "RNN": lambda: nn.RNN(2, 3)(torch.randn(4, 1, 2))[0],
+    "GRUCell": lambda: nn.GRUCell(2, 3)(torch.randn(4, 2)),
+    "LSTMCell": lambda: nn.LSTMCell(2, 3)(torch.randn(4, 2))[0],
+}
+
+
+@pytest.mark.xfail(reason="these primitives save their output, where PyTorch's save what they compute it from")
+@pytest.mark.parametrize("name", list(KEEPERS))
+def test_results_that_may_be_overwritten(name: str) -> None:
+    """As in ``nn.Sequential(nn.MaxPool2d(2), nn.ReLU(inplace=True))``."""
+    out = KEEPERS[name]()
+    nn.functional.relu(out, inplace=True).sum().backward()

@@ -3,8 +3,9 @@ do."""
 
 from __future__ import annotations
 
+import random
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import wengert as torch
 from wengert import nn
 from wengert.view import Graph, GraphEdge, GraphNode
+from wengert.view.layout import Box, Line, layout
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -139,3 +141,30 @@ def test_labels_interrupt_lines_that_run_down() -> None:
     picture = torch.graph(y).svg(direction="down")
     label = re.search(r'<rect class="bg" x="[\d.]+" y="[\d.]+" width="([\d.]+)" height="18"/><text class="l"', picture)
     assert label is not None and float(label[1]) > 40
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_graphs_without_overlaps(seed: int) -> None:
+    """No box or label lies on another, and no line runs through a box that is not its own."""
+    generator = random.Random(seed)
+    count = generator.randrange(3, 40)
+    boxes = [Box(generator.choice((44, 80, 180, 260)), generator.choice((28, 45, 62))) for _ in range(count)]
+    lines = []
+    for target in range(1, count):
+        for source in generator.sample(range(target), min(target, generator.choice((1, 1, 2, 3)))):
+            wide = 90.0 if generator.random() < 0.4 else 0.0
+            lines.append(Line(source, target, wide, 18.0 if wide else 0.0))
+    layout(boxes, lines)
+    places = [(box.x, box.y, box.width, box.height) for box in boxes]
+    labels = [(*line.label, line.label_width, line.label_height) for line in lines if line.label]
+    for (x, y, w, h), (x2, y2, w2, h2) in combinations(places + labels, 2):
+        assert abs(x - x2) >= (w + w2) / 2 - 1 or abs(y - y2) >= (h + h2) / 2 - 1
+    for line in lines:
+        others = [place for i, place in enumerate(places) if i not in (line.source, line.target)]
+        for (x0, y0), (x1, y1) in pairwise(line.points):
+            for step in range(1, 12):
+                t, middle = step / 12, (y0 + y1) / 2
+                weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
+                px = sum(a * b for a, b in zip(weights, (x0, x0, x1, x1), strict=True))
+                py = sum(a * b for a, b in zip(weights, (y0, middle, middle, y1), strict=True))
+                assert not any(abs(px - x) < w / 2 - 1 and abs(py - y) < h / 2 - 1 for x, y, w, h in others)

@@ -100,7 +100,6 @@ _LATER = (
     "distributed",
     "fft",
     "func",
-    "func",
     "futures",
     "hub",
     "io",

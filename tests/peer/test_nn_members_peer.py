@@ -110,7 +110,8 @@ def test_lazy_layers_in_another_precision() -> None:
 PATHS = [
     "conv._ConvNd", "conv._ConvTransposeNd", "batchnorm._BatchNorm", "batchnorm._NormBase",
     "instancenorm._InstanceNorm", "loss._Loss", "loss._WeightedLoss", "dropout._DropoutNd", "pooling._MaxPoolNd",
-    "pooling._AvgPoolNd", "pooling._AdaptiveAvgPoolNd", "padding._ConstantPadNd", "rnn.RNNBase", "linear.NonDynamicallyQuantizableLinear",
+    "pooling._AvgPoolNd", "pooling._AdaptiveAvgPoolNd", "padding._ConstantPadNd", "rnn.RNNBase",
+    "linear.NonDynamicallyQuantizableLinear",
 ]  # fmt: skip
 EXAMPLES: list[Any] = [
     lambda T: T.nn.Conv2d(1, 1, 1), lambda T: T.nn.ConvTranspose1d(1, 1, 1), lambda T: T.nn.BatchNorm1d(1),

@@ -11,12 +11,11 @@ Where numpy has another BLAS, or its library is not found, `product` declines an
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from itertools import product as pairs_of
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from . import threads
 from .kernels import generated_code_is_possible
 from .loops import Code
 
-__all__ = ["alone", "openblas", "product", "write_product"]
+__all__ = ["openblas", "product", "write_product"]
 
 Array = np.ndarray[Any, Any]
 
@@ -40,13 +39,29 @@ _SLOTS = ("function left_order right_order left_line right_line out_line rows co
 _NAMES = {name: number for number, name in enumerate(_SLOTS)}
 
 
-class OpenBlas(NamedTuple):
-    """OpenBLAS as numpy has loaded it: the addresses of its products by dtype, and how its threads are set."""
+class OpenBlas:
+    """OpenBLAS as numpy has loaded it: its products' addresses by dtype, and the integers it takes (``word``).
 
-    products: dict[str, int]
-    word: str
-    get_threads: Any
-    set_threads: Any
+    Within ``with library:`` it uses one thread, as the caller has threads of its own.
+    """
+
+    def __init__(self, products: dict[str, int], word: str, get_threads: Any, set_threads: Any) -> None:
+        self.products, self.word = products, word
+        self._get_threads, self._set_threads = get_threads, set_threads
+        self._lock, self._users, self._usual = Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._usual = self._get_threads()
+                self._set_threads(1)
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._set_threads(self._usual)
 
 
 @cache
@@ -127,17 +142,6 @@ def write_product(code: Code, element: str, word: str, function: str, sizes: Any
                 pairs[0], pairs[1], keep, pairs[2])
 
 
-@contextmanager
-def alone(library: OpenBlas) -> Iterator[None]:
-    """Within it, OpenBLAS uses one thread: the caller has threads of its own."""
-    usual = library.get_threads()
-    library.set_threads(1)
-    try:
-        yield
-    finally:
-        library.set_threads(usual)
-
-
 @cache
 def _kernel(char: str, word: str) -> threads.Parts:
     return threads.Parts(_text("float" if char == "f" else "double", word), arrays=3)
@@ -201,12 +205,8 @@ def product(x: Array, y: Array) -> Array | None:
     library = openblas()
     assert library is not None
     out = np.empty(plan.shape, x.dtype)
-    usual = library.get_threads()
-    library.set_threads(1)
-    try:
+    with library:
         plan.kernel.run(plan.parts, plan.worth, plan.numbers, x, y, out)
-    finally:
-        library.set_threads(usual)
     return out
 
 

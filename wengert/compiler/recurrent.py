@@ -172,7 +172,7 @@ def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: S
     values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}
     numbers = threads.table(len(_SLOTS))
     numbers[:] = [values.get(name, 0) for name in _SLOTS]
-    with blas.alone(library):
+    with library:
         kernel.run(parts, int(steps.counts.sum()) * width * width / 2, numbers)
 
 

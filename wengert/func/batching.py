@@ -52,7 +52,7 @@ def vmap(
     @functools.wraps(func)
     def batched(*args: Any, **kwargs: Any) -> Any:
         leaves, build = flatten(args)
-        dims = spread(in_dims if isinstance(in_dims, int) else tuple(in_dims), args, "in_dims")
+        dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims")
         parts, count = _parts(leaves, dims)
         state = default_generator.get_state() if randomness == "same" else None
         results = []

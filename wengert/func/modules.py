@@ -1,18 +1,22 @@
-"""Modules as functions of their tensors, and the tensors of several modules as one."""
+"""Modules as functions of their tensors, and the tensors of several modules as one.
+
+A module is whatever has a module's methods: this layer lies below the one that defines them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wengert.nn import Module
-from wengert.nn.utils import stateless
 from wengert.ops.registry import FUNCTIONS
 from wengert.tensors.tensor import Tensor
 
+__all__ = ["functional_call", "stack_module_state"]
+
 
 def functional_call(
-    module: Module,
+    module: Any,
     parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
     args: Any = None,
     kwargs: dict[str, Any] | None = None,
@@ -20,9 +24,20 @@ def functional_call(
     tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
-    """The result of calling ``module`` with other tensors in the place of its own, given by name in one dict or several.
+    """The result of calling ``module`` with the tensors given, by dotted path in one dict or several, in the place of
+    its own.
 
-    See `nn.utils.stateless.functional_call`. Raises ValueError where two dicts have a name in common.
+    ``args`` is a tuple, or the one argument. What a call writes to a buffer goes to the tensor given for it. With
+    ``tie_weights`` a tensor that the module has under several names is replaced under all of them. With ``strict``
+    every name must be given, and no other. Raises RuntimeError where it is not so, ValueError where two dicts have a
+    name in common or tied names get different tensors.
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> layer = nn.Linear(1, 1)
+    >>> given = {"weight": torch.tensor([[2.0]]), "bias": torch.tensor([1.0])}
+    >>> torch.func.functional_call(layer, given, torch.tensor([3.0]))
+    tensor([7.])
     """
     given = parameter_and_buffer_dicts
     if not isinstance(given, Mapping):
@@ -34,10 +49,70 @@ def functional_call(
                                  "functional call is ambiguous")
             joined.update(each)
         given = joined
-    return stateless.functional_call(module, given, args, kwargs, tie_weights=tie_weights, strict=strict)
+    arguments = () if args is None else args if isinstance(args, tuple) else (args,)
+    with _replaced(module, _all_names(module, given, tie_weights, strict)):
+        return module(*arguments, **(kwargs or {}))
 
 
-def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _all_names(module: Any, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> dict[str, Tensor]:
+    """What to put where: what was given, and the same under the other names of the same tensors."""
+    names: dict[int, list[str]] = {}
+    own = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
+    for name, tensor in own:
+        names.setdefault(id(tensor), []).append(name)
+    replaced = dict(given)
+    if tie_weights:
+        for tied in names.values():
+            values = {id(given[name]): given[name] for name in tied if name in given}
+            if len(values) > 1:
+                raise ValueError(
+                    f"functional_call got multiple values for keys {sorted(tied)}, which are tied. Consider using "
+                    "tie_weights=False"
+                )
+            for value in values.values():
+                replaced.update(dict.fromkeys(tied, value))
+    if strict:
+        missing, unexpected = {name for name, _ in own} - set(replaced), set(replaced) - {name for name, _ in own}
+        if missing or unexpected:
+            raise RuntimeError(
+                "functional_call with strict=True: "
+                + "; ".join(
+                    f"{what} key(s): {', '.join(sorted(keys))}"
+                    for what, keys in (("Unexpected", unexpected), ("Missing", missing))
+                    if keys
+                )
+            )
+    return replaced
+
+
+@contextlib.contextmanager
+def _replaced(module: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """A context in which the tensors stand in the module's dictionaries; the module's own come back at the end."""
+    places = [(*_place(module, name), tensor) for name, tensor in tensors.items()]
+    kept = [(table, name, table[name]) for table, name, _ in places]
+    try:
+        for table, name, tensor in places:
+            table[name] = tensor
+        yield
+    finally:
+        for table, name, own in kept:
+            table[name] = own
+
+
+def _place(module: Any, path: str) -> tuple[dict[str, Any], str]:
+    """The dictionary that holds the tensor at ``path``, and its name there. Raises KeyError."""
+    parent, _, name = path.rpartition(".")
+    owner = module.get_submodule(parent)
+    for table in (owner._parameters, owner._buffers):
+        if name in table:
+            return table, name
+    raise KeyError(f"functional_call: {type(module).__name__} has no parameter or buffer {path!r}")
+
+
+def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters and the buffers of modules of one class, each name's stacked along a new first dimension.
 
     Raises RuntimeError for no modules, for different classes, or for some in training mode and some not.

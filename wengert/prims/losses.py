@@ -159,7 +159,9 @@ def _all_classes(xp: Any, target: Any, classes: int, ignore_index: int) -> bool:
     """Whether every target is a class, and none the ``ignore_index``, which is usually beyond the classes."""
     if 0 <= ignore_index < classes or not target.size:
         return False
-    return bool(xp.minimum.reduce(target, None) >= 0 and xp.maximum.reduce(target, None) < classes)
+    # Read as unsigned numbers, negative ones are the largest.
+    unsigned = target.view(np.uint64) if target.dtype == np.int64 else target
+    return bool(unsigned.dtype.kind == "u" and xp.maximum.reduce(unsigned, None) < classes)
 
 
 def _nll(xp: Any, x: Any, target: Any, weight: Any = None, reduction: str = "mean", ignore_index: int = -100) -> Any:

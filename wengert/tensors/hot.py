@@ -31,6 +31,8 @@ ndarray = np.ndarray
 new = object.__new__
 empty = np.empty
 
+LARGE_PRODUCT = 2**18
+"""From so many multiplications on, the rule of the product decides who computes it."""
 _ONE_OPERAND = Signature([Parameter("input", Parameter.POSITIONAL_OR_KEYWORD)])
 _NO_PARAMS: dict[str, Any] = {}
 _MISSING: Any = object()
@@ -238,7 +240,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
 
 
 def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The product of two tensors: of two matrices of one floating dtype here, of all else by ``general(x, y)``."""
+    """The product of two tensors: of two small matrices of one floating dtype here, of all else by ``general(x, y)``."""
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
         here = state.here
@@ -247,7 +249,8 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
             return general(*_given(x, y), **options)
         x_value, y_value = x._data, y._data
         dtype = x_value.dtype
-        if x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD":
+        if (x_value.ndim != 2 or y_value.ndim != 2 or dtype is not y_value.dtype or dtype.char not in "fdFD"
+                or x_value.size * y_value.shape[1] >= LARGE_PRODUCT):
             return general(x, y)
         try:
             data = here["quiet"](x_value.dot, y_value)

@@ -66,6 +66,13 @@ class GraphNode:
             return ""
         return f"{shape_text(self.shape) or 'scalar'} {self.dtype}"
 
+    @property
+    def ratio(self) -> float | None:
+        """The norm of the gradient divided by that of the value; None where one is not known or the value is zero."""
+        if self.value is None or self.gradient is None or not self.value.norm:
+            return None
+        return self.gradient.norm / self.value.norm
+
 
 @dataclass(slots=True)
 class GraphEdge:

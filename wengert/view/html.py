@@ -137,8 +137,8 @@ def _details(node: GraphNode) -> list[list[str]]:
         ["time", f"{1e6 * node.seconds:.3g} µs forward" if node.seconds else ""],
         ["", f"{1e6 * node.backward_seconds:.3g} µs backward" if node.backward_seconds else ""],
     ]
-    if node.kind == "leaf" and node.value is not None and node.gradient is not None and node.value.norm:
-        rows.append(["gradient ÷ value", number(node.gradient.norm / node.value.norm)])
+    if node.kind == "leaf" and node.ratio is not None:
+        rows.append(["gradient ÷ value", number(node.ratio)])
     return [row for row in rows if row[1]]
 
 

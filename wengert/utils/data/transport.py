@@ -34,7 +34,7 @@ _ROOM = 2  # a free segment serves for an array that fills at least this part of
 
 class _Loan:
     """What an array's memory belongs to: a segment and its number. Its end is noted in a list, as the number; as
-    ``~number`` where this process was forked meanwhile, and the child may still have the array: nobody may write there then.
+    ``~number`` where this process was forked meanwhile, and the child may still have the array: it is left alone then.
     """
 
     __slots__ = ("_forks", "descriptor", "ended", "number", "segment")

@@ -1,0 +1,79 @@
+"""Products of large matrices on our own threads, against numpy's."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+import numpy as np
+import pytest
+
+import wengert as torch
+from wengert.compiler import blas, threads
+
+pytestmark = pytest.mark.skipif(blas.openblas() is None, reason="numpy has no OpenBLAS of its own here")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("rows", "depth", "columns"), [(64, 784, 128), (1, 30, 70), (33, 17, 5), (200, 100, 3)])
+@pytest.mark.parametrize("orders", ["CC", "CF", "FC", "FF"])
+def test_a_product_in_every_order(dtype: str, rows: int, depth: int, columns: int, orders: str) -> None:
+    random = np.random.default_rng(0)
+    x = np.asarray(random.normal(size=(rows, depth)), dtype, order=orders[0])  # type: ignore[call-overload]
+    y = np.asarray(random.normal(size=(depth, columns)), dtype, order=orders[1])  # type: ignore[call-overload]
+    got = blas.product(x, y)
+    assert got is not None and got.dtype == dtype and got.flags.c_contiguous
+    np.testing.assert_allclose(got, x @ y, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-4)
+
+
+def test_slices_batches_and_transposed_heads() -> None:
+    random = np.random.default_rng(1)
+    whole = random.normal(size=(40, 90)).astype(np.float32)
+    np.testing.assert_allclose(blas.product(whole[::2, :50], whole[:20, 10:60].T), whole[::2, :50] @ whole[:20, 10:60].T,
+                               rtol=1e-4, atol=1e-4)
+    heads = random.normal(size=(3, 16, 4, 8)).astype(np.float32).swapaxes(1, 2)
+    np.testing.assert_allclose(blas.product(heads, heads.swapaxes(2, 3)), heads @ heads.swapaxes(2, 3), rtol=1e-4, atol=1e-4)
+    stack = random.normal(size=(5, 6, 7))
+    np.testing.assert_allclose(blas.product(stack, stack.swapaxes(1, 2)), stack @ stack.swapaxes(1, 2))
+
+
+def test_what_blas_cannot_read_goes_to_numpy() -> None:
+    x = np.ones((40, 40), np.float32)
+    assert blas.product(x[::2, ::2], x[:20]) is None
+    assert blas.product(x, x.astype(np.float64)) is None
+    assert blas.product(np.broadcast_to(x[0], (3, 40)), x) is None
+    big = torch.ones(300, 300)[::2, ::2] @ torch.ones(150, 60)
+    assert bool((big == 150).all())
+
+
+def test_numpys_threads_come_back_however_many_threads_multiply() -> None:
+    library = blas.openblas()
+    assert library is not None
+    before = library._get_threads()
+    x = np.random.default_rng(2).normal(size=(200, 200)).astype(np.float32)
+    expected, results = x @ x, []
+
+    def work() -> None:
+        for _ in range(50):
+            results.append(blas.product(x, x))
+
+    workers = [Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert library._get_threads() == before
+    assert len(results) == 200
+    for result in results:
+        np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_shapes_change_between_calls_and_threads_between_plans() -> None:
+    before = threads.get_num_threads()
+    try:
+        for count in (1, 3, 2):
+            threads.set_num_threads(count)
+            for rows in (1, 15, 16, 17, 100):
+                x, y = np.ones((rows, 8), np.float32), np.ones((8, 40), np.float32)
+                assert (blas.product(x, y) == 8).all()
+    finally:
+        threads.set_num_threads(before)
