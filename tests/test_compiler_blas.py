@@ -28,10 +28,11 @@ def test_a_product_in_every_order(dtype: str, rows: int, depth: int, columns: in
 def test_slices_batches_and_transposed_heads() -> None:
     random = np.random.default_rng(1)
     whole = random.normal(size=(40, 90)).astype(np.float32)
-    np.testing.assert_allclose(blas.product(whole[::2, :50], whole[:20, 10:60].T), whole[::2, :50] @ whole[:20, 10:60].T,
-                               rtol=1e-4, atol=1e-4)
+    x, y = whole[::2, :50], whole[:20, 10:60].T
+    np.testing.assert_allclose(blas.product(x, y), x @ y, rtol=1e-4, atol=1e-4)
     heads = random.normal(size=(3, 16, 4, 8)).astype(np.float32).swapaxes(1, 2)
-    np.testing.assert_allclose(blas.product(heads, heads.swapaxes(2, 3)), heads @ heads.swapaxes(2, 3), rtol=1e-4, atol=1e-4)
+    turned = heads.swapaxes(2, 3)
+    np.testing.assert_allclose(blas.product(heads, turned), heads @ turned, rtol=1e-4, atol=1e-4)
     stack = random.normal(size=(5, 6, 7))
     np.testing.assert_allclose(blas.product(stack, stack.swapaxes(1, 2)), stack @ stack.swapaxes(1, 2))
 

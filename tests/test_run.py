@@ -18,6 +18,7 @@ import wengert
 from wengert.compat import torch_is_wengert
 from wengert.compat.compare import compare_numbers
 from wengert.compat.finder import MissingModuleError
+from wengert.compat.program import _in_torchs_terms, missing_name
 from wengert.compat.report import describe, missing_part, names_asked
 
 ROOT = Path(__file__).parent.parent
@@ -103,12 +104,44 @@ def test_a_report_lists_names_before_and_after(tmp_path: Path) -> None:
     ("import torch.nn.no_such_module as x\n", 1, "torch.nn.no_such_module"),
     ("import torch\nx = torch.ones(2)\nx.no_such_method()\n", 3, "Tensor.no_such_method"),
     ("import torch.nn.functional as F\nF.no_such_loss(1)\n", 2, "torch.nn.functional.no_such_loss"),
+    ("import torch.nn.init as init\ninit.no_such_(1)\n", 2, "torch.nn.init.no_such_"),
+    ("from torch.cuda.nope import x\n", 1, "torch.cuda.nope"),
+    ("from torch.linalg.deeper.still import x\n", 1, "torch.linalg.deeper"),
+    ("import importlib\nimportlib.import_module('torch.nope')\n", 2, "torch.nope"),
+    ("import torch\ngetattr(torch, 'no' + 'pe')\n", 2, "torch.nope"),
+    ("import torch\ntorch.Tensor.nope(torch.ones(1))\n", 2, "Tensor.nope"),
+    ("import torch\ntorch.backends.nope.x = 1\n", 2, "torch.backends.nope"),
+    ("import torch\ntorch.ops.no_such_library.nms(1)\n", 2, "torch.ops.no_such_library"),
+    ("from torch.optim import *\nimport torch\nx = [torch.nope for _ in (1,)]\n", 3, "torch.nope"),
+    ("import torch\n\n@torch.nope\ndef f(): pass\n", 3, "torch.nope"),
+    ("import torch\ntry:\n    import torch.nope\nexcept ImportError:\n    f = torch.nope2\n", 5, "torch.nope2"),
+    ("import torch.distributed as d\nd.all_gather(1)\n", 2, "torch.distributed.all_gather"),
 ])
 def test_a_missing_name_fails_with_one_line(tmp_path: Path, source: str, line: int, name: str) -> None:
     done = run(tmp_path, source)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"train.py:{line}: {name} is not in wengert yet")
+
+
+def test_a_missing_name_in_a_thread(tmp_path: Path) -> None:
+    source = "import torch, threading\nt = threading.Thread(target=lambda: torch.nope, name='T')\nt.start(); t.join()\n"
+    done = run(tmp_path, source + "print('end')\n")
+    assert (done.returncode, done.stdout) == (0, "end\n")
+    assert done.stderr == "Exception in thread T:\ntrain.py:2: torch.nope is not in wengert yet\n"
+
+
+def test_names_of_torchvision_are_called_so() -> None:
+    error = AttributeError("x", name="nope", obj=sys.modules["wengert"])
+    assert missing_name(error) == "torch.nope is not in wengert yet"
+    assert _in_torchs_terms("wengert.vision.models") == "torchvision.models"
+
+
+def test_input_from_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import sys\nprint(input(), sys.stdin.read(), __file__)\n")
+    done = subprocess.run([*COMMAND, "train.py"], cwd=tmp_path, input="one\ntwo", capture_output=True, text=True,
+                          timeout=60, env=ENVIRONMENT)
+    assert done.stdout == "one two train.py\n"
 
 
 def test_the_nearest_name_is_given(tmp_path: Path) -> None:

@@ -89,10 +89,10 @@ class Special:
         """The data for another tensor on the memory of this one."""
         return self.outer.shared(tensor) if self.outer is not None else tensor._data
 
-    def read(self, tensor: Any, what: str) -> None:
+    def taken(self, tensor: Any, what: str) -> None:
         """Called where the elements of a tensor are taken out, by ``what``: item, numpy, tolist, ..."""
         if self.outer is not None:
-            self.outer.read(tensor, what)
+            self.outer.taken(tensor, what)
 
     def frozen(self, tensor: Any, copy: bool) -> Any:
         """The data of a tensor as it is now, before a write; ``copy`` where the write must not change it."""

@@ -436,7 +436,7 @@ class Tensor:
                     f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are "
                     f"no values yet; compute with tensors (torch.where instead of if), or take the value outside the "
                     f"function")
-            special.read(self, what)
+            special.taken(self, what)
         return self._data
 
     def item(self) -> Any:

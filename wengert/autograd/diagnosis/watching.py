@@ -219,8 +219,8 @@ class watch(Special):
 
     # --- values that leave for numbers, arrays and buffers ------------------------------------------------------------
 
-    def read(self, tensor: Any, what: str) -> None:
-        super().read(tensor, what)
+    def taken(self, tensor: Any, what: str) -> None:
+        super().taken(tensor, what)
         if what in _READS and not tracing():
             self._lose(tensor, f"{what}()", None)
 
