@@ -473,7 +473,10 @@ def test_divergences_of_discrete_families_are_sums() -> None:
     assert float(D.kl_divergence(D.Categorical(t(0.5, 0.5)), D.Categorical(t(1.0, 0.0)))) == inf
 
 
-def test_registering_a_divergence() -> None:
+def test_registering_a_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(D.kl, "_KL_REGISTRY", dict(D.kl._KL_REGISTRY))
+    monkeypatch.setattr(D.kl, "_found", {})
+
     class Mine(D.Normal):
         pass
 

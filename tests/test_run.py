@@ -18,7 +18,7 @@ import wengert
 from wengert.compat import torch_is_wengert
 from wengert.compat.compare import compare_numbers
 from wengert.compat.finder import MissingModuleError
-from wengert.compat.program import _in_torchs_terms, missing_name
+from wengert.compat.program import _in_torchs_terms, missing_name, run_script
 from wengert.compat.report import describe, missing_part, names_asked
 
 ROOT = Path(__file__).parent.parent
@@ -104,6 +104,15 @@ def test_a_report_lists_names_before_and_after(tmp_path: Path) -> None:
     ("import torch.nn.no_such_module as x\n", 1, "torch.nn.no_such_module"),
     ("import torch\nx = torch.ones(2)\nx.no_such_method()\n", 3, "Tensor.no_such_method"),
     ("import torch.nn.functional as F\nF.no_such_loss(1)\n", 2, "torch.nn.functional.no_such_loss"),
+])
+def test_a_missing_name_fails_with_one_line(tmp_path: Path, source: str, line: int, name: str) -> None:
+    done = run(tmp_path, source)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"train.py:{line}: {name} is not in wengert yet")
+
+
+@pytest.mark.parametrize("source, line, name", [
     ("import torch.nn.init as init\ninit.no_such_(1)\n", 2, "torch.nn.init.no_such_"),
     ("from torch.cuda.nope import x\n", 1, "torch.cuda.nope"),
     ("from torch.linalg.deeper.still import x\n", 1, "torch.linalg.deeper"),
@@ -117,11 +126,15 @@ def test_a_report_lists_names_before_and_after(tmp_path: Path) -> None:
     ("import torch\ntry:\n    import torch.nope\nexcept ImportError:\n    f = torch.nope2\n", 5, "torch.nope2"),
     ("import torch.distributed as d\nd.all_gather(1)\n", 2, "torch.distributed.all_gather"),
 ])
-def test_a_missing_name_fails_with_one_line(tmp_path: Path, source: str, line: int, name: str) -> None:
-    done = run(tmp_path, source)
-    assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"train.py:{line}: {name} is not in wengert yet")
+def test_a_missing_name_in_any_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    source: str, line: int, name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text(source, encoding="utf-8")
+    assert run_script("train.py", []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"train.py:{line}: {name} is not in wengert yet") and said.count("\n") == 1
 
 
 def test_a_missing_name_in_a_thread(tmp_path: Path) -> None:

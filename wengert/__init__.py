@@ -161,6 +161,8 @@ def __getattr__(name: str) -> Any:
         from .compat.compilation import compile
 
         return compile
+    if name == "OutOfMemoryError":
+        return _import_module("wengert.cuda").OutOfMemoryError
     if name == "vmap":
         return _import_module("wengert.func").vmap
     if name == "autocast":

@@ -70,6 +70,27 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
     raise _absent("get_device_capability")
 
 
+class OutOfMemoryError(RuntimeError):
+    """What programs catch when a device has no memory left; nothing raises it here."""
+
+
+def get_rng_state_all() -> list[Any]:
+    """No states: there are no devices."""
+    return []
+
+
+def set_rng_state_all(new_states: Any) -> None:
+    """Nothing to set."""
+
+
+def seed() -> None:
+    """Nothing: there is no generator of a CUDA device."""
+
+
+def seed_all() -> None:
+    """Nothing: there is no generator of a CUDA device."""
+
+
 def synchronize(device: Any = None) -> None:
     """Nothing runs elsewhere, so there is nothing to wait for."""
 

@@ -127,7 +127,7 @@ def _absent_from(error: AttributeError) -> str | None:
     frames = traceback.extract_tb(error.__traceback__)
     if frames and frames[-1].filename.startswith(OWN_FILES):
         return None  # a mistake of wengert's own, which deserves its traceback
-    return explain("Tensor" if owner is Tensor else _in_torchs_terms(owner.__name__), error.name, dir(owner))
+    return explain("Tensor" if owner is Tensor else _in_torchs_terms(owner.__name__), str(error.name), dir(owner))
 
 
 def user_line(trace: TracebackType | None) -> str:

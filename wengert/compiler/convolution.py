@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.windows import framed
 from . import memory, threads
 from .jit import engine
 from .kernels import generated_code_is_possible
@@ -349,16 +350,15 @@ class Plan:
         size = np.dtype(g.dtype).itemsize
         lanes = VECTOR_BYTES // size
         channels = g.out_channels // g.groups
-        height, width = _tile(channels, gradient)
-        packed = any(s != 1 for s in g.stride[1:]) or any(g.padding) or g.out[2] < lanes or any(
+        self.packed = any(s != 1 for s in g.stride[1:]) or any(g.padding) or g.out[2] < lanes or any(
             (n - 1) * s + d * (k - 1) + 1 > m for n, s, d, k, m
             in zip(g.out, g.stride, g.dilation, g.kernel, g.sizes, strict=True))
-        self.form = Form(g.dtype, height, width, packed, g.out[2] >= lanes, gradient)
-        self.parts, self.height = parts, height
-        self.blocks = -(-channels // height)
-        self.per_row = -(-g.out[2] // lanes)
+        self.parts, self.per_row = parts, -(-g.out[2] // lanes)
         self._layout(size, lanes)
         reads = self._reads()
+        height, width = _tile(channels, len(reads) if gradient else self.vectors, gradient)
+        self.form = Form(g.dtype, height, width, self.packed, g.out[2] >= lanes, gradient)
+        self.height, self.blocks = height, -(-channels // height)
         self.reads = -(-len(reads) // width) * width if gradient else len(reads)
         places = self._vectors(lanes)
         self.tables = [np.array(reads + reads[-1:] * (self.reads - len(reads)), np.int64), *places]
@@ -374,7 +374,7 @@ class Plan:
     def _layout(self, size: int, lanes: int) -> None:
         """Choose the bands and say how a band of the input is laid out."""
         g = self.geometry
-        if not self.form.packed:
+        if not self.packed:
             self.pitch, self.phase_rows = g.sizes[2], g.sizes[1]
             self.channel_step, self.sample_step = prod(g.sizes), g.in_channels * prod(g.sizes)
             row_bytes = g.in_channels * g.kernel[0] * g.sizes[2] * size
@@ -386,7 +386,7 @@ class Plan:
         self.bands = -(-g.out[1] // max(rows, 1))
         self.band = -(-g.out[1] // self.bands)
         self.bands = -(-g.out[1] // self.band)
-        if self.form.packed:
+        if self.packed:
             reach = (self.band - 1) * g.stride[1] + g.dilation[1] * (g.kernel[1] - 1) + 1
             self.phase_rows = -(-reach // g.stride[1])
             self.channel_step = g.kernel[0] * g.stride[1] * g.stride[2] * self.phase_rows * self.pitch
@@ -396,7 +396,7 @@ class Plan:
             several = -(-LEAST_VECTORS // (self.band * self.per_row))
             self.per_item = max(1, min(several, BAND_BYTES // (self.sample_step * size), -(-g.samples // self.parts)))
         self.vectors = self.per_item * self.band * self.per_row
-        self.scratch = self.per_item * self.sample_step + lanes if self.form.packed else 0
+        self.scratch = self.per_item * self.sample_step + lanes if self.packed else 0
 
     def _reads(self) -> list[int]:
         """How far from the beginning of a window each (channel, place of the kernel) of a group lies."""
@@ -405,7 +405,7 @@ class Plan:
         found = []
         for c in range(g.in_channels // g.groups):
             for (level, depth), y, x in product(enumerate(along[0]), along[1], along[2]):
-                if self.form.packed:
+                if self.packed:
                     phase = (level * g.stride[1] + y % g.stride[1]) * g.stride[2] + x % g.stride[2]
                     line = phase * self.phase_rows + y // g.stride[1]
                     found.append(c * self.channel_step + line * self.pitch + x // g.stride[2])
@@ -422,7 +422,7 @@ class Plan:
         for j, column in enumerate(columns):
             keep[j, j * lanes - column : g.out[2] - column] = 1
         along = [np.arange(n) for n in (self.per_item, self.band)]
-        step = self.pitch if self.form.packed else g.sizes[2]
+        step = self.pitch if self.packed else g.sizes[2]
         start = np.add.outer(np.add.outer(along[0] * self.sample_step, along[1] * step), columns)
         sample_out = g.out_channels * prod(g.out)
         place = np.add.outer(np.add.outer(along[0] * sample_out, along[1] * g.out[2]), columns)
@@ -471,13 +471,18 @@ class Plan:
         self.kernel.run(self.parts, self.geometry.work / self.form.lanes, numbers)
 
 
-def _tile(channels: int, gradient: bool) -> tuple[int, int]:
-    """Output channels of a tile, and its width: as many sums as there are registers for, of the form that wastes the
-    fewest channels."""
+def _tile(channels: int, across: int, gradient: bool) -> tuple[int, int]:
+    """Output channels of a tile, and its width: about as many sums as there are registers for, of the form that wastes
+    the least. ``across`` is what the width divides: vectors of windows, or channels times places of the kernel."""
     wide = engine().machine.avx512
-    forms = ((4, 6), (6, 4), (3, 8), (2, 8), (1, 8)) if wide else ((4, 3), (6, 2), (3, 4), (2, 6), (1, 8))
+    forms = ((4, 6), (6, 4), (8, 3), (3, 6), (2, 6), (1, 8)) if wide else ((4, 3), (6, 2), (3, 4), (2, 6), (1, 8))
     fitting = [(height, min(width, 6) if gradient else width) for height, width in forms]
-    return min(fitting, key=lambda form: (-(-channels // form[0]) * form[0], -form[0] * form[1]))
+
+    def waste(form: tuple[int, int]) -> tuple[int, int]:
+        height, width = form
+        return -(-channels // height) * height * -(-across // width) * width, -height * width
+
+    return min(fitting, key=waste)
 
 
 @lru_cache(maxsize=64)
@@ -506,7 +511,28 @@ def _geometry(x: Array, out: tuple[int, ...], out_channels: int, kernel: Any, st
     geometry = Geometry(x.shape[0], x.shape[1], one + sizes, out_channels, one + windows, one + tuple(kernel),
                         one + tuple(stride), (0,) * more + tuple(padding), one + tuple(dilation), groups,
                         x.dtype.name)
+    if geometry.groups == 1 and 2 * geometry.out[2] * x.itemsize <= VECTOR_BYTES:
+        return None  # most of every vector would be idle; one product of matrices is faster
     return geometry if geometry.work >= LEAST_WORK else None
+
+
+def _folded(x: Array, out: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any
+            ) -> tuple[Array, int, int] | None:
+    """A long row cut into pieces that stand below each other like samples, so that each fits the cache and all threads
+    have some: the pieces, how many a sample has, and the windows of one. None where a row is short."""
+    if len(kernel) > 1:
+        return None
+    reach, item = dilation[0] * (kernel[0] - 1) + 1, x.itemsize
+    step = max(LEAST_VECTORS * VECTOR_BYTES // item, BAND_BYTES // (x.shape[1] * item) - reach) // stride[0]
+    if out[0] <= 2 * step or prod(kernel) == 1:
+        return None
+    count = -(-out[0] // step)
+    last = (count * step - 1) * stride[0] + reach
+    x = framed(x, ((padding[0], last - padding[0] - x.shape[2]),))
+    strides = (x.strides[0], step * stride[0] * item, x.strides[1], item)
+    shape = (x.shape[0], count, x.shape[1], (step - 1) * stride[0] + reach)
+    pieces = np.lib.stride_tricks.as_strided(x, shape, strides)
+    return pieces.reshape(-1, *shape[2:]), count, step
 
 
 def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], stride: Any, padding: Any,
@@ -517,6 +543,14 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], 
     off); what comes after it follows from these. None where numpy should compute it: another dtype than float32 or
     float64, more than three dimensions, little work.
     """
+    folded = _folded(x, out, weight.shape[2:], stride, padding, dilation)
+    if folded is not None:
+        pieces, count, step = folded
+        parts = convolve(pieces, weight, bias, (step,), stride, (0,), dilation, groups)
+        if parts is None:
+            return None
+        joined = parts.reshape(len(x), count, len(weight), step).swapaxes(1, 2).reshape(len(x), len(weight), -1)
+        return np.ascontiguousarray(joined[:, :, : out[0]])
     geometry = _geometry(x, out, weight.shape[0], weight.shape[2:], stride, padding, dilation, groups)
     if geometry is None:
         return None
@@ -539,6 +573,12 @@ def convolve_weight(x: Array, ct: Array, kernel: tuple[int, ...], stride: Any, p
                     groups: int) -> Array | None:
     """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
     `convolve`."""
+    folded = _folded(x, ct.shape[2:], kernel, stride, padding, dilation)
+    if folded is not None:
+        pieces, count, step = folded
+        whole = framed(ct, ((0, count * step - ct.shape[2]),))
+        cut = whole.reshape(*ct.shape[:2], count, step).swapaxes(1, 2).reshape(-1, ct.shape[1], step)
+        return convolve_weight(pieces, cut, kernel, stride, (0,), dilation, groups)
     geometry = _geometry(x, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
     if geometry is None:
         return None

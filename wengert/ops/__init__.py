@@ -9,6 +9,7 @@ from .._missing import MissingError
 from . import (
     accumulation,
     activations,
+    assorted,
     comparison,
     conversion,
     creation,
@@ -44,6 +45,7 @@ __all__ = [
     "FUNCTIONS",
     "activations",
     "accumulation",
+    "assorted",
     "comparison",
     "conversion",
     "creation",

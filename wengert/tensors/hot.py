@@ -240,7 +240,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
 
 
 def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The product of two tensors: of two small matrices of one floating dtype here, of all else by ``general(x, y)``."""
+    """The product of two tensors: of small matrices of one floating dtype here, of all else by ``general(x, y)``."""
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
         here = state.here

@@ -120,6 +120,11 @@ class Tensor:
         """False, as is every question for a device or a layout that there is not yet."""
         return False
 
+    @property
+    def is_cpu(self) -> bool:
+        """True: there is no other device."""
+        return True
+
     is_mps = is_xpu = is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_cuda
 
     @property
