@@ -148,7 +148,7 @@ def test_unused_inputs() -> None:
     assert grad(z, (x, y), materialize_grads=True)[1].tolist() == 0.0
     with pytest.raises(ValueError, match="allow_unused"):
         grad(z, (x, y), allow_unused=False, materialize_grads=True)
-    with pytest.raises(NotImplementedError, match="not in wengert yet"):
+    with pytest.raises(RuntimeError, match="is_grads_batched expected a grad_outputs"):
         grad(z, x, is_grads_batched=True)
 
 

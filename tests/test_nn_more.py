@@ -218,7 +218,6 @@ KEEPERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.xfail(reason="these primitives save their output, where PyTorch's save what they compute it from")
 @pytest.mark.parametrize("name", list(KEEPERS))
 def test_results_that_may_be_overwritten(name: str) -> None:
     """As in ``nn.Sequential(nn.MaxPool2d(2), nn.ReLU(inplace=True))``."""

@@ -41,3 +41,17 @@ def test_what_is_kept_of_several_outputs_is_guarded() -> None:
     order.zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         values.sum().backward()
+
+
+def test_a_batch_of_cotangents() -> None:
+    x, unused = torch.tensor([1.0, 2.0], requires_grad=True), torch.ones(1, requires_grad=True)
+    rows, none = torch.autograd.grad(x**2, [x, unused], torch.eye(2), is_grads_batched=True, allow_unused=True)
+    assert rows.tolist() == [[2.0, 0.0], [0.0, 4.0]] and none is None
+    y = x.exp()
+    (first,) = torch.autograd.grad(y, x, torch.ones(3, 2), is_grads_batched=True, create_graph=True)
+    first.sum().backward()
+    assert torch.allclose(x.grad, 3 * y)
+    with pytest.raises(RuntimeError, match="second time"):
+        z = x.exp()
+        torch.autograd.grad(z, x, torch.ones(2, 2), is_grads_batched=True)
+        z.sum().backward()

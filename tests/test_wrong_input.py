@@ -228,4 +228,4 @@ def test_an_alternative_is_named_for_what_is_missing() -> None:
     with pytest.raises(AttributeError, match="not in wengert yet"):
         torch.no_such_function  # noqa: B018
     with pytest.raises(NotImplementedError, match="not in wengert yet"):
-        torch.autograd.grad(leaf(2).sum(), leaf(2), is_grads_batched=True)
+        torch.gradient(torch.ones(3), edge_order=2)

@@ -434,12 +434,21 @@ def grad(
     """The gradients of ``outputs`` by ``inputs``, in a tuple; no ``.grad`` is touched.
 
     Arguments as for `backward`. An input that the outputs do not depend on raises `GradError`, unless
-    ``allow_unused`` (then None) or ``materialize_grads`` (then zeros).
+    ``allow_unused`` (then None) or ``materialize_grads`` (then zeros). With ``is_grads_batched`` each of
+    ``grad_outputs`` has a first dimension more, and so have the gradients: one run back for each place along it.
     """
     if is_grads_batched:
-        raise NotImplementedError(
-            "grad(is_grads_batched=True) is not in wengert yet; the nearest thing is a loop over grad()"
-        )
+        given = [] if grad_outputs is None else _sequence(grad_outputs)
+        if not given or any(ct is None or not ct._data.ndim or not len(ct._data) for ct in given):
+            raise GradError("[grad] is_grads_batched expected a grad_outputs for every output, with a first dimension "
+                            "for the batch, of one or more; give them, or call grad() without is_grads_batched")
+        batch = [ct.unbind(0) for ct in given]
+        count = len(batch[0])
+        runs = [grad(outputs, inputs, [ct[i] for ct in batch],
+                     bool(retain_graph or create_graph or i < count - 1), create_graph, only_inputs, allow_unused,
+                     materialize_grads=materialize_grads) for i in range(count)]
+        return tuple([None if column[0] is None else P.cat(*[part[None] for part in column], dim=0)
+                      for column in zip(*runs, strict=True)])
     if allow_unused is False and materialize_grads:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."

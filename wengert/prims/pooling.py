@@ -63,9 +63,10 @@ def _max_pool(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: A
 
 
 def _max_pool_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    x, out, _ = saved
+    x = saved[0]
     geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
-    winner = P.window_winner(x, out, **geometry)
+    # The result is computed anew and not kept: programs overwrite it, as in `relu_(max_pool2d(x, 2))`.
+    winner = P.window_winner(x, P.max_pool(x, **params), **geometry)
     sizes = tuple(x.shape[len(x.shape) - len(params["size"]):])
     return (P.window_put(ct, winner, sizes=sizes, **geometry),)
 
@@ -83,7 +84,7 @@ _PLAIN = _geometry((2, 2), (2, 2), (0, 0), (1, 1))
 _OVERLAPPING = _geometry((3, 2), (2, 1), (1, 0), (1, 2))
 
 max_pool = fused(
-    "max_pool", _max_pool, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x", "out"),
+    "max_pool", _max_pool, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x",),
     label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
     samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING),
                   ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
@@ -100,7 +101,7 @@ def _winner(xp: Any, x: Any, best: Any, size: Any, stride: Any, padding: Any, di
     if any(a > 0 or b > 0 for a, b in widths):
         padded = framed(x, tuple((a, max(b, 0)) for a, b in widths), _lowest(x.dtype))
     found = places(out, size, stride, dilation)
-    kind = xp.min_scalar_type(len(found))
+    kind = xp.dtype(xp.uint8 if len(found) < 256 else xp.int32)
     winner = xp.full(best.shape, len(found) - 1, kind)
     # From the last place to the first, so that the first of equal ones stays. Arithmetic on whole arrays is eight times
     # as fast as a copy under a mask: winner - i is kept where the place differs, and becomes 0 where it does not.

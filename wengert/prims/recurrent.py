@@ -59,6 +59,18 @@ def _in_order(rows: list[Any], reverse: bool) -> Any:
     return P.cat(*(rows if reverse else rows[::-1]), dim=0)
 
 
+def _public(results: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The results with a copy of the first, every step's h, in its place, and itself at the end: what backward reads
+    must not be what programs overwrite."""
+    return (results[0].copy(), *results[1:], results[0])
+
+
+def _of_steps(ct: dict[int, Any], kept: int) -> Any:
+    """The cotangent of every step's h: of the copy that the program has, and of the one kept as output ``kept``."""
+    first, second = ct.get(0), ct.get(kept)
+    return second if first is None else first if second is None else first + second
+
+
 def _zeros(x: Any) -> Any:
     return P.zeros_like(x)
 
@@ -98,7 +110,7 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
     if generated is not None:
         result = generated.lstm(gates, h0, c0, weight, _tables(generated, sizes, reverse, back=False))
         if result is not None:
-            return result
+            return _public(result)
     width = h0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
@@ -121,16 +133,17 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
         out = xp.tanh(new, hs[start: start + count])
         out *= o
         h[:count] = out
-    return hs, h, c, active, cs
+    return _public((hs, h, c, active, cs))
 
 
 def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    _, h0, c0, weight, (hs, _, _, gates, cs), _ = saved
+    _, h0, c0, weight, (_, _, _, gates, cs, hs), _ = saved
+    by_steps = _of_steps(ct, 5)
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
     if ct.get(3) is None and ct.get(4) is None and all(type(a) is ndarray for a in (*ct.values(), gates)):
         generated = _generated(gates, h0)
         tables = _tables(generated, sizes, reverse, back=True) if generated is not None else None
-        found = generated and generated.lstm_gradient(ct.get(0), ct.get(1), ct.get(2), gates, cs, c0, weight, tables)
+        found = generated and generated.lstm_gradient(by_steps, ct.get(1), ct.get(2), gates, cs, c0, weight, tables)
         if found:
             for_weight = _grads_of_weight(found[0], _previous(hs, h0, sizes, reverse)) if needs[3] else None
             return found[0], found[1] if needs[1] else None, found[2] if needs[2] else None, for_weight
@@ -148,7 +161,7 @@ def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[
     rows = []
     for start, count in _steps(sizes, not reverse):
         stop = start + count
-        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: stop]
+        now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: stop]
         cell = dc[:count] + now * through[start: stop]
         if ct.get(4) is not None:
             cell = cell + ct[4][start: stop]
@@ -166,11 +179,12 @@ def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
-    "lstm", _lstm, arity=4, multiple=True, vjp=_lstm_vjp, saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
+    "lstm", _lstm, arity=4, multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
+    saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, "
-        "the last c, the gates, all c.",
+        "the last c, the gates, all c; then all h again, for backward.",
 )
 
 
@@ -207,11 +221,12 @@ def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, rever
         out *= z
         out += n
         h[:count] = out
-    return hs, h, active, inner
+    return _public((hs, h, active, inner))
 
 
 def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    _, h0, weight, _, (hs, _, gates, inner), _ = saved
+    _, h0, weight, _, (_, _, gates, inner, hs), _ = saved
+    by_steps = _of_steps(ct, 4)
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
     r, z, n = (gates[:, k * width: (k + 1) * width] for k in range(3))
     before = _previous(hs, h0, sizes, reverse)
@@ -223,7 +238,7 @@ def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     outer, inside = [], []
     for start, count in _steps(sizes, not reverse):
         stop = start + count
-        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: stop]
+        now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: stop]
         new, update = now * to_new[start: stop], now * to_update[start: stop]
         reset = 0.0
         if bends is not None:
@@ -243,11 +258,11 @@ def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 
 gru = fused(
-    "gru", _gru, arity=4, multiple=True, vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER, label="Gru",
+    "gru", _gru, arity=4, multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER, label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
                   ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 3 H), h0 (N, H), the recurrent weight (3 H, H) and bias (3 H,): all h, the "
-        "last h, the gates, and the new gate's recurrent part.",
+        "last h, the gates, and the new gate's recurrent part; then all h again, for backward.",
 )
 
 
@@ -267,17 +282,18 @@ def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool =
         else:
             xp.tanh(rows, rows)
         h[:count] = rows
-    return hs, h
+    return _public((hs, h))
 
 
 def _rnn_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    _, h0, weight, (hs, _), _ = saved
+    _, h0, weight, (_, _, hs), _ = saved
+    by_steps = _of_steps(ct, 2)
     sizes, reverse = params["sizes"], params.get("reverse", False)
     slope = P.cast(hs > 0, dtype=hs.dtype) if params.get("relu") else 1 - hs * hs
     dh = ct[1] if ct.get(1) is not None else _zeros(h0)
     rows = []
     for start, count in _steps(sizes, not reverse):
-        now = dh[:count] if ct.get(0) is None else dh[:count] + ct[0][start: start + count]
+        now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: start + count]
         row = now * slope[start: start + count]
         rows.append(row)
         dh = _renewed(P.matmul(row, weight), dh, count)
@@ -287,9 +303,9 @@ def _rnn_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 
 rnn = fused(
-    "rnn", _rnn, arity=3, multiple=True, vjp=_rnn_vjp, saves=("y", "z", "out"), missing=_LATER, label="Rnn",
+    "rnn", _rnn, arity=3, multiple=True, keeps=(2,), vjp=_rnn_vjp, saves=("y", "z", "out"), missing=_LATER, label="Rnn",
     samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
     doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): "
-        "all h, the last h.",
+        "all h, the last h; then all h again, for backward.",
 )

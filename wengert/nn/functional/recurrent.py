@@ -43,7 +43,7 @@ def recurrence(
             return _projected(inputs, sizes, states, recurrent, projection[0], reverse)
         all_h, last, cell, *_ = P.lstm(inputs, *states, recurrent, sizes=sizes, reverse=reverse)
         return all_h, (last, cell)
-    all_h, last = P.rnn(inputs, states[0], recurrent, sizes=sizes, reverse=reverse, relu=mode == "RNN_RELU")
+    all_h, last, *_ = P.rnn(inputs, states[0], recurrent, sizes=sizes, reverse=reverse, relu=mode == "RNN_RELU")
     return all_h, (last,)
 
 
