@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,8 +55,13 @@ def package_of(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def imports_of(module: str) -> Iterator[tuple[str, bool]]:
+@functools.cache
+def imports_of(module: str) -> list[tuple[str, bool]]:
     """Every module of wengert that `module` imports, and whether it does so on being imported itself."""
+    return list(found_imports(module))
+
+
+def found_imports(module: str) -> Iterator[tuple[str, bool]]:
     path = FILES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -90,7 +96,7 @@ def is_type_checking(node: ast.AST) -> bool:
 def is_import_module(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Call)
-        and ast.unparse(node.func).endswith("import_module")
+        and "import_module" in (getattr(node.func, "id", None), getattr(node.func, "attr", None))
         and isinstance(node.args[0], ast.Constant)
     )
 

@@ -12,6 +12,7 @@ from ..core.primitive import P
 from ..tensors.tensor import make
 from . import linalg
 from .named import named
+from .reductions import vector_norm
 from .registry import function
 
 
@@ -139,3 +140,28 @@ def lu_unpack(LU_data: Any, LU_pivots: Any) -> Any:
     return exchange, P.tril(LU_data, diagonal=-1) + one, P.triu(LU_data)
 
 
+@function()
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
+    if dim is None:
+        dim = next((d for d, n in enumerate(input._data.shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError("no dimension of size 3 in input")
+    return linalg.cross(input, other, dim=dim)
+
+
+@function(method=False, takes_tensor=False)
+def chain_matmul(*matrices: Any) -> Any:
+    """The product of several matrices, in the order of fewest multiplications."""
+    return linalg.multi_dot(list(matrices))
+
+
+@function()
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
+    singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
+    if p == "nuc":
+        return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
+    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype, "norm")

@@ -207,14 +207,6 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> 
     return product_ if beta == 0 else (input if beta == 1 else input * beta) + product_
 
 
-@function(method=False, takes_tensor=False)
-def chain_matmul(*matrices: Any) -> Any:
-    """The product of several matrices, in the order of fewest multiplications."""
-    from .linalg import multi_dot
-
-    return multi_dot(list(matrices))
-
-
 # --- contractions -----------------------------------------------------------------------------------------------------
 
 
@@ -386,18 +378,6 @@ def kron(input: Any, other: Any) -> Any:
     left = P.reshape(input, shape=tuple(n for size in a for n in (size, 1)))
     right = P.reshape(other, shape=tuple(n for size in b for n in (1, size)))
     return P.reshape(left * right, shape=tuple(m * n for m, n in zip(a, b, strict=True)))
-
-
-@function()
-def cross(input: Any, other: Any, dim: int | None = None) -> Any:
-    """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
-    from .linalg import cross as along
-
-    if dim is None:
-        dim = next((d for d, n in enumerate(input._data.shape) if n == 3), None)
-        if dim is None:
-            raise RuntimeError("no dimension of size 3 in input")
-    return along(input, other, dim=dim)
 
 
 @function(method=False)

@@ -287,7 +287,7 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
 
 
 def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) -> Any:
-    """The norm of vectors along ``dim``; shared by `norm` here and those of ``linalg``."""
+    """The norm of vectors along ``dim``; shared by `norm` and those of ``linalg``."""
     value = _to(x, dtype)
     _floating(op, value, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
               f"{type_name(value._data.dtype)}; convert with .float() first")
@@ -297,21 +297,6 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
         raise RuntimeError(f"[{op}] linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "
                            "operation does not have an identity")
     return P.vector_norm(value, ord=ord, dim=dims, keepdim=keepdim)
-
-
-@function()
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
-    singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
-    if isinstance(p, str):
-        if p == "nuc":
-            from .linalg import matrix_norm
-
-            return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
-        if p != "fro":
-            raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
-        p = 2
-    return vector_norm(input, 2 if p is None else p, dim, keepdim, dtype, "norm")
 
 
 @function(inplace=True)

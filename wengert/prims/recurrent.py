@@ -258,7 +258,8 @@ def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
 
 
 gru = fused(
-    "gru", _gru, arity=4, multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER, label="Gru",
+    "gru", _gru, arity=4, multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER,
+    label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
                   ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 3 H), h0 (N, H), the recurrent weight (3 H, H) and bias (3 H,): all h, the "

@@ -192,10 +192,7 @@ class ResNet18_Weights(WeightsEnum):
 
 @builder(ResNet18_Weights)
 def resnet18(**kwargs: Any) -> ResNet:
-    """ResNet of 18 layers.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 18 layers, with the other arguments of `ResNet`."""
     return ResNet(BasicBlock, [2, 2, 2, 2], **kwargs)
 
 
@@ -208,10 +205,7 @@ class ResNet34_Weights(WeightsEnum):
 
 @builder(ResNet34_Weights)
 def resnet34(**kwargs: Any) -> ResNet:
-    """ResNet of 34 layers.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 34 layers, with the other arguments of `ResNet`."""
     return ResNet(BasicBlock, [3, 4, 6, 3], **kwargs)
 
 
@@ -225,10 +219,7 @@ class ResNet50_Weights(WeightsEnum):
 
 @builder(ResNet50_Weights)
 def resnet50(**kwargs: Any) -> ResNet:
-    """ResNet of 50 layers.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 50 layers, with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **kwargs)
 
 
@@ -242,10 +233,7 @@ class ResNet101_Weights(WeightsEnum):
 
 @builder(ResNet101_Weights)
 def resnet101(**kwargs: Any) -> ResNet:
-    """ResNet of 101 layers.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 101 layers, with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 23, 3], **kwargs)
 
 
@@ -259,10 +247,7 @@ class ResNet152_Weights(WeightsEnum):
 
 @builder(ResNet152_Weights)
 def resnet152(**kwargs: Any) -> ResNet:
-    """ResNet of 152 layers.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 152 layers, with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 8, 36, 3], **kwargs)
 
 
@@ -276,10 +261,7 @@ class ResNeXt50_32X4D_Weights(WeightsEnum):
 
 @builder(ResNeXt50_32X4D_Weights)
 def resnext50_32x4d(**kwargs: Any) -> ResNet:
-    """ResNeXt of 50 layers in 32 groups of 4 (Xie et al., 2016).
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNeXt of 50 layers in 32 groups of 4 (Xie et al., 2016), with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **{"groups": 32, "width_per_group": 4, **kwargs})
 
 
@@ -293,10 +275,7 @@ class ResNeXt101_32X8D_Weights(WeightsEnum):
 
 @builder(ResNeXt101_32X8D_Weights)
 def resnext101_32x8d(**kwargs: Any) -> ResNet:
-    """ResNeXt of 101 layers in 32 groups of 8.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNeXt of 101 layers in 32 groups of 8, with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 23, 3], **{"groups": 32, "width_per_group": 8, **kwargs})
 
 
@@ -310,10 +289,7 @@ class Wide_ResNet50_2_Weights(WeightsEnum):
 
 @builder(Wide_ResNet50_2_Weights)
 def wide_resnet50_2(**kwargs: Any) -> ResNet:
-    """ResNet of 50 layers, twice as wide within its blocks (Zagoruyko and Komodakis, 2016).
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 50 layers, twice as wide within its blocks (Zagoruyko and Komodakis, 2016), with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **{"width_per_group": 128, **kwargs})
 
 
@@ -327,8 +303,5 @@ class Wide_ResNet101_2_Weights(WeightsEnum):
 
 @builder(Wide_ResNet101_2_Weights)
 def wide_resnet101_2(**kwargs: Any) -> ResNet:
-    """ResNet of 101 layers, twice as wide within its blocks.
-
-    The arguments are those of the class, less ``block`` and ``layers``.
-    """
+    """ResNet of 101 layers, twice as wide within its blocks, with the other arguments of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 23, 3], **{"width_per_group": 128, **kwargs})
