@@ -83,7 +83,7 @@ def test_many_paths_are_counted_and_not_walked() -> None:
 def test_unconnected_and_unknown_names() -> None:
     g, _ = lecture()
     assert g.explain("w", "b") == "∂b/∂w = 0, as no path leads from w to b"
-    with pytest.raises(KeyError, match=r"\[graph\] a node's id, name or symbol was expected; got 'v9'"):
+    with pytest.raises(KeyError, match=r"\[graph\] a node's id, name, symbol or tensor was expected; got 'v9'"):
         g["v9"]
 
 
@@ -564,3 +564,17 @@ def test_recording_beside_tracing() -> None:
         loss.backward()
     assert g["loss"].value.values == [9.0] and g.svg()
 
+
+
+def test_a_node_may_be_named_by_its_tensor() -> None:
+    w, x, other = (torch.tensor(v, requires_grad=True) for v in (2.0, 3.0, 1.0))
+    u = w * x
+    first, second = torch.stack([u, w]).split(1)
+    loss = (first * second).sum()
+    g = torch.graph(loss)
+    assert g[w] is g["w"] and g[u] is g["u"] and g[loss].id == g.roots[0] and w in g
+    assert g.explain(w, u) == g.explain("w", "u") and "= 3" in g.explain(w, u)
+    assert g[first].id != g[second].id
+    assert other not in g and torch.tensor(1.0) not in g
+    with pytest.raises(KeyError, match="a tensor of this graph was expected"):
+        g[other]

@@ -6,12 +6,13 @@ dimensions over which mean and variance are taken; weight and bias broadcast aga
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, fused
+from ..core.primitive import LARGE, P, fused
 from ..core.samples import cases
 
 
@@ -21,6 +22,10 @@ def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: An
         wide = [None if a is None else a.astype(xp.float32) for a in (x, weight, bias)]
         out, mean, variance = _normalize(xp, *wide, dim=dim, eps=eps)
         return out.astype(x.dtype), mean, variance
+    if x.size >= LARGE:
+        found = _generated().normalize(x, weight, bias, dim, eps)
+        if found is not None:
+            return found
     count = prod([x.shape[d] for d in dim])
     mean = xp.add.reduce(x, axis=dim, keepdims=True) / x.dtype.type(count)
     out = x - mean
@@ -37,6 +42,11 @@ def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: An
     if bias is not None:
         xp.add(out, bias, out)
     return out, mean, variance
+
+
+def _generated() -> Any:
+    """The generated code for large arrays, loaded when first needed."""
+    return import_module("wengert.compiler.normalization")
 
 
 def _per_group(shape: Any, rank: int, dim: Any) -> bool:
@@ -88,6 +98,12 @@ def _tuned(
 ) -> tuple[Any, ...]:
     """`_vjp` on plain arrays, in as few passes as there can be with numpy."""
     dim, axes = params["dim"], [*range(x.ndim)]
+    if x.size >= LARGE:
+        found = _generated().normalize_gradient(g, x, weight, mean, variance, dim, params["eps"],
+                                                [shape for shape in shapes[1:] if shape != ()])  # () is for none
+        if found is not None:
+            places = zip(needs, found, shapes, strict=False)
+            return tuple([grad.reshape(shape) if need else None for need, grad, shape in places])
     kind = x.dtype.type
     count = kind(prod([x.shape[d] for d in dim]))
     rest = [d for d in axes if d not in dim]
@@ -100,7 +116,7 @@ def _tuned(
         if len(needs) > 1 and needs[1]:
             grads[1] = _fit(along, shapes[1])
         if len(needs) > 2 and needs[2]:
-            grads[2] = _fit(total, shapes[2])
+            grads[2] = _fit(total if _per_group(shapes[2], x.ndim, dim) else g, shapes[2])
         factor = scale if weight is None else scale * weight
     else:
         work *= scale
@@ -132,6 +148,7 @@ normalize = fused(
     label=lambda params: params.get("label", "NativeBatchNorm"),
     samples=cases(((3, 2, 4), (1, 2, 1), (1, 2, 1), {"dim": (0, 2), "eps": 0.1}),
                   ((3, 2, 4), (2, 4), (2, 4), {"dim": (1, 2), "eps": 0.1}),
-                  ((3, 4), {"dim": (1,), "eps": 1e-3}), ((2, 3, 4), None, (3, 1), {"dim": (2,), "eps": 0.1})),
+                  ((3, 4), {"dim": (1,), "eps": 1e-3}), ((2, 3, 4), None, (3, 1), {"dim": (2,), "eps": 0.1}),
+                  ((2, 3, 4), None, (4,), {"dim": (2,), "eps": 0.1})),
     doc="(x - mean) / sqrt(variance + eps) * weight + bias, mean and variance over dim; gives these two as well.",
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from ..core.primitive import P, reduction
+import numpy as np
+
+from ..core.primitive import LARGE, P, reduction
 from ..core.samples import cases
 
 
@@ -42,11 +45,27 @@ logsumexp = reduction("logsumexp", _logsumexp, vjp=_logsumexp_vjp, jvp=_logsumex
                       samples=cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True})))
 
 
+def _generated() -> Any:
+    """The generated code for the last dimension of large arrays, loaded when first needed."""
+    return import_module("wengert.compiler.softmax")
+
+
+def _gradient(ct: Any, out: Any, dim: int, logarithm: bool) -> Any:
+    """The cotangent of x by generated code; None where there is none."""
+    if type(ct) is np.ndarray and ct.size >= LARGE and dim == ct.ndim - 1 and type(out) is np.ndarray:
+        return _generated().softmax_gradient(ct, out, logarithm)
+    return None
+
+
 def _softmax(xp: Any, x: Any, dim: int) -> Any:
     if not x.ndim:
         return xp.ones_like(x)
     if x.dtype.itemsize == 2:
         return _softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
+    if x.size >= LARGE and dim == x.ndim - 1:
+        found = _generated().softmax(x, False)
+        if found is not None:
+            return found
     if not x.size:
         return x.copy()
     shifted = xp.exp(x - xp.maximum.reduce(x, dim, None, None, True))
@@ -55,6 +74,9 @@ def _softmax(xp: Any, x: Any, dim: int) -> Any:
 
 def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     out = saved[1]
+    found = _gradient(ct, out, params["dim"], False)
+    if found is not None:
+        return (found,)
     product = ct * out
     if not out.shape:
         return (product - product,)
@@ -74,6 +96,10 @@ def _log_softmax(xp: Any, x: Any, dim: int) -> Any:
         return xp.zeros_like(x)
     if x.dtype.itemsize == 2:
         return _log_softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
+    if x.size >= LARGE and dim == x.ndim - 1:
+        found = _generated().softmax(x, True)
+        if found is not None:
+            return found
     if not x.size:
         return x.copy()
     shifted = x - xp.maximum.reduce(x, dim, None, None, True)
@@ -84,6 +110,9 @@ def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) ->
     out = saved[1]
     if not out.shape:
         return (ct - ct,)
+    found = _gradient(ct, out, params["dim"], True)
+    if found is not None:
+        return (found,)
     return (ct - P.exp(out) * P.sum(ct, dim=(params["dim"],), keepdim=True),)
 
 

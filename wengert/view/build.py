@@ -20,8 +20,8 @@ from ..core.state import state
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Out, is_data
 from ..tensors.tensor import Tensor
-from .graph import Graph, GraphEdge, GraphNode
-from .names import PLACES, assigned_names, leaf_modules, names_in, output_id, scopes_of, values_in
+from .graph import PLACES, Graph, GraphEdge, GraphNode, output_id
+from .names import assigned_names, leaf_modules, names_in, scopes_of, values_in
 from .partials import JACOBIAN, REAL, added_number, selection, unit_rows
 from .summaries import Summary, summarize
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..tensors.alias import edge_of
+from ..tensors.tape import Out
+from ..tensors.tensor import Tensor
 from .summaries import Summary, shape_text
 
 KINDS = ("operation", "leaf", "constant", "output")
@@ -94,6 +97,19 @@ class GraphEdge:
     sent: Summary | None = None
 
 
+PLACES = 4096
+"""Ids of constants and of results are made of a node's number and a place below this."""
+
+
+def output_id(number: int, index: int) -> int:
+    """The id of one of several results of the node with that number: below zero, like those of its constants."""
+    return -(PLACES * number + PLACES // 2 + index) - 1
+
+
+Key = int | str | GraphNode | Tensor
+"""What names a node: its id, its name or symbol, itself, or the tensor that it stands for."""
+
+
 @dataclass(slots=True, repr=False)
 class Graph:
     """A computation graph. Made by `wengert.graph`, `Tensor.graph`, `graph.record` or `Graph.from_json`.
@@ -125,22 +141,34 @@ class Graph:
         return iter(self.nodes.values())
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, (int, str)) and self._lookup(key) is not None
+        return isinstance(key, (int, str, Tensor)) and self._lookup(key) is not None
 
-    def __getitem__(self, key: int | str) -> GraphNode:
-        """The node of that id, name or symbol; KeyError with the nearest names if there is none."""
+    def __getitem__(self, key: int | str | Tensor) -> GraphNode:
+        """The node of that id, name or symbol, or of that tensor; KeyError with the nearest names if there is none."""
         found = self._lookup(key)
         if found is None:
             import difflib
 
+            if isinstance(key, Tensor):
+                raise KeyError(f"[graph] a tensor of this graph was expected; got one of shape {tuple(key.shape)} that "
+                               "has no part in it")
             near = difflib.get_close_matches(str(key), [node.name for node in self if node.name], n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
-            raise KeyError(f"[graph] a node's id, name or symbol was expected; got {key!r}{hint}")
+            raise KeyError(f"[graph] a node's id, name, symbol or tensor was expected; got {key!r}{hint}")
         return found
 
-    def _lookup(self, key: int | str) -> GraphNode | None:
+    def _lookup(self, key: int | str | Tensor) -> GraphNode | None:
         if isinstance(key, int):
             return self.nodes.get(key)
+        if isinstance(key, Tensor):
+            edge = edge_of(key)
+            if edge is None:
+                return None
+            several = type(edge) is Out
+            number = edge.node.sequence if several else edge.sequence
+            ids = [output_id(number, edge.index), number] if several else [number]
+            found = next((self.nodes[id] for id in ids if id in self.nodes), None)
+            return found if found is None or found.shape in (None, tuple(key.shape)) else None
         named = [node for node in self if node.name == key]
         if named:
             return named[-1]
@@ -152,12 +180,12 @@ class Graph:
         symbols = self.symbols()
         return {symbols[node.id]: node for node in self if node.kind == "leaf"}
 
-    def operands(self, node: int | str | GraphNode) -> list[GraphEdge]:
+    def operands(self, node: Key) -> list[GraphEdge]:
         """The edges into a node, by place."""
         id = self._id(node)
         return sorted((edge for edge in self.edges if edge.target == id), key=lambda edge: edge.place)
 
-    def users(self, node: int | str | GraphNode) -> list[GraphEdge]:
+    def users(self, node: Key) -> list[GraphEdge]:
         """The edges out of a node."""
         id = self._id(node)
         return [edge for edge in self.edges if edge.source == id]
@@ -177,7 +205,7 @@ class Graph:
             if any(text in part.lower() for part in (node.operation, node.name, node.module, node.line))
         ]
 
-    def paths(self, start: int | str | GraphNode, end: int | str | GraphNode) -> Iterator[list[GraphEdge]]:
+    def paths(self, start: Key, end: Key) -> Iterator[list[GraphEdge]]:
         """Every way from ``start`` to ``end``, whichever of the two comes first, as the edges passed, starting at the
         result. There can be very many: they are made one at a time."""
         first, last = sorted((self._id(start), self._id(end)), key=list(self.nodes).index)
@@ -218,7 +246,7 @@ class Graph:
                 found.add(id)
         return found
 
-    def subgraph(self, keep: Iterable[int | str | GraphNode] | Callable[[GraphNode], Any]) -> Graph:
+    def subgraph(self, keep: Iterable[Key] | Callable[[GraphNode], Any]) -> Graph:
         """The graph of these nodes alone (or of those for which ``keep(node)`` is true) and the edges between them.
         Nodes without a user among them become its roots."""
         ids = {node.id for node in self if keep(node)} if callable(keep) else {self._id(key) for key in keep}
@@ -230,7 +258,7 @@ class Graph:
             [id for id in self.nodes if id in ids and id not in used],
         )
 
-    def upstream(self, node: int | str | GraphNode) -> Graph:
+    def upstream(self, node: Key) -> Graph:
         """The graph of a node and of all that it was computed from."""
         id = self._id(node)
         into, ids, stack = self.into(), {id}, [id]
@@ -241,7 +269,7 @@ class Graph:
                     stack.append(edge.source)
         return replace(self.subgraph(ids), roots=[id])
 
-    def _id(self, key: int | str | GraphNode) -> int:
+    def _id(self, key: Key) -> int:
         return key.id if isinstance(key, GraphNode) else self[key].id
 
     # --- names --------------------------------------------------------------------------------------------------------
@@ -278,7 +306,7 @@ class Graph:
     def __repr__(self) -> str:
         return f"<graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
 
-    def explain(self, leaf: int | str | GraphNode, root: int | str | GraphNode | None = None) -> str:
+    def explain(self, leaf: Key, root: Key | None = None) -> str:
         """The chain rule from ``root`` (default: the first root) to a leaf, written out with symbols and numbers."""
         from .explain import explain
 

@@ -17,11 +17,9 @@ from ..core.errors import InplaceError
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
 from ..tensors.tensor import TENSORS
-from .graph import Graph
+from .graph import Graph, output_id
 
 _MOST = 200
-PLACES = 4096
-"""Ids of constants and of results are made of a node's number and a place below this."""
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 _DEMO = _PACKAGE + "demo" + os.sep
@@ -150,11 +148,6 @@ def _name(found: dict[int, str], name: str, tensor: Any) -> None:
         found.setdefault(output_id(edge.node.sequence, edge.index), name)
     else:
         found.setdefault(edge.sequence, name)
-
-
-def output_id(number: int, index: int) -> int:
-    """The id of one of several results of the node with that number: below zero, like those of its constants."""
-    return -(PLACES * number + PLACES // 2 + index) - 1
 
 
 def assigned_names(nodes: list[tuple[int, str, list[int]]]) -> dict[int, str]:

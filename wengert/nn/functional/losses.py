@@ -13,7 +13,7 @@ from wengert.core.primitive import P
 from wengert.ops import broadcast_tensors, xlogy
 from wengert.tensors.tensor import Tensor
 
-from .reduction import choose
+from .reduction import choose, reduced
 
 
 def mse_loss(
@@ -37,9 +37,7 @@ def mse_loss(
         input, target = _broadcast(input, target)
     if weight is None:
         return P.mse_loss(input, target, reduction=reduction)
-    _check_weight(weight, input)
-    total = _reduce(P.mse_loss(input, target, reduction="none") * weight, "none" if reduction == "none" else "sum")
-    return total / weight.sum() if reduction == "mean" else total
+    return _weighted_mean(P.mse_loss(input, target, reduction="none"), weight, reduction)
 
 
 def l1_loss(
@@ -55,11 +53,7 @@ def l1_loss(
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     loss = (input - target).abs()
-    if weight is None:
-        return _reduce(loss, reduction)
-    _check_weight(weight, input)
-    total = _reduce(loss * weight, "none" if reduction == "none" else "sum")
-    return total / weight.sum() if reduction == "mean" else total
+    return reduced(loss, reduction) if weight is None else _weighted_mean(loss, weight, reduction)
 
 
 def smooth_l1_loss(
@@ -77,7 +71,7 @@ def smooth_l1_loss(
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if beta == 0:
-        return _reduce((input - target).abs(), reduction)
+        return reduced((input - target).abs(), reduction)
     return P.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
 
 
@@ -92,8 +86,7 @@ def huber_loss(
         input, target = _broadcast(input, target)
     if weight is None:
         return P.huber_loss(input, target, reduction=reduction, delta=delta)
-    _check_weight(weight, input)
-    return _reduce(P.huber_loss(input, target, reduction="none", delta=delta) * weight, reduction)
+    return reduced(_weighted(P.huber_loss(input, target, reduction="none", delta=delta), weight), reduction)
 
 
 def kl_div(
@@ -119,8 +112,8 @@ def kl_div(
         )
     reduction = choose("sum" if batch_mean else reduction, size_average, reduce)
     loss = target.exp() * (target - input) if log_target else xlogy(target, target) - target * input
-    reduced = _reduce(loss, reduction)
-    return reduced / input.shape[0] if batch_mean and input.dim() else reduced
+    total = reduced(loss, reduction)
+    return total / input.shape[0] if batch_mean and input.dim() else total
 
 
 def binary_cross_entropy(
@@ -292,10 +285,6 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, i
     return P.nll_loss(input, target, weight, reduction=reduction, ignore_index=ignore_index)
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
 def _along(weight: Tensor, dim: int, rank: int) -> Tensor:
     """A weight of classes, shaped so that it broadcasts along dimension ``dim`` of ``rank``."""
     return weight.reshape(-1, *(1,) * (rank - 1 - dim))
@@ -311,9 +300,16 @@ def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return input, target
 
 
-def _check_weight(weight: Tensor, input: Tensor) -> None:
-    if weight.shape != input.shape:
+def _weighted(loss: Tensor, weight: Tensor) -> Tensor:
+    if weight.shape != loss.shape:
         raise ValueError("Weights and input must have the same size.")
+    return loss * weight
+
+
+def _weighted_mean(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """The loss of weighted elements, reduced; a mean is one of the weights too."""
+    weighted = _weighted(loss, weight)
+    return weighted.sum() / weight.sum() if reduction == "mean" else reduced(weighted, reduction)
 
 
 def _check_class_weight(weight: Tensor | None, classes: int) -> None:

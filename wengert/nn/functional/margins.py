@@ -13,11 +13,7 @@ from wengert.tensors.tensor import Tensor
 
 from .activations import logsigmoid
 from .affine import pairwise_distance
-from .reduction import choose
-
-
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+from .reduction import choose, reduced
 
 
 def margin_ranking_loss(
@@ -36,7 +32,7 @@ def margin_ranking_loss(
             "[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return _reduce(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
+    return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
 def hinge_embedding_loss(
@@ -51,7 +47,7 @@ def hinge_embedding_loss(
     reduction = choose(reduction, size_average, reduce)
     near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
     far = where(target != -1, input, zeros_like(input))
-    return _reduce(near + far, reduction)
+    return reduced(near + far, reduction)
 
 
 def cosine_embedding_loss(
@@ -79,7 +75,7 @@ def cosine_embedding_loss(
     cosine = products / ((first + small) * (second + small)).sqrt()
     none = zeros_like(cosine)
     loss = where(target == 1, 1 - cosine, none) + where(target == -1, P.clamp(cosine - margin, low=0.0), none)
-    return _reduce(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def triplet_margin_loss(
@@ -137,7 +133,7 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = P.minimum(far, distance(positive, negative))
-    return _reduce(P.clamp(near - far + margin, low=0.0), reduction)
+    return reduced(P.clamp(near - far + margin, low=0.0), reduction)
 
 
 def soft_margin_loss(
@@ -149,7 +145,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + e^(−y x)), with y = ±1."""
     reduction = choose(reduction, size_average, reduce)
-    return _reduce(P.log1p(P.exp(-target * input)), reduction)
+    return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 
 def multi_margin_loss(
@@ -178,7 +174,7 @@ def multi_margin_loss(
         slack = slack * weight[classes].unsqueeze(1)
     slack = where(arange(scores.shape[1]) == chosen, zeros_like(slack), slack)
     loss = slack.sum(1) / scores.shape[1]
-    return _reduce(loss.squeeze(0) if alone else loss, reduction)
+    return reduced(loss.squeeze(0) if alone else loss, reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -194,7 +190,7 @@ def multilabel_soft_margin_loss(
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return _reduce(loss.sum(-1) / input.shape[-1], reduction)
+    return reduced(loss.sum(-1) / input.shape[-1], reduction)
 
 
 def poisson_nll_loss(
@@ -214,7 +210,7 @@ def poisson_nll_loss(
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         loss = loss + stirling.masked_fill(target <= 1, 0)
-    return _reduce(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def gaussian_nll_loss(
@@ -248,7 +244,7 @@ def gaussian_nll_loss(
     loss = 0.5 * (bounded.log() + (input - target) ** 2 / bounded)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
-    return _reduce(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def multilabel_margin_loss(
@@ -280,4 +276,4 @@ def multilabel_margin_loss(
     slack = P.clamp(1 - scores.gather(1, classes).unsqueeze(2) + scores.unsqueeze(1), low=0.0)
     wanted = counts.unsqueeze(2) & among.logical_not().unsqueeze(1)
     loss = where(wanted, slack, zeros_like(slack)).sum((1, 2)) / count
-    return _reduce(loss.squeeze(0) if alone else loss, reduction)
+    return reduced(loss.squeeze(0) if alone else loss, reduction)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from wengert.tensors.tensor import Tensor
+
 _WORDS = frozenset({"none", "mean", "sum"})
 
 
@@ -19,6 +21,11 @@ def choose(reduction: str, size_average: bool | None = None, reduce: bool | None
         )
         return "mean"
     raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The losses of the elements as ``reduction``, one of the three words, says."""
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
 def from_flags(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:

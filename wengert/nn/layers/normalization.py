@@ -250,22 +250,32 @@ class InstanceNorm3d(InstanceNormBase):
     ranks = (4, 5)
 
 
-def _reset(layer: Any) -> None:
-    """Weight 1, bias 0."""
-    if layer.weight is not None:
-        init.ones_(layer.weight)
-    if getattr(layer, "bias", None) is not None:
-        init.zeros_(layer.bias)
+class _Affine(Module):
+    """A layer whose result is multiplied by a ``weight``, and to which a ``bias`` is added, if they are there."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _register(self, shape: Any, device: Any, dtype: Any, **there: bool) -> None:
+        """Makes the parameters that are ``there``, of one ``shape``, and gives them their first values."""
+        for name, wanted in there.items():
+            parameter = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
+            self.register_parameter(name, parameter)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        for name, fill in (("weight", init.ones_), ("bias", init.zeros_)):
+            parameter = getattr(self, name, None)
+            if parameter is not None:
+                fill(parameter)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """Layer normalisation over the last dimensions, ``normalized_shape`` (Ba et al., 2016).
 
     ``weight`` and ``bias`` have that shape; there is none without ``elementwise_affine``.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -280,14 +290,8 @@ class LayerNorm(Module):
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        shape = self.normalized_shape
-        for name, there in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)) if there else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        _reset(self)
+        there = {"weight": elementwise_affine, "bias": elementwise_affine and bias}
+        self._register(self.normalized_shape, device, dtype, **there)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -299,10 +303,8 @@ class LayerNorm(Module):
         )
 
 
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """Division by the root mean square of the last dimensions, ``normalized_shape`` (Zhang & Sennrich, 2019)."""
-
-    weight: Parameter | None
 
     def __init__(
         self,
@@ -316,13 +318,7 @@ class RMSNorm(Module):
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        weight = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
-        self.register_parameter("weight", weight)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1."""
-        _reset(self)
+        self._register(self.normalized_shape, device, dtype, weight=elementwise_affine)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -331,14 +327,11 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Normalisation over ``num_groups`` groups of the channels of ``(N, num_channels, ...)`` (Wu & He, 2018).
 
     Raises ValueError where the groups do not divide the channels.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -358,13 +351,7 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(empty(num_channels, device=device, dtype=dtype)) if there else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        _reset(self)
+        self._register(num_channels, device, dtype, weight=affine, bias=affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

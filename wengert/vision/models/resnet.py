@@ -289,7 +289,8 @@ class Wide_ResNet50_2_Weights(WeightsEnum):
 
 @builder(Wide_ResNet50_2_Weights)
 def wide_resnet50_2(**kwargs: Any) -> ResNet:
-    """ResNet of 50 layers, twice as wide within its blocks (Zagoruyko and Komodakis, 2016), with the other arguments of `ResNet`."""
+    """ResNet of 50 layers, twice as wide within its blocks (Zagoruyko and Komodakis, 2016), with the other arguments of
+    `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **{"width_per_group": 128, **kwargs})
 
 

@@ -1,4 +1,4 @@
-"""The further optimisers and all schedules of `wengert.optim` against PyTorch, over fifty steps."""
+"""All schedules of `wengert.optim` against PyTorch, over fifty steps."""
 
 from __future__ import annotations
 
@@ -7,157 +7,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 import wengert
 
 torch = pytest.importorskip("torch")
-
-LIBS = (wengert, torch)
-
-SETTINGS: list[tuple[str, dict[str, Any]]] = [
-    ("Adamax", {}),
-    ("Adamax", {"lr": 0.05, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.1}),
-    ("Adamax", {"lr": 0.05, "maximize": True}),
-    ("NAdam", {}),
-    ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "momentum_decay": 0.1}),
-    ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
-    ("RAdam", {}),
-    ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
-    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1, "decoupled_weight_decay": True}),
-    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.5), "maximize": True}),
-    ("RMSprop", {}),
-    ("RMSprop", {"lr": 0.05, "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1}),
-    ("RMSprop", {"lr": 0.05, "momentum": 0.9}),
-    ("RMSprop", {"lr": 0.05, "alpha": 0.8, "centered": True, "eps": 1e-2}),
-    ("RMSprop", {"lr": 0.02, "alpha": 0.8, "centered": True, "momentum": 0.5, "eps": 1e-2, "maximize": True}),
-    ("Adagrad", {}),
-    ("Adagrad", {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
-    ("Adagrad", {"lr": 0.1, "maximize": True, "eps": 1e-3}),
-    ("Adadelta", {}),
-    ("Adadelta", {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
-    ("Adadelta", {"maximize": True}),
-    ("Rprop", {}),
-    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.5)}),
-    ("Rprop", {"lr": 0.01, "maximize": True}),
-    ("ASGD", {}),
-    ("ASGD", {"lr": 0.1, "lambd": 0.01, "alpha": 0.5, "t0": 10, "weight_decay": 0.1}),
-    ("ASGD", {"lr": 0.1, "t0": 0, "maximize": True}),
-]
-NAMES = sorted({name for name, _ in SETTINGS})
-
-
-def starting_points(lib: Any, dtype: str) -> list[Any]:
-    rng = np.random.RandomState(0)
-    return [lib.nn.Parameter(lib.tensor(rng.standard_normal(shape).astype(dtype))) for shape in ((3, 4), (4,), ())]
-
-
-def give_gradients(lib: Any, parameters: list[Any], number: int, dtype: str) -> None:
-    """Gradients that depend on where the parameter is; now and then one parameter has none."""
-    rng = np.random.RandomState(number)
-    for position, parameter in enumerate(parameters):
-        noise = lib.tensor(np.asarray(rng.standard_normal(tuple(parameter.shape))).astype(dtype))
-        parameter.grad = None if (number + position) % 7 == 3 else parameter.detach() * 0.5 + noise
-
-
-def walk(lib: Any, name: str, settings: dict[str, Any], dtype: str, steps: int = 50) -> tuple[list[Any], Any]:
-    parameters = starting_points(lib, dtype)
-    optimizer = getattr(lib.optim, name)(parameters, **settings)
-    for number in range(steps):
-        give_gradients(lib, parameters, number, dtype)
-        optimizer.step()
-    return parameters, optimizer
-
-
-def same_tensors(ours: list[Any], theirs: list[Any], **tolerance: Any) -> None:
-    for mine, its in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(mine.detach().numpy(), its.detach().numpy(), **tolerance)
-
-
-@pytest.mark.parametrize("name, settings", SETTINGS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_walks(name: str, settings: dict[str, Any], dtype: str) -> None:
-    (ours, our_optimizer), (theirs, their_optimizer) = (walk(lib, name, settings, dtype) for lib in LIBS)
-    tolerance = {"rtol": 2e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-13}
-    same_tensors(ours, theirs, **tolerance)
-    mine, its = our_optimizer.state_dict(), their_optimizer.state_dict()
-    assert mine["param_groups"] == its["param_groups"] and list(mine["state"]) == list(its["state"])
-    for number, entries in its["state"].items():
-        assert list(mine["state"][number]) == list(entries)
-        for key, value in entries.items():
-            own = mine["state"][number][key]
-            assert str(own.dtype) == str(value.dtype) and tuple(own.shape) == tuple(value.shape)
-            np.testing.assert_allclose(own.numpy(), value.numpy(), **tolerance)
-
-
-@pytest.mark.parametrize("name, settings", SETTINGS)
-def test_a_state_loaded_from_pytorch_goes_on(name: str, settings: dict[str, Any]) -> None:
-    theirs, their_optimizer = walk(torch, name, settings, "float64", 5)
-    ours = [wengert.nn.Parameter(wengert.tensor(parameter.detach().numpy())) for parameter in theirs]
-    our_optimizer = getattr(wengert.optim, name)(ours, **{**settings, "lr": 7.0})
-    loaded = copy.deepcopy(their_optimizer.state_dict())
-    for entries in loaded["state"].values():
-        for key, value in entries.items():
-            entries[key] = wengert.tensor(value.numpy())
-    our_optimizer.load_state_dict(loaded)
-    # Loading converts the numbers about the walk to the dtype of the parameter, in PyTorch too.
-    their_optimizer.load_state_dict(copy.deepcopy(their_optimizer.state_dict()))
-    for number in range(5, 12):
-        for lib, parameters, optimizer in ((wengert, ours, our_optimizer), (torch, theirs, their_optimizer)):
-            give_gradients(lib, parameters, number, "float64")
-            optimizer.step()
-    # PyTorch goes on computing the rates of ASGD in single precision, though the state now holds them in double.
-    same_tensors(ours, theirs, **({"rtol": 1e-5} if name == "ASGD" else {"rtol": 1e-11, "atol": 1e-13}))
-
-
-@pytest.mark.parametrize("name", [*NAMES, "LBFGS"])
-def test_text(name: str) -> None:
-    texts = [repr(getattr(lib.optim, name)(starting_points(lib, "float32"))) for lib in LIBS]
-    assert texts[0] == texts[1]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_complex_parameters(name: str) -> None:
-    ends = []
-    for lib in LIBS:
-        rng = np.random.RandomState(0)
-        parameter = lib.nn.Parameter(lib.tensor(rng.standard_normal(5) + 1j * rng.standard_normal(5)))
-        optimizer = getattr(lib.optim, name)([parameter], lr=0.1)
-        for _ in range(7):
-            parameter.grad = lib.tensor(rng.standard_normal(5) + 1j * rng.standard_normal(5))
-            optimizer.step()
-        ends.append(parameter.detach().numpy())
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_tensor_as_the_learning_rate(name: str) -> None:
-    ends = []
-    for lib in LIBS:
-        parameters = starting_points(lib, "float32")
-        optimizer = getattr(lib.optim, name)(parameters, lr=lib.tensor(0.05))
-        for number in range(5):
-            give_gradients(lib, parameters, number, "float32")
-            optimizer.step()
-        ends.append(parameters)
-    same_tensors(*ends, rtol=1e-5)
-
+from tests.peer.walks import LIBS, give_gradients, same_error, starting_points  # noqa: E402
 
 WRONG: list[Callable[[Any, list[Any]], Any]] = [
-    lambda lib, p: lib.optim.Adamax(p, betas=(1.0, 0.9)),
-    lambda lib, p: lib.optim.NAdam(p, momentum_decay=-1),
-    lambda lib, p: lib.optim.RAdam(p, lr=-1),
-    lambda lib, p: lib.optim.RMSprop(p, alpha=-1),
-    lambda lib, p: lib.optim.RMSprop(p, momentum=-1),
-    lambda lib, p: lib.optim.Adagrad(p, lr_decay=-1),
-    lambda lib, p: lib.optim.Adagrad(p, initial_accumulator_value=-1),
-    lambda lib, p: lib.optim.Adadelta(p, rho=1.1),
-    lambda lib, p: lib.optim.Rprop(p, etas=(1.1, 1.2)),
-    lambda lib, p: lib.optim.ASGD(p, weight_decay=-1),
-    lambda lib, p: lib.optim.LBFGS(p, lr=-1),
-    lambda lib, p: lib.optim.LBFGS([{"params": p[:1]}, {"params": p[1:]}]),
-    lambda lib, p: lib.optim.LBFGS(p).step(),
     lambda lib, p: lib.optim.lr_scheduler.StepLR(p, 3),
     lambda lib, p: schedule(lib, p, "StepLR", 3, last_epoch=5),
     lambda lib, p: schedule(lib, p, "LambdaLR", [len, len]),
@@ -204,62 +61,7 @@ def combined(lib: Any, parameters: list[Any], kind: str, parts: list[str], *args
 
 @pytest.mark.parametrize("number", range(len(WRONG)))
 def test_wrong_calls_raise_the_same(number: int) -> None:
-    errors = []
-    for lib in LIBS:
-        with pytest.raises(Exception) as caught:  # noqa: B017
-            WRONG[number](lib, starting_points(lib, "float32"))
-        errors.append(caught.value)
-    ours, theirs = errors
-    assert isinstance(ours, type(theirs)), f"{ours!r} where PyTorch raises {theirs!r}"
-    if isinstance(theirs, ValueError):
-        assert str(ours) == str(theirs)
-
-
-# -- LBFGS ---------------------------------------------------------------------------------------------------------
-
-
-def valley(lib: Any, search: str | None, dtype: str, rounds: int, **settings: Any) -> tuple[list[float], Any, Any]:
-    """The walk down Rosenbrock's valley (1960), and a bowl beside it."""
-    point = lib.tensor(np.array([-1.2, 1.0], dtype), requires_grad=True)
-    bowl = lib.tensor(np.array([[3.0, -2.0]], dtype), requires_grad=True)
-    optimizer = lib.optim.LBFGS([point, bowl], line_search_fn=search, **settings)
-    losses = []
-
-    def closure() -> Any:
-        optimizer.zero_grad()
-        x, y = point[0], point[1]
-        loss = (1 - x) ** 2 + 5 * (y - x * x) ** 2 + (bowl**4).sum()
-        loss.backward()
-        losses.append(loss.item())
-        return loss
-
-    for _ in range(rounds):
-        optimizer.step(closure)
-    return losses, (point, bowl), optimizer
-
-
-@pytest.mark.parametrize("search, settings", [
-    ("strong_wolfe", {}),
-    ("strong_wolfe", {"max_iter": 4, "history_size": 3}),
-    ("strong_wolfe", {"max_iter": 7, "max_eval": 5, "lr": 0.5}),
-    (None, {"lr": 0.1}),
-    (None, {"lr": 0.02, "max_iter": 5, "history_size": 2}),
-])
-def test_lbfgs(search: str | None, settings: dict[str, Any]) -> None:
-    ours, theirs = (valley(lib, search, "float64", 8, **settings) for lib in LIBS)
-    assert len(ours[0]) == len(theirs[0])
-    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-6, atol=1e-10)
-    same_tensors(list(ours[1]), list(theirs[1]), rtol=1e-6, atol=1e-8)
-    ours_state, theirs_state = (optimizer.state_dict()["state"][0] for _, _, optimizer in (ours, theirs))
-    assert set(ours_state) | {"al"} == set(theirs_state) | {"al"}
-    for key in ("func_evals", "n_iter"):
-        assert ours_state[key] == theirs_state[key]
-
-
-def test_lbfgs_in_single_precision_comes_as_far() -> None:
-    ours, theirs = (valley(lib, "strong_wolfe", "float32", 3) for lib in LIBS)
-    assert ours[0][-1] < 1e-6 and theirs[0][-1] < 1e-6
-    np.testing.assert_allclose(ours[0][:6], theirs[0][:6], rtol=1e-4)
+    same_error(WRONG[number])
 
 
 # -- schedules -----------------------------------------------------------------------------------------------------

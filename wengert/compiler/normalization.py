@@ -1,0 +1,219 @@
+"""Generated code for normalisation to mean 0 and variance 1, forward and backward.
+
+Batch normalisation reduces a channel (a run a sample) and has a weight for each; layer normalisation reduces a row and
+has a weight for each of its places. A group stays in the cache while it is read once for the mean, once for the
+variance, and once for the result; backward reads it twice. The formulas are those of `wengert.prims.normalization`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import memory, threads
+from .kernels import generated_code_is_possible
+from .scalar import Value
+from .sweeps import Array, Sweeps, parts_of, table
+
+__all__ = ["normalize", "normalize_gradient"]
+
+LEAST_LENGTH = 8
+"""Elements that a run has at least: shorter ones are better left to numpy, which goes across them."""
+
+
+class Form(NamedTuple):
+    """What the text of a kernel depends on. ``along``: weight and bias go along a run, not one a group."""
+
+    dtype: str
+    weight: bool
+    bias: bool
+    along: bool
+
+
+class _Forward(Sweeps):
+    arrays = ("x", "weight", "bias", "out", "mean", "variance")
+    numbers = ("count", "eps")
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(form.dtype)
+        self.form = form
+
+    def group(self, group: str) -> None:
+        slots, math, form = self.slots, self.math, self.form
+        (total,) = self.sums(["x"], group, 1, list)
+        mean = self.double("fdiv", total, slots["count"])
+        self.keep(mean, "mean", group)
+        middle = self.splat(mean)
+
+        def square(values: list[Value]) -> list[Value]:
+            centred = math.sub(values[0], middle)
+            return [math.mul(centred, centred)]
+
+        (total,) = self.sums(["x"], group, 1, square)
+        variance = self.double("fdiv", total, slots["count"])
+        self.keep(variance, "variance", group)
+        scale = _scale(self, variance)
+        along = [name for name in ("weight", "bias") if form.along and getattr(form, name)]
+        if form.weight and not form.along:
+            scale = self.double("fmul", scale, self.element("weight", group))
+        factor = self.splat(scale)
+        offset = self.splat(self.element("bias", group)) if form.bias and not form.along else None
+        with self.code.loop(slots["runs"]) as run:
+            places = self.places(["x", "out"], group, run.index)
+
+            def body(values: list[Value], index: str, mask: str | None) -> None:
+                centred = math.sub(values[0], middle)
+                if not along:
+                    result = math.mul(centred, factor) if offset is None else math.fma(centred, factor, offset)
+                else:
+                    given = dict(zip(along, values[1:], strict=True))
+                    result = math.mul(centred, factor)
+                    if "weight" in given and "bias" in given:
+                        result = math.fma(result, given["weight"], given["bias"])
+                    elif "weight" in given:
+                        result = math.mul(result, given["weight"])
+                    else:
+                        result = math.add(result, given["bias"])
+                self.vectors.store(result.text, self.vectors.at(places[1], index), mask)
+
+            self.over([places[0], *[slots[name] for name in along]], body)
+
+
+class _Backward(Sweeps):
+    arrays = ("g", "x", "weight", "mean", "variance", "out", "by_weight", "by_bias")
+    numbers = ("count", "eps")
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(form.dtype)
+        self.form = form
+
+    def group(self, group: str) -> None:
+        slots, math, form = self.slots, self.math, self.form
+        middle = self.splat(self.element("mean", group))
+        scale = _scale(self, self.element("variance", group))
+        weights = ["weight"] if form.along and form.weight else []
+
+        def pair(values: list[Value]) -> list[Value]:
+            g = math.mul(values[0], values[2]) if weights else values[0]
+            return [g, math.mul(g, math.sub(values[1], middle))]
+
+        total, product = self.sums(["g", "x"], group, 2, pair, weights)
+        along = self.double("fmul", product, scale)
+        factor = scale
+        if not form.along:
+            self.keep(along, "by_weight", group)
+            self.keep(total, "by_bias", group)
+            if form.weight:
+                factor = self.double("fmul", scale, self.element("weight", group))
+        shift = self.splat(self.double("fdiv", total, slots["count"]))
+        slope = self.splat(self.double("fdiv", self.double("fmul", along, scale), slots["count"]))
+        times, scales = self.splat(factor), self.splat(scale)
+        with self.code.loop(slots["runs"]) as run:
+            places = self.places(["g", "x", "out"], group, run.index)
+            read = [*places[:2], *[slots[name] for name in weights]]
+            if form.along:  # each part has sums of its own
+                first = self.code.mul(self.part, slots["length"])
+                read += [self.vectors.at(slots[name], first) for name in ("by_weight", "by_bias")]
+
+            def body(values: list[Value], index: str, mask: str | None) -> None:
+                g, centred = values[0], math.sub(values[1], middle)
+                if form.along:
+                    more = (math.fma(g, math.mul(centred, scales), values[-2]), math.add(g, values[-1]))
+                    for value, place in zip(more, read[-2:], strict=True):
+                        self.vectors.store(value.text, self.vectors.at(place, index), mask)
+                if weights:
+                    g = math.mul(g, values[2])
+                result = math.mul(math.sub(math.sub(g, shift), math.mul(centred, slope)), times)
+                self.vectors.store(result.text, self.vectors.at(places[2], index), mask)
+
+            self.over(read, body)
+
+
+def _scale(writer: Sweeps, variance: str) -> str:
+    """1 / sqrt(variance + eps), a float64 number."""
+    widened = writer.double("fadd", variance, writer.slots["eps"])
+    return writer.double("fdiv", "1.0", writer.code.call("double", "llvm.sqrt.f64", ("double", widened)))
+
+
+@cache
+def _kernel(kind: type[_Forward] | type[_Backward], form: Form) -> threads.Parts:
+    return threads.Parts(kind(form).text())
+
+
+def _layout(x: Array, dim: tuple[int, ...], weights: list[Any]) -> tuple[tuple[int, int, int], bool] | None:
+    """(runs, groups, length), and whether weights, of which the shapes are given, go along a run; None where there is
+    no generated code for it."""
+    rank, along = x.ndim, set()
+    if x.dtype.char not in "fd" or not generated_code_is_possible():
+        return None
+    if dim == tuple(range(rank - len(dim), rank)):
+        shape = (1, prod(x.shape[: -len(dim)]), prod(x.shape[-len(dim) :]))
+    elif dim == (0, *range(2, rank)):
+        shape = (x.shape[0], x.shape[1], prod(x.shape[2:]))
+    else:
+        return None
+    kept = _kept(x, dim)
+    for weight in weights:
+        if shape[0] == 1 and weight == x.shape[rank - len(dim) :]:
+            along.add(True)
+        elif weight == kept:
+            along.add(False)
+        else:
+            return None
+    return (shape, along == {True}) if shape[2] >= LEAST_LENGTH and len(along) < 2 else None
+
+
+def _kept(x: Array, dim: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with the reduced dimensions as size 1."""
+    return tuple([1 if d in dim else size for d, size in enumerate(x.shape)])
+
+
+def _run(kind: type[_Forward] | type[_Backward], form: Form, shape: tuple[int, int, int], parts: int,
+         arrays: dict[str, Array], eps: float) -> None:
+    numbers = table(kind, shape, parts, {name: memory.address(array) for name, array in arrays.items()},
+                    (shape[0] * shape[2], eps))
+    size = prod(shape)
+    _kernel(kind, form).run(parts, size * arrays["x"].itemsize / 4, numbers)
+
+
+def normalize(x: Array, weight: Array | None, bias: Array | None, dim: tuple[int, ...], eps: float
+              ) -> tuple[Array, Array, Array] | None:
+    """The result, and mean and variance with the reduced dimensions kept as size 1. None where numpy should compute
+    it: another dtype than float32 or float64, weights that lie otherwise than in batch and layer normalisation."""
+    given = {name: array for name, array in (("weight", weight), ("bias", bias)) if array is not None}
+    found = _layout(x, dim, [array.shape for array in given.values()])
+    if found is None or any(array.dtype != x.dtype for array in given.values()):
+        return None
+    shape, along = found
+    kept = _kept(x, dim)
+    out = np.empty(x.shape, x.dtype)
+    mean, variance = np.empty(kept, x.dtype), np.empty(kept, x.dtype)
+    arrays = {"x": np.ascontiguousarray(x), "out": out, "mean": mean, "variance": variance}
+    arrays |= {name: np.ascontiguousarray(array) for name, array in given.items()}
+    form = Form(x.dtype.name, weight is not None, bias is not None, along)
+    _run(_Forward, form, shape, parts_of(x.size, shape[1]), arrays, eps)
+    return out, mean, variance
+
+
+def normalize_gradient(g: Array, x: Array, weight: Array | None, mean: Array, variance: Array, dim: tuple[int, ...],
+                       eps: float, shapes: list[tuple[int, ...]]) -> tuple[Array, Array, Array] | None:
+    """The cotangents of x, of the weight and of the bias, whether there are these two or not; ``shapes`` are those of
+    weight and bias, as far as there are some. None as in `normalize`."""
+    found = _layout(x, dim, shapes)
+    if found is None or g.dtype != x.dtype or (weight is not None and weight.dtype != x.dtype):
+        return None
+    shape, along = found
+    parts = parts_of(x.size, shape[1])
+    out = np.empty(x.shape, x.dtype)
+    size = (parts, shape[2]) if along else (1, shape[1])
+    sums = [np.zeros(size, x.dtype) if along else np.empty(size, x.dtype) for _ in range(2)]
+    arrays = {"g": np.ascontiguousarray(g), "x": np.ascontiguousarray(x), "out": out,
+              "mean": np.ascontiguousarray(mean), "variance": np.ascontiguousarray(variance),
+              "by_weight": sums[0], "by_bias": sums[1]}
+    if weight is not None:
+        arrays["weight"] = np.ascontiguousarray(weight)
+    _run(_Backward, Form(x.dtype.name, weight is not None, False, along), shape, parts, arrays, eps)
+    return out, *(np.add.reduce(part, axis=0) for part in sums)  # type: ignore[return-value]

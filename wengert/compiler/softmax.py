@@ -1,0 +1,121 @@
+"""Generated code for softmax and its logarithm along the last dimension, forward and backward.
+
+A row stays in the first-level cache while it is read for its largest element, for the sum of the exponentials, and for
+the result. The formulas are those of `wengert.prims.softmaxes`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+
+import numpy as np
+
+from . import memory, threads
+from .kernels import generated_code_is_possible
+from .scalar import Value
+from .sweeps import Array, Sweeps, parts_of, table
+
+__all__ = ["softmax", "softmax_gradient"]
+
+
+class _Rows(Sweeps):
+    """``x`` to ``out``; of backward, ``x`` is the cotangent and ``y`` the result of forward."""
+
+    arrays = ("x", "y", "out")
+
+    def __init__(self, dtype: str, logarithm: bool) -> None:
+        super().__init__(dtype)
+        self.logarithm = logarithm
+
+    def store(self, value: Value, place: str, mask: str | None) -> None:
+        self.vectors.store(value.text, place, mask)
+
+
+class _Forward(_Rows):
+    def group(self, group: str) -> None:
+        math, slots = self.math, self.slots
+        x, out = self.places(["x", "out"], group, "0")
+        (peaks,) = self.fold([x], "0", slots["length"], math.const(float("-inf")), 1, list, math.max)
+        peak = Value(self.vectors.splat(self._largest(peaks)), "real")
+        if self.logarithm:
+            (total,) = self.sums(["x"], group, 1, lambda values: [math.exp(math.sub(values[0], peak))])
+            shift = math.log(self.splat(total))
+
+            def logarithm(values: list[Value], index: str, mask: str | None) -> None:
+                self.store(math.sub(math.sub(values[0], peak), shift), self.vectors.at(out, index), mask)
+
+            self.over([x], logarithm)
+            return
+
+        def power(values: list[Value], index: str, mask: str | None) -> None:
+            self.store(math.exp(math.sub(values[0], peak)), self.vectors.at(out, index), mask)
+
+        def share(values: list[Value], index: str, mask: str | None) -> None:
+            self.store(math.mul(values[0], factor), self.vectors.at(out, index), mask)
+
+        self.over([x], power)
+        (total,) = self.sums(["out"], group, 1, list)
+        factor = self.splat(self.double("fdiv", "1.0", total))
+        self.over([out], share)
+
+    def _largest(self, vector: Value) -> str:
+        """The largest lane; NaN where one is."""
+
+        def larger(x: str, y: str, kind: str) -> str:
+            lanes = kind[1 : kind.index(" ")]
+            best = self.code.emit(f"fcmp ogt {kind} {x}, {y}")
+            best = self.code.emit(f"select <{lanes} x i1> {best}, {kind} {x}, {kind} {y}")
+            unordered = self.code.emit(f"fcmp uno {kind} {x}, {x}")
+            return self.code.emit(f"select <{lanes} x i1> {unordered}, {kind} {x}, {kind} {best}")
+
+        return self.across(vector.text, self.math.element, larger)
+
+
+class _Backward(_Rows):
+    def group(self, group: str) -> None:
+        math = self.math
+        ct, y, out = self.places(["x", "y", "out"], group, "0")
+        if self.logarithm:
+            (total,) = self.sums(["x"], group, 1, list)
+        else:
+            (total,) = self.sums(["x", "y"], group, 1, lambda values: [math.mul(*values)])
+        whole = self.splat(total)
+
+        def body(values: list[Value], index: str, mask: str | None) -> None:
+            if self.logarithm:
+                result = math.sub(values[0], math.mul(math.exp(values[1]), whole))
+            else:
+                result = math.mul(values[1], math.sub(values[0], whole))
+            self.store(result, self.vectors.at(out, index), mask)
+
+        self.over([ct, y], body)
+
+
+@cache
+def _kernel(kind: type[_Rows], dtype: str, logarithm: bool) -> threads.Parts:
+    return threads.Parts(kind(dtype, logarithm).text())
+
+
+def _run(kind: type[_Rows], logarithm: bool, arrays: dict[str, Array]) -> Array | None:
+    x = arrays["x"]
+    if x.dtype.char not in "fd" or not generated_code_is_possible():
+        return None
+    shape = (1, prod(x.shape[:-1]), x.shape[-1])
+    out = np.empty(x.shape, x.dtype)
+    parts = parts_of(x.size, shape[1])
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()} | {"out": out}
+    numbers = table(kind, shape, parts, {name: memory.address(array) for name, array in plain.items()})
+    _kernel(kind, x.dtype.name, logarithm).run(parts, x.size * x.itemsize / 2, numbers)
+    return out
+
+
+def softmax(x: Array, logarithm: bool) -> Array | None:
+    """The softmax along the last dimension, or its logarithm; None where numpy should compute it: another dtype than
+    float32 or float64."""
+    return _run(_Forward, logarithm, {"x": x})
+
+
+def softmax_gradient(ct: Array, out: Array, logarithm: bool) -> Array | None:
+    """The cotangent of x, from that of the result ``out``; None as in `softmax`."""
+    return _run(_Backward, logarithm, {"x": ct, "y": out}) if ct.dtype == out.dtype else None
