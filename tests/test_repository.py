@@ -31,7 +31,8 @@ LAYERS = (
     ("vision", "compat", "testing", "distributions"),
     ("demo",),
     ("cli",),
-    ("__init__",),
+    ("__main__",),
+    ("__init__", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Programs that use wengert as any user does, by its public face.

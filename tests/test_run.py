@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import wengert
+from wengert import cuda as torch_cuda
 from wengert.compat import torch_is_wengert
 from wengert.compat.compare import compare_numbers
 from wengert.compat.finder import MissingModuleError
@@ -125,6 +126,12 @@ def test_a_missing_name_fails_with_one_line(tmp_path: Path, source: str, line: i
     ("import torch\n\n@torch.nope\ndef f(): pass\n", 3, "torch.nope"),
     ("import torch\ntry:\n    import torch.nope\nexcept ImportError:\n    f = torch.nope2\n", 5, "torch.nope2"),
     ("import torch.distributed as d\nd.all_gather(1)\n", 2, "torch.distributed.all_gather"),
+    ("import torch\nlayer = torch.nn.Linear(1, 1)\nlayer.nope()\n", 3, "Linear.nope"),
+    ("import torch\ntorch.nn.Linear.nope\n", 2, "Linear.nope"),
+    ("import torch\no = torch.optim.SGD([torch.ones(1)], 0.1)\no.nope = o.nope2\n", 3, "SGD.nope2"),
+    ("import torch\ntorch.ones(2).shape.nope\n", 2, "Size.nope"),
+    ("import torch\nfor x in torch.utils.data.DataLoader([1]).nope: pass\n", 2, "DataLoader.nope"),
+    ("import torch\ngetattr(torch.Generator(), 'nope')\n", 2, "Generator.nope"),
 ])
 def test_a_missing_name_in_any_form(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
@@ -135,6 +142,13 @@ def test_a_missing_name_in_any_form(
     assert run_script("train.py", []) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"train.py:{line}: {name} is not in wengert yet") and said.count("\n") == 1
+
+
+def test_what_a_class_of_the_program_lacks_is_its_own_mistake(tmp_path: Path) -> None:
+    source = "import torch\nclass Net(torch.nn.Module):\n    pass\n\nNet().layer1\n"
+    done = run(tmp_path, source)
+    assert done.returncode == 1 and done.stderr.startswith("Traceback (most recent call last):")
+    assert 'line 5, in <module>' in done.stderr and "'Net' object has no attribute 'layer1'" in done.stderr
 
 
 def test_a_missing_name_in_a_thread(tmp_path: Path) -> None:
@@ -155,6 +169,21 @@ def test_input_from_a_pipe(tmp_path: Path) -> None:
     done = subprocess.run([*COMMAND, "train.py"], cwd=tmp_path, input="one\ntwo", capture_output=True, text=True,
                           timeout=60, env=ENVIRONMENT)
     assert done.stdout == "one two train.py\n"
+
+
+def test_what_to_use_instead_is_said(tmp_path: Path) -> None:
+    done = run(tmp_path, "from torch.utils.tensorboard import SummaryWriter\n")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("train.py:1: torch.utils.tensorboard is not in wengert yet; ")
+    assert "tensorboardX" in done.stderr
+
+
+def test_cuda_without_a_device() -> None:
+    for ask in (torch_cuda.Event, torch_cuda.Stream, torch_cuda.current_stream, torch_cuda.mem_get_info):
+        with pytest.raises(RuntimeError, match="a CUDA device was expected"):
+            ask()
+    with torch_cuda.stream(None):
+        assert torch_cuda.get_arch_list() == []
 
 
 def test_the_nearest_name_is_given(tmp_path: Path) -> None:
@@ -216,6 +245,62 @@ def test_an_interrupt(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130 and errors == "wengert: interrupted\n"
+
+
+def test_an_interrupt_of_the_whole_group(tmp_path: Path) -> None:
+    """Ctrl-C at a terminal goes to the workers of a DataLoader as well: one line, no worker is left, no lock."""
+    (tmp_path / "train.py").write_text(
+        "import os, time, torch\n"
+        "from torch.utils.data import DataLoader\n"
+        "class Slow:\n"
+        "    def __len__(self): return 1000\n"
+        "    def __getitem__(self, i):\n"
+        "        time.sleep(0.05)\n"
+        "        return torch.tensor([i, os.getpid()])\n"
+        "if __name__ == '__main__':\n"
+        "    for batch in DataLoader(Slow(), batch_size=1, num_workers=2):\n"
+        "        print(batch[0, 1].item(), flush=True)\n"
+    )
+    process = subprocess.Popen([*COMMAND, "train.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=ENVIRONMENT, start_new_session=True)
+    assert process.stdout is not None
+    workers = {int(process.stdout.readline()) for _ in range(2)}
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130 and errors == "wengert: interrupted\n"
+    assert len(workers) == 2
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+
+
+MODULE = """\
+import sys, torch
+from .beside import value
+print(__name__, __package__, sys.argv[1:], value)
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("name", ["package.train", "package"])
+def test_a_module(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import torch\n")
+    (folder / "beside.py").write_text("import torch\nvalue = torch.ones(2).sum().item()\n")
+    for file in ("train.py", "__main__.py"):
+        (folder / file).write_text(MODULE)
+    done = subprocess.run([sys.executable, "-m", "wengert", "run", "-m", name, "--epochs", "3"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "__main__ package ['--epochs', '3'] 2.0\n"
+
+
+@pytest.mark.parametrize("name", ["no_such_module", "no_such.module", "math", "..x", "none.py"])
+def test_no_module(tmp_path: Path, name: str) -> None:
+    done = run(tmp_path, "print('not this')", options=("-m", name))
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "cannot find a module" in done.stderr
 
 
 @pytest.mark.parametrize("options", [
@@ -377,6 +462,15 @@ def test_grad_scaler() -> None:
     twin = wengert.amp.GradScaler("cpu")
     twin.load_state_dict(scaler.state_dict())
     assert twin.get_scale() == 8.0 and disabled.state_dict() == {}
+
+
+def test_results_of_inference_mode_are_ordinary_tensors() -> None:
+    with wengert.inference_mode():
+        x = wengert.ones(2) * 2
+    assert not x.is_inference() and not wengert.is_inference(x)
+    w = wengert.ones(2, requires_grad=True)
+    (x * w).sum().backward()
+    assert w.grad is not None and w.grad.tolist() == [2.0, 2.0]
 
 
 def test_compile_returns_its_argument() -> None:

@@ -135,6 +135,59 @@ def reset_peak_memory_stats(device: Any = None) -> None:
     """Nothing to reset."""
 
 
+class Event:
+    """Would mark a place in a stream. Making one raises `DeviceError`, as PyTorch without a device raises."""
+
+    def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
+        raise _absent("Event")
+
+
+class Stream:
+    """Would be a queue of a device's work. Making one raises `DeviceError`, as PyTorch without a device raises."""
+
+    def __init__(self, device: Any = None, priority: int = 0) -> None:
+        raise _absent("Stream")
+
+
+def current_stream(device: Any = None) -> Any:
+    """Raises `DeviceError`."""
+    raise _absent("current_stream")
+
+
+def default_stream(device: Any = None) -> Any:
+    """Raises `DeviceError`."""
+    raise _absent("default_stream")
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Raises `DeviceError`."""
+    raise _absent("mem_get_info")
+
+
+def get_rng_state(device: Any = "cuda") -> Any:
+    """Raises `DeviceError`."""
+    raise _absent("get_rng_state")
+
+
+def get_arch_list() -> list[str]:
+    """No architectures: nothing is compiled for a device."""
+    return []
+
+
+class stream:
+    """A context that would choose a stream; with None, the only one there can be, entering it does nothing."""
+
+    def __init__(self, stream: Any) -> None:
+        if stream is not None:
+            raise _absent("stream")
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
 class device:
     """A context that would choose a CUDA device; as in PyTorch without one, entering it does nothing."""
 

@@ -57,6 +57,8 @@ def reduced(*inputs: Any, **options: Any) -> list[Case]:
 
 _PLAIN = "ReLU6 Hardsigmoid Hardswish LogSigmoid Mish SELU SiLU Sigmoid Softsign Tanh Tanhshrink ReLU"
 _SPACE = {1: (7,), 2: (7, 6), 3: (5, 6, 4)}
+_WIDE = {1: (8,), 2: (8, 7), 3: (8, 7, 6)}
+_SMALL = {1: (4,), 2: (4, 3), 3: (4, 3, 5)}
 
 LAYERS: dict[str, list[Case]] = {
     **{name: [case((3, 4)), case((2, 3, 4))] for name in _PLAIN.split()},
@@ -99,9 +101,11 @@ LAYERS: dict[str, list[Case]] = {
     "Unfold": [case((2, 3, 5, 6), args=((2, 3),)), case((2, 3, 5, 6), args=(3, 2, 1, 2))],
     "Fold": [case((2, 12, 20), args=((5, 6), 2)), case((2, 12, 9), args=((5, 6), 2), stride=2, padding=(1, 0))],
     "CosineSimilarity": [case((3, 4), (3, 4)), case((3, 4), (3, 4), dim=0, eps=0.1)],
-    "PairwiseDistance": [case((3, 4), (3, 4)), case((3, 4), (4,), p=1.0, eps=0.1, keepdim=True)],
+    "PairwiseDistance": [case((3, 4), (3, 4)), case((3, 4), (3, 4), p=3),
+                         case((3, 4), (4,), p=1.0, eps=0.1, keepdim=True)],
     "UpsamplingNearest2d": [case((2, 3, 4, 3), scale_factor=2), case((2, 3, 4, 3), size=(5, 7))],
-    "UpsamplingBilinear2d": [case((2, 3, 4, 3), scale_factor=2), case((2, 3, 4, 3), size=(5, 7))],
+    "UpsamplingBilinear2d": [case((2, 3, 4, 3), scale_factor=2), case((2, 3, 4, 3), size=(5, 7)),
+                             case((2, 3, 4, 3), size=9)],
     "Upsample": [
         *settings((2, 3, 4, 3), grid=[
             {"scale_factor": 2}, {"size": (3, 5), "mode": "nearest"}, {"scale_factor": (1.5, 2), "mode": "bilinear"},
@@ -112,41 +116,58 @@ LAYERS: dict[str, list[Case]] = {
         case((2, 3, 5), scale_factor=1.6, mode="linear"), case((1, 2, 3, 4, 2), size=(2, 5, 3), mode="trilinear"),
     ],
     # --- normalisation
-    **{f"BatchNorm{d}d": settings((4, 3, *_SPACE[d][: d]), args=(3,), grid=[
-        {}, {"affine": False}, {"momentum": None}, {"track_running_stats": False}, {"bias": False, "eps": 0.1}])
-       for d in (1, 2, 3)},
+    **{f"BatchNorm{d}d": [
+        one for shape in ((4, 3, *_SPACE[d]), *([(4, 3)] if d == 1 else []))
+        for one in settings(shape, args=(3,), grid=[
+            {}, {"affine": False}, {"momentum": None}, {"momentum": 0.4, "eps": 1e-2}, {"track_running_stats": False},
+            {"bias": False, "eps": 0.1}])] for d in (1, 2, 3)},
     "SyncBatchNorm": settings((4, 3, 2, 2), args=(3,), grid=[{}, {"affine": False, "momentum": 0.3}]),
-    **{f"InstanceNorm{d}d": settings((4, 3, *_SPACE[d]), args=(3,), grid=[
-        {}, {"affine": True}, {"track_running_stats": True, "affine": True, "momentum": 0.3}, {"eps": 0.1}])
+    **{f"InstanceNorm{d}d": [
+        one for shape in ((4, 3, *_SPACE[d]), (3, *_SPACE[d])) for one in settings(shape, args=(3,), grid=[
+            {}, {"affine": True}, {"track_running_stats": True, "affine": True, "momentum": 0.3}, {"eps": 0.1}])]
        for d in (1, 2, 3)},
     "LayerNorm": [case((2, 3, 4), args=(4,)), case((2, 3, 4), args=((3, 4),), eps=0.1, bias=False),
-                  case((3, 4), args=(4,), elementwise_affine=False)],
+                  case((3, 4), args=([4],), elementwise_affine=False), case((3, 4), args=(4,), bias=False)],
     "RMSNorm": [case((2, 3, 4), args=(4,)), case((2, 3, 4), args=((3, 4),), eps=0.1),
                 case((3, 4), args=(4,), elementwise_affine=False)],
     "GroupNorm": [case((3, 4, 5), args=(2, 4)), case((3, 4), args=(1, 4), affine=False, eps=0.1),
                   case((3, 4, 2, 2), args=(4, 4), bias=False)],
     "LocalResponseNorm": [case((2, 5, 4), args=(3,)), case((2, 5, 4, 3), args=(2, 0.1, 0.5, 2.0))],
     # --- convolution
-    **{f"Conv{d}d": settings((2, 4, *_SPACE[d]), args=(4, 6, 3), grid=[
-        {}, {"stride": 2, "padding": 1, "bias": False}, {"padding": "same", "dilation": 2}, {"groups": 2},
-        {"padding": 2, "padding_mode": "circular"}, {"padding": 1, "padding_mode": "reflect"}])
-       for d in (1, 2, 3)},
-    **{f"ConvTranspose{d}d": settings((2, 4, *_SPACE[d]), args=(4, 6, 3), grid=[
-        {}, {"stride": 2, "padding": 1, "output_padding": 1, "bias": False}, {"groups": 2, "dilation": 2}])
-       for d in (1, 2, 3)},
+    **{f"Conv{d}d": [
+        one for shape in ((2, 4, *_WIDE[d]), (4, *_WIDE[d])) for one in (
+            *settings(shape, args=(4, 8, (3, 2, 4)[:d]), grid=[
+                {}, {"padding": 1}, {"groups": 2}, {"bias": False}, {"padding": "same"}, {"padding": "valid"},
+                {"padding": "same", "dilation": 2}, {"padding": 1, "padding_mode": "reflect"},
+                {"padding": 2, "padding_mode": "circular"}, {"padding": 1, "padding_mode": "replicate", "stride": 3},
+                {"groups": 4, "padding": 2}]),
+            *settings(shape, args=(4, 6, 3), grid=[
+                {"stride": 2}, {"stride": 2, "padding": 1, "bias": False},
+                {"stride": 2, "padding": 1, "dilation": 2}]))] for d in (1, 2, 3)},
+    **{f"ConvTranspose{d}d": settings((2, 4, *_SMALL[d]), args=(4, 6, 3), grid=[
+        {}, {"stride": 2}, {"stride": 2, "padding": 1, "output_padding": 1, "bias": False},
+        {"groups": 2, "dilation": 2}, {"bias": False, "padding": 1},
+        {"stride": 3, "dilation": 2, "padding": 2, "output_padding": 2}]) for d in (1, 2, 3)},
     # --- pooling
-    **{f"MaxPool{d}d": settings((2, 3, *_SPACE[d]), args=(2,), grid=[
-        {}, {"stride": 1, "padding": 1}, {"ceil_mode": True, "return_indices": True}, {"dilation": 2, "stride": 1}])
-       for d in (1, 2, 3)},
-    **{f"AvgPool{d}d": settings((2, 3, *_SPACE[d]), args=(3,), grid=[
-        {}, {"stride": 2, "padding": 1, "count_include_pad": False}, {"ceil_mode": True, "stride": 2}])
-       for d in (1, 2, 3)},
+    **{f"MaxPool{d}d": [
+        one for shape, kernel in (((2, 3, *_WIDE[d]), 2), ((2, 3, *_WIDE[d]), 3), ((3, *_WIDE[d]), 2))
+        for one in settings(shape, args=(kernel,), grid=[
+            {}, {"stride": 1}, {"stride": 1, "padding": 1}, {"stride": 2, "padding": 1}, {"dilation": 2, "stride": 1},
+            {"ceil_mode": True, "return_indices": True}, {"stride": 3, "ceil_mode": True, "padding": 1},
+            {"return_indices": True, "padding": 1, "stride": 2, "dilation": 2}])] for d in (1, 2, 3)},
+    **{f"AvgPool{d}d": settings((2, 3, *_WIDE[d]), args=(3,), grid=[
+        {}, {"stride": 1}, {"stride": 2, "padding": 1}, {"ceil_mode": True, "stride": 2},
+        {"ceil_mode": True, "stride": 3}, {"padding": 1, "count_include_pad": False},
+        {"stride": 2, "padding": 1, "count_include_pad": False}, {"padding": 1, "ceil_mode": True, "stride": 2},
+        {"padding": 1, "ceil_mode": True, "stride": 2, "count_include_pad": False},
+        *([{"divisor_override": 3}] if d > 1 else [])]) for d in (1, 2, 3)},
     **{f"LPPool{d}d": settings(Leaf(between(0.1, 2, 2, 3, *_SPACE[d])), args=(3, 2), grid=[
         {}, {"stride": 1}, {"ceil_mode": True}]) for d in (1, 2, 3)},
-    **{f"AdaptiveAvgPool{d}d": [case((2, 3, *_SPACE[d]), args=(3,)), case((3, *_SPACE[d]), args=(1,))]
-       for d in (1, 2, 3)},
-    **{f"AdaptiveMaxPool{d}d": [case((2, 3, *_SPACE[d]), args=(3,)), case((3, *_SPACE[d]), args=(2, True))]
-       for d in (1, 2, 3)},
+    **{f"Adaptive{kind}Pool{d}d": [
+        *(case((2, 3, *_WIDE[d]), args=(size,)) for size in (1, 2, 3, 5, (None, 3, 2)[:d] if d > 1 else 4)),
+        case((3, *_SPACE[d]), args=(1,)),
+        *(case((3, *_WIDE[d]), args=(size, True)) for size in (1, 2, 3, 5) if kind == "Max")]
+       for kind in ("Avg", "Max") for d in (1, 2, 3)},
     **{f"MaxUnpool{d}d": [case((1, 2, *(2,) * d), np.stack([np.arange(2**d) * 2, np.arange(2**d) + 1]).reshape(
         1, 2, *(2,) * d), args=(2,))] for d in (1, 2, 3)},
     **{f"FractionalMaxPool{d}d": [
@@ -166,10 +187,16 @@ LAYERS: dict[str, list[Case]] = {
     **{f"LazyBatchNorm{d}d": [case((4, 3, *_SPACE[d])), case((4, 3, *_SPACE[d]), affine=False)] for d in (1, 2, 3)},
     **{f"LazyInstanceNorm{d}d": [case((4, 3, *_SPACE[d])), case((4, 3, *_SPACE[d]), affine=True)] for d in (1, 2, 3)},
     # --- sequences and attention
-    **{kind: settings((4, 2, 3), args=(3, 5), grid=[
-        {}, {"num_layers": 2, "dropout": 0.3}, {"bidirectional": True, "batch_first": True}, {"bias": False}])
-       for kind in ("RNN", "LSTM", "GRU")},
-    **{f"{kind}Cell": [case((2, 3), args=(3, 5)), case((3,), args=(3, 5), bias=False)]
+    **{kind: [
+        *(one for shape in ((4, 2, 3), (4, 3)) for one in settings(shape, args=(3, 5), grid=[
+            {}, {"bias": False}, {"num_layers": 2, "dropout": 0.3}, {"bidirectional": True, "num_layers": 2},
+            {"bidirectional": True, "batch_first": True}])),
+        *variants] for kind, variants in (
+            ("RNN", [case((5, 2, 3), args=(3, 4), nonlinearity="relu")]), ("GRU", []),
+            ("LSTM", [case((5, 2, 3), args=(3, 4, 2), proj_size=2, bidirectional=True)]))},
+    **{f"{kind}Cell": [
+        *(case(shape, args=(3, 5), bias=bias) for shape in ((2, 3), (3,)) for bias in (True, False)),
+        *([case((2, 3), (2, 5), args=(3, 5), nonlinearity="relu")] if kind == "RNN" else [])]
        for kind in ("RNN", "LSTM", "GRU")},
     "MultiheadAttention": [
         case((3, 2, 4), (5, 2, 4), (5, 2, 4), args=(4, 2)),
@@ -180,8 +207,11 @@ LAYERS: dict[str, list[Case]] = {
     "TransformerEncoderLayer": settings((5, 2, 4), args=(4, 2, 8), grid=[
         {"dropout": 0.0}, {"norm_first": True}, {"batch_first": True, "activation": "gelu", "dropout": 0.0},
         {"bias": False, "layer_norm_eps": 0.1}]),
-    "TransformerDecoderLayer": settings((5, 2, 4), (3, 2, 4), args=(4, 2, 8), grid=[
-        {"dropout": 0.0}, {"norm_first": True, "activation": "gelu"}]),
+    "TransformerDecoderLayer": [
+        *settings((5, 2, 4), (3, 2, 4), args=(4, 2, 8), grid=[
+            {"dropout": 0.0}, {"norm_first": True, "activation": "gelu"},
+            {"activation": "gelu", "bias": False, "layer_norm_eps": 1e-3}]),
+        case((2, 5, 4), (2, 3, 4), args=(4, 2, 8), batch_first=True, norm_first=True)],
     "Transformer": [case((5, 2, 4), (3, 2, 4), args=(4, 2, 1, 2, 8)),
                     case((2, 5, 4), (2, 3, 4), args=(4, 2, 1, 1, 8), batch_first=True, norm_first=True)],
     # --- losses
@@ -218,7 +248,7 @@ LAYERS: dict[str, list[Case]] = {
     "MultiLabelSoftMarginLoss": reduced((3, 4), whole(2, 3, 4) * 1.0),
     "MultiMarginLoss": [*reduced((3, 4), whole(4, 3)), case((3, 4), whole(4, 3), p=2, margin=0.5)],
     "TripletMarginLoss": [*reduced((3, 4), (3, 4), (3, 4)),
-                          case((3, 4), (3, 4), (3, 4), margin=0.3, p=1.0, swap=True)],
+                          *(case((3, 4), (3, 4), (3, 4), margin=0.3, p=p, swap=True) for p in (1.0, 3.0))],
     "TripletMarginWithDistanceLoss": [*reduced((3, 4), (3, 4), (3, 4)),
                                       case((3, 4), (3, 4), (3, 4), margin=0.3, swap=True)],
     "AdaptiveLogSoftmaxWithLoss": [case((6, 8), whole(12, 6), args=(8, 12, [3, 6])),
@@ -368,15 +398,17 @@ FUNCTIONS: dict[str, list[Case]] = {
     "nll_loss": reduced((3, 4), whole(4, 3), between(0.1, 1, 4)),
     "cross_entropy": reduced((3, 4, 2), whole(4, 3, 2), between(0.1, 1, 4), label_smoothing=0.1),
     "linear_cross_entropy": reduced((3, 5), (4, 5), whole(4, 3)),
-    "poisson_nll_loss": reduced((3, 4), between(0, 5, 3, 4), full=True),
-    "gaussian_nll_loss": reduced((3, 4), (3, 4), Leaf(between(0.1, 1, 3, 4))),
+    "poisson_nll_loss": [*reduced((3, 4), between(0, 5, 3, 4), full=True),
+                         *reduced(Leaf(between(0.1, 3, 3, 4)), between(0, 5, 3, 4), log_input=False)],
+    "gaussian_nll_loss": [*reduced((3, 4), (3, 4), Leaf(between(0.1, 1, 3, 4)), full=True),
+                          *reduced((3, 4), (3, 4), 0.3)],
     "hinge_embedding_loss": reduced((3, 4), signs(3, 4), margin=0.5),
     "margin_ranking_loss": reduced((5,), (5,), signs(5), margin=0.5),
     "cosine_embedding_loss": reduced((5, 3), (5, 3), signs(5), margin=0.2),
     "soft_margin_loss": reduced((3, 4), signs(3, 4)),
     "multilabel_margin_loss": reduced((2, 4), np.array([[3, 0, -1, 1], [0, 1, 2, 3]])),
     "multilabel_soft_margin_loss": reduced((3, 4), whole(2, 3, 4) * 1.0, between(0.1, 2, 4)),
-    "multi_margin_loss": reduced((3, 4), whole(4, 3), p=2, margin=0.7),
+    "multi_margin_loss": reduced((3, 4), whole(4, 3), 2, 0.7, between(0.1, 1, 4)),
     "triplet_margin_loss": reduced((3, 4), (3, 4), (3, 4), swap=True),
     "triplet_margin_with_distance_loss": reduced((3, 4), (3, 4), (3, 4), swap=True),
 }

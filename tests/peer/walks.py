@@ -1,4 +1,4 @@
-"""Walks of an optimiser under wengert and under PyTorch: where they begin, their gradients, and how two are compared."""
+"""Walks of an optimiser under wengert and under PyTorch: where they begin, their gradients, how two are compared."""
 
 from __future__ import annotations
 

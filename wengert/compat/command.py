@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .compare import compare
 from .notebook import NotebookError, code_of, read_notebook, run_notebook
-from .program import names_of_imported_modules, run_script
+from .program import ProgramError, find_program, names_of_imported_modules, run_script
 from .report import describe, names_asked
 
 BAD_ARGUMENTS = 2
@@ -19,7 +19,7 @@ BAD_ARGUMENTS = 2
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``wengert run``."""
     parser.add_argument(
-        "--report", action="store_true", help="list the names of torch that the program asks for, before and after"
+        "--report", action="store_true", help="list the names of torch asked for, before and after the run"
     )
     parser.add_argument(
         "--compare", action="store_true", help="run under PyTorch too, and report the first number that differs"
@@ -27,8 +27,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rtol", type=_tolerance, default=1e-3, metavar="X", help="relative tolerance of --compare")
     parser.add_argument("--atol", type=_tolerance, default=1e-5, metavar="X", help="absolute tolerance of --compare")
     parser.add_argument("--out", metavar="FILE", help="where the executed notebook goes (default: beside it)")
-    parser.add_argument("program", help="a script (.py) or a notebook (.ipynb)")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program gets as its own arguments")
+    parser.add_argument("-m", "--module", action="store_true", help="PROGRAM is a module's name, as after python -m")
+    parser.add_argument("program", metavar="PROGRAM", help="a script (.py) or a notebook (.ipynb)")
+    rest = parser.add_argument(
+        "arguments", metavar="...", nargs=argparse.REMAINDER, help="what the program gets as its own arguments"
+    )
+    rest.required = False  # or a call without a program would be told that it lacks these too
 
 
 def _tolerance(text: str) -> float:
@@ -43,7 +47,13 @@ def _tolerance(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Does what ``wengert run`` was asked for and returns the exit code."""
-    path, arguments = options.program, options.arguments
+    path, arguments, spec = options.program, options.arguments, None
+    if options.module:
+        try:
+            spec = find_program(path)
+        except ProgramError as error:
+            return _refuse(str(error))
+        path = str(spec.origin)
     is_notebook = path.endswith(".ipynb")
     if options.out is not None and not is_notebook:
         return _refuse("argument --out: only a notebook has a copy to write")
@@ -67,10 +77,11 @@ def run(options: argparse.Namespace) -> int:
     except SyntaxError as error:
         return _refuse(f"{path}:{error.lineno}: {error.msg}", 1)
     if options.compare:
-        return compare(path, arguments, options.rtol, options.atol)
+        program = ["-m", options.program] if options.module else [path]
+        return compare(program, arguments, options.rtol, options.atol)
     known = set(sys.modules)
     try:
-        return run_notebook(path, arguments, options.out) if is_notebook else run_script(path, arguments)
+        return run_notebook(path, arguments, options.out) if is_notebook else run_script(path, arguments, spec)
     except NotebookError as error:
         return _refuse(str(error))
     finally:

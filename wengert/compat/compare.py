@@ -59,10 +59,12 @@ def _close(ours: float, theirs: float, rtol: float, atol: float) -> bool:
     return abs(ours - theirs) <= atol + rtol * abs(theirs)
 
 
-def compare(path: str, arguments: list[str], rtol: float, atol: float) -> int:
-    """Runs the script under both, prints what came of it, and returns 0 if all printed numbers agree, else 1."""
-    ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", path, *arguments])
-    theirs = _run([sys.executable, path, *arguments])
+def compare(program: list[str], arguments: list[str], rtol: float, atol: float) -> int:
+    """Runs the program, a path or ``-m`` and a name, under both and prints what came of it. Returns 0 if all printed
+    numbers agree, else 1."""
+    ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", *program, *arguments])
+    theirs = _run([sys.executable, *program, *arguments])
+    path = program[-1]
     for name, done in (("wengert", ours), ("PyTorch", theirs)):
         if done.returncode != 0:
             print(f"under {name} {path} ended with the code {done.returncode}:\n{done.stderr}", end="", file=sys.stderr)

@@ -64,6 +64,13 @@ class _Alias(Loader):
         module.__spec__ = self._own_spec
 
 
+# What to use in place of modules that are not to come.
+INSTEAD = {
+    "torch.utils.tensorboard": "write event files with the package tensorboardX, whose SummaryWriter has the same "
+    "methods: pip install tensorboardX, and `from tensorboardX import SummaryWriter`",
+}
+
+
 def find_module(name: str) -> ModuleType:
     """Wengert's module for a name such as ``torch.nn.functional``. Raises MissingModuleError."""
     root, *rest = name.split(".")
@@ -76,7 +83,8 @@ def find_module(name: str) -> ModuleType:
         if not isinstance(found, ModuleType):
             found = _import(f"{module.__name__}.{part}") if hasattr(module, "__path__") else None
         if found is None:
-            raise MissingModuleError(explain(owner, part, dir(module)), name=name)
+            words = explain(owner, part, dir(module))
+            raise MissingModuleError("; ".join([words, *filter(None, [INSTEAD.get(f"{owner}.{part}")])]), name=name)
         module, owner = found, f"{owner}.{part}"
     return module
 

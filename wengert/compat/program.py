@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -11,13 +11,13 @@ import sysconfig
 import threading
 import traceback
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 import wengert
 from wengert._missing import MissingError, explain
-from wengert.tensors.tensor import Tensor
 
 from .finder import PACKAGES, MissingModuleError, torch_is_wengert
 from .report import Use, names_asked
@@ -27,14 +27,36 @@ IMPORT_FILES = str(Path(importlib.__file__).parent) + os.sep
 FAILED = 1
 
 
-def run_script(path: str, arguments: list[str]) -> int:
-    """Runs the script at ``path`` and returns its exit code.
+def find_program(name: str) -> ModuleSpec:
+    """The module that ``python -m name`` would run: ``name``, or ``name.__main__`` for a package.
+
+    Packages above it are imported. Raises ProgramError for a name that is no module with a source.
+    """
+    with _search(os.getcwd()), torch_is_wengert():
+        try:
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                name += ".__main__"
+                spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError) as error:
+            raise ProgramError(f"cannot find a module {name!r}: {error}") from error
+    if spec is None or not str(spec.origin).endswith(".py"):
+        raise ProgramError(f"cannot find a module {name!r} written in Python")
+    return spec
+
+
+class ProgramError(ValueError):
+    """A name of a module that cannot be run."""
+
+
+def run_script(path: str, arguments: list[str], spec: ModuleSpec | None = None) -> int:
+    """Runs the script at ``path``, with ``spec`` as the module of that name, and returns its exit code.
 
     An error is printed as Python prints it, without frames of wengert; a name that wengert does not have, as one line.
     SystemExit and KeyboardInterrupt pass. Raises OSError if the file cannot be read.
     """
     source = Path(path).read_bytes()
-    with main_module(path, arguments) as main, torch_is_wengert():
+    with main_module(path, arguments, spec) as main, torch_is_wengert():
         try:
             run_code(compile(source, path, "exec", dont_inherit=True), main.__dict__)
         except BrokenPipeError:
@@ -52,22 +74,36 @@ def run_code(code: CodeType, names: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def main_module(path: str, arguments: list[str]) -> Iterator[ModuleType]:
-    """A new module ``__main__`` with `sys.argv` and `sys.path` as a program at ``path`` expects them."""
+def _search(folder: str) -> Iterator[None]:
+    """A context in which imports look into ``folder`` first."""
+    before = list(sys.path)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@contextlib.contextmanager
+def main_module(path: str, arguments: list[str], spec: ModuleSpec | None = None) -> Iterator[ModuleType]:
+    """A new module ``__main__`` with `sys.argv` and `sys.path` as a program at ``path`` expects them, started as a
+    file, or with ``spec`` as a module."""
     main = ModuleType("__main__")
     main.__dict__.update({"__file__": path, "__builtins__": __builtins__, "__cached__": None, "__annotations__": {}})
-    before, argv, search = sys.modules.get("__main__"), sys.argv, list(sys.path)
+    if spec is not None:
+        main.__spec__, main.__package__ = spec, spec.parent
+    before, argv = sys.modules.get("__main__"), sys.argv
     sys.modules["__main__"] = main
     sys.argv = [path, *arguments]
-    sys.path.insert(0, str(Path(path).resolve().parent))
     hook, threading.excepthook = threading.excepthook, _say_of_thread
     try:
-        yield main
+        with _search(str(Path(path).resolve().parent) if spec is None else os.getcwd()):
+            yield main
     finally:
         threading.excepthook = hook
         if before is not None:
             sys.modules["__main__"] = before
-        sys.argv, sys.path[:] = argv, search
+        sys.argv = argv
 
 
 def _say_of_thread(failure: threading.ExceptHookArgs) -> None:
@@ -120,14 +156,19 @@ def _in_torchs_terms(text: str) -> str:
 
 
 def _absent_from(error: AttributeError) -> str | None:
-    """For a program's ``owner.name`` where the owner, a module or the class of tensors, has no words of its own."""
+    """For a program's ``owner.name`` where the owner, a module, a class or an object of wengert's, has no words of its
+    own. What the program's own classes lack, those derived from wengert's included, is not missing from wengert."""
     owner = error.obj
-    if owner is not Tensor and (not isinstance(owner, ModuleType) or owner.__name__.partition(".")[0] != "wengert"):
+    kind = owner if isinstance(owner, (type, ModuleType)) else type(owner)
+    home = kind.__name__ if isinstance(kind, ModuleType) else kind.__module__
+    if home.partition(".")[0] != "wengert" or error.name is None:
         return None
     frames = traceback.extract_tb(error.__traceback__)
-    if frames and frames[-1].filename.startswith(OWN_FILES):
+    if frames and frames[-1].filename.startswith(OWN_FILES) and frames[-1].name != "__getattr__":
         return None  # a mistake of wengert's own, which deserves its traceback
-    return explain("Tensor" if owner is Tensor else _in_torchs_terms(owner.__name__), str(error.name), dir(owner))
+    if len(frames) > 1 and frames[-1].name == "__getattr__" and frames[-2].filename.startswith(OWN_FILES):
+        return None  # (and so does this one)
+    return explain(_in_torchs_terms(kind.__name__), error.name, dir(owner))
 
 
 def user_line(trace: TracebackType | None) -> str:

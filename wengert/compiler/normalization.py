@@ -139,8 +139,8 @@ def _scale(writer: Sweeps, variance: str) -> str:
 
 
 @cache
-def _kernel(kind: type[_Forward] | type[_Backward], form: Form) -> threads.Parts:
-    return threads.Parts(kind(form).text())
+def _kernel(backward: bool, form: Form) -> threads.Parts:
+    return threads.Parts((_Backward if backward else _Forward)(form).text())
 
 
 def _layout(x: Array, dim: tuple[int, ...], weights: list[Any]) -> tuple[tuple[int, int, int], bool] | None:
@@ -171,12 +171,13 @@ def _kept(x: Array, dim: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([1 if d in dim else size for d, size in enumerate(x.shape)])
 
 
-def _run(kind: type[_Forward] | type[_Backward], form: Form, shape: tuple[int, int, int], parts: int,
+def _run(backward: bool, form: Form, shape: tuple[int, int, int], parts: int,
          arrays: dict[str, Array], eps: float) -> None:
+    kind = _Backward if backward else _Forward
     numbers = table(kind, shape, parts, {name: memory.address(array) for name, array in arrays.items()},
                     (shape[0] * shape[2], eps))
     size = prod(shape)
-    _kernel(kind, form).run(parts, size * arrays["x"].itemsize / 4, numbers)
+    _kernel(backward, form).run(parts, size * arrays["x"].itemsize / 4, numbers)
 
 
 def normalize(x: Array, weight: Array | None, bias: Array | None, dim: tuple[int, ...], eps: float
@@ -194,7 +195,7 @@ def normalize(x: Array, weight: Array | None, bias: Array | None, dim: tuple[int
     arrays = {"x": np.ascontiguousarray(x), "out": out, "mean": mean, "variance": variance}
     arrays |= {name: np.ascontiguousarray(array) for name, array in given.items()}
     form = Form(x.dtype.name, weight is not None, bias is not None, along)
-    _run(_Forward, form, shape, parts_of(x.size, shape[1]), arrays, eps)
+    _run(False, form, shape, parts_of(x.size, shape[1]), arrays, eps)
     return out, mean, variance
 
 
@@ -215,5 +216,6 @@ def normalize_gradient(g: Array, x: Array, weight: Array | None, mean: Array, va
               "by_weight": sums[0], "by_bias": sums[1]}
     if weight is not None:
         arrays["weight"] = np.ascontiguousarray(weight)
-    _run(_Backward, Form(x.dtype.name, weight is not None, False, along), shape, parts, arrays, eps)
-    return out, *(np.add.reduce(part, axis=0) for part in sums)  # type: ignore[return-value]
+    _run(True, Form(x.dtype.name, weight is not None, False, along), shape, parts, arrays, eps)
+    by_weight, by_bias = [np.add.reduce(part, axis=0) for part in sums]
+    return out, by_weight, by_bias

@@ -93,11 +93,11 @@ class _Backward(_Rows):
 
 
 @cache
-def _kernel(kind: type[_Rows], dtype: str, logarithm: bool) -> threads.Parts:
-    return threads.Parts(kind(dtype, logarithm).text())
+def _kernel(backward: bool, dtype: str, logarithm: bool) -> threads.Parts:
+    return threads.Parts((_Backward if backward else _Forward)(dtype, logarithm).text())
 
 
-def _run(kind: type[_Rows], logarithm: bool, arrays: dict[str, Array]) -> Array | None:
+def _run(backward: bool, logarithm: bool, arrays: dict[str, Array]) -> Array | None:
     x = arrays["x"]
     if x.dtype.char not in "fd" or not generated_code_is_possible():
         return None
@@ -105,17 +105,17 @@ def _run(kind: type[_Rows], logarithm: bool, arrays: dict[str, Array]) -> Array 
     out = np.empty(x.shape, x.dtype)
     parts = parts_of(x.size, shape[1])
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()} | {"out": out}
-    numbers = table(kind, shape, parts, {name: memory.address(array) for name, array in plain.items()})
-    _kernel(kind, x.dtype.name, logarithm).run(parts, x.size * x.itemsize / 2, numbers)
+    numbers = table(_Rows, shape, parts, {name: memory.address(array) for name, array in plain.items()})
+    _kernel(backward, x.dtype.name, logarithm).run(parts, x.size * x.itemsize / 2, numbers)
     return out
 
 
 def softmax(x: Array, logarithm: bool) -> Array | None:
     """The softmax along the last dimension, or its logarithm; None where numpy should compute it: another dtype than
     float32 or float64."""
-    return _run(_Forward, logarithm, {"x": x})
+    return _run(False, logarithm, {"x": x})
 
 
 def softmax_gradient(ct: Array, out: Array, logarithm: bool) -> Array | None:
     """The cotangent of x, from that of the result ``out``; None as in `softmax`."""
-    return _run(_Backward, logarithm, {"x": ct, "y": out}) if ct.dtype == out.dtype else None
+    return _run(True, logarithm, {"x": ct, "y": out}) if ct.dtype == out.dtype else None

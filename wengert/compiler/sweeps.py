@@ -106,7 +106,8 @@ class Sweeps:
         length = code.sub(stop, start)
         many = code.add(start, code.mul(code.div(length, WAYS * self.lanes), WAYS * self.lanes))
         whole = code.add(start, code.mul(code.div(length, self.lanes), self.lanes))
-        with code.loop(many, start=start, step=WAYS * self.lanes, carried=[(kind, first.text)] * (count * WAYS)) as loop:
+        firsts = [(kind, first.text)] * (count * WAYS)
+        with code.loop(many, start=start, step=WAYS * self.lanes, carried=firsts) as loop:
             following: list[str] = []
             for way in range(WAYS):
                 totals = [Value(x, "real") for x in loop.carried[way * count : (way + 1) * count]]
@@ -157,9 +158,10 @@ class Sweeps:
         while lanes > 1:
             kind, lanes = f"<{lanes} x {element}>", lanes // 2
             low, high = (", ".join(f"i32 {k}" for k in range(first, first + lanes)) for first in (0, lanes))
-            halves = [code.emit(f"shufflevector {kind} {vector}, {kind} poison, <{lanes} x i32> <{numbers}>")
-                      for numbers in (low, high)]
-            vector = combine(*halves, f"<{lanes} x {element}>")
+            first_half, second_half = [
+                code.emit(f"shufflevector {kind} {vector}, {kind} poison, <{lanes} x i32> <{numbers}>")
+                for numbers in (low, high)]
+            vector = combine(first_half, second_half, f"<{lanes} x {element}>")
         return code.emit(f"extractelement <1 x {element}> {vector}, i64 0")
 
     # --- numbers ------------------------------------------------------------------------------------------------------

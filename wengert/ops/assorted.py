@@ -85,6 +85,12 @@ def is_signed(input: Tensor) -> bool:
     return input._data.dtype.kind not in "bu"
 
 
+@function(out=False)
+def is_inference(input: Tensor) -> bool:
+    """False: what `inference_mode` computes is an ordinary tensor here, which may be used and recorded anywhere."""
+    return False
+
+
 @function(method=False, out=False)
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape."""

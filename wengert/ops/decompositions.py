@@ -160,8 +160,10 @@ def chain_matmul(*matrices: Any) -> Any:
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
     singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
-    if p == "nuc":
-        return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
-    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype, "norm")
+    if isinstance(p, str):
+        if p == "nuc":
+            return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        if p != "fro":
+            raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
+        p = 2
+    return vector_norm(input, 2 if p is None else p, dim, keepdim, dtype, "norm")

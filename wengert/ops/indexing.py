@@ -270,7 +270,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape."""
     _check_integers(index, "take")
     _check_range(index, input.numel(), "take", IndexError, negative=True)
-    return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,))
+    return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,), label="Take")
 
 
 def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

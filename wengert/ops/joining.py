@@ -13,6 +13,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.dispatch import result_type
+from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
 from .arguments import integer, integers, tensors_of
 from .conversion import cast
@@ -75,7 +76,8 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
                              f"{list(x._data.shape)} at entry {position}")
     place = wrap_dim(dim, len(shape) + 1, "stack")
     raised = (*shape[:place], 1, *shape[place:])
-    return _joined(tuple([P.reshape(x, shape=raised, label="Unsqueeze") for x in listed]), place, "stack")
+    rows = tuple([P.reshape(x, shape=raised, label="Unsqueeze") for x in listed])
+    return labelled(_joined(rows, place, "stack"), "Stack")
 
 
 def _at_least(rank: int) -> Any:
@@ -163,13 +165,14 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
                                f"at dimension "
                                f"{place}), but got split_sizes={list(listed)}")
         ends = list(itertools.accumulate(listed))
-        return tuple([sliced(tensor, place, end - size, end) for size, end in zip(listed, ends, strict=True)])
+        return tuple([sliced(tensor, place, end - size, end, "SplitWithSizes")
+                      for size, end in zip(listed, ends, strict=True)])
     size = integer(sizes, "split")
     if size < 0 or (not size and n):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}" if size < 0 else
                            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     starts = range(0, n, size) if n else range(1)
-    return tuple([sliced(tensor, place, start, min(start + size, n)) for start in starts])
+    return tuple([sliced(tensor, place, start, min(start + size, n), "Split") for start in starts])
 
 
 @method("split_with_sizes")
@@ -247,7 +250,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     place = wrap_dim(dim, input._data.ndim, "unbind")
     head = (slice(None),) * place
-    return tuple([P.slice(input, index=(*head, i)) for i in range(input._data.shape[place])])
+    return tuple([P.slice(input, index=(*head, i), label="Unbind") for i in range(input._data.shape[place])])
 
 
 # --- repeated and turned ----------------------------------------------------------------------------------------------
@@ -331,7 +334,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         if len(moves) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")
         flat = P.roll(P.reshape(input, shape=(input.numel(),)), shifts=moves, dims=(0,))
-        return P.reshape(flat, shape=tuple(input._data.shape))
+        return labelled(P.reshape(flat, shape=tuple(input._data.shape)), "Roll")
     places = integers(dims, "roll")
     if len(places) != len(moves):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(places)}")
@@ -350,10 +353,12 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     order[first], order[second] = second, first
     k %= 4
     if k == 2:
-        return P.flip(input, dims=(first, second))
-    if k == 1:
-        return P.permute(P.flip(input, dims=(second,)), dims=tuple(order))
-    return P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)
+        turned = P.flip(input, dims=(first, second))
+    elif k == 1:
+        turned = P.permute(P.flip(input, dims=(second,)), dims=tuple(order))
+    else:
+        turned = P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)
+    return labelled(turned, "Rot90")
 
 
 # --- matrices ---------------------------------------------------------------------------------------------------------
@@ -387,8 +392,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     shape = list(input.shape[:-1])
     for place in sorted((first, second)):
         shape.insert(place, side)
-    return P.view_adjoint(input, step=(P.diagonal, {"offset": offset, "dim1": first, "dim2": second}),
-                          shape=tuple(shape))
+    step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
+    return labelled(P.view_adjoint(input, step=step, shape=tuple(shape)), "DiagEmbed")
 
 
 @function()
@@ -398,7 +403,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 1:
         return diag_embed(input, diagonal)
-    return P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1))
+    return labelled(P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1)), "DiagonalBackward0_copy")
 
 
 @function(out=False)

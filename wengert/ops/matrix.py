@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
+from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
-from ..tensors.tensor import TENSORS
+from ..tensors.tape import labelled
+from ..tensors.tensor import TENSORS, wrap
 from .registry import METHODS, function
 
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
@@ -390,7 +394,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
                            f"{x2._data.shape[-1]}")
     differences = x1[..., :, None, :] - x2[..., None, :, :]
-    return P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,))
+    return labelled(P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,)), "Cdist")
 
 
 @function(public=False)
@@ -399,19 +403,21 @@ def trace(input: Any) -> Any:
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)
-    return P.sum(diagonal, dim=(0,))
+    return labelled(P.sum(diagonal, dim=(0,)), "Trace")
 
 
 @function(method=False, takes_tensor=False)
 def block_diag(*tensors: Any) -> Any:
-    """A matrix with the given matrices (or vectors, as rows) along its diagonal."""
+    """A matrix with the given matrices (or vectors, as rows) along its diagonal; of none, 1×0."""
+    if not tensors:
+        return wrap(np.empty((1, 0), get_default_dtype().numpy))
     blocks = [x if x._data.ndim == 2 else P.reshape(x, shape=(1, x._data.size)) for x in tensors]
     width, offset, rows = sum(x._data.shape[1] for x in blocks), 0, []
     for x in blocks:
         after = width - offset - x._data.shape[1]
         rows.append(P.pad(x, widths=((0, 0), (offset, after))))
         offset += x._data.shape[1]
-    return P.cat(*rows, dim=0)
+    return labelled(P.cat(*rows, dim=0), "BlockDiag")
 
 
 METHODS["__imatmul__"] = inplace(matmul, "__imatmul__")

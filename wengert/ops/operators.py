@@ -12,6 +12,7 @@ from ..tensors.dispatch import NUMBERS
 from ..tensors.hot import binary, unary
 from ..tensors.indexing import getitem, setitem
 from ..tensors.inplace import binary_inplace, inplace
+from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, wrap
 
 
@@ -28,14 +29,19 @@ def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return operator
 
 
-def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return _taking(lambda self, other: function(other, self))
+def _reflected(function: Callable[[Any, Any], Any], label: str | None) -> Callable[[Any, Any], Any]:
+    """The operator of a second operand; ``label`` is what PyTorch calls its node where the first is a number."""
+    if label is None:
+        return _taking(lambda self, other: function(other, self))
+    return _taking(lambda self, other: function(other, self) if type(other) in TENSORS
+                   else labelled(function(other, self), label))
 
 
 _OPERATORS = {"add": P.add, "sub": P.sub, "mul": P.mul, "truediv": P.div, "pow": P.pow, "mod": P.remainder,
               "floordiv": P.floor_divide, "and": P.bitwise_and, "or": P.bitwise_or, "xor": P.bitwise_xor,
               "lshift": P.left_shift, "rshift": P.right_shift}
 _COMMUTE = ("add", "mul", "and", "or", "xor")
+_OF_NUMBERS = {"sub": "RsubBackward1", "pow": "PowBackward2"}
 _UFUNCS = ("add", "sub", "mul", "truediv")
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
@@ -45,7 +51,7 @@ def install() -> None:
     for name, primitive in _OPERATORS.items():
         operator = binary(primitive, NotImplemented)
         setattr(Tensor, f"__{name}__", operator)
-        setattr(Tensor, f"__r{name}__", operator if name in _COMMUTE else _reflected(operator))
+        setattr(Tensor, f"__r{name}__", operator if name in _COMMUTE else _reflected(operator, _OF_NUMBERS.get(name)))
         method = (binary_inplace(primitive, operator, primitive.name + "_") if name in _UFUNCS
                   else inplace(operator, f"{name}_"))
         setattr(Tensor, f"__i{name}__", _taking(method))

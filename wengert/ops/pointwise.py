@@ -17,6 +17,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
 from ..tensors.dispatch import apply, result_type
 from ..tensors.hot import binary, unary
+from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, make
 from .conversion import cast
 from .registry import METHODS, function
@@ -248,7 +249,8 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 @function(method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``other − alpha · input``."""
-    return apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
+    out = apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
+    return labelled(out, "RsubBackward0" if type(other) in TENSORS else "RsubBackward1")
 
 
 @function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full))
@@ -309,7 +311,9 @@ def pow(input: Any, exponent: Any) -> Any:
     """
     if isinstance(exponent, int) and exponent < 0 and type(input) in TENSORS and input._data.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    return _pow(input, exponent)
+    if type(input) not in TENSORS:
+        return labelled(apply(P.pow, (input, exponent), {}), "PowBackward2")
+    return _pow(input, exponent) if type(exponent) not in TENSORS else labelled(_pow(input, exponent), "PowBackward1")
 
 
 @function(inplace=True, takes_tensor=False)
@@ -424,7 +428,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if tensors:
         if min is not None:
             value = P.where(P.lt(value, min), min, value)
-        return value if max is None else P.where(P.gt(value, max), max, value)
+        return labelled(value if max is None else P.where(P.gt(value, max), max, value), "ClampBackward0")
     if value._data.dtype.kind in "iub":
         min, max = (None if bound is None else int(bound) for bound in (min, max))
     return P.clamp(value, low=min, high=max)
@@ -433,13 +437,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 @function(inplace=True)
 def clamp_min(input: Any, min: Any) -> Any:
     """Each element, not below ``min``."""
-    return clamp(input, min)
+    return labelled(clamp(input, min), "ClampMin")
 
 
 @function(inplace=True)
 def clamp_max(input: Any, max: Any) -> Any:
     """Each element, not above ``max``."""
-    return clamp(input, None, max)
+    return labelled(clamp(input, None, max), "ClampMax")
 
 
 @function(inplace=True)

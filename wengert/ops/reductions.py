@@ -15,6 +15,7 @@ from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
 from ..tensors.hot import reduction, unary
+from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS
 from .arguments import dtype_of
 from .conversion import cast
@@ -91,7 +92,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """The sum with NaN counted as 0."""
     if input._data.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
-    return sum(_without_nan(_to(input, dtype)), dim, keepdim)
+    return labelled(sum(_without_nan(_to(input, dtype)), dim, keepdim), "Nansum")
 
 
 @function()

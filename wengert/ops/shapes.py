@@ -330,9 +330,9 @@ def broadcast_shapes(*shapes: Any) -> Size:
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def sliced(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
-    """Positions ``start`` to ``stop`` of one dimension."""
-    return _slice(x, params={"index": (slice(None),) * dim + (slice(start, stop),)})
+def sliced(x: Tensor, dim: int, start: int, stop: int, label: str = "Slice") -> Tensor:
+    """Positions ``start`` to ``stop`` of one dimension; ``label`` is what the node is called."""
+    return _slice(x, params={"index": (slice(None),) * dim + (slice(start, stop),), "label": label})
 
 
 @function(out=False)

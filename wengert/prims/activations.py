@@ -154,7 +154,7 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 
 
 clamp = elementwise(
-    "clamp", _clip, saves="x",
+    "clamp", _clip, saves="x", label="ClampBackward1",
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})),
     derivative=lambda x, out, low=None, high=None: P.cast(_inside(x, low, high), dtype=x.dtype),
     vjp=_select(lambda saved, params: _inside(saved[0], params.get("low"), params.get("high"))),

@@ -144,14 +144,14 @@ addmm = fused(
 )
 
 
-def _linear(xp: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+def _linear(xp: Any, x: Any, weight: Any, bias: Any = None, label: str = "") -> Any:
     out = _matmul(xp, x, weight.T)
     if bias is None:
         return out
     return xp.add(out, bias, out) if out.dtype == bias.dtype and out.ndim else out + bias
 
 
-def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
+def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None, label: str = "") -> Spec:
     if not x.shape or len(weight.shape) not in (1, 2) or x.shape[-1] != weight.shape[-1]:
         rows = 1
         for n in x.shape[:-1]:
@@ -181,7 +181,8 @@ def _linear_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
 
 
 linear = fused(
-    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, promotion="same", label="Addmm",
+    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, promotion="same",
+    label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
     missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",

@@ -166,7 +166,11 @@ def _all_classes(xp: Any, target: Any, classes: int, ignore_index: int) -> bool:
 
 def _nll(xp: Any, x: Any, target: Any, weight: Any = None, reduction: str = "mean", ignore_index: int = -100) -> Any:
     if _all_classes(xp, target, x.shape[1], ignore_index) and weight is None and x.ndim == 2:
-        return _reduce(xp, -x[xp.arange(x.shape[0]), target], reduction)
+        chosen = x[xp.arange(x.shape[0]), target]
+        if reduction == "none":
+            return -chosen
+        total = x.dtype.type(0) - xp.add.reduce(chosen, None)  # a loss of nothing is 0, not -0
+        return total / chosen.size if reduction == "mean" else total
     counts = target != ignore_index
     complete = bool(counts.all())
     chosen = target if complete else xp.where(counts, target, 0)

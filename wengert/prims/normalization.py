@@ -26,12 +26,10 @@ def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: An
         found = _generated().normalize(x, weight, bias, dim, eps)
         if found is not None:
             return found
-    count = prod([x.shape[d] for d in dim])
-    mean = xp.add.reduce(x, axis=dim, keepdims=True) / x.dtype.type(count)
+    count = x.dtype.type(prod([x.shape[d] for d in dim]))
+    mean = xp.add.reduce(x, dim, None, None, True) / count
     out = x - mean
-    # The squares are summed without an array of them: one pass over memory less, two with its making.
-    rest = [d for d in range(x.ndim) if d not in dim]
-    variance = xp.einsum(out, [*range(x.ndim)], out, [*range(x.ndim)], rest).reshape(mean.shape) / x.dtype.type(count)
+    variance = _products(xp, out, out, dim, mean.shape) / count
     scale = 1 / xp.sqrt(variance + x.dtype.type(eps))
     if weight is not None and _per_group(weight.shape, x.ndim, dim):
         xp.multiply(out, scale * weight, out)
@@ -47,6 +45,14 @@ def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: An
 def _generated() -> Any:
     """The generated code for large arrays, loaded when first needed."""
     return import_module("wengert.compiler.normalization")
+
+
+def _products(xp: Any, x: Any, y: Any, dim: Any, shape: Any) -> Any:
+    """The sums over ``dim`` of x y, without an array of the products: two passes over memory less."""
+    if dim == (x.ndim - 1,):
+        return xp.vecdot(x, y).reshape(shape)
+    axes = [*range(x.ndim)]
+    return xp.einsum(x, axes, y, axes, [d for d in axes if d not in dim]).reshape(shape)
 
 
 def _per_group(shape: Any, rank: int, dim: Any) -> bool:
@@ -97,7 +103,7 @@ def _tuned(
     g: Any, x: Any, weight: Any, mean: Any, variance: Any, params: dict[str, Any], needs: Any, shapes: Any
 ) -> tuple[Any, ...]:
     """`_vjp` on plain arrays, in as few passes as there can be with numpy."""
-    dim, axes = params["dim"], [*range(x.ndim)]
+    dim = params["dim"]
     if x.size >= LARGE:
         found = _generated().normalize_gradient(g, x, weight, mean, variance, dim, params["eps"],
                                                 [shape for shape in shapes[1:] if shape != ()])  # () is for none
@@ -106,13 +112,12 @@ def _tuned(
             return tuple([grad.reshape(shape) if need else None for need, grad, shape in places])
     kind = x.dtype.type
     count = kind(prod([x.shape[d] for d in dim]))
-    rest = [d for d in axes if d not in dim]
     scale = 1 / np.sqrt(variance + kind(params["eps"]))
     grads: list[Any] = [None] * len(needs)
     work = x - mean
     if weight is None or _per_group(weight.shape, x.ndim, dim):
-        total = np.add.reduce(g, axis=dim, keepdims=True)
-        along = np.einsum(g, axes, work, axes, rest).reshape(mean.shape) * scale
+        total = np.add.reduce(g, dim, keepdims=True)
+        along = _products(np, g, work, dim, mean.shape) * scale
         if len(needs) > 1 and needs[1]:
             grads[1] = _fit(along, shapes[1])
         if len(needs) > 2 and needs[2]:
@@ -125,8 +130,8 @@ def _tuned(
         if len(needs) > 2 and needs[2]:
             grads[2] = _fit(g, shapes[2])
         g = g * weight
-        total = np.add.reduce(g, axis=dim, keepdims=True)
-        along = np.einsum(g, axes, work, axes, rest).reshape(mean.shape)
+        total = np.add.reduce(g, dim, keepdims=True)
+        along = _products(np, g, work, dim, mean.shape)
         work /= scale
         factor = scale
     if needs[0]:

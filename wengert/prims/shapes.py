@@ -59,6 +59,8 @@ expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, 
 
 
 def _slice_label(params: dict[str, Any]) -> str:
+    if "label" in params:
+        return str(params["label"])
     last = next((i for i in reversed(params["index"]) if i is not None and i != slice(None)), None)
     if last is None:
         return "Unsqueeze" if None in params["index"] else "Alias"
@@ -66,7 +68,7 @@ def _slice_label(params: dict[str, Any]) -> str:
 
 
 slice_ = view(
-    "slice", lambda xp, x, index: x[(*index, ...)], label=_slice_label,
+    "slice", lambda xp, x, index, label="": x[(*index, ...)], label=_slice_label,
     samples=cases(((3, 4), {"index": (1,)}), ((3, 4), {"index": (slice(None), None, slice(0, 4, 2))})),
     doc="Basic indexing: ints, slices, None and Ellipsis, in a tuple.",
 )

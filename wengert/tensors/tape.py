@@ -27,7 +27,7 @@ class Node:
 
     ``edges`` has one entry an operand: the node (or `Out`, for one output of several) that made it, or None where no
     gradient flows. ``saved`` is what the primitive's vjp reads; ``guards`` pairs version cells with the counts seen.
-    ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients.
+    ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients, a name of its own.
     """
 
     __slots__ = ("__weakref__", "edges", "guards", "params", "primitive", "rare", "saved", "sequence")
@@ -47,7 +47,8 @@ class Node:
 
     def name(self) -> str:
         """What PyTorch calls this node: ``"MulBackward0"``."""
-        return self.primitive.node_name(self.params)
+        label = None if self.rare is None else self.rare.get("label")
+        return self.primitive.node_name(self.params) if label is None else label
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -226,6 +227,18 @@ class Leaf:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+def labelled(out: Any, label: str, given: Any = None) -> Any:
+    """``out``, its node called ``labelBackward0``, or ``label`` where that says Backward itself.
+
+    For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.
+    ``given`` is the function's operand, which keeps its own name where it is handed back as it came.
+    """
+    node = out._node
+    if type(node) is Node and out is not given:
+        node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
+    return out
 
 
 class RemovableHandle:

@@ -1,11 +1,11 @@
-"""What serves training without being part of a model: data and its loading, checkpointing, exchange of memory."""
+"""What serves training without being part of a model: data, checkpointing, timing, exchange of memory."""
 
 from importlib import import_module
 from typing import Any
 
 from wengert._missing import MissingError
 
-__all__ = ["checkpoint", "data", "dlpack"]
+__all__ = ["benchmark", "checkpoint", "data", "dlpack"]
 
 
 def __getattr__(name: str) -> Any:

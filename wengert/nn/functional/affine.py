@@ -9,6 +9,9 @@ from wengert.ops import arange, div, triu_indices, unique, where
 from wengert.ops.linalg import vector_norm
 from wengert.tensors.tensor import Tensor
 
+_PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
+"""What PyTorch calls the node of a product without a bias, by the rank of the input."""
+
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b.
@@ -19,7 +22,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.dim() == 1:
         dot = input @ weight
         return dot if bias is None else dot + bias
-    return P.linear(input, weight) if bias is None else P.linear(input, weight, bias)
+    if bias is not None:
+        return P.linear(input, weight, bias)
+    return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

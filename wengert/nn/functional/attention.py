@@ -7,6 +7,7 @@ from typing import Any
 
 from wengert.core.dtypes import bool_
 from wengert.ops import cat, full, ones, zeros
+from wengert.tensors.tape import labelled
 from wengert.tensors.tensor import Tensor
 
 from .affine import linear
@@ -60,6 +61,8 @@ def scaled_dot_product_attention(
     weights = _softmax(weights) if attn_mask is not None else weights.softmax(-1)
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
+    if query.dim() == 4 and not dropout_p:
+        return labelled(weights @ value, "ScaledDotProductFlashAttentionForCpu")
     return weights @ value
 
 

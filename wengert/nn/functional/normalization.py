@@ -53,10 +53,10 @@ def batch_norm(
     out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)
     with no_grad():
         if running_mean is not None:
-            running_mean.mul_(1 - momentum).add_(mean.detach().reshape(-1), alpha=momentum)
+            running_mean.mul_(1 - momentum).add_(P.reshape(mean, shape=(channels,)), alpha=momentum)
         if running_var is not None:
-            unbiased = variance.detach().reshape(-1) * (count / (count - 1))
-            running_var.mul_(1 - momentum).add_(unbiased, alpha=momentum)
+            unbiased = momentum * (count / (count - 1))
+            running_var.mul_(1 - momentum).add_(P.reshape(variance, shape=(channels,)), alpha=unbiased)
     return out
 
 
@@ -73,7 +73,8 @@ def _by_running(
 
 def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
     """Weight and bias as operands of `normalize`: as few as there are, in the shape in which they broadcast."""
-    parts = [part if part is None or part._data.shape == shape else part.reshape(shape) for part in (weight, bias)]
+    given = (weight, bias)
+    parts = [part if part is None or part._data.shape == shape else P.reshape(part, shape=shape) for part in given]
     while parts and parts[-1] is None:
         parts.pop()
     return tuple(parts)

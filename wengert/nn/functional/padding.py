@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
 from wengert.ops import arange
+from wengert.tensors.tape import labelled
 from wengert.tensors.tensor import Tensor
 
 
@@ -41,10 +42,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if not 1 <= len(pairs) <= 3 or input.dim() - len(pairs) not in (1, 2):
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    given = input
     for dim, (before, after) in enumerate(pairs, start=input.dim() - len(pairs)):
         if before or after:
             input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
-    return input
+    if mode == "circular":  # which PyTorch does not have as one node either
+        return input
+    return labelled(input, f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D", given)
 
 
 def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:

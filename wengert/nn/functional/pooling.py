@@ -12,6 +12,7 @@ from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
 from wengert.core.windows import out_sizes
 from wengert.ops import arange, tensor, zeros
+from wengert.tensors.tape import labelled
 from wengert.tensors.tensor import Tensor
 
 from .geometry import tuple_of
@@ -248,10 +249,12 @@ def _avg_pool(
     size, steps, ends = window["size"], window["stride"], window["padding"]
     total = P.window_sum(input, size=size, stride=steps, padding=ends, ceil=bool(ceil_mode))
     if divisor is not None:
-        return total / divisor
-    if not ceil_mode and (count_include_pad or not any(ends)):
-        return total * (1.0 / prod(size))
-    return total / _counts(input, total, size, steps, ends, count_include_pad)
+        mean = total / divisor
+    elif not ceil_mode and (count_include_pad or not any(ends)):
+        mean = total * (1.0 / prod(size))
+    else:
+        mean = total / _counts(input, total, size, steps, ends, count_include_pad)
+    return labelled(mean, f"AvgPool{rank}D")
 
 
 def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, include: bool) -> Tensor:
@@ -304,21 +307,24 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
         return input.mean(tuple(range(-rank, 0)), keepdim=True)
     size = _evenly(input, out)
     if size is not None:
-        return _avg_pool(rank, input, size, size, 0, False, True, None)
+        return labelled(_avg_pool(rank, input, size, size, 0, False, True, None), f"AdaptiveAvgPool{rank}D")
+    given = input
     for dim, count in enumerate(out, start=-rank):
         n = input.shape[dim]
         shares = zeros(n, count, dtype=input.dtype)
         for i, (start, stop) in enumerate(_bounds(n, count)):
             shares[start:stop, i] = 1.0 / (stop - start)
         input = (input.movedim(dim, -1) @ shares).movedim(-1, dim)
-    return input
+    return labelled(input, f"AdaptiveAvgPool{rank}D", given)
 
 
 def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
     out = _wanted(f"adaptive_max_pool{rank}d", rank, input, output_size)
-    size = _evenly(input, out)
+    size, label = _evenly(input, out), f"AdaptiveMaxPool{rank}D"
     if size is not None:
-        return _max_pool(rank, input, size, size, 0, 1, False, return_indices)
+        found = _max_pool(rank, input, size, size, 0, 1, False, return_indices)
+        labelled(found[0] if return_indices else found, label)
+        return found
     lead, sizes = input.shape[:-rank], input.shape[-rank:]
     # Every window's places in the plane, the shorter windows filled up with their last place.
     places: Any = 0
@@ -333,7 +339,7 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     flat = input.reshape(*lead, prod(sizes))
     windows = flat.index_select(-1, places.reshape(-1)).reshape(*lead, *places.shape)
     best, where = windows.max(-1)
-    best = best.reshape(*lead, *out)
+    best = labelled(best.reshape(*lead, *out), label)
     if not return_indices:
         return best
     chosen = places.expand(*lead, *places.shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from wengert.core.errors import ShapeError
 from wengert.ops import cat, linspace, ones, where, zeros_like
+from wengert.tensors.tape import labelled
 from wengert.tensors.tensor import Tensor
 
 from .cubic import cubic_weights
@@ -60,7 +61,7 @@ def grid_sample(
         part = _read(input, places, weights)
         total = part if total is None else total + part
     assert total is not None
-    return total
+    return labelled(total, f"GridSampler{len(sizes)}D")
 
 
 _DEFAULT_CHANGED = (
@@ -201,7 +202,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         columns.append(line.reshape(shape).expand(*sizes).reshape(-1, 1))
     columns.append(ones(columns[0].shape, dtype=theta.dtype))
     base = cat(columns, 1)
-    return (base @ theta.transpose(1, 2)).reshape(size[0], *sizes, rank)
+    return labelled((base @ theta.transpose(1, 2)).reshape(size[0], *sizes, rank), "AffineGridGenerator")
 
 
 def _line(n: int, align: bool, like: Tensor) -> Tensor:

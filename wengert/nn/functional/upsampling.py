@@ -16,6 +16,7 @@ import numpy as np
 from wengert.core.errors import ShapeError
 from wengert.core.primitive import P
 from wengert.ops import tensor
+from wengert.tensors.tape import labelled
 from wengert.tensors.tensor import Tensor
 
 from .cubic import cubic_kernel, cubic_weights
@@ -57,6 +58,7 @@ def interpolate(
     sizes, scales = _target(input, size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
+    given = input
     for dim, (count, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
         n = input.shape[dim]
         if mode.startswith("nearest"):
@@ -69,7 +71,8 @@ def interpolate(
         else:
             matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
         input = (input.movedim(dim, -1) @ tensor(matrix, dtype=input.dtype)).movedim(-1, dim)
-    return input.contiguous()
+    name = "".join([word.capitalize() for word in mode.split("-")])
+    return labelled(input.contiguous(), f"Upsample{name}{rank}D{'Aa' if antialias else ''}", given)
 
 
 def upsample(
@@ -208,7 +211,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
     split = input.reshape(-1, channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
-    return split.reshape(*lead, channels // (r * r), height * r, width * r)
+    return labelled(split.reshape(*lead, channels // (r * r), height * r, width * r), "PixelShuffle")
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -222,7 +225,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"input.size({dim})={n} is not divisible by {r}"
             )
     split = input.reshape(-1, channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
-    return split.reshape(*lead, channels * r * r, height // r, width // r)
+    return labelled(split.reshape(*lead, channels * r * r, height // r, width // r), "PixelUnshuffle")
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -234,7 +237,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"[channel_shuffle] Number of channels must be divisible by groups. Got {channels} channels and {groups} "
             f"groups."
         )
-    return input.reshape(samples, groups, channels // groups, -1).transpose(1, 2).reshape(input.shape)
+    dealt = input.reshape(samples, groups, channels // groups, -1).transpose(1, 2).reshape(input.shape)
+    return labelled(dealt, "ChannelShuffle")
 
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:

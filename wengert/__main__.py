@@ -1,0 +1,8 @@
+"""``python -m wengert``: the command `wengert`, where its script is not on the path."""
+
+import sys
+
+from wengert.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
