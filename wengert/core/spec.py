@@ -86,8 +86,8 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     if dims is None:
         return tuple(range(rank))
     if type(dims) is int:
-        wrapped = (wrap_dim(dims, rank, op),)
-        return wrapped if rank else ()
+        only = wrap_dim(dims, rank, op)
+        return (only,) if rank else ()
     listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)
     if not listed:
         return tuple(range(rank))

@@ -118,7 +118,8 @@ def _spread_one(ct: Any, weight: Any, padding: Any, dilation: Any, groups: int, 
     parts = _times(_rows(ct, groups), weight.reshape(groups, weight.shape[0] // groups, -1))
     parts = parts.swapaxes(0, 1).reshape(len(ct), -1, *kernel)
     result = np.zeros((len(ct), parts.shape[1], *sizes), ct.dtype)
-    taken, target = [], []
+    taken: list[Any] = []
+    target: list[Any] = []
     for k, p, d, n in zip(kernel, padding, dilation, sizes, strict=True):
         inside = [t for t in range(k) if 0 <= t * d - p < n] or [0]
         first, last = inside[0], inside[-1]

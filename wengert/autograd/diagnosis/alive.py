@@ -77,9 +77,9 @@ def live() -> Live:
     ran under `watch` or `record_lines`. Takes time in proportion to all objects of the program.
 
     >>> import wengert as torch
-    >>> w = torch.ones(3, requires_grad=True)
-    >>> kept = [(w * 2).sum() for _ in range(2)]
-    >>> [graph.count for graph in torch.autograd.live().graphs if "a list" in str(graph.holders)]
+    >>> w = torch.ones(5, 7, requires_grad=True)
+    >>> kept = [(w * 2).sinh() for _ in range(2)]
+    >>> [graph.count for graph in torch.autograd.live().graphs if graph.operation == "sinh"]
     [2]
     """
     tensors: dict[Any, list[Any]] = {}
