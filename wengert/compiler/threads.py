@@ -27,9 +27,9 @@ import numpy as np
 from . import memory, runtime
 from .jit import engine
 
-PATIENCE = 2e-4
-"""Seconds that a worker without a job spins before it sleeps. Longer would cost the threads of a matrix product that
-follows: they need the processor on which it spins."""
+PATIENCE = 1e-3
+"""Seconds that a worker without a job spins before it sleeps: longer than what a training step does between two
+kernels, since waking it costs more. (It was 0.2 ms while OpenBLAS's threads needed the processor on which it spins.)"""
 
 WAKE_WORTH = 1_000_000
 """Vector instructions done without them (a tenth of a millisecond) for which sleeping workers are woken: waking them
