@@ -235,3 +235,13 @@ def test_pairwise_distances_with_themselves() -> None:
     with watch() as seen:
         ((x[:, None] - x[None]) ** 2).sum(-1).sqrt().sum().backward()
     assert (seen.first.op, seen.first.phase) == ("sqrt", "backward") and "1e-12" in seen.first.cure
+
+
+def test_a_watch_tells_what_it_has_seen() -> None:
+    x = torch.zeros(2, requires_grad=True)
+    with torch.autograd.watch() as seen:
+        loss = x.sqrt().sum()
+        assert str(seen).startswith("no NaN and no infinity was made")
+        loss.backward()
+    assert str(seen) == str(seen.first) and str(seen).startswith("the backward of sqrt at ")
+    assert "test_why_nan.py:" in str(seen)

@@ -124,7 +124,7 @@ class watch(Special):
     """Watches a program, so that `why_none` and `why_nan` can name lines: ``with autograd.watch():``.
 
     Inside, nodes get their line and module path, what leaves the tape is noted, and the first NaN or infinity, forward
-    or backward, is described in ``first`` (a `Finding`, or None). Warns when a loss with its history is summed more
+    or backward, is described in ``first`` (a `Finding`, or None), which ``print(seen)`` shows. Warns when a loss with its history is summed more
     than a hundred times, and when a leaf is replaced again and again by a tensor computed from it. In force for the
     thread that enters it; free outside.
 
@@ -148,6 +148,11 @@ class watch(Special):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self.names, self.pending = {}, ()
+
+    def __str__(self) -> str:
+        if self.first is None:
+            return "no NaN and no infinity was made from finite numbers while this watch was in force"
+        return str(self.first)
 
     # --- forward ------------------------------------------------------------------------------------------------------
 
