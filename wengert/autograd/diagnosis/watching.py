@@ -124,9 +124,9 @@ class watch(Special):
     """Watches a program, so that `why_none` and `why_nan` can name lines: ``with autograd.watch():``.
 
     Inside, nodes get their line and module path, what leaves the tape is noted, and the first NaN or infinity, forward
-    or backward, is described in ``first`` (a `Finding`, or None), which ``print(seen)`` shows. Warns when a loss with its history is summed more
-    than a hundred times, and when a leaf is replaced again and again by a tensor computed from it. In force for the
-    thread that enters it; free outside.
+    or backward, is described in ``first`` (a `Finding`, or None), which ``print(seen)`` shows. Warns when a loss with
+    its history is summed more than a hundred times, and when a leaf is replaced again and again by a tensor computed
+    from it. In force for the thread that enters it; free outside.
 
     >>> import wengert as torch
     >>> x = torch.zeros(2, requires_grad=True)
