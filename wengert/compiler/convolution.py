@@ -44,6 +44,9 @@ LEAST_VECTORS = 64
 LEAST_WORK = 100_000
 """Multiplications from which on generated code is asked for: below, numpy is done before the compiler is loaded."""
 
+MOST_SUMS = 2**21
+"""Sums that the parts of a weight's gradient may have together, if they are more than two."""
+
 VECTOR_BYTES = 32
 
 _SLOTS = (
@@ -582,13 +585,20 @@ def convolve_weight(x: Array, ct: Array, kernel: tuple[int, ...], stride: Any, p
     geometry = _geometry(x, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
     if geometry is None:
         return None
-    plan = _plan(geometry, True, threads.get_num_threads())
+    plan = _plan(geometry, True, _parts_of_sums(geometry))
     channels, padded = ct.shape[1] // groups, plan.blocks * plan.height
     sums = np.zeros((plan.parts, groups, padded, plan.reads), x.dtype)
     plan.run(np.ascontiguousarray(x), np.ascontiguousarray(ct), None, sums)
     reads = x.shape[1] // groups * prod(kernel)
     total = sums[:, :, :channels, :reads].sum(axis=0)
     return total.reshape(ct.shape[1], x.shape[1] // groups, *kernel)
+
+
+def _parts_of_sums(geometry: Geometry) -> int:
+    """In how many parts a weight's gradient is summed up: a matter of sizes alone, so that the number of threads
+    changes no bit; few where the weight is large, as each part has sums of its own."""
+    weights = geometry.out_channels * geometry.in_channels // geometry.groups * prod(geometry.kernel)
+    return max(2, min(8, MOST_SUMS // weights))
 
 
 def _extended(rows: Array, count: int) -> Array:

@@ -9,7 +9,8 @@ Note [placement]: Linux may put a thread that wakes on the processor of the thre
 idle; there it waits for milliseconds, since its waker does not pause. So whoever wakes a worker forbids it its own
 processor, and the worker takes back what it was allowed before as soon as it runs.
 
-Results are the same bits for any number of threads: an element's value depends on nothing but its operands.
+Results of generated code are the same bits for any number of threads: an element's value depends on nothing but its
+operands, and what is summed up in parts is cut by its size alone. Products of matrices are OpenBLAS's, and may differ.
 """
 
 from __future__ import annotations
