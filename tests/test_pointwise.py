@@ -203,3 +203,11 @@ def test_bits_of_frequent_powers() -> None:
     x = torch.tensor(np.random.RandomState(0).uniform(0.5, 2, 100).astype(np.float32))
     assert torch.equal(x**2, x * x) and torch.equal(x**3, x * x * x) and torch.equal(x**0.5, x.sqrt())
     assert torch.tensor([2, -1]).pow(torch.tensor([-1, -1])).tolist() == [0, -1]
+
+
+def test_zeta_has_no_derivative_by_its_exponent_and_says_so() -> None:
+    exponent, q = torch.tensor(2.5, requires_grad=True), torch.tensor(1.5, requires_grad=True)
+    torch.special.zeta(2.5, q).backward()
+    assert q.grad is not None and q.grad.item() == pytest.approx(-0.7677, abs=1e-4)
+    with pytest.raises(NotImplementedError, match=r"\[zeta\] a derivative by its second operand only"):
+        torch.special.zeta(exponent, q).backward()

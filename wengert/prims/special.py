@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import MissingRuleError
 from ..core.primitive import P, elementwise
 from ..core.samples import reals
 
@@ -144,10 +145,15 @@ def _zeta(x: float, q: float) -> float:
     return total
 
 
+def _by_exponent(x: Any, q: Any, out: Any) -> Any:
+    raise MissingRuleError("[zeta] a derivative by its second operand only was expected; got a first operand, the "
+                           "exponent, that requires a gradient, and there is no rule for that; detach() it")
+
+
 _zeta_each = np.frompyfunc(_zeta, 2, 1)
 zeta = elementwise(
     "zeta", lambda xp, x, q: xp.asarray(_zeta_each(x, q), dtype=xp.result_type(x, q)), promotion="float",
-    derivative=(None, lambda x, q, out: -x * P.zeta(x + 1, q)), saves=("", "x y"), label="SpecialZeta",
+    derivative=(_by_exponent, lambda x, q, out: -x * P.zeta(x + 1, q)), saves=("", "x y"), label="SpecialZeta",
     missing={"samples": "differentiable by its second operand only"},
     samples=lambda: iter([((2.5, np.array([0.5, 1.0, 3.0])), {}), ((3.0, np.array(0.7)), {})]),
 )
