@@ -140,12 +140,14 @@ def set_default_dtype(dtype: DType) -> None:
 
 
 def to_complex(dtype: DType) -> DType:
+    """The complex type whose parts are as precise as ``dtype``; complex64 for what is less than float64."""
     if dtype.is_complex:
         return dtype
     return complex128 if dtype is float64 else complex64
 
 
 def to_real(dtype: DType) -> DType:
+    """The type of the parts of ``dtype``; a real type is its own."""
     if not dtype.is_complex:
         return dtype
     return float64 if dtype is complex128 else float32
