@@ -101,7 +101,7 @@ def embedding(
 
 
 def limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
-    """Scales in place the rows of ``weight`` that ``input`` names and whose ``norm_type``-norm is above ``max_norm``."""
+    """Scale in place the rows of ``weight`` that ``input`` names whose ``norm_type``-norm is above ``max_norm``."""
     with no_grad():
         used = unique(input)
         norms = weight[used].norm(norm_type, dim=-1, keepdim=True)
