@@ -35,7 +35,7 @@ LAYERS = (
     ("__init__", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# Programs that use wengert as any user does, by its public face.
+# Packages that use wengert as any user does, by its public face: they may say `import wengert`.
 USERS = {"demo", "cli", "compat", "distributions", "vision"}
 # The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
 # compiler for kernels when they first meet a large array, and `Tensor.graph` asks the viewer.
@@ -116,6 +116,23 @@ def test_imports_go_down_the_layers() -> None:
             public_face = there == "__init__" and here in USERS
             if here != there and RANK[there] >= RANK[here] and not excepted and not public_face:
                 wrong.append(f"{module} imports {target}")
+    assert wrong == []
+
+
+def test_imports_inside_wengert_are_relative() -> None:
+    """`from ..core import dtypes`; only `USERS` name the public face, and `demo` is written as a user's program is."""
+    wrong = []
+    for module, path in FILES.items():
+        if package_of(module) == "demo":
+            continue
+        allowed = {"wengert"} if package_of(module) in USERS else set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            wrong += [f"{module}: {name}" for name in names if name.split(".")[0] == "wengert" and name not in allowed]
     assert wrong == []
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import wengert
-from wengert.compat.command import add_options, run
+
+from .compat.command import add_options, run
 
 DEMO_MODULES = ("matplotlib", "tqdm")
 LARGEST_SEED = 2**64 - 1
@@ -122,7 +123,7 @@ def _demo(options: argparse.Namespace) -> int:
     except OSError as error:
         return _fail(f"argument --out: cannot write to {str(options.out)!r}: {error.strerror}", code=2)
 
-    from wengert.demo.lesson import teach
+    from .demo.lesson import teach
 
     teach(options.epochs, options.lr, options.seed, options.out)
     return 0

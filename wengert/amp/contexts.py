@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from wengert.core.dtypes import DType
+from ..core.dtypes import DType
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 _said: set[str] = set()

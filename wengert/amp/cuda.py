@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.dtypes import DType, float16
-
+from ..core.dtypes import DType, float16
 from . import contexts, scaler
 from .switches import custom_bwd as custom_bwd
 from .switches import custom_fwd as custom_fwd

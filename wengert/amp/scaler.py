@@ -6,8 +6,8 @@ import math
 import warnings
 from typing import Any
 
-from wengert.optim import Optimizer
-from wengert.tensors.tensor import Tensor
+from ..optim import Optimizer
+from ..tensors.tensor import Tensor
 
 
 class GradScaler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.dtypes import DType, bfloat16, float16
+from ..core.dtypes import DType, bfloat16, float16
 
 
 def is_autocast_enabled(device_type: str | None = None) -> bool:

@@ -16,8 +16,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from wengert._missing import explain
-
+from .._missing import explain
 from .children import in_children
 
 # Which package of ours answers to which name.

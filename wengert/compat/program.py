@@ -17,8 +17,8 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 import wengert
-from wengert._missing import MissingError, explain
 
+from .._missing import MissingError, explain
 from .finder import PACKAGES, MissingModuleError, torch_is_wengert
 from .report import Use, names_asked
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ..tensors.tensor import Tensor
 from .finder import PACKAGES, MissingModuleError, find_module, torch_name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda

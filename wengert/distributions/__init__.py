@@ -12,8 +12,7 @@ tensor([-0.9189, -0.9189])
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from .._missing import MissingError
 from . import (
     constraints,
     cross_entropies,  # noqa: F401  (fills the registry of divergences)

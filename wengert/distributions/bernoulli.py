@@ -7,8 +7,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from ..nn.functional import binary_cross_entropy_with_logits, softplus
 from . import constraints
 from .exp_family import ExponentialFamily
 from .probability import Binary

@@ -9,8 +9,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import binary_cross_entropy_with_logits
 
+from ..nn.functional import binary_cross_entropy_with_logits
 from . import constraints
 from .exp_family import ExponentialFamily
 from .probability import Binary

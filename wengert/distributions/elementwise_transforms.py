@@ -8,8 +8,8 @@ from typing import Any
 
 import wengert
 from wengert import Tensor
-from wengert.nn.functional import softplus
 
+from ..nn.functional import softplus
 from . import constraints
 from .transform import Transform
 from .utils import is_number

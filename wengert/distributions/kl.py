@@ -12,9 +12,9 @@ from typing import Any
 
 import wengert
 from wengert import Tensor
-from wengert.linalg import solve_triangular
-from wengert.nn.functional import softplus
 
+from ..linalg import solve_triangular
+from ..nn.functional import softplus
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial

@@ -7,8 +7,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.linalg import cholesky, solve_triangular
 
+from ..linalg import cholesky, solve_triangular
 from . import constraints
 from .distribution import Distribution
 from .multivariate_normal import log_diagonal, squared_lengths, times_vectors

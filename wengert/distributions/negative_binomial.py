@@ -7,8 +7,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import logsigmoid
 
+from ..nn.functional import logsigmoid
 from . import constraints
 from .distribution import Distribution
 from .gamma import Gamma

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import one_hot
 
+from ..nn.functional import one_hot
 from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution

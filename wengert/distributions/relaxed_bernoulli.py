@@ -7,8 +7,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import softplus
 
+from ..nn.functional import softplus
 from . import constraints
 from .distribution import Distribution
 from .probability import Binary

@@ -8,8 +8,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.nn.functional import logsigmoid, pad, softplus
 
+from ..nn.functional import logsigmoid, pad, softplus
 from . import constraints
 from .elementwise_transforms import inside_unit_interval
 from .transform import Transform

@@ -9,8 +9,8 @@ from typing import Any
 
 import wengert
 from wengert import Size, Tensor
-from wengert.linalg import cholesky
 
+from ..linalg import cholesky
 from . import constraints
 from .chi2 import Chi2
 from .exp_family import ExponentialFamily

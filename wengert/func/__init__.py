@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from .._missing import MissingError
 from .batching import vmap
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
 from .modules import functional_call, stack_module_state

@@ -6,13 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.core.spec import wrap_dim
-from wengert.ops.registry import FUNCTIONS
-from wengert.tensors.generator import default_generator
-from wengert.tensors.special import Special
-from wengert.tensors.tensor import Tensor
-
+from ..core.errors import ShapeError
+from ..core.spec import wrap_dim
+from ..ops.registry import FUNCTIONS
+from ..tensors.generator import default_generator
+from ..tensors.special import Special
+from ..tensors.tensor import Tensor
 from .trees import flatten, spread
 
 

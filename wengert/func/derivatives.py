@@ -11,11 +11,10 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wengert import autograd
-from wengert.autograd import enable_grad, is_grad_enabled
-from wengert.ops.registry import FUNCTIONS
-from wengert.tensors.tensor import Tensor
-
+from .. import autograd
+from ..autograd import enable_grad, is_grad_enabled
+from ..ops.registry import FUNCTIONS
+from ..tensors.tensor import Tensor
 from .trees import flatten
 
 Function = Callable[..., Any]

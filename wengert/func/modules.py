@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wengert.ops.registry import FUNCTIONS
-from wengert.tensors.tensor import Tensor
+from ..ops.registry import FUNCTIONS
+from ..tensors.tensor import Tensor
 
 __all__ = ["functional_call", "stack_module_state"]
 

@@ -11,10 +11,9 @@ import multiprocessing
 from multiprocessing import *  # noqa: F403
 from typing import Any
 
-import wengert.nn.parameter  # noqa: F401  (parameters are tensors too, and have to be there to be registered)
-from wengert._missing import MissingError
-from wengert.ops.sharing import register
-
+from .._missing import MissingError
+from ..nn import parameter as parameter  # parameters are tensors too, and have to be there to be registered
+from ..ops.sharing import register
 from .spawn import (
     ProcessContext,
     ProcessExitedException,

@@ -3,8 +3,7 @@
 from importlib import import_module as _import_module
 from typing import Any
 
-from wengert._missing import MissingError
-
+from .._missing import MissingError
 from . import functional, init, layers, parameter, utils
 from .containers import Container, ModuleDict, ModuleList, Sequential
 from .layers import *  # noqa: F403  (the list of the layers is theirs)

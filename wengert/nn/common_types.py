@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.tensors.tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__: list[str] = []
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.tensors.tape import RemovableHandle
-
+from ..tensors.tape import RemovableHandle
 from .hooks import GLOBAL, Hook, add_hook
 from .state import Stateful
 from .tree import registration_hooks

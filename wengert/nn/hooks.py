@@ -14,10 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wengert.autograd.function import Function
-from wengert.autograd.modes import is_grad_enabled
-from wengert.tensors.tape import RemovableHandle
-from wengert.tensors.tensor import Tensor
+from ..autograd.function import Function
+from ..autograd.modes import is_grad_enabled
+from ..tensors.tape import RemovableHandle
+from ..tensors.tensor import Tensor
 
 if TYPE_CHECKING:
     from .module import Module

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from wengert.autograd.modes import no_grad
-from wengert.ops import diagonal, empty_like, randperm, where
-from wengert.ops.linalg import qr
-from wengert.tensors.generator import Generator
-from wengert.tensors.tensor import Tensor
+from ..autograd.modes import no_grad
+from ..ops import diagonal, empty_like, randperm, where
+from ..ops.linalg import qr
+from ..tensors.generator import Generator
+from ..tensors.tensor import Tensor
 
 _LINEAR = frozenset(
     {

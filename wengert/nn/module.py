@@ -11,13 +11,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
-from wengert.autograd.modes import no_grad
-from wengert.core.device import device as Device
-from wengert.core.dtypes import DType
-from wengert.ops import empty_like
-from wengert.tensors.tape import RemovableHandle
-from wengert.tensors.tensor import Tensor
-
+from ..autograd.modes import no_grad
+from ..core.device import device as Device
+from ..core.dtypes import DType
+from ..ops import empty_like
+from ..tensors.tape import RemovableHandle
+from ..tensors.tensor import Tensor
 from .hooks import Hook, add_hook, call_with_hooks
 from .parameter import is_lazy
 from .state import Stateful

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wengert._missing import MissingError
-
+from .._missing import MissingError
 from .module import Module
 
 __all__ = ["DataParallel"]

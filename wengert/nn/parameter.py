@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from wengert.ops import empty
-from wengert.tensors.tensor import Tensor
+from ..ops import empty
+from ..tensors.tensor import Tensor
 
 
 def _around(cls: Any, data: Tensor | None, requires_grad: bool) -> Any:

@@ -7,8 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from typing import Any, NoReturn, Self
 
-from wengert.tensors.tensor import Tensor
-
+from ..tensors.tensor import Tensor
 from .containers import pairs_of
 from .module import Module
 from .parameter import Parameter

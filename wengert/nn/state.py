@@ -7,10 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from wengert.autograd.modes import no_grad
-from wengert.tensors.tape import RemovableHandle
-from wengert.tensors.tensor import Tensor
-
+from ..autograd.modes import no_grad
+from ..tensors.tape import RemovableHandle
+from ..tensors.tensor import Tensor
 from .hooks import Hook, ModuleHooks, add_hook
 from .parameter import Parameter
 from .tree import ModuleTree

@@ -11,8 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING, Any
 
-from wengert.tensors.tensor import Tensor
-
+from ..tensors.tensor import Tensor
 from .parameter import Buffer, Parameter
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from wengert._missing import MissingError
-
+from .._missing import MissingError
 from . import lr_scheduler
 from .adadelta import Adadelta
 from .adafactor import Adafactor

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.tensors.tensor import Tensor
-
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer, blank, check_range
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wengert.core.dtypes import finfo
-from wengert.ops import minimum
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import finfo
+from ..ops import minimum
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.core.dtypes import float32, float64, get_default_dtype
-from wengert.core.primitive import P
-from wengert.core.state import state as thread
-from wengert.ops import maximum, view_as_real, zeros, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import float32, float64, get_default_dtype
+from ..core.primitive import P
+from ..core.state import state as thread
+from ..ops import maximum, view_as_real, zeros, zeros_like
+from ..tensors.tensor import Tensor
 from .kernel import move
 from .optimizer import Group, Optimizer, Parameters, check_settings
 

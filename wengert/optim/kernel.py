@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from wengert.core.primitive import LARGE
-from wengert.core.state import state
-from wengert.tensors.alias import wrote
-from wengert.tensors.tensor import Tensor
+from ..core.primitive import LARGE
+from ..core.state import state
+from ..tensors.alias import wrote
+from ..tensors.tensor import Tensor
 
 
 def move(rule: Callable[..., Any], rows: Sequence[tuple[Tensor, ...]], writes: int, numbers: Sequence[float]) -> bool:

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wengert.autograd.modes import enable_grad, no_grad
-from wengert.ops import cat, view_as_real, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ..autograd.modes import enable_grad, no_grad
+from ..ops import cat, view_as_real, zeros_like
+from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, Parameters, check_settings
 
 # How far the loss must fall, and the slope flatten, for a step to do (Nocedal & Wright, equations 3.7).

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from wengert.core.dtypes import bfloat16, float32
-from wengert.ops import zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import bfloat16, float32
+from ..ops import zeros_like
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer, Parameters, check_settings
 from .stateful import State
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from wengert.core.dtypes import float64
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import float64
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer, blank, check_range, number
 

@@ -14,10 +14,10 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
-from wengert.autograd.modes import enable_grad, set_grad_enabled
-from wengert.core.state import state
-from wengert.tensors.tape import RemovableHandle
-from wengert.tensors.tensor import Tensor
+from ..autograd.modes import enable_grad, set_grad_enabled
+from ..core.state import state
+from ..tensors.tape import RemovableHandle
+from ..tensors.tensor import Tensor
 
 Group = dict[str, Any]
 Parameters = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]

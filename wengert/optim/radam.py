@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wengert.core.dtypes import float64
-from wengert.ops import where
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import float64
+from ..ops import where
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer, blank
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wengert.ops import full_like, where
-from wengert.tensors.tensor import Tensor
-
+from ..ops import full_like, where
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer, blank
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.state import state as thread
-from wengert.ops import full, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ..core.state import state as thread
+from ..ops import full, zeros_like
+from ..tensors.tensor import Tensor
 from .kernel import move
 from .optimizer import Group, Optimizer, Parameters, check_settings
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from wengert.core.dtypes import float32, float64, get_default_dtype
-from wengert.ops import full, view_as_real, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ..core.dtypes import float32, float64, get_default_dtype
+from ..ops import full, view_as_real, zeros_like
+from ..tensors.tensor import Tensor
 from .optimizer import Group, Optimizer
 
 State = dict[str, Any]

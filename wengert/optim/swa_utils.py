@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
-from wengert.autograd.modes import no_grad
-from wengert.core.dtypes import int64
-from wengert.nn.layers.normalization import BatchNormBase
-from wengert.nn.module import Module
-from wengert.ops import tensor
-from wengert.tensors.tensor import Tensor
-
+from ..autograd.modes import no_grad
+from ..core.dtypes import int64
+from ..nn.layers.normalization import BatchNormBase
+from ..nn.module import Module
+from ..ops import tensor
+from ..tensors.tensor import Tensor
 from .lr_scheduler.scheduler import LRScheduler, Rates, for_each_group
 from .optimizer import Optimizer
 

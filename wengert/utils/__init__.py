@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from wengert._missing import MissingError
+from .._missing import MissingError
 
 __all__ = ["benchmark", "checkpoint", "data", "dlpack"]
 

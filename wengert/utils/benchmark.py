@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from wengert.compiler.threads import get_num_threads, set_num_threads
+from ..compiler.threads import get_num_threads, set_num_threads
 
 __all__ = ["Measurement", "Timer"]
 

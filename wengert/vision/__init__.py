@@ -10,8 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from wengert._missing import MissingError
-from wengert.version import __version__
+from .._missing import MissingError
+from ..version import __version__
 
 _PARTS = ("datasets", "io", "models", "transforms", "utils")
 __all__ = ["__version__", "get_image_backend", "set_image_backend", *_PARTS]

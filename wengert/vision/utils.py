@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import wengert as torch
 from wengert import Tensor
-from wengert._missing import MissingError
 
+from .._missing import MissingError
 from .pillow import pillow
 
 __all__ = ["make_grid", "save_image"]

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from .activations import (
     celu,
     celu_,

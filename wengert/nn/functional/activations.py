@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.dtypes import float64
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import empty, ones_like
-from wengert.tensors.alias import check_writable, write
-from wengert.tensors.inplace import needs_tape, snapshot
-from wengert.tensors.tensor import Tensor
+from ...core.dtypes import float64
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import empty, ones_like
+from ...tensors.alias import check_writable, write
+from ...tensors.inplace import needs_tape, snapshot
+from ...tensors.tensor import Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
 SELU_ALPHA = 1.6732632423543772

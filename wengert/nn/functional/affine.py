@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wengert.autograd.modes import no_grad
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import arange, div, triu_indices, unique, where
-from wengert.ops.linalg import vector_norm
-from wengert.tensors.tensor import Tensor
+from ...autograd.modes import no_grad
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import arange, div, triu_indices, unique, where
+from ...ops.linalg import vector_norm
+from ...tensors.tensor import Tensor
 
 _PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
 """What PyTorch calls the node of a product without a bias, by the rank of the input."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.core.dtypes import int64
-from wengert.ops import arange, cat, full, full_like, stack, tensor, where, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import int64
+from ...ops import arange, cat, full, full_like, stack, tensor, where, zeros_like
+from ...tensors.tensor import Tensor
 from .reduction import choose
 
 # The logarithm of no probability. Not −∞, the difference of two of which is no number.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.core.dtypes import bool_
-from wengert.ops import cat, full, ones, zeros
-from wengert.tensors.tape import labelled
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import bool_
+from ...ops import cat, full, ones, zeros
+from ...tensors.tape import labelled
+from ...tensors.tensor import Tensor
 from .affine import linear
 from .dropouts import dropout
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from wengert.core.dtypes import int64
-from wengert.ops import full, tensor
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import int64
+from ...ops import full, tensor
+from ...tensors.tensor import Tensor
 from .affine import embedding
 
 

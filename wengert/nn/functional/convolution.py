@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.primitive import P
-from wengert.tensors.tensor import Tensor
-
+from ...core.primitive import P
+from ...tensors.tensor import Tensor
 from .geometry import batched, tuple_of
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 
-from wengert.ops import empty, empty_like
-from wengert.tensors.tensor import Tensor
+from ...ops import empty, empty_like
+from ...tensors.tensor import Tensor
 
 # What selu approaches for x → −∞, negated: the value that dropped elements take in `alpha_dropout`.
 _ALPHA = 1.7580993408473766

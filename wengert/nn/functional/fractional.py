@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.errors import ShapeError
-from wengert.ops import rand, tensor
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...ops import rand, tensor
+from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
 

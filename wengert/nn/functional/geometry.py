@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.tensors.tensor import Tensor
+from ...core.errors import ShapeError
+from ...tensors.tensor import Tensor
 
 
 def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...tensors.tensor import Tensor
 from .convolution import conv1d
 from .pooling import (
     adaptive_max_pool1d,

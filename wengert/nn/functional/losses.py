@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import warnings
 
-from wengert.core.dtypes import int64, uint8
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import broadcast_tensors, xlogy
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import int64, uint8
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import broadcast_tensors, xlogy
+from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
 

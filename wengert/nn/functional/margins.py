@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import arange, full_like, where, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import arange, full_like, where, zeros_like
+from ...tensors.tensor import Tensor
 from .activations import logsigmoid
 from .affine import pairwise_distance
 from .reduction import choose, reduced

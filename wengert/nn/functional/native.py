@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wengert.ops import cat, stack
-from wengert.tensors.tensor import Tensor
-
+from ...ops import cat, stack
+from ...tensors.tensor import Tensor
 from .affine import limit_norms, norm_except_dim
 from .alignment import ctc_loss as _ctc_loss
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from wengert.autograd.modes import no_grad
-from wengert.core.dtypes import finfo
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.tensors.tensor import Tensor
-
+from ...autograd.modes import no_grad
+from ...core.dtypes import finfo
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...tensors.tensor import Tensor
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 

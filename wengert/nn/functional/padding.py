@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import arange
-from wengert.tensors.tape import labelled
-from wengert.tensors.tensor import Tensor
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import arange
+from ...tensors.tape import labelled
+from ...tensors.tensor import Tensor
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:

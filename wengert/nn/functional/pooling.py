@@ -8,13 +8,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.core.windows import out_sizes
-from wengert.ops import arange, tensor, zeros
-from wengert.tensors.tape import labelled
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...core.windows import out_sizes
+from ...ops import arange, tensor, zeros
+from ...tensors.tape import labelled
+from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
 

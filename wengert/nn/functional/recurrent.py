@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.primitive import P
-from wengert.ops import cat, zeros
-from wengert.tensors.tensor import Tensor
-
+from ...core.primitive import P
+from ...ops import cat, zeros
+from ...tensors.tensor import Tensor
 from .affine import linear
 
 Sizes = tuple[int, ...]

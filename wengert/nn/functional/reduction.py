@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from wengert.tensors.tensor import Tensor
+from ...tensors.tensor import Tensor
 
 _WORDS = frozenset({"none", "mean", "sum"})
 

@@ -10,11 +10,10 @@ import itertools
 import warnings
 from collections.abc import Callable, Sequence
 
-from wengert.core.errors import ShapeError
-from wengert.ops import cat, linspace, ones, where, zeros_like
-from wengert.tensors.tape import labelled
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...ops import cat, linspace, ones, where, zeros_like
+from ...tensors.tape import labelled
+from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}

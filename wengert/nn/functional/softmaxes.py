@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from wengert.core.dtypes import DType
-from wengert.ops import empty_like, zeros_like
-from wengert.tensors.tensor import Tensor
+from ...core.dtypes import DType
+from ...ops import empty_like, zeros_like
+from ...tensors.tensor import Tensor
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from .. import functional as F
 from . import native
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.errors import ShapeError
-from wengert.core.primitive import P
-from wengert.ops import tensor
-from wengert.tensors.tape import labelled
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...core.primitive import P
+from ...ops import tensor
+from ...tensors.tape import labelled
+from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
 from .geometry import batched, tuple_of
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d

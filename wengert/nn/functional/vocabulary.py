@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.errors import ShapeError
-from wengert.tensors.tensor import Tensor
-
+from ...core.errors import ShapeError
+from ...tensors.tensor import Tensor
 from .affine import linear
 from .losses import cross_entropy
 

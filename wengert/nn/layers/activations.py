@@ -8,9 +8,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from wengert.ops import full
-from wengert.tensors.tensor import Tensor
-
+from ...ops import full
+from ...tensors.tensor import Tensor
 from ..functional import activations as functional
 from ..module import Module
 from ..parameter import Parameter

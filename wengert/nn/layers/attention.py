@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from wengert.ops import empty, full, triu
-from wengert.tensors.tensor import Tensor
-
+from ...ops import empty, full, triu
+from ...tensors.tensor import Tensor
 from .. import init
 from ..containers import ModuleList
 from ..functional.activations import gelu, relu

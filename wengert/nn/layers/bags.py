@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.autograd.modes import no_grad
-from wengert.ops import empty
-from wengert.tensors.tensor import Tensor
-
+from ...autograd.modes import no_grad
+from ...ops import empty
+from ...tensors.tensor import Tensor
 from .. import init
 from ..functional.alignment import ctc_loss
 from ..functional.bags import embedding_bag

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from wengert.ops import empty
-from wengert.tensors.tensor import Tensor
-
+from ...ops import empty
+from ...tensors.tensor import Tensor
 from .. import init
 from ..functional import convolution as functional
 from ..functional.padding import pad

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional import dropouts as functional
 from ..module import Module
 

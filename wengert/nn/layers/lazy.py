@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.dtypes import int64
-from wengert.ops import tensor
-from wengert.tensors.generator import default_generator
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import int64
+from ...ops import tensor
+from ...tensors.generator import default_generator
+from ...tensors.tensor import Tensor
 from ..module import Module
 from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from .convolution import Conv1d, Conv2d, Conv3d, Convolution, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d

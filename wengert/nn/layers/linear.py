@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wengert.ops import empty
-from wengert.tensors.tensor import Tensor
-
+from ...ops import empty
+from ...tensors.tensor import Tensor
 from .. import init
 from ..functional import affine as functional
 from ..module import Module

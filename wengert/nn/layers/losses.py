@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional import losses as functional
 from ..functional.reduction import from_flags
 from ..module import Module

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional import margins as functional
 from ..functional.affine import cosine_similarity, pairwise_distance
 from ..module import Module

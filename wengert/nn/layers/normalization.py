@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.dtypes import int64
-from wengert.ops import empty, ones, tensor, zeros
-from wengert.tensors.tensor import Tensor
-
+from ...core.dtypes import int64
+from ...ops import empty, ones, tensor, zeros
+from ...tensors.tensor import Tensor
 from .. import init
 from ..functional import normalization as functional
 from ..module import Module

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional.geometry import tuple_of
 from ..functional.padding import pad
 from ..module import Module

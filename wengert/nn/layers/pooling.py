@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional import pooling as functional
 from ..functional.fractional import fractional_max_pool2d, fractional_max_pool3d
 from ..functional.geometry import tuple_of

@@ -6,9 +6,8 @@ import math
 import warnings
 from typing import Any
 
-from wengert.ops import cat, empty, stack, zeros
-from wengert.tensors.tensor import Tensor
-
+from ...ops import cat, empty, stack, zeros
+from ...tensors.tensor import Tensor
 from .. import init
 from ..functional.dropouts import dropout
 from ..functional.recurrent import recurrence

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional import upsampling as functional
 from ..module import Module
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from wengert.ops import cat, where, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ...ops import cat, where, zeros_like
+from ...tensors.tensor import Tensor
 from ..containers import ModuleList, Sequential
 from ..functional import softmaxes
 from ..functional.vocabulary import linear_cross_entropy

@@ -10,8 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from .. import containers, global_hooks, layers, module, parameters, state
 from ..layers import attention, convolution, dropouts, losses, normalization, padding, pooling
 from . import sizes

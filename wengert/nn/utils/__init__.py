@@ -3,8 +3,7 @@ from others (`parametrize`, `parametrizations`), weights left out (`prune`)."""
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from . import clip_grad, convert_parameters, parametrizations, parametrize, prune, rnn, stateless
 from .clipping import (
     clip_grad_norm,

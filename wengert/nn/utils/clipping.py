@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
-from wengert.autograd.modes import no_grad
-from wengert.ops import cat, stack, tensor
-from wengert.ops.linalg import vector_norm
-from wengert.tensors.tensor import Tensor
+from ...autograd.modes import no_grad
+from ...ops import cat, stack, tensor
+from ...ops.linalg import vector_norm
+from ...tensors.tensor import Tensor
 
 
 def _tensors(given: Tensor | Iterable[Tensor]) -> list[Tensor]:

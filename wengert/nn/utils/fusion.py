@@ -8,9 +8,8 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
-from wengert.ops import ones_like, rsqrt, zeros_like
-from wengert.tensors.tensor import Tensor
-
+from ...ops import ones_like, rsqrt, zeros_like
+from ...tensors.tensor import Tensor
 from ..layers.convolution import Convolution
 from ..layers.linear import Linear
 from ..layers.normalization import BatchNormBase

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
-from wengert.tensors.generator import default_generator
-
+from ...tensors.generator import default_generator
 from ..module import Module
 
 ModuleT = TypeVar("ModuleT", bound=Module)

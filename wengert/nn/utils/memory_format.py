@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from wengert.core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format
-
+from ...core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..module import Module
 
 __all__ = ["convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]

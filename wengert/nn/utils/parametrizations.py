@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wengert.autograd.modes import no_grad
-from wengert.ops import allclose, cat, dot, eye, matrix_exp, mv, randn, tensor, zeros_like
-from wengert.ops.linalg import qr, solve
-from wengert.tensors.tensor import Tensor
-
+from ...autograd.modes import no_grad
+from ...ops import allclose, cat, dot, eye, matrix_exp, mv, randn, tensor, zeros_like
+from ...ops.linalg import qr, solve
+from ...tensors.tensor import Tensor
 from ..functional.affine import norm_except_dim, normalize, normed
 from ..module import Module
 from .parametrize import register_parametrization

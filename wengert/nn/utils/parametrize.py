@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, NoReturn
 
-from wengert.autograd.modes import no_grad
-from wengert.tensors.tensor import Tensor
-
+from ...autograd.modes import no_grad
+from ...tensors.tensor import Tensor
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
 from ..parameter import Parameter

@@ -12,10 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from wengert.ops import kthvalue, ones_like, rand, rand_like, topk, zeros_like
-from wengert.ops.linalg import vector_norm
-from wengert.tensors.tensor import Tensor
-
+from ...ops import kthvalue, ones_like, rand, rand_like, topk, zeros_like
+from ...ops.linalg import vector_norm
+from ...tensors.tensor import Tensor
 from ..module import Module
 from .clipping import parameters_to_vector
 from .pre_hooks import remove_pre_hook

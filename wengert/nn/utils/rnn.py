@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from wengert.core.dtypes import int64
-from wengert.ops import arange, cat, empty_like, full, tensor, where
-from wengert.tensors.tensor import Tensor
+from ...core.dtypes import int64
+from ...ops import arange, cat, empty_like, full, tensor, where
+from ...tensors.tensor import Tensor
 
 
 class _Fields(NamedTuple):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from wengert.autograd.modes import no_grad
-from wengert.ops import dot, mv
-from wengert.tensors.tensor import Tensor
-
+from ...autograd.modes import no_grad
+from ...ops import dot, mv
+from ...tensors.tensor import Tensor
 from ..functional.affine import normalize
 from ..layers import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wengert.func import modules
-from wengert.tensors.tensor import Tensor
-
+from ...func import modules
+from ...tensors.tensor import Tensor
 from ..module import Module
 from ..parallel import DataParallel
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..functional.affine import norm_except_dim, normed
 from ..module import Module
 from ..parameter import Parameter, is_lazy

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from .combined import ChainedScheduler, SequentialLR
 from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from .cyclic import CyclicLR, OneCycleLR

@@ -12,8 +12,7 @@ import weakref
 from functools import wraps
 from typing import Any
 
-from wengert.tensors.tensor import Tensor
-
+from ...tensors.tensor import Tensor
 from ..optimizer import Group, Optimizer
 
 Rate = float | Tensor

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.dtypes import float64
-from wengert.core.state import state
-from wengert.ops import as_tensor, stack, tensor
-from wengert.tensors.tensor import Tensor, wrap
+from ...core.dtypes import float64
+from ...core.state import state
+from ...ops import as_tensor, stack, tensor
+from ...tensors.tensor import Tensor, wrap
 
 _empty: Callable[[tuple[int, ...], np.dtype], np.ndarray] = np.empty
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.context import BaseContext
 from typing import Any, Generic
 
-from wengert.tensors.generator import Generator
-
+from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, T
 from .iterators import WorkerIterator, new_iterator

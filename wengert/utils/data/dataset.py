@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from wengert.ops import randperm
-from wengert.tensors.generator import Generator
-from wengert.tensors.tensor import Tensor
+from ...ops import randperm
+from ...tensors.generator import Generator
+from ...tensors.tensor import Tensor
 
 T = TypeVar("T")
 

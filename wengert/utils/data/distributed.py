@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
-from wengert.ops import randperm
-from wengert.tensors.generator import Generator
-
+from ...ops import randperm
+from ...tensors.generator import Generator
 from .sampler import Sampler
 
 

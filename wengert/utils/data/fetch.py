@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from wengert.ops import as_tensor
-
+from ...ops import as_tensor
 from .collate import default_collate
 from .dataset import IterableDataset, Subset, TensorDataset
 

@@ -9,10 +9,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
-from wengert.core.dtypes import float64, int64
-from wengert.ops import as_tensor, empty, multinomial, randint, randperm
-from wengert.tensors.generator import Generator
-from wengert.tensors.tensor import Tensor
+from ...core.dtypes import float64, int64
+from ...ops import as_tensor, empty, multinomial, randint, randperm
+from ...tensors.generator import Generator
+from ...tensors.tensor import Tensor
 
 T = TypeVar("T", covariant=True)
 

@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core import dtypes
-from wengert.tensors import segments
-from wengert.tensors.segments import Segment
-from wengert.tensors.tensor import TENSORS, Tensor, wrap
-
+from ...core import dtypes
+from ...tensors import segments
+from ...tensors.segments import Segment
+from ...tensors.tensor import TENSORS, Tensor, wrap
 from .channel import Channel, Message
 
 LARGE = 1 << 14

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.compiler.threads import set_num_threads
-from wengert.tensors.generator import default_generator
-
+from ...compiler.threads import set_num_threads
+from ...tensors.generator import default_generator
 from . import collate
 from .channel import Channel
 from .dataset import IterableDataset

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from . import celeba, cifar, fakedata, folder, mnist, utils, vision
 from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100

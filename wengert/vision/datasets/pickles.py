@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.io import CheckpointError
-from wengert.io.errors import reporting
-from wengert.io.machine import Global, Machine
+from ...io import CheckpointError
+from ...io.errors import reporting
+from ...io.machine import Global, Machine
 
 
 class _Kind:

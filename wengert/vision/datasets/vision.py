@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wengert.utils.data import Dataset
+from ...utils.data import Dataset
 
 Transform = Callable[[Any], Any]
 NOT_FOUND = "Dataset not found. You can use download=True to download it"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from . import image
 from .image import (
     ImageReadMode,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert._missing import MissingError
-
+from ..._missing import MissingError
 from . import autoaugment, functional, transforms
 from .autoaugment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .transforms import (

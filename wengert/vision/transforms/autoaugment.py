@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import wengert as torch
 from wengert import Tensor, nn
-from wengert._missing import MissingError
 
+from ..._missing import MissingError
 from . import functional
 from .functional import InterpolationMode
 from .random_geometry import fill_for

@@ -13,8 +13,8 @@ import numpy as np
 
 import wengert as torch
 from wengert import Tensor
-from wengert.nn import functional
 
+from ....nn import functional
 from ...pillow import is_picture, picture_of, pillow
 from .conversion import convert_image_dtype, get_dimensions, largest, pil_to_tensor, to_pil_image
 from .geometry import as_batch, like

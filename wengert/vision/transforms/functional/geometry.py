@@ -11,8 +11,8 @@ import numpy as np
 
 import wengert as torch
 from wengert import Tensor
-from wengert.nn import functional
 
+from ....nn import functional
 from ...pillow import is_picture, pillow
 from .conversion import get_dimensions
 from .modes import PILLOW_NUMBERS, InterpolationMode, check_image, mode_of

@@ -15,8 +15,8 @@ import numpy as np
 
 import wengert as torch
 from wengert import Tensor
-from wengert.nn import functional
 
+from ....nn import functional
 from ...pillow import is_picture, pillow
 from .conversion import get_dimensions, pil_to_tensor, to_pil_image
 from .geometry import as_batch, fill_of, like
