@@ -58,7 +58,7 @@ def test_most_random_programs_run_back() -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_a_refused_statement_leaves_every_tensor_as_it_was(seed: int) -> None:
     def history(v: Any) -> Any:
-        return v._node if v._alias is None else v._alias.storage.edge
+        return v._edge if v._alias is None else v._alias.storage.edge
 
     def picture(variables: Any) -> list[Any]:
         return [None if v is None else (v.detach().tolist(), v._version, history(v)) for v in variables]

@@ -35,7 +35,7 @@ def look(tensor: Any) -> Any:
         bits(tensor),
         id(tensor._data),
         tensor._version,
-        id(tensor._node),
+        id(tensor._edge),
         id(tensor._alias),
         tensor.requires_grad,
         id(grad),

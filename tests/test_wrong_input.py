@@ -204,7 +204,7 @@ def test_every_tensor_is_left_as_it_was(wrong: Callable[[Any, Any], Any]) -> Non
 
     def picture() -> Any:
         return (
-            [(t.tolist(), t._version, t._node, t.requires_grad) for t in (x, y)],
+            [(t.tolist(), t._version, t._edge, t.requires_grad) for t in (x, y)],
             y.grad,
             torch.is_grad_enabled(),
         )

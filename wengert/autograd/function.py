@@ -44,7 +44,7 @@ class FunctionContext:
 
     def __init__(self, node: FunctionNode, needs_input_grad: tuple[bool, ...], records: bool) -> None:
         self.needs_input_grad = needs_input_grad
-        self._node = weakref.ref(node)
+        self._edge = weakref.ref(node)
         self._records, self._materialize = records, True
         self._to_save: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
@@ -79,7 +79,7 @@ class FunctionContext:
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """The tensors given to ``save_for_backward``. Raises `GradError` where they were freed or overwritten."""
-        node = self._node()
+        node = self._edge()
         if node is None:
             raise GradError("[saved_tensors] the graph that this ctx belongs to is gone; keep its output alive")
         return node.unpack(make)[:-1]
@@ -279,7 +279,7 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
             dirty = any(output is x for x in context._dirty)
             if dirty:
                 wrote(output)
-            elif any(output is x for x in args) or output._node is not None:
+            elif any(output is x for x in args) or output._edge is not None:
                 output = _as_view(output)
             differentiable = output._data.dtype.kind in "fcV" and not any(
                 outputs[number] is x for x in context._constant
@@ -288,7 +288,7 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
                 if dirty:
                     rebase(output, Out(node, number))
                 else:
-                    output._node = Out(node, number)
+                    output._edge = Out(node, number)
         results.append(output)
     if context._records:
         node.save(results, context._constant)

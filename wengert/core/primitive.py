@@ -58,7 +58,7 @@ class Primitive:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "derivative", "dispatch", "doc", "eval", "jvp", "keeps", "kind", "label", "lower",
+    __slots__ = ("_saves", "arity", "derivative", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower",
                  "missing", "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
     def __init__(
@@ -91,7 +91,7 @@ class Primitive:
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
         self.records = True
-        self.dispatch: Callable[..., Any] | None = None  # its hot path, made when first needed
+        self.hot_path: Callable[..., Any] | None = None  # made when first needed
 
     def bind(self, module: Any) -> Rule:
         """``eval`` with the array module filled in: a function of arrays and parameters."""

@@ -119,14 +119,14 @@ class Examination(Special):
 
 def _maker(tensor: Any) -> str:
     """The name of the operation that made a tensor, or nothing."""
-    node = below(tensor._node) if isinstance(tensor, Tensor) else None
+    node = below(tensor._edge) if isinstance(tensor, Tensor) else None
     return node.primitive.name if node is not None and hasattr(node, "primitive") else ""
 
 
 def _unit_axis(tensor: Any, dimensions: int) -> int:
     """The dimension of units in what an activation gets: that of channels behind a convolution, the last behind a
     linear layer; else by the number of dimensions."""
-    node = below(tensor._node)
+    node = below(tensor._edge)
     for _ in range(6):
         if node is None or not hasattr(node, "primitive"):
             break

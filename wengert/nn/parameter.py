@@ -14,7 +14,7 @@ def _around(cls: Any, data: Tensor | None, requires_grad: bool) -> Any:
     """A tensor of class ``cls`` that shares the memory of ``data``, but not its history."""
     shared = (empty(0) if data is None else data).detach()
     tensor = object.__new__(cls)
-    for slot in ("_data", "_node", "_alias", "_cell", "_rare"):
+    for slot in ("_data", "_edge", "_alias", "_cell", "_rare"):
         setattr(tensor, slot, getattr(shared, slot))
     return tensor.requires_grad_() if requires_grad else tensor
 

@@ -12,7 +12,7 @@ from ..core.errors import DeviceError
 from ..core.layout import CHANNELS_LAST, contiguous_format, preserve_format
 from ..core.layout import memory_format as MemoryFormat
 from ..core.primitive import P
-from ..tensors.dispatch import result_type as meeting_type
+from ..tensors.apply import result_type as meeting_type
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import Tensor
 from .arguments import dtype_of

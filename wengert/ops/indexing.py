@@ -9,7 +9,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
-from ..tensors.dispatch import number_for
+from ..tensors.apply import number_for
 from ..tensors.inplace import inplace
 from ..tensors.special import tracing
 from ..tensors.tensor import Tensor, make

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
-from ..tensors.dispatch import result_type
+from ..tensors.apply import result_type
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
 from .arguments import integer, integers, tensors_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import P
-from ..tensors.dispatch import NUMBERS
+from ..tensors.apply import NUMBERS
 from ..tensors.hot import binary, unary
 from ..tensors.indexing import getitem, setitem
 from ..tensors.inplace import binary_inplace, inplace

@@ -15,7 +15,7 @@ from ..core.errors import DTypeError
 from ..core.primitive import P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.dispatch import apply, result_type
+from ..tensors.apply import apply, result_type
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, make

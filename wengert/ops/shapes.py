@@ -102,8 +102,8 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
 
 def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
     out: Tensor = _reshape(x, params={"shape": sizes})
-    if out._alias is None and out._node is not None:
-        out._node.params = {"shape": sizes, "label": "UnsafeView"}
+    if out._alias is None and out._edge is not None:
+        out._edge.params = {"shape": sizes, "label": "UnsafeView"}
     return out
 
 
@@ -495,7 +495,7 @@ def _in_place(name: str, change: Any) -> None:
         check_writable(self, name)
         place = self._alias
         part = change(self, *args, **kwargs)
-        self._data, self._node = part._data, part._node
+        self._data, self._edge = part._data, part._edge
         # Without other tensors on its storage it stays the whole; else it becomes a view like any other.
         self._alias = None if place is None else part._alias
         wrote(self)

@@ -136,6 +136,6 @@ def _rebuild_shared(
     kind = dtypes.by_name(dtype).numpy
     out: Any = object.__new__(cls)
     out._data = segments.place(owner, kind, shape, strides, offset)
-    out._node = out._alias = out._cell = out._rare = None
+    out._edge = out._alias = out._cell = out._rare = None
     out.__dict__.update(attributes)
     return out.requires_grad_() if requires_grad else out

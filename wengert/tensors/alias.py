@@ -64,12 +64,12 @@ def edge_of(tensor: Any) -> Any:
                 edge, shape = view_node(primitive, params, edge, shape)
         alias.generation = storage.generation
         set_edge(tensor, edge)
-    return tensor._node
+    return tensor._edge
 
 
 def set_edge(tensor: Any, edge: Any) -> None:
     """Gives the tensor's new value its history. ``retain_grad`` asks for the gradient of the value as it now is."""
-    old, tensor._node = tensor._node, edge
+    old, tensor._edge = tensor._edge, edge
     if tensor._rare is not None and "retains" in tensor._rare:
         node = getattr(old, "node", old)
         if node is not None and node.rare is not None:
@@ -103,7 +103,7 @@ def alias_of(tensor: Any) -> Alias:
     """The tensor's place on its storage; the storage is made when its first view is."""
     alias: Alias | None = tensor._alias
     if alias is None:
-        edge = tensor._node
+        edge = tensor._edge
         alias = tensor._alias = Alias(Storage(edge, tensor._data.shape, weakref.ref(tensor)), ())
     return alias
 
@@ -145,7 +145,7 @@ def check_writable(tensor: Any, op: str) -> None:
         return
     alias = tensor._alias
     if alias is None:
-        if type(tensor._node) is Leaf:
+        if type(tensor._edge) is Leaf:
             raise InplaceError(_LEAF.format(op=op, what="a leaf Variable that requires grad"))
         return
     edge = alias.storage.edge

@@ -1,4 +1,4 @@
-"""The hot paths: functions behind what programs call a million times, the same steps as `dispatch.apply` in order.
+"""The hot paths: functions behind what programs call a million times, the same steps as `apply` in order.
 
 Each takes the common case (tensors of one dtype on plain memory) and leaves every other to `apply`. What they assume:
 
@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import primitive as registry
 from ..core.primitive import LARGE, Primitive, run_large
 from ..core.state import state
 from .alias import attach_view, edge_of
-from .dispatch import NUMBERS, apply, reworded
+from .apply import NUMBERS, apply, reworded
 from .special import shares, tell
 from .tape import Node, next_sequence
 from .tensor import TENSORS, Tensor, make
@@ -41,18 +40,6 @@ _MISSING: Any = object()
 def _given(*arguments: Any) -> list[Any]:
     return [x for x in arguments if x is not _MISSING]
 
-
-def dispatch(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """What ``P.name(...)`` does with tensors: one operand takes the hot path of the primitive."""
-    if len(operands) != 1 or primitive.multiple:
-        return apply(primitive, operands, params)
-    function = primitive.dispatch
-    if function is None:
-        function = primitive.dispatch = unary(primitive)
-    return function(operands[0], params=params)
-
-
-registry.dispatcher = dispatch
 
 # The kinds of dtypes that a primitive computes in as they are.
 _KINDS = {None: "fciubV", "same": "fciub", "number": "fciu", "float": "fc", "compare": "fciub"}
@@ -83,9 +70,9 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
             data = np.asarray(data)
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
-            edge = x._node if x._alias is None else edge_of(x)
+            edge = x._edge if x._alias is None else edge_of(x)
             if edge is not None and records and (elementwise or data.dtype.kind in "fcV"):
                 guards: Any = ()
                 if saves_x:
@@ -96,7 +83,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
                 if saves_out:
                     cell = out._cell = [0, None]
                     guards = (*guards, (cell, 0))
-                node = out._node = new(Node)
+                node = out._edge = new(Node)
                 node.primitive, node.params, node.edges = primitive, params, (edge,)
                 node.saved = (value if saves_x else None, data if saves_out else None,
                               (value.shape,) if wants_shapes else None)
@@ -104,7 +91,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         if view and ((base := data.base) is value or (base is not None and base is value.base) or shares(data, value)):
             attach_view(x, out, primitive, params, here["grad"])
         if special is not None:
-            tell(special, primitive, (x,), params, out, out._node)
+            tell(special, primitive, (x,), params, out, out._edge)
         return out
 
     function.__name__ = primitive.name
@@ -131,7 +118,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             y_value = y._data
             if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.kind in "fc"):
                 return apply(primitive, (x, y), {})
-            y_edge = y._node if y._alias is None else edge_of(y)
+            y_edge = y._edge if y._alias is None else edge_of(y)
         elif (type(y) is float or type(y) is int) and x_value.dtype.kind in "fc":
             y_value, y_edge = y, None
         else:
@@ -148,9 +135,9 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             data = np.asarray(data)
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
-            x_edge = x._node if x._alias is None else edge_of(x)
+            x_edge = x._edge if x._alias is None else edge_of(x)
             if (x_edge is not None or y_edge is not None) and records:
                 keep_x, keep_y, keep_out = keeps[(x_edge is not None) + 2 * (y_edge is not None)]
                 guards: Any = ()
@@ -173,13 +160,13 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                 if keep_out:
                     cell = out._cell = [0, None]
                     guards = (*guards, (cell, 0))
-                node = out._node = new(Node)
+                node = out._edge = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
                 node.saved = (x_value if keep_x else None, y_value if keep_y else None,
                               data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
         if special is not None:
-            tell(special, primitive, (x, y), _NO_PARAMS, out, out._node)
+            tell(special, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
     def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
@@ -223,16 +210,16 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
             return general(x, dim, keepdim)
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
-            edge = x._node if x._alias is None else edge_of(x)
+            edge = x._edge if x._alias is None else edge_of(x)
             if edge is not None:
-                node = out._node = new(Node)
+                node = out._edge = new(Node)
                 node.primitive, node.params, node.edges = primitive, params, (edge,)
                 node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
                 node.sequence = next_sequence()
         if special is not None:
-            tell(special, primitive, (x,), params, out, out._node)
+            tell(special, primitive, (x,), params, out, out._edge)
         return out
 
     function.__name__ = primitive.name
@@ -258,10 +245,10 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
             raise reworded(primitive, (x, y), {}, error) from error
         out = new(Tensor)
         out._data = data
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
-            x_edge = x._node if x._alias is None else edge_of(x)
-            y_edge = y._node if y._alias is None else edge_of(y)
+            x_edge = x._edge if x._alias is None else edge_of(x)
+            y_edge = y._edge if y._alias is None else edge_of(y)
             if x_edge is not None or y_edge is not None:
                 guards: Any = ()
                 if y_edge is not None:
@@ -274,13 +261,13 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
                     if cell is None:
                         cell = y._cell = [0, None]
                     guards = (*guards, (cell, cell[0]))
-                node = out._node = new(Node)
+                node = out._edge = new(Node)
                 node.primitive, node.params, node.edges = primitive, _NO_PARAMS, (x_edge, y_edge)
                 node.saved = (None if y_edge is None else x_value, None if x_edge is None else y_value, None,
                               (x_value.shape, y_value.shape))
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
         if special is not None:
-            tell(special, primitive, (x, y), _NO_PARAMS, out, out._node)
+            tell(special, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
     function.__name__ = primitive.name

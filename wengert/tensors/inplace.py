@@ -13,7 +13,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
-from .dispatch import reworded
+from .apply import reworded
 from .tensor import TENSORS, Tensor, make
 
 
@@ -63,7 +63,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
         target, here = self._data, state.here
         grad, alias = here["grad"], self._alias
         if (kwargs or here["special"] is not None or target.dtype.kind not in "fc"
-                or (grad and (self._node is not None or (alias is not None and alias.storage.edge is not None)))):
+                or (grad and (self._edge is not None or (alias is not None and alias.storage.edge is not None)))):
             return general(self, other, **kwargs)
         if type(other) in TENSORS:
             value = other._data

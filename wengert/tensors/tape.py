@@ -235,7 +235,7 @@ def labelled(out: Any, label: str, given: Any = None) -> Any:
     For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.
     ``given`` is the function's operand, which keeps its own name where it is handed back as it came.
     """
-    node = out._node
+    node = out._edge
     if type(node) is Node and out is not given:
         node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
     return out

@@ -44,11 +44,11 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_node", "_rare", "_cell")
+    __slots__ = ("__dict__", "__weakref__", "_alias", "_data", "_edge", "_rare", "_cell")
     __array_priority__ = 1000
 
     _data: Any
-    _node: Any
+    _edge: Any
     _alias: Any
     _cell: Any
     _rare: dict[str, Any] | None
@@ -77,7 +77,7 @@ class Tensor:
         """PyTorch's legacy constructor: ``Tensor(2, 3)`` is uninitialised of that shape, ``Tensor([1, 2])`` holds data;
         always of the default dtype."""
         out = object.__new__(cls)
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         dtype = dtypes.get_default_dtype().numpy
         if len(args) == 1 and isinstance(args[0], Tensor):
             out._data = args[0]._data
@@ -228,7 +228,7 @@ class Tensor:
                     f"{self.dtype}; convert with .float() first")
             self._set_edge(Leaf(self))
             if self._rare is not None and "grad" in self._rare:
-                self._node.grad = self._rare.pop("grad")
+                self._edge.grad = self._rare.pop("grad")
         elif not requires_grad and edge is not None:
             if type(edge) is not Leaf:
                 raise GradError(
@@ -242,7 +242,7 @@ class Tensor:
 
     def _set_edge(self, edge: Any) -> None:
         """Puts the end of a history here. A view that becomes a leaf begins a history of its own."""
-        self._node = edge
+        self._edge = edge
         if self._alias is not None:
             if self._alias.steps:
                 self._alias = None
@@ -294,7 +294,7 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` has collected, or None."""
-        node = self._node
+        node = self._edge
         if type(node) is Leaf:
             if state.special is not None and state.special.traces:
                 return state.special.grad_of(self)
@@ -323,7 +323,7 @@ class Tensor:
             if value._data.dtype != self._data.dtype:
                 raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got "
                                    f"{value.dtype}")
-        node = self._node
+        node = self._edge
         if state.special is not None and state.special.traces:
             state.special.set_grad(self, value)
         elif type(node) is Leaf:
@@ -401,7 +401,7 @@ class Tensor:
         """Takes this tensor off the tape: it becomes a leaf that needs no gradient."""
         if self._alias is not None and self._alias.steps:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        if state.special is not None and self._node is not None:
+        if state.special is not None and self._edge is not None:
             state.special.changes(self, "detach_")
         self._set_edge(None)
         if self._alias is not None:
@@ -417,7 +417,7 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._node is not None and value._data.dtype.kind not in "fcV":
+        if self._edge is not None and value._data.dtype.kind not in "fcV":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         if state.special is not None:
             state.special.changes(self, "data")
@@ -573,7 +573,7 @@ class Tensor:
         memo[id(self)] = out
         if self.requires_grad:
             out.requires_grad_()
-        grad = self.grad if type(self._node) is Leaf else None
+        grad = self.grad if type(self._edge) is Leaf else None
         if grad is not None:
             out.grad = grad.__deepcopy__(memo)
         if self.__dict__:
@@ -586,7 +586,7 @@ class Tensor:
         """A tensor of this class around an array."""
         out = object.__new__(type(self))
         out._data = array
-        out._node = out._alias = out._cell = out._rare = None
+        out._edge = out._alias = out._cell = out._rare = None
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -630,7 +630,7 @@ def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None,
     """Unpickles a tensor."""
     out: Any = object.__new__(cls)
     out._data = _shown(stored, dtypes.by_name(dtype).numpy, geometry)
-    out._node = out._alias = out._cell = out._rare = None
+    out._edge = out._alias = out._cell = out._rare = None
     out.__dict__.update(attributes)
     if requires_grad:
         out.requires_grad_()
@@ -648,7 +648,7 @@ def make(data: Any, edge: Any) -> Tensor:
     """A tensor around an array (shared, not copied), with the given edge to the tape."""
     out = object.__new__(Tensor)
     out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
-    out._node = edge
+    out._edge = edge
     out._alias = out._cell = out._rare = None
     if state.special is not None:
         state.special.made(out)

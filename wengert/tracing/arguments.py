@@ -49,7 +49,7 @@ class Arguments:
         if type(value) in TENSORS:
             place = self._places.get(id(value))
             if place is None:
-                if value.requires_grad and type(value._node) is not Leaf:
+                if value.requires_grad and type(value._edge) is not Leaf:
                     raise TraceError(
                         f"[trace] tensors without a history were expected; got argument {name!r}, which "
                         f"{value.grad_fn.name()} computed; detach() it, or compute it inside the function"

@@ -21,7 +21,7 @@ class Keeper:
         self._tensors[id(tensor)] = (
             tensor,
             tensor._data,
-            tensor._node,
+            tensor._edge,
             alias,
             cell,
             None if rare is None else dict(rare),
@@ -51,7 +51,7 @@ class Keeper:
             if storage.generation != generation:
                 storage.edge = edge
         for tensor, data, node, alias, cell, rare in self._tensors.values():
-            tensor._data, tensor._node, tensor._alias, tensor._cell, tensor._rare = (
+            tensor._data, tensor._edge, tensor._alias, tensor._cell, tensor._rare = (
                 data,
                 node,
                 alias,

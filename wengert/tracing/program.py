@@ -102,7 +102,7 @@ class Program:
                         wrote(tensor)
                         cells.append(tensor._cell)
             else:
-                leaf = self._targets[effect.target].find(tensors)._node
+                leaf = self._targets[effect.target].find(tensors)._edge
                 leaf.grad = None if array is None else make(array, None)
 
     # --- does a call fit ----------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Program:
             return _difference(self._key, key, arguments.names)
         tensors = arguments.tensors
         for source, there in self._guards:
-            leaf = source.find(tensors)._node
+            leaf = source.find(tensors)._edge
             if type(leaf) is not Leaf:
                 return f"{source.name} required a gradient then and does not now"
             if (leaf.grad is not None) is not there:
@@ -220,7 +220,7 @@ def _moved(value: Value, bound: list[Binding], tensors: Sequence[Any]) -> str | 
             return f"tensors that shared the memory of %{value.name} do not share it now"
         if step_within(whole, tensor._data) != binding.steps:
             return f"a view of %{value.name} lies elsewhere now"
-        if (tensor._node is not None) is not binding.requires_grad:
+        if (tensor._edge is not None) is not binding.requires_grad:
             return f"{binding.source.name} {'required' if binding.requires_grad else 'did not require'} a gradient then"
     return None
 

@@ -50,7 +50,7 @@ class Binding:
 
     def __init__(self, source: Source, tensor: Any, steps: tuple[Step, ...]) -> None:
         self.source, self.steps, self.spec = source, steps, spec_of(tensor._data)
-        self.requires_grad = tensor._node is not None
+        self.requires_grad = tensor._edge is not None
 
 
 class Recorder(Special):
@@ -144,11 +144,11 @@ class Recorder(Special):
         symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
         stand_in = self.stand_ins[place] = make(symbol, None)
         if tensor.requires_grad:
-            leaf = stand_in._node = Leaf(stand_in)
+            leaf = stand_in._edge = Leaf(stand_in)
             source = Argument(place, name)
-            self.slots[id(leaf)] = Slot(leaf, source, tensor._node.grad)
-            if tensor._node.grad is not None:
-                self.gradients[id(tensor._node.grad)] = Gradient(source)
+            self.slots[id(leaf)] = Slot(leaf, source, tensor._edge.grad)
+            if tensor._edge.grad is not None:
+                self.gradients[id(tensor._edge.grad)] = Gradient(source)
         return stand_in
 
     def read(self, symbol: Symbol) -> tuple[Value, np.ndarray]:
@@ -309,11 +309,11 @@ class Recorder(Special):
         return str(self.place(tensor).memory.source)
 
     def grad_of(self, tensor: Any) -> Any:
-        return self.slot(tensor._node, tensor).current
+        return self.slot(tensor._edge, tensor).current
 
     def set_grad(self, tensor: Any, value: Any) -> None:
-        if type(tensor._node) is Leaf:
-            self.slot(tensor._node, tensor).current = value
+        if type(tensor._edge) is Leaf:
+            self.slot(tensor._edge, tensor).current = value
         elif value is not None or (tensor._rare is not None and tensor._rare.get("grad") is not None):
             self.changes(tensor, "grad")
             tensor._rarely()["grad"] = value

@@ -92,7 +92,7 @@ def _check_histories(recorder: Recorder) -> None:
     moved += [
         tensor
         for tensor in recorder.stand_ins.values()
-        if edge_of(tensor) is not None and type(tensor._node) is not Leaf
+        if edge_of(tensor) is not None and type(tensor._edge) is not Leaf
     ]
     if moved:
         name = recorder.place(moved[0]).memory.source

@@ -35,7 +35,7 @@ class Gradient:
         self.owner, self.name = owner, f"{owner.name}.grad"
 
     def find(self, arguments: Sequence[Any]) -> Any:
-        leaf = self.owner.find(arguments)._node
+        leaf = self.owner.find(arguments)._edge
         return leaf.grad if type(leaf) is Leaf else None
 
 

@@ -114,7 +114,7 @@ def live() -> Live:
 def _edge(tensor: Any) -> Any:
     """The history of a tensor as it is, without rebuilding it."""
     try:
-        return tensor._node
+        return tensor._edge
     except AttributeError:  # a tensor that is only half made
         return None
 

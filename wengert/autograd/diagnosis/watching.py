@@ -166,7 +166,7 @@ class watch(Special):
         for position, x in enumerate(operands):
             if type(x) in TENSORS and x._rare is not None and "cuts" in x._rare:
                 cuts[position] = x._rare["cuts"]
-        node = below(results[0]._node)
+        node = below(results[0]._edge)
         if node is None and not (state.grad and primitive.records and results[0]._data.dtype.kind in _FLOATING):
             left = self._left(primitive.name, "integer" if state.grad else "no_grad", operands, cuts)
         else:
@@ -214,7 +214,7 @@ class watch(Special):
 
     def _integer_results(self, op: str, node: Any, results: Any) -> None:
         """Notes that some results of an operation, such as the indices of max, have no derivative."""
-        parts = [part for part in results if part._node is None]
+        parts = [part for part in results if part._edge is None]
         if parts:
             line, modules = locate()
             cut = Cut("integer", op, line, self.path(modules))
@@ -262,7 +262,7 @@ class watch(Special):
         data = super().shared(tensor)
         if not tracing():
             cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
-            if tensor._node is not None or cuts:
+            if tensor._edge is not None or cuts:
                 self.pending = self._left("detach", "detached", (tensor,), cuts)
         return data
 
@@ -375,7 +375,7 @@ _REPLACED = (
 
 def _history(tensor: Any) -> Any:
     """The history of a tensor's memory, also of a view that takes no part in it."""
-    return tensor._node if tensor._alias is None else tensor._alias.storage.edge
+    return tensor._edge if tensor._alias is None else tensor._alias.storage.edge
 
 
 def _merged(groups: Any) -> tuple[Cut, ...]:

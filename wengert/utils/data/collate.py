@@ -82,7 +82,7 @@ def _stacked(samples: Sequence[Tensor]) -> Tensor:
 
 
 def _has_history(sample: Tensor) -> bool:
-    return sample._node is not None or (sample._alias is not None and sample.requires_grad)
+    return sample._edge is not None or (sample._alias is not None and sample.requires_grad)
 
 
 def default_convert(data: Any) -> Any:

@@ -286,7 +286,7 @@ def _arriving_tensor(
     if kind is not None:
         # A subclass keeps its attributes and, unlike an ordinary object, its constructor is not called.
         whole, out = out, object.__new__(kind)
-        for slot in ("_data", "_node", "_alias", "_cell", "_rare"):
+        for slot in ("_data", "_edge", "_alias", "_cell", "_rare"):
             setattr(out, slot, getattr(whole, slot))
     if attributes:
         out.__dict__.update(attributes)

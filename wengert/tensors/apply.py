@@ -1,0 +1,246 @@
+"""How a call becomes a node: promote the operands, evaluate the primitive, record it if a gradient is needed.
+
+`apply` does this for any primitive and any operands; the hot paths in `hot` do the same with the common case first, and
+`dispatch` chooses between the two. Text of errors is built after the failure, from the primitive's ``spec`` rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.dtypes import DType, category, from_numpy
+from ..core.errors import DTypeError, ShapeError
+from ..core.primitive import P, Primitive, evaluate
+from ..core.spec import Spec
+from ..core.state import state
+from .alias import attach_view, edge_of, type_name
+from .special import shares, tell
+from .tape import Node, Out
+from .tensor import TENSORS, Tensor, make
+
+ndarray = np.ndarray
+new = object.__new__
+NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+
+
+def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
+    here = state.here
+    special = here["special"]
+    values, edges, dtype = _read(primitive, operands, here["grad"])
+    if dtype is None and primitive.promotion is not None:
+        operands = promote(primitive, operands)
+        values, edges, dtype = _read(primitive, operands, here["grad"])
+    try:
+        if special is not None and special.intercepts:
+            data = special.evaluate(primitive, operands, params)
+        elif primitive.lower is not None and not params:
+            data = evaluate(primitive, values, params)
+        else:
+            data = here["quiet"](primitive.run, *values, **params)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise reworded(primitive, operands, params, error) from error
+    if primitive.multiple:
+        out: Any = tuple([bare(part) for part in data])
+    elif primitive.promotion is not None and data.dtype.kind == "f" and (dtype is None or dtype.kind == "V"):
+        out = bare(_narrowed(data, operands))
+    else:
+        out = bare(data)
+    node = None
+    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
+        node = record(primitive, operands, edges, out, params)
+    if primitive.kind == "view":
+        whole = operands[0]
+        if shares(data, whole._data) if special is None else special.shares(out, whole):
+            attach_view(whole, out, primitive, params, here["grad"])
+    if special is not None:
+        tell(special, primitive, operands, params, out, node)
+    return out
+
+
+def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, Any]:
+    """The values of the operands; their edges, or None where nothing is to be recorded; and the dtype in which they
+    are, if the primitive can compute with them so: tensors of one dtype, and beside floating ones Python numbers."""
+    promotion = primitive.promotion
+    values: list[Any] = []
+    edges: list[Any] = []
+    needed, alike, apart = False, True, promotion == "where"  # whose first operand is a truth value
+    dtype = kind = None
+    for x in operands:
+        edge = None
+        if type(x) in TENSORS:
+            value = x._data
+            values.append(value)
+            if apart:
+                apart = False
+            elif dtype is None:
+                dtype = value.dtype
+            elif value.dtype is not dtype:
+                alike = False
+            if grad:
+                edge = x._edge if x._alias is None else edge_of(x)
+                if edge is not None:
+                    needed = True
+        else:
+            values.append(x)
+            kind = type(x)
+            if kind is not float and kind is not int:
+                alike = False
+        edges.append(edge)
+    if not alike or (dtype is not None and (kind is not None or promotion == "float") and dtype.kind not in "fc"):
+        dtype = None
+    return values, tuple(edges) if needed and primitive.records else None, dtype
+
+
+def bare(data: Any) -> Tensor:
+    """A tensor around what a primitive gave, off the tape."""
+    out = new(Tensor)
+    out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
+    out._edge = out._alias = out._cell = out._rare = None
+    return out
+
+
+def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
+    """A result in bfloat16 if the operands met in it: numpy, whose own it is not, widens it beside a Python float."""
+    for x in operands:
+        if type(x) in TENSORS and x._data.dtype.kind == "V":
+            return data.astype(dtypes.bfloat16.numpy)
+    return data
+
+
+def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: dict[str, Any]) -> Node:
+    """Puts a node on the tape for ``out``, a tensor or a tuple of tensors."""
+    needs = tuple([edge is not None for edge in edges])
+    positions, wants_shapes = primitive.plans.get(needs) or primitive.plan(needs)
+    count = len(operands)
+    saved: list[Any] = [None] * (count + 2)
+    guards = []
+    for i in positions:
+        tensor = operands[i] if i < count else out
+        if type(tensor) in TENSORS:
+            saved[i] = tensor._data
+            cell = tensor._cell
+            if cell is None:
+                cell = tensor._cell = [0, None]
+            guards.append((cell, cell[0]))
+        elif type(tensor) is tuple:
+            keeps = primitive.keeps
+            kept = [t if keeps is None or place in keeps else None for place, t in enumerate(tensor)]
+            saved[i] = tuple([None if t is None else t._data for t in kept])
+            for t in [t for t in kept if t is not None]:
+                cell = t._cell = [0, None]
+                guards.append((cell, 0))
+        else:
+            saved[i] = tensor
+            if type(tensor) is ndarray:  # an operand that a rule made, such as positions: nobody else can write to it
+                guards.append(([0, None], 0))
+    if wants_shapes:
+        shapes = [x._data.shape if type(x) in TENSORS else () for x in operands]
+        if primitive.kind != "elementwise" or any(
+                [shape != out._data.shape for shape, x in zip(shapes, operands, strict=True) if type(x) in TENSORS]):
+            saved[-1] = tuple(shapes)
+    node = Node(primitive, params, edges, tuple(saved), guards)
+    if type(out) is tuple:
+        for i, tensor in enumerate(out):
+            if tensor._data.dtype.kind in "fcV":
+                tensor._edge = Out(node, i)
+    else:
+        out._edge = node
+    return node
+
+
+# --- promotion --------------------------------------------------------------------------------------------------------
+
+
+def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
+    if ndarray in [type(x) for x in operands]:  # a constant of a rule
+        operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
+    if primitive.promotion == "number":
+        _refuse_truth_values(primitive.name, operands)
+    first = 1 if primitive.promotion == "where" else 0
+    meeting = operands[first:]
+    target = result_type(primitive.name, meeting)
+    if primitive.promotion == "float" and category(target) < 2:
+        target = dtypes.get_default_dtype()
+    return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
+
+
+def _refuse_truth_values(op: str, operands: Any) -> None:
+    """Raises if an operand holds truth values, of which there is no difference."""
+    truths = [x._data.dtype.kind == "b" if type(x) in TENSORS else isinstance(x, (bool, np.bool_)) for x in operands]
+    if any(truths):
+        which, instead = (("two bool tensors", "use the `^` or `logical_xor()` operator instead") if all(truths) else
+                          ("a bool tensor", "to invert a mask, use the `~` or `logical_not()` operator instead"))
+        raise DTypeError(f"[{op}] Subtraction, the `-` operator, with {which} is not supported; got "
+                         f"{', '.join(str(spec_of(x)) for x in operands)}; {instead}")
+
+
+def result_type(op: str, operands: Any) -> DType:
+    """The dtype in which tensors and numbers meet (PyTorch's rule)."""
+    dimensioned: list[DType] = []
+    zero_dim: list[DType] = []
+    scalars: list[DType] = []
+    for x in operands:
+        if type(x) in TENSORS:
+            (dimensioned if x._data.ndim else zero_dim).append(from_numpy(x._data.dtype))
+        elif isinstance(x, NUMBERS):
+            scalars.append(dtypes.of_scalar(x))
+        elif x is not None:
+            raise TypeError(f"{op}(): argument must be Tensor or a number, not {type(x).__name__}")
+    return dtypes.result_type(dimensioned, zero_dim, scalars)
+
+
+def _meet(x: Any, target: DType, compares: bool) -> Any:
+    if type(x) in TENSORS:
+        return x if x._data.dtype == target.numpy else P.cast(x, dtype=target, back=from_numpy(x._data.dtype))
+    if x is None or compares:
+        return x
+    return number_for(x, target)
+
+
+def number_for(x: Any, target: DType) -> Any:
+    """A Python number of the kind of ``target``; integers beyond its range wrap round, as in PyTorch."""
+    if target.kind == "f":
+        return float(x)
+    if target.kind == "c":
+        return complex(x) if isinstance(x, (complex, np.complexfloating)) else float(x)
+    if target.kind == "b":
+        return bool(x)
+    value, bits = int(x), 8 * target.itemsize
+    wrapped = value & ((1 << bits) - 1)
+    return wrapped - (1 << bits) if target.kind == "i" and wrapped >> (bits - 1) else wrapped
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def spec_of(x: Any) -> Any:
+    """The spec of a tensor; other operands as they are."""
+    return Spec(tuple(x._data.shape), from_numpy(x._data.dtype)) if isinstance(x, Tensor) else x
+
+
+def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error: Exception) -> Exception:
+    """The failure in our words: those of the spec rule, or numpy's with the operands named."""
+    if isinstance(error, (ShapeError, DTypeError)) or str(error).startswith("["):
+        return error
+    specs = [spec_of(x) for x in operands]
+    try:
+        if primitive.promotion == "number":
+            _refuse_truth_values(primitive.name, operands)
+        primitive.spec(*specs, **params)
+    except (ShapeError, DTypeError) as worded:
+        return worded
+    except (ValueError, TypeError, IndexError, OverflowError, RuntimeError, MemoryError):
+        pass  # the spec rule fails where evaluation did: its words are not better than those of `error`
+    came = ", ".join(str(s) for s in specs)
+    kind = IndexError if isinstance(error, IndexError) else DTypeError if isinstance(error, TypeError) else ShapeError
+    if isinstance(error, TypeError) and "ufunc" in str(error):
+        types = " and ".join(type_name(s.dtype.name) for s in specs if isinstance(s, Spec))
+        name = primitive.name
+        return kind(f"[{name}] \"{name}_cpu\" not implemented for '{types}'; got {came}; convert them first")
+    fix = "; count from 0, or from the end from -1" if kind is IndexError else ""
+    return kind(f"[{primitive.name}] {error}; got {came}{fix}")
