@@ -366,7 +366,7 @@ def test_tensors_of_zero_elements() -> None:
 
 
 def test_summaries() -> None:
-    from wengert.view.summaries import summarize
+    from wengert.view.values import summarize
 
     found = summarize(np.array([[0.0, 3.0], [-4.0, np.nan]], np.float32))
     assert (found.norm, found.minimum, found.maximum, found.zeros, found.nan, found.inf) == (

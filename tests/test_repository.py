@@ -25,7 +25,7 @@ LAYERS = (
     ("compiler",),
     ("nn", "utils"),
     ("optim",),
-    ("futures", "io", "view", "diagnosis", "amp", "multiprocessing"),
+    ("futures", "io", "view", "examination", "amp", "multiprocessing"),
     ("accelerator", "backends", "cuda", "distributed", "fft", "hub", "jit", "linalg", "onnx", "profiler",
      "random", "return_types", "serialization", "settings", "special", "version"),
     ("vision", "compat", "testing", "distributions"),

@@ -152,7 +152,7 @@ def __getattr__(name: str) -> Any:
 
         return trace
     if name == "doctor":
-        return _import_module("wengert.diagnosis").doctor
+        return _import_module("wengert.examination").doctor
     if name in ("graph", "summary"):
         return getattr(_import_module("wengert.view"), name)
     if name in ("load", "save"):

@@ -5,7 +5,6 @@ from typing import Any
 
 from .._missing import MissingError
 from . import functional, graph
-from .diagnosis import live, strict_zero, watch, why_nan, why_none
 from .engine import backward, grad
 from .function import Function, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -17,6 +16,7 @@ from .modes import (
     no_grad,
     set_grad_enabled,
 )
+from .questions import live, strict_zero, watch, why_nan, why_none
 from .variable import Variable
 from .watchers import (
     detect_anomaly,

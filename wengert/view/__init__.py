@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .entry import graph
 from .graph import Graph, GraphEdge, GraphNode
-from .summaries import Summary
-from .summary import summary
+from .layers import summary
+from .values import Summary
 
 __all__ = ["Graph", "GraphEdge", "GraphNode", "Summary", "graph", "summary"]

@@ -23,7 +23,7 @@ from ..tensors.tensor import Tensor
 from .graph import PLACES, Graph, GraphEdge, GraphNode, output_id
 from .names import assigned_names, leaf_modules, names_in, scopes_of, values_in
 from .partials import JACOBIAN, REAL, added_number, selection, unit_rows
-from .summaries import Summary, summarize
+from .values import Summary, summarize
 
 RECOMPUTED = 4096
 """Values that nothing kept are computed again where they have at most so many elements."""

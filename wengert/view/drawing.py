@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from .explain import times
 from .graph import Graph, GraphEdge, GraphNode
 from .layout import Box, Line, layout
-from .summaries import shape_text
 from .text import COMPUTED, formula, partial_text, symbol_of
+from .values import shape_text
 
 FORMULAS = 60
 """Up to so many nodes, boxes show formulas with symbols, and edges their partials; larger graphs show operations."""

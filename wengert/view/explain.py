@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 from .graph import Graph
-from .summaries import number
 from .text import vector_text
+from .values import number
 
 MOST_PATHS = 6
 LONGEST = 24

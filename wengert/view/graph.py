@@ -15,7 +15,7 @@ from typing import Any
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
 from ..tensors.tensor import Tensor
-from .summaries import Summary, shape_text
+from .values import Summary, shape_text
 
 KINDS = ("operation", "leaf", "constant", "output")
 

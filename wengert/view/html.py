@@ -11,9 +11,9 @@ from .graph import Graph, GraphEdge, GraphNode
 from .levels import Level, levels
 from .names import source_excerpt
 from .reading import strict_json
-from .summaries import Summary, number
 from .svg import MOST, STYLE, describe
 from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of
+from .values import Summary, number
 
 
 def html(graph: Graph, title: str, direction: str | None = None) -> str:

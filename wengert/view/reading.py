@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .graph import KINDS, Graph, GraphEdge, GraphNode
-from .summaries import Summary
+from .values import Summary
 
 VERSION = 1
 

@@ -24,7 +24,7 @@ from ..tensors.tensor import TENSORS
 from .build import Builder, Note, is_custom
 from .graph import Graph
 from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of, values_in
-from .summaries import summarize
+from .values import summarize
 
 ndarray = np.ndarray
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .graph import Graph, GraphEdge, GraphNode
-from .summaries import number, shape_text
+from .values import number, shape_text
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
 COMPUTED = ("operation", "output")

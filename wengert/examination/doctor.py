@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.diagnosis import watch, why_nan, why_none
-from ..autograd.diagnosis.answers import array_of, finite
 from ..autograd.modes import enable_grad, no_grad
+from ..autograd.questions import watch, why_nan, why_none
+from ..autograd.questions.answers import array_of, finite
 from ..core.state import state
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
 from ..tensors.special import user_line
 from ..tensors.tensor import Tensor
-from .examination import Examination
+from .observer import Observer
 from .report import Report, Symptom, assignment, origin
 
 EXPLODED, VANISHED = 100.0, 1e-6
@@ -53,7 +53,7 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
     named = inputs if isinstance(inputs, dict) else {}
     arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if named else (inputs,)
     with _untouched(model), enable_grad():
-        with watch() as seen, Examination(seen.path) as examined:
+        with watch() as seen, Observer(seen.path) as examined:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 output = model(*arguments, **named)

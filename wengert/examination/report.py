@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..autograd.diagnosis.answers import short
+from ..autograd.questions.answers import short
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from ..tensors.special import Special
 from ..tensors.tensor import Tensor
 from .flops import flops
 from .names import is_module
-from .summaries import shape_text
 from .text import bytes_text
+from .values import shape_text
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.diagnosis.answers import below
-from ..autograd.diagnosis.watching import locate
+from ..autograd.questions.answers import below
+from ..autograd.questions.watching import locate
 from ..core.primitive import Primitive
 from ..tensors.special import Special
 from ..tensors.tensor import Tensor
@@ -33,7 +33,7 @@ _LOGITS = {
 }
 
 
-class Examination(Special):
+class Observer(Special):
     """Looks at every evaluation; ``path`` names the module in which one happens."""
 
     def __init__(self, path: Callable[[list[Any]], str]) -> None:
