@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .entry import graph
-from .graph import Graph, GraphEdge, GraphNode
+from .graph import Graph
 from .layers import summary
+from .model import GraphEdge, GraphNode
 from .values import Summary
 
 __all__ = ["Graph", "GraphEdge", "GraphNode", "Summary", "graph", "summary"]

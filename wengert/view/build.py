@@ -20,7 +20,8 @@ from ..core.state import state
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Out, is_data
 from ..tensors.tensor import Tensor
-from .graph import PLACES, Graph, GraphEdge, GraphNode, output_id
+from .graph import Graph
+from .model import PLACES, GraphEdge, GraphNode, output_id
 from .names import assigned_names, leaf_modules, names_in, scopes_of, values_in
 from .partials import JACOBIAN, REAL, added_number, selection, unit_rows
 from .values import Summary, summarize
@@ -62,7 +63,7 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
             )
         edges.append(edge)
     scopes = scopes_of(frame)
-    builder = Builder(edges, {}, names_in(scopes))
+    builder = GraphBuilder(edges, {}, names_in(scopes))
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
     for edge, value in values_in(scopes):
@@ -72,7 +73,7 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
     return builder.graph()
 
 
-class Builder:
+class GraphBuilder:
     """One graph in the making. Values and gradients go by keys: a node's number, or `output_id` of one of several
     results."""
 

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .explain import times
-from .graph import Graph, GraphEdge, GraphNode
 from .layout import Box, Line, layout
+from .model import GraphEdge, GraphModel, GraphNode
 from .text import COMPUTED, formula, partial_text, symbol_of
 from .values import shape_text
 
@@ -57,7 +57,7 @@ class Drawing:
     right: bool = False
 
 
-def group_of(graph: Graph, depth: int) -> dict[int, str]:
+def group_of(graph: GraphModel, depth: int) -> dict[int, str]:
     """For each node the key of the module call that it collapses into; nothing for nodes outside modules.
 
     A call is a run of operations, in order of computation, under one path of ``depth`` names: so a module called twice
@@ -88,7 +88,7 @@ def group_of(graph: Graph, depth: int) -> dict[int, str]:
     return keys
 
 
-def draw(graph: Graph, groups: dict[int, str], direction: str | None) -> Drawing:
+def draw(graph: GraphModel, groups: dict[int, str], direction: str | None) -> Drawing:
     """The picture of a graph, with nodes that have a group collapsed into it. ``direction``: ``"right"``,
     ``"down"``, or None for what fits a slide."""
     symbols, into = graph.symbols(), graph.into()
@@ -122,7 +122,7 @@ def in_formula(node: GraphNode) -> bool:
     return node.kind == "constant" and node.shape == () and not node.name
 
 
-def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] | None) -> list[Arrow]:
+def arrows_between(graph: GraphModel, where: dict[int, int], symbols: dict[int, str] | None) -> list[Arrow]:
     """An arrow for each edge that has a label, one for all others between the same two items."""
     arrows, drawn = [], set()
     labels = edge_labels(graph, symbols) if symbols is not None else [""] * len(graph.edges)
@@ -136,7 +136,7 @@ def arrows_between(graph: Graph, where: dict[int, int], symbols: dict[int, str] 
     return arrows
 
 
-def edge_labels(graph: Graph, symbols: dict[int, str]) -> list[str]:
+def edge_labels(graph: GraphModel, symbols: dict[int, str]) -> list[str]:
     """For each edge ``∂u/∂w = 3``; nothing where the partial is not known or too long to read.
 
     Where an operation of one operand has several results, the edge to a result tells its derivative by the operand.
@@ -162,7 +162,7 @@ def edge_labels(graph: Graph, symbols: dict[int, str]) -> list[str]:
 
 
 def node_item(
-    node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str], formulas: bool
+    node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbols: dict[int, str], formulas: bool
 ) -> Item:
     """The box of one node: what it is, its value or shape, its gradient."""
     title = symbol_of(node, symbols)
@@ -192,7 +192,7 @@ def node_item(
 _SHAPES = frozenset({"reshape", "permute", "slice", "expand", "diagonal", "unfold", "cast", "clone"})
 
 
-def group_item(graph: Graph, key: str, nodes: list[int]) -> Item:
+def group_item(graph: GraphModel, key: str, nodes: list[int]) -> Item:
     """The box of a collapsed module."""
     operations = Counter(graph.nodes[id].operation for id in nodes if graph.nodes[id].kind == "operation")
     # What computes says more of a module than what only turns shapes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
-from .graph import Graph
+from .model import GraphModel
 from .text import vector_text
 from .values import number
 
@@ -14,7 +14,7 @@ LONGEST = 24
 Matrix = list[list[float]]
 
 
-def explain(graph: Graph, leaf: int, root: int) -> str:
+def explain(graph: GraphModel, leaf: int, root: int) -> str:
     """The derivative of ``root`` by ``leaf`` as a sum of products, with symbols and, where every local partial is
     known, with numbers; more than one element makes them matrices."""
     symbols = graph.symbols()
@@ -45,7 +45,7 @@ def explain(graph: Graph, leaf: int, root: int) -> str:
     return f"{text} = {sums}{more} = {number(total[0][0])}"
 
 
-def count_paths(graph: Graph, leaf: int, root: int) -> int:
+def count_paths(graph: GraphModel, leaf: int, root: int) -> int:
     """The number of paths between two nodes; several edges between the same two count once."""
     counts = {id: 0 for id in graph.nodes}
     counts[leaf] = 1
@@ -56,7 +56,7 @@ def count_paths(graph: Graph, leaf: int, root: int) -> int:
     return counts[root]
 
 
-def merged_paths(graph: Graph, leaf: int, root: int) -> Iterator[list[int]]:
+def merged_paths(graph: GraphModel, leaf: int, root: int) -> Iterator[list[int]]:
     """The paths from root to leaf as lists of ids. A node that uses an operand twice, like w * w, is passed once: its
     two edges count as one, their sum."""
     seen = set()
@@ -67,18 +67,18 @@ def merged_paths(graph: Graph, leaf: int, root: int) -> Iterator[list[int]]:
             yield list(ids)
 
 
-def _without_bundles(graph: Graph, ids: list[int]) -> tuple[int, ...]:
+def _without_bundles(graph: GraphModel, ids: list[int]) -> tuple[int, ...]:
     """A path without the operations of which it passes one of several results: the result stands for them."""
     return tuple(
         [id for before, id in zip([None, *ids], ids, strict=False) if before is None or not _is_output(graph, before)]
     )
 
 
-def _is_output(graph: Graph, id: int) -> bool:
+def _is_output(graph: GraphModel, id: int) -> bool:
     return graph.nodes[id].kind == "output"
 
 
-def _partials(graph: Graph) -> dict[tuple[int, int], Matrix]:
+def _partials(graph: GraphModel) -> dict[tuple[int, int], Matrix]:
     """The local derivative for each pair (target, source), edges between the same two added."""
     found: dict[tuple[int, int], Matrix] = {}
     unknown = set()
@@ -100,11 +100,11 @@ def _partials(graph: Graph) -> dict[tuple[int, int], Matrix]:
     return found
 
 
-def derivative(graph: Graph, leaf: int, root: int) -> Matrix | None:
+def derivative(graph: GraphModel, leaf: int, root: int) -> Matrix | None:
     """The derivative by multiplying along paths and adding over them, done node by node; None where a partial on the
     way is not known."""
     into, known = graph.into(), _partials(graph)
-    below = graph._descendants(leaf)
+    below = graph.descendants(leaf)
     size = _size_of(graph, leaf)
     if size is None:
         return None
@@ -114,7 +114,7 @@ def derivative(graph: Graph, leaf: int, root: int) -> Matrix | None:
             continue
         for source in {edge.source for edge in into[id] if edge.source in below}:
             if (id, source) not in known:
-                if id == root or root in graph._descendants(id):
+                if id == root or root in graph.descendants(id):
                     return None
                 continue
             if source in sums:
@@ -145,7 +145,7 @@ def _product(factors: list[str]) -> str:
     return " · ".join(factors) or "1"
 
 
-def _factors(graph: Graph, paths: list[list[int]], symbols: dict[int, str]) -> str:
+def _factors(graph: GraphModel, paths: list[list[int]], symbols: dict[int, str]) -> str:
     """A line for each local derivative that the paths name."""
     known, lines = _partials(graph), []
     for step in dict.fromkeys(step for path in paths for step in pairwise(path)):
@@ -153,7 +153,7 @@ def _factors(graph: Graph, paths: list[list[int]], symbols: dict[int, str]) -> s
     return "".join(lines)
 
 
-def _why_no_numbers(graph: Graph, leaf: int, root: int) -> str:
+def _why_no_numbers(graph: GraphModel, leaf: int, root: int) -> str:
     node, found = graph.nodes[leaf], None
     if 0 in (node.shape or ()):
         return f"\nit has no elements, as {node.name or 'the leaf'} has none"
@@ -166,7 +166,7 @@ def _why_no_numbers(graph: Graph, leaf: int, root: int) -> str:
     return f"\n{why}" + (f"; the gradient is {found}" if found else "")
 
 
-def _size_of(graph: Graph, id: int) -> int | None:
+def _size_of(graph: GraphModel, id: int) -> int | None:
     shape = graph.nodes[id].shape
     if shape is None:
         return None

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import node_item
-from .graph import Graph
-from .text import partial_text
+from .html import html
+from .model import GraphModel
+from .reading import to_json
+from .svg import svg
+from .text import partial_text, text
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
-def dot(graph: Graph) -> str:
+def dot(graph: GraphModel) -> str:
     """The graph in Graphviz's DOT language."""
     lines = ["digraph {", "  rankdir=LR;", '  node [fontname="Helvetica", fontsize=12];', "  edge [fontsize=10];"]
     symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
@@ -36,7 +39,7 @@ def dot(graph: Graph) -> str:
     return "\n".join([*lines, "}"])
 
 
-def mermaid(graph: Graph) -> str:
+def mermaid(graph: GraphModel) -> str:
     """The graph as a Mermaid flowchart."""
     lines = ["flowchart LR"]
     symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
@@ -44,16 +47,16 @@ def mermaid(graph: Graph) -> str:
     for node in graph:
         item = node_item(node, into[node.id], graph, symbols, True)
         left, right = brackets[node.kind]
-        text = "<br>".join(_entities(part) for part in (item.title, *item.rows))
-        lines.append(f'  {names[node.id]}{left}"{text}"{right}')
+        label = "<br>".join(_entities(part) for part in (item.title, *item.rows))
+        lines.append(f'  {names[node.id]}{left}"{label}"{right}')
     for edge in graph.edges:
         partial = partial_text(edge)
-        label = f'|"{_entities(partial)}"|' if partial else ""
-        lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+        on_edge = f'|"{_entities(partial)}"|' if partial else ""
+        lines.append(f"  {names[edge.source]} -->{on_edge} {names[edge.target]}")
     return "\n".join(lines)
 
 
-def _numbers(graph: Graph) -> dict[int, str]:
+def _numbers(graph: GraphModel) -> dict[int, str]:
     return {id: f"n{i}" for i, id in enumerate(graph.nodes)}
 
 
@@ -66,35 +69,35 @@ def _entities(text: str) -> str:
     return "".join(c if c.isalnum() or c in " ._=+-,∂×−…" else f"#{ord(c)};" for c in text)
 
 
-def save(graph: Graph, path: Path, direction: str | None = None) -> Path:
+def save(graph: GraphModel, path: Path, direction: str | None = None) -> Path:
     """Writes the graph in the form that the file's ending says."""
     kinds: dict[str, Any] = {
-        ".svg": lambda: graph.svg(direction=direction),
-        ".html": lambda: graph.html(path.stem, direction=direction),
-        ".dot": graph.dot,
-        ".mmd": graph.mermaid,
-        ".json": graph.to_json,
-        ".txt": graph.text,
+        ".svg": lambda: svg(graph, direction),
+        ".html": lambda: html(graph, path.stem, direction),
+        ".dot": lambda: dot(graph),
+        ".mmd": lambda: mermaid(graph),
+        ".json": lambda: to_json(graph),
+        ".txt": lambda: text(graph),
     }
     ending = path.suffix.lower()
     if ending == ".png":
-        return _save_png(graph.svg(direction=direction), path)
+        return _save_png(svg(graph, direction), path)
     if ending not in kinds:
         raise ValueError(f"[graph] a file that ends in {', '.join(kinds)} or .png was expected; got {path.name!r}")
     path.write_text(kinds[ending]() + "\n", encoding="utf-8")
     return path
 
 
-def _save_png(svg: str, path: Path) -> Path:
+def _save_png(picture: str, path: Path) -> Path:
     """A PNG by whatever renderer is installed: the package cairosvg, rsvg-convert, inkscape, or a Chromium."""
     if util.find_spec("cairosvg") is not None:
         import cairosvg
 
-        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path), scale=2)
+        cairosvg.svg2png(bytestring=picture.encode(), write_to=str(path), scale=2)
         return path
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "graph.svg"
-        source.write_text(svg, encoding="utf-8")
+        source.write_text(picture, encoding="utf-8")
         converter = shutil.which("rsvg-convert")
         inkscape = shutil.which("inkscape")
         browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -103,7 +106,7 @@ def _save_png(svg: str, path: Path) -> Path:
         elif inkscape is not None:
             command = [inkscape, "--export-dpi=192", f"--export-filename={path.resolve()}", str(source)]
         elif browser is not None:
-            width, height = (float(n) for n in svg.split('viewBox="0 0 ', 1)[1].split('"', 1)[0].split())
+            width, height = (float(n) for n in picture.split('viewBox="0 0 ', 1)[1].split('"', 1)[0].split())
             command = [
                 browser,
                 "--headless",

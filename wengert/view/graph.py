@@ -1,117 +1,24 @@
-"""The graph object: what the tape holds, as data that can be walked, searched, cut, written and read.
+"""The graph object as people have it: the data of `model`, with its pictures, texts and files as methods.
 
-It knows nothing of the tape: `build` makes it from one, `from_json` from a file, a program by hand. Edges go the way
-the values went, from operand to result; nodes stand in the order in which they were computed.
+It knows nothing of the tape: `build` makes it from one, `from_json` from a file, a program by hand.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ..tensors.alias import edge_of
-from ..tensors.tape import Out
-from ..tensors.tensor import Tensor
-from .values import Summary, shape_text
-
-KINDS = ("operation", "leaf", "constant", "output")
-
-
-@dataclass(slots=True)
-class GraphNode:
-    """One value of the graph, and the operation that made it.
-
-    ============ ====================================================================================================
-    field        meaning
-    ============ ====================================================================================================
-    id           a number, the same in every picture of the same tape, before backward and after it
-    kind         ``"operation"``, ``"leaf"`` (collects a gradient), ``"constant"`` (needs none) or ``"output"``: one of
-                 the results of the operation before it, where several are used; that has no value of its own then
-    operation    the primitive's name, such as ``"mul"``; empty for leaves and constants
-    name         the variable or parameter that holds it, such as ``"u"`` or ``"0.weight"``; empty where it is not known
-    shape, dtype of the result; None where the tape does not tell
-    value        the `Summary` of the result; None where nothing kept it
-    gradient     the `Summary` of the gradient by it; None before backward, or where none arrived
-    line         ``"file:line"`` of the code that made it, where lines were recorded
-    module       the path of the module in which it was computed, such as ``"layer1.0"``
-    calls        for each name of the path a number that tells the calls of that module apart, where recorded
-    kept         bytes that the tape keeps for backward
-    seconds      the time of the forward evaluation, and of the backward rule, where recorded
-    parameters   the operation's settings, as text
-    outputs      the number of results that are shown
-    ============ ====================================================================================================
-    """
-
-    id: int
-    kind: str
-    operation: str = ""
-    name: str = ""
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
-    value: Summary | None = None
-    gradient: Summary | None = None
-    line: str = ""
-    module: str = ""
-    calls: tuple[int, ...] = ()
-    kept: int = 0
-    seconds: float | None = None
-    backward_seconds: float | None = None
-    parameters: str = ""
-    outputs: int = 1
-
-    @property
-    def size_text(self) -> str:
-        """Shape and dtype: ``"64×10 float32"``; nothing where they are not known."""
-        if self.shape is None:
-            return ""
-        return f"{shape_text(self.shape) or 'scalar'} {self.dtype}"
-
-    @property
-    def ratio(self) -> float | None:
-        """The norm of the gradient divided by that of the value; None where one is not known or the value is zero."""
-        if self.value is None or self.gradient is None or not self.value.norm:
-            return None
-        return self.gradient.norm / self.value.norm
+from .explain import explain
+from .exports import dot, mermaid, save
+from .html import html
+from .model import GraphModel, GraphNode, Key
+from .reading import read_json, to_json
+from .svg import svg
+from .text import text
 
 
-@dataclass(slots=True)
-class GraphEdge:
-    """From the node ``source`` to the node ``target``, whose operand number ``place`` it is (output ``output`` of it).
-
-    ``partial`` is the local derivative of the target by this operand, as a matrix with a row for each element of the
-    target and a column for each element of the operand; None where it is large or not differentiable. ``diagonal`` says
-    that the operation works element by element, so that only the diagonal counts. ``sent`` summarises what backward
-    sent along the edge.
-    """
-
-    source: int
-    target: int
-    place: int = 0
-    output: int = 0
-    shape: tuple[int, ...] | None = None
-    partial: list[list[float]] | None = None
-    diagonal: bool = False
-    sent: Summary | None = None
-
-
-PLACES = 4096
-"""Ids of constants and of results are made of a node's number and a place below this."""
-
-
-def output_id(number: int, index: int) -> int:
-    """The id of one of several results of the node with that number: below zero, like those of its constants."""
-    return -(PLACES * number + PLACES // 2 + index) - 1
-
-
-Key = int | str | GraphNode | Tensor
-"""What names a node: its id, its name or symbol, itself, or the tensor that it stands for."""
-
-
-@dataclass(slots=True, repr=False)
-class Graph:
+class Graph(GraphModel):
     """A computation graph. Made by `wengert.graph`, `Tensor.graph`, `graph.record` or `Graph.from_json`.
 
     ``nodes`` maps ids to nodes in order of computation, ``edges`` lists the edges, ``roots`` the ids of the results.
@@ -128,128 +35,14 @@ class Graph:
        └─ ∂v/∂b = 1 ── b = 1
     """
 
-    nodes: dict[int, GraphNode] = field(default_factory=dict)
-    edges: list[GraphEdge] = field(default_factory=list)
-    roots: list[int] = field(default_factory=list)
+    __slots__ = ()
 
-    # --- looking around -----------------------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self.nodes)
-
-    def __iter__(self) -> Iterator[GraphNode]:
-        return iter(self.nodes.values())
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, (int, str, Tensor)) and self._lookup(key) is not None
-
-    def __getitem__(self, key: int | str | Tensor) -> GraphNode:
-        """The node of that id, name or symbol, or of that tensor; KeyError with the nearest names if there is none."""
-        found = self._lookup(key)
-        if found is None:
-            import difflib
-
-            if isinstance(key, Tensor):
-                raise KeyError(f"[graph] a tensor of this graph was expected; got one of shape {tuple(key.shape)} that "
-                               "has no part in it")
-            near = difflib.get_close_matches(str(key), [node.name for node in self if node.name], n=3)
-            hint = f"; near it: {', '.join(near)}" if near else ""
-            raise KeyError(f"[graph] a node's id, name, symbol or tensor was expected; got {key!r}{hint}")
-        return found
-
-    def _lookup(self, key: int | str | Tensor) -> GraphNode | None:
-        if isinstance(key, int):
-            return self.nodes.get(key)
-        if isinstance(key, Tensor):
-            edge = edge_of(key)
-            if edge is None:
-                return None
-            several = type(edge) is Out
-            number = edge.node.sequence if several else edge.sequence
-            ids = [output_id(number, edge.index), number] if several else [number]
-            found = next((self.nodes[id] for id in ids if id in self.nodes), None)
-            return found if found is None or found.shape in (None, tuple(key.shape)) else None
-        named = [node for node in self if node.name == key]
-        if named:
-            return named[-1]
-        return next((self.nodes[id] for id, symbol in self.symbols().items() if symbol == key), None)
-
-    @property
-    def leaves(self) -> dict[str, GraphNode]:
-        """The leaves that collect gradients, by name."""
-        symbols = self.symbols()
-        return {symbols[node.id]: node for node in self if node.kind == "leaf"}
-
-    def operands(self, node: Key) -> list[GraphEdge]:
-        """The edges into a node, by place."""
-        id = self._id(node)
-        return sorted((edge for edge in self.edges if edge.target == id), key=lambda edge: edge.place)
-
-    def users(self, node: Key) -> list[GraphEdge]:
-        """The edges out of a node."""
-        id = self._id(node)
-        return [edge for edge in self.edges if edge.source == id]
-
-    def walk(self, backward: bool = False) -> Iterator[GraphNode]:
-        """The nodes in order of computation, every one after its operands; ``backward``: the other way round."""
-        yield from reversed(list(self)) if backward else list(self)
-
-    def find(self, what: str | Callable[[GraphNode], Any]) -> list[GraphNode]:
-        """The nodes for which ``what(node)`` is true, or whose operation, name, module or line contains the text."""
-        if callable(what):
-            return [node for node in self if what(node)]
-        text = what.lower()
-        return [
-            node
-            for node in self
-            if any(text in part.lower() for part in (node.operation, node.name, node.module, node.line))
-        ]
-
-    def paths(self, start: Key, end: Key) -> Iterator[list[GraphEdge]]:
-        """Every way from ``start`` to ``end``, whichever of the two comes first, as the edges passed, starting at the
-        result. There can be very many: they are made one at a time."""
-        first, last = sorted((self._id(start), self._id(end)), key=list(self.nodes).index)
-        into = self.into()
-        leads = self._descendants(first)
-        if last not in leads:
-            return
-        stack: list[Iterator[GraphEdge]] = [iter(into[last])]
-        path: list[GraphEdge] = []
-        if first == last:
-            yield []
-            return
-        while stack:
-            edge = next(stack[-1], None)
-            if edge is None:
-                stack.pop()
-                if path:
-                    path.pop()
-            elif edge.source == first:
-                yield [*path, edge]
-            elif edge.source in leads:
-                path.append(edge)
-                stack.append(iter(into[edge.source]))
-
-    def into(self) -> dict[int, list[GraphEdge]]:
-        """For every node the edges into it, by place."""
-        found: dict[int, list[GraphEdge]] = {id: [] for id in self.nodes}
-        for edge in self.edges:
-            found[edge.target].append(edge)
-        for edges in found.values():
-            edges.sort(key=lambda edge: edge.place)
-        return found
-
-    def _descendants(self, start: int) -> set[int]:
-        into, found = self.into(), {start}
-        for id in self.nodes:
-            if any(edge.source in found for edge in into[id]):
-                found.add(id)
-        return found
+    # --- parts --------------------------------------------------------------------------------------------------------
 
     def subgraph(self, keep: Iterable[Key] | Callable[[GraphNode], Any]) -> Graph:
         """The graph of these nodes alone (or of those for which ``keep(node)`` is true) and the edges between them.
         Nodes without a user among them become its roots."""
-        ids = {node.id for node in self if keep(node)} if callable(keep) else {self._id(key) for key in keep}
+        ids = {node.id for node in self if keep(node)} if callable(keep) else {self.id_of(key) for key in keep}
         edges = [edge for edge in self.edges if edge.source in ids and edge.target in ids]
         used = {edge.source for edge in edges}
         return Graph(
@@ -260,35 +53,15 @@ class Graph:
 
     def upstream(self, node: Key) -> Graph:
         """The graph of a node and of all that it was computed from."""
-        id = self._id(node)
+        id = self.id_of(node)
         into, ids, stack = self.into(), {id}, [id]
         while stack:
             for edge in into[stack.pop()]:
                 if edge.source not in ids:
                     ids.add(edge.source)
                     stack.append(edge.source)
-        return replace(self.subgraph(ids), roots=[id])
-
-    def _id(self, key: Key) -> int:
-        return key.id if isinstance(key, GraphNode) else self[key].id
-
-    # --- names --------------------------------------------------------------------------------------------------------
-
-    def symbols(self) -> dict[int, str]:
-        """A short symbol for every node, all different: its name, else ``v1``, ``v2``, ... for operations and
-        ``c1``, ... for constants; the value of a constant number stands for itself."""
-        found: dict[int, str] = {}
-        taken = {node.name for node in self if node.name}
-        counts: Counter[str] = Counter()
-        used: set[str] = set()
-        for node in self:
-            stem = node.name or "vpco"[KINDS.index(node.kind)]
-            symbol = node.name
-            while not symbol or symbol in used or (not node.name and symbol in taken):
-                counts[stem] += 1
-                symbol = f"{stem}#{counts[stem] + 1}" if node.name else f"{stem}{counts[stem]}"
-            found[node.id] = symbol
-            used.add(symbol)
+        found = self.subgraph(ids)
+        found.roots = [id]
         return found
 
     # --- as text, picture, file ---------------------------------------------------------------------------------------
@@ -296,54 +69,37 @@ class Graph:
     def text(self, limit: int = 60, depth: int = 1) -> str:
         """The graph for a terminal: a tree where it has at most ``limit`` nodes (a list where that is deep), else a
         table with modules collapsed below ``depth``, or of source lines where there are no modules."""
-        from .text import text
-
         return text(self, limit, depth)
 
     def __str__(self) -> str:
         return self.text()
 
-    def __repr__(self) -> str:
-        return f"<graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
-
     def explain(self, leaf: Key, root: Key | None = None) -> str:
         """The chain rule from ``root`` (default: the first root) to a leaf, written out with symbols and numbers."""
-        from .explain import explain
-
-        return explain(self, self._id(leaf), self.roots[0] if root is None else self._id(root))
+        return explain(self, self.id_of(leaf), self.roots[0] if root is None else self.id_of(root))
 
     def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
         """The picture as SVG text. ``direction`` is ``"right"`` or ``"down"`` (default: what fits); ``depth``: modules
         below that many names are collapsed (default: none in a small graph, 1 in a large one)."""
-        from .svg import svg
-
         return svg(self, direction=direction, depth=depth, legend=legend)
 
     def html(self, title: str = "Computation graph", *, direction: str | None = None) -> str:
         """One self-contained page: zoom, search, expand and collapse, step through the backward pass. It runs down, or
         ``direction="right"``."""
-        from .html import html
-
         return html(self, title, direction)
 
     def dot(self) -> str:
         """The graph in Graphviz's language."""
-        from .exports import dot
-
         return dot(self)
 
     def mermaid(self) -> str:
         """The graph as a Mermaid flowchart."""
-        from .exports import mermaid
-
         return mermaid(self)
 
     def save(self, path: str | Path, *, direction: str | None = None) -> Path:
         """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a
         renderer is installed; ``direction`` is that of the picture or page. Returns the path. Raises ValueError for
         another ending, RuntimeError for a PNG without a renderer."""
-        from .exports import save
-
         return save(self, Path(path), direction)
 
     def _repr_html_(self) -> str:
@@ -353,13 +109,9 @@ class Graph:
 
     def to_json(self, indent: int | None = None) -> str:
         """The graph as JSON text; `from_json` reads it back."""
-        from .reading import to_json
-
         return to_json(self, indent)
 
     @staticmethod
     def from_json(text: str) -> Graph:
         """The graph that `to_json` wrote. Raises ValueError, with the place, for text that is not such a graph."""
-        from .reading import from_json
-
-        return from_json(text)
+        return Graph(*read_json(text))

@@ -7,16 +7,16 @@ from importlib import resources
 from typing import Any
 
 from .drawing import FORMULAS, Item
-from .graph import Graph, GraphEdge, GraphNode
 from .levels import Level, levels
+from .model import GraphEdge, GraphModel, GraphNode
 from .names import source_excerpt
 from .reading import strict_json
 from .svg import MOST, STYLE, describe
-from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of
+from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of, text
 from .values import Summary, number
 
 
-def html(graph: Graph, title: str, direction: str | None = None) -> str:
+def html(graph: GraphModel, title: str, direction: str | None = None) -> str:
     """The page as text; it runs down, which suits narrow windows too, unless ``direction`` is ``"right"``. Raises
     ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
     formulas = len(graph) <= FORMULAS
@@ -31,16 +31,16 @@ def html(graph: Graph, title: str, direction: str | None = None) -> str:
         "sources": _sources(graph),
     }
     # Inside a script element only "</" and "<!--" could end it.
-    text = strict_json(data, separators=(",", ":")).replace("<", "\\u003c")
+    script = strict_json(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = resources.files(__package__)
     page = parts.joinpath("page.html").read_text("utf-8")
     fill = {
         "TITLE": escape(title),
         "STYLE": STYLE + parts.joinpath("page.css").read_text("utf-8"),
-        "TEXT": escape(graph.text()),
+        "TEXT": escape(text(graph)),
         "SCRIPT": parts.joinpath("page.js").read_text("utf-8"),
         "DESCRIPTION": escape(describe(graph)),
-        "DATA": text,
+        "DATA": script,
     }
     for name, value in fill.items():
         page = page.replace(f"<!--{name}-->", value)
@@ -88,7 +88,7 @@ def _item(item: Item) -> dict[str, Any]:
     return made
 
 
-def _nodes(graph: Graph, found: list[Level]) -> dict[int, dict[str, Any]]:
+def _nodes(graph: GraphModel, found: list[Level]) -> dict[int, dict[str, Any]]:
     """What the side panel shows of each node."""
     symbols, into = graph.symbols(), graph.into()
     users: dict[int, list[int]] = {}
@@ -123,7 +123,7 @@ def _nodes(graph: Graph, found: list[Level]) -> dict[int, dict[str, Any]]:
     return result
 
 
-def _operand(edge: GraphEdge, graph: Graph, symbols: dict[int, str]) -> list[Any]:
+def _operand(edge: GraphEdge, graph: GraphModel, symbols: dict[int, str]) -> list[Any]:
     return [edge.source, symbol_of(graph.nodes[edge.source], symbols), partial_text(edge)]
 
 
@@ -155,13 +155,13 @@ def _colours(node: GraphNode) -> dict[str, float]:
     return {key: float(f"{value:.4g}") for key, value in found.items() if value}
 
 
-def _sources(graph: Graph) -> dict[str, Any]:
+def _sources(graph: GraphModel) -> dict[str, Any]:
     """The source excerpts, each once."""
     lines = dict.fromkeys(node.line for node in graph if node.line)
     return {line: excerpt for line in lines if (excerpt := source_excerpt(line))}
 
 
-def _steps(graph: Graph) -> list[dict[str, Any]]:
+def _steps(graph: GraphModel) -> list[dict[str, Any]]:
     """The backward pass, step by step: a node, the gradient that has arrived, and what it sends to each operand."""
     into, symbols = graph.into(), graph.symbols()
     results: dict[int, list[GraphNode]] = {}

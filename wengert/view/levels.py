@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, in_formula, node_item, place
-from .graph import Graph, GraphEdge
+from .model import GraphEdge, GraphModel
 from .text import symbol_of
 
 DEEPEST = 8
@@ -26,7 +26,7 @@ class Level:
     nodes: list[int] = field(default_factory=list)
 
 
-def chains(graph: Graph) -> dict[int, tuple[str, ...]]:
+def chains(graph: GraphModel) -> dict[int, tuple[str, ...]]:
     """For each node the keys of the module calls around it, outermost first. A module that holds one node is none."""
     deepest = min(DEEPEST, max((node.module.count(".") + 1 for node in graph if node.module), default=0))
     found: dict[int, list[str]] = {id: [] for id in graph.nodes}
@@ -47,7 +47,7 @@ def chains(graph: Graph) -> dict[int, tuple[str, ...]]:
     return {id: tuple(key for key in keys if key not in lone) for id, keys in found.items()}
 
 
-def levels(graph: Graph, formulas: bool, direction: str = "down", most: int = 5000) -> list[Level]:
+def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int = 5000) -> list[Level]:
     """All levels, outermost first, laid out in the same direction. Raises ValueError for one of more than ``most``
     boxes."""
     around = chains(graph)
@@ -99,7 +99,7 @@ def levels(graph: Graph, formulas: bool, direction: str = "down", most: int = 50
     return found
 
 
-def _check_sizes(graph: Graph, around: dict[int, tuple[str, ...]], most: int) -> None:
+def _check_sizes(graph: GraphModel, around: dict[int, tuple[str, ...]], most: int) -> None:
     """Counts the boxes of every level before any is laid out."""
     counts = Counter(keys[-1] if keys else "" for id, keys in around.items() if not in_formula(graph.nodes[id]))
     inner = {(keys[i - 1] if i else "", keys[i]) for keys in set(around.values()) for i in range(len(keys))}
@@ -113,7 +113,7 @@ def _check_sizes(graph: Graph, around: dict[int, tuple[str, ...]], most: int) ->
 
 
 def _arrows(
-    graph: Graph,
+    graph: GraphModel,
     edges: list[tuple[GraphEdge, str]],
     where: dict[int, int],
     items: list[Item],

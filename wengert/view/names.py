@@ -17,7 +17,7 @@ from ..core.errors import InplaceError
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
 from ..tensors.tensor import TENSORS
-from .graph import Graph, output_id
+from .model import GraphModel, output_id
 
 _MOST = 200
 
@@ -198,7 +198,7 @@ def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
     return rows if any(text for _, text in rows) else []
 
 
-def leaf_modules(graph: Graph) -> None:
+def leaf_modules(graph: GraphModel) -> None:
     """Puts leaves that are parameters into the module that uses them, and operations whose module nobody recorded into
     the module whose parameters they read."""
     users: dict[int, list[int]] = {}
@@ -220,7 +220,7 @@ def leaf_modules(graph: Graph) -> None:
                 node.module, node.calls = _common([module for module, _ in homes]), ()
 
 
-def _modules_between(graph: Graph, users: dict[int, list[int]]) -> None:
+def _modules_between(graph: GraphModel, users: dict[int, list[int]]) -> None:
     """Operations without parameters, such as a relu, belong to the module that is around all nearest operations with
     parameters, before them and after them. What has none before it or none after it stays outside, like a loss."""
     before: dict[int, str | None] = {}

@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .graph import KINDS, Graph, GraphEdge, GraphNode
+from .model import KINDS, GraphEdge, GraphModel, GraphNode
 from .values import Summary
 
 VERSION = 1
 
 
-def to_json(graph: Graph, indent: int | None) -> str:
+def to_json(graph: GraphModel, indent: int | None = None) -> str:
     """The text of a graph, without the fields that say nothing."""
     data = {
         "wengert graph": VERSION,
@@ -64,8 +64,8 @@ def _lean_summary(summary: Summary) -> dict[str, Any]:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def from_json(text: str) -> Graph:
-    """The graph in a text that `to_json` wrote. Raises ValueError, with the place, for any other text."""
+def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[int]]:
+    """Nodes, edges and roots of a text that `to_json` wrote. Raises ValueError, with the place, for any other text."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -97,7 +97,7 @@ def from_json(text: str) -> Graph:
     roots = _list(data, "roots")
     if not all(_whole(root) and root in order for root in roots):
         raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
-    return Graph(nodes, edges, roots)
+    return nodes, edges, roots
 
 
 def _check_partials(nodes: dict[int, GraphNode], edges: list[GraphEdge]) -> None:

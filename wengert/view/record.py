@@ -21,7 +21,7 @@ from ..core.state import state
 from ..tensors.special import Special
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import TENSORS
-from .build import Builder, Note, is_custom
+from .build import GraphBuilder, Note, is_custom
 from .graph import Graph
 from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of, values_in
 from .values import summarize
@@ -302,7 +302,7 @@ class Recording(Special):
             else:
                 note.calls = note.calls[1:]
         ends = [Out(node, 0) if node.primitive.multiple else node for node in nodes if node not in used]
-        builder = Builder(ends, self.notes, names)
+        builder = GraphBuilder(ends, self.notes, names)
         builder.values.update(self.leaves)
         for edge, value in values_in(scopes):
             if type(edge) is Out:  # the results of a user's Function, which nobody else kept

@@ -6,8 +6,8 @@ from html import escape
 from importlib import resources
 
 from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, in_formula, text_width
-from .graph import Graph
 from .layout import Point
+from .model import GraphModel
 
 MOST = 5000
 """More boxes than this are no picture: the error says what to do."""
@@ -30,7 +30,7 @@ _LEGEND = {
 }
 
 
-def svg(graph: Graph, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
+def svg(graph: GraphModel, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
     """The picture of a graph; see `Graph.svg`. Raises ValueError for one that would have more than `MOST` boxes."""
     if depth is None:
         depth = 1 if len(graph) > COLLAPSED_FROM else 0
@@ -45,7 +45,7 @@ def svg(graph: Graph, direction: str | None = None, depth: int | None = None, le
     return render(draw(graph, groups, direction), describe(graph), legend)
 
 
-def describe(graph: Graph) -> str:
+def describe(graph: GraphModel) -> str:
     """The picture in words, for those who do not see it."""
     if not graph.nodes:
         return "An empty computation graph."

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .graph import Graph, GraphEdge, GraphNode
+from .model import GraphEdge, GraphModel, GraphNode
 from .values import number, shape_text
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
@@ -17,7 +17,7 @@ DEEPEST = 40
 _ROWS = 40
 
 
-def text(graph: Graph, limit: int, depth: int) -> str:
+def text(graph: GraphModel, limit: int = 60, depth: int = 1) -> str:
     """A tree where the graph has at most ``limit`` nodes and is not too deep for one, then a list; else a table."""
     if not graph.nodes:
         return "an empty graph"
@@ -43,7 +43,7 @@ def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
     return symbols[node.id]
 
 
-def formula(node: GraphNode, operands: list[GraphEdge], graph: Graph, symbols: dict[int, str]) -> str:
+def formula(node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbols: dict[int, str]) -> str:
     """How a node was made: ``x * w``, ``relu(v)``; an operand that nothing recorded shows as ``…``."""
     if node.kind == "output":
         return f"{symbols[operands[0].source]}[{operands[0].output}]" if operands else "?"
@@ -82,7 +82,7 @@ def vector_text(values: list[float]) -> str:
 class Tree:
     """The tree under the roots; a node that was shown before is not shown again."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: GraphModel) -> None:
         self.graph, self.into, self.symbols = graph, graph.into(), graph.symbols()
         self.shown: set[int] = set()
         self.results: dict[int, list[str]] = {}
@@ -132,7 +132,7 @@ class Tree:
         return line
 
 
-def listing(graph: Graph) -> str:
+def listing(graph: GraphModel) -> str:
     """A line for each node in order of computation: how it was made, its value or shape, its gradient, and the local
     derivatives that are numbers or short vectors."""
     symbols, into = graph.symbols(), graph.into()
@@ -166,7 +166,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def table(graph: Graph, depth: int) -> str:
+def table(graph: GraphModel, depth: int) -> str:
     """A line for each module (collapsed below ``depth`` names) or run of operations outside modules."""
     rows: list[tuple[str, list[GraphNode]]] = []
     first: dict[str, list[GraphNode]] = {}
