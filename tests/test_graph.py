@@ -551,15 +551,15 @@ def test_infinities_that_meet() -> None:
     assert g["x"].gradient.nan == 1
 
 
-def test_recording_beside_tracing() -> None:
-    """A recording inside which a function is traced has none of the tracer's stand-ins for values."""
+def test_recording_beside_capturing() -> None:
+    """A recording inside which a function is captured has none of the recorder's stand-ins for values."""
     w = leaf([1.0, 2.0])
 
     def step(x: torch.Tensor) -> torch.Tensor:
         return (w * x).sum()
 
     with torch.graph.record() as g:
-        torch.trace(step)(torch.ones(2))
+        torch.capture(step)(torch.ones(2))
         loss = (w * 3).sum()
         loss.backward()
     assert g["loss"].value.values == [9.0] and g.svg()

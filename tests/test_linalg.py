@@ -56,6 +56,18 @@ def test_products() -> None:
     assert x.trace().item() == pytest.approx(np.trace(A)) and torch.outer(x[0], y[0]).shape == (3, 3)
 
 
+def test_trace_is_the_method_and_of_matrices_alone() -> None:
+    x = t(A, True)
+    for found in (torch.trace(x), torch.trace(input=x), x.trace()):
+        assert found.item() == pytest.approx(np.trace(A)) and found.grad_fn.name() == "TraceBackward0"
+        assert torch.autograd.grad(found, x)[0].equal(t(np.eye(3)))
+    for wrong in (torch.ones(2, 2, 2), torch.ones(3)):
+        with pytest.raises(RuntimeError, match=f"expected a matrix, but got tensor with dim {wrong.dim()}"):
+            torch.trace(wrong)
+    with pytest.raises(TypeError, match="must be Tensor, not function"):
+        torch.trace(t)
+
+
 def test_decompositions_put_together_again() -> None:
     x, y = t(A), t(S)
     q, r = torch.linalg.qr(x)

@@ -321,12 +321,12 @@ def test_recorded_steps_are_the_same_bits(kind: Any, settings: dict[str, Any]) -
             optimizer.step()
             return loss
 
-        return (wengert.trace(step) if recorded else step), (model, optimizer)
+        return (wengert.capture(step) if recorded else step), (model, optimizer)
 
-    (eager, one), (traced, other) = make(False), make(True)
+    (eager, one), (captured, other) = make(False), make(True)
     for number in range(8):
         x = wengert.linspace(-1, 1 + number, 12).reshape(4, 3)
-        assert eager(x).item() == traced(x).item()
+        assert eager(x).item() == captured(x).item()
     for mine, its in zip(one[0].parameters(), other[0].parameters(), strict=True):
         assert wengert.equal(mine, its)
         left, right = one[1].state[mine], other[1].state[its]

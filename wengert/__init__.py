@@ -147,10 +147,8 @@ def _of_layers() -> tuple[str, ...]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "trace":
-        from .tracing import trace
-
-        return trace
+    if name == "capture":
+        return _import_module("wengert.tracing").capture
     if name == "doctor":
         return _import_module("wengert.examination").doctor
     if name in ("graph", "summary"):

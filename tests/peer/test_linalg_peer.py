@@ -400,6 +400,7 @@ ERRORS = {
     "outer": lambda t: t.outer(t.ones(2, 2), t.ones(2)),
     "matrix_power": lambda t: t.matrix_power(t.ones(2, 3), 2),
     "trace": lambda t: t.ones(3).trace(),
+    "trace of three dimensions": lambda t: t.trace(t.ones(2, 2, 2)),
     "multi_dot": lambda t: t.linalg.multi_dot([t.eye(2)]),
     "qr r": lambda t: t.linalg.qr(t.eye(2, requires_grad=True), mode="r")[1].sum().backward(),
     "bool mm": lambda t: t.linalg.norm(t.ones(2, dtype=t.int64)),

@@ -47,6 +47,7 @@ CASES: dict[str, Callable[[Any, Any], Any]] = {
     "diag of a matrix": lambda t, x: x.diag(),
     "diag of a vector": lambda t, x: t.diag(x[0]),
     "trace": lambda t, x: x.trace(),
+    "trace, the function": lambda t, x: t.trace(x),
     "roll, flat": lambda t, x: x.roll(1),
     "roll": lambda t, x: x.roll(1, 0),
     "rot90": lambda t, x: t.rot90(x),

@@ -17,7 +17,8 @@ pytest.importorskip("torch")
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = Path(__file__).parent / "programs"
 PROGRAMS = sorted(FOLDER.glob("*.py"))
-# Programs whose printed words may differ: a trace is a sum of a diagonal here, and its node is called so.
+# Programs whose printed words may differ: an inverse times its matrix leaves rounding errors of other signs, which
+# changes the spaces in a printed tensor.
 OTHER_WORDS = {"linear_algebra"}
 
 

@@ -397,7 +397,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     return labelled(P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,)), "Cdist")
 
 
-@function(public=False)
+@function()
 def trace(input: Any) -> Any:
     """The sum of the diagonal of a matrix."""
     if input._data.ndim != 2:

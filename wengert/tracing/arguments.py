@@ -51,7 +51,7 @@ class Arguments:
             if place is None:
                 if value.requires_grad and type(value._edge) is not Leaf:
                     raise TraceError(
-                        f"[trace] tensors without a history were expected; got argument {name!r}, which "
+                        f"[capture] tensors without a history were expected; got argument {name!r}, which "
                         f"{value.grad_fn.name()} computed; detach() it, or compute it inside the function"
                     )
                 place = self._places[id(value)] = Place(len(self.tensors))
@@ -66,7 +66,7 @@ class Arguments:
         if isinstance(value, (*PLAIN, Size, enum.Enum)):
             return value
         raise TraceError(
-            f"[trace] arguments that are tensors, numbers, strings, None, or tuples, lists and dicts of these were "
+            f"[capture] arguments that are tensors, numbers, strings, None, or tuples, lists and dicts of these were "
             f"expected; got argument {name!r}, a {type(value).__name__}; let the function refer to it instead"
         )
 

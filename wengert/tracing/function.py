@@ -1,4 +1,4 @@
-"""`trace`: a function that records itself when it is called in a way it does not know, and runs its graph."""
+"""`capture`: a function that records itself when it is called in a way it does not know, and runs its graph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 from ..core.errors import TraceError
 from ..core.state import state
 from ..ir import Graph, prune, verify
-from ..tensors.tensor import Tensor
 from .arguments import Arguments
 from .names import Names, tensors_seen_by
 from .program import Program, sharing
@@ -20,18 +19,17 @@ from .recorder import Recorder
 from .results import Results, effects
 
 
-def trace(function: Any) -> Any:
+def capture(function: Callable[..., Any]) -> Recorded:
     """Records what a function of tensors does: forward, ``backward()`` and the update of an optimiser, as one graph.
 
-    Returns a `Traced`: called like ``function`` it gives the same results and leaves the same behind, bit for bit, but
-    runs the graph that it recorded when it was first called with such arguments. Recording itself changes nothing:
+    Returns a `Recorded`: called like ``function`` it gives the same results and leaves the same behind, bit for bit,
+    but runs the graph that it recorded when it was first called with such arguments. Recording itself changes nothing:
     writes into tensors and gradients are *effects* of the graph, and happen when it runs.
 
     Tensors that the function refers to (parameters, buffers, the state of an optimiser) are captured when they are
     first used; numbers are baked in, also those among the arguments, where another number means another recording.
     Where the way goes on depending on the value of a tensor (``if x > 0``, ``x.item()``), recording raises `TraceError`
-    at that line. Returned tensors are new ones, without a history. (Given a tensor instead of a function, this is the
-    sum of its diagonal, as PyTorch's function of that name.)
+    at that line. Returned tensors are new ones, without a history.
 
     >>> import wengert as torch
     >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -42,7 +40,7 @@ def trace(function: Any) -> Any:
     ...         w.sub_(w.grad * 0.5)
     ...     w.grad = None
     ...     return loss
-    >>> step = torch.trace(step)
+    >>> step = torch.capture(step)
     >>> print(step.record(torch.tensor([2.0, 4.0])))
     graph step(%x: float32[2])
       state %w: float32[2]
@@ -60,20 +58,18 @@ def trace(function: Any) -> Any:
     >>> w
     tensor([0., 0.], requires_grad=True)
     """
-    if isinstance(function, Tensor):
-        return function.diagonal().sum()
-    return Traced(function)
+    return Recorded(function)
 
 
-class Traced:
-    """A function with its recordings. See `trace`.
+class Recorded:
+    """A function with its recordings. See `capture`.
 
     ``programs`` holds a `Program` for each way in which the function has been called.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
-            raise TypeError(f"trace(): a function was expected; got {type(function).__name__}")
+            raise TypeError(f"capture(): a function was expected; got {type(function).__name__}")
         self.function = function
         self.programs: list[Program] = []
         functools.update_wrapper(self, function, updated=())
@@ -98,7 +94,7 @@ class Traced:
     def _record(self, arguments: Arguments) -> Program:
         if state.special is not None and state.special.traces:
             raise TraceError(
-                "[trace] a recording cannot be started while another is going on; call the function itself"
+                "[capture] a recording cannot be started while another is going on; call the function itself"
             )
         program = record(self.function, self._names, arguments)
         self.programs.append(program)
@@ -107,7 +103,7 @@ class Traced:
     def _last(self) -> Program:
         if not self.programs:
             raise TraceError(
-                "[trace] nothing has been recorded yet; call the function, or record(...) with its arguments"
+                "[capture] nothing has been recorded yet; call the function, or record(...) with its arguments"
             )
         return self.programs[-1]
 
@@ -122,7 +118,7 @@ class Traced:
 
     def __repr__(self) -> str:
         return (
-            f"<traced {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
+            f"<recorded {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
         )
 
 
@@ -156,7 +152,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
         leaks = sorted({symbol.line for symbol in recorder.living()})
         if leaks:
             warnings.warn(
-                f"[trace] tensors made while {name} was recorded are still referred to and have no value: those of "
+                f"[capture] tensors made while {name} was recorded are still referred to and have no value: those of "
                 f"{', '.join(leaks)}. Return them, or copy them into tensors that were there before",
                 stacklevel=4,
             )
@@ -172,6 +168,6 @@ def _check_sharing(graph: Graph, shared: set[tuple[str, str]], overlaps: list[tu
     for pair in (*sorted(shared), *overlaps):
         if written & set(pair):
             raise TraceError(
-                f"[trace] a recorded function may not write into memory that comes to it twice; got %{pair[0]} and "
+                f"[capture] a recorded function may not write into memory that comes to it twice; got %{pair[0]} and "
                 f"%{pair[1]}, which share memory, one of them written; clone() one, or give only one"
             )

@@ -32,13 +32,13 @@ def whole_of(array: np.ndarray) -> np.ndarray:
         return array
     if owner.dtype.itemsize != array.dtype.itemsize:
         raise TraceError(
-            f"[trace] memory of one dtype was expected; got a tensor of {array.dtype} that is a part of memory of "
+            f"[capture] memory of one dtype was expected; got a tensor of {array.dtype} that is a part of memory of "
             f"{owner.dtype}; that cannot be recorded in wengert yet: clone() it outside the function"
         )
     whole = owner if owner.flags.c_contiguous else owner.ravel("K")
     if not np.may_share_memory(whole, owner):
         raise TraceError(
-            "[trace] a tensor over dense memory was expected; got one over memory with gaps, which cannot be "
+            "[capture] a tensor over dense memory was expected; got one over memory with gaps, which cannot be "
             "recorded in wengert yet: clone() it outside the function"
         )
     return whole.view(array.dtype)
@@ -48,7 +48,7 @@ def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
     """The view steps that lead from ``whole`` to ``array``: none, or one."""
     if array.dtype != whole.dtype:
         raise TraceError(
-            f"[trace] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "
+            f"[capture] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "
             f"which cannot be recorded in wengert yet: clone() one of them outside the function"
         )
     offset = _address(array) - _address(whole) if array.size else 0
@@ -56,7 +56,7 @@ def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
         return ()
     if any(stride % array.itemsize for stride in array.strides) or offset % array.itemsize:
         raise TraceError(
-            "[trace] a tensor whose elements lie on the grid of their size was expected; got one that does not, "
+            "[capture] a tensor whose elements lie on the grid of their size was expected; got one that does not, "
             "which cannot be recorded in wengert yet: clone() it outside the function"
         )
     return (

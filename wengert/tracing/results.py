@@ -44,7 +44,7 @@ class Results:
         if isinstance(value, (*PLAIN, Size)):
             return value
         raise TraceError(
-            f"[trace] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "
+            f"[capture] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "
             f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
         )
 
@@ -78,7 +78,7 @@ def effects(recorder: Recorder) -> None:
             graph.effects.append(Effect("clear", target))
         elif recorder.is_outside(slot.current):
             raise TraceError(
-                f"[trace] a gradient made inside the recorded function was expected; got {target} assigned a tensor "
+                f"[capture] a gradient made inside the recorded function was expected; got {target} assigned a tensor "
                 "from outside, which is not in wengert yet; assign a clone() of it"
             )
         else:
@@ -97,6 +97,6 @@ def _check_histories(recorder: Recorder) -> None:
     if moved:
         name = recorder.place(moved[0]).memory.source
         raise TraceError(
-            f"[trace] tensors from outside were expected to end without history; got %{name}, into which a value that "
-            "requires grad was written; write under no_grad(), or write a detach()ed value"
+            f"[capture] tensors from outside were expected to end without history; got %{name}, into which a value "
+            "that requires grad was written; write under no_grad(), or write a detach()ed value"
         )

@@ -71,9 +71,9 @@ class Symbol:
     def memory(self) -> Memory:
         if self._memory is None:
             raise TraceError(
-                f"[trace] a tensor of this moment was expected; got one that was made at {self.line} while a function "
-                f"was recorded, and has no value outside it; return it from the function, or copy it into a tensor "
-                f"that is there before (state.copy_(x))"
+                f"[capture] a tensor of this moment was expected; got one that was made at {self.line} while a "
+                f"function was recorded, and has no value outside it; return it from the function, or copy it into a "
+                f"tensor that is there before (state.copy_(x))"
             )
         return self._memory
 
@@ -141,7 +141,7 @@ class Symbol:
     def _refuse(self, what: str) -> NoReturn:
         self.memory  # noqa: B018  (raises where the symbol is dead)
         raise TraceError(
-            f"[trace] an operation asked a tensor for {what} while a function is being recorded, when there is "
+            f"[capture] an operation asked a tensor for {what} while a function is being recorded, when there is "
             f"none; this operation cannot be recorded in wengert yet: take it out of the function"
         )
 

@@ -61,12 +61,12 @@ def outside() -> State:
     }
 
 
-def outcome(function: Callable[..., Any], s: State, times: int, traced: bool) -> list[Any]:
+def outcome(function: Callable[..., Any], s: State, times: int, captured: bool) -> list[Any]:
     def step(x: Any) -> Any:
         return function(x, **{name: s[name] for name in names})
 
     names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
-    run = torch.trace(step) if traced else step
+    run = torch.capture(step) if captured else step
     found: list[Any] = []
     for i in range(times):
         x = torch.tensor([[1.0, 2.0, -3.0], [0.25, -1.0, 2.0]]) * (i + 1)
@@ -292,7 +292,7 @@ def dtypes_meet(x, b, places):
 def test_recorded_is_eager(name: str) -> None:
     """Three calls: results, states and gradients the same to the last bit, versions moved on where something was
     written (a run writes each memory once, however often the function does)."""
-    eager, recorded = (outcome(LAW[name], outside(), 3, traced) for traced in (False, True))
+    eager, recorded = (outcome(LAW[name], outside(), 3, captured) for captured in (False, True))
     assert recorded == eager
 
 
@@ -310,10 +310,10 @@ def test_recording_changes_nothing(name: str) -> None:
         raise KeyError("at the end")
 
     before = [look(t) for t in (*s.values(), x)]
-    program = torch.trace(step).record(x)
+    program = torch.capture(step).record(x)
     assert [look(t) for t in (*s.values(), x)] == before
     with pytest.raises(KeyError):
-        torch.trace(failing).record(x)
+        torch.capture(failing).record(x)
     assert [look(t) for t in (*s.values(), x)] == before
     assert state.special is None
     text = format_graph(program.graph)
@@ -379,22 +379,22 @@ def test_twenty_training_steps(name: str) -> None:
     eager, model, optimizer = make()
     torch.manual_seed(1)
     step, other, its = make()
-    traced = torch.trace(step)
+    captured = torch.capture(step)
     for x, y in data:
-        assert bits(eager(x, y)) == bits(traced(x, y))
+        assert bits(eager(x, y)) == bits(captured(x, y))
         for p, q in zip(model.parameters(), other.parameters(), strict=True):
             assert bits(p) == bits(q) and bits(p.grad) == bits(q.grad) and q._version > 0
         for left, right in zip(optimizer.state.values(), its.state.values(), strict=True):
             assert {key: bits(value) for key, value in left.items()} == {
                 key: bits(value) for key, value in right.items()
             }
-    assert len(traced.programs) == 2  # gradients that are None at first, and are there later
+    assert len(captured.programs) == 2  # gradients that are None at first, and are there later
 
 
 def test_a_recorded_step_is_one_graph_that_names_its_state() -> None:
     torch.manual_seed(0)
     step, model, _ = STEPS["tanh, mse, adam"][0]()
-    program = torch.trace(step).record(torch.randn(10, 4), torch.randn(10, 3))
+    program = torch.capture(step).record(torch.randn(10, 4), torch.randn(10, 3))
     names = [value.name for value in program.graph.states]
     assert names[:4] == ["model.0.weight", "model.0.bias", "model.2.weight", "model.2.bias"]
     assert "optimizer.model.0.weight.exp_avg" in names
@@ -426,7 +426,7 @@ def test_calls_are_told_apart_by_value() -> None:
         calls.append(scale)
         return x * scale + pair[0] if mode == "up" else x - scale
 
-    traced = torch.trace(function)
+    captured = torch.capture(function)
     x = torch.ones(2)
     for arguments in (
         (x,),
@@ -438,18 +438,18 @@ def test_calls_are_told_apart_by_value() -> None:
         (x, 2.0, "up", (3, None)),
         (torch.ones(3),),
     ):
-        assert bits(traced(*arguments)) == bits(function(*arguments))
-    assert len(traced.programs) == 7
-    assert bits(traced(x, scale=2.0)) == bits(function(x, 2.0))
+        assert bits(captured(*arguments)) == bits(function(*arguments))
+    assert len(captured.programs) == 7
+    assert bits(captured(x, scale=2.0)) == bits(function(x, 2.0))
 
 
 def test_what_is_no_tensor_and_no_number_is_named() -> None:
-    traced = torch.trace(lambda x, other: x)
+    captured = torch.capture(lambda x, other: x)
     with pytest.raises(TraceError, match="argument 'other.thing'.*object"):
-        traced(torch.ones(1), {"thing": object()})
+        captured(torch.ones(1), {"thing": object()})
     history = torch.ones(1, requires_grad=True) * 2
     with pytest.raises(TraceError, match="argument 'x'.*MulBackward0 computed"):
-        traced(history, 1)
+        captured(history, 1)
 
 
 def test_a_program_refuses_a_call_that_does_not_fit() -> None:
@@ -459,7 +459,7 @@ def test_a_program_refuses_a_call_that_does_not_fit() -> None:
         (w * x).sum().backward()
         return w.grad
 
-    program = torch.trace(step).record(torch.ones(3))
+    program = torch.capture(step).record(torch.ones(3))
     with pytest.raises(TraceError, match=r"argument 'x' had shape \(3,\) then and has \(1,\) now"):
         program(torch.ones(1))
     with pytest.raises(TraceError, match="numbers, strings"):
@@ -481,11 +481,11 @@ def test_a_state_is_followed_to_new_memory() -> None:
     def step(x):
         b.add_(x)
 
-    traced = torch.trace(step)
-    traced(torch.ones(2))
+    captured = torch.capture(step)
+    captured(torch.ones(2))
     b.data = torch.full((2,), 5.0)
-    traced(torch.ones(2))
-    assert b.tolist() == [6.0, 6.0] and len(traced.programs) == 1
+    captured(torch.ones(2))
+    assert b.tolist() == [6.0, 6.0] and len(captured.programs) == 1
 
 
 def test_memory_that_comes_twice() -> None:
@@ -498,13 +498,13 @@ def test_memory_that_comes_twice() -> None:
     def read(x):
         return b * x
 
-    assert torch.trace(read)(b).tolist() == [0.0] * 4
+    assert torch.capture(read)(b).tolist() == [0.0] * 4
     with pytest.raises(TraceError, match="share memory, one of them written"):
-        torch.trace(write).record(b)
-    traced = torch.trace(write)
-    traced(torch.ones(4))
+        torch.capture(write).record(b)
+    captured = torch.capture(write)
+    captured(torch.ones(4))
     with pytest.raises(TraceError, match="share memory"):
-        traced(b)
+        captured(b)
     assert b.tolist() == [1.0] * 4
 
 
@@ -512,13 +512,13 @@ def test_arguments_are_followed_by_their_gradients() -> None:
     def step(x):
         (x * x).sum().backward()
 
-    traced = torch.trace(step)
+    captured = torch.capture(step)
     for _ in range(2):
         x = torch.tensor([1.0, 2.0], requires_grad=True)
-        traced(x)
-        traced(x)
+        captured(x)
+        captured(x)
         assert x.grad.tolist() == [4.0, 8.0]
-    assert len(traced.programs) == 2
+    assert len(captured.programs) == 2
 
 
 def test_results_keep_their_nest_and_identity() -> None:
@@ -529,11 +529,11 @@ def test_results_keep_their_nest_and_identity() -> None:
         return {"same": [y, y], "state": b, "argument": x, "plain": ("text", 3)}
 
     x = torch.ones(2)
-    found = torch.trace(function)(x)
+    found = torch.capture(function)(x)
     assert found["same"][0] is found["same"][1]
     assert found["state"] is b and found["argument"] is x and found["plain"] == ("text", 3)
     with pytest.raises(TraceError, match="got a object"):
-        torch.trace(lambda x: object()).record(x)
+        torch.capture(lambda x: object()).record(x)
 
 
 # --- effects ----------------------------------------------------------------------------------------------------------
@@ -548,7 +548,7 @@ def test_what_nobody_needs_is_dropped_and_effects_are_needed() -> None:
         mean.mul_(0.9).add_(x * 0.1)
         return x + 1.0
 
-    graph = torch.trace(step).record(torch.ones(2)).graph
+    graph = torch.capture(step).record(torch.ones(2)).graph
     assert [value.name for value in graph.states] == ["mean"]
     assert [instr.primitive.name for instr in graph.instrs] == ["mul", "mul", "add", "add"]
     assert [(effect.kind, effect.target) for effect in graph.effects] == [("write", "mean")]
@@ -562,7 +562,7 @@ def test_a_failing_run_writes_nothing() -> None:
         b.add_(1.0)
         return b[places]
 
-    program = torch.trace(step).record()
+    program = torch.capture(step).record()
     with torch.no_grad():
         places.fill_(7)
     with pytest.raises(IndexError):
@@ -579,10 +579,10 @@ def test_values_are_taken_before_the_first_write() -> None:
         b.copy_(old)
         return a[:1], b
 
-    traced = torch.trace(swap)
-    part, same = traced()
+    captured = torch.capture(swap)
+    part, same = captured()
     assert a.tolist() == [3.0, 4.0] and b.tolist() == [1.0, 2.0] and part.tolist() == [3.0] and same is b
-    traced()
+    captured()
     assert a.tolist() == [1.0, 2.0] and part.tolist() == [3.0]
 
 
@@ -610,7 +610,7 @@ def test_values_are_not_there_while_recording(name: str, captured: bool) -> None
         return BY_VALUE[name](b if captured else x)
 
     with pytest.raises(TraceError, match=r"^\["):
-        torch.trace(function).record(torch.ones(2))
+        torch.capture(function).record(torch.ones(2))
     assert b.tolist() == [1.0, 1.0] and state.special is None
 
 
@@ -619,9 +619,9 @@ def test_histories_from_outside_are_refused() -> None:
     h = w * 2
     loss = h.sum()
     with pytest.raises(TraceError, match="MulBackward0 computed outside"):
-        torch.trace(lambda: h + 1).record()
+        torch.capture(lambda: h + 1).record()
     with pytest.raises(TraceError, match="SumBackward0"):
-        torch.trace(lambda: loss.backward()).record()
+        torch.capture(lambda: loss.backward()).record()
     loss.backward()
     assert w.grad.tolist() == [2.0, 2.0]
 
@@ -633,7 +633,7 @@ def test_histories_do_not_leave() -> None:
         hidden.copy_(w * x)
 
     with pytest.raises(TraceError, match="%hidden, into which a value that requires grad was written"):
-        torch.trace(step).record(torch.ones(2))
+        torch.capture(step).record(torch.ones(2))
     assert not hidden.requires_grad and hidden._version == 0
 
 
@@ -654,7 +654,7 @@ def test_tensors_from_outside_stay_as_they_are(op: str) -> None:
             x.requires_grad_()
 
     with pytest.raises(TraceError, match="from outside, which recording leaves as it is"):
-        torch.trace(step).record(torch.ones(2))
+        torch.capture(step).record(torch.ones(2))
 
 
 def test_eager_errors_come_while_recording() -> None:
@@ -667,13 +667,13 @@ def test_eager_errors_come_while_recording() -> None:
         z.sum().backward()
 
     with pytest.raises(InplaceError, match="modified by an inplace operation"):
-        torch.trace(overwritten).record()
+        torch.capture(overwritten).record()
     with pytest.raises(InplaceError, match="leaf"):
-        torch.trace(lambda: w.add_(1.0)).record()
+        torch.capture(lambda: w.add_(1.0)).record()
     with pytest.raises(InplaceError, match="expanded"):
-        torch.trace(lambda x: x.expand(3, 2).add_(1.0)).record(torch.ones(2))
+        torch.capture(lambda x: x.expand(3, 2).add_(1.0)).record(torch.ones(2))
     with pytest.raises(RuntimeError, match="must match the size"):
-        torch.trace(lambda x: x + w).record(torch.ones(3))
+        torch.capture(lambda x: x + w).record(torch.ones(3))
 
 
 def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
@@ -683,9 +683,9 @@ def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
         kept.append(x * 2.0)
         return x + 1.0
 
-    traced = torch.trace(step)
-    with pytest.warns(UserWarning, match=r"still referred to.*test_trace\.py:\d+"):
-        program = traced.record(torch.ones(2))
+    captured = torch.capture(step)
+    with pytest.warns(UserWarning, match=r"still referred to.*test_capture\.py:\d+"):
+        program = captured.record(torch.ones(2))
     assert len(program.leaks) == 1 and program.leaks[0] in program.explain()
     for use in (
         lambda t: t + 1,
@@ -694,40 +694,39 @@ def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
         lambda t: t.tolist(),
         lambda t: t.add_(1),
     ):
-        with pytest.raises(TraceError, match=r"made at .*test_trace\.py:\d+ while a function was recorded"):
+        with pytest.raises(TraceError, match=r"made at .*test_capture\.py:\d+ while a function was recorded"):
             use(kept[0])
     with pytest.raises(TraceError, match="while a function was recorded"):
-        torch.trace(lambda x: x + kept[0]).record(torch.ones(2))
+        torch.capture(lambda x: x + kept[0]).record(torch.ones(2))
     assert "dead, made at" in repr(kept[0])
 
 
 def test_nothing_leaks_that_is_not_kept() -> None:
     step, _, _ = STEPS["tanh, mse, adam"][0]()
-    traced = torch.trace(step)
+    captured = torch.capture(step)
     gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert traced.record(torch.ones(5, 4), torch.ones(5, 3)).leaks == []
+        assert captured.record(torch.ones(5, 4), torch.ones(5, 3)).leaks == []
 
 
-def test_a_traced_function_may_call_another() -> None:
-    inner = torch.trace(lambda x: x * 2.0)
-    outer = torch.trace(lambda x: inner(x) + 1.0)
+def test_a_captured_function_may_call_another() -> None:
+    inner = torch.capture(lambda x: x * 2.0)
+    outer = torch.capture(lambda x: inner(x) + 1.0)
     assert outer(torch.ones(2)).tolist() == [3.0, 3.0]
     assert len(outer.programs) == 1 and inner.programs == []
     with pytest.raises(TraceError, match="while another is going on"):
-        torch.trace(lambda x: inner.record(x)).record(torch.ones(2))
+        torch.capture(lambda x: inner.record(x)).record(torch.ones(2))
     with pytest.raises(TraceError, match="nothing has been recorded"):
-        torch.trace(lambda: None).explain()
+        torch.capture(lambda: None).explain()
 
 
-def test_trace_of_a_matrix_is_the_sum_of_its_diagonal() -> None:
-    assert torch.trace(torch.arange(9.0).reshape(3, 3)).item() == 12.0
+def test_only_functions_are_captured() -> None:
     with pytest.raises(TypeError, match="a function was expected"):
-        torch.trace(3)
+        torch.capture(3)
 
 
 def test_states_from_numpy_arrays_are_constants_with_a_listing() -> None:
     array = np.array([1.0, 2.0], np.float32)
-    program = torch.trace(lambda x: x + torch.from_numpy(array)).record(torch.ones(2))
+    program = torch.capture(lambda x: x + torch.from_numpy(array)).record(torch.ones(2))
     assert "%c0: float32[2] = [1. 2.]" in program.explain()
