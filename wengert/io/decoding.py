@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.device import device
+from ..core.geometry import laid_out
 from ..core.spec import Size
 from ..nn.parameter import Parameter
 from ..tensors.alias import version_cell
@@ -152,14 +153,11 @@ class _Decoder:
 def _strided(record: np.ndarray, dtype: np.dtype[Any], entry: dict[str, Any]) -> np.ndarray:
     """An array that lies somewhere in the memory of ``record``."""
     shape, strides, offset = tuple(entry["shape"]), tuple(entry["strides"]), entry["offset"]
-    if 0 in shape:
-        return np.empty(shape, dtype)
     if any(step % dtype.itemsize for step in (*strides, offset)):
         raise ValueError(
             f"the strides {strides} and the offset {offset} do not fit elements of {dtype.itemsize} bytes"
         )
-    # numpy checks that all of it lies within the buffer.
-    return np.ndarray(shape, dtype, record.reshape(-1).view(np.uint8), offset, strides)
+    return laid_out("load", record.reshape(-1).view(np.uint8), dtype, shape, strides, offset)
 
 
 _KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {

@@ -21,6 +21,7 @@ from ..core import dtypes
 from ..core.device import device, require_cpu
 from ..core.dtypes import DType
 from ..core.errors import DeviceError
+from ..core.geometry import laid_out
 from ..core.spec import Size
 from ..nn.parameter import Parameter
 from ..ops.storage import TypedStorage, UntypedStorage
@@ -29,6 +30,7 @@ from ..tensors.tensor import Tensor, wrap
 from .archive import Archive
 from .decoding import set_attributes
 from .errors import CheckpointError, reporting
+from .layout import check_truths
 from .machine import Global, Machine
 
 STORAGES = {
@@ -106,6 +108,7 @@ class Reader:
         self._storages: dict[str, tuple[Any, UntypedStorage]] = {}
         self._places: list[tuple[UntypedStorage, str]] = []
         self._cells: dict[int, list[Any]] = {}
+        self._truthful: set[int] = set()  # storages without any other byte than 0 and 1
         self._machine: Machine | None = None
         self._table = self._make_table()
 
@@ -286,15 +289,11 @@ class Reader:
                 f"a tensor of size {size!r:.100}, strides {stride!r:.100} and offset {offset!r:.100}"
             )
         memory = storage._root.view(np.uint8)
-        if 0 in size:
-            array = np.empty(size, dtype.numpy)
-        else:
-            # numpy checks that all of it lies within the buffer.
-            array = np.ndarray(
-                size, dtype.numpy, memory, offset * dtype.itemsize, tuple(n * dtype.itemsize for n in stride)
-            )
-            if dtype.kind == "b" and storage._root.dtype != array.dtype and memory.max(initial=0) > 1:
-                raise ValueError("truth values other than 0 and 1")
+        width = dtype.itemsize
+        array = laid_out("load", memory, dtype.numpy, size, [n * width for n in stride], offset * width)
+        if dtype.kind == "b" and id(storage) not in self._truthful:
+            check_truths(memory.view(bool))
+            self._truthful.add(id(storage))
         if metadata:
             array = array.conj() if metadata.get("conj") else array
             array = -array if metadata.get("neg") else array

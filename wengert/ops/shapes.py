@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
+from ..core.geometry import bytes_of, check_inside
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
@@ -398,15 +399,10 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     if len(sizes) != len(steps):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(steps)} and {list(sizes)}")
     offset = input.storage_offset() if storage_offset is None else storage_offset
-    count = root_of(input._data).nbytes // input._data.itemsize
-    last = offset + sum((n - 1) * step for n, step in zip(sizes, steps, strict=True))
     if any(step < 0 for step in steps) or offset < 0:
         raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides "
                            f"{list(steps)} and offset {offset}")
-    if 0 not in sizes and last >= count:
-        raise ShapeError(f"[as_strided] setStorage: sizes {list(sizes)}, strides {list(steps)} and storage offset "
-                         f"{offset} reach "
-                         f"element {last}, which is out of bounds for storage of {count} elements")
+    check_inside("as_strided", bytes_of(root_of(input._data)).nbytes // input._data.itemsize, sizes, steps, offset)
     return P.as_strided(input, size=sizes, stride=steps, offset=offset,
                         geometry=(input.stride(), input.storage_offset()))
 

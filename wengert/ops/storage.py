@@ -13,9 +13,11 @@ import numpy as np
 
 from ..core.device import CPU, device
 from ..core.dtypes import DType
+from ..core.errors import DTypeError, ShapeError
+from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
-from .arguments import integers, sizes_of
+from .arguments import integer, integers, sizes_of
 from .registry import method
 
 
@@ -60,8 +62,10 @@ class TypedStorage(UntypedStorage):
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor._data)
         self.dtype: DType = tensor.dtype
-        self._flat = np.lib.stride_tricks.as_strided(self._root, (self._root.size,), (self._root.itemsize,
-                                                                                      )).view(tensor._data.dtype)
+
+    @property
+    def _flat(self) -> np.ndarray:
+        return _elements(self._root, self.dtype.numpy)
 
     def size(self) -> int:
         """The number of elements."""
@@ -131,7 +135,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     check_writable(self, "resize_")
     root, count = root_of(self._data), int(np.prod(shape))
     start = self.storage_offset()
-    whole = np.lib.stride_tricks.as_strided(root, (root.size,), (root.itemsize,)).view(self._data.dtype)
+    whole = _elements(root, self._data.dtype)
     if start + count > whole.size:
         grown = np.empty(start + count, self._data.dtype)
         grown[:whole.size] = whole
@@ -150,19 +154,49 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
 @method("set_")
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
     """Makes this tensor the same elements of the same memory as ``source``, a tensor or a storage; empty without one.
+
+    Sizes, strides and offset count elements. Where they reach beyond a storage it grows: as with `resize_`, the larger
+    memory is a new one, apart from that of the tensors that were on the storage before.
     """
     check_writable(self, "set_")
     if source is None:
         self._data, self._cell = np.empty(0, self._data.dtype), None
-    elif isinstance(source, Tensor):
+    elif isinstance(source, Tensor) and size is None:
+        _check_kind(self, source.dtype)
         self._data, self._cell = source._data, version_cell(source)
     else:
-        flat = np.lib.stride_tricks.as_strided(source._root, (source._root.size,), (source._root.itemsize,
-                                                                                    )).view(self._data.dtype)
-        shape = (flat.size - storage_offset,) if size is None else sizes_of((size,), "set_")
-        array = flat[storage_offset:]
-        self._data = array[:int(np.prod(shape))].reshape(shape) if stride is None else np.lib.stride_tricks.as_strided(
-            array, shape, tuple(step * array.itemsize for step in integers(stride, "set_")))
-        self._cell = None
+        where = source.storage() if isinstance(source, Tensor) else source
+        if isinstance(where, TypedStorage):
+            _check_kind(self, where.dtype)
+        self._data = _placed(where, self._data.dtype, storage_offset, size, stride)
+        self._cell = version_cell(source) if isinstance(source, Tensor) else None
     self._alias = None
     return self
+
+
+def _elements(root: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """All memory of an array, as elements in its order."""
+    memory = bytes_of(root)
+    return memory[: memory.size - memory.size % dtype.itemsize].view(dtype)
+
+
+def _check_kind(tensor: Tensor, dtype: DType) -> None:
+    if tensor.dtype is not dtype:
+        raise DTypeError(f"[set_] Could not set tensor of type {dtype} to a tensor of type {tensor.dtype}; convert the "
+                         "source first")
+
+
+def _placed(storage: UntypedStorage, dtype: np.dtype[Any], offset: Any, size: Any, stride: Any) -> np.ndarray:
+    """The elements of a storage with these sizes and strides; the storage grows where they reach beyond it."""
+    memory, start = bytes_of(storage._root), integer(offset, "set_")
+    shape = (memory.nbytes // dtype.itemsize - start,) if size is None else sizes_of((size,), "set_")
+    steps = row_major(shape) if stride is None else integers(stride, "set_")
+    if start < 0 or any(step < 0 for step in steps):
+        raise ShapeError(f"[set_] an offset and strides from 0 on were expected; got an invalid storage offset, "
+                         f"{start}, or an invalid stride among {list(steps)}")
+    check_inside("set_", LARGEST // dtype.itemsize, shape, steps, start)
+    if memory.nbytes < (need := room_for(shape, steps, start) * dtype.itemsize):
+        grown = np.empty(need, np.uint8)
+        grown[: memory.nbytes] = memory
+        storage._root = memory = grown
+    return laid_out("set_", memory, dtype, shape, [step * dtype.itemsize for step in steps], start * dtype.itemsize)

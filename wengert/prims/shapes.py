@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..core.errors import ShapeError
+from ..core.geometry import bytes_of, laid_out, room_for, row_major
 from ..core.primitive import P, Primitive, linear, register, view
 from ..core.samples import cases
 
@@ -51,6 +52,8 @@ def _expand(xp: Any, x: Any, shape: Any) -> Any:
                           for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True)])
     if x.flags.c_contiguous and x.dtype.kind != "V" and x.size:
         return xp.ndarray(shape, x.dtype, x, 0, strides)  # as below, at a tenth of its cost
+    if lead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)):
+        raise ShapeError(f"[expand] sizes to which {list(x.shape)} can be expanded were expected; got {list(shape)}")
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
 
 
@@ -86,6 +89,9 @@ def _writable(part: Any, whole: Any) -> Any:
 
 
 def _unfold(xp: Any, x: Any, dimension: int, size: int, step: int) -> Any:
+    if not 0 <= size <= x.shape[dimension] or step < 1:
+        raise ShapeError(f"[unfold] a size from 0 to {x.shape[dimension]} and a step from 1 on were expected; got size "
+                         f"{size} and step {step}")
     count = (x.shape[dimension] - size) // step + 1
     shape = (*x.shape[:dimension], count, *x.shape[dimension + 1:], size)
     stride = x.strides[dimension]
@@ -100,30 +106,26 @@ unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3
 def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geometry: Any = None) -> Any:
     """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
     otherwise: it is first put into memory of that geometry, zeros around it."""
-    strides, start = geometry or (_row_major(x.shape), 0)
+    strides, start = geometry or (row_major(x.shape), 0)
     root = x
     while isinstance(root.base, np.ndarray):
         root = root.base
-    flat = np.lib.stride_tricks.as_strided(root, (root.size,), (root.itemsize,)).view(x.dtype)
-    need = max(_extent(size, stride, offset), _extent(x.shape, strides, start))
-    if need > flat.size or x.size and not _lies(x, flat, strides, start):
-        flat = xp.zeros(need, x.dtype)
-        _strided(xp, flat, x.shape, strides, start)[...] = x
-    return _strided(xp, flat, size, stride, offset)
+    memory = bytes_of(root)
+    need = max(room_for(size, stride, offset), room_for(x.shape, strides, start))
+    if need * x.itemsize > memory.nbytes or x.size and not _lies(x, memory, strides, start):
+        memory = xp.zeros(need, x.dtype).view(np.uint8)
+        _strided(memory, x.dtype, x.shape, strides, start)[...] = x
+    return _strided(memory, x.dtype, size, stride, offset)
 
 
-def _strided(xp: Any, flat: Any, shape: Any, strides: Any, start: int) -> Any:
-    return xp.lib.stride_tricks.as_strided(flat[start:], shape, tuple(s * flat.itemsize for s in strides))
+def _strided(memory: Any, dtype: Any, shape: Any, strides: Any, start: int) -> Any:
+    width = dtype.itemsize
+    return laid_out("as_strided", memory, dtype, shape, [step * width for step in strides], start * width)
 
 
-def _extent(shape: Any, strides: Any, start: int) -> int:
-    """The number of elements of memory up to the last one shown."""
-    return 0 if 0 in shape else start + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-
-
-def _lies(x: Any, flat: Any, strides: Any, start: int) -> bool:
+def _lies(x: Any, memory: Any, strides: Any, start: int) -> bool:
     """Whether an array has these strides and this place in its memory (a dimension of size 1 has any stride)."""
-    return (x.__array_interface__["data"][0] - flat.__array_interface__["data"][0] == start * x.itemsize
+    return (x.__array_interface__["data"][0] - memory.__array_interface__["data"][0] == start * x.itemsize
             and all(n == 1 or have == s * x.itemsize for n, have, s in zip(x.shape, x.strides, strides, strict=True)))
 
 
@@ -131,7 +133,7 @@ def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
     """Each element of the result is an element of the operand, found by its place in memory; those that the operand
     does not show get no gradient."""
     places = _places(params["size"], params["stride"], params["offset"])
-    shown = _places(shape, *(params.get("geometry") or (_row_major(shape), 0)))
+    shown = _places(shape, *(params.get("geometry") or (row_major(shape), 0)))
     inside = np.full(max(places.max(initial=0), shown.max(initial=0)) + 1, -1)
     inside[shown] = np.arange(shown.size).reshape(shape)
     source = inside[places]
@@ -139,10 +141,6 @@ def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
         ct, source = P.where(source >= 0, ct, 0.0), np.maximum(source, 0)
     flat = P.index_adjoint(ct, source, shape=(shown.size,), places=(True,))
     return P.reshape(flat, shape=shape)
-
-
-def _row_major(shape: Any) -> tuple[int, ...]:
-    return tuple(prod(shape[dim + 1:]) for dim in range(len(shape)))
 
 
 def _places(shape: Any, stride: Any, offset: int) -> Any:

@@ -17,6 +17,7 @@ from ..core import dtypes
 from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, TraceError
+from ..core.geometry import bytes_of, laid_out
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
@@ -620,9 +621,7 @@ def _shown(root: ndarray, dtype: Any, geometry: _Geometry | None) -> ndarray:
     """The array that lies in its memory as `_stored` found."""
     if geometry is None:
         return root.view(dtype)
-    shape, strides, offset = geometry
-    flat = root.reshape(-1, order="A").view(dtype)
-    return np.lib.stride_tricks.as_strided(flat[offset // flat.itemsize:], shape, strides)
+    return laid_out("unpickle", bytes_of(root), dtype, *geometry)
 
 
 def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None, requires_grad: bool,
