@@ -17,7 +17,7 @@ ROOT = Path(wengert.__file__).parent
 # An import goes down this list only, or stays inside its own package. The packages on one line do not see each other.
 LAYERS = (
     ("core", "_missing"),
-    ("prims", "ir"),
+    ("prims", "ir", "_public"),
     ("tensors",),
     ("autograd",),
     ("ops",),

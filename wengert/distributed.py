@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from ._missing import MissingError
+from ._public import publish as _publish
 
 __all__ = [
     "barrier", "destroy_process_group", "get_backend", "get_rank", "get_world_size", "init_process_group",
@@ -80,5 +80,4 @@ def barrier(*args: Any, **options: Any) -> NoReturn:
     raise _no_group()
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

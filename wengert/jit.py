@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from ._missing import MissingError
+from ._public import publish as _publish
 from .futures import Future
 from .nn import Module
 
@@ -147,5 +147,4 @@ def load(f: Any, map_location: Any = None, _extra_files: Any = None, _restore_sh
     raise _no_script("load")
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from ._missing import MissingError
+from ._public import publish as _publish
 
 __all__ = ["export", "is_in_onnx_export"]
 
@@ -20,5 +20,4 @@ def is_in_onnx_export() -> bool:
     return False
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

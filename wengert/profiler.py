@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
-from ._missing import MissingError
+from ._public import publish as _publish
 from .autograd import profiler as _base
 from .autograd.profiler import record_function
 
@@ -125,5 +125,4 @@ def tensorboard_trace_handler(
     return handle
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

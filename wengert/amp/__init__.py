@@ -4,9 +4,7 @@ Everything here is computed in the precision of its tensors. `autocast` is accep
 it says so once (PyTorch would compute in bfloat16 there), for CUDA it warns as PyTorch does without a device.
 """
 
-from . import cuda
-from .contexts import autocast, is_autocast_available
-from .scaler import GradScaler
-from .switches import custom_bwd, custom_fwd
-
-__all__ = ["GradScaler", "autocast", "cuda", "custom_bwd", "custom_fwd", "is_autocast_available"]
+from . import cuda as cuda
+from .contexts import autocast as autocast, is_autocast_available as is_autocast_available
+from .scaler import GradScaler as GradScaler
+from .switches import custom_bwd as custom_bwd, custom_fwd as custom_fwd

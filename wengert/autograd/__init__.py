@@ -1,62 +1,26 @@
 """Differentiation: running the tape back, switching it off, watching it, extending it."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .._missing import MissingError
-from . import functional, graph
-from .engine import backward, grad
-from .function import Function, once_differentiable
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .._public import publish as _publish
+from . import functional as functional, graph as graph
+from .engine import backward as backward, grad as grad
+from .function import Function as Function, once_differentiable as once_differentiable
+from .gradcheck import GradcheckError as GradcheckError, gradcheck as gradcheck, gradgradcheck as gradgradcheck
 from .modes import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad as enable_grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled,
+    is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled,
 )
-from .questions import live, strict_zero, watch, why_nan, why_none
-from .variable import Variable
+from .questions import (
+    live as live, strict_zero as strict_zero, watch as watch, why_nan as why_nan, why_none as why_none,
+)
+from .variable import Variable as Variable
 from .watchers import (
-    detect_anomaly,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
-    record_lines,
-    set_detect_anomaly,
+    detect_anomaly as detect_anomaly, is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+    is_anomaly_enabled as is_anomaly_enabled, record_lines as record_lines, set_detect_anomaly as set_detect_anomaly,
 )
 
-__all__ = [
-    "Function",
-    "GradcheckError",
-    "Variable",
-    "backward",
-    "detect_anomaly",
-    "enable_grad",
-    "functional",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "graph",
-    "inference_mode",
-    "is_anomaly_check_nan_enabled",
-    "is_anomaly_enabled",
-    "is_grad_enabled",
-    "is_inference_mode_enabled",
-    "live",
-    "no_grad",
-    "once_differentiable",
-    "record_lines",
-    "set_detect_anomaly",
-    "set_grad_enabled",
-    "strict_zero",
-    "watch",
-    "why_nan",
-    "why_none",
-]
+if TYPE_CHECKING:
+    from . import profiler as profiler
 
-
-def __getattr__(name: str) -> Any:
-    if name == "profiler":
-        return import_module(f"{__name__}.profiler")
-    raise MissingError(__name__, name, lambda: [*__all__, "profiler"], f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "functional graph profiler")

@@ -1,6 +1,4 @@
 """Switches of PyTorch's back ends, so that programs which set them run. None changes what wengert computes: its
 algorithms are deterministic and of full precision."""
 
-from . import cuda, cudnn, mkl, mkldnn, mps, openmp
-
-__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
+from . import cuda as cuda, cudnn as cudnn, mkl as mkl, mkldnn as mkldnn, mps as mps, openmp as openmp

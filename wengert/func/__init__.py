@@ -6,18 +6,12 @@ example and stacks the results: the numbers of a batched run, in the time of a l
 
 from __future__ import annotations
 
-from typing import Any
+from .._public import publish as _publish
+from .batching import vmap as vmap
+from .derivatives import (
+    grad as grad, grad_and_value as grad_and_value, hessian as hessian, jacfwd as jacfwd, jacrev as jacrev, jvp as jvp,
+    vjp as vjp,
+)
+from .modules import functional_call as functional_call, stack_module_state as stack_module_state
 
-from .._missing import MissingError
-from .batching import vmap
-from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
-from .modules import functional_call, stack_module_state
-
-__all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp",
-    "vmap",
-]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

@@ -1,38 +1,23 @@
 """Modules: functions with parameters, the layers to build them from, and how their parameters start."""
 
-from importlib import import_module as _import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._missing import MissingError
-from . import functional, init, layers, parameter, utils
-from .containers import Container, ModuleDict, ModuleList, Sequential
+from .._public import publish as _publish
+from . import functional as functional, init as init, parallel as parallel, parameter as parameter, utils as utils
+from .containers import (
+    Container as Container, ModuleDict as ModuleDict, ModuleList as ModuleList, Sequential as Sequential,
+)
 from .layers import *  # noqa: F403  (the list of the layers is theirs)
-from .module import Module
-from .parallel import DataParallel
-from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
-from .parameters import ParameterDict, ParameterList
+from .module import Module as Module
+from .parallel import DataParallel as DataParallel
+from .parameter import (
+    Buffer as Buffer, Parameter as Parameter, UninitializedBuffer as UninitializedBuffer,
+    UninitializedParameter as UninitializedParameter,
+)
+from .parameters import ParameterDict as ParameterDict, ParameterList as ParameterList
 
-_LATER = ("attention", "common_types", "modules", "parallel")
-
-__all__ = [
-    "Buffer",
-    "Container",
-    "DataParallel",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "Parameter",
-    "ParameterDict",
-    "ParameterList",
-    "Sequential",
-    "UninitializedBuffer",
-    "UninitializedParameter",
-    "functional",
-    "init",
-    "parameter",
-    "utils",
-]
-__all__ += layers.__all__
+if TYPE_CHECKING:
+    from . import attention as attention, common_types as common_types, modules as modules
 
 
 def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
@@ -55,7 +40,4 @@ def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
     return result
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return _import_module(f"{__name__}.{name}")
-    raise MissingError(__name__, name, lambda: [*__all__, *_LATER], f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "attention common_types functional init modules parallel parameter utils")

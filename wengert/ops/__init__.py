@@ -3,80 +3,28 @@
 Importing this package installs the operators and methods of `Tensor`. `registry.FUNCTIONS` holds the public functions.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._missing import MissingError
+from .._public import publish as _publish
 from . import (
-    accumulation,
-    activations,
-    assorted,
-    comparison,
-    conversion,
-    creation,
-    decompositions,
-    fourier,
-    indexing,
-    interop,
-    joining,
-    legacy,
-    linalg,
-    matrix,
-    operators,
-    pointwise,
-    randomness,
-    reductions,
-    registry,
-    scans,
-    shapes,
-    sharing,
-    sorting,
-    special,
-    statistics,
-    storage,
-    windows,
+    accumulation as accumulation, activations as activations, assorted as assorted, comparison as comparison,
+    conversion as conversion, creation as creation, decompositions as decompositions, fourier as fourier,
+    indexing as indexing, interop as interop, joining as joining, legacy as legacy, linalg as linalg, matrix as matrix,
+    operators as operators, pointwise as pointwise, randomness as randomness, reductions as reductions,
+    registry as registry, scans as scans, shapes as shapes, sharing as sharing, sorting as sorting, special as special,
+    statistics as statistics, storage as storage, windows as windows,
 )
 
 operators.install()
 registry.install()
 
 FUNCTIONS = registry.FUNCTIONS
+globals().update(FUNCTIONS)
 
-__all__ = [
-    "FUNCTIONS",
-    "activations",
-    "accumulation",
-    "assorted",
-    "comparison",
-    "conversion",
-    "creation",
-    "decompositions",
-    "fourier",
-    "indexing",
-    "interop",
-    "joining",
-    "legacy",
-    "linalg",
-    "matrix",
-    "operators",
-    "pointwise",
-    "randomness",
-    "reductions",
-    "registry",
-    "scans",
-    "shapes",
-    "sharing",
-    "sorting",
-    "special",
-    "statistics",
-    "storage",
-    "windows",
-]
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """The public functions by name: ``from wengert.ops import zeros``."""
 
 
-def __getattr__(name: str) -> Any:
-    """The public functions by name: ``from wengert.ops import zeros``."""
-    try:
-        return FUNCTIONS[name]
-    except KeyError:
-        plain = f"module {__name__!r} has no attribute {name!r}"
-        raise MissingError(__name__, name, lambda: FUNCTIONS, plain) from None
+_publish(__name__)

@@ -1,5 +1,3 @@
 """What tests of wengert, and of programs that use it, are made of."""
 
-from .closeness import assert_allclose, assert_close
-
-__all__ = ["assert_allclose", "assert_close"]
+from .closeness import assert_allclose as assert_allclose, assert_close as assert_close

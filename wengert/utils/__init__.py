@@ -1,14 +1,10 @@
 """What serves training without being part of a model: data, checkpointing, timing, exchange of memory."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .._missing import MissingError
+from .._public import publish as _publish
 
-__all__ = ["benchmark", "checkpoint", "data", "dlpack"]
+if TYPE_CHECKING:
+    from . import benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "benchmark checkpoint data dlpack")

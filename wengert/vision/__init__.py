@@ -7,14 +7,13 @@ used; every module here imports without it. ``docs/vision.md`` is the user's pag
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .._missing import MissingError
-from ..version import __version__
+from .._public import publish as _publish
+from ..version import __version__ as __version__
 
-_PARTS = ("datasets", "io", "models", "transforms", "utils")
-__all__ = ["__version__", "get_image_backend", "set_image_backend", *_PARTS]
+if TYPE_CHECKING:
+    from . import datasets as datasets, io as io, models as models, transforms as transforms, utils as utils
 
 
 def get_image_backend() -> str:
@@ -28,11 +27,4 @@ def set_image_backend(backend: str) -> None:
         raise ValueError(f"[set_image_backend] 'PIL' was expected, the one library that wengert uses; got {backend!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PARTS:
-        return import_module(f"{__name__}.{name}")
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PARTS})
+_publish(__name__, "datasets io models transforms utils")

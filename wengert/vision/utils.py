@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import wengert as torch
 from wengert import Tensor
 
-from .._missing import MissingError
+from .._public import publish as _publish
 from .pillow import pillow
 
 __all__ = ["make_grid", "save_image"]
@@ -94,5 +94,4 @@ def save_image(
     pillow().fromarray(pixels).save(fp, format=format)
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

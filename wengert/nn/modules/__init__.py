@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ..._missing import MissingError
+from ..._public import publish as _publish
 from .. import containers, global_hooks, layers, module, parameters, state
 from ..layers import attention, convolution, dropouts, losses, normalization, padding, pooling
 from . import sizes
@@ -98,30 +98,21 @@ _OTHERS: dict[str, dict[str, Any]] = {
 """What else is asked for under each path, by PyTorch's name."""
 
 
-class _Path(ModuleType):
-    """A module of names that live elsewhere."""
-
-    def __getattr__(self, name: str) -> Any:
-        plain = f"module {self.__name__!r} has no attribute {name!r}"
-        raise MissingError(self.__name__, name, lambda: vars(self), plain)
-
-
 def _make_paths() -> dict[str, ModuleType]:
     paths: dict[str, ModuleType] = {}
     for path in sorted({*_PUBLIC, *_OTHERS}):
         full = f"{__name__}.{path}"
-        made = paths[path] = _Path(full, f"The names of ``torch.nn.modules.{path}``.")
+        made = paths[path] = ModuleType(full, f"The names of ``torch.nn.modules.{path}``.")
         made.__dict__.update({name: getattr(layers, name) for name in _PUBLIC.get(path, "").split()})
         made.__dict__.update(_OTHERS.get(path, {}))
         sys.modules[full] = made
+        _publish(full)
     return paths
 
 
 globals().update(_make_paths())
-globals().update({name: getattr(layers, name) for name in layers.__all__})
+globals().update({name: getattr(layers, name) for name in " ".join(_PUBLIC.values()).split()})
 globals().update(_OTHERS["container"])
 Module = module.Module
 
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: globals(), f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, " ".join(sorted(_PUBLIC | _OTHERS)))

@@ -1,44 +1,14 @@
 """Schedules of the learning rate: objects that change an optimiser's settings as training goes on."""
 
-from typing import Any
-
-from ..._missing import MissingError
-from .combined import ChainedScheduler, SequentialLR
-from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
-from .cyclic import CyclicLR, OneCycleLR
-from .plateau import ReduceLROnPlateau
-from .scheduler import LRScheduler, _LRScheduler
+from ..._public import publish as _publish
+from .combined import ChainedScheduler as ChainedScheduler, SequentialLR as SequentialLR
+from .cosine import CosineAnnealingLR as CosineAnnealingLR, CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from .cyclic import CyclicLR as CyclicLR, OneCycleLR as OneCycleLR
+from .plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from .scheduler import LRScheduler as LRScheduler, _LRScheduler as _LRScheduler
 from .simple import (
-    ConstantLR,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    PolynomialLR,
-    StepLR,
+    ConstantLR as ConstantLR, ExponentialLR as ExponentialLR, LambdaLR as LambdaLR, LinearLR as LinearLR,
+    MultiplicativeLR as MultiplicativeLR, MultiStepLR as MultiStepLR, PolynomialLR as PolynomialLR, StepLR as StepLR,
 )
 
-__all__ = [
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "MultiplicativeLR",
-    "OneCycleLR",
-    "PolynomialLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
-    "_LRScheduler",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

@@ -7,38 +7,16 @@ noise. Each sample is a picture of Pillow's and a target; see `vision.VisionData
 
 from __future__ import annotations
 
-from typing import Any
+from ..._public import publish as _publish
+from . import (
+    celeba as celeba, cifar as cifar, fakedata as fakedata, folder as folder, mnist as mnist, utils as utils,
+    vision as vision,
+)
+from .celeba import CelebA as CelebA
+from .cifar import CIFAR10 as CIFAR10, CIFAR100 as CIFAR100
+from .fakedata import FakeData as FakeData
+from .folder import DatasetFolder as DatasetFolder, ImageFolder as ImageFolder
+from .mnist import EMNIST as EMNIST, KMNIST as KMNIST, MNIST as MNIST, FashionMNIST as FashionMNIST
+from .vision import VisionDataset as VisionDataset
 
-from ..._missing import MissingError
-from . import celeba, cifar, fakedata, folder, mnist, utils, vision
-from .celeba import CelebA
-from .cifar import CIFAR10, CIFAR100
-from .fakedata import FakeData
-from .folder import DatasetFolder, ImageFolder
-from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
-from .vision import VisionDataset
-
-__all__ = [
-    "CIFAR10",
-    "CIFAR100",
-    "CelebA",
-    "DatasetFolder",
-    "EMNIST",
-    "FakeData",
-    "FashionMNIST",
-    "ImageFolder",
-    "KMNIST",
-    "MNIST",
-    "VisionDataset",
-    "celeba",
-    "cifar",
-    "fakedata",
-    "folder",
-    "mnist",
-    "utils",
-    "vision",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "celeba cifar fakedata folder mnist utils vision")

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..._missing import MissingError
-from . import image
+from ..._public import publish as _publish
+from . import image as image
 from .image import (
-    ImageReadMode,
-    decode_image,
-    decode_jpeg,
-    decode_png,
-    encode_jpeg,
-    encode_png,
-    read_file,
-    read_image,
-    write_file,
-    write_jpeg,
-    write_png,
+    ImageReadMode as ImageReadMode, decode_image as decode_image, decode_jpeg as decode_jpeg, decode_png as decode_png,
+    encode_jpeg as encode_jpeg, encode_png as encode_png, read_file as read_file, read_image as read_image,
+    write_file as write_file, write_jpeg as write_jpeg, write_png as write_png,
 )
 
-__all__ = [
-    "ImageReadMode",
-    "decode_image",
-    "decode_jpeg",
-    "decode_png",
-    "encode_jpeg",
-    "encode_png",
-    "image",
-    "read_file",
-    "read_image",
-    "write_file",
-    "write_jpeg",
-    "write_png",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "image")

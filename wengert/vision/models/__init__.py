@@ -2,108 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..._missing import MissingError
-from . import resnet, vgg
-from .alexnet import (
-    AlexNet,
-    AlexNet_Weights,
-    alexnet,
-)
+from ..._public import publish as _publish
+from . import resnet as resnet, vgg as vgg
+from .alexnet import AlexNet as AlexNet, AlexNet_Weights as AlexNet_Weights, alexnet as alexnet
 from .resnet import (
-    ResNet,
-    ResNet18_Weights,
-    ResNet34_Weights,
-    ResNet50_Weights,
-    ResNet101_Weights,
-    ResNet152_Weights,
-    ResNeXt50_32X4D_Weights,
-    ResNeXt101_32X8D_Weights,
-    Wide_ResNet50_2_Weights,
-    Wide_ResNet101_2_Weights,
-    resnet18,
-    resnet34,
-    resnet50,
-    resnet101,
-    resnet152,
-    resnext50_32x4d,
-    resnext101_32x8d,
-    wide_resnet50_2,
-    wide_resnet101_2,
+    ResNet as ResNet, ResNet18_Weights as ResNet18_Weights, ResNet34_Weights as ResNet34_Weights,
+    ResNet50_Weights as ResNet50_Weights, ResNet101_Weights as ResNet101_Weights,
+    ResNet152_Weights as ResNet152_Weights, ResNeXt50_32X4D_Weights as ResNeXt50_32X4D_Weights,
+    ResNeXt101_32X8D_Weights as ResNeXt101_32X8D_Weights, Wide_ResNet50_2_Weights as Wide_ResNet50_2_Weights,
+    Wide_ResNet101_2_Weights as Wide_ResNet101_2_Weights, resnet18 as resnet18, resnet34 as resnet34,
+    resnet50 as resnet50, resnet101 as resnet101, resnet152 as resnet152, resnext50_32x4d as resnext50_32x4d,
+    resnext101_32x8d as resnext101_32x8d, wide_resnet50_2 as wide_resnet50_2, wide_resnet101_2 as wide_resnet101_2,
 )
 from .vgg import (
-    VGG,
-    VGG11_BN_Weights,
-    VGG11_Weights,
-    VGG13_BN_Weights,
-    VGG13_Weights,
-    VGG16_BN_Weights,
-    VGG16_Weights,
-    VGG19_BN_Weights,
-    VGG19_Weights,
-    vgg11,
-    vgg11_bn,
-    vgg13,
-    vgg13_bn,
-    vgg16,
-    vgg16_bn,
-    vgg19,
-    vgg19_bn,
+    VGG as VGG, VGG11_BN_Weights as VGG11_BN_Weights, VGG11_Weights as VGG11_Weights,
+    VGG13_BN_Weights as VGG13_BN_Weights, VGG13_Weights as VGG13_Weights, VGG16_BN_Weights as VGG16_BN_Weights,
+    VGG16_Weights as VGG16_Weights, VGG19_BN_Weights as VGG19_BN_Weights, VGG19_Weights as VGG19_Weights,
+    vgg11 as vgg11, vgg11_bn as vgg11_bn, vgg13 as vgg13, vgg13_bn as vgg13_bn, vgg16 as vgg16, vgg16_bn as vgg16_bn,
+    vgg19 as vgg19, vgg19_bn as vgg19_bn,
 )
-from .weights import (
-    WeightsEnum,
-    get_model,
-    list_models,
-)
+from .weights import WeightsEnum as WeightsEnum, get_model as get_model, list_models as list_models
 
-__all__ = [
-    "AlexNet",
-    "AlexNet_Weights",
-    "ResNeXt101_32X8D_Weights",
-    "ResNeXt50_32X4D_Weights",
-    "ResNet",
-    "ResNet101_Weights",
-    "ResNet152_Weights",
-    "ResNet18_Weights",
-    "ResNet34_Weights",
-    "ResNet50_Weights",
-    "VGG",
-    "VGG11_BN_Weights",
-    "VGG11_Weights",
-    "VGG13_BN_Weights",
-    "VGG13_Weights",
-    "VGG16_BN_Weights",
-    "VGG16_Weights",
-    "VGG19_BN_Weights",
-    "VGG19_Weights",
-    "WeightsEnum",
-    "Wide_ResNet101_2_Weights",
-    "Wide_ResNet50_2_Weights",
-    "alexnet",
-    "get_model",
-    "list_models",
-    "resnet",
-    "resnet101",
-    "resnet152",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnext101_32x8d",
-    "resnext50_32x4d",
-    "vgg",
-    "vgg11",
-    "vgg11_bn",
-    "vgg13",
-    "vgg13_bn",
-    "vgg16",
-    "vgg16_bn",
-    "vgg19",
-    "vgg19_bn",
-    "wide_resnet101_2",
-    "wide_resnet50_2",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "resnet vgg")

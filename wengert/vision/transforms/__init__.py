@@ -7,96 +7,24 @@ chance.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..._missing import MissingError
-from . import autoaugment, functional, transforms
-from .autoaugment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
+from ..._public import publish as _publish
+from . import autoaugment as autoaugment, functional as functional, transforms as transforms
+from .autoaugment import (
+    AutoAugment as AutoAugment, AutoAugmentPolicy as AutoAugmentPolicy, RandAugment as RandAugment,
+    TrivialAugmentWide as TrivialAugmentWide,
+)
 from .transforms import (
-    CenterCrop,
-    ColorJitter,
-    Compose,
-    ConvertImageDtype,
-    ElasticTransform,
-    FiveCrop,
-    GaussianBlur,
-    Grayscale,
-    InterpolationMode,
-    Lambda,
-    LinearTransformation,
-    Normalize,
-    Pad,
-    PILToTensor,
-    RandomAdjustSharpness,
-    RandomAffine,
-    RandomApply,
-    RandomAutocontrast,
-    RandomChoice,
-    RandomCrop,
-    RandomEqualize,
-    RandomErasing,
-    RandomGrayscale,
-    RandomHorizontalFlip,
-    RandomInvert,
-    RandomOrder,
-    RandomPerspective,
-    RandomPosterize,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomSolarize,
-    RandomVerticalFlip,
-    Resize,
-    TenCrop,
-    ToPILImage,
-    ToTensor,
+    CenterCrop as CenterCrop, ColorJitter as ColorJitter, Compose as Compose, ConvertImageDtype as ConvertImageDtype,
+    ElasticTransform as ElasticTransform, FiveCrop as FiveCrop, GaussianBlur as GaussianBlur, Grayscale as Grayscale,
+    InterpolationMode as InterpolationMode, Lambda as Lambda, LinearTransformation as LinearTransformation,
+    Normalize as Normalize, Pad as Pad, PILToTensor as PILToTensor, RandomAdjustSharpness as RandomAdjustSharpness,
+    RandomAffine as RandomAffine, RandomApply as RandomApply, RandomAutocontrast as RandomAutocontrast,
+    RandomChoice as RandomChoice, RandomCrop as RandomCrop, RandomEqualize as RandomEqualize,
+    RandomErasing as RandomErasing, RandomGrayscale as RandomGrayscale, RandomHorizontalFlip as RandomHorizontalFlip,
+    RandomInvert as RandomInvert, RandomOrder as RandomOrder, RandomPerspective as RandomPerspective,
+    RandomPosterize as RandomPosterize, RandomResizedCrop as RandomResizedCrop, RandomRotation as RandomRotation,
+    RandomSolarize as RandomSolarize, RandomVerticalFlip as RandomVerticalFlip, Resize as Resize, TenCrop as TenCrop,
+    ToPILImage as ToPILImage, ToTensor as ToTensor,
 )
 
-__all__ = [
-    "AutoAugment",
-    "AutoAugmentPolicy",
-    "CenterCrop",
-    "ColorJitter",
-    "Compose",
-    "ConvertImageDtype",
-    "ElasticTransform",
-    "FiveCrop",
-    "GaussianBlur",
-    "Grayscale",
-    "InterpolationMode",
-    "Lambda",
-    "LinearTransformation",
-    "Normalize",
-    "PILToTensor",
-    "Pad",
-    "RandAugment",
-    "RandomAdjustSharpness",
-    "RandomAffine",
-    "RandomApply",
-    "RandomAutocontrast",
-    "RandomChoice",
-    "RandomCrop",
-    "RandomEqualize",
-    "RandomErasing",
-    "RandomGrayscale",
-    "RandomHorizontalFlip",
-    "RandomInvert",
-    "RandomOrder",
-    "RandomPerspective",
-    "RandomPosterize",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomSolarize",
-    "RandomVerticalFlip",
-    "Resize",
-    "TenCrop",
-    "ToPILImage",
-    "ToTensor",
-    "TrivialAugmentWide",
-    "autoaugment",
-    "functional",
-    "transforms",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__, "autoaugment functional transforms")

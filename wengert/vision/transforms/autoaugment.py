@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import wengert as torch
 from wengert import Tensor, nn
 
-from ..._missing import MissingError
+from ..._public import publish as _publish
 from . import functional
 from .functional import InterpolationMode
 from .random_geometry import fill_for
@@ -297,5 +297,4 @@ class TrivialAugmentWide(nn.Module):
         )
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

@@ -2,87 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..._missing import MissingError
-from .containers import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
-from .fixed import (
-    CenterCrop,
-    ConvertImageDtype,
-    FiveCrop,
-    Grayscale,
-    LinearTransformation,
-    Normalize,
-    Pad,
-    PILToTensor,
-    Resize,
-    TenCrop,
-    ToPILImage,
-    ToTensor,
+from ..._public import publish as _publish
+from .containers import (
+    Compose as Compose, Lambda as Lambda, RandomApply as RandomApply, RandomChoice as RandomChoice,
+    RandomOrder as RandomOrder,
 )
-from .functional import InterpolationMode
+from .fixed import (
+    CenterCrop as CenterCrop, ConvertImageDtype as ConvertImageDtype, FiveCrop as FiveCrop, Grayscale as Grayscale,
+    LinearTransformation as LinearTransformation, Normalize as Normalize, Pad as Pad, PILToTensor as PILToTensor,
+    Resize as Resize, TenCrop as TenCrop, ToPILImage as ToPILImage, ToTensor as ToTensor,
+)
+from .functional import InterpolationMode as InterpolationMode
 from .random_colours import (
-    ColorJitter,
-    GaussianBlur,
-    RandomAdjustSharpness,
-    RandomAutocontrast,
-    RandomEqualize,
-    RandomGrayscale,
-    RandomInvert,
-    RandomPosterize,
-    RandomSolarize,
+    ColorJitter as ColorJitter, GaussianBlur as GaussianBlur, RandomAdjustSharpness as RandomAdjustSharpness,
+    RandomAutocontrast as RandomAutocontrast, RandomEqualize as RandomEqualize, RandomGrayscale as RandomGrayscale,
+    RandomInvert as RandomInvert, RandomPosterize as RandomPosterize, RandomSolarize as RandomSolarize,
 )
 from .random_geometry import (
-    ElasticTransform,
-    RandomAffine,
-    RandomCrop,
-    RandomErasing,
-    RandomHorizontalFlip,
-    RandomPerspective,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomVerticalFlip,
+    ElasticTransform as ElasticTransform, RandomAffine as RandomAffine, RandomCrop as RandomCrop,
+    RandomErasing as RandomErasing, RandomHorizontalFlip as RandomHorizontalFlip,
+    RandomPerspective as RandomPerspective, RandomResizedCrop as RandomResizedCrop, RandomRotation as RandomRotation,
+    RandomVerticalFlip as RandomVerticalFlip,
 )
 
-__all__ = [
-    "CenterCrop",
-    "ColorJitter",
-    "Compose",
-    "ConvertImageDtype",
-    "ElasticTransform",
-    "FiveCrop",
-    "GaussianBlur",
-    "Grayscale",
-    "InterpolationMode",
-    "Lambda",
-    "LinearTransformation",
-    "Normalize",
-    "PILToTensor",
-    "Pad",
-    "RandomAdjustSharpness",
-    "RandomAffine",
-    "RandomApply",
-    "RandomAutocontrast",
-    "RandomChoice",
-    "RandomCrop",
-    "RandomEqualize",
-    "RandomErasing",
-    "RandomGrayscale",
-    "RandomHorizontalFlip",
-    "RandomInvert",
-    "RandomOrder",
-    "RandomPerspective",
-    "RandomPosterize",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomSolarize",
-    "RandomVerticalFlip",
-    "Resize",
-    "TenCrop",
-    "ToPILImage",
-    "ToTensor",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)

@@ -2,80 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...._missing import MissingError
+from ...._public import publish as _publish
 from .colours import (
-    adjust_brightness,
-    adjust_contrast,
-    adjust_gamma,
-    adjust_hue,
-    adjust_saturation,
-    adjust_sharpness,
-    autocontrast,
-    equalize,
-    gaussian_blur,
-    invert,
-    posterize,
-    rgb_to_grayscale,
-    solarize,
-    to_grayscale,
+    adjust_brightness as adjust_brightness, adjust_contrast as adjust_contrast, adjust_gamma as adjust_gamma,
+    adjust_hue as adjust_hue, adjust_saturation as adjust_saturation, adjust_sharpness as adjust_sharpness,
+    autocontrast as autocontrast, equalize as equalize, gaussian_blur as gaussian_blur, invert as invert,
+    posterize as posterize, rgb_to_grayscale as rgb_to_grayscale, solarize as solarize, to_grayscale as to_grayscale,
 )
 from .conversion import (
-    convert_image_dtype,
-    erase,
-    get_dimensions,
-    get_image_num_channels,
-    get_image_size,
-    normalize,
-    pil_to_tensor,
-    to_pil_image,
-    to_tensor,
+    convert_image_dtype as convert_image_dtype, erase as erase, get_dimensions as get_dimensions,
+    get_image_num_channels as get_image_num_channels, get_image_size as get_image_size, normalize as normalize,
+    pil_to_tensor as pil_to_tensor, to_pil_image as to_pil_image, to_tensor as to_tensor,
 )
-from .geometry import center_crop, crop, five_crop, hflip, pad, resize, resized_crop, ten_crop, vflip
-from .modes import InterpolationMode
-from .warping import affine, elastic_transform, perspective, rotate
+from .geometry import (
+    center_crop as center_crop, crop as crop, five_crop as five_crop, hflip as hflip, pad as pad, resize as resize,
+    resized_crop as resized_crop, ten_crop as ten_crop, vflip as vflip,
+)
+from .modes import InterpolationMode as InterpolationMode
+from .warping import (
+    affine as affine, elastic_transform as elastic_transform, perspective as perspective, rotate as rotate,
+)
 
-__all__ = [
-    "InterpolationMode",
-    "adjust_brightness",
-    "adjust_contrast",
-    "adjust_gamma",
-    "adjust_hue",
-    "adjust_saturation",
-    "adjust_sharpness",
-    "affine",
-    "autocontrast",
-    "center_crop",
-    "convert_image_dtype",
-    "crop",
-    "elastic_transform",
-    "equalize",
-    "erase",
-    "five_crop",
-    "gaussian_blur",
-    "get_dimensions",
-    "get_image_num_channels",
-    "get_image_size",
-    "hflip",
-    "invert",
-    "normalize",
-    "pad",
-    "perspective",
-    "pil_to_tensor",
-    "posterize",
-    "resize",
-    "resized_crop",
-    "rgb_to_grayscale",
-    "rotate",
-    "solarize",
-    "ten_crop",
-    "to_grayscale",
-    "to_pil_image",
-    "to_tensor",
-    "vflip",
-]
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+_publish(__name__)
