@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,8 @@ from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Leaf, Out
+from ..tensors.tape import Leaf, Out, ancestors, node_and_index, node_of
 from ..tensors.tensor import Tensor, make, on_tape
-
-_by_sequence = attrgetter("sequence")
 
 
 class Pass:
@@ -60,29 +57,17 @@ class Pass:
         return x + y if self.tensors else state.quiet(np.add, x, y)
 
 
-def collect(roots: Iterable[Any], targets: set[Any] | None) -> tuple[list[Any], set[Any] | None]:
-    """The nodes that the roots reach, youngest first. Where there are ``targets``: only those that lead to one, and the
-    set of those among them that must run for it (a target itself need not)."""
-    seen = {edge.node if type(edge) is Out else edge for edge in roots}
-    stack = list(seen)
-    for node in stack:  # which grows as nodes are found
+def leading(order: Iterable[Any], targets: set[Any]) -> set[Any]:
+    """Those of the nodes, given youngest first, that lead to a target: they must run for it (a target itself need
+    not)."""
+    found: set[Any] = set()
+    for node in reversed(list(order)):
         for edge in node.edges:
-            if edge is not None:
-                below = edge.node if type(edge) is Out else edge
-                if below not in seen:
-                    seen.add(below)
-                    stack.append(below)
-    order = sorted(stack, key=_by_sequence, reverse=True)
-    if targets is None:
-        return order, None
-    needed: set[Any] = set()
-    for node in reversed(order):
-        for edge in node.edges:
-            below = edge.node if type(edge) is Out else edge
-            if below in needed or below in targets:
-                needed.add(node)
+            below = edge.node if type(edge) is Out else edge  # `node_of`, without a call for each edge
+            if below in found or below in targets:
+                found.add(node)
                 break
-    return [node for node in order if node in needed or node in targets], needed
+    return found
 
 
 def run(
@@ -103,8 +88,12 @@ def run(
     this = Pass(create_graph, tensors)
     for edge, ct in roots:
         this.add(edge, ct if tensors else ct._data)
-    targets = None if inputs is None else {edge.node if type(edge) is Out else edge for edge in inputs}
-    order, needed = collect([edge for edge, _ in roots], targets)
+    order = ancestors([edge for edge, _ in roots])
+    targets = needed = None
+    if inputs is not None:
+        targets = {node_of(edge) for edge in inputs}
+        needed = leading(order, targets)
+        order = [node for node in order if node in needed or node in targets]
     captured: dict[Any, Any] = {}
     pending = this.pending
     grad_before = state.grad
@@ -170,9 +159,10 @@ _accumulating = threading.Lock()
 
 def pick(captured: dict[Any, Any], edge: Any) -> Any:
     """The cotangent that arrived at an edge, as a tensor of its own memory; None where none did."""
-    found = captured.get(edge.node if type(edge) is Out else edge)
+    node, index = node_and_index(edge)
+    found = captured.get(node)
     if type(found) is dict:
-        found = found.get(edge.index if type(edge) is Out else 0)
+        found = found.get(index)
     if found is None or isinstance(found, Tensor):
         return found
     own = (

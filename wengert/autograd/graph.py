@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Node, Out
+from ..tensors.tape import Node, node_and_index
 from ..tensors.tensor import Tensor
 from .watchers import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
@@ -33,7 +33,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     edge = edge_of(tensor)
     if edge is None:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients.")
-    return GradientEdge(edge.node, edge.index) if type(edge) is Out else GradientEdge(edge, 0)
+    return GradientEdge(*node_and_index(edge))
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.questions.answers import below
 from ..autograd.questions.watching import locate
 from ..core.primitive import Primitive
 from ..tensors.special import Special
+from ..tensors.tape import node_of
 from ..tensors.tensor import Tensor
 from .report import Symptom
 
@@ -119,14 +119,14 @@ class Observer(Special):
 
 def _maker(tensor: Any) -> str:
     """The name of the operation that made a tensor, or nothing."""
-    node = below(tensor._edge) if isinstance(tensor, Tensor) else None
+    node = node_of(tensor._edge) if isinstance(tensor, Tensor) else None
     return node.primitive.name if node is not None and hasattr(node, "primitive") else ""
 
 
 def _unit_axis(tensor: Any, dimensions: int) -> int:
     """The dimension of units in what an activation gets: that of channels behind a convolution, the last behind a
     linear layer; else by the number of dimensions."""
-    node = below(tensor._edge)
+    node = node_of(tensor._edge)
     for _ in range(6):
         if node is None or not hasattr(node, "primitive"):
             break
@@ -134,5 +134,5 @@ def _unit_axis(tensor: Any, dimensions: int) -> int:
             return 1
         if node.primitive.name in _PER_FEATURE:
             return dimensions - 1
-        node = next((below(edge) for edge in node.edges if edge is not None), None)
+        node = next((node_of(edge) for edge in node.edges if edge is not None), None)
     return 1 if dimensions > 3 else dimensions - 1

@@ -21,7 +21,7 @@ import numpy as np
 from ..core.errors import DTypeError, InplaceError, ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .tape import Leaf, Node, Out
+from .tape import Leaf, Node, node_and_index, node_of
 
 Step = tuple[Primitive, dict[str, Any]]
 
@@ -71,7 +71,7 @@ def set_edge(tensor: Any, edge: Any) -> None:
     """Gives the tensor's new value its history. ``retain_grad`` asks for the gradient of the value as it now is."""
     old, tensor._edge = tensor._edge, edge
     if tensor._rare is not None and "retains" in tensor._rare:
-        node = getattr(old, "node", old)
+        node = node_of(old)
         if node is not None and node.rare is not None:
             node.rare["retains"] = [entry for entry in node.rare.get("retains", ()) if entry[1]() is not tensor]
         if edge is not None:
@@ -80,7 +80,7 @@ def set_edge(tensor: Any, edge: Any) -> None:
 
 def retain(tensor: Any, edge: Any) -> None:
     """Makes backward keep the cotangent of ``edge`` as the tensor's gradient."""
-    node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+    node, index = node_and_index(edge)
     node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
 
 

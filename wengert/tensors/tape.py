@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..core.primitive import Primitive
 from ..core.state import state
 
 next_sequence = itertools.count().__next__
+_by_sequence = attrgetter("sequence")
 
 
 class Node:
@@ -53,8 +55,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes of the operands, each with the number of its output."""
-        return tuple((None, 0) if edge is None else (edge.node, edge.index) if type(edge) is Out else (edge, 0)
-                     for edge in self.edges)
+        return tuple([node_and_index(edge) for edge in self.edges])
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -227,6 +228,31 @@ class Leaf:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+def node_of(edge: Any) -> Any:
+    """The node at the lower end of an edge: itself, or that of which it is one output; None for None."""
+    return edge.node if type(edge) is Out else edge
+
+
+def node_and_index(edge: Any) -> tuple[Any, int]:
+    """The node at the lower end of an edge, and the number of the output."""
+    return (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+
+
+def ancestors(edges: Iterable[Any]) -> list[Any]:
+    """The nodes that the edges lead to and all that those were computed from, leaves included, youngest first."""
+    seen = {node_of(edge) for edge in edges}
+    found = list(seen)
+    for node in found:  # which grows as nodes are found
+        for edge in node.edges:
+            if edge is not None:
+                below = edge.node if type(edge) is Out else edge  # `node_of`, without a call for each edge
+                if below not in seen:
+                    seen.add(below)
+                    found.append(below)
+    found.sort(key=_by_sequence, reverse=True)
+    return found
 
 
 def labelled(out: Any, label: str, given: Any = None) -> Any:

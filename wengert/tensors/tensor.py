@@ -24,7 +24,7 @@ from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from .alias import edge_of, retain, version_cell
 from .printing import tensor_format, tensor_repr
-from .tape import Leaf, Out, RemovableHandle
+from .tape import Leaf, RemovableHandle, node_and_index, node_of
 
 ndarray = np.ndarray
 
@@ -262,13 +262,12 @@ class Tensor:
         edge = edge_of(self)
         if edge is None or type(edge) is Leaf:
             return None
-        return edge.node if type(edge) is Out else edge
+        return node_of(edge)
 
     @property
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
-        edge = edge_of(self)
-        return edge.index if type(edge) is Out else 0
+        return node_and_index(edge_of(self))[1]
 
     @property
     def _base(self) -> Tensor | None:
@@ -380,7 +379,7 @@ class Tensor:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if state.special is not None:
             state.special.changes(self, "register_hook")
-        node, index = (edge.node, edge.index) if type(edge) is Out else (edge, 0)
+        node, index = node_and_index(edge)
         return RemovableHandle(node.rarely().setdefault("tensor_hooks", {}).setdefault(index, {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
@@ -517,7 +516,7 @@ class Tensor:
             return f"<traced tensor {self._data!r}>"
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
-        fn = None if leaf else (edge.node if type(edge) is Out else edge).name()
+        fn = None if leaf else node_of(edge).name()
         return tensor_repr(array, dtype_name=self.dtype.name, default_dtype_name=dtypes.get_default_dtype().name,
                            requires_grad=edge is not None and leaf, grad_fn_name=fn, kind=kind)
 

@@ -23,7 +23,7 @@ from ..core.state import state
 from ..ir import Graph, Value
 from ..tensors.alias import write
 from ..tensors.special import Special, shares, user_line
-from ..tensors.tape import Leaf, Out, next_sequence
+from ..tensors.tape import Leaf, next_sequence, node_of
 from ..tensors.tensor import Tensor, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
@@ -255,7 +255,7 @@ class Recorder(Special):
 
     def recorded(self, node: Any) -> None:
         for edge in node.edges:
-            below = edge.node if type(edge) is Out else edge
+            below = node_of(edge)
             if below is not None and type(below) is not Leaf and below.sequence < self.start:
                 raise TraceError(
                     f"[{node.primitive.name}] a tensor whose history begins inside the recorded function was expected; "

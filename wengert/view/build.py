@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.flow import Flow
 from ..core.dtypes import from_numpy
 from ..core.errors import GradError
 from ..core.primitive import evaluate
-from ..core.state import state
 from ..tensors.alias import edge_of
-from ..tensors.tape import Leaf, Out, is_data
+from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
 from .model import PLACES, GraphEdge, GraphNode, output_id
@@ -78,8 +78,7 @@ class GraphBuilder:
     results."""
 
     def __init__(self, roots: list[Any], notes: dict[int, Note], names: dict[int, str]) -> None:
-        self.roots = [_node(edge) for edge in roots]
-        self.order = _collect(self.roots)
+        self.order = ancestors(roots)[::-1]
         self.notes, self.names = notes, names
         self.values: dict[int, Any] = {}
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
@@ -122,24 +121,14 @@ class GraphBuilder:
                     "reduce them (.sum(), .mean())"
                 )
             return
-        pending: dict[Any, Any] = {}
-        for edge, root in zip(self.root_edges, roots, strict=True):
-            _add(pending, edge, np.ones_like(root))
-        before, state.grad = state.grad, False
-        try:
-            for node in reversed(self.order):
-                ct = pending.pop(node, None)
-                if ct is None:
-                    continue
-                self._arrived(node.sequence, ct)
-                if type(node) is Leaf:
-                    continue
-                for place, (edge, grad) in enumerate(zip(node.edges, node.pull(ct, None), strict=False)):
-                    if edge is not None and grad is not None:
-                        self.sent[node.sequence, place] = grad
-                        _add(pending, edge, grad)
-        finally:
-            state.grad = before
+        ones = [np.ones_like(root) for root in roots]
+        flow = Flow(zip(self.root_edges, ones, strict=True), reversed(self.order))
+        if flow.freed is not None:
+            flow.freed.unpack(None)  # which raises, in its words
+        for node, ct in flow.arrived.items():
+            self._arrived(node.sequence, ct)
+        for (node, place), grad in flow.sent.items():
+            self.sent[node.sequence, place] = grad
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -390,30 +379,6 @@ class GraphBuilder:
 def key_of(edge: Any) -> int:
     """What an edge of the tape goes by: the number of a node, or the id of one of its results."""
     return output_id(edge.node.sequence, edge.index) if type(edge) is Out else int(edge.sequence)
-
-
-def _node(edge: Any) -> Any:
-    return edge.node if type(edge) is Out else edge
-
-
-def _collect(roots: list[Any]) -> list[Any]:
-    """All nodes that the roots reach, oldest first."""
-    seen, stack = set(roots), list(roots)
-    while stack:
-        for edge in stack.pop().edges:
-            below = _node(edge)
-            if below is not None and below not in seen:
-                seen.add(below)
-                stack.append(below)
-    return sorted(seen, key=lambda node: node.sequence)
-
-
-def _add(pending: dict[Any, Any], edge: Any, ct: Any) -> None:
-    if type(edge) is Out:
-        parts = pending.setdefault(edge.node, {})
-        parts[edge.index] = ct if edge.index not in parts else state.quiet(np.add, parts[edge.index], ct)
-    else:
-        pending[edge] = ct if edge not in pending else state.quiet(np.add, pending[edge], ct)
 
 
 def _trusted(node: Any) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 from ..core.primitive import Primitive, evaluate
 from ..core.state import state
 from ..tensors.special import Special
-from ..tensors.tape import Leaf, Out
+from ..tensors.tape import Leaf, Out, node_of
 from ..tensors.tensor import TENSORS
 from .build import GraphBuilder, Note, is_custom
 from .graph import Graph
@@ -289,7 +289,7 @@ class Recording(Special):
                 code, instruction = note.line
                 note.line = f"{code.co_filename}:{_line_number(code, instruction)}"
         nodes = [node for node in self.nodes if node is not None]
-        used = {getattr(edge, "node", edge) for node in nodes for edge in node.edges if edge is not None}
+        used = {node_of(edge) for node in nodes for edge in node.edges if edge is not None}
         for root, _ in self.modules.values():
             for number, name in module_names(root).items() if id(root) in self.outermost else ():
                 names.setdefault(number, name)

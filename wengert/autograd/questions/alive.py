@@ -9,14 +9,15 @@ import gc
 import sys
 import types
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...tensors.tape import Leaf
+from ...tensors.tape import Leaf, ancestors, node_of
 from ...tensors.tensor import Tensor
-from .answers import below, operation, short
+from .answers import operation, short
 
 SHOWN = 20
 """So many graphs are printed, and have their holders looked for."""
@@ -85,11 +86,11 @@ def live() -> Live:
     tensors: dict[Any, list[Any]] = {}
     for thing in gc.get_objects():
         if issubclass(type(thing), Tensor):
-            node = below(_edge(thing))
+            node = node_of(_edge(thing))
             if node is not None and type(node) is not Leaf:
                 tensors.setdefault(node, []).append(thing)
-    every = _reach(list(tensors))
-    inner = {below(edge) for node in every for edge in node.edges if edge is not None}
+    every = _reach(tensors)
+    inner = {node_of(edge) for node in every for edge in node.edges if edge is not None}
     groups: dict[Any, list[Any]] = {}
     for node, same in tensors.items():
         if node not in inner:
@@ -119,16 +120,9 @@ def _edge(tensor: Any) -> Any:
         return None
 
 
-def _reach(nodes: list[Any]) -> set[Any]:
+def _reach(nodes: Iterable[Any]) -> set[Any]:
     """The operations that these nodes reach, themselves included."""
-    seen, stack = set(nodes), list(nodes)
-    while stack:
-        for edge in stack.pop().edges:
-            lower = below(edge)
-            if lower is not None and type(lower) is not Leaf and lower not in seen:
-                seen.add(lower)
-                stack.append(lower)
-    return seen
+    return {node for node in ancestors(nodes) if type(node) is not Leaf}
 
 
 def _saved(nodes: set[Any]) -> int:

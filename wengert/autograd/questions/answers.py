@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.state import state
-from ...tensors.tape import Leaf, Out
+from ...tensors.tape import Leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ class Answer:
 
 
 WATCH = "run the program under `with autograd.watch():`, which records lines, modules and what leaves the tape"
-
-
-def below(edge: Any) -> Any:
-    """The node of an edge, or None."""
-    return edge.node if type(edge) is Out else edge
 
 
 def operation(node: Any) -> str:

@@ -14,8 +14,10 @@ import numpy as np
 
 from ...core.state import state
 from ...tensors.alias import edge_of
-from ...tensors.tape import Leaf, Out, is_data
-from .answers import WATCH, Answer, array_of, below, finite, operation, place, short, step
+from ...tensors.tape import Leaf, ancestors, is_data, node_of
+from ..engine import leading
+from ..flow import Flow
+from .answers import WATCH, Answer, array_of, finite, operation, place, short, step
 from .watching import Cut, way_of
 
 
@@ -74,7 +76,7 @@ def _of_parameter(param: Any) -> Answer | None:
             "call requires_grad_() on it before the forward pass, or make it an nn.Parameter",
         )
     if type(edge) is not Leaf:
-        node = below(edge)
+        node = node_of(edge)
         kept = " and retain_grad() was not called" if not param.retains_grad else ""
         return Answer(
             "not_leaf",
@@ -92,19 +94,6 @@ def _cuts_of(tensor: Any) -> Cut | None:
 
 
 # --- the way back -----------------------------------------------------------------------------------------------------
-
-
-def ancestors(roots: list[Any]) -> dict[Any, None]:
-    """All nodes that the roots reach, youngest first."""
-    seen = {below(root) for root in roots}
-    stack = list(seen)
-    while stack:
-        for edge in stack.pop().edges:
-            lower = below(edge)
-            if lower is not None and lower not in seen:
-                seen.add(lower)
-                stack.append(lower)
-    return dict.fromkeys(sorted(seen, key=lambda node: node.sequence, reverse=True))
 
 
 def _how(cut: Cut) -> str:
@@ -160,7 +149,7 @@ def _without_history(leaf: Any, loss: Any) -> Answer:
     )
 
 
-def _not_reached(param: Any, leaf: Any, order: dict[Any, None]) -> Answer:
+def _not_reached(param: Any, leaf: Any, order: list[Any]) -> Answer:
     """The loss has a history, but the parameter is not in it."""
     for node in order:
         for group in ((node.rare or {}).get("cuts") or {}).values():
@@ -294,51 +283,18 @@ def _without_module(param: Any) -> Answer | None:
 # --- what flows -------------------------------------------------------------------------------------------------------
 
 
-class Flow:
-    """One run of the chain rule that changes nothing: the cotangents of nodes, and what each sent along its edges."""
-
-    def __init__(self, root: Any, order: dict[Any, None], seed: Any) -> None:
-        self.arrived: dict[Any, Any] = {}
-        self.sent: dict[tuple[Any, int], Any] = {}
-        self.freed: Any = None
-        self._add(root, seed)
-        before, state.grad = state.grad, False
-        special, state.special = state.special, None
-        try:
-            for node in order:
-                ct = self.arrived.get(node)
-                if ct is None or type(node) is Leaf:
-                    continue
-                if node.saved is None:
-                    self.freed = node
-                    return
-                for position, (edge, grad) in enumerate(zip(node.edges, node.pull(ct, None), strict=False)):
-                    if edge is not None and grad is not None:
-                        self.sent[node, position] = grad
-                        self._add(edge, grad)
-        finally:
-            state.grad, state.special = before, special
-
-    def _add(self, edge: Any, ct: Any) -> None:
-        if type(edge) is Out:
-            parts = self.arrived.setdefault(edge.node, {})
-            parts[edge.index] = ct if edge.index not in parts else state.quiet(np.add, parts[edge.index], ct)
-        else:
-            self.arrived[edge] = ct if edge not in self.arrived else state.quiet(np.add, self.arrived[edge], ct)
-
-
 def _zero(ct: Any) -> bool:
     """Whether a cotangent is zero everywhere."""
     parts = ct.values() if type(ct) is dict else (ct,)
     return not any(np.any(array_of(part)) for part in parts)
 
 
-def _of_flow(param: Any, leaf: Any, loss: Any, order: dict[Any, None]) -> Answer:
+def _of_flow(param: Any, leaf: Any, loss: Any, order: list[Any]) -> Answer:
     """The parameter is reached: what arrives?"""
     root = edge_of(loss)
-    if below(root) is leaf:
+    if node_of(root) is leaf:
         return Answer("fine", "the loss is this tensor itself; its gradient is 1")
-    flow = Flow(root, order, np.ones_like(loss._data))
+    flow = Flow([(root, np.ones_like(loss._data))], order)
     if flow.freed is not None:
         if param.grad is None:
             return Answer(
@@ -376,17 +332,14 @@ def _of_flow(param: Any, leaf: Any, loss: Any, order: dict[Any, None]) -> Answer
     return _blocked(flow, leaf, order)
 
 
-def _blocked(flow: Flow, leaf: Any, order: dict[Any, None]) -> Answer:
+def _blocked(flow: Flow, leaf: Any, order: list[Any]) -> Answer:
     """The node at which the gradient on the way to the leaf becomes zero, nearest the loss."""
-    leads: set[Any] = {leaf}
-    for node in reversed(order):
-        if any(below(edge) in leads for edge in node.edges if edge is not None):
-            leads.add(node)
+    leads = leading(order, {leaf}) | {leaf}
     for node in order:
         if node not in leads or type(node) is Leaf or node not in flow.arrived or _zero(flow.arrived[node]):
             continue
         ways = [
-            (position, edge) for position, edge in enumerate(node.edges) if edge is not None and below(edge) in leads
+            (position, edge) for position, edge in enumerate(node.edges) if edge is not None and node_of(edge) in leads
         ]
         if all((node, position) not in flow.sent or _zero(flow.sent[node, position]) for position, _ in ways):
             return _reason(flow, node, ways[0], leaf, leads)
@@ -402,9 +355,9 @@ def _reason(flow: Flow, node: Any, way: tuple[int, Any], leaf: Any, leads: set[A
     op, line = operation(node), node.line
     path = ["the loss", step(node)]
     edge = way[1]
-    while edge is not None and below(edge) is not leaf and len(path) < 12:
-        path.append(step(below(edge)))
-        edge = next((e for e in below(edge).edges if e is not None and below(e) in leads), None)
+    while edge is not None and node_of(edge) is not leaf and len(path) < 12:
+        path.append(step(node_of(edge)))
+        edge = next((e for e in node_of(edge).edges if e is not None and node_of(e) in leads), None)
     path.append("the parameter")
     reason, text, cure = _explained(node, op)
     return Answer(reason, f"{op}{place(node)} passes no gradient: {text}", cure, line, tuple(path))

@@ -17,9 +17,9 @@ from typing import Any
 from ...core.primitive import Primitive
 from ...core.state import state
 from ...tensors.special import Special, tracing, user_line
-from ...tensors.tape import Leaf
+from ...tensors.tape import Leaf, node_of
 from ...tensors.tensor import TENSORS
-from .answers import below, finite, ranges, short, step
+from .answers import finite, ranges, short, step
 from .numbers import Finding, backward_finding, forward_finding, kind_of
 
 _PACKAGE = __name__.split(".", 1)[0]
@@ -166,7 +166,7 @@ class watch(Special):
         for position, x in enumerate(operands):
             if type(x) in TENSORS and x._rare is not None and "cuts" in x._rare:
                 cuts[position] = x._rare["cuts"]
-        node = below(results[0]._edge)
+        node = node_of(results[0]._edge)
         if node is None and not (state.grad and primitive.records and results[0]._data.dtype.kind in _FLOATING):
             left = self._left(primitive.name, "integer" if state.grad else "no_grad", operands, cuts)
         else:
@@ -320,13 +320,13 @@ class watch(Special):
     def _pile(self, node: Any, out: Any) -> None:
         """Counts how often a line has added to its own result, and warns."""
         line = node.rare["line"]
-        lower = [below(edge) for edge in node.edges if edge is not None]
+        lower = [node_of(edge) for edge in node.edges if edge is not None]
         kind = "sum" if len(lower) == 2 else "update"
         if kind == "sum" and out._data.size != 1:
             return
         depth = 1 if kind == "sum" or type(lower[0]) is Leaf else 0
         # Also one operation further down, as in 0.9 * mean + 0.1 * loss.
-        further = [below(edge) for each in lower if type(each) is not Leaf for edge in each.edges if edge is not None]
+        further = [node_of(edge) for each in lower if type(each) is not Leaf for edge in each.edges if edge is not None]
         for each in (*lower, *further):
             seen = each.rare.get("piled") if each.rare is not None else None
             if seen is not None and seen[1:3] == (line, kind):
@@ -389,7 +389,7 @@ def _merged(groups: Any) -> tuple[Cut, ...]:
 def _fill(cut: Cut, edges: list[Any]) -> None:
     """Notes which leaves lie behind a cut, and the way to each."""
     seen: set[int] = set()
-    stack: list[tuple[Any, Any]] = [(below(edge), None) for edge in edges]
+    stack: list[tuple[Any, Any]] = [(node_of(edge), None) for edge in edges]
     while stack and len(seen) < _MOST_NODES:
         node, way = stack.pop()
         if id(node) in seen:
@@ -399,7 +399,7 @@ def _fill(cut: Cut, edges: list[Any]) -> None:
             cut.leaves[node] = way
             continue
         cell = (step(node), way)
-        stack.extend((below(edge), cell) for edge in node.edges if edge is not None)
+        stack.extend((node_of(edge), cell) for edge in node.edges if edge is not None)
         for group in (node.rare or {}).get("cuts", {}).values():
             for older in group:
                 for leaf in list(older.leaves):
