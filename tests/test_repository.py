@@ -40,6 +40,8 @@ USERS = {"demo", "cli", "compat", "distributions", "vision"}
 # The places that reach upward, at run time and inside a function: the dispatcher, and the random numbers, ask the
 # compiler for kernels when they first meet a large array, and `Tensor.graph` asks the viewer.
 EXCEPTIONS = {("core", "compiler"), ("prims", "compiler"), ("tensors", "compiler"), ("tensors", "view")}
+# The packages whose deferred imports still make circles.
+CIRCULAR = {"tensors", "view", "ir", "compat"}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 
@@ -143,7 +145,11 @@ def test_primitives_do_not_import_each_other() -> None:
 
 
 def test_no_import_cycles() -> None:
-    graph = {module: {target for target, at_import in imports_of(module) if at_import} for module in FILES}
+    """Imports inside functions and for types count too: they make a circle as hard to read as any other."""
+    graph = {
+        module: {target for target, at_import in imports_of(module) if at_import or package_of(module) not in CIRCULAR}
+        for module in FILES
+    }
     for module in FILES:
         # The public face imports everything, and those who use it come after it.
         if package_of(module) in USERS | {"__init__"}:

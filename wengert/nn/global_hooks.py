@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tensors.tape import RemovableHandle
-from .hooks import GLOBAL, Hook, add_hook
-from .state import Stateful
+from .hooks import GLOBAL, Hook, Hooked, add_hook
 from .tree import registration_hooks
 
 __all__ = [
@@ -27,7 +26,7 @@ __all__ = [
 
 
 def _add(moment: str, hook: Hook) -> RemovableHandle:
-    Stateful._hooks = GLOBAL
+    Hooked._hooks = GLOBAL
     return add_hook(getattr(GLOBAL, moment), hook)
 
 

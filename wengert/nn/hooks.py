@@ -12,15 +12,12 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..autograd.function import Function
 from ..autograd.modes import is_grad_enabled
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
-
-if TYPE_CHECKING:
-    from .module import Module
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -60,7 +57,6 @@ class ModuleHooks:
         self.load_state_dict_pre: OrderedDict[int, Hook] = OrderedDict()
         self.load_state_dict_post: OrderedDict[int, Hook] = OrderedDict()
 
-
     def after(self, earlier: ModuleHooks) -> ModuleHooks:
         """The hooks of ``earlier`` and then these, at each moment."""
         joined = ModuleHooks()
@@ -73,6 +69,20 @@ GLOBAL = ModuleHooks()
 """The hooks of all modules. The first one makes them the `_hooks` of every module that has none of its own."""
 
 
+class Hooked:
+    """What hooks run around: it computes something in ``forward``."""
+
+    forward: Callable[..., Any]
+    _hooks: ModuleHooks | None = None
+
+    def _own_hooks(self) -> ModuleHooks:
+        """The hooks of this one alone, made at the first call."""
+        hooks = self.__dict__.get("_hooks")
+        if hooks is None:
+            hooks = self.__dict__["_hooks"] = ModuleHooks()
+        return hooks
+
+
 def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
     """Adds ``hook`` at the end of ``table``, or in front of all others; the handle removes it."""
     handle = RemovableHandle(table)
@@ -81,7 +91,7 @@ def add_hook(table: OrderedDict[int, Hook], hook: Hook, prepend: bool = False) -
     return handle
 
 
-def call_with_hooks(module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_with_hooks(module: Hooked, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls ``module.forward`` and, around it, the hooks of all modules and then the module's own."""
     if hooks is not GLOBAL and type(module)._hooks is GLOBAL:
         hooks = hooks.after(GLOBAL)
@@ -117,7 +127,7 @@ def call_with_hooks(module: Module, hooks: ModuleHooks, args: tuple[Any, ...], k
 
 
 def _run_forward_pre_hooks(
-    module: Module, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]
+    module: Hooked, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     for hook in list(hooks.forward_pre.values()):
         if hook.with_kwargs:
@@ -136,13 +146,13 @@ def _run_forward_pre_hooks(
     return args, kwargs
 
 
-def _call_forward_hook(module: Module, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+def _call_forward_hook(module: Hooked, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
     if hook.with_kwargs:
         return hook.function(module, args, kwargs, result)
     return hook.function(module, args, result)
 
 
-def _attach_legacy_hooks(module: Module, hooks: ModuleHooks, result: Any) -> None:
+def _attach_legacy_hooks(module: Hooked, hooks: ModuleHooks, result: Any) -> None:
     """Hooks of `Module.register_backward_hook` watch the one node that made the (first) output."""
     while not isinstance(result, Tensor):
         result = next(iter(result.values())) if isinstance(result, dict) else result[0]
@@ -171,7 +181,7 @@ class _Watch(Function):
 class _BackwardWatch:
     """One call of a module whose gradients somebody wants to see."""
 
-    def __init__(self, module: Module, hooks: ModuleHooks) -> None:
+    def __init__(self, module: Hooked, hooks: ModuleHooks) -> None:
         self.module = module
         self.hooks = [hook.function for hook in hooks.backward.values()]
         self.pre_hooks = [hook.function for hook in hooks.backward_pre.values()]

@@ -26,7 +26,7 @@ def _forward_missing(self: Module, *args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
 
-class Module(Stateful):
+class Module(Stateful["Module"]):
     """The base of every layer and every model.
 
     >>> import wengert as torch

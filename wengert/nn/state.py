@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..autograd.modes import no_grad
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
-from .hooks import Hook, ModuleHooks, add_hook
+from .hooks import Hook, Hooked, add_hook
 from .parameter import Parameter
 from .tree import ModuleTree
 
@@ -39,18 +39,13 @@ class _IncompatibleKeys(_Keys):
     __str__ = __repr__
 
 
-class Stateful(ModuleTree):
+Part = TypeVar("Part", bound="Stateful[Any]")
+
+
+class Stateful(Hooked, ModuleTree[Part]):
     """A tree whose tensors can be saved and loaded by name."""
 
     _version: int = 1
-    _hooks: ModuleHooks | None = None
-
-    def _own_hooks(self) -> ModuleHooks:
-        """The hooks of this module, made at the first call."""
-        hooks = self.__dict__.get("_hooks")
-        if hooks is None:
-            hooks = self.__dict__["_hooks"] = ModuleHooks()
-        return hooks
 
     def get_extra_state(self) -> Any:
         """Override to put something beside tensors into `state_dict`."""
@@ -246,7 +241,7 @@ class Stateful(ModuleTree):
 
 
 def _load(
-    module: Stateful,
+    module: Stateful[Any],
     state: dict[str, Any],
     prefix: str,
     metadata: Mapping[str, Any],

@@ -2,21 +2,20 @@
 
 The one idea: a module keeps three dictionaries, ``_parameters``, ``_buffers`` and ``_modules``, beside its ordinary
 attributes. Assigning a `Parameter`, a `Buffer` or another module puts it into its dictionary; reading an attribute
-looks there when Python finds nothing in the usual places. `Stateful` and `Module` build on this class.
+looks there when Python finds nothing in the usual places. `Stateful` and `Module` build on this class, and
+`Module` says that it is the ``Child`` of the types here.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Set
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from ..tensors.tensor import Tensor
 from .parameter import Buffer, Parameter
 
-if TYPE_CHECKING:
-    from .module import Module
-
+Child = TypeVar("Child", bound="ModuleTree[Any]")
 # Where a name may be found: the dictionary, what its members are called, and the types that error messages expect.
 _TABLES = (
     ("_parameters", "parameter", "torch.nn.Parameter or None"),
@@ -37,13 +36,13 @@ def type_name(value: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-class ModuleTree:
+class ModuleTree(Generic[Child]):
     """A node of the tree: what it owns by name, and what lies beneath it."""
 
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
+    _modules: dict[str, Child | None]
     _non_persistent_buffers_set: set[str]
 
     def __init__(self) -> None:
@@ -140,7 +139,7 @@ class ModuleTree:
         self._buffers[name] = self._seen_by_hooks("_buffers", name, tensor)
         (set.discard if persistent else set.add)(self._non_persistent_buffers_set, name)
 
-    def add_module(self, name: str, module: Module | None) -> None:
+    def add_module(self, name: str, module: Child | None) -> None:
         """Adds a child under ``name``; None reserves the name.
 
         Raises TypeError or KeyError for a bad value, or a bad or taken name.
@@ -150,7 +149,7 @@ class ModuleTree:
         self._check_new_name("_modules", "module", name)
         self._modules[name] = self._seen_by_hooks("_modules", name, module)
 
-    def register_module(self, name: str, module: Module | None) -> None:
+    def register_module(self, name: str, module: Child | None) -> None:
         """The same as `add_module`."""
         self.add_module(name, module)
 
@@ -168,7 +167,7 @@ class ModuleTree:
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
-    def get_submodule(self, target: str) -> Module:
+    def get_submodule(self, target: str) -> Child:
         """The module at the dotted path ``target``; the empty string is this module. Raises AttributeError."""
         found: Any = self
         for name in target.split(".") if target else ():
@@ -179,7 +178,7 @@ class ModuleTree:
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return found
 
-    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+    def set_submodule(self, target: str, module: Child, strict: bool = False) -> None:
         """Puts ``module`` at the dotted path ``target``. With ``strict`` there must be one already."""
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
@@ -222,7 +221,7 @@ class ModuleTree:
 
     def _named_members(
         self,
-        get_members_fn: Callable[[Module], Any],
+        get_members_fn: Callable[[Child], Any],
         prefix: str = "",
         recurse: bool = True,
         remove_duplicate: bool = True,
@@ -260,22 +259,22 @@ class ModuleTree:
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Child]]:
         """The direct children with their names, each once."""
-        seen: set[Module] = set()
+        seen: set[Child] = set()
         for name, module in self._modules.items():
             if module is not None and module not in seen:
                 seen.add(module)
                 yield name, module
 
-    def children(self) -> Iterator[Module]:
+    def children(self) -> Iterator[Child]:
         """The direct children."""
         for _, module in self.named_children():
             yield module
 
     def named_modules(
         self, memo: Set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
+    ) -> Iterator[tuple[str, Child]]:
         """This module and all beneath it with their dotted paths, parents first.
 
         ``memo`` is a set of modules to leave out; it grows with those that are found.
@@ -285,13 +284,13 @@ class ModuleTree:
             return
         if remove_duplicate:
             seen.add(self)
-        yield prefix, self  # type: ignore[misc]  # every node of the tree is a Module
+        yield prefix, self  # type: ignore[misc]  # every node of the tree is one of its children
         for name, module in self._modules.items():
             if module is not None:
                 path = f"{prefix}.{name}" if prefix else name
                 yield from module.named_modules(seen, path, remove_duplicate)
 
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Child]:
         """This module and all beneath it, each once unless ``remove_duplicate`` is False."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module

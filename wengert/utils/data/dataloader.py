@@ -12,7 +12,7 @@ from typing import Any, Generic
 from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, T
-from .iterators import WorkerIterator, new_iterator
+from .iterators import SerialIterator, WorkerIterator
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .worker import get_worker_info
 
@@ -104,7 +104,16 @@ class DataLoader(Generic[T]):
         object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[Any]:
-        return new_iterator(self)
+        if self.num_workers == 0:
+            return SerialIterator(self)
+        kept = self._iterator
+        if kept is not None and kept.usable:
+            kept.restart(self)
+            return kept
+        iterator = WorkerIterator(self)
+        if self.persistent_workers:
+            self._iterator = iterator
+        return iterator
 
     def __len__(self) -> int:
         if not self._iterable:

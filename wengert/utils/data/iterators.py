@@ -18,9 +18,10 @@ import signal
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, Protocol
 
+from ...tensors.generator import Generator
 from .channel import Channel, pair
 from .dataset import IterableDataset
 from .failures import Failure
@@ -29,17 +30,37 @@ from .sampler import draw_seed
 from .transport import Borrower
 from .worker import RESTART, Duty, Ended, run
 
-if TYPE_CHECKING:
-    from .dataloader import DataLoader
-
 PATIENCE = 5.0
 """Seconds between two looks whether a worker that does not answer still lives, and for workers to end by themselves."""
+
+
+class Loader(Protocol):
+    """What an iterator reads of its `DataLoader`, where the options are explained."""
+
+    dataset: Any
+    batch_sampler: Any
+    collate_fn: Callable[[Any], Any]
+    drop_last: bool
+    generator: Generator | None
+    num_workers: int
+    timeout: float
+    in_order: bool
+    persistent_workers: bool
+    prefetch_factor: int | None
+    worker_init_fn: Callable[[int], None] | None
+    multiprocessing_context: Any
+    pin_memory: bool
+    pin_memory_device: str
+    _announced: int | None
+
+    @property
+    def _order(self) -> Any: ...
 
 
 class LoaderIterator:
     """A run through the batches of a loader; its length is the loader's."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         if loader.pin_memory:
             _warn_of_pinning(loader.pin_memory_device)
         self._order = loader._order
@@ -82,7 +103,7 @@ class LoaderIterator:
 class SerialIterator(LoaderIterator):
     """A run in this process. Raises AssertionError for a loader with a ``timeout``, which only workers can miss."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         super().__init__(loader)
         if loader.timeout != 0:
             raise AssertionError("[DataLoader] a timeout needs num_workers > 0")
@@ -143,7 +164,7 @@ class WorkerIterator(LoaderIterator):
     ``prefetch_factor`` batches a worker are asked for in advance.
     """
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         super().__init__(loader)
         self._count = loader.num_workers
         self._timeout = loader.timeout
@@ -170,7 +191,7 @@ class WorkerIterator(LoaderIterator):
                 "A worker process could not be started because what it needs (the dataset, collate_fn or "
                 "worker_init_fn) cannot be pickled, as every start method other than fork requires. Define it at the "
                 "top level of a module, or use multiprocessing.set_start_method('fork') where the system has it.",
-                stacklevel=5,
+                stacklevel=4,
             )
             raise
 
@@ -179,7 +200,7 @@ class WorkerIterator(LoaderIterator):
         """Whether another run can begin: the workers were not ended."""
         return bool(self._crew.channels)
 
-    def restart(self, loader: DataLoader) -> None:
+    def restart(self, loader: Loader) -> None:
         """Begins another run with the same workers. What they still had to do for the last one is not waited for."""
         self._announced, self._yielded = loader._announced, 0
         for worker in range(self._count):
@@ -326,17 +347,3 @@ def _warn_of_pinning(device: str) -> None:
         "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
         stacklevel=5,
     )
-
-
-def new_iterator(loader: DataLoader) -> Iterator[Any]:
-    """The iterator for one run through a loader; with persistent workers the one there is already."""
-    if loader.num_workers == 0:
-        return SerialIterator(loader)
-    kept = loader._iterator
-    if kept is not None and kept.usable:
-        kept.restart(loader)
-        return kept
-    iterator = WorkerIterator(loader)
-    if loader.persistent_workers:
-        loader._iterator = iterator
-    return iterator
