@@ -10,36 +10,30 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import multiprocessing.spawn
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 PRELOAD = "wengert.compat.preload"
 
 
-def install() -> None:
-    """Makes ``import torch`` give wengert in this process, for good."""
-    from .finder import TorchFinder
-
-    if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, TorchFinder())
-
-
 class _Installer:
-    """Calls `install` where it is unpickled."""
+    """Calls ``install`` where it is unpickled."""
+
+    def __init__(self, install: Callable[[], None]) -> None:
+        self.install = install
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return install, ()
+        return self.install, ()
 
 
 @contextlib.contextmanager
-def in_children() -> Iterator[None]:
-    """A context in which processes that are started take after this one: ``import torch`` gives wengert in them."""
+def in_children(install: Callable[[], None]) -> Iterator[None]:
+    """A context in which processes that are started take after this one: they call ``install`` before all else."""
     prepare = multiprocessing.spawn.get_preparation_data
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
 
     def with_installer(name: str) -> dict[str, Any]:
-        return {**prepare(name), "torch_is_wengert": _Installer()}
+        return {**prepare(name), "torch_is_wengert": _Installer(install)}
 
     multiprocessing.spawn.get_preparation_data = with_installer
     if has_server:

@@ -95,6 +95,12 @@ def _import(name: str) -> ModuleType | None:
     return import_module(name)
 
 
+def install() -> None:
+    """Makes ``import torch`` give wengert in this process, for good."""
+    if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, TorchFinder())
+
+
 @contextlib.contextmanager
 def torch_is_wengert() -> Iterator[None]:
     """A context in which ``import torch`` gives wengert, as ``import torchvision`` gives wengert.vision.
@@ -110,7 +116,7 @@ def torch_is_wengert() -> Iterator[None]:
     kept = {name: sys.modules.pop(name) for name in _taken()}
     sys.meta_path.insert(0, finder)
     try:
-        with in_children():
+        with in_children(install):
             yield
     finally:
         sys.meta_path.remove(finder)

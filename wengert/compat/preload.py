@@ -1,5 +1,5 @@
 """What a fork server imports for a program that runs under wengert: see `wengert.compat.children`."""
 
-from .children import install
+from .finder import install
 
 install()
