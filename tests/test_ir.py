@@ -11,9 +11,9 @@ from wengert.core.primitive import P
 from wengert.core.spec import Spec
 from wengert.ir import (
     Effect,
-    Graph,
     GraphError,
     Instr,
+    InstructionGraph,
     Interpreter,
     Value,
     format_graph,
@@ -40,8 +40,8 @@ graph step(%x: float32[2,3])
   return %4, %c1"""
 
 
-def by_hand() -> Graph:
-    graph = Graph("step")
+def by_hand() -> InstructionGraph:
+    graph = InstructionGraph("step")
     x, weight = Value("x", MATRIX), Value("layer.weight", VECTOR)
     rows, tenth = Value("c0", Spec((2,), int64)), Value("c1", Spec((), float32))
     graph.inputs, graph.states = [x], [weight]
@@ -97,7 +97,7 @@ def test_reading_what_was_printed() -> None:
     ],
 )
 def test_parameters_survive_printing(number: object) -> None:
-    graph = Graph("g", inputs=[Value("x", VECTOR)])
+    graph = InstructionGraph("g", inputs=[Value("x", VECTOR)])
     graph.add(P.neg, tuple(graph.inputs), {"p": number}, [VECTOR])
     back = parse_graph(str(graph)).instrs[0].params["p"]
     assert back == number and type(back) is type(number) and repr(back) == repr(number)
@@ -120,7 +120,7 @@ def test_reading_what_is_no_graph(text: str) -> None:
 
 def test_long_constants_are_for_people() -> None:
     value = Value("c0", Spec((65,), float32))
-    graph = Graph("g", constants=[(value, np.zeros(65, np.float32))], outputs=[value])
+    graph = InstructionGraph("g", constants=[(value, np.zeros(65, np.float32))], outputs=[value])
     assert "const %c0: float32[65] = ...  # 65 elements" in str(graph)
     with pytest.raises(GraphError, match="a line of a graph"):
         parse_graph(str(graph))
@@ -129,7 +129,7 @@ def test_long_constants_are_for_people() -> None:
 # --- the verifier -----------------------------------------------------------------------------------------------------
 
 
-def broken(how: str) -> Graph:
+def broken(how: str) -> InstructionGraph:
     graph = by_hand()
     first, last = graph.instrs[0], graph.instrs[-1]
     if how == "undefined operand":
@@ -223,7 +223,7 @@ def test_running_a_primitive_with_several_results() -> None:
 
 
 def test_values_are_let_go_after_their_last_use() -> None:
-    graph = Graph("g", inputs=[Value("x", VECTOR)])
+    graph = InstructionGraph("g", inputs=[Value("x", VECTOR)])
     (value,) = graph.inputs
     for _ in range(4):
         (value,) = graph.add(P.neg, (value,), {}, [VECTOR])

@@ -1,22 +1,23 @@
 """The graph as data: what a recorded function does, as a flat list of instructions.
 
-A `Graph` has inputs, states (memory that it reads and may write), constants, instructions in the order in which they
-run, effects and outputs. Everything here works on arrays and specs and knows no tensor; the layer ``tracing`` makes
-graphs out of running programs, the compiler will make machine code out of graphs.
+An `InstructionGraph` has inputs, states (memory that it reads and may write), constants, instructions in the order in
+which they run, effects and outputs. Everything here works on arrays and specs and knows no tensor; the layer
+``tracing`` makes graphs out of running programs, the compiler will make machine code out of graphs.
 """
 
-from .graph import Effect, Graph, GraphError, Instr, Value, prune
+from .graph import Effect, GraphError, Instr, InstructionGraph, Value, format_effect, format_graph, prune
 from .interpreter import Interpreter
-from .text import format_graph, parse_graph
+from .parser import parse_graph
 from .verifier import verify
 
 __all__ = [
     "Effect",
-    "Graph",
     "GraphError",
     "Instr",
+    "InstructionGraph",
     "Interpreter",
     "Value",
+    "format_effect",
     "format_graph",
     "parse_graph",
     "prune",

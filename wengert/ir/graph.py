@@ -1,8 +1,21 @@
-"""Values, instructions, effects, and the graph that holds them.
+"""Values, instructions, effects, and the graph that holds them; and how they are written as text.
 
 The one idea to know: values never change. A write into memory is a new value of the whole memory, and what is left of
 it when the function ends is an effect: ``write %w <- %12`` says that the memory that came in as ``%w`` holds ``%12``
 afterwards. So any order that respects the operands is right, and what no effect and no output needs can go.
+
+The text of a graph, which `parser` reads back::
+
+    graph step(%x: float32[10,2], %y: float32[10])
+      state %w: float32[2]
+      %0: float32[10] = matmul(%x, %w, label='Mv')
+      %1: float32[2] = sub(%w, 0.5)
+      write %w <- %1
+      set w.grad <- %1
+      return %0
+
+Numbers are written so that reading them gives the same bits. Constants of more than `SHOWN` elements are abbreviated;
+a graph with such a constant can be read by people only.
 """
 
 from __future__ import annotations
@@ -13,8 +26,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..core.dtypes import DType
 from ..core.primitive import Primitive
 from ..core.spec import Spec
+
+SHOWN = 64
+"""Constants of up to so many elements are written out."""
 
 
 class GraphError(ValueError):
@@ -61,7 +78,7 @@ class Effect:
 
 
 @dataclass(slots=True, eq=False)
-class Graph:
+class InstructionGraph:
     """A recorded function. ``inputs`` come with each call, ``states`` are bound once, ``constants`` are part of it.
 
     ``counted`` is the number that the next result gets for a name.
@@ -97,15 +114,13 @@ class Graph:
         yield from self.outputs
 
     def __str__(self) -> str:
-        from .text import format_graph
-
         return format_graph(self)
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.instrs)} instructions, {len(self.effects)} effects>"
 
 
-def prune(graph: Graph) -> Graph:
+def prune(graph: InstructionGraph) -> InstructionGraph:
     """Takes out, in place, what no effect and no output needs: instructions, constants and states. Returns the graph
     with its instructions numbered anew."""
     needed = set(graph.roots())
@@ -125,3 +140,63 @@ def prune(graph: Graph) -> Graph:
     for number, (value, _) in enumerate(graph.constants):
         value.name = f"c{number}"
     return graph
+
+
+# --- as text ----------------------------------------------------------------------------------------------------------
+
+
+def format_graph(graph: InstructionGraph, lines: bool = False) -> str:
+    """The whole graph as text; ``lines`` adds the user's line to each instruction, as a comment."""
+    text = [f"graph {graph.name}({', '.join(map(_declared, graph.inputs))})"]
+    text += [f"  state {_declared(value)}" for value in graph.states]
+    text += [f"  const {_declared(value)} = {_elements(array)}" for value, array in graph.constants]
+    for instr in graph.instrs:
+        comment = f"  # {instr.line}" if lines and instr.line else ""
+        text.append(f"  {format_instr(instr)}{comment}")
+    text += [f"  {format_effect(effect)}" for effect in graph.effects]
+    text.append(f"  return {', '.join(map(repr, graph.outputs))}".rstrip())
+    return "\n".join(text)
+
+
+def format_instr(instr: Instr) -> str:
+    """One instruction as a line of text."""
+    operands = [repr(x) if type(x) is Value else _literal(x) for x in instr.operands]
+    params = [f"{name}={_literal(value)}" for name, value in instr.params.items()]
+    return (
+        f"{', '.join(map(_declared, instr.results))} = {instr.primitive.name}({', '.join(operands + params)})"
+    )
+
+
+def format_effect(effect: Effect) -> str:
+    """One effect as a line of text."""
+    target = f"%{effect.target}" if effect.kind == "write" else effect.target
+    return f"{effect.kind} {target}" + ("" if effect.value is None else f" <- {effect.value!r}")
+
+
+def _declared(value: Value) -> str:
+    return f"{value!r}: {value.spec}"
+
+
+def _elements(array: np.ndarray) -> str:
+    if array.size > SHOWN:
+        return f"...  # {array.size} elements"
+    return _literal(array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist())
+
+
+def _literal(value: Any) -> str:
+    """Python numbers, strings, None, slices, dtypes, primitives, and tuples, lists and dicts of them."""
+    if isinstance(value, DType):
+        return value.name
+    if isinstance(value, Primitive):
+        return f"P.{value.name}"
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, slice):
+        return f"slice({_literal(value.start)}, {_literal(value.stop)}, {_literal(value.step)})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+    return repr(value)

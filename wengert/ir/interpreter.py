@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import evaluate
-from .graph import Graph, Value
+from .graph import InstructionGraph, Value
 
 
 class Interpreter:
     """Runs a graph on arrays. Arrays that come in are only read; values are let go after their last use."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: InstructionGraph) -> None:
         self.graph = graph
         kept = set(graph.roots())
         self._dropped: list[list[Value]] = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.spec import Spec
-from .graph import Effect, Graph, GraphError, Instr, Value
-from .text import format_effect, format_instr
+from .graph import Effect, GraphError, Instr, InstructionGraph, Value, format_effect, format_instr
 
 
-def verify(graph: Graph) -> Graph:
+def verify(graph: InstructionGraph) -> InstructionGraph:
     """Returns the graph if it is well formed; else raises `GraphError`, which names the instruction or effect.
 
     Every name is given once; every operand, effect and output is defined before it is used; the results have the specs

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import TraceError
 from ..core.state import state
-from ..ir import Graph, prune, verify
+from ..ir import InstructionGraph, prune, verify
 from .arguments import Arguments
 from .names import Names, tensors_seen_by
 from .program import Program, sharing
@@ -108,7 +108,7 @@ class Recorded:
         return self.programs[-1]
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> InstructionGraph:
         """The graph of the last recording."""
         return self._last().graph
 
@@ -162,7 +162,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
             symbol.kill()
 
 
-def _check_sharing(graph: Graph, shared: set[tuple[str, str]], overlaps: list[tuple[str, str]]) -> None:
+def _check_sharing(graph: InstructionGraph, shared: set[tuple[str, str]], overlaps: list[tuple[str, str]]) -> None:
     """A write into memory that is known by two names would have to show under both."""
     written = {effect.target for effect in graph.effects if effect.kind == "write"}
     for pair in (*sorted(shared), *overlaps):

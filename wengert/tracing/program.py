@@ -11,8 +11,7 @@ from ..core.dtypes import get_default_dtype
 from ..core.errors import TraceError
 from ..core.spec import Spec
 from ..core.state import state
-from ..ir import Graph, Interpreter, Value
-from ..ir.text import format_effect
+from ..ir import InstructionGraph, Interpreter, Value, format_effect
 from ..tensors.alias import wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import make
@@ -32,7 +31,7 @@ class Program:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: InstructionGraph,
         names: list[str],
         key: tuple[Any, ...],
         bindings: dict[str, list[Binding]],
@@ -190,7 +189,9 @@ def _own(array: np.ndarray, memories: list[np.ndarray], given: list[np.ndarray])
     return array
 
 
-def sharing(graph: Graph, bindings: dict[str, list[Binding]], tensors: Sequence[Any]) -> set[tuple[str, str]]:
+def sharing(
+    graph: InstructionGraph, bindings: dict[str, list[Binding]], tensors: Sequence[Any]
+) -> set[tuple[str, str]]:
     """Which inputs and states lie on one memory."""
     roots: dict[int, list[str]] = {}
     found: set[tuple[str, str]] = set()

@@ -20,7 +20,7 @@ from ..core.errors import TraceError
 from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
-from ..ir import Graph, Value
+from ..ir import InstructionGraph, Value
 from ..tensors.alias import write
 from ..tensors.special import Special, shares, user_line
 from ..tensors.tape import Leaf, next_sequence, node_of
@@ -59,7 +59,7 @@ class Recorder(Special):
     traces = True
 
     def __init__(self, name: str, names: Names) -> None:
-        self.graph, self.names = Graph(name), names
+        self.graph, self.names = InstructionGraph(name), names
         self.start = next_sequence()
         self.keeper = Keeper()
         self.roots: dict[int, Any] = {}

@@ -1,18 +1,4 @@
-"""The graph as text, and back.
-
-::
-
-    graph step(%x: float32[10,2], %y: float32[10])
-      state %w: float32[2]
-      %0: float32[10] = matmul(%x, %w, label='Mv')
-      %1: float32[2] = sub(%w, 0.5)
-      write %w <- %1
-      set w.grad <- %1
-      return %0
-
-Numbers are written so that reading them gives the same bits. Constants of more than `SHOWN` elements are abbreviated;
-a graph with such a constant can be read by people only.
-"""
+"""Reading the text of a graph, as `graph.format_graph` writes it."""
 
 from __future__ import annotations
 
@@ -22,88 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import DType, by_name
-from ..core.primitive import P, Primitive
+from ..core.dtypes import by_name
+from ..core.primitive import P
 from ..core.spec import Spec
-from .graph import Effect, Graph, GraphError, Instr, Value
-
-SHOWN = 64
-"""Constants of up to so many elements are written out."""
-
-
-def format_graph(graph: Graph, lines: bool = False) -> str:
-    """The whole graph as text; ``lines`` adds the user's line to each instruction, as a comment."""
-    text = [f"graph {graph.name}({', '.join(map(_declared, graph.inputs))})"]
-    text += [f"  state {_declared(value)}" for value in graph.states]
-    text += [f"  const {_declared(value)} = {_elements(array)}" for value, array in graph.constants]
-    for instr in graph.instrs:
-        comment = f"  # {instr.line}" if lines and instr.line else ""
-        text.append(f"  {format_instr(instr)}{comment}")
-    text += [f"  {format_effect(effect)}" for effect in graph.effects]
-    text.append(f"  return {', '.join(map(repr, graph.outputs))}".rstrip())
-    return "\n".join(text)
-
-
-def format_instr(instr: Instr) -> str:
-    """One instruction as a line of text."""
-    operands = [repr(x) if type(x) is Value else _literal(x) for x in instr.operands]
-    params = [f"{name}={_literal(value)}" for name, value in instr.params.items()]
-    return (
-        f"{', '.join(map(_declared, instr.results))} = {instr.primitive.name}({', '.join(operands + params)})"
-    )
-
-
-def format_effect(effect: Effect) -> str:
-    """One effect as a line of text."""
-    target = f"%{effect.target}" if effect.kind == "write" else effect.target
-    return f"{effect.kind} {target}" + ("" if effect.value is None else f" <- {effect.value!r}")
-
-
-def _declared(value: Value) -> str:
-    return f"{value!r}: {value.spec}"
-
-
-def _elements(array: np.ndarray) -> str:
-    if array.size > SHOWN:
-        return f"...  # {array.size} elements"
-    return _literal(array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist())
-
-
-def _literal(value: Any) -> str:
-    """Python numbers, strings, None, slices, dtypes, primitives, and tuples, lists and dicts of them."""
-    if isinstance(value, DType):
-        return value.name
-    if isinstance(value, Primitive):
-        return f"P.{value.name}"
-    if value is Ellipsis:
-        return "..."
-    if isinstance(value, slice):
-        return f"slice({_literal(value.start)}, {_literal(value.stop)}, {_literal(value.step)})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
-    return repr(value)
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
+from .graph import Effect, GraphError, Instr, InstructionGraph, Value
 
 _DECLARED = re.compile(r"%([\w.]+): (\w+)\[([\d,]*)\]")
 _NAME = re.compile(r"%([\w.]+)")
 
 
-def parse_graph(text: str) -> Graph:
+def parse_graph(text: str) -> InstructionGraph:
     """The graph that `format_graph` wrote. Raises `GraphError` with the line that it cannot read."""
-    graph: Graph | None = None
+    graph: InstructionGraph | None = None
     known: dict[str, Value] = {}
     for line in text.strip().splitlines():
         line = line.split("  # ")[0].strip()
         try:
             if graph is None:
                 name, _, inputs = line.removeprefix("graph ").partition("(")
-                graph = Graph(name)
+                graph = InstructionGraph(name)
                 graph.inputs = _declare(inputs, known)
             elif line:
                 _read_line(graph, line, known)
@@ -116,7 +39,7 @@ def parse_graph(text: str) -> Graph:
     return graph
 
 
-def _read_line(graph: Graph, line: str, known: dict[str, Value]) -> None:
+def _read_line(graph: InstructionGraph, line: str, known: dict[str, Value]) -> None:
     word, _, rest = line.partition(" ")
     if word == "state":
         graph.states += _declare(rest, known)
