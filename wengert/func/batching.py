@@ -50,7 +50,7 @@ def vmap(
 
     @functools.wraps(func)
     def batched(*args: Any, **kwargs: Any) -> Any:
-        leaves, build = flatten(args)
+        leaves, form = flatten(args)
         dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims")
         parts, count = _parts(leaves, dims)
         state = default_generator.get_state() if randomness == "same" else None
@@ -58,7 +58,7 @@ def vmap(
         for place in range(count):
             if state is not None:
                 default_generator.set_state(state)
-            example = build(part if dim is None else part[place] for part, dim in zip(parts, dims, strict=True))
+            example = form.build(part if dim is None else part[place] for part, dim in zip(parts, dims, strict=True))
             if randomness == "error":
                 with _NoDraws():
                     results.append(func(*example, **kwargs))
@@ -68,14 +68,14 @@ def vmap(
 
     def _stacked(results: list[Any]) -> Any:
         flat = [flatten(result)[0] for result in results]
-        _, rebuild = flatten(results[0])
+        form = flatten(results[0])[1]
         for leaf in flat[0]:
             if not isinstance(leaf, Tensor):
                 raise ValueError(f"[vmap] `{getattr(func, '__name__', 'func')}` must only return Tensors, got type "
                                  f"{type(leaf)} as a return")
         places = spread(out_dims, results[0], "out_dims")
-        return rebuild(FUNCTIONS["stack"](column, place) for column, place in zip(zip(*flat, strict=True), places,
-                                                                                  strict=True))
+        columns = zip(*flat, strict=True)
+        return form.build(FUNCTIONS["stack"](column, place) for column, place in zip(columns, places, strict=True))
 
     return batched
 

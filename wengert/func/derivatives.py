@@ -110,10 +110,10 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
         chosen, places = _chosen(args, argnums)
-        leaves, build = flatten(chosen)
+        leaves, form = flatten(chosen)
         with enable_grad():
             own = _own(leaves)
-            result = func(*_with(args, places, build(own), isinstance(argnums, int)), **kwargs)
+            result = func(*_with(args, places, form.build(own), isinstance(argnums, int)), **kwargs)
             out, aux = _split("grad", result, has_aux)
             if not isinstance(out, Tensor) or out.dim():
                 what = f"tensor with {out.dim()} dims" if isinstance(out, Tensor) else type(out).__name__
@@ -122,9 +122,9 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
             grads = _grads([out], own)
         *grads, out = _settled([*grads, out], own)
         if not has_aux:
-            return build(grads), out
-        extra, rebuild = flatten(aux)
-        return build(grads), (out, rebuild(_settled(extra, own)))
+            return form.build(grads), out
+        extra, made = flatten(aux)
+        return form.build(grads), (out, made.build(_settled(extra, own)))
 
     return both
 
@@ -148,11 +148,11 @@ def grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Functio
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of ``func`` and a function from cotangents of it to a tuple of those of ``primals``; aux, if asked."""
-    leaves, build = flatten(primals)
+    leaves, form = flatten(primals)
     with enable_grad():
         own = _own(leaves)
-        out, aux = _split("vjp", func(*build(own)), has_aux)
-        outputs, rebuild = flatten(out)
+        out, aux = _split("vjp", func(*form.build(own)), has_aux)
+        outputs, made = flatten(out)
         _tensors("vjp", outputs)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
@@ -162,10 +162,10 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
                                f"got {[tuple(c.shape) for c in given]} for {[tuple(o.shape) for o in outputs]}")
         with enable_grad():
             grads = _grads(outputs, own, given)
-        found = build(_settled(grads, own))
+        found = form.build(_settled(grads, own))
         return found[0] if len(found) == 1 else found
 
-    result = rebuild(_settled(outputs, own))
+    result = made.build(_settled(outputs, own))
     pull_all = pull if len(primals) != 1 else lambda *args, **kwargs: (pull(*args, **kwargs),)
     return (result, pull_all, aux) if has_aux else (result, pull_all)
 
@@ -176,17 +176,17 @@ def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, 
 
     It runs backward twice: the cotangent's map is linear, and its derivative by the cotangent is the forward one.
     """
-    leaves, build = flatten(primals)
+    leaves, form = flatten(primals)
     directions, _ = flatten(tangents)
     with enable_grad():
         own = _own(leaves)
-        out, aux = _split("jvp", func(*build(own)), has_aux)
-        outputs, rebuild = flatten(out)
+        out, aux = _split("jvp", func(*form.build(own)), has_aux)
+        outputs, made = flatten(out)
         _tensors("jvp", outputs)
         seeds = [FUNCTIONS["zeros_like"](o).requires_grad_() for o in outputs]
         moved = _grads(_grads(outputs, own, seeds), seeds, directions)
     settled = _settled([*outputs, *moved], [*own, *seeds])
-    pair = rebuild(settled[: len(outputs)]), rebuild(settled[len(outputs) :])
+    pair = made.build(settled[: len(outputs)]), made.build(settled[len(outputs) :])
     return (*pair, aux) if has_aux else pair
 
 
@@ -204,15 +204,15 @@ def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False, chunk
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen, places = _chosen(args, argnums)
-        leaves, build = flatten(chosen)
+        leaves, form = flatten(chosen)
         with enable_grad():
             own = _own(leaves)
-            result = func(*_with(args, places, build(own), isinstance(argnums, int)), **kwargs)
+            result = func(*_with(args, places, form.build(own), isinstance(argnums, int)), **kwargs)
             out, aux = _split("jacrev", result, has_aux)
-            outputs, rebuild = flatten(out)
+            outputs, made = flatten(out)
             _tensors("jacrev", outputs)
             blocks = [_rows(output, own) for output in outputs]
-        found = rebuild(build(_settled(block, own)) for block in blocks)
+        found = made.build(form.build(_settled(block, own)) for block in blocks)
         return (found, aux) if has_aux else found
 
     return jacobian

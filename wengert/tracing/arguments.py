@@ -15,14 +15,18 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
+from ..core.trees import Nests, Path, mapping, sequence
 from ..tensors.tape import Leaf
 from ..tensors.tensor import TENSORS
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice)
+PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
+
+NESTS = Nests({Size: None, (tuple, list): sequence(), dict: mapping(dict)})
+"""What arguments and results may be nested in."""
 
 
 class Place:
-    """Where a tensor stands in a nest of tuples, lists and dicts."""
+    """Stands among the leaves of a nest for the tensor of this number."""
 
     __slots__ = ("number",)
 
@@ -40,38 +44,39 @@ class Arguments:
     def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tensors: list[Any] = []
         self.names: list[str] = []
+        self._positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]
         self._places: dict[int, Place] = {}
-        positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]
-        self.args = tuple([self._take(value, name) for value, name in zip(args, positional, strict=False)])
-        self.kwargs = {name: self._take(value, name) for name, value in kwargs.items()}
+        leaves, self._form = NESTS.flatten((args, kwargs))
+        self._leaves = [self._taken(*pair) for pair in zip(leaves, self._form.paths(), strict=True)]
 
-    def _take(self, value: Any, name: str) -> Any:
+    def _taken(self, value: Any, path: Path) -> Any:
+        """The place of a tensor, met now or before; a plain value as it is."""
         if type(value) in TENSORS:
             place = self._places.get(id(value))
             if place is None:
                 if value.requires_grad and type(value._edge) is not Leaf:
                     raise TraceError(
-                        f"[capture] tensors without a history were expected; got argument {name!r}, which "
+                        f"[capture] tensors without a history were expected; got argument {self._name(path)!r}, which "
                         f"{value.grad_fn.name()} computed; detach() it, or compute it inside the function"
                     )
                 place = self._places[id(value)] = Place(len(self.tensors))
                 self.tensors.append(value)
-                self.names.append(name)
+                self.names.append(self._name(path))
             return place
-        if isinstance(value, (tuple, list)) and not isinstance(value, Size):
-            items = [self._take(item, f"{name}.{i}") for i, item in enumerate(value)]
-            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-        if isinstance(value, dict):
-            return {key: self._take(item, f"{name}.{key}") for key, item in value.items()}
-        if isinstance(value, (*PLAIN, Size, enum.Enum)):
+        if isinstance(value, (*PLAIN, enum.Enum)):
             return value
         raise TraceError(
             f"[capture] arguments that are tensors, numbers, strings, None, or tuples, lists and dicts of these were "
-            f"expected; got argument {name!r}, a {type(value).__name__}; let the function refer to it instead"
+            f"expected; got argument {self._name(path)!r}, a {type(value).__name__}; let the function refer to it "
+            "instead"
         )
 
+    def _name(self, path: Path) -> str:
+        where, first, *rest = path
+        return ".".join(map(str, [first if where else self._positional[first], *rest]))
+
     def key(self) -> tuple[Any, ...]:
-        """The key of the call."""
+        """The key of the call: the form of its nest, its leaves, the specs of its tensors, which of them overlap."""
         specs = tuple(
             [
                 (
@@ -91,33 +96,19 @@ class Arguments:
                 if np.may_share_memory(x._data, y._data)
             ]
         )
-        return _frozen(self.args), _frozen(self.kwargs), specs, overlaps
+        return self._form, tuple(map(_frozen, self._leaves)), specs, overlaps
 
     def filled(self, stand_ins: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with other tensors in the places of these."""
-        return rebuilt(self.args, lambda place: stand_ins[place]), rebuilt(
-            self.kwargs, lambda place: stand_ins[place]
-        )
+        args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__))
+        return args, kwargs
 
 
-def _frozen(nest: Any) -> Any:
-    """A nest as something hashable in which 1, 1.0 and True differ, and NaN is equal to itself."""
-    if type(nest) is Place:
-        return "tensor", nest.number
-    if isinstance(nest, (tuple, list)):
-        return type(nest), *map(_frozen, nest)
-    if isinstance(nest, dict):
-        return dict, *((key, _frozen(value)) for key, value in nest.items())
-    return type(nest), repr(nest)
+def _frozen(leaf: Any) -> tuple[type, Any]:
+    """A leaf as something hashable in which 1, 1.0 and True differ, and NaN is equal to itself."""
+    return type(leaf), leaf.number if type(leaf) is Place else repr(leaf)
 
 
-def rebuilt(nest: Any, at: Callable[[int], Any]) -> Any:
-    """The nest with ``at(number)`` in each place."""
-    if type(nest) is Place:
-        return at(nest.number)
-    if isinstance(nest, (tuple, list)) and not isinstance(nest, Size):
-        items = [rebuilt(item, at) for item in nest]
-        return type(nest)(*items) if hasattr(nest, "_fields") else type(nest)(items)
-    if isinstance(nest, dict):
-        return {key: rebuilt(item, at) for key, item in nest.items()}
-    return nest
+def filled(leaves: list[Any], at: Callable[[int], Any]) -> list[Any]:
+    """The leaves with ``at(number)`` in each place."""
+    return [at(leaf.number) if type(leaf) is Place else leaf for leaf in leaves]

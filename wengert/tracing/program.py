@@ -15,7 +15,7 @@ from ..ir import InstructionGraph, Interpreter, Value, format_effect
 from ..tensors.alias import wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import make
-from .arguments import Arguments, rebuilt
+from .arguments import Arguments, Place, filled
 from .memory import root_of, step_within, whole_of
 from .recorder import Binding
 from .results import Results
@@ -46,7 +46,7 @@ class Program:
         self._bindings, self._shared = bindings, shared
         self._guards = guards
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
-        self._results, self._where = results.nest, results.where
+        self._results = results
         self._run = Interpreter(graph)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,19 +68,16 @@ class Program:
         effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states])
         memories = [*inputs, *wholes.values()]
         given: list[np.ndarray] = []
-        results = [self._given(where, tensors, outputs, memories, given) for where in self._where]
+        made = {
+            i: make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
+            for i, where in enumerate(self._results.where)
+            if type(where) is Value
+        }
         self._apply(effects, tensors, wholes, memories, given)
-        return rebuilt(
-            self._results, lambda place: results[place]() if callable(results[place]) else results[place]
-        )
-
-    def _given(
-        self, where: Any, tensors: Sequence[Any], outputs: list[Any], memories: Any, given: Any
-    ) -> Any:
-        """A result: a tensor of its own memory; or, found when the effects are applied, a tensor of the user's."""
-        if type(where) is not Value:
-            return lambda: where.find(tensors)
-        return make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
+        for i, where in enumerate(self._results.where):
+            if not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
+                made[i] = where.find(tensors)
+        return self._results.form.build(filled(self._results.leaves, made.__getitem__))
 
     def _apply(self, values: list[Any], tensors: Any, wholes: Any, memories: Any, given: Any) -> None:
         """Applies the effects. All their values are there, apart from all memory, before the first write."""
@@ -140,10 +137,7 @@ class Program:
                     numbers.setdefault(repr(operand), []).append(
                         f"{instr.primitive.name} {instr.results[0]!r}"
                     )
-        given = [
-            f"{kind.__name__} {text}"
-            for kind, text in _plain_values(self._key[0]) + _plain_values(self._key[1])
-        ]
+        given = [f"{kind.__name__} {text}" for kind, text in self._key[1] if kind not in (Place, type(None))]
         parts = {
             "inputs": [f"{value!r}: {value.spec}" for value in graph.inputs],
             "captured state": [f"{value!r}: {value.spec}" for value in graph.states],
@@ -156,7 +150,7 @@ class Program:
             "effects": [format_effect(effect) for effect in graph.effects],
             "outputs": [
                 f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
-                for where in self._where
+                for where in self._results.where
             ],
             "leaked": self.leaks,
         }
@@ -224,15 +218,6 @@ def _moved(value: Value, bound: list[Binding], tensors: Sequence[Any]) -> str | 
         if (tensor._edge is not None) is not binding.requires_grad:
             return f"{binding.source.name} {'required' if binding.requires_grad else 'did not require'} a gradient then"
     return None
-
-
-def _plain_values(key: Any) -> list[tuple[type, str]]:
-    """The plain values in a frozen nest, as pairs of type and text."""
-    if isinstance(key, tuple):
-        if len(key) == 2 and isinstance(key[0], type) and isinstance(key[1], str):
-            return [(key[0], key[1])] if key[0] is not type(None) else []
-        return [found for part in key for found in _plain_values(part)]
-    return []
 
 
 def _difference(then: Any, now: Any, names: list[str]) -> str:

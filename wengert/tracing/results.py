@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.errors import TraceError
-from ..core.spec import Size
 from ..ir import Effect, Value
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
-from .arguments import PLAIN, Place
+from .arguments import NESTS, PLAIN, Place
 from .recorder import Recorder
 from .sources import Argument, Captured, Gradient
 
 
 class Results:
-    """The result of a recorded function: ``nest`` with a `Place` for each tensor, and ``where`` each of them is: an
-    output of the graph, or a tensor of the user's.
+    """The result of a recorded function: the ``form`` of its nest, its ``leaves`` with a `Place` for each tensor, and
+    ``where`` each of them is: an output of the graph, or a tensor of the user's.
 
     Raises `TraceError` for what is neither a tensor nor a plain value.
     """
@@ -26,22 +25,18 @@ class Results:
         self.where: list[Argument | Captured | Gradient | Value] = []
         self._places: dict[int, Place] = {}
         self._recorder = recorder
-        self.nest = self._take(result)
+        leaves, self.form = NESTS.flatten(result)
+        self.leaves = list(map(self._taken, leaves))
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
 
-    def _take(self, value: Any) -> Any:
+    def _taken(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             if id(value) not in self._places:
                 self._places[id(value)] = Place(len(self.where))
                 self.where.append(self._find(value))
             return self._places[id(value)]
-        if isinstance(value, (tuple, list)) and not isinstance(value, Size):
-            items = [self._take(item) for item in value]
-            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-        if isinstance(value, dict):
-            return {key: self._take(item) for key, item in value.items()}
-        if isinstance(value, (*PLAIN, Size)):
+        if isinstance(value, PLAIN):
             return value
         raise TraceError(
             f"[capture] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core.dtypes import float64
 from ...core.state import state
+from ...core.trees import Container, Nests, sequence
 from ...ops import as_tensor, stack, tensor
 from ...tensors.tensor import Tensor, wrap
 
@@ -43,16 +44,17 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return tensor(batch)
     if isinstance(first, (str, bytes)):
         return batch
+    container = _NESTS.container(first)
+    if container is None:
+        raise _unknown(type(first))
+    columns: Iterable[Sequence[Any]]
     if isinstance(first, Mapping):
-        return _rebuild(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(members) for members in zip(*batch, strict=True)))
-    if isinstance(first, Sequence):
-        if any(len(sample) != len(first) for sample in batch):
+        columns = ([sample[key] for sample in batch] for key in first)
+    else:
+        if not hasattr(first, "_fields") and any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        members = [default_collate(column) for column in zip(*batch, strict=True)]
-        return members if isinstance(first, tuple) else _rebuild(first, members)
-    raise _unknown(type(first))
+        columns = zip(*batch, strict=True)
+    return container.together([default_collate(column) for column in columns], container.apart(first)[1])
 
 
 def set_memory(empty: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> None:
@@ -87,22 +89,18 @@ def _has_history(sample: Tensor) -> bool:
 
 def default_convert(data: Any) -> Any:
     """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched."""
-    if isinstance(data, Tensor):
-        return data
-    if isinstance(data, (np.ndarray, np.generic)):
-        return data if np.asarray(data).dtype.kind in "SUO" else as_tensor(data)
-    if isinstance(data, Mapping):
-        return _rebuild(data, {key: default_convert(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(member) for member in data))
-    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-        members = [default_convert(member) for member in data]
-        return members if isinstance(data, tuple) else _rebuild(data, members)
-    return data
+    return _NESTS.map(_converted, data)
 
 
-def _rebuild(pattern: Any, members: Any) -> Any:
-    """``members`` in a collection of the type of ``pattern``, as far as that type lets itself be made."""
+def _converted(leaf: Any) -> Any:
+    if isinstance(leaf, (np.ndarray, np.generic)) and np.asarray(leaf).dtype.kind not in "SUO":
+        return as_tensor(leaf)
+    return leaf
+
+
+def _alike(values: Sequence[Any], pattern: Any) -> Any:
+    """``values`` in a collection of the type of ``pattern``, as far as that type lets itself be made."""
+    members = dict(zip(pattern, values, strict=True)) if isinstance(pattern, Mapping) else values
     try:
         if isinstance(pattern, (MutableMapping, MutableSequence)):
             # The type may have more to it than its members, so a copy is changed.
@@ -113,6 +111,14 @@ def _rebuild(pattern: Any, members: Any) -> Any:
         return type(pattern)(members)
     except TypeError:
         return members
+
+
+_NESTS = Nests({
+    (str, bytes): None,
+    Mapping: Container(lambda value: (value.values(), value), _alike, lambda value, count: value),
+    tuple: sequence(list),
+    Sequence: Container(lambda value: (value, value), _alike),
+})
 
 
 def _unknown(kind: Any) -> TypeError:
