@@ -183,7 +183,7 @@ def test_a_generated_lstm_is_the_one_step_by_step(width: int, bidirectional: boo
         monkeypatch.setattr(generated, name, lambda *a, _f=function, _n=name: (calls.append(_n), _f(*a))[1])
 
     def run(least: float) -> list[torch.Tensor]:
-        monkeypatch.setattr(prims, "_LARGE", least)
+        monkeypatch.setattr(prims, "LARGE_PRODUCT", least)
         torch.manual_seed(0)
         layer = torch.nn.LSTM(3, width, 2, bidirectional=bidirectional, dtype=dtype)
         x = torch.randn(6, 4, 3, dtype=dtype, requires_grad=True)

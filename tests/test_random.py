@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wengert.compiler.random import normal_blocks
-from wengert.tensors import box_muller, integers, sampling
-from wengert.tensors.box_muller import fused_multiply_add
+from wengert.sampling import box_muller, integers, reals
+from wengert.sampling.box_muller import fused_multiply_add
+from wengert.sampling.kernels import normal_blocks
 from wengert.tensors.generator import Generator, default_generator
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "random.json").read_text(encoding="utf-8"))
@@ -37,12 +37,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def perform_on_arrays(method: str, size: int, dtype: np.dtype[Any], parameters: list[Any], generator: Any) -> Array:
     """Makes a call of the golden file with the functions on arrays."""
     simple: dict[str, Callable[..., Array]] = {
-        "uniform_": sampling.uniform,
-        "normal_": sampling.normal,
-        "exponential_": sampling.exponential,
-        "cauchy_": sampling.cauchy,
-        "log_normal_": sampling.log_normal,
-        "geometric_": sampling.geometric,
+        "uniform_": reals.uniform,
+        "normal_": reals.normal,
+        "exponential_": reals.exponential,
+        "cauchy_": reals.cauchy,
+        "log_normal_": reals.log_normal,
+        "geometric_": reals.geometric,
     }
     if method in simple:
         return simple[method](generator, size, dtype, *parameters)
@@ -51,12 +51,12 @@ def perform_on_arrays(method: str, size: int, dtype: np.dtype[Any], parameters: 
             return integers.random_(generator, size, dtype)
         return integers.random_from_to(generator, size, parameters[0], parameters[1], dtype)
     if method == "bernoulli_":
-        return sampling.bernoulli(generator, parameters[0], dtype, size)
+        return reals.bernoulli(generator, parameters[0], dtype, size)
     if method == "randperm":
         return integers.randperm(generator, size, dtype)
     p = ((np.arange(size) * 7 + 1) % 11 / 11).astype(dtype)
     if method == "bernoulli":
-        return sampling.bernoulli(generator, p, dtype)
+        return reals.bernoulli(generator, p, dtype)
     if method == "multinomial":
         return integers.multinomial(generator, p, parameters[0], parameters[1])
     if method == "poisson":
@@ -207,17 +207,17 @@ def test_a_state_brings_the_stream_back(draws: list[int], normals: int) -> None:
     generator = Generator().manual_seed(4)
     for count in draws:
         generator.random32(count)
-    sampling.normal(generator, normals, FLOAT32)
+    reals.normal(generator, normals, FLOAT32)
     state = generator.state_array()
     assert state.dtype == np.uint8 and state.shape == (5056,)
     copies = [generator.clone_state(), pickle.loads(pickle.dumps(generator)), copy.deepcopy(generator)]
     restored = Generator()
     restored.set_state_array(state)
-    expected = sampling.normal(generator, 700, FLOAT64), sampling.normal(generator, 3, FLOAT32)
+    expected = reals.normal(generator, 700, FLOAT64), reals.normal(generator, 3, FLOAT32)
     for other in (*copies, restored):
         assert np.array_equal(other.state_array(), state) and other.initial_seed() == 4
-        assert np.array_equal(sampling.normal(other, 700, FLOAT64), expected[0])
-        assert np.array_equal(sampling.normal(other, 3, FLOAT32), expected[1])
+        assert np.array_equal(reals.normal(other, 700, FLOAT64), expected[0])
+        assert np.array_equal(reals.normal(other, 3, FLOAT32), expected[1])
 
 
 def test_wrong_states_raise_and_change_nothing() -> None:
@@ -243,20 +243,20 @@ def test_wrong_states_raise_and_change_nothing() -> None:
 
 def test_fewer_than_sixteen_normals_come_in_pairs_of_which_the_second_is_kept() -> None:
     generator = Generator().manual_seed(0)
-    one_by_one = [float(sampling.normal(generator, 1, FLOAT64)[0]) for _ in range(7)]
-    assert one_by_one == sampling.normal(Generator().manual_seed(0), 7, FLOAT64).tolist()
+    one_by_one = [float(reals.normal(generator, 1, FLOAT64)[0]) for _ in range(7)]
+    assert one_by_one == reals.normal(Generator().manual_seed(0), 7, FLOAT64).tolist()
     assert generator.next_normal is not None
-    sampling.normal(generator, 16, FLOAT64)
+    reals.normal(generator, 16, FLOAT64)
     assert generator.next_normal is not None  # blocks leave the half pair where it is
     assert generator.manual_seed(0).next_normal is None
 
 
 def test_shapes() -> None:
     generator = Generator().manual_seed(0)
-    flat = sampling.uniform(generator, 24, FLOAT32)
+    flat = reals.uniform(generator, 24, FLOAT32)
     generator.manual_seed(0)
-    assert np.array_equal(sampling.uniform(generator, (2, 3, 4), FLOAT32), flat.reshape(2, 3, 4))
-    for sample in (sampling.uniform, sampling.normal):
+    assert np.array_equal(reals.uniform(generator, (2, 3, 4), FLOAT32), flat.reshape(2, 3, 4))
+    for sample in (reals.uniform, reals.normal):
         for dtype in (FLOAT32, np.dtype("complex64")):
             assert sample(generator, (), dtype).shape == () and sample(generator, (0, 3), dtype).shape == (0, 3)
             assert isinstance(sample(generator, (), dtype), np.ndarray)
@@ -265,18 +265,18 @@ def test_shapes() -> None:
 def test_uniform_never_reaches_its_upper_bound() -> None:
     for dtype in (FLOAT16, FLOAT32, FLOAT64):
         for low, high in ((0.0, 1.0), (1.0, 1.001), (-0.1, 0.0)):
-            values = sampling.uniform(Generator().manual_seed(3), 20_000, dtype, low, high)
+            values = reals.uniform(Generator().manual_seed(3), 20_000, dtype, low, high)
             assert values.min() >= dtype.type(low) and values.max() < dtype.type(high)
 
 
 def test_moments() -> None:
     generator = Generator().manual_seed(11)
-    values = sampling.normal(generator, 200_000, FLOAT64, 2.0, 3.0)
+    values = reals.normal(generator, 200_000, FLOAT64, 2.0, 3.0)
     assert abs(values.mean() - 2) < 0.03 and abs(values.std() - 3) < 0.03
-    values = sampling.normal(generator, 200_000, np.dtype("complex128"))
+    values = reals.normal(generator, 200_000, np.dtype("complex128"))
     assert abs((abs(values) ** 2).mean() - 1) < 0.02
-    assert abs(sampling.exponential(generator, 200_000, FLOAT64, 0.5).mean() - 2) < 0.03
-    assert abs(sampling.geometric(generator, 200_000, INT64, 0.25).mean() - 4) < 0.05
+    assert abs(reals.exponential(generator, 200_000, FLOAT64, 0.5).mean() - 2) < 0.03
+    assert abs(reals.geometric(generator, 200_000, INT64, 0.25).mean() - 4) < 0.05
     assert abs(integers.poisson(generator, np.full(20_000, 3.0)).mean() - 3) < 0.08
     assert abs(integers.poisson(generator, np.full(20_000, 50.0)).mean() - 50) < 0.3
     for p in (0.1, 0.8):
@@ -301,7 +301,7 @@ def test_randperm_is_the_shuffle_step_by_step(n: int) -> None:
 def test_generated_code_gives_the_same_bits_as_numpy(mean: float, std: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box_muller, "generated", lambda *_: False)
     for size in (0, 16, 48, 1 << 17):
-        ours = sampling.uniform(Generator().manual_seed(size), size, FLOAT32)
+        ours = reals.uniform(Generator().manual_seed(size), size, FLOAT32)
         by_numpy, by_kernel = ours.copy(), ours.copy()
         box_muller.box_muller(by_numpy, mean, std)
         if not normal_blocks(by_kernel, mean, std):
@@ -310,43 +310,43 @@ def test_generated_code_gives_the_same_bits_as_numpy(mean: float, std: float, mo
 
 
 def test_large_arrays_are_made_by_generated_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_muller, "generated", None)
-    large = sampling.normal(Generator().manual_seed(0), 1 << 17, FLOAT32)
+    monkeypatch.setattr(box_muller, "generated", box_muller._large_only)
+    large = reals.normal(Generator().manual_seed(0), 1 << 17, FLOAT32)
     assert box_muller.generated is normal_blocks
     monkeypatch.setattr(box_muller, "generated", lambda *_: False)
-    assert np.array_equal(sampling.normal(Generator().manual_seed(0), 1 << 17, FLOAT32), large)
+    assert np.array_equal(reals.normal(Generator().manual_seed(0), 1 << 17, FLOAT32), large)
 
 
 def test_dropout_masks_scale_what_they_keep() -> None:
-    mask = sampling.dropout_mask(Generator().manual_seed(0), 10_000, FLOAT32, 0.2)
+    mask = reals.dropout_mask(Generator().manual_seed(0), 10_000, FLOAT32, 0.2)
     assert set(mask.tolist()) == {0.0, 1.25} and abs(mask.mean() - 1) < 0.02
     generator = Generator().manual_seed(0)
-    assert sampling.dropout_mask(generator, 3, FLOAT32, 0.0).tolist() == [1, 1, 1]
-    assert sampling.dropout_mask(generator, 3, FLOAT32, 1.0).tolist() == [0, 0, 0]
+    assert reals.dropout_mask(generator, 3, FLOAT32, 0.0).tolist() == [1, 1, 1]
+    assert reals.dropout_mask(generator, 3, FLOAT32, 1.0).tolist() == [0, 0, 0]
     assert np.array_equal(generator.state_array(), Generator().manual_seed(0).state_array())
 
 
 def test_arrays_are_filled_in_the_order_of_their_memory() -> None:
     array = np.zeros((3, 4))
-    sampling.fill(array.T, lambda count: np.arange(float(count)))
+    reals.fill(array.T, lambda count: np.arange(float(count)))
     assert array.ravel().tolist() == list(range(12))
-    sampling.fill(array[:, ::2], lambda count: np.full(count, -1.0))
+    reals.fill(array[:, ::2], lambda count: np.full(count, -1.0))
     assert (array[:, ::2] == -1).all() and (array[:, 1::2] >= 0).all()
     # Blocks of sixteen are for contiguous arrays only.
     strided, dense = np.zeros((20, 2)), np.zeros(20)
-    sampling.normal_fill(Generator().manual_seed(0), strided[:, 0])
-    sampling.normal_fill(Generator().manual_seed(0), dense)
-    pairs = [sampling.normal(Generator().manual_seed(0), 15, FLOAT64)]
+    reals.normal_fill(Generator().manual_seed(0), strided[:, 0])
+    reals.normal_fill(Generator().manual_seed(0), dense)
+    pairs = [reals.normal(Generator().manual_seed(0), 15, FLOAT64)]
     assert np.array_equal(strided[:15, 0], pairs[0]) and not np.array_equal(dense[:15], pairs[0])
 
 
 def test_normals_around_arrays_broadcast() -> None:
     mean, std = np.arange(3.0)[:, None], np.array([0.0, 1.0])
-    values = sampling.normal_around(Generator().manual_seed(0), mean, std)
-    standard = sampling.normal(Generator().manual_seed(0), (3, 2), FLOAT64)
+    values = reals.normal_around(Generator().manual_seed(0), mean, std)
+    standard = reals.normal(Generator().manual_seed(0), (3, 2), FLOAT64)
     assert np.array_equal(values, standard * std + mean)
-    assert sampling.normal_around(Generator(), np.zeros(4, np.float32), 2.0).dtype == np.float32
-    assert sampling.normal_around(Generator(), 1.0, np.zeros(4, np.float32)).tolist() == [1, 1, 1, 1]
+    assert reals.normal_around(Generator(), np.zeros(4, np.float32), 2.0).dtype == np.float32
+    assert reals.normal_around(Generator(), 1.0, np.zeros(4, np.float32)).tolist() == [1, 1, 1, 1]
 
 
 @given(
@@ -370,7 +370,7 @@ def test_fused_multiply_add_rounds_once(a: list[float], b: float, c: float, name
 
 def refused() -> list[tuple[str, type[Exception], Callable[[Generator], Any]]]:
     """Each call that must raise, with PyTorch's class of error."""
-    s, i = sampling, integers
+    s, i = reals, integers
     weights = np.array([0.2, 0.8])
     complex64, inf, nan = np.dtype("complex64"), float("inf"), float("nan")
     return [

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import wengert
-from wengert.tensors import integers, sampling
+from wengert.sampling import integers, reals
 from wengert.tensors.generator import Generator
 
 torch = pytest.importorskip("torch")
@@ -73,9 +73,9 @@ def test_uniform(name: str, seed: int) -> None:
     pair = Pair(seed)
     for size in SIZES:
         theirs = torch.empty(size, dtype=getattr(torch, name))
-        pair.check(sampling.uniform(pair.ours, size, numpy_dtype(name)), theirs.uniform_(generator=pair.theirs))
+        pair.check(reals.uniform(pair.ours, size, numpy_dtype(name)), theirs.uniform_(generator=pair.theirs))
         for low, high in ((-0.3, 0.5), (1.1, 7.3), (0.0, 0.1), (-2.0, 0.0), (-1e-3, 60000.0), (3.0, 3.0)):
-            ours = sampling.uniform(pair.ours, size, numpy_dtype(name), low, high)
+            ours = reals.uniform(pair.ours, size, numpy_dtype(name), low, high)
             pair.check(ours, theirs.uniform_(low, high, generator=pair.theirs))
 
 
@@ -85,16 +85,16 @@ def test_normal(name: str, seed: int) -> None:
     pair = Pair(seed)
     for size in SIZES:
         theirs = torch.empty(size, dtype=getattr(torch, name))
-        pair.check(sampling.normal(pair.ours, size, numpy_dtype(name)), theirs.normal_(generator=pair.theirs))
+        pair.check(reals.normal(pair.ours, size, numpy_dtype(name)), theirs.normal_(generator=pair.theirs))
         for mean, std in ((0.3, 1.7), (-5.0, 0.01), (0.0, 0.02), (1.0, 1.0), (2.0, 0.0)):
-            ours = sampling.normal(pair.ours, size, numpy_dtype(name), mean, std)
+            ours = reals.normal(pair.ours, size, numpy_dtype(name), mean, std)
             pair.check(ours, theirs.normal_(mean, std, generator=pair.theirs))
 
 
 def test_a_million_normals() -> None:
     pair = Pair(2024)
     for name in ("float32", "float64"):
-        ours = sampling.normal(pair.ours, 1_000_003, np.dtype(name))
+        ours = reals.normal(pair.ours, 1_000_003, np.dtype(name))
         pair.check(ours, torch.randn(1_000_003, dtype=getattr(torch, name), generator=pair.theirs))
 
 
@@ -106,11 +106,11 @@ def test_normal_around_arrays(name: str) -> None:
         mean = torch.linspace(-2, 3, size).to(getattr(torch, name))
         std = torch.linspace(0.1, 2, size).to(getattr(torch, name))
         m, s = (as_array(t).astype(dtype) for t in (mean, std))
-        pair.check(sampling.normal_around(pair.ours, m, s), torch.normal(mean, std, generator=pair.theirs))
-        pair.check(sampling.normal_around(pair.ours, m, 1.3), torch.normal(mean, 1.3, generator=pair.theirs))
-        pair.check(sampling.normal_around(pair.ours, 0.7, s), torch.normal(0.7, std, generator=pair.theirs))
+        pair.check(reals.normal_around(pair.ours, m, s), torch.normal(mean, std, generator=pair.theirs))
+        pair.check(reals.normal_around(pair.ours, m, 1.3), torch.normal(mean, 1.3, generator=pair.theirs))
+        pair.check(reals.normal_around(pair.ours, 0.7, s), torch.normal(0.7, std, generator=pair.theirs))
         theirs = torch.normal(mean[:, None], std, generator=pair.theirs)
-        pair.check(sampling.normal_around(pair.ours, m[:, None], s), theirs)
+        pair.check(reals.normal_around(pair.ours, m[:, None], s), theirs)
 
 
 @pytest.mark.parametrize("name", [*FLOATS, *INTEGERS, "bool"])
@@ -158,7 +158,7 @@ def test_bernoulli_of_a_number(name: str) -> None:
     for size in (0, 1, 16, 1000, 65537):
         for p in (0.0, 0.1, 0.5, 0.9, 1.0):
             theirs = torch.empty(size, dtype=getattr(torch, name)).bernoulli_(p, generator=pair.theirs)
-            pair.check(sampling.bernoulli(pair.ours, p, numpy_dtype(name), size), theirs)
+            pair.check(reals.bernoulli(pair.ours, p, numpy_dtype(name), size), theirs)
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -167,9 +167,9 @@ def test_bernoulli_of_an_array(name: str) -> None:
     for shape in ((0,), (5,), (30, 40), ()):
         p = torch.rand(shape, generator=torch.Generator().manual_seed(1)).to(getattr(torch, name))
         ours = as_array(p).astype(numpy_dtype(name))
-        pair.check(sampling.bernoulli(pair.ours, ours, ours.dtype), torch.bernoulli(p, generator=pair.theirs))
+        pair.check(reals.bernoulli(pair.ours, ours, ours.dtype), torch.bernoulli(p, generator=pair.theirs))
         theirs = torch.empty(3, *shape, dtype=torch.int32).bernoulli_(p, generator=pair.theirs)
-        pair.check(sampling.bernoulli(pair.ours, ours, np.dtype("int32"), (3, *shape)), theirs)
+        pair.check(reals.bernoulli(pair.ours, ours, np.dtype("int32"), (3, *shape)), theirs)
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -179,7 +179,7 @@ def test_dropout_mask(name: str) -> None:
         torch.manual_seed(9)
         theirs = torch.nn.functional.dropout(ones, p)
         ours = Generator().manual_seed(9)
-        mask = sampling.dropout_mask(ours, (20, 50), numpy_dtype(name), p)
+        mask = reals.dropout_mask(ours, (20, 50), numpy_dtype(name), p)
         np.testing.assert_array_equal(as_comparable(mask), as_array(theirs))
         np.testing.assert_array_equal(ours.state_array(), torch.get_rng_state().numpy())
 
@@ -188,16 +188,16 @@ def test_dropout_mask(name: str) -> None:
 def test_transformed_uniform_numbers(name: str) -> None:
     pair = Pair(10)
     cases: list[tuple[Callable[..., Any], str, tuple[float, ...]]] = [
-        (sampling.exponential, "exponential_", (1.0,)),
-        (sampling.exponential, "exponential_", (0.37,)),
-        (sampling.exponential, "exponential_", (float("inf"),)),
-        (sampling.cauchy, "cauchy_", (0.0, 1.0)),
-        (sampling.cauchy, "cauchy_", (0.3, 2.7)),
-        (sampling.log_normal, "log_normal_", (1.0, 2.0)),
-        (sampling.log_normal, "log_normal_", (-0.2, 0.7)),
-        (sampling.log_normal, "log_normal_", (3.0, 300.0)),
-        (sampling.geometric, "geometric_", (0.1,)),
-        (sampling.geometric, "geometric_", (0.5,)),
+        (reals.exponential, "exponential_", (1.0,)),
+        (reals.exponential, "exponential_", (0.37,)),
+        (reals.exponential, "exponential_", (float("inf"),)),
+        (reals.cauchy, "cauchy_", (0.0, 1.0)),
+        (reals.cauchy, "cauchy_", (0.3, 2.7)),
+        (reals.log_normal, "log_normal_", (1.0, 2.0)),
+        (reals.log_normal, "log_normal_", (-0.2, 0.7)),
+        (reals.log_normal, "log_normal_", (3.0, 300.0)),
+        (reals.geometric, "geometric_", (0.1,)),
+        (reals.geometric, "geometric_", (0.5,)),
     ]
     for sample, method, parameters in cases:
         for size in (0, 1, 7, 16, 1000, 70000):
@@ -209,7 +209,7 @@ def test_transformed_uniform_numbers(name: str) -> None:
 def test_geometric_integers(name: str) -> None:
     pair = Pair(11)
     theirs = torch.empty(1000, dtype=getattr(torch, name)).geometric_(0.3, generator=pair.theirs)
-    pair.check(sampling.geometric(pair.ours, 1000, numpy_dtype(name), 0.3), theirs)
+    pair.check(reals.geometric(pair.ours, 1000, numpy_dtype(name), 0.3), theirs)
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -264,29 +264,29 @@ def test_fills_of_arrays_that_are_not_contiguous(layout: str, name: str) -> None
     theirs, ours = torch.zeros(12, 10, dtype=getattr(torch, name)), np.zeros((12, 10), dtype)
     into_theirs, into_ours = LAYOUTS[layout](theirs), LAYOUTS[layout](ours)
     into_theirs.uniform_(generator=pair.theirs)
-    sampling.fill(into_ours, lambda count: sampling.uniform(pair.ours, count, dtype))
+    reals.fill(into_ours, lambda count: reals.uniform(pair.ours, count, dtype))
     pair.check(ours, theirs)
     into_theirs.normal_(0.5, 1.5, generator=pair.theirs)
-    sampling.normal_fill(pair.ours, into_ours, 0.5, 1.5)
+    reals.normal_fill(pair.ours, into_ours, 0.5, 1.5)
     pair.check(ours, theirs)
     if dtype.kind == "f":
         p = torch.rand(into_theirs.shape, generator=torch.Generator().manual_seed(1))
         for ours_p, theirs_p in ((0.3, 0.3), (p.numpy(), p)):
             into_theirs.bernoulli_(theirs_p, generator=pair.theirs)
-            sampling.bernoulli_fill(pair.ours, into_ours, ours_p)
+            reals.bernoulli_fill(pair.ours, into_ours, ours_p)
             pair.check(ours, theirs)
 
 
 def test_states_go_both_ways_in_the_middle_of_a_pair() -> None:
     pair = Pair(16)
-    sampling.normal(pair.ours, 3, np.dtype("float32"))
+    reals.normal(pair.ours, 3, np.dtype("float32"))
     theirs = torch.Generator()
     theirs.set_state(torch.from_numpy(pair.ours.state_array()))
     ours = Generator()
     ours.set_state_array(theirs.get_state().numpy())
     assert ours.initial_seed() == 16
     expected = torch.randn(4, dtype=torch.float64, generator=theirs).numpy()
-    np.testing.assert_array_equal(sampling.normal(ours, 4, np.dtype("float64")), expected)
+    np.testing.assert_array_equal(reals.normal(ours, 4, np.dtype("float64")), expected)
     np.testing.assert_array_equal(ours.state_array(), theirs.get_state().numpy())
 
 
@@ -297,15 +297,15 @@ def test_random_sequences_of_calls(seed: int) -> None:
     f32, f64, i64 = (np.dtype(name) for name in ("float32", "float64", "int64"))
     g, t = pair.ours, pair.theirs
     calls: list[Callable[[int], tuple[Any, Any]]] = [
-        lambda n: (sampling.uniform(g, n, f32), torch.rand(n, generator=t)),
-        lambda n: (sampling.uniform(g, n, f64), torch.rand(n, dtype=torch.float64, generator=t)),
-        lambda n: (sampling.normal(g, n, f32), torch.randn(n, generator=t)),
-        lambda n: (sampling.normal(g, n, f64), torch.randn(n, dtype=torch.float64, generator=t)),
+        lambda n: (reals.uniform(g, n, f32), torch.rand(n, generator=t)),
+        lambda n: (reals.uniform(g, n, f64), torch.rand(n, dtype=torch.float64, generator=t)),
+        lambda n: (reals.normal(g, n, f32), torch.randn(n, generator=t)),
+        lambda n: (reals.normal(g, n, f64), torch.randn(n, dtype=torch.float64, generator=t)),
         lambda n: (integers.random_from_to(g, n, 0, 10, i64), torch.randint(0, 10, (n,), generator=t)),
         lambda n: (integers.random_from_to(g, n, 0, 2**40, i64), torch.randint(0, 2**40, (n,), generator=t)),
         lambda n: (integers.randperm(g, n), torch.randperm(n, generator=t)),
-        lambda n: (sampling.bernoulli(g, 0.4, f32, n), torch.empty(n).bernoulli_(0.4, generator=t)),
-        lambda n: (sampling.exponential(g, n, f32), torch.empty(n).exponential_(generator=t)),
+        lambda n: (reals.bernoulli(g, 0.4, f32, n), torch.empty(n).bernoulli_(0.4, generator=t)),
+        lambda n: (reals.exponential(g, n, f32), torch.empty(n).exponential_(generator=t)),
         lambda n: (integers.poisson(g, np.full(n, 2.5, f32)), torch.poisson(torch.full((n,), 2.5), generator=t)),
     ]
     for _ in range(60):

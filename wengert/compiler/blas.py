@@ -27,9 +27,6 @@ __all__ = ["openblas", "product", "write_product"]
 
 Array = np.ndarray[Any, Any]
 
-LEAST_WORK = 2**18
-"""Multiplications from which on OpenBLAS uses its threads, and we use ours."""
-
 PART = 16
 """Parts of a product are multiples of so many rows or columns."""
 

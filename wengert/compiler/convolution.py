@@ -41,9 +41,6 @@ BAND_BYTES = 192 * 1024
 LEAST_VECTORS = 64
 """Vectors of windows that an item of work should have, so that the tiles' ends do not matter."""
 
-LEAST_WORK = 100_000
-"""Multiplications from which on generated code is asked for: below, numpy is done before the compiler is loaded."""
-
 MOST_SUMS = 2**21
 """Sums that the parts of a weight's gradient may have together, if they are more than two."""
 
@@ -516,7 +513,7 @@ def _geometry(x: Array, out: tuple[int, ...], out_channels: int, kernel: Any, st
                         x.dtype.name)
     if geometry.groups == 1 and 2 * geometry.out[2] * x.itemsize <= VECTOR_BYTES:
         return None  # most of every vector would be idle; one product of matrices is faster
-    return geometry if geometry.work >= LEAST_WORK else None
+    return geometry
 
 
 def _folded(x: Array, out: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any
@@ -544,7 +541,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], 
 
     ``out`` are the sizes of the result, ``padding`` what comes before the input along each dimension (negative: is cut
     off); what comes after it follows from these. None where numpy should compute it: another dtype than float32 or
-    float64, more than three dimensions, little work.
+    float64, more than three dimensions.
     """
     folded = _folded(x, out, weight.shape[2:], stride, padding, dilation)
     if folded is not None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..core.generated import LARGE
 from . import memory, runtime, threads
 from .emit import ARRAY, SCALAR, Lower, elementwise_module
 from .jit import engine, statistics
@@ -23,9 +24,6 @@ __all__ = ["Kernel", "compile_elementwise", "kernel_for", "run_large", "statisti
 
 CHEAP = 8
 """A kernel of fewer instructions than this is as fast as its memory, and mostly numpy's is too."""
-
-LARGE = 16384
-"""Elements from which on a kernel beats numpy."""
 
 LARGE_IF_CHEAP = 65536
 """Elements from which on a cheap kernel beats numpy: it needs the second thread for that."""

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from itertools import product
 from typing import Any, cast
 
 import numpy as np
 
 from .errors import MissingRuleError
+from .generated import LARGE, run_large
 from .spec import Spec, broadcast_shapes
 from .state import state
 from .symbols import Backward, Symbol, lowered
@@ -153,27 +153,6 @@ class Primitive:
 def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Runs a primitive on tensors. The layer of tensors puts its own function here."""
     raise RuntimeError("wengert.tensors has not been imported")
-
-
-LARGE = 16384
-"""From this many elements on, elementwise primitives with a ``lower`` rule run as generated kernels."""
-
-large_kernels: Callable[..., Any] | None = None
-"""``large_kernels(primitive, *arrays)`` runs a generated kernel, or returns None where there is none. `run_large` fills
-this slot from the compiler the first time it meets a large array, so that small programs never load a compiler."""
-
-
-def run_large(primitive: Primitive | Backward, operands: Sequence[Any]) -> Any:
-    """The result by a generated kernel; None where the operands are small or no kernel takes them."""
-    global large_kernels
-    for x in operands:
-        if type(x) is ndarray and x.size >= LARGE:
-            break
-    else:
-        return None
-    if large_kernels is None:
-        large_kernels = import_module("wengert.compiler.kernels").run_large
-    return large_kernels(primitive, *operands)
 
 
 def evaluate(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Random numbers: the functions of the namespace and the in-place fills, on the arrays that `tensors.sampling` makes.
+"""Random numbers: the functions of the namespace and the in-place fills, on the arrays that `wengert.sampling` makes.
 
 An in-place fill is a write like any other: by the law of views and writes it moves the version on, clears the history
 of what it overwrites, and may not touch a leaf that requires grad while recording.
@@ -15,7 +15,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.primitive import P
 from ..core.state import state
-from ..tensors import gammas, integers, sampling
+from ..sampling import gammas, integers, reals
 from ..tensors.alias import check_writable, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
 from ..tensors.tensor import Tensor, make
@@ -105,8 +105,8 @@ def _sampled(name: str, sample: Callable[..., Any], summary: str) -> None:
     function(method=False, out=False)(like)
 
 
-_sampled("rand", sampling.uniform, "Numbers spread evenly over [0, 1)")
-_sampled("randn", sampling.normal, "Numbers of the standard normal distribution")
+_sampled("rand", reals.uniform, "Numbers spread evenly over [0, 1)")
+_sampled("randn", reals.normal, "Numbers of the standard normal distribution")
 
 
 @function(method=False, takes_tensor=False)
@@ -153,12 +153,12 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     check_options(device, layout)
     source = _generator(generator)
     if size is not None:
-        return finish(sampling.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std),
+        return finish(reals.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std),
                       requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
                         "of them")
-    return make(sampling.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))),
+    return make(reals.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))),
                 None)
 
 
@@ -166,7 +166,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
     chance = input._data if p is None else p
-    return make(sampling.bernoulli(_generator(generator), chance, input._data.dtype, input._data.shape), None)
+    return make(reals.bernoulli(_generator(generator), chance, input._data.dtype, input._data.shape), None)
 
 
 @function()
@@ -230,7 +230,7 @@ def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tens
 
 
 def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, Any], summary: str) -> None:
-    """Registers the in-place method ``name`` for a function of `sampling`; ``parameters`` with their defaults."""
+    """Registers the in-place method ``name`` for a function of `reals`; ``parameters`` with their defaults."""
     names = tuple(parameters)
 
     def fill(self: Tensor, *values: Any, generator: Generator | None = None, **named: Any) -> Tensor:
@@ -243,22 +243,22 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
         if missing:
             raise TypeError(f"{name}() missing 1 required positional argument: {missing[0]!r}")
         source, chosen = _generator(generator), [float(value) for value in given.values()]
-        return _refill(self, name, lambda target: sampling.fill(
+        return _refill(self, name, lambda target: reals.fill(
             target, lambda count: sample(source, count, target.dtype, *chosen)))
 
     fill.__doc__ = summary
     method(name)(fill)
 
 
-_fill_method("uniform_", sampling.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly "
+_fill_method("uniform_", reals.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly "
                                                                      "over [from, to).")
-_fill_method("exponential_", sampling.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of "
+_fill_method("exponential_", reals.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of "
                                                                    "rate ``lambd``.")
-_fill_method("cauchy_", sampling.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed "
+_fill_method("cauchy_", reals.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed "
                                                                         "numbers.")
-_fill_method("log_normal_", sampling.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials "
+_fill_method("log_normal_", reals.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials "
                                                                             "of normal numbers.")
-_fill_method("geometric_", sampling.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the "
+_fill_method("geometric_", reals.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the "
                                                            "first success.")
 
 
@@ -266,7 +266,7 @@ _fill_method("geometric_", sampling.geometric, {"p": ...}, "Fills this tensor wi
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with normal numbers of the given mean and standard deviation."""
     source = _generator(generator)
-    return _refill(self, "normal_", lambda target: sampling.normal_fill(source, target, float(mean), float(std)))
+    return _refill(self, "normal_", lambda target: reals.normal_fill(source, target, float(mean), float(std)))
 
 
 @method("random_")
@@ -280,9 +280,9 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
         low, high = bounds
     source = _generator(generator)
     if not bounds and not named:
-        return _refill(self, "random_", lambda target: sampling.fill(
+        return _refill(self, "random_", lambda target: reals.fill(
             target, lambda count: integers.random_(source, count, target.dtype)))
-    return _refill(self, "random_", lambda target: sampling.fill(
+    return _refill(self, "random_", lambda target: reals.fill(
         target, lambda count: integers.random_from_to(source, count, int(low), None if high is None else int(high),
                                                       target.dtype)))
 
@@ -291,4 +291,4 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with ones, with probability ``p`` (a number, or a tensor of them), and zeros."""
     source, chance = _generator(generator), p._data if isinstance(p, Tensor) else float(p)
-    return _refill(self, "bernoulli_", lambda target: sampling.bernoulli_fill(source, target, chance))
+    return _refill(self, "bernoulli_", lambda target: reals.bernoulli_fill(source, target, chance))

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes
-from ..tensors import segments
-from ..tensors.segments import Segment
+from ..core import dtypes, segments
+from ..core.segments import Segment
 from ..tensors.tensor import TENSORS, Tensor, wrap
 from .registry import method
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
-from ..core.primitive import LARGE
+from ..core.generated import LARGE
 from ..core.state import state
 from ..tensors.alias import wrote
 from ..tensors.tensor import Tensor
@@ -31,8 +30,9 @@ def move(rule: Callable[..., Any], rows: Sequence[tuple[Tensor, ...]], writes: i
         total += row[0]._data.size
     if dtype.char not in "fd" or total < LARGE:
         return False
-    arrays = [tuple(tensor._data for tensor in row) for row in rows]
-    if not import_module("wengert.compiler.updates").update(rule, arrays, numbers):
+    from ..compiler.updates import update
+
+    if not update(rule, [tuple(tensor._data for tensor in row) for row in rows], numbers):
         return False
     for row in rows:
         for tensor in row[:writes]:

@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from ..core.errors import ShapeError
+from ..core.generated import LARGE_PRODUCT
 from ..core.primitive import P, bilinear, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 
-_LARGE = 2**18
-"""Multiplications from which on a product is worth several threads."""
-
 
 def _large_product(x: Any, y: Any) -> Any:
     """The product by our threads; None where it is small, or numpy should do it."""
-    if x.size * y.shape[-1] < _LARGE:
+    if x.size * y.shape[-1] < LARGE_PRODUCT:
         return None
-    return import_module("wengert.compiler.blas").product(x, y)
+    from ..compiler.blas import product
+
+    return product(x, y)
 
 
 def _widened(x: Any) -> Any:

@@ -9,7 +9,6 @@ one product of matrices, whose columns are the windows.
 
 from __future__ import annotations
 
-from importlib import import_module
 from itertools import product
 from math import gcd, prod
 from typing import Any
@@ -37,7 +36,11 @@ def _edges(padding: Any) -> tuple[tuple[int, int], ...]:
 
 def _generated(x: Any, work: int) -> Any:
     """The module of generated convolutions, where it should be asked; it is loaded by the first that is large."""
-    return import_module("wengert.compiler.convolution") if work >= _LARGE and x.dtype.char in "fd" else None
+    if work < _LARGE or x.dtype.char not in "fd":
+        return None
+    from ..compiler import convolution
+
+    return convolution
 
 
 def _columns(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any, groups: int) -> Any:

@@ -6,13 +6,13 @@ dimensions over which mean and variance are taken; weight and bias broadcast aga
 
 from __future__ import annotations
 
-from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..core.primitive import LARGE, P, fused
+from ..core.generated import LARGE
+from ..core.primitive import P, fused
 from ..core.samples import cases
 
 
@@ -44,7 +44,9 @@ def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: An
 
 def _generated() -> Any:
     """The generated code for large arrays, loaded when first needed."""
-    return import_module("wengert.compiler.normalization")
+    from ..compiler import normalization
+
+    return normalization
 
 
 def _products(xp: Any, x: Any, y: Any, dim: Any, shape: Any) -> Any:

@@ -11,12 +11,12 @@ Backward, what does not depend on later steps is computed for all steps at once;
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from ..core.generated import LARGE_PRODUCT
 from ..core.primitive import P, fused
 from ..core.samples import cases
 
@@ -79,15 +79,13 @@ def _grads_of_weight(rows: Any, before: Any) -> Any:
     return P.matmul(P.permute(rows, dims=(1, 0)), before)
 
 
-_LARGE = 2**18
-"""Multiplications from which on generated code is asked for."""
-
-
 def _generated(gates: Any, h0: Any) -> Any:
     """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
-    if type(gates) is not ndarray or gates.size * h0.shape[1] < _LARGE:
+    if type(gates) is not ndarray or gates.size * h0.shape[1] < LARGE_PRODUCT:
         return None
-    return import_module("wengert.compiler.recurrent")
+    from ..compiler import recurrent
+
+    return recurrent
 
 
 def _tables(generated: Any, sizes: Any, reverse: bool, back: bool) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from ..core.primitive import LARGE, P, reduction
+from ..core.generated import LARGE
+from ..core.primitive import P, reduction
 from ..core.samples import cases
 
 
@@ -47,7 +47,9 @@ logsumexp = reduction("logsumexp", _logsumexp, vjp=_logsumexp_vjp, jvp=_logsumex
 
 def _generated() -> Any:
     """The generated code for the last dimension of large arrays, loaded when first needed."""
-    return import_module("wengert.compiler.softmax")
+    from ..compiler import softmax
+
+    return softmax
 
 
 def _gradient(ct: Any, out: Any, dim: int, logarithm: bool) -> Any:

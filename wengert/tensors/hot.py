@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import LARGE, Primitive, run_large
+from ..core.generated import LARGE, LARGE_PRODUCT, run_large
+from ..core.primitive import Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of
 from .apply import NUMBERS, apply, reworded
@@ -30,8 +31,6 @@ ndarray = np.ndarray
 new = object.__new__
 empty = np.empty
 
-LARGE_PRODUCT = 2**18
-"""From so many multiplications on, the rule of the product decides who computes it."""
 _ONE_OPERAND = Signature([Parameter("input", Parameter.POSITIONAL_OR_KEYWORD)])
 _NO_PARAMS: dict[str, Any] = {}
 _MISSING: Any = object()

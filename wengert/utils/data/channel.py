@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...tensors import segments
+from ...core import segments
 
 _HEADER = struct.Struct("<QI")  # the bytes that follow, and the descriptors that came with them
 _AT_ONCE = 1 << 16

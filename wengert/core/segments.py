@@ -7,7 +7,7 @@ processes. So nothing has to be cleaned up, and a kill leaks nothing.
 Python's own ``mmap`` keeps a descriptor open as long as the mapping lives, of which a process may have a thousand; here
 a mapping needs none, so that any number of tensors can be kept that came from elsewhere.
 
-This module may import ``core``; it knows arrays, not tensors.
+This module imports nothing of wengert; it knows arrays, not tensors.
 """
 
 from __future__ import annotations

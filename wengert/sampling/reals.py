@@ -1,4 +1,4 @@
-"""Random arrays from a `Generator`: the distributions, with PyTorch's use of the stream and its arithmetic.
+"""Random arrays from a `MersenneTwister`: the distributions, with PyTorch's use of the stream and its arithmetic.
 
 Every function returns a new C-contiguous array and leaves the generator where PyTorch's would be. ``size`` is a length
 or a shape, ``dtype`` a numpy dtype: float16 and bfloat16 are made in float32 and rounded, complex numbers as pairs of
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .box_muller import box_muller, cosine_sine, fused_multiply_add, libm
-from .generator import Generator
+from .twister import MersenneTwister
 
 __all__ = [
     "bernoulli", "bernoulli_fill", "cauchy", "dropout_mask", "exponential", "fill", "geometric", "log_normal", "normal",
@@ -82,7 +82,7 @@ def rounded(values: Array, dtype: DType) -> Array:
 # ---- uniform numbers
 
 
-def _uniform32(generator: Generator, count: int, low: float = 0.0, high: float = 1.0) -> Array:
+def _uniform32(generator: MersenneTwister, count: int, low: float = 0.0, high: float = 1.0) -> Array:
     """float32 numbers of [low, high): the lower 24 bits of a word each."""
     standard = low == 0.0 and high == 1.0
     if standard and count <= _FEW:
@@ -100,7 +100,7 @@ def _uniform32(generator: Generator, count: int, low: float = 0.0, high: float =
     return values
 
 
-def _uniform64(generator: Generator, count: int, low: float = 0.0, high: float = 1.0) -> Array:
+def _uniform64(generator: MersenneTwister, count: int, low: float = 0.0, high: float = 1.0) -> Array:
     """float64 numbers of [low, high): the lower 53 bits of two words each."""
     values = np.empty(count, _FLOAT64)
     for part in chunks(count):
@@ -113,7 +113,7 @@ def _uniform64(generator: Generator, count: int, low: float = 0.0, high: float =
     return values
 
 
-def uniform(generator: Generator, size: Size, dtype: DType, low: float = 0.0, high: float = 1.0) -> Array:
+def uniform(generator: MersenneTwister, size: Size, dtype: DType, low: float = 0.0, high: float = 1.0) -> Array:
     """Numbers spread evenly over [low, high).
 
     Raises RuntimeError for bounds in the wrong order or beyond the dtype, NotImplementedError for an integer dtype.
@@ -165,7 +165,7 @@ def largest_of(dtype: DType) -> float:
 # ---- normal numbers
 
 
-def normal(generator: Generator, size: Size, dtype: DType, mean: float = 0.0, std: float = 1.0) -> Array:
+def normal(generator: MersenneTwister, size: Size, dtype: DType, mean: float = 0.0, std: float = 1.0) -> Array:
     """Normally distributed numbers.
 
     From sixteen numbers on they are made in blocks by `box_muller`; fewer are made in pairs in float64, and the second
@@ -189,7 +189,7 @@ def _check_std(std: float) -> None:
         raise RuntimeError(f"[normal] normal expects std >= 0.0, but found std {std}; take its absolute value")
 
 
-def _normal_blocks(generator: Generator, count: int, dtype: DType, mean: float, std: float) -> Array:
+def _normal_blocks(generator: MersenneTwister, count: int, dtype: DType, mean: float, std: float) -> Array:
     draw = _uniform64 if dtype is _FLOAT64 else _uniform32
     tail = count % 16
     if not tail:
@@ -210,7 +210,7 @@ def _normal_blocks(generator: Generator, count: int, dtype: DType, mean: float, 
     return result
 
 
-def _normal_pairs(generator: Generator, count: int, mean: float, std: float) -> Array:
+def _normal_pairs(generator: MersenneTwister, count: int, mean: float, std: float) -> Array:
     """float64 normal numbers, one draw after another: first the cosine of a pair, then its sine."""
     values = np.empty(count)
     start = 0
@@ -231,7 +231,7 @@ def _normal_pairs(generator: Generator, count: int, mean: float, std: float) -> 
     return fused_multiply_add(values, std, mean)
 
 
-def normal_around(generator: Generator, mean: Array | float, std: Array | float) -> Array:
+def normal_around(generator: MersenneTwister, mean: Array | float, std: Array | float) -> Array:
     """Normal numbers with a mean and a standard deviation for each, broadcast; one of the two must be an array.
 
     The dtype is the mean's where that is an array, else the std's. Raises as `normal` does.
@@ -248,7 +248,7 @@ def normal_around(generator: Generator, mean: Array | float, std: Array | float)
     return rounded(values + (mean if isinstance(mean, np.ndarray) else dtype.type(mean)), dtype)
 
 
-def log_normal(generator: Generator, size: Size, dtype: DType, mean: float = 1.0, std: float = 2.0) -> Array:
+def log_normal(generator: MersenneTwister, size: Size, dtype: DType, mean: float = 1.0, std: float = 2.0) -> Array:
     """The exponentials of normal numbers; raises RuntimeError unless ``std`` is positive."""
     if not std > 0.0:
         raise RuntimeError(f"[log_normal_] log_normal_ expects std > 0.0, but found std={std}; take a positive one")
@@ -272,7 +272,7 @@ def _apply(function: str, x: Array, dtype: DType) -> Array:
     return result
 
 
-def exponential(generator: Generator, size: Size, dtype: DType, rate: float = 1.0) -> Array:
+def exponential(generator: MersenneTwister, size: Size, dtype: DType, rate: float = 1.0) -> Array:
     """Exponentially distributed numbers; raises RuntimeError for an integer dtype or unless ``rate`` is positive."""
     if not rate > 0.0:
         raise RuntimeError(
@@ -288,7 +288,7 @@ def exponential(generator: Generator, size: Size, dtype: DType, rate: float = 1.
     return rounded(-1.0 / rate * logarithms, dtype).reshape(shape)
 
 
-def cauchy(generator: Generator, size: Size, dtype: DType, median: float = 0.0, sigma: float = 1.0) -> Array:
+def cauchy(generator: MersenneTwister, size: Size, dtype: DType, median: float = 0.0, sigma: float = 1.0) -> Array:
     """Cauchy-distributed numbers; raises RuntimeError for an integer dtype or unless ``sigma`` is positive."""
     if not sigma > 0.0:
         raise RuntimeError(f"[cauchy_] cauchy_ expects sigma > 0.0, but found sigma={sigma}; take a positive one")
@@ -302,7 +302,7 @@ def cauchy(generator: Generator, size: Size, dtype: DType, median: float = 0.0, 
     return rounded(fused_multiply_add(tangents, sigma, median), dtype).reshape(shape)
 
 
-def geometric(generator: Generator, size: Size, dtype: DType, p: float) -> Array:
+def geometric(generator: MersenneTwister, size: Size, dtype: DType, p: float) -> Array:
     """The number of trials up to the first success of probability ``p``; RuntimeError unless ``p`` is in (0, 1)."""
     if not 0.0 < p < 1.0:
         raise RuntimeError(f"[geometric_] geometric_ expects p to be in (0, 1), but got p={p}; take one inside")
@@ -316,7 +316,7 @@ def geometric(generator: Generator, size: Size, dtype: DType, p: float) -> Array
     return rounded(values, dtype).reshape(shape)
 
 
-def bernoulli(generator: Generator, p: Array | float, dtype: DType, size: Size | None = None) -> Array:
+def bernoulli(generator: MersenneTwister, p: Array | float, dtype: DType, size: Size | None = None) -> Array:
     """Ones with probability ``p`` and zeros.
 
     ``p`` is an array with a probability for each number (broadcast to ``size``, where that is given), compared with a
@@ -342,7 +342,7 @@ def bernoulli(generator: Generator, p: Array | float, dtype: DType, size: Size |
     return (draw(generator, p.size).reshape(shape) < p).astype(dtype)
 
 
-def dropout_mask(generator: Generator, size: Size, dtype: DType, p: float) -> Array:
+def dropout_mask(generator: MersenneTwister, size: Size, dtype: DType, p: float) -> Array:
     """What dropout multiplies its input with: zeros with probability ``p``, else 1 / (1 - p).
 
     Nothing is drawn where nothing is to be decided, for ``p`` 0 or 1. Raises ValueError for ``p`` outside [0, 1].
@@ -372,7 +372,7 @@ def fill(target: Array, sample: Callable[[int], Array]) -> None:
     view[...] = sample(target.size).reshape(view.shape)
 
 
-def bernoulli_fill(generator: Generator, target: Array, p: Array | float) -> None:
+def bernoulli_fill(generator: MersenneTwister, target: Array, p: Array | float) -> None:
     """Writes ones with probability ``p`` (a number, or an array to broadcast) and zeros into ``target``."""
     order = _by_memory(target)
     view = target.transpose(order)
@@ -381,7 +381,7 @@ def bernoulli_fill(generator: Generator, target: Array, p: Array | float) -> Non
     view[...] = bernoulli(generator, p, target.dtype, view.shape)
 
 
-def normal_fill(generator: Generator, target: Array, mean: float = 0.0, std: float = 1.0) -> None:
+def normal_fill(generator: MersenneTwister, target: Array, mean: float = 0.0, std: float = 1.0) -> None:
     """Writes normal numbers into ``target``; blocks are for contiguous arrays, others get theirs in pairs."""
     if target.flags.c_contiguous:
         target[...] = normal(generator, target.shape, target.dtype, mean, std)

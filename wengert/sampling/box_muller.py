@@ -13,10 +13,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from .cephes import (
+    COSINE_POLYNOMIAL,
+    FOUR_OVER_PI,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG_POLYNOMIAL,
+    QUARTER_PI,
+    SINE_POLYNOMIAL,
+    SQRT_HALF_BITS,
+    TWO_PI,
+)
 
 __all__ = ["box_muller", "cosine_sine", "fused_multiply_add", "libm"]
 
@@ -24,26 +35,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _PAIRS_AT_ONCE = 8192  # the temporary arrays of so many pairs stay in the cache
 _LARGE = 1 << 16  # numbers from which on making a kernel for them pays
-
-generated: Callable[[Array, float, float], bool] | None = None
-"""``generated(uniform, mean, std)`` does what `box_muller` does for float32, and says whether it did. The slot is
-filled from the compiler when a large array is first asked for; from then on it serves arrays of every size."""
-
-# Cephes logf: log(1 + x) = x - x**2 / 2 + x**3 * P(x) for sqrt(1/2) <= 1 + x < sqrt(2); LN2_HIGH + LN2_LOW = log(2).
-LOG_POLYNOMIAL = (
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-    2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-)  # fmt: skip
-LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-SQRT_HALF_BITS = np.int32(0x3F3504F3)
-
-# Cephes sinf and cosf: sin(x) = x + x**3 * S(x**2) and cos(x) = 1 - x**2 / 2 + x**4 * C(x**2) for |x| <= pi/4; the
-# three parts of pi/4, from the first on, are short, so that small multiples of the first two are exact.
-SINE_POLYNOMIAL = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-COSINE_POLYNOMIAL = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-QUARTER_PI = (np.float32(0.78515625), np.float32(2.4187564849853515625e-4), np.float32(3.77489497744594108e-8))
-FOUR_OVER_PI = np.float32(1.27323954473516)
-TWO_PI = np.float32(2.0 * math.pi)
 
 
 def libm(function: Callable[[float], float], x: Array) -> Array:
@@ -68,7 +59,7 @@ def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
     ``uniform`` is a contiguous float32 or float64 vector, its length a multiple of 16. The first eight numbers of a
     block give the radii, the last eight the angles; the cosines take the place of the first, the sines of the last.
     """
-    if uniform.dtype == np.float32 and _by_generated_code(uniform, mean, std):
+    if uniform.dtype == np.float32 and generated(uniform, mean, std):
         return
     blocks = uniform.reshape(-1, 2, 8)
     transform = _transform32 if uniform.dtype == np.float32 else _transform64
@@ -80,13 +71,19 @@ def box_muller(uniform: Array, mean: float = 0.0, std: float = 1.0) -> None:
         part[:, 1] = fused_multiply_add(sines, std, mean)
 
 
-def _by_generated_code(uniform: Array, mean: float, std: float) -> bool:
+def _large_only(uniform: Array, mean: float, std: float) -> bool:
     global generated
-    if generated is None:
-        if uniform.size < _LARGE:
-            return False
-        generated = import_module("wengert.compiler.random").normal_blocks
-    return generated(uniform, mean, std)
+    if uniform.size < _LARGE:
+        return False
+    from .kernels import normal_blocks
+
+    generated = normal_blocks
+    return normal_blocks(uniform, mean, std)
+
+
+generated: Callable[[Array, float, float], bool] = _large_only
+"""``generated(uniform, mean, std)`` does what `box_muller` does for float32, and says whether it did. A kernel takes
+this place when an array is first large enough to be worth it; from then on it serves arrays of every size."""
 
 
 def _transform64(u1: Array, u2: Array) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """Random integers: over a range, in random order, chosen by weights (multinomial), and counts (poisson, binomial).
 
-The conventions are those of `sampling`. Poisson and binomial numbers are made by rejection: how many draws one takes is
+The conventions are those of `reals`. Poisson and binomial numbers are made by rejection: how many draws one takes is
 known only when it is made, so they are made one by one.
 """
 
@@ -9,26 +9,25 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from .generator import Generator
-from .sampling import Array, DType, Size, chunks, exponential, largest_of, refusal, rounded, shape_of, significand_bits
+from ..core.generated import LARGE
+from .reals import Array, DType, Size, chunks, exponential, largest_of, refusal, rounded, shape_of, significand_bits
+from .twister import MersenneTwister
 
 __all__ = ["binomial", "multinomial", "poisson", "random_", "random_from_to", "randperm"]
 
 _FEW = 16  # integers that are sooner made as Python numbers than as an array
 _INT64 = (-(2**63), 2**63 - 1)
-_LARGE = 1 << 14  # numbers from which on a shuffle by generated code pays
 _MOST_CATEGORIES = 2**24  # the integers that a float32 counts without gaps
 
 
 # ---- ranges and permutations
 
 
-def random_(generator: Generator, size: Size, dtype: DType) -> Array:
+def random_(generator: MersenneTwister, size: Size, dtype: DType) -> Array:
     """Integers over the whole range of the dtype from zero on; of a floating one, over those it represents exactly."""
     shape = shape_of(size)
     count = math.prod(shape)
@@ -42,7 +41,7 @@ def random_(generator: Generator, size: Size, dtype: DType) -> Array:
     return _integers(generator, count, 0, span, dtype, wide=dtype.name in ("int64", "float64")).reshape(shape)
 
 
-def random_from_to(generator: Generator, size: Size, low: int, high: int | None, dtype: DType) -> Array:
+def random_from_to(generator: MersenneTwister, size: Size, low: int, high: int | None, dtype: DType) -> Array:
     """Integers from ``low`` up to, but not including, ``high``; without ``high``, up to the dtype's largest.
 
     This is PyTorch's ``randint``, and ``random_`` with bounds. In a floating dtype the bounds are first moved inwards
@@ -118,7 +117,7 @@ def _as_int(value: int, dtype: DType) -> int:
     return int(nearest) if abs(nearest) < 2.0**63 else _INT64[0]
 
 
-def _integers(generator: Generator, count: int, low: int, span: int, dtype: DType, wide: bool) -> Array:
+def _integers(generator: MersenneTwister, count: int, low: int, span: int, dtype: DType, wide: bool) -> Array:
     """``low`` plus a word modulo ``span``: of 64 bits if ``wide``, else of 32."""
     if count <= _FEW and dtype.kind == "i" and not wide:
         return np.array([word % span + low for word in generator.random32(count).tolist()], dtype)
@@ -134,7 +133,7 @@ def _integers(generator: Generator, count: int, low: int, span: int, dtype: DTyp
     return result
 
 
-def randperm(generator: Generator, n: int, dtype: DType = np.dtype(np.int64)) -> Array:  # noqa: B008 - a constant
+def randperm(generator: MersenneTwister, n: int, dtype: DType = np.dtype(np.int64)) -> Array:  # noqa: B008 - a constant
     """The numbers 0 to n - 1 in random order, by Fisher and Yates's shuffle.
 
     Raises RuntimeError for a negative ``n`` or one with numbers that ``dtype`` does not hold.
@@ -166,8 +165,11 @@ def randperm(generator: Generator, n: int, dtype: DType = np.dtype(np.int64)) ->
 def _exchanged(n: int, partners: Array) -> Array:
     """The numbers 0 to n - 1 after exchanging, one step after another, places ``step`` and ``partners[step]``."""
     places = np.arange(n)
-    if n >= _LARGE and import_module("wengert.compiler.random").exchange(places, partners):
-        return places
+    if n >= LARGE:
+        from .kernels import exchange
+
+        if exchange(places, partners):
+            return places
     order = places.tolist()
     for step, partner in enumerate(partners.tolist()):
         order[step], order[partner] = order[partner], order[step]
@@ -177,7 +179,7 @@ def _exchanged(n: int, partners: Array) -> Array:
 # ---- choices and counts
 
 
-def multinomial(generator: Generator, probabilities: Array, num_samples: int, replacement: bool = False) -> Array:
+def multinomial(generator: MersenneTwister, probabilities: Array, num_samples: int, replacement: bool = False) -> Array:
     """Indices drawn with the given weights, as int64: ``(num_samples,)`` or, of ``(rows, categories)``, a row each.
 
     Without replacement, and for one sample, every weight is divided by an exponential number and the largest
@@ -238,7 +240,7 @@ def _check_multinomial(p: Array, num_samples: int, replacement: bool) -> None:
         raise RuntimeError("[multinomial] at least one category was expected; got none")
 
 
-def poisson(generator: Generator, rate: Array) -> Array:
+def poisson(generator: MersenneTwister, rate: Array) -> Array:
     """Poisson-distributed counts with the given rates, in the rates' dtype and shape.
 
     Raises NotImplementedError for a dtype that is no floating one and RuntimeError for a negative rate.
@@ -252,7 +254,7 @@ def poisson(generator: Generator, rate: Array) -> Array:
     return rounded(np.array(counts, np.float64), rate.dtype).reshape(rate.shape)
 
 
-def _poisson_small(generator: Generator, rate: float) -> int:
+def _poisson_small(generator: MersenneTwister, rate: float) -> int:
     """Knuth's product of uniform numbers, which is compared with exp(-rate)."""
     if rate == 0:
         return 0
@@ -264,7 +266,7 @@ def _poisson_small(generator: Generator, rate: float) -> int:
         count += 1
 
 
-def _poisson_large(generator: Generator, rate: float) -> int:
+def _poisson_large(generator: MersenneTwister, rate: float) -> int:
     """Hoermann, *The transformed rejection method for generating Poisson random variables* (1993), algorithm PTRS."""
     root, logarithm = math.sqrt(rate), math.log(rate)
     b = 0.931 + 2.53 * root
@@ -293,7 +295,7 @@ def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
-def binomial(generator: Generator, count: Array, prob: Array) -> Array:
+def binomial(generator: MersenneTwister, count: Array, prob: Array) -> Array:
     """The number of successes in ``count`` trials of probability ``prob``, broadcast, in their common dtype.
 
     ``count`` and ``prob`` are float32 or float64, both the same. Raises ValueError for a ``count`` of another kind,
@@ -313,7 +315,7 @@ def binomial(generator: Generator, count: Array, prob: Array) -> Array:
     return np.array(values, dtype).reshape(count.shape)
 
 
-def _binomial(generator: Generator, n: Any, p: Any) -> float:
+def _binomial(generator: MersenneTwister, n: Any, p: Any) -> float:
     """One count; ``n`` and ``p`` are numpy scalars, because PyTorch computes with them in their precision."""
     if n <= 0 or p <= 0:
         return 0.0
@@ -324,7 +326,7 @@ def _binomial(generator: Generator, n: Any, p: Any) -> float:
     return _binomial_rejection(generator, n, p) if n * p >= 10.0 else _binomial_inversion(generator, n, p)
 
 
-def _binomial_inversion(generator: Generator, n: Any, p: Any) -> float:
+def _binomial_inversion(generator: MersenneTwister, n: Any, p: Any) -> float:
     """Adds up geometric numbers, the waiting times for a success, until they exceed ``n``."""
     log_failure = float(type(p)(math.log1p(-float(p))))
     trials, successes = 0.0, 0
@@ -336,7 +338,7 @@ def _binomial_inversion(generator: Generator, n: Any, p: Any) -> float:
         successes += 1
 
 
-def _binomial_rejection(generator: Generator, n: Any, p: Any) -> float:
+def _binomial_rejection(generator: MersenneTwister, n: Any, p: Any) -> float:
     """Hoermann, *The generation of binomial random variates* (1993), algorithm BTRS."""
     one = type(p)(1)
     deviation = float(np.sqrt(n * p * (one - p)))

@@ -1,8 +1,8 @@
 """Generated code for random numbers: normal float32 numbers in blocks of sixteen, and the exchanges of a shuffle.
 
-The results are those of `wengert.tensors.box_muller` and `wengert.tensors.integers`, which say what is computed and
-why in this way; here the processor's own fused multiply-add replaces their emulation of one, and a loop their detour
-round it. Both are asked for when an array is first large enough to be worth it.
+The results are those of `box_muller` and `integers`, which say what is computed and why in this way; here the
+processor's own fused multiply-add replaces their emulation of one, and a loop their detour round it. Both are asked
+for when an array is first large enough to be worth it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensors import box_muller as reference
-from .jit import Library, engine
+from ..compiler.jit import Library, engine
+from . import cephes
 
 __all__ = ["exchange", "normal_blocks"]
 
@@ -118,28 +118,28 @@ def splat_integer(number: int) -> str:
 
 def _logarithm(w: _Writer, x: str) -> str:
     bits = w.to_bits(x)
-    exponent = w.integer("ashr", w.integer("sub", bits, int(reference.SQRT_HALF_BITS)), 23)
+    exponent = w.integer("ashr", w.integer("sub", bits, int(cephes.SQRT_HALF_BITS)), 23)
     x = w.real("fsub", w.from_bits(w.integer("sub", bits, w.integer("shl", exponent, 23))), splat(1.0))
     power = w.emit(f"sitofp <{_LANES} x i32> {exponent} to <{_LANES} x float>")
     square = w.real("fmul", x, x)
-    value = w.real("fmul", w.polynomial(x, reference.LOG_POLYNOMIAL), x)
-    value = w.fused(value, square, w.real("fmul", power, splat(reference.LN2_LOW)))
+    value = w.real("fmul", w.polynomial(x, cephes.LOG_POLYNOMIAL), x)
+    value = w.fused(value, square, w.real("fmul", power, splat(cephes.LN2_LOW)))
     value = w.real("fsub", value, w.real("fmul", square, splat(0.5)))
-    return w.real("fadd", w.real("fadd", x, value), w.real("fmul", power, splat(reference.LN2_HIGH)))
+    return w.real("fadd", w.real("fadd", x, value), w.real("fmul", power, splat(cephes.LN2_HIGH)))
 
 
 def _sine_cosine(w: _Writer, x: str) -> tuple[str, str]:
-    scaled = w.real("fmul", x, splat(reference.FOUR_OVER_PI))
+    scaled = w.real("fmul", x, splat(cephes.FOUR_OVER_PI))
     octant = w.emit(f"fptosi <{_LANES} x float> {scaled} to <{_LANES} x i32>")
     octant = w.integer("and", w.integer("add", octant, 1), -2)
     multiple = w.emit(f"sitofp <{_LANES} x i32> {octant} to <{_LANES} x float>")
-    for part in reference.QUARTER_PI:
+    for part in cephes.QUARTER_PI:
         x = w.fused(multiple, splat(-part), x)
     square = w.real("fmul", x, x)
-    cosine = w.real("fmul", w.polynomial(square, reference.COSINE_POLYNOMIAL), square)
+    cosine = w.real("fmul", w.polynomial(square, cephes.COSINE_POLYNOMIAL), square)
     negative_half = w.real("fmul", square, splat(-0.5))
     cosine = w.real("fadd", w.fused(cosine, square, negative_half), splat(1.0))
-    sine = w.real("fmul", w.polynomial(square, reference.SINE_POLYNOMIAL), square)
+    sine = w.real("fmul", w.polynomial(square, cephes.SINE_POLYNOMIAL), square)
     sine = w.fused(sine, x, x)
 
     sine_bits, cosine_bits = w.to_bits(sine), w.to_bits(cosine)
@@ -156,7 +156,7 @@ def _normal_blocks_ir() -> str:
     w = _Writer()
     u1 = w.real("fsub", splat(1.0), "%first")
     radius = w.call("llvm.sqrt.v8f32", w.real("fmul", splat(-2.0), _logarithm(w, u1)))
-    sine, cosine = _sine_cosine(w, w.real("fmul", splat(reference.TWO_PI), "%second"))
+    sine, cosine = _sine_cosine(w, w.real("fmul", splat(cephes.TWO_PI), "%second"))
     cosines = w.fused(w.real("fmul", radius, cosine), "%std", "%mean")
     sines = w.fused(w.real("fmul", radius, sine), "%std", "%mean")
     body = "\n".join(w.lines)

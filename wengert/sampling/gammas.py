@@ -1,6 +1,6 @@
 """Gamma- and Dirichlet-distributed numbers, one after another, with PyTorch's use of the stream.
 
-The conventions are those of `sampling`. The method is a rejection, as those of `integers` are: how many draws a number
+The conventions are those of `reals`. The method is a rejection, as those of `integers` are: how many draws a number
 takes is known only when it is made.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .generator import Generator
-from .sampling import Array
+from .reals import Array
+from .twister import MersenneTwister
 
 __all__ = ["dirichlet", "gamma"]
 
@@ -21,7 +21,7 @@ __all__ = ["dirichlet", "gamma"]
 _THIRD, _SQUEEZE = float(np.float32(1.0) / np.float32(3.0)), float(np.float32(0.0331))
 
 
-def gamma(generator: Generator, shape_parameter: Array) -> Array:
+def gamma(generator: MersenneTwister, shape_parameter: Array) -> Array:
     """Numbers of the gamma distributions of the given shapes and rate 1, in their dtype, at least its tiniest.
 
     Raises NotImplementedError for a dtype that is neither float32 nor float64.
@@ -31,7 +31,7 @@ def gamma(generator: Generator, shape_parameter: Array) -> Array:
     return np.maximum(values, np.finfo(dtype).tiny)
 
 
-def dirichlet(generator: Generator, concentration: Array) -> Array:
+def dirichlet(generator: MersenneTwister, concentration: Array) -> Array:
     """Points of the simplex with the concentrations (..., K): gamma numbers divided by their sum, inside (0, 1).
 
     Raises NotImplementedError for a dtype that is neither float32 nor float64.
@@ -50,7 +50,7 @@ def _real(name: str, values: Array) -> np.dtype[Any]:
     return values.dtype
 
 
-def _gammas(generator: Generator, shape_parameter: Array) -> Array:
+def _gammas(generator: MersenneTwister, shape_parameter: Array) -> Array:
     """float64 gamma numbers. What depends on the shape alone is computed in the shape's precision, as in PyTorch."""
     alpha = shape_parameter.ravel()
     small = alpha < 1
@@ -63,7 +63,7 @@ def _gammas(generator: Generator, shape_parameter: Array) -> Array:
     return np.array(drawn, np.float64).reshape(shape_parameter.shape)
 
 
-def _normals(generator: Generator) -> Callable[[], float]:
+def _normals(generator: MersenneTwister) -> Callable[[], float]:
     """A source of single normal numbers, made in pairs; the second of a pair waits in the generator."""
 
     def draw() -> float:

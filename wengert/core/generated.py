@@ -1,0 +1,34 @@
+"""Where eager evaluation asks for machine code: from which sizes on, and by which slot `core` asks.
+
+The one idea to know: small programs never load the compiler. Whatever stands above `wengert.compiler` compares a size
+with the numbers here and then imports the module it needs, inside the function that needs it. `core` stands below, so
+the elementwise primitives ask through one slot, `by_kernel`, that the layer of primitives fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+ndarray = np.ndarray
+
+LARGE = 16384
+"""Elements of an array from which on generated code beats numpy."""
+
+LARGE_PRODUCT = 2**18
+"""Multiplications from which on a product of matrices, or what is made of products, is worth several threads."""
+
+
+def by_kernel(primitive: Any, *operands: Any) -> ndarray | None:
+    """The slot: the result by a generated kernel, or None where there is none. Without the primitives there is none."""
+    return None
+
+
+def run_large(primitive: Any, operands: Sequence[Any]) -> ndarray | None:
+    """The result by a generated kernel; None where the operands are small or no kernel takes them."""
+    for x in operands:
+        if type(x) is ndarray and x.size >= LARGE:
+            return by_kernel(primitive, *operands)
+    return None
