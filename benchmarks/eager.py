@@ -95,4 +95,4 @@ WORKLOADS = (
     Workload("lstm, training step", 1.5, networks.lstm),
     Workload("gpt, training step", 1.5, networks.gpt),
     Workload("pointwise, forward and backward", 1.0, networks.pointwise),
-)  # fmt: skip
+)

@@ -31,7 +31,7 @@ def lenet(torch: ModuleType) -> Step:
         nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
-    )  # fmt: skip
+    )
     images, labels = torch.rand(128, 1, 28, 28), torch.randint(10, (128,))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     return training_step(torch, model, images, labels, optimizer)

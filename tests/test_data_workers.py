@@ -98,7 +98,7 @@ def test_what_a_worker_knows_about_itself(tmp_path: Path) -> None:
             print(*(column.tolist() for column in batch))
         """)
     assert lines == ["[0, 0] [2, 2] [True, True] [True, True] [0, 0] [1, 1]",
-                     "[1, 1] [2, 2] [True, True] [True, True] [10, 10] [1, 1]"] * 2  # fmt: skip
+                     "[1, 1] [2, 2] [True, True] [True, True] [10, 10] [1, 1]"] * 2
 
 
 def test_iterable_datasets(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_what_is_raised_in_a_worker_is_raised_here_with_its_traceback(tmp_path: 
         "ArithmeticError sampler [] sampler False",
         f"RuntimeError Caught Hidden in DataLoader worker process 1. {first} local.<locals>.Hidden: hidden True",
         "[0, 1, 2, 'failed', 4, 5, 6, 7]",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_worker_that_is_killed_or_leaves(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_memory_is_shared_and_given_back(tmp_path: Path) -> None:
     assert lines == [
         "True", "few segments: True", "100 True", "as many as are kept: True", "and no more: True 0.0", "at last: 0",
         f"True 36000.0 True 1.0 {kinds}", f"True 36000.0 True 3.0 {kinds}",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_dataset_may_keep_what_it_hands_out(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_bytes_of_memory_that_lies_with_gaps_or_backwards() -> None:
     lambda x: x.unfold(0, 2**62, 1),
     lambda x: x.unfold(0, -1, 1),
     lambda x: x.expand(2**62),
-])  # fmt: skip
+])
 def test_public_functions_refuse_what_lies_outside(make: Any) -> None:
     with pytest.raises(RuntimeError):
         make(torch.zeros(4))
@@ -110,7 +110,7 @@ def native(obj: Any, change: Any) -> io.BytesIO:
 @pytest.mark.parametrize(("shape", "strides", "offset"), [
     ([1000], [4], 0), ([HUGE], [16], 0), ([2], [2**62], 2**62), ([1], [4], -4), ([1], [4], 16), ([2], [-4], 0),
     ([1], [], 0), ([-1], [4], 0), ([1.5], [4], 0),
-])  # fmt: skip
+])
 def test_load_refuses_a_tensor_outside_its_record(size: int, shape: Any, strides: Any, offset: int) -> None:
     pytest.importorskip("safetensors")
     content = native(torch.zeros(size), lambda entries: entries[0].update(shape=shape, strides=strides, offset=offset))

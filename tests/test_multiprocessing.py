@@ -112,7 +112,7 @@ def test_spawn_waits_and_passes_on_what_goes_wrong(tmp_path: Path) -> None:
     assert lines == [
         "None", "2", "-- Process 0 terminated with the following error: ValueError: bad rank 0 True",
         "process 0 terminated with exit code 7 7 None", "process 0 terminated with signal SIGKILL -9 SIGKILL",
-    ]  # fmt: skip
+    ]
 
 
 def test_everything_of_the_standard_library_is_there() -> None:

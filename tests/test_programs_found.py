@@ -23,7 +23,7 @@ def test_an_inplace_activation_after_a_normalisation(layer: nn.Module) -> None:
 @pytest.mark.parametrize("pick", [
     lambda x: x.sort(1)[0], lambda x: x.topk(2, 1)[0], lambda x: x.max(1)[0], lambda x: x.median(1)[0],
     lambda x: x.cummax(1)[0], lambda x: x.kthvalue(2, 1)[0],
-])  # fmt: skip
+])
 def test_values_that_were_picked_can_be_written_to(pick: object) -> None:
     assert callable(pick)
     x = torch.tensor([[3.0, 1.0, 2.0], [4.0, 6.0, 5.0]], requires_grad=True)

@@ -352,7 +352,7 @@ def test_normals_around_arrays_broadcast() -> None:
 @given(
     st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=5), st.floats(-1e6, 1e6), st.floats(-1e30, 1e30),
     st.sampled_from(["float32", "float64"]),
-)  # fmt: skip
+)
 def test_fused_multiply_add_rounds_once(a: list[float], b: float, c: float, name: str) -> None:
     kind = np.dtype(name).type
     x, factor, summand = np.array(a).astype(name), float(kind(b)), float(kind(c))
@@ -430,7 +430,7 @@ def refused() -> list[tuple[str, type[Exception], Callable[[Generator], Any]]]:
         ("binomial of ints", ValueError, lambda g: i.binomial(g, np.ones(2, np.int64), weights)),
         ("binomial of two dtypes", RuntimeError, lambda g: i.binomial(g, np.ones(2, np.float32), weights)),
         ("binomial of float16", NotImplementedError, lambda g: i.binomial(g, weights.astype("e"), weights.astype("e"))),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("error", "call"), [pytest.param(*case[1:], id=case[0]) for case in refused()])

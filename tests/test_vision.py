@@ -166,7 +166,7 @@ def test_gradients_pass_through_transforms_of_tensors() -> None:
     (lambda: vision.transforms.AugMix, AttributeError, "vision.transforms.AugMix is not in wengert yet"),
     (lambda: vision.ops, AttributeError, "vision.ops is not in wengert yet"),
     (lambda: vision.datasets.LSUN, AttributeError, "vision.datasets.LSUN is not in wengert yet"),
-])  # fmt: skip
+])
 def test_wrong_input(wrong: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         wrong()
@@ -238,7 +238,7 @@ def test_networks() -> None:
 @pytest.mark.parametrize("ask", [
     {"weights": "DEFAULT"}, {"weights": "IMAGENET1K_V1"}, {"pretrained": True},
     {"weights": vision.models.ResNet18_Weights.IMAGENET1K_V1},
-])  # fmt: skip
+])
 def test_trained_weights_are_not_fetched(ask: dict[str, Any]) -> None:
     with pytest.raises(RuntimeError, match=r"resnet18-f37072fd.pth and write .*load_state_dict\(torch.load\("):
         vision.models.resnet18(**ask)

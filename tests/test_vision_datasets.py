@@ -88,7 +88,7 @@ def test_mnist(tmp_path: Path, compressed: bool) -> None:
     assert images.shape == (3, 1, 28, 28) and targets.shape == (3,)
     assert repr(data).splitlines()[:4] == [
         "Dataset MNIST", "    Number of datapoints: 6", f"    Root location: {tmp_path}", "    Split: Train",
-    ]  # fmt: skip
+    ]
     with pytest.raises(IndexError):
         data[6]
     with pytest.warns(UserWarning, match="train_labels has been renamed targets"):
@@ -116,7 +116,7 @@ def test_the_kin_of_mnist(tmp_path: Path) -> None:
     (idx(np.zeros((2, 28, 28), np.uint8))[:-1], r"shape \(2, 28, 28\) were expected"),
     (b"\0\0\x08\x03" + b"\xff" * 12, "were expected"),
     (b"\0\0\x08\x03\0", "were expected"),
-])  # fmt: skip
+])
 def test_damaged_idx_files(tmp_path: Path, content: bytes, text: str) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(RuntimeError, match=text):
@@ -188,7 +188,7 @@ class Hostile:
     (np.array(["text"]), "array of numbers was expected"),
     (np.dtype("u1"), "maker of an array"),
     ({"data": np.float64(3)}, "asks for"),
-])  # fmt: skip
+])
 def test_pickles_run_nothing(tmp_path: Path, value: Any, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_bytes(pickle.dumps(value, 2))
@@ -237,7 +237,7 @@ def test_image_folders(tmp_path: Path) -> None:
     assert data.targets == [0, 0, 0, 1] and data.imgs is data.samples
     assert [(image.mode, image.size, target) for image, target in (data[0], data[3])] == [
         ("RGB", (5, 5), "0"), ("RGB", (5, 5), "1"),
-    ]  # fmt: skip
+    ]
     notes = datasets.DatasetFolder(tmp_path, lambda path: Path(path).read_text(), (".txt",), allow_empty=True)
     assert [notes[0]] == [("no image", 1)] and len(notes) == 1
     (tmp_path / "zebras").mkdir()

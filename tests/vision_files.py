@@ -49,7 +49,7 @@ def python2_array(array: np.ndarray[Any, Any]) -> bytes:
         + number(1) + number(rows) + number(columns) + b"\x86"
         + b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
         + b"\x89T" + struct.pack("<I", len(data)) + data + b"tb"
-    )  # fmt: skip
+    )
 
 
 def python2_batch(pixels: np.ndarray[Any, Any], labels: list[int], key: str) -> bytes:

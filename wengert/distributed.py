@@ -11,7 +11,7 @@ __all__ = [
     "barrier", "destroy_process_group", "get_backend", "get_rank", "get_world_size", "init_process_group",
     "is_available", "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available",
     "is_torchelastic_launched",
-]  # fmt: skip
+]
 
 
 def is_available() -> bool:

@@ -9,7 +9,7 @@ from ._public import publish as _publish
 
 __all__ = [
     "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir",
-]  # fmt: skip
+]
 
 _folder: str | None = None
 

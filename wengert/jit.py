@@ -18,7 +18,7 @@ __all__ = [
     "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore", "interface",
     "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script", "script_if_tracing",
     "script_method", "trace", "trace_module", "unused", "wait",
-]  # fmt: skip
+]
 
 _said = False
 

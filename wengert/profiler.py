@@ -15,7 +15,7 @@ from .autograd.profiler import record_function
 __all__ = [
     "ProfilerAction", "ProfilerActivity", "profile", "record_function", "schedule", "supported_activities",
     "tensorboard_trace_handler",
-]  # fmt: skip
+]
 
 
 class ProfilerActivity(Enum):

@@ -92,7 +92,7 @@ def test_integers_become_floats_and_zero_dimensions_pass() -> None:
     lambda t: t.fft.irfft(t.ones(1)),
     lambda t: t.fft.fft(t.ones(3, dtype=t.float16)),
     lambda t: t.fft.fft(t.ones(0)),
-])  # fmt: skip
+])
 def test_errors_of_the_same_class(call: Any) -> None:
     with pytest.raises(Exception) as theirs:
         call(torch)
@@ -120,7 +120,7 @@ def test_windows(name: str) -> None:
 @pytest.mark.parametrize("options", [
     {}, {"hop_length": 3}, {"win_length": 5}, {"center": False}, {"pad_mode": "constant"}, {"normalized": True},
     {"onesided": False}, {"hop_length": 2, "win_length": 6, "normalized": True},
-])  # fmt: skip
+])
 def test_short_time_spectra_and_back(options: dict[str, Any]) -> None:
     found = []
     for library in (torch, wengert):

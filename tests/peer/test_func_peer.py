@@ -99,7 +99,7 @@ def test_gradients_flow_through_to_the_tape_outside() -> None:
     lambda t: t.vmap(lambda a: a, randomness="some")(t.ones(2)),
     lambda t: t.func.functional_call(t.nn.Linear(1, 1), ({"bias": t.ones(1)}, {"bias": t.ones(1)}), t.ones(1)),
     lambda t: t.func.stack_module_state([]),
-])  # fmt: skip
+])
 def test_errors_of_the_same_class(call: Any) -> None:
     with pytest.raises(Exception) as theirs:
         call(torch)

@@ -112,14 +112,14 @@ PATHS = [
     "instancenorm._InstanceNorm", "loss._Loss", "loss._WeightedLoss", "dropout._DropoutNd", "pooling._MaxPoolNd",
     "pooling._AvgPoolNd", "pooling._AdaptiveAvgPoolNd", "padding._ConstantPadNd", "rnn.RNNBase",
     "linear.NonDynamicallyQuantizableLinear",
-]  # fmt: skip
+]
 EXAMPLES: list[Any] = [
     lambda T: T.nn.Conv2d(1, 1, 1), lambda T: T.nn.ConvTranspose1d(1, 1, 1), lambda T: T.nn.BatchNorm1d(1),
     lambda T: T.nn.InstanceNorm2d(1), lambda T: T.nn.MSELoss(), lambda T: T.nn.NLLLoss(), lambda T: T.nn.Dropout2d(),
     lambda T: T.nn.MaxPool2d(1), lambda T: T.nn.AvgPool1d(1), lambda T: T.nn.AdaptiveAvgPool2d(1),
     lambda T: T.nn.ZeroPad2d(1), lambda T: T.nn.LSTM(1, 1), lambda T: T.nn.MultiheadAttention(2, 1).out_proj,
     lambda T: T.nn.Linear(1, 1), lambda T: T.nn.LazyBatchNorm1d(), lambda T: T.nn.SyncBatchNorm(1),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

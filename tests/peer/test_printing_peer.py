@@ -21,11 +21,11 @@ DTYPES = [*FLOATS, *COMPLEXES, *INTEGERS, "bool"]
 SHAPES: list[tuple[int, ...]] = [
     (), (1,), (2,), (7,), (30,), (1, 1), (3, 4), (5, 1), (1, 20), (2, 3, 4), (3, 1, 2), (2, 2, 2, 3),
     (1, 1, 1, 1), (2, 1, 2, 1, 2), (0,), (0, 3), (2, 0), (2, 0, 3), (1, 0, 1, 1),
-]  # fmt: skip
+]
 LARGE_SHAPES: list[tuple[int, ...]] = [
     (1000,), (1001,), (40, 40), (7, 200), (6, 200), (2000, 1), (1, 2000), (11, 12, 13), (2, 3, 400),
     (5, 6, 7, 8),
-]  # fmt: skip
+]
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -256,7 +256,7 @@ def test_memory_layout_does_not_show() -> None:
     [{"precision": 2}], [{"profile": "short"}], [{"profile": "full", "edgeitems": 5}],
     [{"sci_mode": True}, {}], [{"profile": "short", "sci_mode": False}, {"linewidth": 44}],
     [{"threshold": math.inf}, {"profile": "default"}],
-])  # fmt: skip
+])
 def test_options_change_as_in_torch(calls: list[dict[str, Any]]) -> None:
     torch_options = torch._tensor_str.get_printoptions
     before = printing.get_printoptions()

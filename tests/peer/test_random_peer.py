@@ -130,7 +130,7 @@ def test_random_from_to(name: str) -> None:
         (-(2**26) - 3, 7), (0, 2**28 - 1), (0, 2**28), (0, 2**31 - 1), (-(2**40), 2**40 + 11), (0, 2**63 - 1),
         (-(2**63), 2**63 - 1),
         (-(2**63), None), (0, None), (5, None), (-1000, None), (2**62, None),
-    ]  # fmt: skip
+    ]
     for low, high in bounds:
         for size in (0, 5, 1000):
             theirs = torch.empty(size, dtype=getattr(torch, name))
@@ -253,7 +253,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "every second": lambda x: x.reshape(-1)[::2],
     "inner slice": lambda x: x[:, 3:7],
     "a column": lambda x: x[:, 2],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -46,7 +46,7 @@ def compare_weights(ours: Any, theirs: Any) -> None:
 @pytest.mark.parametrize("name", [
     "resnet101", "resnet152", "resnext101_32x8d", "wide_resnet50_2", "wide_resnet101_2", "alexnet", "vgg11", "vgg11_bn",
     "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
-])  # fmt: skip
+])
 def test_shapes_of_the_large_networks(name: str) -> None:
     """Names and shapes alone: their weights are drawn as those of the small ones, and take seconds."""
     shapes = []

@@ -29,7 +29,7 @@ def test_descriptions(name: str) -> None:
 @pytest.mark.parametrize("name", [
     "Resize", "CenterCrop", "CenterCrop larger", "RandomCrop padded", "flips", "RandomRotation", "RandomAffine", "Pad",
     "Pad reflect", "Grayscale", "ToTensor", "PILToTensor", "RandomResizedCrop", "ColorJitter", "RandomPerspective",
-])  # fmt: skip
+])
 def test_pictures_of_other_modes(name: str, mode: str) -> None:
     image = picture(mode)
     if (name, mode) == ("PILToTensor", "I;16"):

@@ -81,7 +81,7 @@ def test_tensors_of_bytes(name: str) -> None:
 
 @pytest.mark.parametrize("name", [
     "RandomCrop padded", "flips", "RandomGrayscale", "RandomInvert", "FiveCrop", "RandomApply", "CenterCrop",
-])  # fmt: skip
+])
 def test_transforms_of_tensors(name: str) -> None:
     image = np.array(picture()).transpose(2, 0, 1).astype(np.float32) / 255
     same(RGB_TRANSFORMS[name], image, seeds=6)

@@ -71,7 +71,7 @@ class _Place:
         self.__array_interface__ = {
             "version": 3, "data": (owner.address + offset, False), "typestr": typestr, "shape": shape,
             "strides": strides,
-        }  # fmt: skip
+        }
 
 
 def place(
@@ -159,7 +159,7 @@ def _system() -> Any:
         library.mmap.restype = ctypes.c_void_p
         library.mmap.argtypes = (
             ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, offset,
-        )  # fmt: skip
+        )
         library.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
         _functions.append(library)
     return _functions[0]

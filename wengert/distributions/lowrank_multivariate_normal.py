@@ -34,7 +34,7 @@ class LowRankMultivariateNormal(Distribution):
     has_rsample = True
     _batched = {
         "loc": 1, "cov_factor": 2, "cov_diag": 1, "scale_tril": 2, "covariance_matrix": 2, "precision_matrix": 2,
-    }  # fmt: skip
+    }
 
     def __init__(
         self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None

@@ -99,7 +99,7 @@ class MultivariateNormal(Distribution):
         self._factor = (
             matrix if name == "scale_tril" else cholesky(matrix) if name == "covariance_matrix"
             else factor_of_inverse(matrix)
-        )  # fmt: skip
+        )
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)

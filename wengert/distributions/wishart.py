@@ -74,7 +74,7 @@ class Wishart(ExponentialFamily):
         self._factor = (
             matrix if name == "scale_tril" else cholesky(matrix) if name == "covariance_matrix"
             else factor_of_inverse(matrix)
-        )  # fmt: skip
+        )
         self._chi2 = self._diagonal_squares()
 
     def _diagonal_squares(self) -> Chi2:

@@ -25,7 +25,7 @@ ACTIVATIONS = frozenset(
         "relu", "threshold", "hardtanh", "clamp", "sigmoid", "tanh", "log_sigmoid", "softplus", "gelu", "gelu_tanh",
         "silu", "mish", "elu", "hardsigmoid", "hardswish",
     }
-)  # fmt: skip
+)
 _PER_CHANNEL, _PER_FEATURE = ("convolution",), ("linear", "addmm", "matmul", "lstm", "gru", "rnn")
 _LOGITS = {
     "log_softmax": ("cross_entropy takes logits: leave the softmax out", ("softmax", "log_softmax")),

@@ -182,5 +182,5 @@ def spawn(
         warnings.warn(
             f"[spawn] only the start method 'spawn' is used here, and not {start_method!r}; for another, call "
             "torch.multiprocessing.start_processes", FutureWarning, stacklevel=2,
-        )  # fmt: skip
+        )
     return start_processes(fn, args, nprocs, join, daemon, start_method="spawn")

@@ -23,7 +23,7 @@ from .registry import function
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ifftshift",
     "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
-]  # fmt: skip
+]
 
 _here = function(method=False, public=False)
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}

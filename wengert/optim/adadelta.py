@@ -33,7 +33,7 @@ class Adadelta(StatefulOptimizer):
         defaults = {
             "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
             "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
-        }  # fmt: skip
+        }
         super().__init__(params, defaults)
 
     def _fresh(self, parameter: Tensor, group: Group) -> State:

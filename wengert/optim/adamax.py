@@ -34,7 +34,7 @@ class Adamax(StatefulOptimizer):
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach,
             "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
-        }  # fmt: skip
+        }
         super().__init__(params, defaults)
 
     def _fresh(self, parameter: Tensor, group: Group) -> State:

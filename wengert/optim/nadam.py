@@ -43,7 +43,7 @@ class NAdam(StatefulOptimizer):
             "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize, "foreach": foreach, "capturable": capturable,
             "differentiable": differentiable,
-        }  # fmt: skip
+        }
         super().__init__(params, defaults)
 
     def _fresh(self, parameter: Tensor, group: Group) -> State:

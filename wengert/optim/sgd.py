@@ -56,7 +56,7 @@ class SGD(Optimizer):
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
             "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
             "fused": fused,
-        }  # fmt: skip
+        }
         super().__init__(params, defaults)
 
     def _start(self, parameter: Tensor, group: Group) -> dict[str, Any]:

@@ -364,7 +364,7 @@ def _binomial_rejection(generator: MersenneTwister, n: Any, p: Any) -> float:
             + (n + 1) * math.log((n - mode + 1) / (n - k + 1))
             + (k + 0.5) * math.log(odds * (n - k + 1) / (k + 1))
             + _stirling_tail(mode) + _stirling_tail(n - mode) - _stirling_tail(k) - _stirling_tail(n - k)
-        )  # fmt: skip
+        )
         if _log(v * alpha / (a / (us * us) + b)) <= upper:
             return k
 
@@ -372,7 +372,7 @@ def _binomial_rejection(generator: MersenneTwister, n: Any, p: Any) -> float:
 _STIRLING_TAILS = (
     0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211,
     0.0138761288230707, 0.0118967099458917, 0.0104112652619720, 0.00925546218271273, 0.00833056343336287,
-)  # fmt: skip
+)
 
 
 def _stirling_tail(k: float) -> float:

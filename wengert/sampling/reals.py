@@ -23,7 +23,7 @@ from .twister import MersenneTwister
 __all__ = [
     "bernoulli", "bernoulli_fill", "cauchy", "dropout_mask", "exponential", "fill", "geometric", "log_normal", "normal",
     "normal_around", "normal_fill", "uniform",
-]  # fmt: skip
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DType = np.dtype[Any]

@@ -58,7 +58,7 @@ class MersenneTwister:
 
     __slots__ = (
         "__weakref__", "_block", "_engine", "_numbers", "_position", "_seed", "_started", "device", "next_normal",
-    )  # fmt: skip
+    )
 
     def __init__(self, device: Device | str = "cpu") -> None:
         require_cpu(device)

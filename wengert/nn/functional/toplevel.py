@@ -16,7 +16,7 @@ SAME = (
     "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "group_norm",
     "layer_norm", "max_pool1d", "max_pool2d", "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle",
     "pixel_unshuffle", "rms_norm", "rrelu", "rrelu_", "selu_", "threshold_",
-)  # fmt: skip
+)
 
 
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -85,7 +85,7 @@ def constant_pad_nd(input: Tensor, pad: Any, value: float = 0) -> Tensor:
 NAMES = (
     *SAME, *native.__all__, "adaptive_max_pool1d", "alpha_dropout", "batch_norm", "constant_pad_nd", "dropout",
     "embedding", "feature_alpha_dropout", "instance_norm",
-)  # fmt: skip
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -125,7 +125,7 @@ class MultiheadAttention(Module):
             use_separate_proj_weight=not self._qkv_same_embed_dim, q_proj_weight=self.q_proj_weight,
             k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight,
             average_attn_weights=average_attn_weights, is_causal=is_causal,
-        )  # fmt: skip
+        )
         return (out.transpose(0, 1) if swap else out), weights
 
 
@@ -232,13 +232,13 @@ class TransformerDecoderLayer(_Block):
             return self.self_attn(
                 x, x, x, attn_mask=tgt_mask, key_padding_mask=tgt_key_padding_mask, is_causal=tgt_is_causal,
                 need_weights=False,
-            )[0]  # fmt: skip
+            )[0]
 
         def look(x: Tensor) -> Tensor:
             return self.multihead_attn(
                 x, memory, memory, attn_mask=memory_mask, key_padding_mask=memory_key_padding_mask,
                 is_causal=memory_is_causal, need_weights=False,
-            )[0]  # fmt: skip
+            )[0]
 
         return self._sum(tgt, [attend, look, self._feed_forward])
 
@@ -306,7 +306,7 @@ class TransformerDecoder(Module):
             tgt = layer(
                 tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal),
                 memory_is_causal,
-            )  # fmt: skip
+            )
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -379,7 +379,7 @@ class Transformer(Module):
         return self.decoder(
             tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal),
             memory_is_causal,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:

@@ -143,7 +143,7 @@ class _Direct(Convolution):
             in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
             padding if isinstance(padding, str) else _spread(padding, rank), _spread(dilation, rank), (0,) * rank,
             groups, bias, padding_mode, False, device, dtype,
-        )  # fmt: skip
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)
@@ -182,7 +182,7 @@ class _Transposed(Convolution):
         super().__init__(
             in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank), _spread(padding, rank),
             _spread(dilation, rank), _spread(output_padding, rank), groups, bias, padding_mode, True, device, dtype,
-        )  # fmt: skip
+        )
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """``output_size`` chooses the sizes of the result where several are possible. Raises ValueError."""

@@ -151,7 +151,7 @@ class TripletMarginWithDistanceLoss(Loss):
         return functional.triplet_margin_with_distance_loss(
             anchor, positive, negative, distance_function=self.distance_function, margin=self.margin, swap=self.swap,
             reduction=self.reduction,
-        )  # fmt: skip
+        )
 
 
 class PoissonNLLLoss(Loss):

@@ -185,7 +185,7 @@ class SyncBatchNorm(BatchNormBase):
             result = cls(
                 module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
                 process_group, bias=module.bias is not None,
-            )  # fmt: skip
+            )
             result.weight, result.bias = module.weight, module.bias
             result.running_mean, result.running_var = module.running_mean, module.running_var
             result.num_batches_tracked = module.num_batches_tracked
@@ -227,7 +227,7 @@ class InstanceNormBase(Normalization):
         out = functional.instance_norm(
             input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, self.weight, self.bias,
             by_instance, momentum, self.eps,
-        )  # fmt: skip
+        )
         return out.squeeze(0) if alone else out
 
 

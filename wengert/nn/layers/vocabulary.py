@@ -193,7 +193,7 @@ class LinearCrossEntropyLoss(WeightedLoss):
             input, self.linear.weight.reshape(*shape, self.linear.in_features), target,
             linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight, reduction=self.reduction,
             ignore_index=self.ignore_index, label_smoothing=self.label_smoothing, options=self.options,
-        )  # fmt: skip
+        )
 
     def extra_repr(self) -> str:
         return (

@@ -266,7 +266,7 @@ class _Unpickler(pickle.Unpickler):
 def _arriving_array(
     borrower: Borrower, loans: dict[int, _Loan], where: int | bytearray, code: str, shape: tuple[int, ...],
     strides: tuple[int, ...] | None = None, offset: int = 0,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """The array that `_Pickler._memory` described."""
     if isinstance(where, int):
         return segments.place(borrower.loan(where, loans), np.dtype(code), shape, strides, offset)
@@ -276,7 +276,7 @@ def _arriving_array(
 def _arriving_tensor(
     borrower: Borrower, loans: dict[int, _Loan], dtype: str, memory: tuple[Any, ...], kind: Any = None,
     requires_grad: bool = False, attributes: dict[str, Any] | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """The tensor that `_Pickler._tensor` described."""
     array = _arriving_array(borrower, loans, *memory)
     if array.dtype.kind == "u":
