@@ -89,17 +89,17 @@ def seconds(step: Step) -> list[float]:
 
 
 def main() -> None:
-    """Prints a table of ratios to the plain step; what is above its bar is marked."""
-    heads = [name + (f" ≤ {bar}" if bar else "") for name, bar, _ in MODES[1:]]
+    """Prints a table of ratios to the plain step; what is above its limit is marked."""
+    heads = [name + (f" ≤ {limit}" if limit else "") for name, limit, _ in MODES[1:]]
     print(f"{'step':<34} {'plain':>9}  " + "  ".join(f"{head:>16}" for head in heads))
     for name, step in WORKLOADS:
         plain, *others = seconds(step)
         cells = []
-        for (_, bar, _), other in zip(MODES[1:], others, strict=True):
+        for (_, limit, _), other in zip(MODES[1:], others, strict=True):
             ratio = other / plain
-            cells.append(f"{ratio:.2f}{' *' if bar is not None and ratio > bar else ''}")
+            cells.append(f"{ratio:.2f}{' *' if limit is not None and ratio > limit else ''}")
         print(f"{name:<34} {plain * 1e6:6.0f} µs  " + "  ".join(f"{cell:>16}" for cell in cells))
-    print("Each figure is the time of a step over that of a plain one; * is above its bar.")
+    print("Each figure is the time of a step over that of a plain one; * is above its limit.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lines of the first issue that no other file's tests stand for: keywords, dtypes that stay, words of errors."""
+"""Calls as programs write them: keywords that are in use, narrow dtypes that stay narrow, what errors say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def data() -> Any:
     return torch.utils.data.TensorDataset(ones(6, 2))
 
 
-# Every keyword that a survey of public programs found in two files or more, in a call that uses it.
+# Every keyword that stands in two or more of several hundred public programs, in a call that uses it.
 KEYWORDS: list[Callable[[], Any]] = [
     lambda: ones(2, 3).argmax(dim=1, keepdim=True),
     lambda: ones(2).clamp(min=2),
