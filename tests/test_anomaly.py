@@ -95,13 +95,13 @@ def test_set_detect_anomaly() -> None:
             zero / zero
     finally:
         set_detect_anomaly(False)
-    assert state.special is None
+    assert state.watcher is None
     with set_detect_anomaly(True, check_nan=False):
         assert is_anomaly_enabled() and not is_anomaly_check_nan_enabled()
         with record_lines():
             set_detect_anomaly(False)
-            assert not is_anomaly_enabled() and isinstance(state.special, record_lines)
-    assert state.special is None
+            assert not is_anomaly_enabled() and isinstance(state.watcher, record_lines)
+    assert state.watcher is None
 
 
 def test_other_threads_are_not_watched() -> None:
@@ -174,7 +174,7 @@ def test_results_are_the_same_when_watched() -> None:
 
 def test_free_when_off() -> None:
     y = leaf(1.0) * 2
-    assert state.special is None and y.grad_fn.rare is None
+    assert state.watcher is None and y.grad_fn.rare is None
 
 
 def test_watching_leaves_index_checks_in_force() -> None:

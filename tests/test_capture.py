@@ -315,7 +315,7 @@ def test_recording_changes_nothing(name: str) -> None:
     with pytest.raises(KeyError):
         torch.capture(failing).record(x)
     assert [look(t) for t in (*s.values(), x)] == before
-    assert state.special is None
+    assert state.watcher is None
     text = format_graph(program.graph)
     assert format_graph(verify(parse_graph(text))) == text
 
@@ -611,7 +611,7 @@ def test_values_are_not_there_while_recording(name: str, captured: bool) -> None
 
     with pytest.raises(TraceError, match=r"^\["):
         torch.capture(function).record(torch.ones(2))
-    assert b.tolist() == [1.0, 1.0] and state.special is None
+    assert b.tolist() == [1.0, 1.0] and state.watcher is None
 
 
 def test_histories_from_outside_are_refused() -> None:

@@ -239,7 +239,7 @@ def test_nothing_is_left_behind() -> None:
     with torch.graph.record() as g, pytest.raises(ZeroDivisionError):
         w * 2
         raise ZeroDivisionError
-    assert state.special is None
+    assert state.watcher is None
     assert len(g) == 3
 
 

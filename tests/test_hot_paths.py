@@ -10,7 +10,9 @@ import pytest
 
 import wengert as torch
 from wengert.core.state import state
-from wengert.tensors.special import Special
+from wengert.tensors.evaluation import Watcher, tracing
+from wengert.tracing.names import Names
+from wengert.tracing.recorder import Recorder
 
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda x, y: x + y,
@@ -36,7 +38,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-class Watcher(Special):
+class Listener(Watcher):
     """Writes down what it is told."""
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class Watcher(Special):
         self.results.append((primitive.name, (out[0] if primitive.multiple else out)._data.copy()))
 
 
-class Evaluator(Watcher):
+class Evaluator(Listener):
     """One that evaluates, so that the hot paths stand aside."""
 
     def evaluate(self, primitive: Any, operands: Any, params: Any) -> Any:
@@ -85,7 +87,7 @@ def facts(out: Any) -> Any:
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_the_hot_path_and_the_general_one_agree(call: Callable[[Any, Any], Any], requires_grad: bool) -> None:
     plain = facts(call(*operands(requires_grad)))
-    with Watcher() as told:
+    with Listener() as told:
         watched = facts(call(*operands(requires_grad)))
     with Evaluator() as asked:
         general = facts(call(*operands(requires_grad)))
@@ -98,7 +100,7 @@ def test_the_hot_path_and_the_general_one_agree(call: Callable[[Any, Any], Any],
 
 def test_watchers_nest_and_know_of_one_that_evaluates() -> None:
     x, y = operands(True)
-    outer, middle, inner = Watcher(), Evaluator(), Watcher()
+    outer, middle, inner = Listener(), Evaluator(), Listener()
     with outer:
         assert not outer.intercepts
         middle.__enter__()
@@ -107,7 +109,7 @@ def test_watchers_nest_and_know_of_one_that_evaluates() -> None:
             middle.leave()  # not the innermost
             assert not inner.intercepts and inner.outer is outer
             x * y
-    assert state.special is None
+    assert state.watcher is None
     assert inner.nodes == outer.nodes == ["MulBackward0"] and middle.nodes == []
 
 
@@ -117,3 +119,11 @@ def test_a_number_or_a_small_operand_beside_a_large_one_is_a_large_operation() -
     small = torch.tensor(3.0)
     for one, other in ((small, large), (large, small)):
         np.testing.assert_array_equal((one * other).numpy(), one.numpy() * other.numpy())
+
+
+def test_a_watcher_knows_the_tracer_around_it_and_forgets_it_when_it_leaves() -> None:
+    outer, inner, recorder = Listener(), Listener(), Recorder("f", Names({}))
+    with outer, recorder, inner:
+        assert inner.tracer is recorder.tracer is recorder and outer.tracer is None
+        assert inner.intercepts and not outer.intercepts and tracing()
+    assert inner.tracer is recorder.tracer is None and not tracing()

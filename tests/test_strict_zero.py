@@ -165,4 +165,4 @@ def test_ordinary_gradients_are_the_same() -> None:
     plain = grads()
     with strict_zero():
         assert grads() == plain
-    assert state.special is None
+    assert state.watcher is None

@@ -172,7 +172,7 @@ def test_watching_changes_no_result_and_leaves_nothing_behind() -> None:
     plain = step()
     with watch():
         assert step() == plain
-    assert state.special is None
+    assert state.watcher is None
 
 
 def test_double_backward_under_watch() -> None:

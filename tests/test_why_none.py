@@ -230,7 +230,7 @@ def test_asking_changes_nothing() -> None:
     assert w.grad is None
     loss.backward()
     assert w.grad.tolist() == [2.0, 4.0]
-    assert state.special is None
+    assert state.watcher is None
 
 
 # --- values that left for numbers, arrays and buffers -----------------------------------------------------------------

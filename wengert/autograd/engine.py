@@ -83,8 +83,8 @@ def run(
     ``inputs``: the edges asked for; their cotangents are returned (None where none arrives). ``accumulate`` adds what
     arrives at leaves to their gradients.
     """
-    special = state.special
-    tensors = create_graph or (special is not None and special.traces)
+    watcher = state.watcher
+    tensors = create_graph or (watcher is not None and watcher.tracer is not None)
     this = Pass(create_graph, tensors)
     for edge, ct in roots:
         this.add(edge, ct if tensors else ct._data)
@@ -126,9 +126,9 @@ def run(
             grads = node.pull(ct, as_tensors)
             if rare is not None and "hooks" in rare:
                 grads = node_hooks(rare, grads, ct, tensors)
-            if special is not None:
-                grads = special.passes(node, ct, grads)
-                special.pulled(node, ct, grads)
+            if watcher is not None:
+                grads = watcher.passes(node, ct, grads)
+                watcher.pulled(node, ct, grads)
             for edge, grad in zip(node.edges, grads, strict=False):
                 if edge is None or grad is None:
                     continue
@@ -194,9 +194,9 @@ def accumulate_owned(leaf: Leaf, ct: Any) -> None:
 
 def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
     """Adds a cotangent to a leaf's gradient: in place, unless the run itself is being recorded."""
-    special = state.special
-    if special is not None and special.traces:
-        special.accumulate(leaf, ct)
+    watcher = state.watcher
+    if watcher is not None and watcher.tracer is not None:
+        watcher.tracer.accumulate(leaf, ct)
         return
     variable = leaf._variable()
     if variable is not None:
@@ -344,7 +344,7 @@ def _implied(op: str, output: Any) -> Any:
             f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
             "real part or pass its gradient"
         )
-    if state.special is not None and state.special.traces:
+    if state.watcher is not None and state.watcher.tracer is not None:
         return P.fill(output.detach(), value=1)
     one = np.empty_like(output._data)
     one.fill(1)  # a third of the cost of np.ones

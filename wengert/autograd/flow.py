@@ -31,7 +31,7 @@ class Flow:
         for edge, ct in roots:
             this.add(edge, ct)
         before, state.grad = state.grad, False
-        special, state.special = state.special, None
+        watcher, state.watcher = state.watcher, None
         try:
             for node in order:
                 ct = self.arrived.get(node)
@@ -45,4 +45,4 @@ class Flow:
                         self.sent[node, place] = grad
                         this.add(edge, grad)
         finally:
-            state.grad, state.special = before, special
+            state.grad, state.watcher = before, watcher

@@ -292,8 +292,8 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
         results.append(output)
     if context._records:
         node.save(results, context._constant)
-        if state.special is not None:
-            state.special.recorded(node)
+        if state.watcher is not None:
+            state.watcher.recorded(node)
     return tuple(results)
 
 

@@ -1,6 +1,6 @@
 """Where the time goes: `profile` measures every primitive, forward and backward, and spans named by `record_function`.
 
-The one idea to know: `profile` is a watcher of evaluation (`Special`), so that programs that do not profile pay
+The one idea to know: `profile` is a watcher of evaluation (`Watcher`), so that programs that do not profile pay
 nothing. The time of a node's derivative is that since the last measured thing ended, which is the engine's as well.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..core.primitive import Primitive
 from ..core.state import state
-from ..tensors.special import Special
+from ..tensors.evaluation import Watcher
 
 __all__ = ["Event", "EventAverage", "profile", "record_function"]
 
@@ -89,7 +89,7 @@ def _time(microseconds: float) -> str:
     return f"{microseconds:.3f}us"
 
 
-class profile(Special):
+class profile(Watcher):
     """Measures what runs inside, in the thread that enters it.
 
     >>> import wengert as torch
@@ -214,11 +214,11 @@ class record_function:
 
 
 def _profiles() -> Iterator[profile]:
-    special = state.special
-    while special is not None:
-        if isinstance(special, profile):
-            yield special
-        special = special.outer
+    watcher = state.watcher
+    while watcher is not None:
+        if isinstance(watcher, profile):
+            yield watcher
+        watcher = watcher.outer
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Watching the tape: anomaly detection, source lines, hooks on saved tensors. Each is a `Special`, free when off."""
+"""Watching the tape: anomaly detection, source lines, hooks on saved tensors. Each is a `Watcher`, free when off."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from ..core.errors import GradError
 from ..core.primitive import Primitive
 from ..core.state import state
-from ..tensors.special import Special, user_line
+from ..tensors.evaluation import Watcher, user_line
 from ..tensors.tape import Node, at_line
 from ..tensors.tensor import Tensor, make
 from .modes import no_grad
 
 
-class record_lines(Special):
+class record_lines(Watcher):
     """Records the source line of every node made inside, and of every in-place write.
 
     A node then tells its line (``y.grad_fn.line``), and the error about an overwritten value names the line that saved
@@ -89,7 +89,7 @@ class detect_anomaly(record_lines):
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
-        if self.check_nan and not self.traces:
+        if self.check_nan and self.tracer is None:
             found = _made(result if primitive.multiple else (result,), (*operands, *params.values()))
             if found is not None:
                 kind, i = found
@@ -101,7 +101,7 @@ class detect_anomaly(record_lines):
         return result
 
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
-        if self.check_nan and not self.traces:
+        if self.check_nan and self.tracer is None:
             found = _made(grads, ct.values() if type(ct) is dict else (ct,))
             if found is not None:
                 kind, i = found
@@ -136,7 +136,7 @@ class set_detect_anomaly:
 
 def _in_force() -> list[Any]:
     """The watchers in force, innermost first."""
-    found, watcher = [], state.special
+    found, watcher = [], state.watcher
     while watcher is not None:
         found.append(watcher)
         watcher = watcher.outer
@@ -153,7 +153,7 @@ def is_anomaly_check_nan_enabled() -> bool:
     return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
 
 
-class saved_tensors_hooks(Special):
+class saved_tensors_hooks(Watcher):
     """Keeps what ``pack_hook(tensor)`` returns in place of each tensor that an operation inside saves for backward, and
     gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts."""
 
@@ -174,12 +174,12 @@ class saved_tensors_hooks(Special):
 
     def _pack(self, tensor: Any) -> Any:
         """Runs the hook with recording off and these hooks out of force: what it computes is no part of the graph."""
-        inner, state.special = state.special, self.outer
+        inner, state.watcher = state.watcher, self.outer
         try:
             with no_grad():
                 return self.pack_hook(tensor)
         finally:
-            state.special = inner
+            state.watcher = inner
 
 
 class save_on_cpu(saved_tensors_hooks):
@@ -189,7 +189,7 @@ class save_on_cpu(saved_tensors_hooks):
         super().__init__(lambda tensor: tensor, lambda tensor: tensor)
 
 
-class disable_saved_tensors_hooks(Special):
+class disable_saved_tensors_hooks(Watcher):
     """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message."""
 
     def __init__(self, error_message: str) -> None:

@@ -17,7 +17,7 @@ class State(threading.local):
 
     ``grad``       whether operations are recorded on the tape
     ``inference``  whether `inference_mode` is on
-    ``special``    None on the plain path; else the object that watches or replaces evaluation (see tensors/special.py)
+    ``watcher``    None on the plain path; else who watches evaluation or stands in its place (tensors/evaluation.py)
     ``quiet``      calls a function in a context where numpy does not warn about overflow, division by zero and the
                    like, as tensors have IEEE arithmetic; entering `numpy.errstate` costs ten times as much. It must
                    not be nested.
@@ -30,7 +30,7 @@ class State(threading.local):
         context.run(np.seterr, all="ignore")
         self.grad: bool = True
         self.inference: bool = False
-        self.special: Any = None
+        self.watcher: Any = None
         self.quiet = context.run
         self.here: dict[str, Any] = self.__dict__
 

@@ -21,7 +21,7 @@ from ..autograd.questions.answers import array_of, finite
 from ..core.state import state
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
-from ..tensors.special import user_line
+from ..tensors.evaluation import user_line
 from ..tensors.tensor import Tensor
 from .observer import Observer
 from .report import Report, Symptom, assignment, origin

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd.questions.watching import locate
 from ..core.primitive import Primitive
-from ..tensors.special import Special
+from ..tensors.evaluation import Watcher
 from ..tensors.tape import node_of
 from ..tensors.tensor import Tensor
 from .report import Symptom
@@ -33,7 +33,7 @@ _LOGITS = {
 }
 
 
-class Observer(Special):
+class Observer(Watcher):
     """Looks at every evaluation; ``path`` names the module in which one happens."""
 
     def __init__(self, path: Callable[[list[Any]], str]) -> None:

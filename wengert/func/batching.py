@@ -9,13 +9,13 @@ from typing import Any
 from ..core.errors import ShapeError
 from ..core.spec import wrap_dim
 from ..ops.registry import FUNCTIONS
+from ..tensors.evaluation import Watcher
 from ..tensors.generator import default_generator
-from ..tensors.special import Special
 from ..tensors.tensor import Tensor
 from .trees import flatten, spread
 
 
-class _NoDraws(Special):
+class _NoDraws(Watcher):
     """Refuses random numbers: whether examples share them has to be said."""
 
     def draws(self) -> None:

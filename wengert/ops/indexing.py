@@ -10,8 +10,8 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.apply import number_for
+from ..tensors.evaluation import tracing
 from ..tensors.inplace import inplace
-from ..tensors.special import tracing
 from ..tensors.tensor import Tensor, make
 from .arguments import integer
 from .conversion import cast

@@ -218,7 +218,7 @@ def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
 def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tensor:
     """Has ``fill`` write into the tensor's memory. Nothing of the old value is left, so the new one has no history."""
     check_writable(tensor, op)
-    if state.special is not None:
+    if state.watcher is not None:
         values = np.empty(tensor._data.shape, tensor._data.dtype)
         fill(values)
         return write(tensor, make(values, None), op)

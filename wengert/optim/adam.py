@@ -79,7 +79,7 @@ class Adam(Optimizer):
         """The whole group in one pass; False, and nothing done, where that cannot be."""
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         parameters = [p for p in group["params"] if p.grad is not None]
-        if thread.special is not None or group["amsgrad"] or group["maximize"] or type(lr) is not float:
+        if thread.watcher is not None or group["amsgrad"] or group["maximize"] or type(lr) is not float:
             return False
         if not parameters:
             return True
@@ -167,7 +167,7 @@ def _corrections(step: Tensor, parameter: Tensor, group: Group, known: Correctio
     Computed in double precision, then in the dtype of the parameter. Parameters that have made as many steps share
     them. Whether they have can be seen only outside a recording; in it each gets its own, the same to the last bit.
     """
-    recording = thread.special is not None and thread.special.traces
+    recording = thread.watcher is not None and thread.watcher.tracer is not None
     dtype = parameter.dtype.to_real()
     key = (id(step) if recording else step.item(), dtype)
     if key not in known:

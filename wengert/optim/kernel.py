@@ -16,7 +16,7 @@ def move(rule: Callable[..., Any], rows: Sequence[tuple[Tensor, ...]], writes: i
     ``writes``; ``numbers`` are what the step shares. False, and nothing done, where the rows are small or not plain
     contiguous numbers of one real dtype, or an operation is being watched or recorded.
     """
-    if state.special is not None or not rows:
+    if state.watcher is not None or not rows:
         return False
     dtype, total = rows[0][0]._data.dtype, 0
     for row in rows:

@@ -154,10 +154,10 @@ class Optimizer:
                 loss = closure()
         with set_grad_enabled(bool(self.defaults.get("differentiable"))):
             for group in self.param_groups:
-                if state.special is None:
+                if state.watcher is None:
                     self._update(group)
                 else:
-                    state.special.update(self._update, group)
+                    state.watcher.update(self._update, group)
         return loss
 
     def _update(self, group: Group) -> None:

@@ -94,7 +94,7 @@ class SGD(Optimizer):
     def _update_by_kernel(self, group: Group) -> bool:
         """The whole group in one pass; False, and nothing done, where that cannot be."""
         lr, momentum = group["lr"], group["momentum"]
-        if thread.special is not None or group["dampening"] != 0 or group["maximize"] or type(lr) is not float:
+        if thread.watcher is not None or group["dampening"] != 0 or group["maximize"] or type(lr) is not float:
             return False
         parameters = [p for p in group["params"] if p.grad is not None]
         if momentum == 0:

@@ -1,4 +1,4 @@
-"""Special functions beyond those of `mathematics`: Bessel functions, the normal distribution, entropy, Hurwitz zeta."""
+"""Watcher functions beyond those of `mathematics`: Bessel functions, the normal distribution, entropy, Hurwitz zeta."""
 
 from __future__ import annotations
 

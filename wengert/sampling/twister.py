@@ -110,8 +110,8 @@ class MersenneTwister:
 
     def random32(self, count: int) -> Words:
         """The next ``count`` words of the stream, as an array of uint32 that is not to be written to."""
-        if thread.special is not None:
-            thread.special.draws()
+        if thread.watcher is not None:
+            thread.watcher.draws()
         position, end = self._position, self._position + count
         if end <= BLOCK:
             self._position = end
@@ -139,8 +139,8 @@ class MersenneTwister:
 
     def random_double(self) -> float:
         """One double of [0, 1), from the lower 53 bits of a pair of words; for algorithms that draw one by one."""
-        if thread.special is not None:
-            thread.special.draws()
+        if thread.watcher is not None:
+            thread.watcher.draws()
         position = self._position
         if position + 2 <= BLOCK:
             if self._numbers is None:

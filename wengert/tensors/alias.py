@@ -89,8 +89,8 @@ def view_node(
 ) -> tuple[Node, tuple[int, ...]]:
     """A node for one view step of a value of ``shape``, and the shape that it yields."""
     node = Node(primitive, params, (edge,), (None, None, (shape,)), ())
-    if state.special is not None:
-        state.special.recorded(node)
+    if state.watcher is not None:
+        state.watcher.recorded(node)
     return node, params["result_shape"] if "result_shape" in params else _shape_after(primitive, params, shape)
 
 
@@ -127,6 +127,13 @@ def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, A
     if cell is None:
         cell = whole._cell = [0, None]
     part._cell = cell
+
+
+def shares(part: Any, whole: Any) -> bool:
+    """Whether an array made from ``whole`` is a view of it (one without elements is, as there is nothing to copy)."""
+    if part.base is whole or not part.size or (part.base is not None and part.base is whole.base):
+        return True
+    return bool(np.may_share_memory(part, whole))
 
 
 def overlaps_itself(array: Any) -> bool:
@@ -169,8 +176,8 @@ def wrote(tensor: Any, line: str | None = None) -> None:
     cell[0] += 1
     if line is not None:
         cell[1] = line
-    elif state.special is not None:
-        cell[1] = state.special.line()
+    elif state.watcher is not None:
+        cell[1] = state.watcher.line()
 
 
 def write(tensor: Any, new: Any, op: str) -> Any:
@@ -185,8 +192,13 @@ def write(tensor: Any, new: Any, op: str) -> Any:
     node = edge_of(new) if state.grad else None
     if node is not None and tensor._alias is not None and not tensor._alias.tracked:
         raise InplaceError(_AMBIGUOUS.format(op=op, what="is being"))
-    if state.special is None or not state.special.write(tensor, new):
+    watcher = state.watcher
+    if watcher is not None:
+        watcher.writes(tensor, new)
+    if watcher is None or watcher.tracer is None:
         state.quiet(np.copyto, target, value, "unsafe")
+    else:
+        watcher.tracer.write(tensor, new)
     wrote(tensor)
     if state.grad:
         if node is not None and value.dtype != target.dtype:
@@ -206,8 +218,8 @@ def rebase(tensor: Any, node: Any) -> None:
         return
     if alias.steps:
         node = Node(P.scatter_view, {"steps": alias.steps}, (storage.edge, node), (None, None, None, None), ())
-        if state.special is not None:
-            state.special.recorded(node)
+        if state.watcher is not None:
+            state.watcher.recorded(node)
     storage.edge = node
     storage.generation += 1
 

@@ -16,8 +16,8 @@ from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
-from .alias import attach_view, edge_of, type_name
-from .special import shares, tell
+from .alias import attach_view, edge_of, shares, type_name
+from .evaluation import tell
 from .tape import Node, Out
 from .tensor import TENSORS, Tensor, make
 
@@ -29,14 +29,14 @@ NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
     here = state.here
-    special = here["special"]
+    watcher = here["watcher"]
     values, edges, dtype = _read(primitive, operands, here["grad"])
     if dtype is None and primitive.promotion is not None:
         operands = promote(primitive, operands)
         values, edges, dtype = _read(primitive, operands, here["grad"])
     try:
-        if special is not None and special.intercepts:
-            data = special.evaluate(primitive, operands, params)
+        if watcher is not None and watcher.intercepts:
+            data = watcher.evaluate(primitive, operands, params)
         elif primitive.lower is not None and not params:
             data = evaluate(primitive, values, params)
         else:
@@ -54,10 +54,11 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         node = record(primitive, operands, edges, out, params)
     if primitive.kind == "view":
         whole = operands[0]
-        if shares(data, whole._data) if special is None else special.shares(out, whole):
+        tracer = None if watcher is None else watcher.tracer
+        if shares(data, whole._data) if tracer is None else tracer.shares(out, whole):
             attach_view(whole, out, primitive, params, here["grad"])
-    if special is not None:
-        tell(special, primitive, operands, params, out, node)
+    if watcher is not None:
+        tell(watcher, primitive, operands, params, out, node)
     return out
 
 

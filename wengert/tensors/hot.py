@@ -2,7 +2,7 @@
 
 Each takes the common case (tensors of one dtype on plain memory) and leaves every other to `apply`. What they assume:
 
-- the plain evaluation on arrays gives the result: of watchers, only one that evaluates itself (`Special.intercepts`)
+- the plain evaluation on arrays gives the result: of watchers, only one that evaluates (`Watcher.intercepts`)
   sends a call to `apply`; any other is told of the finished result and its node, as `apply` tells it;
 - numpy checks the shapes, and the primitive's ``spec`` rule words the error afterwards;
 - what a node keeps depends only on which operands need gradients, and is looked up once, when the function is made.
@@ -21,9 +21,9 @@ import numpy as np
 from ..core.generated import LARGE, LARGE_PRODUCT, run_large
 from ..core.primitive import Primitive
 from ..core.state import state
-from .alias import attach_view, edge_of
+from .alias import attach_view, edge_of, shares
 from .apply import NUMBERS, apply, reworded
-from .special import shares, tell
+from .evaluation import tell
 from .tape import Node, next_sequence
 from .tensor import TENSORS, Tensor, make
 
@@ -55,8 +55,8 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
 
     def function(input: Any, *, params: dict[str, Any] = _NO_PARAMS) -> Any:
         x, here = input, state.here
-        special = here["special"]
-        if type(x) not in TENSORS or (special is not None and special.intercepts):
+        watcher = here["watcher"]
+        if type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
             return apply(primitive, (x,), params)
         value = x._data
         if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
@@ -89,8 +89,8 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
         if view and ((base := data.base) is value or (base is not None and base is value.base) or shares(data, value)):
             attach_view(x, out, primitive, params, here["grad"])
-        if special is not None:
-            tell(special, primitive, (x,), params, out, out._edge)
+        if watcher is not None:
+            tell(watcher, primitive, (x,), params, out, out._edge)
         return out
 
     function.__name__ = primitive.name
@@ -109,8 +109,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
         here = state.here
-        special = here["special"]
-        if options or type(x) not in TENSORS or (special is not None and special.intercepts):
+        watcher = here["watcher"]
+        if options or type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
             return general(x, y, options)
         x_value = x._data
         if type(y) in TENSORS:
@@ -164,8 +164,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                 node.saved = (x_value if keep_x else None, y_value if keep_y else None,
                               data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
-        if special is not None:
-            tell(special, primitive, (x, y), _NO_PARAMS, out, out._edge)
+        if watcher is not None:
+            tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
     def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
@@ -189,8 +189,8 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
 
     def function(input: Any = _MISSING, dim: Any = None, keepdim: Any = False, **options: Any) -> Any:
         x, here = input, state.here
-        special = here["special"]
-        if options or type(x) not in TENSORS or (special is not None and special.intercepts):
+        watcher = here["watcher"]
+        if options or type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
             given = {"dim": dim} if dim is not None else {}
             return general(*_given(x), **given, **({"keepdim": keepdim} if keepdim is not False else {}), **options)
         value = x._data
@@ -217,8 +217,8 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
                 node.primitive, node.params, node.edges = primitive, params, (edge,)
                 node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
                 node.sequence = next_sequence()
-        if special is not None:
-            tell(special, primitive, (x,), params, out, out._edge)
+        if watcher is not None:
+            tell(watcher, primitive, (x,), params, out, out._edge)
         return out
 
     function.__name__ = primitive.name
@@ -230,8 +230,8 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
 
     def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
         here = state.here
-        special = here["special"]
-        if options or type(x) not in TENSORS or type(y) not in TENSORS or (special is not None and special.intercepts):
+        watcher = here["watcher"]
+        if options or type(x) not in TENSORS or type(y) not in TENSORS or (watcher is not None and watcher.intercepts):
             return general(*_given(x, y), **options)
         x_value, y_value = x._data, y._data
         dtype = x_value.dtype
@@ -265,8 +265,8 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
                 node.saved = (None if y_edge is None else x_value, None if x_edge is None else y_value, None,
                               (x_value.shape, y_value.shape))
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
-        if special is not None:
-            tell(special, primitive, (x, y), _NO_PARAMS, out, out._edge)
+        if watcher is not None:
+            tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
     function.__name__ = primitive.name

@@ -14,6 +14,7 @@ from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, write, wrote
+from .evaluation import tracing
 from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
 from .tensor import TENSORS, Tensor, wrap
@@ -66,7 +67,7 @@ def setitem(x: Any, index: Any, value: Any) -> None:
         overwrite(part, value, "setitem")
         return
     check_writable(part, "setitem")
-    if state.special is None and not needs_tape(part, value):
+    if state.watcher is None and not needs_tape(part, value):
         source = value._data if isinstance(value, Tensor) else value
         where = _where(places, arrays)
         try:
@@ -150,7 +151,7 @@ def _item(item: Any) -> Any:
         array = item._data
         if array.dtype.kind not in "iub":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if not array.ndim and array.dtype.kind in "iu" and not (state.special is not None and state.special.traces):
+        if not array.ndim and array.dtype.kind in "iu" and not tracing():
             return int(array)
         return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
     if isinstance(item, (list, tuple, range, np.ndarray)):

@@ -34,8 +34,9 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
     change. (PyTorch saves a clone likewise.)
     """
     edge = edge_of(tensor) if state.grad else None
-    if state.special is not None:
-        return make(state.special.frozen(tensor, op_records), edge)
+    watcher = state.watcher
+    if watcher is not None and watcher.tracer is not None:
+        return make(watcher.tracer.frozen(tensor), edge)
     return make(tensor._data.copy() if op_records else tensor._data, edge)
 
 
@@ -62,7 +63,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     def method(self: Any, other: Any, **kwargs: Any) -> Any:
         target, here = self._data, state.here
         grad, alias = here["grad"], self._alias
-        if (kwargs or here["special"] is not None or target.dtype.kind not in "fc"
+        if (kwargs or here["watcher"] is not None or target.dtype.kind not in "fc"
                 or (grad and (self._edge is not None or (alias is not None and alias.storage.edge is not None)))):
             return general(self, other, **kwargs)
         if type(other) in TENSORS:
@@ -95,7 +96,7 @@ def overwrite(tensor: Any, value: Any, op: str) -> Any:
     """Puts ``value``, a tensor or a number, broadcast and cast, into the tensor's memory and history."""
     check_writable(tensor, op)
     value = _storable(tensor, value, op)
-    if state.special is None and not needs_tape(tensor, value):
+    if state.watcher is None and not needs_tape(tensor, value):
         source = value._data if isinstance(value, Tensor) else value
         try:
             if not isinstance(value, Tensor) and tensor._data.dtype.kind in "iu":

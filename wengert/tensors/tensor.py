@@ -16,7 +16,7 @@ from .._missing import MissingError
 from ..core import dtypes
 from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
-from ..core.errors import DTypeError, GradError, TraceError
+from ..core.errors import DTypeError, GradError
 from ..core.geometry import bytes_of, laid_out
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
@@ -220,8 +220,8 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Makes this leaf collect a gradient, or stop doing so; returns it."""
         edge = edge_of(self)
-        if state.special is not None and requires_grad is (edge is None):
-            state.special.changes(self, "requires_grad_")
+        if state.watcher is not None and requires_grad is (edge is None):
+            state.watcher.changes(self, "requires_grad_")
         if requires_grad and edge is None:
             if self._data.dtype.kind not in "fcV":
                 raise DTypeError(
@@ -296,8 +296,8 @@ class Tensor:
         """The gradient that `backward` has collected, or None."""
         node = self._edge
         if type(node) is Leaf:
-            if state.special is not None and state.special.traces:
-                return state.special.grad_of(self)
+            if state.watcher is not None and state.watcher.tracer is not None:
+                return state.watcher.tracer.grad_of(self)
             return node.grad
         kept = None if self._rare is None else self._rare.get("grad")
         if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
@@ -324,8 +324,8 @@ class Tensor:
                 raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got "
                                    f"{value.dtype}")
         node = self._edge
-        if state.special is not None and state.special.traces:
-            state.special.set_grad(self, value)
+        if state.watcher is not None and state.watcher.tracer is not None:
+            state.watcher.tracer.set_grad(self, value)
         elif type(node) is Leaf:
             node.grad = value
         else:
@@ -362,8 +362,8 @@ class Tensor:
         if edge is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if type(edge) is not Leaf and not self.retains_grad:
-            if state.special is not None:
-                state.special.changes(self, "retain_grad")
+            if state.watcher is not None:
+                state.watcher.changes(self, "retain_grad")
             self._rarely()["retains"] = True
             retain(self, edge)
 
@@ -377,8 +377,8 @@ class Tensor:
         edge = edge_of(self)
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if state.special is not None:
-            state.special.changes(self, "register_hook")
+        if state.watcher is not None:
+            state.watcher.changes(self, "register_hook")
         node, index = node_and_index(edge)
         return RemovableHandle(node.rarely().setdefault("tensor_hooks", {}).setdefault(index, {}), hook)
 
@@ -387,13 +387,17 @@ class Tensor:
         edge = edge_of(self)
         if type(edge) is not Leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        if state.special is not None:
-            state.special.changes(self, "register_post_accumulate_grad_hook")
+        if state.watcher is not None:
+            state.watcher.changes(self, "register_post_accumulate_grad_hook")
         return RemovableHandle(edge.rarely().setdefault("post_hooks", {}), hook)
 
     def detach(self) -> Tensor:
         """A tensor of the same memory without history: no gradient flows through it."""
-        out = make(self._data if state.special is None else state.special.shared(self), None)
+        data, watcher = self._data, state.watcher
+        if watcher is not None:
+            watcher.detaches(self)
+            data = data if watcher.tracer is None else watcher.tracer.shared(self)
+        out = make(data, None)
         out._cell = version_cell(self)
         return out
 
@@ -401,8 +405,8 @@ class Tensor:
         """Takes this tensor off the tape: it becomes a leaf that needs no gradient."""
         if self._alias is not None and self._alias.steps:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        if state.special is not None and self._edge is not None:
-            state.special.changes(self, "detach_")
+        if state.watcher is not None and self._edge is not None:
+            state.watcher.changes(self, "detach_")
         self._set_edge(None)
         if self._alias is not None:
             self._alias.storage.generation += 1
@@ -419,8 +423,8 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._edge is not None and value._data.dtype.kind not in "fcV":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        if state.special is not None:
-            state.special.changes(self, "data")
+        if state.watcher is not None:
+            state.watcher.changes(self, "data")
         self._data = value._data
         self._cell = version_cell(value)
         self._alias = None
@@ -433,15 +437,9 @@ class Tensor:
     # --- Python values ------------------------------------------------------------------------------------------------
 
     def _concrete(self, what: str) -> Any:
-        """The array, where there is one: not while a function is being recorded."""
-        special = state.special
-        if special is not None:
-            if special.traces:
-                raise TraceError(
-                    f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are "
-                    f"no values yet; compute with tensors (torch.where instead of if), or take the value outside the "
-                    f"function")
-            special.taken(self, what)
+        """The array, where there is one: while a function is being recorded, `taken` raises."""
+        if state.watcher is not None:
+            state.watcher.taken(self, what)
         return self._data
 
     def item(self) -> Any:
@@ -648,8 +646,8 @@ def make(data: Any, edge: Any) -> Tensor:
     out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
     out._edge = edge
     out._alias = out._cell = out._rare = None
-    if state.special is not None:
-        state.special.made(out)
+    if state.watcher is not None:
+        state.watcher.made(out)
     return out
 
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from ..core.errors import TraceError
-from ..core.state import state
 from ..ir import InstructionGraph, prune, verify
+from ..tensors.evaluation import tracing
 from .arguments import Arguments
 from .names import Names, tensors_seen_by
 from .program import Program, sharing
@@ -81,7 +81,7 @@ class Recorded:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph that fits these arguments, recorded now if there is none."""
-        if state.special is not None and state.special.traces:
+        if tracing():
             return self.function(*args, **kwargs)
         arguments = Arguments(self._names, args, kwargs)
         program = next((program for program in self.programs if program.mismatch(arguments) is None), None)
@@ -92,7 +92,7 @@ class Recorded:
         return self._record(Arguments(self._names, args, kwargs))
 
     def _record(self, arguments: Arguments) -> Program:
-        if state.special is not None and state.special.traces:
+        if tracing():
             raise TraceError(
                 "[capture] a recording cannot be started while another is going on; call the function itself"
             )

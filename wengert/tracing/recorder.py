@@ -21,8 +21,8 @@ from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import InstructionGraph, Value
-from ..tensors.alias import write
-from ..tensors.special import Special, shares, user_line
+from ..tensors.alias import shares, write
+from ..tensors.evaluation import Tracer, user_line
 from ..tensors.tape import Leaf, next_sequence, node_of
 from ..tensors.tensor import Tensor, make
 from .keeping import Keeper
@@ -53,10 +53,8 @@ class Binding:
         self.requires_grad = tensor._edge is not None
 
 
-class Recorder(Special):
+class Recorder(Tracer):
     """Records one run of a function into ``graph``. Use as a context manager around the run."""
-
-    traces = True
 
     def __init__(self, name: str, names: Names) -> None:
         self.graph, self.names = InstructionGraph(name), names
@@ -170,7 +168,7 @@ class Recorder(Special):
     ) -> Value:
         return self.graph.add(primitive, operands, params, (spec_of(array),), user_line())[0]
 
-    # --- what Special asks --------------------------------------------------------------------------------------------
+    # --- what a tracer is asked ---------------------------------------------------------------------------------------
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if primitive.name in _BY_VALUE or (
@@ -233,10 +231,10 @@ class Recorder(Special):
         self.read(symbol)
         return self.symbol(symbol.memory, symbol.steps, symbol.value, symbol.array)
 
-    def frozen(self, tensor: Any, copy: bool) -> Symbol:
+    def frozen(self, tensor: Any) -> Symbol:
         return self.fresh(*self.read(self.place(tensor)))
 
-    def write(self, tensor: Any, new: Any) -> bool:
+    def write(self, tensor: Any, new: Any) -> None:
         symbol = self.place(tensor)
         old, shadow = self.read(symbol)
         value, array = self.read(self.place(new))
@@ -251,7 +249,6 @@ class Recorder(Special):
             array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
             value = self._emit(P.overwrite, (old, value), {}, array)
         memory.replace(value, array)
-        return True
 
     def recorded(self, node: Any) -> None:
         for edge in node.edges:
@@ -270,6 +267,12 @@ class Recorder(Special):
                 "which was recorded outside; compute the loss inside the function"
             )
         super().pulled(node, ct, grads)
+
+    def taken(self, tensor: Any, what: str) -> None:
+        raise TraceError(
+            f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
+            "values yet; compute with tensors (torch.where instead of if), or take the value outside the function"
+        )
 
     def changes(self, tensor: Any, op: str) -> None:
         if self.is_outside(tensor):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.primitive import Primitive
 from ..core.state import state
-from ..tensors.special import Special
+from ..tensors.evaluation import Watcher
 from ..tensors.tensor import Tensor
 from .flops import flops
 from .names import is_module
@@ -88,7 +88,7 @@ class ModelSummary:
     __repr__ = __str__
 
 
-class _Counter(Special):
+class _Counter(Watcher):
     """Counts operations and result bytes, for the module that is running."""
 
     def __init__(self) -> None:

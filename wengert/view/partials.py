@@ -52,11 +52,11 @@ def _pull(node: Any, saved: Any, ct: Any) -> Any:
     rule = node.primitive.vjp
     if rule is None:  # a Function's own backward, which needs its context
         before, state.grad = state.grad, False
-        special, state.special = state.special, None
+        watcher, state.watcher = state.watcher, None
         try:
             return node.pull(ct, None)
         finally:
-            state.grad, state.special = before, special
+            state.grad, state.watcher = before, watcher
     return state.quiet(rule, ct, saved, node.params, node.edges)
 
 

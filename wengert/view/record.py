@@ -1,6 +1,6 @@
 """Recording mode: what happens inside is kept for a picture, forward and backward.
 
-It is a `Special` like every other watcher, so that it costs nothing when off. When on it keeps small arrays as copies
+It is a `Watcher` like every other watcher, so that it costs nothing when off. When on it keeps small arrays as copies
 and large ones as summaries, and puts off all other work (names, partials, the graph itself) until somebody looks.
 """
 
@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive, evaluate
-from ..core.state import state
-from ..tensors.special import Special
+from ..tensors.evaluation import Watcher, tracing
 from ..tensors.tape import Leaf, Out, node_of
 from ..tensors.tensor import TENSORS
 from .build import GraphBuilder, Note, is_custom
@@ -85,7 +84,7 @@ class RecordedGraph(Graph):
 _inside: dict[types.CodeType, bool] = {}  # what is known of the code that frames run: whether it is this package's
 
 
-class Recording(Special):
+class Recording(Watcher):
     """The watcher behind `record`."""
 
     def __init__(self, frame: types.FrameType | None, histograms: bool = False) -> None:
@@ -134,7 +133,7 @@ class Recording(Special):
     def recorded(self, node: Any) -> None:
         if self.outer is not None:
             super().recorded(node)
-        if self.traces or (state.special is not self and state.special.traces):
+        if tracing():
             return  # what a tracer stands in for values has none, and must not be kept alive
         if len(self.nodes) >= MOST:
             if len(self.nodes) == MOST:

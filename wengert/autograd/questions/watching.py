@@ -1,6 +1,6 @@
 """`watch`: what a program does, written down so that questions about it can be answered.
 
-It is a `Special`, so that nothing of it costs anything when off. Inside, every node gets its line and its module; a
+It is a `Watcher`, so that nothing of it costs anything when off. Inside, every node gets its line and its module; a
 tensor that leaves the tape (detached, made under no_grad, turned into integers) gets a `Cut` that says where and from
 which leaves; and the first operation that makes a NaN or an infinity from finite values is described. All of this is
 text and weak references, kept on the nodes and tensors themselves: it goes when they go.
@@ -16,7 +16,7 @@ from typing import Any
 
 from ...core.primitive import Primitive
 from ...core.state import state
-from ...tensors.special import Special, tracing, user_line
+from ...tensors.evaluation import Watcher, tracing, user_line
 from ...tensors.tape import Leaf, node_of
 from ...tensors.tensor import TENSORS
 from .answers import finite, ranges, short, step
@@ -120,7 +120,7 @@ def locate() -> tuple[str, list[Any]]:
     return line, [call.f_locals["self"] for call in (calls[:: len(calls) - 1] if len(calls) > 1 else calls)]
 
 
-class watch(Special):
+class watch(Watcher):
     """Watches a program, so that `why_none` and `why_nan` can name lines: ``with autograd.watch():``.
 
     Inside, nodes get their line and module path, what leaves the tape is noted, and the first NaN or infinity, forward
@@ -159,7 +159,7 @@ class watch(Special):
     def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
         if self.outer is not None:
             super().computed(primitive, operands, params, out)
-        if self.traces:
+        if self.tracer is not None:
             return
         results = out if primitive.multiple else (out,)
         cuts: dict[int, tuple[Cut, ...]] = {}
@@ -229,10 +229,10 @@ class watch(Special):
         if what in _READS and not tracing():
             self._lose(tensor, f"{what}()", None)
 
-    def write(self, tensor: Any, new: Any) -> bool:
+    def writes(self, tensor: Any, new: Any) -> None:
         if not state.grad and not tracing():
             self._lose(new, "a write into a tensor under no_grad", tensor)
-        return super().write(tensor, new)
+        super().writes(tensor, new)
 
     def _lose(self, tensor: Any, how: str, target: Any) -> None:
         """Notes on the leaves behind a tensor that its values went where no gradient comes from."""
@@ -258,18 +258,17 @@ class watch(Special):
             tensor._rarely()["cuts"] = self.pending
             self.pending = ()
 
-    def shared(self, tensor: Any) -> Any:
-        data = super().shared(tensor)
+    def detaches(self, tensor: Any) -> None:
+        super().detaches(tensor)
         if not tracing():
             cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
             if tensor._edge is not None or cuts:
                 self.pending = self._left("detach", "detached", (tensor,), cuts)
-        return data
 
     def recorded(self, node: Any) -> None:
         if self.outer is not None:
             super().recorded(node)
-        if self.traces:
+        if self.tracer is not None:
             return
         rare = node.rare
         if rare is None:
@@ -344,7 +343,7 @@ class watch(Special):
     def pulled(self, node: Any, ct: Any, grads: Any) -> None:
         if self.outer is not None:
             super().pulled(node, ct, grads)
-        if self.traces:
+        if self.tracer is not None:
             return
         if self.last_pulled < node.sequence:
             self.backwards += 1

@@ -8,14 +8,14 @@ import numpy as np
 
 from ...core.primitive import P
 from ...core.state import state
-from ...tensors.special import Special, tracing
+from ...tensors.evaluation import Watcher, tracing
 from .answers import finite
 
 _ALONG = ("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp", "sort", "flip")
 _PRODUCTS = ("matmul", "linear", "addmm")
 
 
-class strict_zero(Special):
+class strict_zero(Watcher):
     """Inside, a branch that was not selected passes no gradient at all, so that no NaN leaks through it.
 
     What ``where``, ``masked_fill``, ``clamp``, ``relu`` or ``max`` did not select gets the gradient 0, which IEEE

@@ -71,7 +71,7 @@ def _stacked(samples: Sequence[Tensor]) -> Tensor:
         return stack(list(samples), 0)  # which says what else there is
     shape, dtype = arrays[0].shape, arrays[0].dtype
     alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
-    if not alike or state.special is not None or any(map(_has_history, samples)):
+    if not alike or state.watcher is not None or any(map(_has_history, samples)):
         return stack(list(samples), 0)
     if not shape and dtype.kind in "biuf":
         return wrap(np.array([array.item() for array in arrays], dtype))

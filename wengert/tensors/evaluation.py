@@ -1,0 +1,204 @@
+"""Who watches evaluation, or stands in its place: the one slot behind which every rare feature hides.
+
+The plain path reads ``state.watcher`` and goes on if it is None. A `Watcher` is told what happens: anomaly detection,
+source lines, hooks on saved tensors, recordings for pictures. A `Tracer` is a watcher that besides stands in the place
+of evaluation: what operations, writes and gradients are is for it to say, as for the recorder of whole functions. They
+nest: each tells the one outside, and the innermost tracer answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from typing import Any
+
+from ..core.primitive import Primitive, evaluate
+from ..core.state import state
+
+
+class Watcher:
+    """Is told what happens in this thread from entering it to leaving. What it does not override passes outward."""
+
+    outer: Watcher | None = None
+    intercepts = False
+    """Whether this watcher, or one outside it, has to be there while an operation is evaluated. Then the hot paths
+    stand aside; any other watcher costs an operation only what its `recorded` and `computed` do."""
+    tracer: Tracer | None = None
+    """What stands in the place of evaluation here: the innermost tracer from this watcher outward."""
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        cls.intercepts = cls.evaluate is not Watcher.evaluate
+
+    def __enter__(self) -> Any:
+        self.outer, state.watcher = state.watcher, self
+        self._settle()
+        return self
+
+    def _settle(self) -> None:
+        """Works out what this watcher and those outside it do together."""
+        outer = self.outer
+        self.intercepts = type(self).intercepts or (outer is not None and outer.intercepts)
+        self.tracer = self if isinstance(self, Tracer) else None if outer is None else outer.tracer
+
+    def __exit__(self, *exception: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Takes this watcher out of force, also where it is not the innermost."""
+        inside = []
+        watcher = state.watcher
+        while watcher is not None and watcher is not self:
+            inside.append(watcher)
+            watcher = watcher.outer
+        if watcher is None:
+            return
+        if inside:
+            inside[-1].outer = self.outer
+        else:
+            state.watcher = self.outer
+        self.outer = self.tracer = None
+        for watcher in reversed(inside):
+            watcher._settle()
+
+    # --- operations ---------------------------------------------------------------------------------------------------
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The value of a primitive of operands, tensors or numbers: an array, or whatever stands for one."""
+        if self.outer is not None:
+            return self.outer.evaluate(primitive, operands, params)
+        return evaluate(primitive, [getattr(x, "_data", x) for x in operands], params)
+
+    def recorded(self, node: Any) -> None:
+        """Called with each new node of the tape."""
+        if self.outer is not None:
+            self.outer.recorded(node)
+
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        """Called with each finished operation, after `recorded`: ``out`` is its result, a tensor or a tuple of them."""
+        if self.outer is not None:
+            self.outer.computed(primitive, operands, params, out)
+
+    def line(self) -> str | None:
+        """The user's line that is running, where lines are wanted."""
+        return None if self.outer is None else self.outer.line()
+
+    # --- tensors: what is told before it happens may be refused, by raising -------------------------------------------
+
+    def made(self, tensor: Any) -> None:
+        """Called with each new tensor that is not the result of a primitive."""
+        if self.outer is not None:
+            self.outer.made(tensor)
+
+    def taken(self, tensor: Any, what: str) -> None:
+        """Called before the elements of a tensor are taken out, by ``what``: item, numpy, tolist, ..."""
+        if self.outer is not None:
+            self.outer.taken(tensor, what)
+
+    def writes(self, tensor: Any, new: Any) -> None:
+        """Called before the value of ``new`` is put into a tensor."""
+        if self.outer is not None:
+            self.outer.writes(tensor, new)
+
+    def detaches(self, tensor: Any) -> None:
+        """Called before another tensor is made on the memory of this one, without its history."""
+        if self.outer is not None:
+            self.outer.detaches(tensor)
+
+    def changes(self, tensor: Any, op: str) -> None:
+        """Called before ``op`` changes what a tensor is: its history, hooks or memory, other than by a write."""
+        if self.outer is not None:
+            self.outer.changes(tensor, op)
+
+    def draws(self) -> None:
+        """Called before random numbers are drawn."""
+        if self.outer is not None:
+            self.outer.draws()
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def passes(self, node: Any, ct: Any, grads: Any) -> Any:
+        """What a node sends to its operands, for a watcher to change: by default what its rule gave."""
+        return grads if self.outer is None else self.outer.passes(node, ct, grads)
+
+    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+        """Called by the engine after each node has run back."""
+        if self.outer is not None:
+            self.outer.pulled(node, ct, grads)
+
+    def update(self, run: Any, group: Any) -> None:
+        """Runs an optimizer's update of one group of parameters; a watcher that need not see it may stand aside."""
+        if self.outer is None:
+            run(group)
+        else:
+            self.outer.update(run, group)
+
+    def aside(self, run: Any, group: Any) -> bool:
+        """Runs an optimizer's update with nobody watching, for a watcher with nothing to see in it; False, and nothing
+        done, where the update is recorded or another watcher is in force."""
+        if self.outer is not None or state.watcher is not self or state.grad:
+            return False
+        state.watcher = None
+        try:
+            run(group)
+        finally:
+            state.watcher = self
+        return True
+
+
+class Tracer(Watcher, ABC):
+    """Stands in the place of evaluation: tensors hold what it makes of them, and it says what becomes of that."""
+
+    @abstractmethod
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any: ...
+
+    @abstractmethod
+    def write(self, tensor: Any, new: Any) -> None:
+        """Puts the value of ``new`` into a tensor."""
+
+    @abstractmethod
+    def shares(self, part: Any, whole: Any) -> bool:
+        """Whether ``part``, the result of a view primitive, is a view of the tensor ``whole`` or had to be a copy."""
+
+    @abstractmethod
+    def shared(self, tensor: Any) -> Any:
+        """The data for another tensor on the memory of this one."""
+
+    @abstractmethod
+    def frozen(self, tensor: Any) -> Any:
+        """The data of a tensor as it is now, which a write will not change."""
+
+    @abstractmethod
+    def grad_of(self, tensor: Any) -> Any:
+        """The ``.grad`` of a leaf."""
+
+    @abstractmethod
+    def set_grad(self, tensor: Any, value: Any) -> None:
+        """Assigns the ``.grad`` of a tensor."""
+
+    @abstractmethod
+    def accumulate(self, leaf: Any, ct: Any) -> None:
+        """Adds a cotangent to the gradient of a leaf."""
+
+
+def tell(watcher: Watcher, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Any) -> None:
+    """Tells the watcher in force of a finished operation: its node, if it was recorded, and its result."""
+    if node is not None:
+        watcher.recorded(node)
+    watcher.computed(primitive, operands, params, out)
+
+
+def tracing() -> bool:
+    """Whether a tracer stands in the place of evaluation, so that there is no memory to look at."""
+    return state.watcher is not None and state.watcher.tracer is not None
+
+
+_INSIDE = __name__.split(".", 1)[0] + "."
+
+
+def user_line() -> str:
+    """``"file:line"`` of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
