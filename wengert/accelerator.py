@@ -9,8 +9,7 @@ from .core.errors import DeviceError
 
 def _absent(name: str) -> DeviceError:
     return DeviceError(f"[accelerator.{name}] an accelerator was expected; wengert has none yet (Cannot access "
-                       f"accelerator "
-                       f"device when none is available); ask accelerator.is_available() first")
+                       f"accelerator device when none is available); ask accelerator.is_available() first")
 
 
 def is_available() -> bool:

@@ -33,8 +33,8 @@ def checked_out_sizes(op: str, sizes: Any, kernel: Any, stride: Any, padding: An
     if any(n < 1 for n in found):
         padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes, padding, strict=True))
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
-        raise ShapeError(f"[{op}] Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). "
-                         f"Kernel size "
+        raise ShapeError(f"[{op}] Calculated padded input size per channel: "
+                         f"({padded}). Kernel size: ({reach}). Kernel size "
                          f"can't be greater than actual input size; got an input of sizes {tuple(sizes)} with padding "
                          f"{tuple(padding)}; give a larger input, more padding or a smaller kernel")
     return found

@@ -75,8 +75,7 @@ class UninitializedParameter(Parameter):
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
             "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
-            "`forward` to "
-            "initialize the parameters before accessing their attributes."
+            "`forward` to initialize the parameters before accessing their attributes."
         )
 
     def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:

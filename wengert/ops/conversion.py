@@ -49,8 +49,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
             device = Device("cuda", argument)
         elif argument is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got {type(argument).__name__}: a "
-                            f"dtype, a "
-                            f"device or a tensor was expected")
+                            f"dtype, a device or a tensor was expected")
     if device is not None:
         require_cpu(device)
     wanted = other.dtype if other is not None else dtype_of(dtype)

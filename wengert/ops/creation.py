@@ -69,8 +69,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
                                                                          if isinstance(obj, Tensor) else obj)
     if copy is False and not kept:
         raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the "
-                         "dtype "
-                         "asked for; leave out copy=False")
+                         "dtype asked for; leave out copy=False")
     if copy and kept:
         shared = shared.clone()
     return shared.requires_grad_() if requires_grad else shared
@@ -83,19 +82,16 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_numpy(ndarray.dtype)
     if any(stride < 0 for stride in ndarray.strides):
-        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative "
-                         "strides are "
+        raise ValueError("At least one stride in the given numpy array is "
+                         "negative, and tensors with negative strides are "
                          "not currently supported. (You can probably work around this by making a copy of your "
-                         "array with "
-                         "array.copy().)")
+                         "array with array.copy().)")
     if not ndarray.dtype.isnative:
         raise ValueError("given numpy array has byte order different from the native byte order. Conversion "
-                         "between byte "
-                         "orders is currently not supported.")
+                         "between byte orders is currently not supported.")
     if not ndarray.flags.writeable:
         warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
-                      "Writing to "
-                      "this tensor raises; copy the array first if you mean to.", UserWarning, stacklevel=3)
+                      "Writing to this tensor raises; copy the array first if you mean to.", UserWarning, stacklevel=3)
     return make(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
 
 
@@ -296,8 +292,8 @@ def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
            requires_grad: bool = False) -> Tensor:
     """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
-    warnings.warn("torch.range is deprecated and will be removed in a future release because its behavior is "
-                  "inconsistent "
+    warnings.warn("torch.range is deprecated and will be removed in a future "
+                  "release because its behavior is inconsistent "
                   "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
                   UserWarning, stacklevel=3)
     check_options(device, layout)

@@ -36,8 +36,7 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
     if high >= size or low < (-size if negative else 0):
         wrong = high if high >= size else low
         raise error(f"[{op}] index {wrong} is out of bounds for dimension with size {size} (index out of range in "
-                    f"self); "
-                    f"indices from {-size if negative else 0} to {size - 1} were expected")
+                    f"self); indices from {-size if negative else 0} to {size - 1} were expected")
 
 
 def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | None = None) -> None:
@@ -54,8 +53,7 @@ def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | N
         if (d != dim and n > (shape or (1,))[d]) or (source is not None and n > (source._data.shape or (1,))[d]):
             apart = "" if source is None else f" and to be smaller size than src {list(source._data.shape)}"
             raise RuntimeError(f"[{op}] Expected index {list(places)} to be no larger than self {list(shape)} "
-                               f"apart from dimension "
-                               f"{dim}{apart}")
+                               f"apart from dimension {dim}{apart}")
     _check_range(index, (shape or (1,))[dim], op)
 
 
@@ -105,8 +103,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         return P.gather(P.reshape(input, shape=(input.numel(),)), P.reshape(indices, shape=(indices.numel(),)), dim=0)
     if input.ndim != indices.ndim:
         raise RuntimeError(f"torch.take_along_dim(): input and indices should have the same number of dimensions, "
-                           f"but got "
-                           f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
+                           f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
     place = wrap_dim(dim, input.ndim, "take_along_dim")
     shape = np.broadcast_shapes(*((*x._data.shape[:place], 1, *x._data.shape[place + 1:]) for x in (input, indices)))
     wide, places = (P.expand(x, shape=(*shape[:place], x._data.shape[place], *shape[place + 1:])) for x in (input,
@@ -204,8 +201,7 @@ def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accu
     if source._data.shape != want and not (len(shape) == 1 and source.numel() == row.numel()):
         raise (RuntimeError if accumulate else IndexError)(
             f"{op}(): source of shape {want} was expected for self of shape {tuple(shape)}, dimension {place} and "
-            f"an index of "
-            f"{row.numel()} elements; got shape {tuple(source.shape)}")
+            f"an index of {row.numel()} elements; got shape {tuple(source.shape)}")
     if source.dtype is not x.dtype:
         raise RuntimeError(f"{op}(): self and source expected to have the same dtype, but got (self) {x.dtype} and "
                            f"(source) {source.dtype}")
@@ -257,8 +253,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
     if values.dtype is not input.dtype:
         raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the "
-                           f"destination and "
-                           f"{values.dtype} for the source.")
+                           f"destination and {values.dtype} for the source.")
     return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)
 
 
@@ -279,8 +274,7 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     _check_range(index, self.numel(), "put_", IndexError, negative=True)
     if index.numel() != source.numel():
         raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got "
-                           f"source.numel() = "
-                           f"{source.numel()}, index.numel() = {index.numel()}")
+                           f"source.numel() = {source.numel()}, index.numel() = {index.numel()}")
     row, places = P.reshape(self, shape=(self.numel(),)), P.reshape(index, shape=(index.numel(),))
     put = P.index_put(row, P.reshape(source, shape=(source.numel(),)), places, places=(True,), accumulate=accumulate)
     return P.reshape(put, shape=tuple(self._data.shape))
@@ -340,8 +334,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     count = int(under.sum())
     if count > source.numel():
         raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask "
-                           f"has True; got "
-                           f"{source.numel()}")
+                           f"has True; got {source.numel()}")
     chosen = P.slice(P.reshape(source, shape=(source.numel(),)), index=(slice(count),))
     if not shape:
         row = P.index_put(P.reshape(wide, shape=(1,)), chosen, make(under.reshape(1), None), places=(True,))

@@ -39,8 +39,7 @@ def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
             continue
         if len(shape) != len(first):
             raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and "
-                             f"{len(shape)}; the shapes "
-                             f"are {', '.join(str(tuple(y._data.shape)) for y in listed)}")
+                             f"{len(shape)}; the shapes are {', '.join(str(tuple(y._data.shape)) for y in listed)}")
         if shape[:place] + shape[place + 1:] != first[:place] + first[place + 1:]:
             raise ShapeError(f"[{op}] Sizes of tensors must match except in dimension {place}; the shapes are "
                              f"{', '.join(str(tuple(y._data.shape)) for y in listed)}")
@@ -72,8 +71,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     for position, x in enumerate(listed):
         if x._data.shape != shape:
             raise ShapeError(f"[stack] stack expects each tensor to be equal size, but got {list(shape)} at entry "
-                             f"0 and "
-                             f"{list(x._data.shape)} at entry {position}")
+                             f"0 and {list(x._data.shape)} at entry {position}")
     place = wrap_dim(dim, len(shape) + 1, "stack")
     raised = (*shape[:place], 1, *shape[place:])
     rows = tuple([P.reshape(x, shape=raised, label="Unsqueeze") for x in listed])
@@ -162,8 +160,7 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
         listed = integers(sizes, "split_with_sizes")
         if sum(listed) != n or any(size < 0 for size in listed):
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
-                               f"at dimension "
-                               f"{place}), but got split_sizes={list(listed)}")
+                               f"at dimension {place}), but got split_sizes={list(listed)}")
         ends = list(itertools.accumulate(listed))
         return tuple([sliced(tensor, place, end - size, end, "SplitWithSizes")
                       for size, end in zip(listed, ends, strict=True)])
@@ -222,14 +219,13 @@ def _splitter(name: str, dim: int) -> None:
         along = 0 if dim == 1 and input.ndim == 1 else dim
         if input.ndim <= along:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} "
-                               f"dimension, but got a tensor "
-                               f"with {input.ndim} dimensions!")
+                               f"dimension, but got a tensor with {input.ndim} dimensions!")
         for key in ("indices", "sections"):
             indices_or_sections = named.get(key, indices_or_sections)
         if isinstance(indices_or_sections, int) and (indices_or_sections <= 0
                                                      or input.shape[along] % indices_or_sections):
-            raise RuntimeError(f"torch.{name} attempted to split along dimension {along}, but the size of the "
-                               f"dimension "
+            raise RuntimeError(f"torch.{name} attempted to split along dimension "
+                               f"{along}, but the size of the dimension "
                                f"{input.shape[along]} is not divisible by the split_size {indices_or_sections}!")
         return tensor_split(input, indices_or_sections, along)
 
@@ -296,8 +292,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     n = source._data.shape[place] if source._data.ndim else 1
     if times.ndim and times.size not in (1, n):
         raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got "
-                           f"repeats.size(0) = "
-                           f"{times.size} and input.size({place}) = {n}")
+                           f"repeats.size(0) = {times.size} and input.size({place}) = {n}")
     order = make(np.repeat(np.arange(n), times), None)
     return P.index(source, order, places=(False,) * place + (True,))
 

@@ -127,8 +127,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     N, K)``."""
     if A._data.dtype != B._data.dtype:
         raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} "
-                           "and B of "
-                           f"type {B.dtype} instead")
+                           f"and B of type {B.dtype} instead")
     vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
     if vector:
         return P.solve(A, B[..., None])[..., 0]
@@ -331,8 +330,7 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     """X of ``A X = B`` for the A that `lu_factor` took apart."""
     if not left or adjoint:
         raise NotImplementedError("linalg.lu_solve(left=False) and adjoint=True are not in wengert yet; the nearest "
-                                  "thing is "
-                                  "linalg.solve")
+                                  "thing is linalg.solve")
     exchange = P.permutation(pivots, rows=LU._data.shape[-1], dtype=LU._data.dtype)
     turned = P.matmul(exchange.mT, B)
     return P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True)
@@ -433,8 +431,7 @@ def matrix_power(A: Any, n: int) -> Any:
     _matrices("matrix_power", A)
     if A._data.shape[-1] != A._data.shape[-2]:
         raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "
-                         f"{A._data.shape[-2]} by "
-                         f"{A._data.shape[-1]} matrices")
+                         f"{A._data.shape[-2]} by {A._data.shape[-1]} matrices")
     if n == 0:
         return make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
     base, exponent, result = (P.inv(A), -n, None) if n < 0 else (A, n, None)

@@ -93,8 +93,7 @@ def bmm(input: Any, mat2: Any) -> Any:
     batch, _, inner = input._data.shape
     if mat2._data.shape[0] != batch or mat2._data.shape[1] != inner:
         raise ShapeError(f"[bmm] Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] "
-                         "but got: "
-                         f"[{mat2._data.shape[0]}, {mat2._data.shape[1]}].")
+                         f"but got: [{mat2._data.shape[0]}, {mat2._data.shape[1]}].")
     return P.matmul(input, mat2, label="Bmm")
 
 
@@ -165,8 +164,7 @@ def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
     fits = len(have) <= len(shape) and all(n in (1, m) for n, m in zip(reversed(have), reversed(shape), strict=False))
     if not fits:
         raise ShapeError(f"[{op}] The expanded size of the tensor {shape} must match the existing size "
-                         f"{tuple(have)} of the "
-                         "tensor that is added to; give it that shape, or sizes of 1")
+                         f"{tuple(have)} of the tensor that is added to; give it that shape, or sizes of 1")
 
 
 @function(inplace=True)
@@ -251,8 +249,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
             a = P.sum(a, dim=(i,), keepdim=True)
         elif m != n:
             raise RuntimeError(f"contracted dimensions need to match, but first has size {m} in dim {i} and second "
-                               "has size "
-                               f"{n} in dim {j}")
+                               f"has size {n} in dim {j}")
     return _contract(a, b, a_dims, b_dims)
 
 
@@ -277,8 +274,7 @@ def _subscripts(equation: str, operands: Sequence[Any]) -> tuple[list[str], str]
             raise RuntimeError("einsum(): the number of subscripts in the equation "
                                f"({len(term.replace('...', ''))}) does not "
                                f"match the number of dimensions ({x._data.ndim}) for operand {position} and no "
-                               "ellipsis was "
-                               "given")
+                               "ellipsis was given")
         terms[position] = term.replace("...", letters[widest - extra:])
         if not all(c in string.ascii_letters for c in terms[position]):
             raise RuntimeError(f"einsum(): invalid subscript given at operand {position}: subscripts must be in "
@@ -301,8 +297,7 @@ def _without_repeats(x: Any, term: str) -> tuple[Any, str]:
             first, second = [i for i, c in enumerate(term) if c == letter][:2]
             if x._data.shape[first] != x._data.shape[second]:
                 raise RuntimeError(f"einsum(): subscript {letter} is repeated for an operand but the sizes don't "
-                                   "match, "
-                                   f"{x._data.shape[second]} != {x._data.shape[first]}")
+                                   f"match, {x._data.shape[second]} != {x._data.shape[first]}")
             x = P.diagonal(x, offset=0, dim1=first, dim2=second)
             term = "".join(c for i, c in enumerate(term) if i not in (first, second)) + letter
     return x, term
@@ -361,8 +356,7 @@ def einsum(equation: str, *operands: Any) -> Any:
         for c, n in zip(term, x._data.shape, strict=True):
             if n != 1 and sizes.setdefault(c, n) not in (1, n):
                 raise RuntimeError("einsum(): operands do not broadcast with remapped shapes [original->remapped]: "
-                                   "subscript "
-                                   f"{c} of operand {position} has size {n} where another has {sizes[c]}")
+                                   f"subscript {c} of operand {position} has size {n} where another has {sizes[c]}")
     waiting = [_without_repeats(x, term) for x, term in zip(operands, terms, strict=True)]
     x, term = waiting.pop(0)
     while waiting:

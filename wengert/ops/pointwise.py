@@ -111,8 +111,7 @@ def round(input: Any, *, decimals: int = 0) -> Any:
     if input._data.dtype.kind in ("iubc" if decimals else "bc"):
         kind = type_name(input._data.dtype)
         raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{kind}'; convert "
-                           "with .float() "
-                           "first")
+                           "with .float() first")
     return P.round(input, decimals=decimals) if decimals else P.round(input)
 
 
@@ -357,8 +356,7 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
         meeting = result_type(name, (input, other))
         if meeting.kind not in kinds:
             raise DTypeError(f"[{name}] {name} not implemented for '{type_name(meeting.name)}'; {_KINDS[kinds]} "
-                             "operands were "
-                             "expected")
+                             "operands were expected")
         return run(input, other)
 
     plain.__name__, plain.__doc__ = name, doc

@@ -236,8 +236,7 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
     def fill(self: Tensor, *values: Any, generator: Generator | None = None, **named: Any) -> Tensor:
         if len(values) > len(names) or not named.keys() <= set(names[len(values):]):
             raise TypeError(f"{name}() takes {', '.join(names)} and generator; got {len(values)} positional "
-                            f"arguments and "
-                            f"the keywords {', '.join(named) or 'none'}")
+                            f"arguments and the keywords {', '.join(named) or 'none'}")
         given = {**parameters, **dict(zip(names, values, strict=False)), **named}
         missing = [parameter for parameter, value in given.items() if value is ...]
         if missing:

@@ -68,8 +68,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     x = _to(input, dtype)
     if x._data.dtype.kind in "biu":
         raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
-                           "complex "
-                           f"dtype. Got: {type_name(x._data.dtype)}")
+                           f"complex dtype. Got: {type_name(x._data.dtype)}")
     marks = _whole(dim, keepdim) or {"keepdim": keepdim}
     return P.mean(x, dim=wrap_dims(dim, x._data.ndim, "mean"), **marks)
 
@@ -123,8 +122,7 @@ def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any)
         count *= x._data.shape[d]
     if count - correction <= 0:
         warnings.warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
-                      "factor "
-                      "(input numel divided by output numel).", UserWarning, stacklevel=4)
+                      "factor (input numel divided by output numel).", UserWarning, stacklevel=4)
     return dims, correction
 
 
@@ -140,8 +138,7 @@ def _spread(op: str, primitive: Any, doc: str) -> Callable[..., Any]:
 
 
 var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squares of deviations, summed, over "
-                            "the count "
-              "less ``correction`` (1; 0 with ``unbiased=False``).")
+                            "the count less ``correction`` (1; 0 with ``unbiased=False``).")
 std = _spread("std", P.std, "The standard deviation: the root of `var`.")
 
 
@@ -169,8 +166,7 @@ def _no_elements(op: str, x: Any, dim: int | None) -> None:
     if dim is None:
         if not x._data.size:
             raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                               "reduction "
-                               "dim with the 'dim' argument.")
+                               "reduction dim with the 'dim' argument.")
     elif x._data.ndim and not x._data.shape[dim]:
         raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
 
@@ -200,8 +196,8 @@ def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: 
     return function()(plain)
 
 
-max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element (its gradient is shared by all "
-                                                    "that tie). "
+max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element "
+                                                    "(its gradient is shared by all that tie). "
                "``max(x, dim)``: the largest along ``dim`` and the position of the first, as (values, indices). "
                "``max(x, other)``: the elementwise `maximum`.")
 min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of "

@@ -37,8 +37,7 @@ def inferred(sizes: tuple[int, ...], x: Tensor, op: str) -> tuple[int, ...]:
         if not rest:
             if not count:
                 raise ShapeError(f"[{op}] cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
-                                 f"unspecified "
-                                 f"dimension size -1 can be any value and is ambiguous")
+                                 f"unspecified dimension size -1 can be any value and is ambiguous")
         elif count % rest == 0:
             return tuple([count // rest if n == -1 else n for n in sizes])
     elif prod(sizes) == count:
@@ -62,8 +61,7 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     out: Tensor = _reshape(self, params={"shape": sizes})
     if out._alias is None and type(out._data) is ndarray:
         raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one "
-                         "dimension spans "
-                         f"across two contiguous subspaces). Use .reshape(...) instead. Got shape "
+                         f"dimension spans across two contiguous subspaces). Use .reshape(...) instead. Got shape "
                          f"{list(self._data.shape)} with "
                          f"strides {list(self.stride())} to view as {list(sizes)}")
     return out
@@ -143,8 +141,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         parts = tuple(shape[dim] // known if n == -1 else n for n in parts)
     if not parts or prod(parts) != shape[dim]:
         raise ShapeError(f"[unflatten] Provided sizes {list(integers(sizes, 'unflatten'))} don't multiply up to "
-                         f"the size of dim "
-                         f"{dim} ({shape[dim]}) in the input tensor")
+                         f"the size of dim {dim} ({shape[dim]}) in the input tensor")
     return view(input, *shape[:dim], *parts, *shape[dim + 1:])
 
 
@@ -182,8 +179,8 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
                      else dims, "permute")
     rank = input._data.ndim
     if len(order) != rank:
-        raise RuntimeError(f"permute(): number of dimensions in the tensor input does not match the "
-                           f"length of the "
+        raise RuntimeError(f"permute(): number of dimensions in the "
+                           f"tensor input does not match the length of the "
                            f"desired ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = "
                            f"{len(order)}")
     return _permute(input, params={"dims": wrap_dims(order, rank, "permute") if order else ()})
@@ -260,8 +257,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     go = tuple(wrap_dim(d, rank, "movedim") for d in integers(destination, "movedim"))
     if len(come) != len(go):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(come)} dims) should "
-                           f"contain the same "
-                           f"number of dims as destination ({list(go)} dims)")
+                           f"contain the same number of dims as destination ({list(go)} dims)")
     for dims in (come, go):
         if len(set(dims)) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in {list(dims)}")
@@ -290,8 +286,7 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
         if n == -1:
             if place < lead:
                 raise RuntimeError(f"expand({list(shape)}, size={list(sizes)}): The expanded size of the tensor "
-                                   f"(-1) isn't allowed "
-                                   f"in a leading, non-existing dimension {place}")
+                                   f"(-1) isn't allowed in a leading, non-existing dimension {place}")
             n = have
         if have not in (1, n):
             raise ShapeError(f"[expand] The expanded size of the tensor ({n}) must match the existing size ({have}) at "
@@ -450,8 +445,7 @@ def view_as_complex(input: Tensor) -> Tensor:
     array = input._data
     if array.dtype.kind not in "f" or array.dtype.itemsize < 4:
         raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a "
-                           f"tensor of scalar "
-                           f"type: {from_numpy(array.dtype)}")
+                           f"tensor of scalar type: {from_numpy(array.dtype)}")
     if not array.ndim or array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if array.strides[-1] != array.itemsize:

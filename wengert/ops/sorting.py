@@ -133,8 +133,8 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     sequence = sorted_sequence._data if sorter is None else np.take_along_axis(sorted_sequence._data, sorter._data, -1)
     wanted = input._data if isinstance(input, Tensor) else np.asarray(input, sequence.dtype)
     if sequence.ndim > 1 and sequence.shape[:-1] != wanted.shape[:-1]:
-        raise ShapeError(f"torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
-                         f"dimensions of boundaries "
+        raise ShapeError(f"torch.searchsorted(): boundaries tensor should be 1 "
+                         f"dimension or the first N-1 dimensions of boundaries "
                          f"tensor and input value tensor must match, but we got boundaries tensor "
                          f"{list(sequence.shape)} and input value "
                          f"tensor {list(wanted.shape)}")

@@ -37,8 +37,7 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
 
 
 _median("median", P.median, P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the "
-                                          "lower of the two in "
-        "the middle; NaN where there is one.")
+                                          "lower of the two in the middle; NaN where there is one.")
 _median("nanmedian", P.nanmedian, P.nanmedian_dim, "The median of the elements that are not NaN.")
 _mode = named("mode", "values", "indices")
 

@@ -26,7 +26,7 @@ def _select(slope_where: Any) -> Any:
 
 
 
-_ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # of which numpy makes nothing anew at each call
+_ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # so that numpy need not convert a number at each call
 
 
 def _relu(xp: Any, x: Any) -> Any:

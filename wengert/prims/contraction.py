@@ -52,8 +52,7 @@ def _matmul_spec(x: Spec, y: Spec) -> Spec:
             f"[matmul] mat1 and mat2 shapes cannot be multiplied ({_rows(x)}x{x.shape[-1]} and {inner}x"
             f"{y.shape[-1] if len(y.shape) > 1 else 1}); the last size of the first operand must be the "
             f"{'second-to-last' if len(y.shape) > 1 else 'only'} size of the second; got shapes {x.shape} and "
-            f"{y.shape}; "
-            f"transpose one of them (.mT), or check the order")
+            f"{y.shape}; transpose one of them (.mT), or check the order")
     lead = broadcast_shapes(x.shape[:-2], y.shape[:-2], op="matmul")
     rows = x.shape[-2:-1] if len(x.shape) > 1 else ()
     columns = y.shape[-1:] if len(y.shape) > 1 else ()
@@ -160,8 +159,7 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None, label: str = "
             f"[linear] mat1 and mat2 shapes cannot be multiplied ({rows}x{last} and "
             f"{weight.shape[-1]}x{weight.shape[0]}); "
             f"an input whose last size is in_features = {weight.shape[-1]} was expected; got input {x.shape} and "
-            "weight "
-            f"{weight.shape}; check in_features, or reshape the input")
+            f"weight {weight.shape}; check in_features, or reshape the input")
     return Spec((*x.shape[:-1], *weight.shape[:-1]), x.dtype)
 
 

@@ -198,8 +198,7 @@ def _convolution_spec(
                              f"same")
     if len(x.shape) != rank + 2 or len(weight.shape) != rank + 2:
         raise ShapeError(f"[{op}] Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to conv{rank}d and "
-                         f"a weight of "
-                         f"{rank + 2} dimensions; got input {x.shape} and weight {weight.shape}")
+                         f"a weight of {rank + 2} dimensions; got input {x.shape} and weight {weight.shape}")
     takes = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[1] != takes or weight.shape[0] % groups:
         raise ShapeError(f"[{op}] Given groups={groups}, weight of size {list(weight.shape)}, expected "
@@ -209,14 +208,12 @@ def _convolution_spec(
     kernel, makes = weight.shape[2:], weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (makes,):
         raise ShapeError(f"[{op}] Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
-                         f"{makes} "
-                         f"elements, but got bias of size {list(bias.shape)} instead")
+                         f"{makes} elements, but got bias of size {list(bias.shape)} instead")
     if transposed:
         sizes = _adjoint_sizes(x.shape[2:], kernel, stride, padding, dilation, extra or (0,) * rank)
         if any(n < 0 for n in sizes):
             raise ShapeError(f"[{op}] Given input size per channel: {x.shape[2:]}. Calculated output size per "
-                             f"channel: {sizes}. "
-                             "Output size is too small; give a larger input, or less padding")
+                             f"channel: {sizes}. Output size is too small; give a larger input, or less padding")
     else:
         sizes = checked_out_sizes(op, x.shape[2:], kernel, stride, padding, dilation)
     return Spec((x.shape[0], makes, *sizes), x.dtype)
@@ -287,8 +284,7 @@ convolution = fused(
     "convolution", _convolution, arity=3, spec=_convolution_spec, vjp=_convolution_vjp, jvp=_convolution_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], samples=_samples(),
     doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in "
-        "x, "
-        "whose weight is (C, O / groups, *kernel) and whose result is larger by extra.",
+        "x, whose weight is (C, O / groups, *kernel) and whose result is larger by extra.",
 )
 
 

@@ -67,8 +67,7 @@ def matrices(name: str, x: Any) -> None:
                          f"{tuple(x.shape)}")
     if x.dtype.name not in ("float32", "float64", "complex64", "complex128"):
         raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
-                           "input; got "
-                           f"{x.dtype}; convert with .float() first")
+                           f"input; got {x.dtype}; convert with .float() first")
 
 
 def _square_spec(name: str, x: Spec) -> Spec:
@@ -86,8 +85,7 @@ def _call(name: str, function: Any, *arrays: Any, why: str = "", **options: Any)
 
 
 _SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input "
-             "matrix is "
-             "singular")
+             "matrix is singular")
 
 
 def _matrix(*shape: int, seed: int = 0) -> np.ndarray:
@@ -203,8 +201,7 @@ def _solve(xp: Any, a: Any, b: Any) -> Any:
     square("solve", a)
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ShapeError("[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got "
-                         f"{tuple(a.shape)} and "
-                         f"{tuple(b.shape)}; B needs as many rows as A")
+                         f"{tuple(a.shape)} and {tuple(b.shape)}; B needs as many rows as A")
     return _call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is singular")
 
 
@@ -268,8 +265,7 @@ solve_triangular = opaque(
 def _cholesky(xp: Any, x: Any) -> Any:
     square("cholesky", x)
     return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input "
-                                                        "is not "
-                                                        "positive-definite")
+                                                        "is not positive-definite")
 
 
 def _cholesky_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -330,8 +326,7 @@ def _qr_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[An
     rows, columns = x.shape[-2:]
     if params["mode"] == "r":
         raise RuntimeError("[linalg.qr] The derivative of linalg.qr depends on Q, which is not computed when "
-                           "mode='r'. Please "
-                           "use linalg.qr(A, mode='reduced') if you are going to require gradients.")
+                           "mode='r'. Please use linalg.qr(A, mode='reduced') if you are going to require gradients.")
     if params["mode"] == "complete" and rows > columns:
         raise RuntimeError("[linalg.qr] The QR decomposition is not differentiable when mode='complete' and nrows > "
                            "ncols")

@@ -65,8 +65,7 @@ def _to_array(plain: Any, data: Any) -> np.ndarray:
         array = np.array(plain)
     except ValueError:
         raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
-                         f"begin with "
-                         f"shape {list(_shape(data))} and then differ; pad them to one length") from None
+                         f"begin with shape {list(_shape(data))} and then differ; pad them to one length") from None
     if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
         if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
             raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
@@ -85,8 +84,7 @@ _NOTHING = object()
 
 def _no_number(culprit: Any) -> DTypeError:
     return DTypeError(f"[tensor] Could not infer dtype of {type(culprit).__name__}: numbers, booleans, or "
-                      f"sequences of them were "
-                      f"expected; got {culprit!r:.40}")
+                      f"sequences of them were expected; got {culprit!r:.40}")
 
 
 def _culprit(data: Any) -> Any:

@@ -7,7 +7,8 @@ Each takes the common case (tensors of one dtype on plain memory) and leaves eve
 - numpy checks the shapes, and the primitive's ``spec`` rule words the error afterwards;
 - what a node keeps depends only on which operands need gradients, and is looked up once, when the function is made.
 
-Note [hot paths]: they are written out without a call that can be saved; a node is filled slot by slot.
+Note [hot paths]: each call in Python costs, so what would be small functions elsewhere is written out in place here,
+and a node is filled slot by slot.
 """
 
 from __future__ import annotations

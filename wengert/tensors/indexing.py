@@ -50,8 +50,7 @@ def _out_of_range(part: Any, places: Any, arrays: Any, error: Exception) -> Exce
     if "boolean index" in str(error):
         mask = next(a for a in arrays if a._data.dtype == bool)
         return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed "
-                          f"tensor "
-                          f"{list(part._data.shape)}: {error}")
+                          f"tensor {list(part._data.shape)}: {error}")
     return OutOfRangeError(str(error).replace("axis", "dimension"))
 
 

@@ -302,8 +302,8 @@ class Tensor:
         kept = None if self._rare is None else self._rare.get("grad")
         if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
-                "won't "
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being "
+                "accessed. Its .grad attribute won't "
                 "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
                 "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.", UserWarning, stacklevel=2)
         return kept
@@ -562,8 +562,7 @@ class Tensor:
             return memo[id(self)]
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                               "protocol "
-                               "at the moment.")
+                               "protocol at the moment.")
         root, geometry = _stored(self._concrete("deepcopy"))
         if id(root) not in memo:
             memo[id(root)] = root.copy(order="K")  # tensors that share memory share its copy

@@ -44,8 +44,7 @@ def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol:
                     msg: str = "") -> None:
     """Deprecated, as in PyTorch: `assert_close` without the check of dtypes."""
     warnings.warn("`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a future "
-                  "release. Please "
-                  "use `torch.testing.assert_close()` instead.", FutureWarning, stacklevel=2)
+                  "release. Please use `torch.testing.assert_close()` instead.", FutureWarning, stacklevel=2)
     expected = as_tensor(expected)
     assert_close(as_tensor(actual, dtype=expected.dtype), expected, rtol=rtol, atol=atol, equal_nan=equal_nan,
                  check_dtype=False,
@@ -125,8 +124,8 @@ class _Options:
             share = f" (up to {rtol} allowed)" if word == "close" else ""
             return (f"Scalars are not {word}!\n\nExpected {expected.item()} but got {actual.item()}.\n"
                     f"Absolute difference: {apart.item()}{allowed}\nRelative difference: {relative.item()}{share}")
-        lines = [f"Tensor-likes are not {word}!\n", f"Mismatched elements: {close.size - int(close.sum())} / "
-                                                    f"{close.size} "
+        lines = [f"Tensor-likes are not {word}!\n", f"Mismatched elements: "
+                                                    f"{close.size - int(close.sum())} / {close.size} "
                  f"({(close.size - int(close.sum())) / close.size:.1%})"]
         for name, gaps, bound in (("absolute", apart, atol), ("relative", relative, rtol)):
             gaps = np.where(close, 0.0, gaps)

@@ -36,14 +36,12 @@ def embedding_bag(
         if mode != "sum":
             raise NotImplementedError(
                 "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
-                "(got "
-                f"mode='{mode}'). Please open a feature request on GitHub."
+                f"(got mode='{mode}'). Please open a feature request on GitHub."
             )
         if per_sample_weights.shape != input.shape:
             raise ValueError(
                 f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
-                f"the same "
-                f"shape as the input ({input.shape})"
+                f"the same shape as the input ({input.shape})"
             )
     if input.dim() == 2:
         if offsets is not None:
@@ -81,8 +79,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Te
     if starts and starts[0] != 0:
         raise RuntimeError(
             f"[embedding_bag] offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
-            f"position "
-            f"0. However, got {starts[0]}"
+            f"position 0. However, got {starts[0]}"
         )
     ends = starts[1:] if include_last else [*starts[1:], input.shape[0]]
     bags = [list(range(start, end)) for start, end in zip(starts, ends, strict=False)]

@@ -66,8 +66,7 @@ def cosine_embedding_loss(
     if target.dim() + 1 != input1.dim() or input1.dim() != input2.dim() or target.dim() > 1:
         raise ShapeError(
             f"[cosine_embedding_loss] {target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but "
-            f"found "
-            f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
+            f"found inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
         )
     small = 1e-12
     products, first, second = ((a * b).sum(-1) for a, b in ((input1, input2), (input1, input1), (input2, input2)))

@@ -30,8 +30,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if len(widths) // 2 > input.dim():
         raise ShapeError(
             f"[pad] Padding length should be less than or equal to two times the input dimension but got padding "
-            f"length "
-            f"{len(widths)} and input of dimension {input.dim()}"
+            f"length {len(widths)} and input of dimension {input.dim()}"
         )
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
     if mode == "constant":

@@ -92,8 +92,7 @@ def _check_mode(mode: str, rank: int, align_corners: bool | None) -> None:
     if mode not in (*_RANKS, "nearest", "area", "nearest-exact") or not 1 <= rank <= 3:
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank + 2}D) for the modes: nearest | "
-            f"linear | "
-            f"bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
     if mode in _RANKS and _RANKS[mode] != rank:
         raise NotImplementedError(f"Got {rank + 2}D input, but {mode} mode needs {_RANKS[mode] + 2}D input")
@@ -112,8 +111,8 @@ def _target(
     many = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
     if len(many) != rank:
         raise ValueError(
-            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
-            "of "
+            "Input and output must have the same number of spatial dimensions, but got "
+            "input with spatial dimensions of "
             f"{list(input.shape[2:])} and {'output size' if size is not None else 'scale_factor'} of {given}. Please "
             f"provide input tensor in (N, C, d1, d2, ...,dK) format and one number for each of them."
         )
@@ -125,8 +124,7 @@ def _target(
     if any(n < 1 for n in sizes):
         raise RuntimeError(
             f"[interpolate] Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} "
-            f"and "
-            f"output {sizes}"
+            f"and output {sizes}"
         )
     return sizes, [None if recompute else float(s) for s in many]
 
@@ -270,8 +268,7 @@ def fold(
         raise ShapeError(
             f"[fold] Given output_size={sizes}, kernel_size={window['size']}, dilation={window['dilation']}, padding="
             f"{window['padding']}, stride={window['stride']}, expected size of input's dimension 2 to match the "
-            f"calculated "
-            f"number of sliding blocks {count}, but got input.size(2)={input.shape[2]}."
+            f"calculated number of sliding blocks {count}, but got input.size(2)={input.shape[2]}."
         )
     out = P.patches_sum(input, sizes=sizes, **window)
     return out.squeeze(0) if alone else out

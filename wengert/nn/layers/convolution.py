@@ -200,8 +200,7 @@ class _Transposed(Convolution):
         if len(wanted) != rank:
             raise ValueError(
                 f"ConvTranspose{rank}D: for {input.dim()}D input, output_size must have {rank} or {lead + rank} "
-                f"elements "
-                f"(got {len(output_size)})"
+                f"elements (got {len(output_size)})"
             )
         least = [
             (n - 1) * s - 2 * p + d * (k - 1) + 1
@@ -213,8 +212,7 @@ class _Transposed(Convolution):
         if any(not low <= n <= high for n, low, high in zip(wanted, least, most, strict=True)):
             raise ValueError(
                 f"requested an output size of {list(output_size)}, but valid sizes range from {least} to {most} (for "
-                f"an "
-                f"input of {list(input.shape[lead:])})"
+                f"an input of {list(input.shape[lead:])})"
             )
         return tuple(n - low for n, low in zip(wanted, least, strict=True))
 

@@ -219,8 +219,7 @@ class InstanceNormBase(Normalization):
         if channels != self.num_features and self.affine:
             raise ValueError(
                 f"expected input's size at dim={0 if alone else 1} to match num_features ({self.num_features}), but "
-                f"got: "
-                f"{channels}."
+                f"got: {channels}."
             )
         by_instance = self.training or not self.track_running_stats
         momentum = 0.0 if self.momentum is None else self.momentum

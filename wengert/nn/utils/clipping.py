@@ -30,8 +30,8 @@ def get_total_norm(
         total = vector_norm(stack([vector_norm(part, order) for part in parts]), order)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
-            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be "
-            f"clipped. To "
+            f"The total norm of order {order} for gradients from `parameters` is "
+            f"non-finite, so it cannot be clipped. To "
             "disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
     return total

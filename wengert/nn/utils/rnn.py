@@ -121,13 +121,12 @@ def pack_padded_sequence(
     if min(sizes) <= 0:
         raise RuntimeError(
             "[pack_padded_sequence] Length of all samples has to be greater than 0, but found an element in "
-            "'lengths' that "
-            "is <= 0"
+            "'lengths' that is <= 0"
         )
     if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
         raise RuntimeError(
-            "[pack_padded_sequence] `lengths` array must be sorted in decreasing order when `enforce_sorted` is "
-            "True. You "
+            "[pack_padded_sequence] `lengths` array must be sorted in decreasing "
+            "order when `enforce_sorted` is True. You "
             "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement"
         )
     if sizes[0] > input.shape[0]:
