@@ -35,6 +35,9 @@ CASES: dict[str, Any] = {
     "vjp": lambda t, f: (lambda out, pull: (out, pull(t.ones(3, dtype=t.float64))))(*f.vjp(t.tanh, x(t))),
     "vjp of two": lambda t, f: f.vjp(lambda a, b: (a @ b, b.exp()), m(t), x(t))[1](
         (t.ones(2, dtype=t.float64), t.ones(3, dtype=t.float64))),
+    "vjp with aux": lambda t, f: f.vjp(lambda a: (a**2, {"y": a.exp()}), x(t), has_aux=True)[::2],
+    "jvp with aux": lambda t, f: f.jvp(lambda a: (a**2, {"y": a.exp()}), (x(t),), (x(t),), has_aux=True),
+    "jacrev with aux": lambda t, f: f.jacrev(lambda a: (a**2, [a.exp()]), has_aux=True)(x(t)),
     "jvp": lambda t, f: f.jvp(lambda a: (a.sin(), a.sum()), (x(t),), (x(t) + 1,)),
     "jvp of two": lambda t, f: f.jvp(lambda a, b: a @ b, (m(t), x(t)), (m(t) * 2, x(t) ** 2)),
     "jacrev": lambda t, f: f.jacrev(lambda a: a.outer(a))(x(t)),

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import P
-from ..tensors.alias import edge_of
 from ..tensors.tensor import Tensor, make
-from .engine import grad
+from . import derivatives
+from .derivatives import apart, pull, push
 from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -30,25 +30,19 @@ def _tuple(what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
     return many, tensors
 
 
-def _prepared(inputs: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
-    """Inputs to differentiate by: on the tape of the caller where the result shall be differentiable, else apart."""
-    if create_graph:
-        return tuple(
-            [
-                P.reshape(x, shape=x._data.shape) if edge_of(x) is not None else x.detach().requires_grad_()
-                for x in inputs
-            ]
-        )
-    return tuple([x.detach().requires_grad_() for x in inputs])
+class _Flat:
+    """The user's function as one from a list of tensors to a list of tensors. ``inputs`` are those to differentiate by:
+    on the tape of the caller where the result shall be differentiable, else apart."""
 
+    def __init__(self, func: Callable[..., Any], inputs: Any, create_graph: bool) -> None:
+        self.function = func
+        self.many_in, tensors = _tuple("inputs", inputs)
+        self.inputs = tuple([apart(x, create_graph) for x in tensors])
+        self.many_out = False
 
-def _run(
-    func: Callable[..., Any], inputs: Any, create_graph: bool
-) -> tuple[bool, tuple[Any, ...], bool, tuple[Any, ...]]:
-    many_in, tensors = _tuple("inputs", inputs)
-    prepared = _prepared(tensors, create_graph)
-    many_out, outputs = _tuple("outputs of the user-provided function", func(*prepared))
-    return many_in, prepared, many_out, outputs
+    def __call__(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        self.many_out, outputs = _tuple("outputs of the user-provided function", self.function(*inputs))
+        return outputs
 
 
 def _vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -68,49 +62,27 @@ def _vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
     return vectors
 
 
-def _grads(outputs: Any, inputs: Any, cts: Any, create_graph: bool, strict: bool, name: str) -> tuple[Any, ...]:
-    """Gradients with zeros where nothing depends; ``strict`` raises there."""
-    live = [(o, ct) for o, ct in zip(outputs, cts, strict=True) if edge_of(o) is not None]
-    found: tuple[Any, ...] = (None,) * len(inputs)
-    if live:
-        found = grad(
-            [o for o, _ in live],
-            list(inputs),
-            [ct for _, ct in live],
-            retain_graph=True,
-            create_graph=create_graph,
-            allow_unused=True,
-        )
-    if strict and any(g is None for g in found):
-        raise RuntimeError(
-            f"[{name}] The output of the user-provided function is independent of input "
-            f"{next(i for i, g in enumerate(found) if g is None)}. This is not allowed in strict mode."
-        )
-    return tuple([make(np.zeros_like(x._data), None) if g is None else g for x, g in zip(inputs, found, strict=True)])
-
-
-def _result(many: bool, tensors: tuple[Any, ...], create_graph: bool) -> Any:
-    tensors = tensors if create_graph else tuple([t.detach() for t in tensors])
-    return tensors if many else tensors[0]
+def _result(many: bool, tensors: Sequence[Tensor], create_graph: bool) -> Any:
+    results = tuple([tensor if create_graph else tensor.detach() for tensor in tensors])
+    return results if many else results[0]
 
 
 def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
     """``(func(*inputs), v^T J)``: the product of a vector, of the shape of the output, with the Jacobian."""
     with enable_grad():
-        many_in, tensors, many_out, outputs = _run(func, inputs, create_graph)
-        found = _grads(outputs, tensors, _vectors("vjp", v, outputs), create_graph, strict, "vjp")
-    return _result(many_out, outputs, create_graph), _result(many_in, found, create_graph)
+        flat = _Flat(func, inputs, create_graph)
+        outputs = flat(flat.inputs)
+        found = pull(outputs, flat.inputs, _vectors("vjp", v, outputs), create_graph, "vjp" if strict else None)
+    return _result(flat.many_out, outputs, create_graph), _result(flat.many_in, found, create_graph)
 
 
 def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
     """``(func(*inputs), J v)``: the product of the Jacobian with a vector of the shape of the inputs."""
     with enable_grad():
-        _, tensors, many_out, outputs = _run(func, inputs, create_graph)
-        vectors = _vectors("jvp", v, tensors)
-        cts = tuple([make(np.zeros_like(o._data), None).requires_grad_() for o in outputs])
-        transposed = _grads(outputs, tensors, cts, True, strict, "jvp")
-        found = _grads(transposed, cts, vectors, create_graph, False, "jvp")
-    return _result(many_out, outputs, create_graph), _result(many_out, found, create_graph)
+        flat = _Flat(func, inputs, create_graph)
+        tangents = _vectors("jvp", v, flat.inputs)
+        outputs, found = push(flat, flat.inputs, tangents, create_graph, "jvp" if strict else None)
+    return _result(flat.many_out, outputs, create_graph), _result(flat.many_out, found, create_graph)
 
 
 def jacobian(
@@ -124,29 +96,11 @@ def jacobian(
     """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` of several.
     ``vectorize`` is accepted; rows are computed one by one."""
     with enable_grad():
-        many_in, tensors, many_out, outputs = _run(func, inputs, create_graph)
-        rows = tuple(
-            [_result(many_in, _jacobians(output, tensors, create_graph, strict), create_graph) for output in outputs]
-        )
-    return rows if many_out else rows[0]
-
-
-def _jacobians(output: Any, inputs: tuple[Any, ...], create_graph: bool, strict: bool) -> tuple[Any, ...]:
-    array = output._data
-    rows = []
-    for place in np.ndindex(array.shape):
-        ct = np.zeros(array.shape, array.dtype)
-        ct[place] = 1
-        rows.append(_grads((output,), inputs, (make(ct, None),), create_graph, strict, "jacobian"))
-    found = []
-    for i, x in enumerate(inputs):
-        shape = (*array.shape, *x._data.shape)
-        if not rows:
-            found.append(make(np.zeros(shape, array.dtype), None))
-            continue
-        flat = [P.reshape(row[i], shape=(1, *x._data.shape)) for row in rows]
-        found.append(P.reshape(P.cat(*flat, dim=0), shape=shape))
-    return tuple(found)
+        flat = _Flat(func, inputs, create_graph)
+        blocks = [derivatives.jacobian(output, flat.inputs, create_graph, "jacobian" if strict else None)
+                  for output in flat(flat.inputs)]
+    rows = tuple([_result(flat.many_in, block, create_graph) for block in blocks])
+    return rows if flat.many_out else rows[0]
 
 
 def _scalar(name: str, output: Any) -> Any:
@@ -176,8 +130,8 @@ def hessian(
 def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) -> Callable[..., Any]:
     def gradient(*xs: Any) -> Any:
         output = _scalar(name, func(*xs))
-        found = _grads((output,), xs, (make(np.ones_like(output._data), None),), True, strict, name)
-        return found if many else found[0]
+        found = pull([output], xs, [make(np.ones_like(output._data), None)], True, name if strict else None)
+        return tuple(found) if many else found[0]
 
     return gradient
 

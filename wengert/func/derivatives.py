@@ -8,12 +8,14 @@ outside needs that, the results are cut off from the tape.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import autograd
 from ..autograd import enable_grad, is_grad_enabled
-from ..ops.registry import FUNCTIONS
+from ..autograd.derivatives import apart, jacobian, pull, push
+from ..core.trees import Structure
+from ..tensors.alias import edge_of
+from ..tensors.tape import Leaf, ancestors
 from ..tensors.tensor import Tensor
 from .trees import flatten
 
@@ -21,82 +23,72 @@ Function = Callable[..., Any]
 Numbers = int | tuple[int, ...]
 
 
-def _own(leaves: Iterable[Any]) -> list[Any]:
-    """Inputs to differentiate by: those on the tape, and new leaves for the others."""
-    own = []
-    for leaf in leaves:
-        if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex()):
-            leaf = leaf.view_as(leaf) if leaf.requires_grad else leaf.detach().requires_grad_()
-        own.append(leaf)
-    return own
+class _Call:
+    """A call of the user's function, as a function from a list of tensors to a list of tensors.
 
+    The first are those in the arguments that ``argnums`` names; ``inputs`` are they to differentiate by: as they are on
+    the tape, and leaves of our own for the others. What else a call gives is kept: the ``form`` of the output, ``aux``.
+    """
 
-def _settled(results: Sequence[Any], own: Sequence[Any]) -> list[Any]:
-    """Results cut off from the tape, unless it leads to tensors other than our own inputs."""
-    mine = {id(x) for x in own if isinstance(x, Tensor) and x.is_leaf}
-    return [x.detach() if isinstance(x, Tensor) and not (is_grad_enabled() and _leads_out(x, mine)) else x
-            for x in results]
+    form: Structure
+    aux: Any
 
+    def __init__(self, op: str, func: Function, argnums: Numbers, has_aux: bool, args: Any, kwargs: Any) -> None:
+        self.op, self.func, self.has_aux, self.args, self.kwargs = op, func, has_aux, args, kwargs
+        self.single = isinstance(argnums, int)
+        self.places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        for place in self.places:
+            if not -len(args) <= place < len(args):
+                raise RuntimeError(f"[func] Got argnum={place}, but only {len(args)} positional inputs")
+        leaves, self.chosen = flatten(tuple([args[place] for place in self.places]))
+        self.inputs = [
+            apart(x, True) if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) else x for x in leaves
+        ]
 
-def _leads_out(x: Tensor, mine: set[int]) -> bool:
-    if x.grad_fn is None:
-        return x.requires_grad and id(x) not in mine
-    stack, seen = [x.grad_fn], set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            if node.variable is not None and id(node.variable) not in mine:
-                return True
-        else:
-            stack.extend(below for below, _ in node.next_functions if below is not None)
-    return False
+    def output(self) -> Any:
+        """What the function gives for ``inputs``."""
+        return self._output(self.inputs)
 
+    def __call__(self, inputs: Sequence[Any]) -> list[Tensor]:
+        outputs, self.form = flatten(self._output(inputs))
+        for leaf in outputs:
+            if not isinstance(leaf, Tensor):
+                raise RuntimeError(f"[{self.op}] the function was expected to return tensors; got "
+                                   f"{type(leaf).__name__}")
+        return outputs
 
-def _grads(outputs: Sequence[Any], inputs: Sequence[Any], cotangents: Any = None) -> list[Any]:
-    """The gradients of outputs by inputs, still on the tape; zeros where they do not depend."""
-    reached = [i for i, out in enumerate(outputs) if out.requires_grad]
-    wanted = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
-    if not reached or not wanted:
-        return [FUNCTIONS["zeros_like"](x) for x in inputs]
-    given = None if cotangents is None else [cotangents[i] for i in reached]
-    found = iter(autograd.grad([outputs[i] for i in reached], wanted, given, create_graph=True, allow_unused=True))
-    grads = [next(found) if isinstance(x, Tensor) and x.requires_grad else None for x in inputs]
-    return [FUNCTIONS["zeros_like"](x) if g is None else g for x, g in zip(inputs, grads, strict=True)]
+    def _output(self, inputs: Sequence[Any]) -> Any:
+        args = list(self.args)
+        for place, value in zip(self.places, self.chosen.build(inputs), strict=True):
+            args[place] = value
+        result, self.aux = self.func(*args, **self.kwargs), None
+        if self.has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise RuntimeError(f"[{self.op}] with has_aux=True the function should return a tuple (output, aux); "
+                                   f"got {type(result).__name__}")
+            result, self.aux = result
+        return result
 
+    def arguments(self, values: Sequence[Any]) -> Any:
+        """Values for the inputs, as the arguments are: nested, and in a tuple where ``argnums`` is one."""
+        built = self.chosen.build(self.settled(values))
+        return built[0] if self.single else built
 
-def _chosen(args: tuple[Any, ...], argnums: Numbers) -> tuple[Any, tuple[int, ...]]:
-    """The arguments that ``argnums`` names, one or a tuple of them, and their places. Raises RuntimeError."""
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for place in places:
-        if not -len(args) <= place < len(args):
-            raise RuntimeError(f"[func] Got argnum={place}, but only {len(args)} positional inputs")
-    counted = tuple(place % len(args) for place in places)
-    return (args[counted[0]] if isinstance(argnums, int) else tuple(args[i] for i in counted)), counted
+    def settled(self, results: Sequence[Any]) -> list[Any]:
+        """Results cut off from the tape, unless it leads to leaves other than our own."""
+        own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
 
+        def leads_out(x: Tensor) -> bool:
+            leaves = (node for node in ancestors([edge_of(x)]) if type(node) is Leaf) if x.requires_grad else ()
+            return any(leaf not in own and leaf.variable is not None for leaf in leaves)
 
-def _with(args: tuple[Any, ...], places: tuple[int, ...], chosen: Any, single: bool) -> list[Any]:
-    changed = list(args)
-    for place, value in zip(places, (chosen,) if single else chosen, strict=True):
-        changed[place] = value
-    return changed
+        return [x.detach() if isinstance(x, Tensor) and not (is_grad_enabled() and leads_out(x)) else x
+                for x in results]
 
-
-def _split(op: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
-    if not has_aux:
-        return result, None
-    if not (isinstance(result, tuple) and len(result) == 2):
-        raise RuntimeError(f"[{op}] with has_aux=True the function should return a tuple (output, aux); got "
-                           f"{type(result).__name__}")
-    return result
-
-
-def _tensors(op: str, leaves: Sequence[Any]) -> None:
-    for leaf in leaves:
-        if not isinstance(leaf, Tensor):
-            raise RuntimeError(f"[{op}] the function was expected to return tensors; got {type(leaf).__name__}")
+    def extra(self) -> Any:
+        """``aux``, cut off in the same way."""
+        leaves, form = flatten(self.aux)
+        return form.build(self.settled(leaves))
 
 
 def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
@@ -109,22 +101,16 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
-        chosen, places = _chosen(args, argnums)
-        leaves, form = flatten(chosen)
         with enable_grad():
-            own = _own(leaves)
-            result = func(*_with(args, places, form.build(own), isinstance(argnums, int)), **kwargs)
-            out, aux = _split("grad", result, has_aux)
+            call = _Call("grad", func, argnums, has_aux, args, kwargs)
+            out = call.output()
             if not isinstance(out, Tensor) or out.dim():
                 what = f"tensor with {out.dim()} dims" if isinstance(out, Tensor) else type(out).__name__
                 raise RuntimeError(f"[grad] Expected f(*args) to return a scalar tensor, got {what}; reduce it, or use "
                                    "jacrev")
-            grads = _grads([out], own)
-        *grads, out = _settled([*grads, out], own)
-        if not has_aux:
-            return form.build(grads), out
-        extra, made = flatten(aux)
-        return form.build(grads), (out, made.build(_settled(extra, own)))
+            grads = pull([out], call.inputs, None)
+        (value,) = call.settled([out])
+        return call.arguments(grads), (value, call.extra()) if has_aux else value
 
     return both
 
@@ -148,46 +134,32 @@ def grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Functio
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of ``func`` and a function from cotangents of it to a tuple of those of ``primals``; aux, if asked."""
-    leaves, form = flatten(primals)
     with enable_grad():
-        own = _own(leaves)
-        out, aux = _split("vjp", func(*form.build(own)), has_aux)
-        outputs, made = flatten(out)
-        _tensors("vjp", outputs)
+        call = _Call("vjp", func, tuple(range(len(primals))), has_aux, primals, {})
+        outputs = call(call.inputs)
 
-    def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
+    def pull_all(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         given, _ = flatten(cotangents)
         if [tuple(c.shape) for c in given] != [tuple(o.shape) for o in outputs]:
             raise RuntimeError(f"[vjp] Expected pytree structure and shapes of cotangents to be those of the outputs; "
                                f"got {[tuple(c.shape) for c in given]} for {[tuple(o.shape) for o in outputs]}")
         with enable_grad():
-            grads = _grads(outputs, own, given)
-        found = form.build(_settled(grads, own))
-        return found[0] if len(found) == 1 else found
+            found = pull(outputs, call.inputs, given)
+        return call.arguments(found)
 
-    result = made.build(_settled(outputs, own))
-    pull_all = pull if len(primals) != 1 else lambda *args, **kwargs: (pull(*args, **kwargs),)
-    return (result, pull_all, aux) if has_aux else (result, pull_all)
+    result = call.form.build(call.settled(outputs))
+    return (result, pull_all, call.extra()) if has_aux else (result, pull_all)
 
 
 def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, strict: bool = False,
         has_aux: bool = False) -> tuple[Any, ...]:
-    """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked.
-
-    It runs backward twice: the cotangent's map is linear, and its derivative by the cotangent is the forward one.
-    """
-    leaves, form = flatten(primals)
+    """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked."""
     directions, _ = flatten(tangents)
     with enable_grad():
-        own = _own(leaves)
-        out, aux = _split("jvp", func(*form.build(own)), has_aux)
-        outputs, made = flatten(out)
-        _tensors("jvp", outputs)
-        seeds = [FUNCTIONS["zeros_like"](o).requires_grad_() for o in outputs]
-        moved = _grads(_grads(outputs, own, seeds), seeds, directions)
-    settled = _settled([*outputs, *moved], [*own, *seeds])
-    pair = made.build(settled[: len(outputs)]), made.build(settled[len(outputs) :])
-    return (*pair, aux) if has_aux else pair
+        call = _Call("jvp", func, tuple(range(len(primals))), has_aux, primals, {})
+        outputs, moved = push(call, call.inputs, directions)
+    pair = [call.form.build(call.settled(part)) for part in (outputs, moved)]
+    return (*pair, call.extra()) if has_aux else tuple(pair)
 
 
 def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
@@ -202,33 +174,14 @@ def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False, chunk
     """
 
     @functools.wraps(func)
-    def jacobian(*args: Any, **kwargs: Any) -> Any:
-        chosen, places = _chosen(args, argnums)
-        leaves, form = flatten(chosen)
+    def by_arguments(*args: Any, **kwargs: Any) -> Any:
         with enable_grad():
-            own = _own(leaves)
-            result = func(*_with(args, places, form.build(own), isinstance(argnums, int)), **kwargs)
-            out, aux = _split("jacrev", result, has_aux)
-            outputs, made = flatten(out)
-            _tensors("jacrev", outputs)
-            blocks = [_rows(output, own) for output in outputs]
-        found = made.build(form.build(_settled(block, own)) for block in blocks)
-        return (found, aux) if has_aux else found
+            call = _Call("jacrev", func, argnums, has_aux, args, kwargs)
+            blocks = [jacobian(output, call.inputs) for output in call(call.inputs)]
+        found = call.form.build(map(call.arguments, blocks))
+        return (found, call.extra()) if has_aux else found
 
-    return jacobian
-
-
-def _rows(output: Tensor, inputs: Sequence[Any]) -> list[Any]:
-    """The Jacobian of one output by each input."""
-    rows = []
-    for place in range(output.numel()):
-        seed = FUNCTIONS["zeros"](output.numel(), dtype=output.dtype)
-        seed[place] = 1
-        rows.append(_grads([output], inputs, [seed.view(output.shape)]))
-    if not rows:
-        return [x.new_zeros((*output.shape, *x.shape)) for x in inputs]
-    return [FUNCTIONS["stack"](parts).view(*output.shape, *x.shape)
-            for parts, x in zip(zip(*rows, strict=True), inputs, strict=True)]
+    return by_arguments
 
 
 def jacfwd(func: Function, argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
