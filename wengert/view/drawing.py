@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .explain import times
 from .layout import Box, Line, layout
 from .model import GraphEdge, GraphModel, GraphNode
-from .text import COMPUTED, formula, partial_text, symbol_of
+from .text import COMPUTED, formula, operations_text, partial_text, symbol_of
 from .values import shape_text
 
 FORMULAS = 60
@@ -103,7 +103,7 @@ def draw(graph: GraphModel, groups: dict[int, str], direction: str | None) -> Dr
     for node in graph:
         key = groups.get(node.id, "")
         if not key:
-            if not in_formula(node):
+            if not node.inline:
                 where[node.id] = len(items)
                 items.append(node_item(node, into[node.id], graph, symbols, formulas))
                 # Ids differ from run to run, places do not, so that a picture is the same each time.
@@ -115,11 +115,6 @@ def draw(graph: GraphModel, groups: dict[int, str], direction: str | None) -> Dr
     for root in graph.roots:
         items[where[root]].root = True
     return place(Drawing(items, arrows_between(graph, where, symbols if formulas else None)), direction)
-
-
-def in_formula(node: GraphNode) -> bool:
-    """Whether a node is a constant number, which formulas show where it is used."""
-    return node.kind == "constant" and node.shape == () and not node.name
 
 
 def arrows_between(graph: GraphModel, where: dict[int, int], symbols: dict[int, str] | None) -> list[Arrow]:
@@ -180,7 +175,7 @@ def node_item(
         if title != value.text():
             rows.append(value.text())
     elif node.shape is not None:
-        rows.append(shape_text(node.shape) or "scalar")
+        rows.append(shape_text(node.shape))
         if value is not None and value.broken:
             rows.append(f"{value.nan} NaN, {value.inf} Inf")
     if gradient is not None and formulas:
@@ -194,19 +189,14 @@ _SHAPES = frozenset({"reshape", "permute", "slice", "expand", "diagonal", "unfol
 
 def group_item(graph: GraphModel, key: str, nodes: list[int]) -> Item:
     """The box of a collapsed module."""
-    operations = Counter(graph.nodes[id].operation for id in nodes if graph.nodes[id].kind == "operation")
+    inside = [graph.nodes[id] for id in nodes]
     # What computes says more of a module than what only turns shapes.
-    ranked = sorted(operations.items(), key=lambda pair: (pair[0] in _SHAPES, -pair[1]))
-    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in ranked[:3])
-    if len(operations) > 3:
-        words += ", …"
-    last = next((graph.nodes[id] for id in reversed(nodes) if graph.nodes[id].kind == "operation"), None)
+    words = operations_text(inside, 3, late=_SHAPES)
+    last = next((node for node in reversed(inside) if node.kind == "operation"), None)
     rows = [words] if words else []
     if last is not None and last.shape is not None:
-        rows.append(shape_text(last.shape) or "scalar")
-    broken = any(
-        s is not None and s.broken for id in nodes for s in (graph.nodes[id].value, graph.nodes[id].gradient)
-    )
+        rows.append(shape_text(last.shape))
+    broken = any(summary is not None and summary.broken for node in inside for summary in (node.value, node.gradient))
     return Item(f"m{key}", "module", key, rows, nodes, broken)
 
 
@@ -257,7 +247,6 @@ def _placed(drawing: Drawing, right: bool) -> Drawing:
             line.label = line.label and (line.label[1], line.label[0])
         arrow.line = line
     drawing.right = right
-    drawing.width, drawing.height = (
-        (placement.height, placement.width) if right else (placement.width, placement.height)
-    )
+    across, along = placement.width, placement.height
+    drawing.width, drawing.height = (along, across) if right else (across, along)
     return drawing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
@@ -30,7 +31,7 @@ def explain(graph: GraphModel, leaf: int, root: int) -> str:
     text = head if terms == [head] else f"{head} = {' + '.join(terms)}{more}"
     total = derivative(graph, leaf, root)
     if total is None:
-        return text + _why_no_numbers(graph, leaf, root)
+        return text + _why_no_numbers(graph, leaf)
     if len(total) > 1 or len(total[0]) > 1:
         return f"{text}{_factors(graph, shown, symbols)}\nsum over all paths: {head} = {matrix_text(total)}"
     known = _partials(graph)
@@ -153,26 +154,20 @@ def _factors(graph: GraphModel, paths: list[list[int]], symbols: dict[int, str])
     return "".join(lines)
 
 
-def _why_no_numbers(graph: GraphModel, leaf: int, root: int) -> str:
-    node, found = graph.nodes[leaf], None
+def _why_no_numbers(graph: GraphModel, leaf: int) -> str:
+    node = graph.nodes[leaf]
     if 0 in (node.shape or ()):
         return f"\nit has no elements, as {node.name or 'the leaf'} has none"
-    if node.gradient is not None:
-        found = node.gradient.text()
-    why = (
-        "its numbers are not known: values are large, or backward has freed them (retain_graph=True, or "
-        "graph.record())"
+    found = "" if node.gradient is None else f"; the gradient is {node.gradient.text()}"
+    return (
+        "\nits numbers are not known: values are large, or backward has freed them (retain_graph=True, or "
+        f"graph.record()){found}"
     )
-    return f"\n{why}" + (f"; the gradient is {found}" if found else "")
 
 
 def _size_of(graph: GraphModel, id: int) -> int | None:
     shape = graph.nodes[id].shape
-    if shape is None:
-        return None
-    size = 1
-    for n in shape:
-        size *= n
+    size = 0 if shape is None else math.prod(shape)
     return size if 0 < size <= 64 else None
 
 

@@ -6,13 +6,14 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from ..autograd.questions.answers import bytes_text
 from .drawing import FORMULAS, Item
 from .levels import Level, levels
 from .model import GraphEdge, GraphModel, GraphNode
 from .names import source_excerpt
 from .reading import strict_json
 from .svg import MOST, STYLE, describe
-from .text import COMPUTED, bytes_text, formula, partial_text, symbol_of, text
+from .text import COMPUTED, formula, partial_text, symbol_of, text
 from .values import Summary, number
 
 

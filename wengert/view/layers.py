@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..autograd.questions.answers import bytes_text
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
 from ..tensors.tensor import Tensor
 from .flops import flops
 from .names import is_module
-from .text import bytes_text
+from .text import columns
 from .values import shape_text
 
 
@@ -48,30 +49,15 @@ class ModelSummary:
         rows = [("layer", "result", "parameters", "operations", "bytes")]
         for layer in self.layers:
             name = "  " * layer.depth + (f"{layer.path.rpartition('.')[2]}: " if layer.path else "") + layer.kind
-            shape = (
-                shape_text(layer.shape) or "scalar"
-                if layer.shape is not None
-                else "not called"
-                if not layer.calls
-                else "·"
+            unknown = "·" if layer.calls else "not called"
+            cells = (
+                unknown if layer.shape is None else shape_text(layer.shape),
+                f"{layer.parameters:,}" if layer.parameters else "·",
+                f"{layer.flops:,}" if layer.flops else "·",
+                bytes_text(layer.bytes) if layer.bytes else "·",
             )
-            rows.append(
-                (
-                    name,
-                    shape,
-                    f"{layer.parameters:,}" if layer.parameters else "·",
-                    f"{layer.flops:,}" if layer.flops else "·",
-                    bytes_text(layer.bytes) if layer.bytes else "·",
-                )
-            )
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        lines = [
-            "  ".join(
-                f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}"
-                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
+            rows.append((name, *cells))
+        lines = columns(rows, 2)
         lines.insert(1, "─" * max(map(len, lines)))
         fixed = self.parameters - self.trainable
         return "\n".join(
@@ -138,7 +124,7 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
     arguments = inputs[0] if len(inputs) == 1 and type(inputs[0]) is tuple else inputs
     counter, layers, handles = _Counter(), [], []
     for path, module in model.named_modules():
-        own = [p for p in module.parameters(recurse=False)]
+        own = list(module.parameters(recurse=False))
         layer = Layer(
             path,
             type(module).__name__,

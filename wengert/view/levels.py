@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, in_formula, node_item, place
+from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, node_item, place
 from .model import GraphEdge, GraphModel
 from .text import symbol_of
 
@@ -79,7 +79,7 @@ def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int
             keys = around[id]
             if len(keys) == depth:
                 node = graph.nodes[id]
-                if in_formula(node):
+                if node.inline:
                     continue
                 where[id] = len(items)
                 item = node_item(node, into[id], graph, symbols, formulas)
@@ -101,7 +101,7 @@ def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int
 
 def _check_sizes(graph: GraphModel, around: dict[int, tuple[str, ...]], most: int) -> None:
     """Counts the boxes of every level before any is laid out."""
-    counts = Counter(keys[-1] if keys else "" for id, keys in around.items() if not in_formula(graph.nodes[id]))
+    counts = Counter(keys[-1] if keys else "" for id, keys in around.items() if not graph.nodes[id].inline)
     inner = {(keys[i - 1] if i else "", keys[i]) for keys in set(around.values()) for i in range(len(keys))}
     counts.update(parent for parent, _ in inner)
     largest = max(counts.values(), default=0)
@@ -126,8 +126,7 @@ def _arrows(
     inside = set(where)
     for edge, label in edges:
         source, target = where.get(edge.source), where.get(edge.target)
-        plain = graph.nodes[edge.source]
-        if source is None and target is None or in_formula(plain):
+        if source is None and target is None or graph.nodes[edge.source].inline:
             continue
         if source is None or target is None:
             way = "in" if source is None else "out"

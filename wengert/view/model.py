@@ -68,7 +68,12 @@ class GraphNode:
         """Shape and dtype: ``"64×10 float32"``; nothing where they are not known."""
         if self.shape is None:
             return ""
-        return f"{shape_text(self.shape) or 'scalar'} {self.dtype}"
+        return f"{shape_text(self.shape)} {self.dtype}"
+
+    @property
+    def inline(self) -> bool:
+        """Whether it is a constant number, which formulas show where it is used."""
+        return self.kind == "constant" and self.shape == () and not self.name
 
     @property
     def ratio(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib import resources
 
-from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, in_formula, text_width
+from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, text_width
 from .layout import Point
 from .model import GraphModel
 
@@ -35,7 +35,7 @@ def svg(graph: GraphModel, direction: str | None = None, depth: int | None = Non
     if depth is None:
         depth = 1 if len(graph) > COLLAPSED_FROM else 0
     groups = group_of(graph, depth) if depth else {}
-    lone = sum(1 for node in graph if node.id not in groups and not in_formula(node))
+    lone = sum(1 for node in graph if node.id not in groups and not node.inline)
     boxes = lone + len(set(groups.values()))
     if boxes > MOST:
         raise ValueError(
@@ -62,30 +62,21 @@ def render(drawing: Drawing, description: str, legend: bool = True) -> str:
         return _page(220, 60, description, ['<text x="110" y="35" class="s">an empty graph</text>'])
     body = ['<g class="edges">', *(arrow_svg(arrow, drawing.right) for arrow in drawing.arrows), "</g>"]
     body += ['<g class="nodes">', *(item_svg(item) for item in drawing.items), "</g>"]
-    body += [
-        '<g class="labels">',
-        *(label_svg(arrow, drawing.right) for arrow in drawing.arrows if arrow.label),
-        "</g>",
-    ]
+    body += ['<g class="labels">', *(label_svg(a, drawing.right) for a in drawing.arrows if a.label), "</g>"]
     width, height = drawing.width, drawing.height
     if legend:
         row, wide = _legend(drawing, height + 40)
         body.append(row)
         width, height = max(width, wide), height + 52
-    return _page(
-        width + 2 * MARGIN,
-        height + 2 * MARGIN,
-        description,
-        [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"],
-    )
+    body = [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"]
+    return _page(width + 2 * MARGIN, height + 2 * MARGIN, description, body)
 
 
 def _page(width: float, height: float, description: str, body: list[str]) -> str:
     return "\n".join(
         [
-             f'<svg xmlns="http://www.w3.org/2000/svg" class="wg" role="img" viewBox="0 0 {width:g} {height:g}" '
-            f'width="{width:g}" '
-            f'height="{height:g}" style="max-width:100%;height:auto">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="wg" role="img" viewBox="0 0 {width:g} {height:g}" '
+            f'width="{width:g}" height="{height:g}" style="max-width:100%;height:auto">',
             f"<title>{escape(description)}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="bg" width="{width:g}" height="{height:g}"/>',
@@ -156,11 +147,7 @@ def label_svg(arrow: Arrow, right: bool) -> str:
 
 def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
     """A row that says what the colours mean, for the kinds that there are; and its width."""
-    there = (
-        {item.kind for item in drawing.items}
-        | {"root"}
-        | ({"broken"} if any(i.broken for i in drawing.items) else set())
-    )
+    there = {"root", *(item.kind for item in drawing.items), *("broken" for item in drawing.items if item.broken)}
     parts, x = ['<g class="legend">'], 0.0
     for kind, words in _LEGEND.items():
         if kind not in there:

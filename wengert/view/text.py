@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..autograd.questions.answers import bytes_text
 from .model import GraphEdge, GraphModel, GraphNode
 from .values import number, shape_text
 
@@ -32,15 +33,7 @@ def text(graph: GraphModel, limit: int = 60, depth: int = 1) -> str:
 
 def symbol_of(node: GraphNode, symbols: dict[int, str]) -> str:
     """What a node is called in formulas: a constant number by its value."""
-    if (
-        node.kind == "constant"
-        and not node.name
-        and node.value is not None
-        and node.value.size == 1
-        and node.shape == ()
-    ):
-        return node.value.text()
-    return symbols[node.id]
+    return node.value.text() if node.inline and node.value is not None else symbols[node.id]
 
 
 def formula(node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbols: dict[int, str]) -> str:
@@ -101,7 +94,7 @@ class Tree:
                 continue
             self.shown.add(id)
             yield lead + self._line(node, edges)
-            edges = [edge for edge in edges if not self._plain(self.graph.nodes[edge.source])]
+            edges = [edge for edge in edges if not self.graph.nodes[edge.source].inline]
             for i, edge in reversed(list(enumerate(edges))):
                 last = i == len(edges) - 1
                 label = f"∂{self.symbols[id]}/∂{self.symbols[edge.source]}"
@@ -110,10 +103,6 @@ class Tree:
                 stack.append(
                     (edge.source, indent + ("   " if last else "│  "), f"{indent}{'└─' if last else '├─'}{on_edge} ")
                 )
-
-    def _plain(self, node: GraphNode) -> bool:
-        """Whether a node is a constant number, which the formula shows already."""
-        return node.kind == "constant" and not node.name and node.shape == ()
 
     def _line(self, node: GraphNode, edges: list[GraphEdge]) -> str:
         line = symbol_of(node, self.symbols)
@@ -124,9 +113,9 @@ class Tree:
         elif node.value is not None and node.value.size <= 4 and len(node.value.shape) <= 1:
             line += f" = {node.value.text()}"
         elif node.shape is not None:
-            line += f": {node.size_text}" + (
-                f", {node.value.text()}" if node.value is not None and node.value.size else ""
-            )
+            line += f": {node.size_text}"
+            if node.value is not None and node.value.size:
+                line += f", {node.value.text()}"
         if node.gradient is not None:
             line += f"  (gradient {node.gradient.text()})"
         return line
@@ -138,7 +127,7 @@ def listing(graph: GraphModel) -> str:
     symbols, into = graph.symbols(), graph.into()
     rows = []
     for node in graph:
-        if node.kind == "constant" and node.shape == () and not node.name:
+        if node.inline:
             continue
         made = symbol_of(node, symbols)
         if node.kind in COMPUTED:
@@ -155,11 +144,18 @@ def listing(graph: GraphModel) -> str:
             if edge.partial is not None and len(partial_text(edge)) <= 16 and "matrix" not in partial_text(edge)
         ]
         rows.append((_cut(made, 44), _cut(value, 24), _cut(gradient, 22), ", ".join(partials)))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join(
-        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+    return "\n".join(columns(rows, 4))
+
+
+def columns(rows: Sequence[tuple[str, ...]], left: int) -> list[str]:
+    """Rows of cells as lines with columns of one width, of which the first ``left`` are flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{'<' if i < left else '>'}{width}}" for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
-    )
+    ]
 
 
 def _cut(text: str, width: int) -> str:
@@ -205,29 +201,23 @@ def table(graph: GraphModel, depth: int) -> str:
 
 
 def _row(key: str, nodes: list[GraphNode]) -> str:
-    operations = Counter(node.operation for node in nodes if node.kind == "operation")
-    words = ", ".join(f"{count}× {name}" if count > 1 else name for name, count in operations.most_common(4))
-    if len(operations) > 4:
-        words += ", …"
     last = next((node for node in reversed(nodes) if node.kind == "operation"), nodes[0])
     seconds = [node.seconds for node in nodes if node.seconds is not None]
     time = f"{1e3 * sum(seconds):.3g} ms" if seconds else ""
-    result = f"{shape_text(last.shape) or 'scalar'} {last.dtype}" if last.shape is not None else ""
     depth = key.count(".") + 1
     calls = len({node.calls[:depth] for node in nodes if node.kind == "operation" and node.module})
     name = (key or "·") + (f" ×{calls}" if calls > 1 else "")
     row = (
-        f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {result:<22} "
-        f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {words}"
+        f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {last.size_text:<22} "
+        f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {operations_text(nodes, 4)}"
     )
     return row[:WIDTH].rstrip()
 
 
-def bytes_text(count: int) -> str:
-    """A number of bytes in units: ``"12.3 KB"``."""
-    size = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.3g} {unit}"
+def operations_text(nodes: Iterable[GraphNode], most: int, late: Container[str] = ()) -> str:
+    """The operations of nodes, those that are there most often first, and those in ``late`` behind all others:
+    ``"3× conv2d, relu, …"``."""
+    counts = Counter(node.operation for node in nodes if node.kind == "operation")
+    ranked = sorted(counts.items(), key=lambda pair: (pair[0] in late, -pair[1]))
+    words = [f"{count}× {name}" if count > 1 else name for name, count in ranked[:most]]
+    return ", ".join([*words, "…"] if len(ranked) > most else words)

@@ -61,15 +61,12 @@ class Summary:
             return parts[0] if self.size == 1 else f"[{', '.join(parts)}]"
         if not self.size:
             return f"{shape_text(self.shape)}, empty"
-        return (
-            f"norm {number(self.norm)}"
-            + (f", {self.nan} NaN" if self.nan else "")
-            + (f", {self.inf} Inf" if self.inf else "")
-        )
+        counts = [f"{count} {what}" for count, what in ((self.nan, "NaN"), (self.inf, "Inf")) if count]
+        return ", ".join([f"norm {number(self.norm)}", *counts])
 
     def details(self) -> list[tuple[str, str]]:
         """Pairs of a word and a value, for tables and side panels."""
-        rows = [("shape", shape_text(self.shape) or "scalar"), ("dtype", self.dtype)]
+        rows = [("shape", shape_text(self.shape)), ("dtype", self.dtype)]
         if self.values is not None and self.size:
             rows.append(("values", ", ".join(number(value) for value in self.values)))
         if self.size > 1:
@@ -98,7 +95,7 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
         return Summary(shape, dtype, values=values)
     real = np.abs(array) if array.dtype.kind == "c" else array
     flat = np.ascontiguousarray(real).reshape(-1)
-    zeros = np.count_nonzero(flat == 0) / flat.size  # (of numbers it counts four times as slowly as of truth values)
+    zeros = np.count_nonzero(flat == 0) / flat.size  # (it counts truth values four times as fast as numbers)
     nan = inf = 0
     if flat.dtype.kind == "f":
         square = float(state.quiet(np.dot, flat, flat)) if flat.dtype.itemsize >= 4 else math.inf
@@ -145,5 +142,5 @@ def number(value: Any) -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """``(32, 10)`` as ``"32×10"``; nothing for a scalar."""
-    return "×".join(str(n) for n in shape)
+    """``(32, 10)`` as ``"32×10"``, ``()`` as ``"scalar"``."""
+    return "×".join(map(str, shape)) or "scalar"

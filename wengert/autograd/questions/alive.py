@@ -17,7 +17,7 @@ import numpy as np
 
 from ...tensors.tape import Leaf, ancestors, node_of
 from ...tensors.tensor import Tensor
-from .answers import operation, short
+from .answers import bytes_text, operation, short
 
 SHOWN = 20
 """So many graphs are printed, and have their holders looked for."""
@@ -46,7 +46,7 @@ class LiveGraph:
         held = ", held by " + "; ".join(self.holders) if self.holders else ""
         return (
             f"{many} {list(self.shape)} made by {self.operation}{where}: {self.nodes:,} nodes, "
-            f"{_bytes(self.saved)} saved{held}"
+            f"{bytes_text(self.saved)} saved{held}"
         )
 
 
@@ -62,7 +62,7 @@ class Live:
     def __str__(self) -> str:
         if not self.graphs:
             return "no graph is alive"
-        head = f"{self.nodes:,} nodes alive, {_bytes(self.saved)} saved for backward"
+        head = f"{self.nodes:,} nodes alive, {bytes_text(self.saved)} saved for backward"
         more = [f"  ... and {len(self.graphs) - SHOWN} more"] if len(self.graphs) > SHOWN else []
         return "\n".join(
             [head, *(f"  {graph}" for graph in self.graphs[:SHOWN]), *more, *(f"  hint: {hint}" for hint in self.hints)]
@@ -216,11 +216,3 @@ def _hints(graphs: list[LiveGraph], carried: list[LiveGraph]) -> list[str]:
             "iteration to the next keeps all before it; h = h.detach() between them"
         )
     return hints
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

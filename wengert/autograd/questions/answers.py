@@ -128,3 +128,12 @@ def ranges(name: str, value: Any) -> str:
 def places_of(mask: Any, most: int = 5) -> list[tuple[int, ...]]:
     """The first few indices at which a mask is true."""
     return [tuple(int(i) for i in index) for index in np.argwhere(mask)[:most]]
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes in units: ``"12.3 KB"``."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
