@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from .._public import publish as _publish
 from . import functional as functional, init as init, parallel as parallel, parameter as parameter, utils as utils
 from .containers import (
-    Container as Container, ModuleDict as ModuleDict, ModuleList as ModuleList, Sequential as Sequential,
+    Container as Container, ModuleDict as ModuleDict, ModuleList as ModuleList, ParameterDict as ParameterDict,
+    ParameterList as ParameterList, Sequential as Sequential,
 )
 from .layers import *  # noqa: F403  (the list of the layers is theirs)
 from .module import Module as Module
@@ -14,7 +15,6 @@ from .parameter import (
     Buffer as Buffer, Parameter as Parameter, UninitializedBuffer as UninitializedBuffer,
     UninitializedParameter as UninitializedParameter,
 )
-from .parameters import ParameterDict as ParameterDict, ParameterList as ParameterList
 
 if TYPE_CHECKING:
     from . import attention as attention, common_types as common_types, modules as modules

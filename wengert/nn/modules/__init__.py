@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ..._public import publish as _publish
-from .. import containers, global_hooks, layers, module, parameters, state
+from .. import containers, global_hooks, layers, module, state
 from ..layers import attention, convolution, dropouts, losses, normalization, padding, pooling
 from . import sizes
 
@@ -67,8 +67,8 @@ _OTHERS: dict[str, dict[str, Any]] = {
         "Container": containers.Container,
         "ModuleDict": containers.ModuleDict,
         "ModuleList": containers.ModuleList,
-        "ParameterDict": parameters.ParameterDict,
-        "ParameterList": parameters.ParameterList,
+        "ParameterDict": containers.ParameterDict,
+        "ParameterList": containers.ParameterList,
         "Sequential": containers.Sequential,
     },
     "conv": {
