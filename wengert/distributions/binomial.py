@@ -54,14 +54,13 @@ class Binomial(Binary, Distribution):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         with wengert.no_grad():
             return wengert.binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         count, logits = self.total_count, self.logits
         log_choices = wengert.lgamma(count + 1) - wengert.lgamma(value + 1) - wengert.lgamma(count - value + 1)
         log_failures = count * wengert.logaddexp(logits, wengert.zeros_like(logits))

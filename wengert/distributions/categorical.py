@@ -61,15 +61,14 @@ class Categorical(Categories, Distribution):
         """NaN: categories are no numbers."""
         return self.mean
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         sample_shape = Size(sample_shape)
         weights = self.probs.detach().reshape(-1, self._num_events)
         chosen = wengert.multinomial(weights, sample_shape.numel(), True)
         return chosen.T.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         value = value.long().unsqueeze(-1)
         shape = wengert.broadcast_shapes(value.shape, self._batch_shape + (1,))[:-1]
         logits = self.logits.expand((*shape, self._num_events))
@@ -83,3 +82,36 @@ class Categorical(Categories, Distribution):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = wengert.arange(self._num_events).view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+class OverCategories(Distribution):
+    """A family of vectors with a number for each category of a `Categorical`, whose parameters are its own."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    _batched = {}
+    _inner = ("_categorical",)
+
+    def __init__(
+        self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
+    ) -> None:
+        self._categorical = Categorical(probs, logits)
+        super().__init__(self._categorical.batch_shape, self.param_shape[-1:], validate_args=validate_args)
+
+    @property
+    def _param(self) -> Tensor:
+        return self._categorical._param
+
+    @property
+    def probs(self) -> Tensor:
+        """The probability of each category."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """The logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Size:
+        """The shape of the parameter."""
+        return self._categorical.param_shape

@@ -57,12 +57,11 @@ class Dirichlet(ExponentialFamily):
         total = self._total
         return self.concentration * (total - self.concentration) / (total.square() * (total + 1))
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         return wengert._sample_dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return (
             wengert.xlogy(self.concentration - 1.0, value).sum(-1)
             + self.concentration.sum(-1).lgamma()

@@ -53,8 +53,8 @@ class Distribution:
 
     def __init__(
         self,
-        batch_shape: Sequence[int] = Size(),  # noqa: B008 - a constant
-        event_shape: Sequence[int] = Size(),  # noqa: B008
+        batch_shape: Sequence[int] = Size(),
+        event_shape: Sequence[int] = Size(),
         validate_args: bool | None = None,
     ) -> None:
         self._batch_shape = Size(batch_shape)
@@ -95,8 +95,9 @@ class Distribution:
     def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
         """An empty instance to expand into; a subclass with a constructor of its own must expand by itself."""
         if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            named = next(kind for kind in type(self).__mro__ if kind.__init__ is cls.__init__)  # type: ignore[misc]
             raise NotImplementedError(
-                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ method must also "
+                f"Subclass {type(self).__name__} of {named.__name__} that defines a custom __init__ method must also "
                 f"define a custom .expand() method."
             )
         return type(self).__new__(type(self)) if _instance is None else _instance
@@ -107,7 +108,7 @@ class Distribution:
         new._validate_args = self._validate_args
         return new
 
-    def _extended_shape(self, sample_shape: Any = Size()) -> Size:  # noqa: B008
+    def _extended_shape(self, sample_shape: Any = Size()) -> Size:
         """The shape of ``sample(sample_shape)``."""
         return Size(sample_shape) + self._batch_shape + self._event_shape
 
@@ -143,12 +144,12 @@ class Distribution:
         """The standard deviation, of shape ``batch_shape + event_shape``."""
         return self.variance.sqrt()
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         """Draws without a gradient, of shape ``sample_shape + batch_shape + event_shape``."""
         with wengert.no_grad():
             return self.rsample(sample_shape)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         """Draws through which gradients flow to the parameters."""
         raise NotImplementedError
 
@@ -207,6 +208,11 @@ class Distribution:
                     f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
                     f"values:\n{value}"
                 )
+
+    def _check_sample(self, value: Tensor) -> None:
+        """`_validate_sample`, where this distribution checks its arguments."""
+        if self._validate_args:
+            self._validate_sample(value)
 
     def _validate_sample(self, value: Tensor) -> None:
         """Raises ValueError for a ``value`` that is no tensor, does not fit the shapes, or is outside the support."""

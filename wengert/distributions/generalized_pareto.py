@@ -57,12 +57,11 @@ class GeneralizedPareto(Distribution):
         variance = self.scale**2 / ((1 - xi) ** 2 * (1 - 2 * xi))
         return wengert.where(xi < 0.5, variance, math.inf)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         return self.icdf(wengert.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         zero, xi = self._split()
         z = (value - self.loc) / self.scale
         log_density = wengert.where(zero, -z, -(1 / xi + 1) * wengert.log1p(xi * wengert.where(zero, 0.0, z)))
@@ -70,8 +69,7 @@ class GeneralizedPareto(Distribution):
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """The logarithm of the probability of a draw above ``value``."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         zero, xi = self._split()
         z = (value - self.loc) / self.scale
         return wengert.where(zero, -z, -wengert.log1p(xi * wengert.where(zero, 0.0, z)) / xi)

@@ -10,14 +10,14 @@ from wengert import Size, Tensor
 
 from ..linalg import cholesky, solve_triangular
 from . import constraints
-from .distribution import Distribution
+from .location import Centred
 from .multivariate_normal import log_diagonal, squared_lengths, times_vectors
 from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
 __all__ = ["LowRankMultivariateNormal"]
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(Centred):
     """Normal vectors of mean ``loc`` (..., N) and covariances W Wᵀ + D, for W = ``cov_factor`` (..., N, M) and the
     diagonal D = ``cov_diag`` (..., N).
 
@@ -74,14 +74,6 @@ class LowRankMultivariateNormal(Distribution):
         new._narrow, new._capacitance_tril = self._narrow, self._capacitance_tril
         return new
 
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
-
     @lazy_property
     def variance(self) -> Tensor:
         """The diagonal of the covariances."""
@@ -114,7 +106,7 @@ class LowRankMultivariateNormal(Distribution):
         inner = solve_triangular(self._capacitance_tril, weighted, upper=False)
         return self._matrices(diagonal.reciprocal().diag_embed() - inner.mT @ inner)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         factor, diagonal = self._narrow
         of_factor = _standard_normal((*shape[:-1], self.cov_factor.shape[-1]), self.loc.dtype)
@@ -134,8 +126,7 @@ class LowRankMultivariateNormal(Distribution):
         return 2 * log_diagonal(self._capacitance_tril) + self._narrow[1].log().sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         distances = self.distances(value - self.loc)
         return -0.5 * (distances + self.log_determinant) - self._event_shape[0] * HALF_LOG_TWO_PI
 

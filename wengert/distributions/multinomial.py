@@ -10,22 +10,19 @@ from wengert import Size, Tensor
 
 from . import constraints
 from .binomial import Binomial
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import OverCategories
 
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategories):
     """How often each of K categories comes up in ``total_count`` draws; parameters as of `Categorical`.
 
     ``total_count`` is one int for the whole batch; another raises NotImplementedError.
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     total_count: int
     _batched = {}
-    _inner = ("_categorical",)
 
     def __init__(
         self,
@@ -37,8 +34,7 @@ class Multinomial(Distribution):
         if not isinstance(total_count, int):
             raise NotImplementedError("inhomogeneous total_count is not supported")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits)
-        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
+        super().__init__(probs, logits, validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)
@@ -58,22 +54,7 @@ class Multinomial(Distribution):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each category."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
-
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         sample_shape = Size(sample_shape)
         chosen = self._categorical.sample(Size((self.total_count,)) + sample_shape)
         chosen = chosen.movedim(0, -1)
@@ -89,8 +70,7 @@ class Multinomial(Distribution):
         return self.total_count * self._categorical.entropy() - (count + 1).lgamma() + expected
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         logits, value = wengert.broadcast_tensors(self.logits, value)
         # 0 · −∞ counts as 0: a category of probability 0 may come up 0 times.
         terms = (value * wengert.where((value == 0) & (logits == -float("inf")), 0.0, logits)).sum(-1)

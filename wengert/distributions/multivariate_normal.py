@@ -11,11 +11,10 @@ from wengert import Size, Tensor
 from ..linalg import cholesky, solve_triangular
 from . import constraints
 from .distribution import Distribution
+from .location import Centred
 from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
 __all__ = ["MultivariateNormal"]
-
-_FORMS = ("covariance_matrix", "precision_matrix", "scale_tril")
 
 
 def times_vectors(matrices: Tensor, vectors: Tensor) -> Tensor:
@@ -51,7 +50,55 @@ def log_diagonal(factor: Tensor) -> Tensor:
     return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
-class MultivariateNormal(Distribution):
+def factor_of(form: str, matrix: Tensor) -> Tensor:
+    """The lower Cholesky factor of covariances that are given in one of their three forms."""
+    if form == "scale_tril":
+        return matrix
+    return cholesky(matrix) if form == "covariance_matrix" else factor_of_inverse(matrix)
+
+
+def one_form(
+    covariance_matrix: Tensor | None, precision_matrix: Tensor | None, scale_tril: Tensor | None,
+    refusal: type[Exception],
+) -> tuple[str, Tensor]:
+    """The one of the three that is given, with its name. Raises ``refusal`` for none or several."""
+    forms = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
+    given = [(name, matrix) for name, matrix in forms.items() if matrix is not None]
+    if len(given) != 1:
+        raise refusal("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+    return given[0]
+
+
+class Factored(Distribution):
+    """A family with covariances, of which it holds the lower Cholesky factor, not expanded to the batch."""
+
+    _factor: Tensor
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = super().expand(batch_shape, _instance)
+        new._factor = self._factor
+        return new
+
+    def _matrices(self, matrix: Tensor) -> Tensor:
+        return matrix.expand(self._batch_shape + matrix.shape[-2:])
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The lower Cholesky factor of the covariances."""
+        return self._matrices(self._factor)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariances."""
+        return self._matrices(self._factor @ self._factor.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariances."""
+        return self._matrices(wengert.cholesky_inverse(self._factor))
+
+
+class MultivariateNormal(Factored, Centred):
     """Normal vectors of mean ``loc`` (..., N), with one of: their ``covariance_matrix`` (..., N, N), its inverse, the
     ``precision_matrix``, or its lower Cholesky factor ``scale_tril``.
 
@@ -79,16 +126,7 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {
-            name: matrix
-            for name, matrix in zip(_FORMS, (covariance_matrix, precision_matrix, scale_tril), strict=True)
-            if matrix is not None
-        }
-        if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = one_form(covariance_matrix, precision_matrix, scale_tril, ValueError)
         if matrix.dim() < 2:
             what = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")
@@ -96,54 +134,19 @@ class MultivariateNormal(Distribution):
         self.__dict__[name] = matrix.expand(batch_shape + (-1, -1))
         self.loc = loc.expand(batch_shape + (-1,))
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
-        self._factor = (
-            matrix if name == "scale_tril" else cholesky(matrix) if name == "covariance_matrix"
-            else factor_of_inverse(matrix)
-        )
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._factor = self._factor
-        return new
-
-    def _matrices(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the covariances."""
-        return self._matrices(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariances."""
-        return self._matrices(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariances."""
-        return self._matrices(wengert.cholesky_inverse(self._factor))
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
+        self._factor = factor_of(name, matrix)
 
     @property
     def variance(self) -> Tensor:
         """The diagonal of the covariances."""
         return self._factor.square().sum(-1).expand(self._batch_shape + self._event_shape)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         drawn = _standard_normal(self._extended_shape(sample_shape), self.loc.dtype)
         return self.loc + times_vectors(self._factor, drawn)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         distances = squared_lengths(self._factor, value - self.loc)
         return -0.5 * distances - self._event_shape[0] * HALF_LOG_TWO_PI - log_diagonal(self._factor)
 

@@ -60,13 +60,12 @@ class NegativeBinomial(Binary, Distribution):
         """The distribution of the rate."""
         return Gamma(self.total_count, (-self.logits).exp(), validate_args=False)
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         with wengert.no_grad():
             return wengert.poisson(self._gamma.sample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         count = self.total_count
         unnormalised = count * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
         normaliser = wengert.lgamma(1.0 + value) + wengert.lgamma(count) - wengert.lgamma(count + value)

@@ -40,21 +40,41 @@ class LogitRelaxedBernoulli(Binary, Distribution):
         new.temperature = self.temperature
         return new
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         probs = clamp_probs(self.probs.expand(shape))
         uniforms = clamp_probs(wengert.rand(shape, dtype=probs.dtype))
         return (uniforms.log() - (-uniforms).log1p() + probs.log() - (-probs).log1p()) / self.temperature
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         logits, value = broadcast_all(self.logits, value)
         difference = logits - value * self.temperature
         return wengert.as_tensor(self.temperature).log() + difference - 2 * softplus(difference)
 
 
-class RelaxedBernoulli(Derived):
+class Relaxed:
+    """What `RelaxedBernoulli` and `RelaxedOneHotCategorical` share: their parameters are those of their base."""
+
+    base_dist: Any
+
+    @property
+    def temperature(self) -> Any:
+        """How far the draws are from 0 and 1."""
+        return self.base_dist.temperature
+
+    @property
+    def logits(self) -> Tensor:
+        """The parameter ``logits`` of the base."""
+        return self.base_dist.logits
+
+    @property
+    def probs(self) -> Tensor:
+        """The parameter ``probs`` of the base."""
+        return self.base_dist.probs
+
+
+class RelaxedBernoulli(Relaxed, Derived):
     """Numbers of (0, 1) that approach Bernoulli draws as ``temperature`` goes to 0.
 
     ``probs`` or ``logits`` as of `Bernoulli`; draws have gradients.
@@ -63,7 +83,6 @@ class RelaxedBernoulli(Derived):
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
     has_rsample = True
-    base_dist: LogitRelaxedBernoulli
 
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -73,18 +92,3 @@ class RelaxedBernoulli(Derived):
 
     def _transforms(self) -> list[Transform]:
         return [SigmoidTransform()]
-
-    @property
-    def temperature(self) -> Any:
-        """How far the draws are from 0 and 1."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the odds of 1."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities of 1."""
-        return self.base_dist.probs

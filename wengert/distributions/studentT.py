@@ -47,13 +47,12 @@ class StudentT(Distribution):
         variance = wengert.where(self.df > 2, variance, math.inf)
         return wengert.where(self.df <= 1, math.nan, variance)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         normal = _standard_normal(self._extended_shape(sample_shape), self.df.dtype)
         return self.loc + self.scale * (normal * wengert.rsqrt(self._chi2.rsample(sample_shape) / self.df))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         y = (value - self.loc) / self.scale
         normaliser = (
             self.scale.log()

@@ -78,12 +78,12 @@ class TransformedDistribution(Distribution):
         """As the base."""
         return bool(self.base_dist.has_rsample)
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         """Transformed draws of the base, without a gradient."""
         with wengert.no_grad():
             return self._forward(self.base_dist.sample(sample_shape))
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         """Transformed draws of the base, through which gradients flow."""
         return self._forward(self.base_dist.rsample(sample_shape))
 
@@ -93,8 +93,7 @@ class TransformedDistribution(Distribution):
         return x
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         total: Any = 0.0
         depth, y = len(self._event_shape), value
         for transform in reversed(self.transforms):

@@ -10,13 +10,13 @@ import wengert
 from wengert import Size, Tensor
 
 from . import constraints
-from .distribution import Distribution
+from .location import Centred
 from .utils import broadcast_all, lazy_property
 
 __all__ = ["VonMises"]
 
 
-class VonMises(Distribution):
+class VonMises(Centred):
     """Angles with a density proportional to exp(concentration · cos(x − loc)). Draws lie in [−π, π).
 
     Draws by the method of Best & Fisher (*Efficient simulation of the von Mises distribution*, 1979).
@@ -35,26 +35,16 @@ class VonMises(Distribution):
         """log I₀(concentration)."""
         return wengert.special.i0e(self.concentration).log() + self.concentration
 
-    @property
-    def mean(self) -> Tensor:
-        """The mean angle."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
-
     @lazy_property
     def variance(self) -> Tensor:
         """The circular variance, 1 − I₁ / I₀."""
         return 1 - wengert.special.i1e(self.concentration) / wengert.special.i0e(self.concentration)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return self.concentration * wengert.cos(value - self.loc) - math.log(2 * math.pi) - self._log_bessel()
 
-    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         with wengert.no_grad():
             shape = self._extended_shape(sample_shape)
             kappa = self.concentration.double()

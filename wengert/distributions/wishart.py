@@ -10,19 +10,18 @@ from typing import Any
 import wengert
 from wengert import Size, Tensor
 
-from ..linalg import cholesky
 from . import constraints
 from .chi2 import Chi2
 from .exp_family import ExponentialFamily
-from .multivariate_normal import factor_of_inverse, log_diagonal
-from .utils import is_number, lazy_property
+from .multivariate_normal import Factored, factor_of, log_diagonal, one_form
+from .utils import is_number
 
 __all__ = ["Wishart"]
 
 _TRIES = 10  # to replace draws that rounding made singular
 
 
-class Wishart(ExponentialFamily):
+class Wishart(Factored, ExponentialFamily):
     """Positive definite matrices (P, P): Σ xᵢ xᵢᵀ for ``df`` normal vectors of the given covariances.
 
     ``df`` (above P − 1; it need not be an integer), and one of ``covariance_matrix``, ``precision_matrix`` and
@@ -44,17 +43,7 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        forms = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = [(name, matrix) for name, matrix in forms.items() if matrix is not None]
-        if len(given) != 1:
-            raise AssertionError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        name, matrix = given[0]
+        name, matrix = one_form(covariance_matrix, precision_matrix, scale_tril, AssertionError)
         if matrix.dim() < 2:
             raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
         size = matrix.shape[-1]
@@ -71,10 +60,7 @@ class Wishart(ExponentialFamily):
                 "Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.",
                 stacklevel=2,
             )
-        self._factor = (
-            matrix if name == "scale_tril" else cholesky(matrix) if name == "covariance_matrix"
-            else factor_of_inverse(matrix)
-        )
+        self._factor = factor_of(name, matrix)
         self._chi2 = self._diagonal_squares()
 
     def _diagonal_squares(self) -> Chi2:
@@ -93,27 +79,8 @@ class Wishart(ExponentialFamily):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)
-        new._factor = self._factor
         new._chi2 = new._diagonal_squares()
         return new
-
-    def _matrices(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the vectors' covariances."""
-        return self._matrices(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The vectors' covariances."""
-        return self._matrices(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """Their inverse."""
-        return self._matrices(wengert.cholesky_inverse(self._factor))
 
     def _degrees(self) -> Tensor:
         """``df``, to multiply matrices with."""
@@ -135,7 +102,7 @@ class Wishart(ExponentialFamily):
         diagonal = covariance.diagonal(dim1=-2, dim2=-1)
         return self._degrees() * (covariance.square() + diagonal.unsqueeze(-1) * diagonal.unsqueeze(-2))
 
-    def _bartlett_sampling(self, sample_shape: Any = Size()) -> Tensor:  # noqa: B008
+    def _bartlett_sampling(self, sample_shape: Any = Size()) -> Tensor:
         """L A Aᵀ Lᵀ: A has chi numbers on, and normal numbers below the diagonal."""
         size = self._event_shape[-1]
         below = size * (size - 1) // 2
@@ -149,7 +116,7 @@ class Wishart(ExponentialFamily):
         return product @ product.mT
 
     def rsample(
-        self, sample_shape: Sequence[int] = Size(), max_try_correction: int | None = None  # noqa: B008
+        self, sample_shape: Sequence[int] = Size(), max_try_correction: int | None = None
     ) -> Tensor:
         """Draws; those that rounding made singular are replaced, up to ``max_try_correction`` (10) times."""
         shape = self._extended_shape(sample_shape)
@@ -166,8 +133,7 @@ class Wishart(ExponentialFamily):
         return sample.reshape(shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         df, size = self.df, self._event_shape[-1]
         shape = wengert.broadcast_shapes(value.shape, self._factor.shape)
         trace = wengert.cholesky_solve(value.expand(shape), self._factor.expand(shape))
