@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.dtypes import int64
-from ...ops import tensor
 from ...tensors.generator import default_generator
 from ...tensors.tensor import Tensor
 from ..module import Module
@@ -30,9 +28,14 @@ from .normalization import (
 
 
 class Lazy(Module):
-    """What the lazy layers share. ``becomes`` is the class of the ordinary layer."""
+    """What the lazy layers share. ``becomes``, said at the head of each class, is the class of the ordinary layer."""
 
     becomes: type[Module]
+
+    def __init_subclass__(cls, becomes: type[Module] | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if becomes is not None:
+            cls.becomes = becomes
 
     def has_uninitialized_params(self) -> bool:
         """Whether a parameter or buffer has no shape yet."""
@@ -69,7 +72,7 @@ def _lazy_parameter(there: bool, device: Any, dtype: Any) -> UninitializedParame
     return UninitializedParameter(device=device, dtype=dtype) if there else None
 
 
-class LazyLinear(Lazy, Linear):
+class LazyLinear(Lazy, Linear, becomes=Linear):
     """A `Linear` whose ``in_features`` are those of the first input.
 
     >>> import wengert as torch
@@ -81,8 +84,6 @@ class LazyLinear(Lazy, Linear):
     >>> layer
     Linear(in_features=5, out_features=2, bias=True)
     """
-
-    becomes = Linear
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         Module.__init__(self)
@@ -150,40 +151,28 @@ def _groups(args: Any, kwargs: Any) -> int:
     return given if isinstance(given, int) and given > 0 else 1
 
 
-class LazyConv1d(_LazyConvolution, Conv1d):
+class LazyConv1d(_LazyConvolution, Conv1d, becomes=Conv1d):
     """A `Conv1d` whose ``in_channels`` are those of the first input."""
 
-    becomes = Conv1d
 
-
-class LazyConv2d(_LazyConvolution, Conv2d):
+class LazyConv2d(_LazyConvolution, Conv2d, becomes=Conv2d):
     """A `Conv2d` whose ``in_channels`` are those of the first input."""
 
-    becomes = Conv2d
 
-
-class LazyConv3d(_LazyConvolution, Conv3d):
+class LazyConv3d(_LazyConvolution, Conv3d, becomes=Conv3d):
     """A `Conv3d` whose ``in_channels`` are those of the first input."""
 
-    becomes = Conv3d
 
-
-class LazyConvTranspose1d(_LazyConvolution, ConvTranspose1d):
+class LazyConvTranspose1d(_LazyConvolution, ConvTranspose1d, becomes=ConvTranspose1d):
     """A `ConvTranspose1d` whose ``in_channels`` are those of the first input."""
 
-    becomes = ConvTranspose1d
 
-
-class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d):
+class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d, becomes=ConvTranspose2d):
     """A `ConvTranspose2d` whose ``in_channels`` are those of the first input."""
 
-    becomes = ConvTranspose2d
 
-
-class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d):
+class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d, becomes=ConvTranspose3d):
     """A `ConvTranspose3d` whose ``in_channels`` are those of the first input."""
-
-    becomes = ConvTranspose3d
 
 
 class _LazyNormalization(Lazy, Normalization):
@@ -200,19 +189,16 @@ class _LazyNormalization(Lazy, Normalization):
         *,
         bias: bool = True,
     ) -> None:
-        Module.__init__(self)
-        self.num_features = 0
-        self.eps = eps
-        self.momentum = momentum
-        self.affine = affine
-        self.track_running_stats = track_running_stats
-        self.register_parameter("weight", _lazy_parameter(affine, device, dtype))
-        self.register_parameter("bias", _lazy_parameter(affine and bias, device, dtype))
-        for name in ("running_mean", "running_var"):
-            made = UninitializedBuffer(device=device, dtype=dtype) if track_running_stats else None
-            self.register_buffer(name, made)
-        count = tensor(0, dtype=int64, device=device) if track_running_stats else None
-        self.register_buffer("num_batches_tracked", count)
+        super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        for name, there in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(name, _lazy_parameter(there, device, dtype))
+        for name in ("running_mean", "running_var") if track_running_stats else ():
+            self.register_buffer(name, UninitializedBuffer(device=device, dtype=dtype))
+
+    @property
+    def ranks(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Those of the ordinary layer."""
+        return self.becomes.ranks  # type: ignore[attr-defined]
 
     def _know(self, input: Tensor) -> None:
         self._check_input_dim(input)
@@ -226,43 +212,25 @@ class _LazyNormalization(Lazy, Normalization):
         self.reset_parameters()
 
 
-class LazyBatchNorm1d(_LazyNormalization, BatchNormBase):
+class LazyBatchNorm1d(_LazyNormalization, BatchNormBase, becomes=BatchNorm1d):
     """A `BatchNorm1d` whose ``num_features`` are those of the first input."""
 
-    becomes = BatchNorm1d
-    ranks = BatchNorm1d.ranks
 
-
-class LazyBatchNorm2d(_LazyNormalization, BatchNormBase):
+class LazyBatchNorm2d(_LazyNormalization, BatchNormBase, becomes=BatchNorm2d):
     """A `BatchNorm2d` whose ``num_features`` are those of the first input."""
 
-    becomes = BatchNorm2d
-    ranks = BatchNorm2d.ranks
 
-
-class LazyBatchNorm3d(_LazyNormalization, BatchNormBase):
+class LazyBatchNorm3d(_LazyNormalization, BatchNormBase, becomes=BatchNorm3d):
     """A `BatchNorm3d` whose ``num_features`` are those of the first input."""
 
-    becomes = BatchNorm3d
-    ranks = BatchNorm3d.ranks
 
-
-class LazyInstanceNorm1d(_LazyNormalization, InstanceNormBase):
+class LazyInstanceNorm1d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm1d):
     """An `InstanceNorm1d` whose ``num_features`` are those of the first input."""
 
-    becomes = InstanceNorm1d
-    ranks = InstanceNorm1d.ranks
 
-
-class LazyInstanceNorm2d(_LazyNormalization, InstanceNormBase):
+class LazyInstanceNorm2d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm2d):
     """An `InstanceNorm2d` whose ``num_features`` are those of the first input."""
 
-    becomes = InstanceNorm2d
-    ranks = InstanceNorm2d.ranks
 
-
-class LazyInstanceNorm3d(_LazyNormalization, InstanceNormBase):
+class LazyInstanceNorm3d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm3d):
     """An `InstanceNorm3d` whose ``num_features`` are those of the first input."""
-
-    becomes = InstanceNorm3d
-    ranks = InstanceNorm3d.ranks

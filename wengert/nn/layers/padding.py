@@ -14,8 +14,13 @@ from ..module import Module
 class _Pad(Module):
     """Padding of ``rank`` dimensions in the way that ``mode`` says; see `nn.functional.pad`."""
 
-    rank: int
-    mode: str
+    rank = 0
+    mode = ""
+
+    def __init_subclass__(cls, rank: int | None = None, mode: str | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        cls.rank = cls.rank if rank is None else rank
+        cls.mode = cls.mode if mode is None else mode
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
@@ -54,94 +59,61 @@ class _Zeros(_ConstantPad):
         return f"{self.padding}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPad, rank=1):
     """Pads the last dimension with ``value``."""
-
-    rank = 1
 
 
 class ZeroPad1d(_Zeros, ConstantPad1d):
     """Pads the last dimension with zeros."""
 
 
-class ReflectionPad1d(_Pad):
+class ReflectionPad1d(_Pad, rank=1, mode="reflect"):
     """Pads the last dimension with its mirror image, without the edge."""
 
-    rank = 1
-    mode = "reflect"
 
-
-class ReplicationPad1d(_Pad):
+class ReplicationPad1d(_Pad, rank=1, mode="replicate"):
     """Pads the last dimension with its edge."""
 
-    rank = 1
-    mode = "replicate"
 
-
-class CircularPad1d(_Pad):
+class CircularPad1d(_Pad, rank=1, mode="circular"):
     """Pads the last dimension with what stands at the other end."""
 
-    rank = 1
-    mode = "circular"
 
-
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPad, rank=2):
     """Pads the last two dimensions with ``value``."""
-
-    rank = 2
 
 
 class ZeroPad2d(_Zeros, ConstantPad2d):
     """Pads the last two dimensions with zeros."""
 
 
-class ReflectionPad2d(_Pad):
+class ReflectionPad2d(_Pad, rank=2, mode="reflect"):
     """Pads the last two dimensions with their mirror image, without the edge."""
 
-    rank = 2
-    mode = "reflect"
 
-
-class ReplicationPad2d(_Pad):
+class ReplicationPad2d(_Pad, rank=2, mode="replicate"):
     """Pads the last two dimensions with their edge."""
 
-    rank = 2
-    mode = "replicate"
 
-
-class CircularPad2d(_Pad):
+class CircularPad2d(_Pad, rank=2, mode="circular"):
     """Pads the last two dimensions with what stands at the other end."""
 
-    rank = 2
-    mode = "circular"
 
-
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPad, rank=3):
     """Pads the last three dimensions with ``value``."""
-
-    rank = 3
 
 
 class ZeroPad3d(_Zeros, ConstantPad3d):
     """Pads the last three dimensions with zeros."""
 
 
-class ReflectionPad3d(_Pad):
+class ReflectionPad3d(_Pad, rank=3, mode="reflect"):
     """Pads the last three dimensions with their mirror image, without the edge."""
 
-    rank = 3
-    mode = "reflect"
 
-
-class ReplicationPad3d(_Pad):
+class ReplicationPad3d(_Pad, rank=3, mode="replicate"):
     """Pads the last three dimensions with their edge."""
 
-    rank = 3
-    mode = "replicate"
 
-
-class CircularPad3d(_Pad):
+class CircularPad3d(_Pad, rank=3, mode="circular"):
     """Pads the last three dimensions with what stands at the other end."""
-
-    rank = 3
-    mode = "circular"
