@@ -78,7 +78,7 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
-class _Place:
+class _Saved:
     """Stands for a saved value: its number in the run of the function, and what it looked like."""
 
     __slots__ = ("__weakref__", "dtype", "number", "shape")
@@ -97,15 +97,15 @@ class _Frame:
     def __init__(self, call: Callable[[], Any], again: Any, preserve: bool, check: bool, early_stop: bool) -> None:
         self.call, self.again, self.check, self.early_stop = call, again, check, early_stop
         self.rng_state = default_generator.get_state() if preserve else None
-        self.places: list[weakref.ref[_Place]] = []
+        self.places: list[weakref.ref[_Saved]] = []
         self.values: dict[int, tuple[Any, int]] = {}
 
-    def pack(self, tensor: Tensor) -> _Place:
-        place = _Place(len(self.places), tensor)
+    def pack(self, tensor: Tensor) -> _Saved:
+        place = _Saved(len(self.places), tensor)
         self.places.append(weakref.ref(place))
         return place
 
-    def unpack(self, place: _Place) -> Tensor:
+    def unpack(self, place: _Saved) -> Tensor:
         if place.number not in self.values:
             self.recompute()
         found, version = self.values.pop(place.number, (None, 0))

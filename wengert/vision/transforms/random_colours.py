@@ -11,7 +11,7 @@ from wengert import Tensor, nn
 from . import functional
 from .fixed import KERNEL_SIZES
 from .functional.geometry import two_sizes
-from .random_geometry import happens, uniform
+from .random_geometry import ByChance, happens, uniform
 
 Range = tuple[float, float] | None
 
@@ -85,19 +85,15 @@ def _factors(
     return None if low == high == centre else (low, high)
 
 
-class RandomGrayscale(nn.Module):
+class RandomGrayscale(ByChance):
     """An image in grey, with as many channels as it has, with the probability ``p``."""
 
     def __init__(self, p: float = 0.1) -> None:
-        super().__init__()
-        self.p = p
+        super().__init__(p)
 
     def forward(self, img: Any) -> Any:
         channels = functional.get_image_num_channels(img)
         return functional.rgb_to_grayscale(img, channels) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
 
 
 class GaussianBlur(nn.Module):
@@ -131,85 +127,64 @@ class GaussianBlur(nn.Module):
         return f"{type(self).__name__}(kernel_size={self.kernel_size}, sigma={self.sigma})"
 
 
-class RandomInvert(nn.Module):
+class RandomInvert(ByChance):
     """The negative, with the probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        return functional.invert(img) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+    def _change(self, img: Any) -> Any:
+        return functional.invert(img)
 
 
-class RandomPosterize(nn.Module):
+class RandomPosterize(ByChance):
     """Only the highest ``bits`` bits of each byte kept, with the probability ``p``."""
 
     def __init__(self, bits: int, p: float = 0.5) -> None:
-        super().__init__()
-        self.bits, self.p = bits, p
+        super().__init__(p)
+        self.bits = bits
 
-    def forward(self, img: Any) -> Any:
-        return functional.posterize(img, self.bits) if happens(self.p) else img
+    def _change(self, img: Any) -> Any:
+        return functional.posterize(img, self.bits)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bits={self.bits},p={self.p})"
 
 
-class RandomSolarize(nn.Module):
+class RandomSolarize(ByChance):
     """Values from ``threshold`` on inverted, with the probability ``p``."""
 
     def __init__(self, threshold: float, p: float = 0.5) -> None:
-        super().__init__()
-        self.threshold, self.p = threshold, p
+        super().__init__(p)
+        self.threshold = threshold
 
-    def forward(self, img: Any) -> Any:
-        return functional.solarize(img, self.threshold) if happens(self.p) else img
+    def _change(self, img: Any) -> Any:
+        return functional.solarize(img, self.threshold)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(threshold={self.threshold},p={self.p})"
 
 
-class RandomAdjustSharpness(nn.Module):
+class RandomAdjustSharpness(ByChance):
     """The sharpness changed by ``sharpness_factor``, with the probability ``p``."""
 
     def __init__(self, sharpness_factor: float, p: float = 0.5) -> None:
-        super().__init__()
-        self.sharpness_factor, self.p = sharpness_factor, p
+        super().__init__(p)
+        self.sharpness_factor = sharpness_factor
 
-    def forward(self, img: Any) -> Any:
-        return functional.adjust_sharpness(img, self.sharpness_factor) if happens(self.p) else img
+    def _change(self, img: Any) -> Any:
+        return functional.adjust_sharpness(img, self.sharpness_factor)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(sharpness_factor={self.sharpness_factor},p={self.p})"
 
 
-class RandomAutocontrast(nn.Module):
+class RandomAutocontrast(ByChance):
     """Each channel stretched to the full range, with the probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        return functional.autocontrast(img) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+    def _change(self, img: Any) -> Any:
+        return functional.autocontrast(img)
 
 
-class RandomEqualize(nn.Module):
+class RandomEqualize(ByChance):
     """Values spread so that each is about as frequent, with the probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        return functional.equalize(img) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+    def _change(self, img: Any) -> Any:
+        return functional.equalize(img)

@@ -117,32 +117,35 @@ class RandomCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
-class RandomHorizontalFlip(nn.Module):
+class ByChance(nn.Module):
+    """What is done to an image with the probability ``p``."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = p
+
+    def _change(self, img: Any) -> Any:
+        raise NotImplementedError
+
+    def forward(self, img: Any) -> Any:
+        return self._change(img) if happens(self.p) else img
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(p={self.p})"
+
+
+class RandomHorizontalFlip(ByChance):
     """Left and right exchanged, with the probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        return functional.hflip(img) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+    def _change(self, img: Any) -> Any:
+        return functional.hflip(img)
 
 
-class RandomVerticalFlip(nn.Module):
+class RandomVerticalFlip(ByChance):
     """Top and bottom exchanged, with the probability ``p``."""
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, img: Any) -> Any:
-        return functional.vflip(img) if happens(self.p) else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+    def _change(self, img: Any) -> Any:
+        return functional.vflip(img)
 
 
 def _logarithms(ratio: Sequence[float]) -> list[float]:
