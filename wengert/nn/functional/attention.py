@@ -181,7 +181,7 @@ def _check_ranks(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | No
     if mask is not None and mask.dim() not in (2, 3):
         raise AssertionError(
             f"For {kind} ({rank}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {mask.dim()}-D "
-            f"tensor instead"
+            "tensor instead"
         )
     if key.shape[:-1] != value.shape[:-1]:
         raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")

@@ -128,8 +128,7 @@ def _trailing(
     if input._data.shape[-len(shape) :] != shape:
         raise ShapeError(
             f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, "
-            f"{', '.join(map(str, shape))}], but "
-            f"got input of size{list(input.shape)}"
+            f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
         )
     return shape
 

@@ -111,10 +111,9 @@ def _target(
     many = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
     if len(many) != rank:
         raise ValueError(
-            "Input and output must have the same number of spatial dimensions, but got "
-            "input with spatial dimensions of "
-            f"{list(input.shape[2:])} and {'output size' if size is not None else 'scale_factor'} of {given}. Please "
-            f"provide input tensor in (N, C, d1, d2, ...,dK) format and one number for each of them."
+            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
+            f"of {list(input.shape[2:])} and {'output size' if size is not None else 'scale_factor'} of {given}. "
+            "Please provide input tensor in (N, C, d1, d2, ...,dK) format and one number for each of them."
         )
     if size is not None:
         if recompute:

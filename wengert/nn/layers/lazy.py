@@ -127,9 +127,8 @@ class _LazyConvolution(Lazy, Convolution):
     def _know(self, input: Tensor) -> None:
         if input.dim() not in (self.rank + 1, self.rank + 2):
             raise RuntimeError(
-                f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to "
-                f"{type(self).__name__}, but got "
-                f"input of size: {tuple(input.shape)}"
+                f"Expected {self.rank + 1}D (unbatched) or {self.rank + 2}D (batched) input to {type(self).__name__}, "
+                f"but got input of size: {tuple(input.shape)}"
             )
         self.in_channels = input.shape[-self.rank - 1]
         if self.in_channels % self.groups:

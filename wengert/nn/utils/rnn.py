@@ -113,8 +113,7 @@ def pack_padded_sequence(
     if len(sizes) != input.shape[1]:
         raise RuntimeError(
             f"[pack_padded_sequence] Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
-            f"(batch_size="
-            f"{input.shape[1]})"
+            f"(batch_size={input.shape[1]})"
         )
     if not sizes:
         raise RuntimeError("[pack_padded_sequence] Expected a batch of at least one sequence; got an empty one")

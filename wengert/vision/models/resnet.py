@@ -126,8 +126,7 @@ class ResNet(nn.Module):
         dilate = replace_stride_with_dilation or (False, False, False)
         if len(dilate) != 3:
             raise ValueError(
-                "replace_stride_with_dilation should be None or a 3-element tuple, "
-                f"got {replace_stride_with_dilation}"
+                f"replace_stride_with_dilation should be None or a 3-element tuple, got {replace_stride_with_dilation}"
             )
         self._norm_layer: Norm = norm_layer or nn.BatchNorm2d
         self.inplanes, self.dilation = 64, 1

@@ -66,8 +66,7 @@ class WeightsEnum(Enum):
 def _advice(name: str, weights: WeightsEnum) -> str:
     return (
         f"[{name}] weights=None was expected: wengert fetches no trained weights; download {weights.url} and write "
-        f"model = {'...' if name == 'get_state_dict' else name}(); "
-        f"model.load_state_dict(torch.load({weights.value!r}))"
+        f"model = {'...' if name == 'get_state_dict' else name}(); model.load_state_dict(torch.load({weights.value!r}))"
     )
 
 

@@ -201,8 +201,7 @@ class LinearTransformation(nn.Module):
             )
         if transformation_matrix.dtype != mean_vector.dtype:
             raise ValueError(
-                "Input tensors should have the same dtype. "
-                f"Got {transformation_matrix.dtype} and {mean_vector.dtype}"
+                f"Input tensors should have the same dtype. Got {transformation_matrix.dtype} and {mean_vector.dtype}"
             )
         self.transformation_matrix, self.mean_vector = transformation_matrix, mean_vector
 
