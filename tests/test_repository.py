@@ -37,10 +37,6 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Packages that use wengert as any user does, by its public face: they may say `import wengert`.
 USERS = {"demo", "cli", "compat", "distributions", "vision"}
-# The place that reaches upward, at run time and inside a function: `Tensor.graph` asks the viewer.
-EXCEPTIONS = {("tensors", "view")}
-# The packages whose deferred imports still make circles.
-CIRCULAR = {"tensors", "view", "ir", "compat"}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 
@@ -58,21 +54,15 @@ def package_of(module: str) -> str:
 
 
 @functools.cache
-def imports_of(module: str) -> list[tuple[str, bool]]:
-    """Every module of wengert that `module` imports, and whether it does so on being imported itself."""
+def imports_of(module: str) -> list[str]:
+    """Every module of wengert that `module` imports, at its head, inside a function or for types."""
     return list(found_imports(module))
 
 
-def found_imports(module: str) -> Iterator[tuple[str, bool]]:
+def found_imports(module: str) -> Iterator[str]:
     path = FILES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    deferred = {
-        id(inner)
-        for outer in ast.walk(tree)
-        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) or is_type_checking(outer)
-        for inner in ast.walk(outer)
-    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -88,11 +78,7 @@ def found_imports(module: str) -> Iterator[tuple[str, bool]]:
             continue
         for name in names:
             if name.split(".")[0] == "wengert":
-                yield name, id(node) not in deferred
-
-
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+                yield name
 
 
 def is_import_module(node: ast.AST) -> bool:
@@ -111,11 +97,10 @@ def test_imports_go_down_the_layers() -> None:
     wrong = []
     for module in FILES:
         here = package_of(module)
-        for target, at_import in imports_of(module):
+        for target in imports_of(module):
             there = package_of(target)
-            excepted = not at_import and (here, there) in EXCEPTIONS
             public_face = there == "__init__" and here in USERS
-            if here != there and RANK[there] >= RANK[here] and not excepted and not public_face:
+            if here != there and RANK[there] >= RANK[here] and not public_face:
                 wrong.append(f"{module} imports {target}")
     assert wrong == []
 
@@ -140,15 +125,12 @@ def test_imports_inside_wengert_are_relative() -> None:
 def test_primitives_do_not_import_each_other() -> None:
     """Rules name other primitives through the run-time namespace `P`."""
     families = {module for module in FILES if module.startswith("wengert.prims.")}
-    assert [f"{m} imports {t}" for m in sorted(families) for t, _ in imports_of(m) if t in families] == []
+    assert [f"{m} imports {t}" for m in sorted(families) for t in imports_of(m) if t in families] == []
 
 
 def test_no_import_cycles() -> None:
     """Imports inside functions and for types count too: they make a circle as hard to read as any other."""
-    graph = {
-        module: {target for target, at_import in imports_of(module) if at_import or package_of(module) not in CIRCULAR}
-        for module in FILES
-    }
+    graph = {module: set(imports_of(module)) for module in FILES}
     for module in FILES:
         # The public face imports everything, and those who use it come after it.
         if package_of(module) in USERS | {"__init__"}:

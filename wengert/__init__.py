@@ -77,6 +77,7 @@ from .settings import (
     use_deterministic_algorithms,
 )
 from .tensors import Tensor
+from .tensors import tensor as _tensor
 from .tensors.generator import Generator, default_generator
 from .tensors.printing import set_printoptions
 from .version import __version__
@@ -89,6 +90,8 @@ newaxis = None
 
 globals().update(_ops.FUNCTIONS)
 globals().update(_TYPES)
+
+_tensor.viewer = lambda: _import_module("wengert.view").graph
 
 _LATER = (
     "accelerator",

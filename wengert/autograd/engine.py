@@ -21,7 +21,7 @@ from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Leaf, Out, ancestors, node_and_index, node_of
-from ..tensors.tensor import Tensor, make, on_tape
+from ..tensors.tensor import Tensor, make
 
 
 class Pass:
@@ -98,7 +98,7 @@ def run(
     pending = this.pending
     grad_before = state.grad
     state.grad = create_graph
-    as_tensors = on_tape if tensors else None
+    as_tensors = make if tensors else None
     ct = grads = grad = None
     try:
         for node in order:

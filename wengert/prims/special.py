@@ -1,4 +1,4 @@
-"""Watcher functions beyond those of `mathematics`: Bessel functions, the normal distribution, entropy, Hurwitz zeta."""
+"""Special functions beyond those of `mathematics`: Bessel functions, the normal distribution, entropy, Hurwitz zeta."""
 
 from __future__ import annotations
 

@@ -10,7 +10,10 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType
 from ..core.errors import DTypeError
-from .tensor import Tensor
+
+TENSORS: set[type] = set()
+"""`Tensor` and every subclass: an exact type test against it is the cheapest test for a tensor that there is. Each
+enters itself, as the class stands above this module."""
 
 
 def array_from(data: Any, dtype: DType | None) -> np.ndarray:
@@ -21,7 +24,7 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     Raises ValueError for sequences of unequal length and for ints beyond 64 bits, `DTypeError` for what is no number,
     RuntimeError for a number that ``dtype`` does not hold.
     """
-    if isinstance(data, Tensor):
+    if type(data) in TENSORS:
         array = data._concrete("tensor")
         return array.astype(dtype.numpy if dtype is not None else array.dtype)
     if isinstance(data, (np.ndarray, np.generic)):
@@ -44,8 +47,8 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
 
 def _plain(data: Any, kinds: set[type]) -> Any:
     """``data`` with arrays in the place of tensors; the types of its leaves are added to ``kinds``."""
-    if isinstance(data, Tensor):
-        kinds.add(Tensor)
+    if type(data) in TENSORS:
+        kinds.add(type(data))
         return data._concrete("tensor")
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         found = set(map(type, data))
@@ -91,7 +94,7 @@ def _culprit(data: Any) -> Any:
     """The first leaf that is no number."""
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         return next((found for item in data if (found := _culprit(item)) is not _NOTHING), _NOTHING)
-    return _NOTHING if isinstance(data, (bool, int, float, complex, np.ndarray, np.generic, Tensor)) else data
+    return _NOTHING if isinstance(data, (bool, int, float, complex, np.ndarray, np.generic, *TENSORS)) else data
 
 
 def _inferred(data: Any, kinds: set[type]) -> DType:
@@ -108,9 +111,9 @@ def _inferred(data: Any, kinds: set[type]) -> DType:
 
 
 def _array_dtypes(data: Any) -> Iterator[DType]:
-    if isinstance(data, (Tensor, np.ndarray)):
-        yield data.dtype if isinstance(data, Tensor) else dtypes.from_numpy(data.dtype)
-    elif isinstance(data, np.generic):
+    if type(data) in TENSORS:
+        yield data.dtype
+    elif isinstance(data, (np.ndarray, np.generic)):
         yield dtypes.from_numpy(data.dtype)
     elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         for item in data:
@@ -140,14 +143,14 @@ def _shape(data: Any) -> tuple[int, ...]:
         if not len(data):
             break
         data = data[0]
-    if isinstance(data, Tensor):
+    if type(data) in TENSORS:
         shape.extend(data._data.shape)
     return tuple(shape)
 
 
 def shape_of(size: Any) -> tuple[int, ...]:
     """A shape given as ``f(2, 3)``, ``f((2, 3))`` or ``f([2, 3])``; every size a non-negative integer."""
-    if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor)):
+    if len(size) == 1 and not isinstance(size[0], (int, np.integer)) and type(size[0]) not in TENSORS:
         size = size[0]
     shape = tuple(n if type(n) is int else n.__index__() for n in size)
     if any(n < 0 for n in shape):

@@ -22,14 +22,13 @@ from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
 from ..core.state import state
+from . import tape
 from .alias import edge_of, retain, version_cell
+from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
 from .tape import Leaf, RemovableHandle, node_and_index, node_of
 
 ndarray = np.ndarray
-
-TENSORS: set[type] = set()
-"""`Tensor` and every subclass: an exact type test against it is the cheapest test for a tensor that there is."""
 
 
 class Tensor:
@@ -86,8 +85,6 @@ class Tensor:
         elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
             if isinstance(args[0], (float, complex)):
                 raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
-            from .creation import array_from
-
             out._data = array_from(args[0], None).astype(dtype, copy=False)
         else:
             shape = args[0] if len(args) == 1 and isinstance(args[0], Size) else args
@@ -352,9 +349,7 @@ class Tensor:
 
     def graph(self, gradients: bool | None = None) -> Any:
         """The computation graph behind this tensor, to look at; see `wengert.graph`."""
-        from ..view import graph
-
-        return graph(self, gradients=gradients)
+        return viewer()(self, gradients=gradients)
 
     def retain_grad(self) -> None:
         """Makes backward keep the gradient of this non-leaf tensor in ``.grad``."""
@@ -601,6 +596,11 @@ def engine(*arguments: Any) -> None:
     raise RuntimeError("wengert.autograd has not been imported")
 
 
+def viewer() -> Callable[..., Any]:
+    """Loads the function behind `Tensor.graph`. The public face puts the viewer here."""
+    raise RuntimeError("wengert has not been imported")
+
+
 _Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 
 
@@ -655,7 +655,6 @@ def wrap(array: Any) -> Tensor:
     return make(array, None)
 
 
-on_tape = make
-"""How saved arrays become tensors again when rules are run on tensors."""
+tape.restored = make
 
-__all__ = ["TENSORS", "Tensor", "make", "on_tape", "wrap"]
+__all__ = ["TENSORS", "Tensor", "make", "wrap"]
