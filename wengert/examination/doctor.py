@@ -17,7 +17,7 @@ import numpy as np
 
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.questions import watch, why_nan, why_none
-from ..autograd.questions.answers import array_of, finite
+from ..autograd.questions.answers import Answer, array_of, finite
 from ..core.state import state
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
@@ -100,43 +100,28 @@ def _untouched(model: Module) -> Iterator[None]:
 # --- before the pass --------------------------------------------------------------------------------------------------
 
 
-def _unregistered(model: Module, caller: str) -> list[Symptom]:
+def _unregistered(model: Module, caller: str) -> Iterator[Symptom]:
     """Layers and parameters that no module registers: in lists, tuples and dicts, or plain tensors as attributes."""
-    found = []
     registered = {id(each) for each in (*model.modules(), *model.parameters())}
     for path, module in model.named_modules():
         for name, value in vars(module).items():
-            if name.startswith("_"):
+            inner = () if name.startswith("_") else _inside(value)
+            stranger = next((each for each in inner if id(each) not in registered), None)
+            if stranger is None:
                 continue
-            full = f"{path}.{name}" if path else name
-            for inner in _inside(value):
-                if id(inner) in registered:
-                    continue
-                layer = isinstance(inner, Module)
-                if isinstance(value, Tensor):
-                    text, cure = (
-                        f"self.{name} is a tensor with requires_grad=True but no nn.Parameter",
-                        f"self.{name} = nn.Parameter(...)",
-                    )
-                else:
-                    kind = type(value).__name__
-                    what = "layers" if layer else "parameters"
-                    proper = (
-                        ("nn.ModuleDict" if layer else "nn.ParameterDict")
-                        if kind == "dict"
-                        else ("nn.ModuleList" if layer else "nn.ParameterList")
-                    )
-                    text, cure = (f"self.{name} is a plain {kind} of {what}", f"self.{name} = {proper}(...)")
-                found.append(
-                    Symptom(
-                        "unregistered",
-                        f"{full}: {text}: parameters(), to(), state_dict() and train() do not see it",
-                        assignment(module, name) or caller,
-                        cure,
-                    )
-                )
-                break
-    return found
+            if isinstance(value, Tensor):
+                what, proper = "tensor with requires_grad=True but no nn.Parameter", "Parameter"
+            else:
+                kind, of = type(value).__name__, "layers" if isinstance(stranger, Module) else "parameters"
+                what = f"plain {kind} of {of}"
+                proper = ("Module" if of == "layers" else "Parameter") + ("Dict" if kind == "dict" else "List")
+            yield Symptom(
+                "unregistered",
+                f"{path}{'.' if path else ''}{name}: self.{name} is a {what}: parameters(), to(), state_dict() and "
+                "train() do not see it",
+                assignment(module, name) or caller,
+                f"self.{name} = nn.{proper}(...)",
+            )
 
 
 def _inside(value: Any, depth: int = 0) -> Iterator[Any]:
@@ -156,76 +141,54 @@ def _modes(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
         kinds = [kind.__name__ for kind in type(module).__mro__]
         if not any("Dropout" in kind or "BatchNorm" in kind for kind in kinds):
             continue
+        who, line = f"{path or 'the model'} ({kinds[0]})", (origin(model, path) if path else None) or caller
         if not module.training and state.grad and optimizer is not None:
-            return [
-                Symptom(
-                    "eval_mode",
-                    f"{path or 'the model'} ({kinds[0]}) is in eval mode, though an optimizer is to train the model: "
-                    "nothing is dropped, and statistics of the batches are not learnt",
-                    (origin(model, path) if path else None) or caller,
-                    "model.train() before training, at the start of each epoch if it is evaluated between",
-                )
-            ]
+            text = (
+                f"{who} is in eval mode, though an optimizer is to train the model: nothing is dropped, and "
+                "statistics of the batches are not learnt"
+            )
+            cure = "model.train() before training, at the start of each epoch if it is evaluated between"
+            return [Symptom("eval_mode", text, line, cure)]
         if module.training:
-            why = (
-                "the model is in eval mode"
-                if not model.training
-                else "nothing is recorded here, so this is an evaluation"
+            why = "nothing is recorded here: this is an evaluation" if model.training else "the model is in eval mode"
+            text = (
+                f"{who} is in train mode, though {why}: it drops values or uses, and changes, the statistics of the "
+                "batch"
             )
-            found.append(
-                Symptom(
-                    "train_mode",
-                    f"{path or 'the model'} ({kinds[0]}) is in train mode, though {why}: it drops values or "
-                    "uses, and changes, the statistics of the batch",
-                    (origin(model, path) if path else None) or caller,
-                    "model.eval() before evaluating, model.train() before training on",
-                )
-            )
+            cure = "model.eval() before evaluating, model.train() before training on"
+            found.append(Symptom("train_mode", text, line, cure))
     return found
 
 
 # --- after the pass ---------------------------------------------------------------------------------------------------
 
 
-def _gradients(model: Module, loss: Tensor, caller: str) -> list[Symptom]:
+def _gradients(model: Module, loss: Tensor, caller: str) -> Iterator[Symptom]:
     """What the gradients of the parameters say, layer by layer."""
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     if not loss.requires_grad:
-        if not trained:
-            return [
-                Symptom(
-                    "no_history",
-                    "the model has no parameter that requires a gradient",
-                    caller,
-                    "register its layers, and unfreeze them with requires_grad_()",
-                )
-            ]
-        answer = why_none(trained[0][1], loss)
-        return [
-            Symptom(
-                "no_history", f"the loss cannot be differentiated: {answer.text}", answer.line or caller, answer.cure
-            )
-        ]
+        if trained:
+            yield _answered("no_history", "the loss cannot be differentiated", why_none(trained[0][1], loss), caller)
+        else:
+            text = "the model has no parameter that requires a gradient"
+            yield Symptom("no_history", text, caller, "register its layers, and unfreeze them with requires_grad_()")
+        return
     gradients = [(name, parameter, parameter.grad) for name, parameter in trained]
     if not finite(loss) or not all(grad is None or finite(grad) for _, _, grad in gradients):
-        answer = why_nan(loss)
-        return [
-            Symptom(
-                "not_finite", f"the loss or a gradient is not finite: {answer.text}", answer.line or caller, answer.cure
-            )
-        ]
-    found = []
+        yield _answered("not_finite", "the loss or a gradient is not finite", why_nan(loss), caller)
+        return
     for name, parameter, grad in gradients:
         if grad is None or not grad._data.any():
             answer = why_none(parameter, loss)
             kind = "zero_gradient" if grad is not None else "unused" if answer.reason == "not_used" else "cut"
             what = "has a gradient of zero" if grad is not None else "gets no gradient"
-            found.append(
-                Symptom(
-                    kind, f"{name} {what}: {answer.text}", answer.line or origin(model, name) or caller, answer.cure
-                )
-            )
-    return found + _sizes(model, gradients, caller)
+            yield _answered(kind, f"{name} {what}", answer, origin(model, name) or caller)
+    yield from _sizes(model, gradients, caller)
+
+
+def _answered(kind: str, text: str, answer: Answer, otherwise: str) -> Symptom:
+    """A finding that an answer of the tape explains; ``otherwise`` is its line where the tape knows none."""
+    return Symptom(kind, f"{text}: {answer.text}", answer.line or otherwise, answer.cure)
 
 
 def _rms(array: Any) -> float:
@@ -233,7 +196,7 @@ def _rms(array: Any) -> float:
     return float(np.sqrt(np.mean(values * values))) if values.size else 0.0
 
 
-def _sizes(model: Module, gradients: list[Any], caller: str) -> list[Symptom]:
+def _sizes(model: Module, gradients: list[Any], caller: str) -> Iterator[Symptom]:
     """Layers whose gradients are far too large or far too small."""
     sizes = [
         (name, _rms(grad), _rms(parameter))
@@ -241,34 +204,26 @@ def _sizes(model: Module, gradients: list[Any], caller: str) -> list[Symptom]:
         if grad is not None and grad._data.any()
     ]
     largest = max((size for _, size, _ in sizes), default=0.0)
-    found = []
     for name, size, weight in sizes:
-        line = origin(model, name) or caller
+        text = f"the gradient of {name} has size {size:.3g}"
         if size > EXPLODED and size > EXPLODED * weight:
-            found.append(
-                Symptom(
-                    "exploding",
-                    f"the gradient of {name} has size {size:.3g} (root mean square), its weights {weight:.3g}",
-                    line,
-                    "normalise the inputs and the layers, initialise with smaller weights, "
-                    "clip with nn.utils.clip_grad_norm_",
-                )
+            kind, text = "exploding", f"{text} (root mean square), its weights {weight:.3g}"
+            cure = (
+                "normalise the inputs and the layers, initialise with smaller weights, clip with "
+                "nn.utils.clip_grad_norm_"
             )
         elif size < VANISHED * largest and name.endswith("weight"):
-            found.append(
-                Symptom(
-                    "vanishing",
-                    f"the gradient of {name} has size {size:.3g}, that of the largest layer "
-                    f"{largest:.3g}: it hardly learns",
-                    line,
-                    "relu instead of sigmoid or tanh, residual "
-                    "connections, normalisation layers, Kaiming or Xavier initialisation",
-                )
+            kind, text = "vanishing", f"{text}, that of the largest layer {largest:.3g}: it hardly learns"
+            cure = (
+                "relu instead of sigmoid or tanh, residual connections, normalisation layers, Kaiming or Xavier "
+                "initialisation"
             )
-    return found
+        else:
+            continue
+        yield Symptom(kind, text, origin(model, name) or caller, cure)
 
 
-def _step(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
+def _step(model: Module, optimizer: Any, caller: str) -> Iterator[Symptom]:
     """What one step of the optimizer changes, on a copy; without an optimizer, what a plain step would change."""
     trained: list[tuple[str, Any]] = [
         (name, parameter)
@@ -276,28 +231,21 @@ def _step(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
         if parameter.requires_grad and parameter.grad is not None and parameter.grad._data.any()
     ]
     if optimizer is None:
-        return [
-            Symptom(
-                "not_changing",
-                f"a step of {TRIAL_RATE} times the gradient does not change {name}: it is lost in rounding",
-                origin(model, name) or caller,
-                "scale the loss up, or keep weights in float32",
-            )
-            for name, p in trained
-            if finite(p.grad) and np.array_equal(p._data - p._data.dtype.type(TRIAL_RATE) * p.grad._data, p._data)
-        ]
+        for name, p in trained:
+            if finite(p.grad) and np.array_equal(p._data - p._data.dtype.type(TRIAL_RATE) * p.grad._data, p._data):
+                text = f"a step of {TRIAL_RATE} times the gradient does not change {name}: it is lost in rounding"
+                cure = "scale the loss up, or keep weights in float32"
+                yield Symptom("not_changing", text, origin(model, name) or caller, cure)
+        return
     known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    found = []
     strangers = known - {id(parameter) for parameter in model.parameters()}
     if strangers:
-        found.append(
-            Symptom(
-                "not_optimized",
-                f"the optimizer holds {len(strangers)} parameters that are not the model's: it was "
-                "made for another model, or the parameters were replaced after it was made",
-                caller,
-                "make the optimizer after the model is complete: optimizer = SGD(model.parameters(), ...)",
-            )
+        yield Symptom(
+            "not_optimized",
+            f"the optimizer holds {len(strangers)} parameters that are not the model's: it was made for another model, "
+            "or the parameters were replaced after it was made",
+            caller,
+            "make the optimizer after the model is complete: optimizer = SGD(model.parameters(), ...)",
         )
     originals = [parameter for _, parameter in trained]
     copies, twin = copy.deepcopy((originals, optimizer))
@@ -307,24 +255,12 @@ def _step(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
     for (name, parameter), each in zip(trained, copies, strict=True):
         line = origin(model, name) or caller
         if id(parameter) not in known:
-            found.append(
-                Symptom(
-                    "not_optimized",
-                    f"{name} has a gradient, but the optimizer does not hold it",
-                    line,
-                    "pass model.parameters() to the optimizer, after the last layer is made",
-                )
-            )
+            text = f"{name} has a gradient, but the optimizer does not hold it"
+            cure = "pass model.parameters() to the optimizer, after the last layer is made"
+            yield Symptom("not_optimized", text, line, cure)
         elif np.array_equal(parameter._data, each._data):
-            rates = sorted(
-                {group["lr"] for group in optimizer.param_groups if any(p is parameter for p in group["params"])}
-            )
-            found.append(
-                Symptom(
-                    "not_changing",
-                    f"a step of the optimizer (lr={', '.join(map(str, map(float, rates)))}) does not change {name}",
-                    line,
-                    "a larger learning rate; look at the scheduler, which may have brought it to 0",
-                )
-            )
-    return found
+            groups = (group for group in optimizer.param_groups if any(p is parameter for p in group["params"]))
+            rates = ", ".join(map(str, sorted({float(group["lr"]) for group in groups})))
+            text = f"a step of the optimizer (lr={rates}) does not change {name}"
+            cure = "a larger learning rate; look at the scheduler, which may have brought it to 0"
+            yield Symptom("not_changing", text, line, cure)
