@@ -363,72 +363,58 @@ def _reason(flow: Flow, node: Any, way: tuple[int, Any], leaf: Any, leads: set[A
     return Answer(reason, f"{op}{place(node)} passes no gradient: {text}", cure, line, tuple(path))
 
 
+_ZERO: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
+    (
+        ("relu", "threshold"),
+        "dead_relu",
+        "none of its {size} inputs is positive, so the relu is dead for all of them",
+        "a smaller learning rate, a bias that starts at 0 or above, normalised inputs, or leaky_relu",
+    ),
+    (
+        ("overwrite", "fill", "scatter_view"),
+        "overwritten",
+        "the value was overwritten in place after it was computed, so the loss reads the new one",
+        "write to a clone(), or drop the assignment",
+    ),
+    (
+        ("round", "floor", "ceil", "trunc", "sign", "sgn", "heaviside", "zeros_like", "floor_divide", "trunc_divide"),
+        "constant",
+        "its result is piecewise constant, with derivative 0 everywhere",
+        "leave it out while training, or use a straight-through estimator: x + (x.round() - x).detach()",
+    ),
+    (
+        ("clamp", "hardtanh", "hardsigmoid", "relu6"),
+        "saturated",
+        "every element lies outside its limits",
+        "widen the limits, or scale the inputs",
+    ),
+    (
+        ("sigmoid", "tanh", "softmax", "log_softmax", "log_sigmoid", "erf"),
+        "saturated",
+        "every element is so large that the derivative of {op} is 0 in this dtype (or a softmax has one place only, "
+        "and is constant)",
+        "scale the inputs down; normalise; use a loss on the logits",
+    ),
+    (
+        ("where", "masked_fill", "index", "slice", "gather", "masked_select", "max_dim", "min_dim", "amax", "amin",
+         "maximum", "minimum", "scatter", "index_put"),
+        "not_selected",
+        "what depends on the parameter was not selected (or was replaced) in every place",
+        "look at the condition, mask or index",
+    ),
+    (
+        ("mul", "matmul", "linear", "addmm", "pow", "square", "convolution"),
+        "times_zero",
+        "it is multiplied by zeros only",
+        "look at the other factor: a mask, zero inputs or zero weights",
+    ),
+)
+"""Why an operation sends a gradient of zero: operations, and reason, text and cure of the answer."""
+
+
 def _explained(node: Any, op: str) -> tuple[str, str, str]:
-    saved = node.saved
-    if op in ("relu", "threshold"):
-        size = next((value.size for value in saved if is_data(value)), 0)
-        return (
-            "dead_relu",
-            f"none of its {size} inputs is positive, so the relu is dead for all of them",
-            "a smaller learning rate, a bias that starts at 0 or above, normalised inputs, or leaky_relu",
-        )
-    if op in ("overwrite", "fill", "scatter_view"):
-        return (
-            "overwritten",
-            "the value was overwritten in place after it was computed, so the loss reads the new one",
-            "write to a clone(), or drop the assignment",
-        )
-    if op in (
-        "round",
-        "floor",
-        "ceil",
-        "trunc",
-        "sign",
-        "sgn",
-        "heaviside",
-        "zeros_like",
-        "floor_divide",
-        "trunc_divide",
-    ):
-        return (
-            "constant",
-            "its result is piecewise constant, with derivative 0 everywhere",
-            "leave it out while training, or use a straight-through estimator: x + (x.round() - x).detach()",
-        )
-    if op in ("clamp", "hardtanh", "hardsigmoid", "relu6"):
-        return "saturated", "every element lies outside its limits", "widen the limits, or scale the inputs"
-    if op in ("sigmoid", "tanh", "softmax", "log_softmax", "log_sigmoid", "erf"):
-        return (
-            "saturated",
-            f"every element is so large that the derivative of {op} is 0 in this dtype (or a softmax "
-            "has one place only, and is constant)",
-            "scale the inputs down; normalise; use a loss on the logits",
-        )
-    if op in (
-        "where",
-        "masked_fill",
-        "index",
-        "slice",
-        "gather",
-        "masked_select",
-        "max_dim",
-        "min_dim",
-        "amax",
-        "amin",
-        "maximum",
-        "minimum",
-        "scatter",
-        "index_put",
-    ):
-        return (
-            "not_selected",
-            "what depends on the parameter was not selected (or was replaced) in every place",
-            "look at the condition, mask or index",
-        )
-    if op in ("mul", "matmul", "linear", "addmm", "pow", "square", "convolution"):
-        return (
-            "times_zero",
-            "it is multiplied by zeros only",
-            "look at the other factor: a mask, zero inputs or zero weights",
-        )
+    for operations, reason, text, cure in _ZERO:
+        if op in operations:
+            size = next((value.size for value in node.saved if is_data(value)), 0)
+            return reason, text.format(op=op, size=size), cure
     return "zero", "its local derivative is zero at these values", "look at its operands"
