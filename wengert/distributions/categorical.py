@@ -28,6 +28,7 @@ class Categorical(Categories, Distribution):
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
     _batched = {"probs": 1, "logits": 1}
+    _kept = ("_num_events",)
 
     def __init__(
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
@@ -36,11 +37,6 @@ class Categorical(Categories, Distribution):
         shape = self._param.shape
         self._num_events = shape[-1]
         super().__init__(shape[:-1], validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._num_events = self._num_events
-        return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

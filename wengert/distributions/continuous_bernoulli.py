@@ -30,6 +30,7 @@ class ContinuousBernoulli(Binary, ExponentialFamily):
     has_rsample = True
     _mean_carrier_measure = 0
     _batched = {"probs": 0, "logits": 0}
+    _kept = ("_lims",)
 
     def __init__(
         self,
@@ -46,11 +47,6 @@ class ContinuousBernoulli(Binary, ExponentialFamily):
         self._lims = lims
         shape = batch_shape_of(self._param, logits if probs is None else probs)
         super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._lims = self._lims
-        return new
 
     def _either(self, formula: Any, series: Any) -> Tensor:
         """``formula(λ)`` away from 1/2, ``series(λ − 1/2)`` near it; each sees harmless values elsewhere."""

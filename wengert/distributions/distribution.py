@@ -1,8 +1,8 @@
 """`Distribution`: what every family offers, and the checks of parameters and values.
 
 The one idea to know: a family says in `Distribution._batched` which of its attributes have the batch shape in front,
-and in `Distribution._inner` which are distributions of that batch shape; `expand` is derived from the two. Shapes are
-always ``sample_shape + batch_shape + event_shape``.
+in `Distribution._inner` which are distributions of that batch shape, and in `Distribution._kept` which stay as they
+are; `expand` is derived from the three. Shapes are always ``sample_shape + batch_shape + event_shape``.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class Distribution:
 
     _inner: ClassVar[tuple[str, ...]] = ()
     """The attributes that are distributions of the same batch shape, which `expand` expands with it."""
+
+    _kept: ClassVar[tuple[str, ...]] = ()
+    """The attributes that `expand` takes over as they are."""
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -88,6 +91,8 @@ class Distribution:
                 value = self.__dict__.get(name)
                 if value is not None:
                     new.__dict__[name] = value.expand(shape + value.shape[value.dim() - behind :])
+            for name in kind.__dict__.get("_kept", ()):
+                new.__dict__[name] = self.__dict__[name]
             for name in kind.__dict__.get("_inner", ()):
                 new.__dict__[name] = self.__dict__[name].expand(shape)
         return self._finish(new, shape, self._event_shape)

@@ -11,7 +11,7 @@ from wengert import Tensor
 
 from ..nn.functional import softplus
 from . import constraints
-from .transform import Transform
+from .transform import Fixed, Transform
 from .utils import is_number
 
 
@@ -24,6 +24,7 @@ def inside_unit_interval(x: Tensor) -> Tensor:
 class AffineTransform(Transform):
     """y = loc + scale · x; the last ``event_dim`` dimensions are an event."""
 
+    _made_of = ("loc", "scale", "_event_dim")
     bijective = True
 
     def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
@@ -41,12 +42,6 @@ class AffineTransform(Transform):
         return constraints.independent(constraints.real, self._event_dim) if self._event_dim else constraints.real
 
     codomain = domain
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        if cache_size == self._cache_size:
-            return self
-        return AffineTransform(self.loc, self.scale, self._event_dim, cache_size=cache_size)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AffineTransform) and _same(self.loc, other.loc) and _same(self.scale, other.scale)
@@ -93,16 +88,11 @@ def _same(x: Any, y: Any) -> bool:
     return bool((x == y).all())
 
 
-class ExpTransform(Transform):
+class ExpTransform(Fixed):
     """y = exp(x)."""
 
     domain, codomain = constraints.real, constraints.positive
     bijective, sign = True, +1
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ExpTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.exp()
@@ -118,16 +108,13 @@ class ExpTransform(Transform):
 class PowerTransform(Transform):
     """y = x ** exponent, of positive numbers."""
 
+    _made_of = ("exponent",)
     domain = codomain = constraints.positive
     bijective = True
 
     def __init__(self, exponent: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
         self.exponent = wengert.tensor(float(exponent)) if is_number(exponent) else exponent
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        return self if cache_size == self._cache_size else PowerTransform(self.exponent, cache_size=cache_size)
 
     @property
     def sign(self) -> Any:
@@ -156,16 +143,11 @@ class PowerTransform(Transform):
     inverse_shape = forward_shape
 
 
-class SigmoidTransform(Transform):
+class SigmoidTransform(Fixed):
     """y = 1 / (1 + exp(−x)), kept off 0 and 1."""
 
     domain, codomain = constraints.real, constraints.unit_interval
     bijective, sign = True, +1
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SigmoidTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return inside_unit_interval(x.sigmoid())
@@ -179,16 +161,11 @@ class SigmoidTransform(Transform):
         return -softplus(-x) - softplus(x)
 
 
-class SoftplusTransform(Transform):
+class SoftplusTransform(Fixed):
     """y = log(1 + exp(x))."""
 
     domain, codomain = constraints.real, constraints.positive
     bijective, sign = True, +1
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SoftplusTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return softplus(x)
@@ -201,16 +178,11 @@ class SoftplusTransform(Transform):
         return -softplus(-x)
 
 
-class TanhTransform(Transform):
+class TanhTransform(Fixed):
     """y = tanh(x)."""
 
     domain, codomain = constraints.real, constraints.interval(-1.0, 1.0)
     bijective, sign = True, +1
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TanhTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tanh()
@@ -223,15 +195,10 @@ class TanhTransform(Transform):
         return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
 
 
-class AbsTransform(Transform):
+class AbsTransform(Fixed):
     """y = |x|, of which x = y counts as the inverse."""
 
     domain, codomain = constraints.real, constraints.positive
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AbsTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.abs()
@@ -243,6 +210,7 @@ class AbsTransform(Transform):
 class CumulativeDistributionTransform(Transform):
     """y = F(x), the distribution function of ``distribution``, a distribution of numbers."""
 
+    _made_of = ("distribution",)
     bijective, sign = True, +1
     codomain = constraints.unit_interval
 
@@ -267,9 +235,3 @@ class CumulativeDistributionTransform(Transform):
         """The log density at x."""
         result: Tensor = self.distribution.log_prob(x)
         return result
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        if cache_size == self._cache_size:
-            return self
-        return CumulativeDistributionTransform(self.distribution, cache_size=cache_size)

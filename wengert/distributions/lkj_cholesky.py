@@ -29,6 +29,7 @@ class LKJCholesky(Distribution):
     support = constraints.corr_cholesky
     _batched = {"concentration": 0}
     _inner = ("_beta",)
+    _kept = ("dim",)
 
     def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:
@@ -41,11 +42,6 @@ class LKJCholesky(Distribution):
         marginal = self.concentration + 0.5 * (dim - 2)
         # Of each row, the squared length of what is left of the diagonal. The first row has none.
         self._beta: Any = _Rows(steps + 0.5, marginal.unsqueeze(-1) - 0.5 * steps)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new.dim = self.dim
-        return new
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         with wengert.no_grad():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import wengert
 from wengert import Size, Tensor
@@ -35,6 +34,7 @@ class LowRankMultivariateNormal(Centred):
     _batched = {
         "loc": 1, "cov_factor": 2, "cov_diag": 1, "scale_tril": 2, "covariance_matrix": 2, "precision_matrix": 2,
     }
+    _kept = ("_narrow", "_capacitance_tril")
 
     def __init__(
         self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None
@@ -68,11 +68,6 @@ class LowRankMultivariateNormal(Centred):
         """I + Wᵀ D⁻¹ W, of M × M."""
         inner = factor.mT @ (factor / diagonal.unsqueeze(-1))
         return inner + wengert.eye(inner.shape[-1], dtype=inner.dtype)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._narrow, new._capacitance_tril = self._narrow, self._capacitance_tril
-        return new
 
     @lazy_property
     def variance(self) -> Tensor:

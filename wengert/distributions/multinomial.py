@@ -23,6 +23,7 @@ class Multinomial(OverCategories):
 
     total_count: int
     _batched = {}
+    _kept = ("total_count",)
 
     def __init__(
         self,
@@ -35,11 +36,6 @@ class Multinomial(OverCategories):
             raise NotImplementedError("inhomogeneous total_count is not supported")
         self.total_count = total_count
         super().__init__(probs, logits, validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new.total_count = self.total_count
-        return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:

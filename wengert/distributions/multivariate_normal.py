@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import wengert
 from wengert import Size, Tensor
@@ -73,11 +72,7 @@ class Factored(Distribution):
     """A family with covariances, of which it holds the lower Cholesky factor, not expanded to the batch."""
 
     _factor: Tensor
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new._factor = self._factor
-        return new
+    _kept = ("_factor",)
 
     def _matrices(self, matrix: Tensor) -> Tensor:
         return matrix.expand(self._batch_shape + matrix.shape[-2:])

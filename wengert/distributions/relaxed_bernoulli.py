@@ -26,6 +26,7 @@ class LogitRelaxedBernoulli(Binary, Distribution):
     support = constraints.real
     has_rsample = True
     _batched = {"probs": 0, "logits": 0}
+    _kept = ("temperature",)
 
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -34,11 +35,6 @@ class LogitRelaxedBernoulli(Binary, Distribution):
         self._take(probs, logits)
         shape = batch_shape_of(self._param, logits if probs is None else probs)
         super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new.temperature = self.temperature
-        return new
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)

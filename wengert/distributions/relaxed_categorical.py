@@ -25,6 +25,7 @@ class ExpRelaxedCategorical(OverCategories):
     support = constraints.real_vector  # of which only vectors of logsumexp 0 come up
     has_rsample = True
     _batched = {}
+    _kept = ("temperature",)
 
     def __init__(
         self,
@@ -35,11 +36,6 @@ class ExpRelaxedCategorical(OverCategories):
     ) -> None:
         self.temperature = temperature
         super().__init__(probs, logits, validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = super().expand(batch_shape, _instance)
-        new.temperature = self.temperature
-        return new
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)

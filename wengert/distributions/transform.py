@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import wengert
 from wengert import Tensor
@@ -24,6 +24,8 @@ class Transform:
     bijective: Any = False
     domain: Any
     codomain: Any
+    _made_of: ClassVar[tuple[str, ...]]
+    """The attributes that a family's constructor takes, in its order."""
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
@@ -62,6 +64,9 @@ class Transform:
             return self
         if type(self).__init__ is Transform.__init__:
             return type(self)(cache_size=cache_size)
+        family: Any = next((kind for kind in type(self).__mro__ if "_made_of" in kind.__dict__), None)
+        if family is not None:
+            return family(*(getattr(self, name) for name in family._made_of), cache_size=cache_size)
         raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -100,6 +105,15 @@ class Transform:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class Fixed(Transform):
+    """A transform without parameters: any two of one family are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, next(kind for kind in type(self).__mro__ if Fixed in kind.__bases__))
+
+    __hash__ = object.__hash__
 
 
 class _InverseTransform(Transform):
@@ -168,6 +182,8 @@ class _InverseTransform(Transform):
 class ComposeTransform(Transform):
     """The transforms ``parts`` one after the other, the first of them first."""
 
+    _made_of = ("parts",)
+
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
         self.parts = [part.with_cache(cache_size) for part in parts] if cache_size else list(parts)
@@ -219,10 +235,6 @@ class ComposeTransform(Transform):
             self._inverted, inverse._inverted = weakref.ref(inverse), weakref.ref(self)
         return inverse
 
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        return self if cache_size == self._cache_size else ComposeTransform(self.parts, cache_size=cache_size)
-
     def __call__(self, x: Tensor) -> Tensor:
         for part in self.parts:
             x = part(x)
@@ -273,16 +285,12 @@ identity_transform = ComposeTransform([])
 class IndependentTransform(Transform):
     """``base_transform`` with ``reinterpreted_batch_ndims`` batch dimensions counted as dimensions of the event."""
 
+    _made_of = ("base_transform", "reinterpreted_batch_ndims")
+
     def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
         self.base_transform = base_transform.with_cache(cache_size)
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        if cache_size == self._cache_size:
-            return self
-        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size=cache_size)
 
     @constraints.dependent_property(is_discrete=False)
     def domain(self) -> Any:

@@ -12,13 +12,14 @@ from wengert import Size, Tensor
 from ..nn.functional import logsigmoid, pad, softplus
 from . import constraints
 from .elementwise_transforms import inside_unit_interval
-from .transform import Transform
+from .transform import Fixed, Transform
 from .utils import _sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 
 class ReshapeTransform(Transform):
     """Events of shape ``in_shape`` in the shape ``out_shape``. Raises ValueError where the two differ in size."""
 
+    _made_of = ("in_shape", "out_shape")
     bijective = True
 
     def __init__(self, in_shape: Sequence[int], out_shape: Sequence[int], cache_size: int = 0) -> None:
@@ -36,12 +37,6 @@ class ReshapeTransform(Transform):
     def codomain(self) -> Any:
         """Real numbers in events of the new shape."""
         return constraints.independent(constraints.real, len(self.out_shape))
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        if cache_size == self._cache_size:
-            return self
-        return ReshapeTransform(self.in_shape, self.out_shape, cache_size=cache_size)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[: x.dim() - len(self.in_shape)] + self.out_shape)
@@ -78,15 +73,10 @@ def _one_longer(shape: Sequence[int], step: int) -> Size:
     return Size((*shape[:-1], shape[-1] + step))
 
 
-class SoftmaxTransform(Transform):
+class SoftmaxTransform(Fixed):
     """y = softmax(x), of which log y counts as the inverse: one of many."""
 
     domain, codomain = constraints.real_vector, constraints.simplex
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SoftmaxTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.softmax(-1)
@@ -101,7 +91,7 @@ class SoftmaxTransform(Transform):
     inverse_shape = forward_shape
 
 
-class StickBreakingTransform(Transform):
+class StickBreakingTransform(Fixed):
     """Vectors of K − 1 numbers to points of the simplex of K: a stick is broken K − 1 times.
 
     The share broken off what is left is σ(x_k − log(K − k)), so that x = 0 gives equal parts (the *Stan Reference
@@ -110,11 +100,6 @@ class StickBreakingTransform(Transform):
 
     domain, codomain = constraints.real_vector, constraints.simplex
     bijective = True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StickBreakingTransform)
-
-    __hash__ = object.__hash__
 
     @staticmethod
     def _log_parts_left(x: Tensor) -> Tensor:
@@ -193,15 +178,10 @@ class CorrCholeskyTransform(Transform):
         return Size((*shape[:-2], shape[-1] * (shape[-1] - 1) // 2))
 
 
-class LowerCholeskyTransform(Transform):
+class LowerCholeskyTransform(Fixed):
     """Square matrices to lower triangular ones with a positive diagonal: the exponential of the given one."""
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LowerCholeskyTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
@@ -210,15 +190,10 @@ class LowerCholeskyTransform(Transform):
         return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
 
 
-class PositiveDefiniteTransform(Transform):
+class PositiveDefiniteTransform(Fixed):
     """Square matrices to positive definite ones: L Lᵀ, with the L of `LowerCholeskyTransform`."""
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PositiveDefiniteTransform)
-
-    __hash__ = object.__hash__
 
     def _call(self, x: Tensor) -> Tensor:
         factor = LowerCholeskyTransform()(x)
@@ -236,6 +211,8 @@ def _checked(tseq: Sequence[Transform], cache_size: int) -> list[Transform]:
 
 class CatTransform(Transform):
     """Transforms of consecutive parts along ``dim``, of the given ``lengths`` (1 each if not given)."""
+
+    _made_of = ("transforms", "dim", "lengths")
 
     def __init__(
         self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
@@ -256,12 +233,6 @@ class CatTransform(Transform):
     def length(self) -> int:
         """The length along ``dim`` of all parts together."""
         return sum(self.lengths)
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        if cache_size == self._cache_size:
-            return self
-        return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
     def _parts(self, value: Tensor) -> list[Tensor]:
         if not -value.dim() <= self.dim < value.dim() or value.shape[self.dim] != self.length:
@@ -308,14 +279,12 @@ class CatTransform(Transform):
 class StackTransform(Transform):
     """A transform for each slice along ``dim``."""
 
+    _made_of = ("transforms", "dim")
+
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
         transforms = _checked(tseq, cache_size)
         super().__init__(cache_size=cache_size)
         self.transforms, self.dim = transforms, dim
-
-    def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same transform with a cache of that size."""
-        return self if cache_size == self._cache_size else StackTransform(self.transforms, self.dim, cache_size)
 
     def _slices(self, value: Tensor) -> list[Tensor]:
         if not -value.dim() <= self.dim < value.dim() or value.shape[self.dim] != len(self.transforms):
