@@ -61,7 +61,7 @@ class Geometric(Binary, Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check_sample(value)
         value, probs = broadcast_all(value, self.probs)
-        # Of a sure success no failure comes before: 0 · log(1 − 1) counts as 0.
+        # No failure comes before a sure success: 0 · log(1 − 1) counts as 0.
         failing = wengert.where((probs == 1) & (value == 0), 0.0, probs)
         return value * (-failing).log1p() + self.probs.log()
 

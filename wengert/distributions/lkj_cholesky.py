@@ -40,7 +40,7 @@ class LKJCholesky(Distribution):
         steps = wengert.arange(dim - 1, dtype=self.concentration.dtype)
         steps = wengert.cat([steps.new_zeros((1,)), steps])
         marginal = self.concentration + 0.5 * (dim - 2)
-        # Of each row, the squared length of what is left of the diagonal. The first row has none.
+        # The squared length of the part of each row to the left of the diagonal. The first row has none.
         self._beta: Any = _Rows(steps + 0.5, marginal.unsqueeze(-1) - 0.5 * steps)
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:

@@ -69,5 +69,5 @@ class NegativeBinomial(Binary, Distribution):
         count = self.total_count
         unnormalised = count * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
         normaliser = wengert.lgamma(1.0 + value) + wengert.lgamma(count) - wengert.lgamma(count + value)
-        # Of no failures to wait for nothing comes before: Γ(0) / Γ(0) counts as 1.
+        # Where no failure is waited for the number is 0 for certain: Γ(0) / Γ(0) counts as 1.
         return unnormalised - wengert.where(count + value == 0, 0.0, normaliser)

@@ -10,7 +10,7 @@ from ...ops import arange, cat, full, full_like, stack, tensor, where, zeros_lik
 from ...tensors.tensor import Tensor
 from .reduction import choose
 
-# The logarithm of no probability. Not −∞, the difference of two of which is no number.
+# The logarithm of probability 0. Not −∞, since the difference of two of those is NaN.
 _NEVER = -1e30
 
 

@@ -68,7 +68,7 @@ def _pool(
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
         output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=True)]
     counts = tuple_of(output_size, rank, op, "output_size")
-    # PyTorch wants room to spare in three dimensions, though none is needed.
+    # PyTorch asks for room to spare in three dimensions, though none is needed.
     spare = 1 if rank == 3 else 0
     for n, k, count in zip(sizes, kernel, counts, strict=True):
         if count + k - 1 + spare > n:

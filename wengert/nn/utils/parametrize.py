@@ -68,7 +68,7 @@ class ParametrizationList(ModuleList):
         with no_grad():
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
-                    # One that raises this counts as the identity, as one that is not there.
+                    # A right_inverse that raises this counts as the identity, like one that is missing.
                     with contextlib.suppress(NotImplementedError):
                         new = module.right_inverse(new)
         if not isinstance(new, (Tensor, Sequence)):

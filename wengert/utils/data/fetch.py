@@ -19,7 +19,7 @@ class Recipe(NamedTuple):
     drop_last: bool
 
     def fetcher(self) -> Callable[[Any], Any]:
-        """A function from what the sampler says next to a batch, for one run through the dataset. It raises
+        """A function that makes a batch of what the sampler gives next, for one run through the dataset. It raises
         StopIteration where an iterable dataset has ended."""
         return _Running(self) if isinstance(self.dataset, IterableDataset) else self._from_indices
 

@@ -67,7 +67,7 @@ class LoaderIterator:
         self._dataset = loader.dataset
         self._recipe = Recipe(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last)
         self._indices = iter(self._order)
-        # PyTorch draws a seed for its workers even where it has none, so we do, to leave the generator where it would.
+        # PyTorch draws a seed for its workers even where it has none. So do we, to leave the generator as it does.
         self._base_seed = draw_seed(loader.generator)
         self._announced = loader._announced
         self._yielded = 0

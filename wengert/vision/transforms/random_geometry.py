@@ -453,7 +453,7 @@ class ElasticTransform(nn.Module):
         for strength, width, extent in zip(alpha, sigma, (size[1], size[0]), strict=True):
             field = torch.rand(1, 1, *size) * 2 - 1
             if width > 0.0:
-                # The blur is by both widths, its kernel by the one of this direction.
+                # Both widths blur each field; the size of the kernel goes by the width of its own direction.
                 field = functional.gaussian_blur(field, int(8 * width + 1) // 2 * 2 + 1, sigma)
             fields.append(field * strength / extent)
         return torch.cat(fields, 1).permute(0, 2, 3, 1)

@@ -288,7 +288,7 @@ def equalize(img: Any) -> Any:
 
 def _equalized(plane: Tensor) -> Tensor:
     counts = torch.bincount(plane.reshape(-1).long(), minlength=256)
-    # As many pixels as go to each step of the result; the most frequent of the brightest do not count.
+    # How many pixels go to each step of the result; those of the brightest value do not count.
     step = int(counts[counts != 0][:-1].sum()) // 255
     if step == 0:
         return plane
