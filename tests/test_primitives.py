@@ -9,7 +9,7 @@ import pytest
 
 import wengert as torch
 from wengert.core.dtypes import from_numpy
-from wengert.core.primitive import P, Primitive
+from wengert.core.primitive import P, Primitive, elementwise
 from wengert.core.spec import Spec
 from wengert.tensors.tensor import Tensor, wrap
 
@@ -75,6 +75,12 @@ def test_says_which_rules_it_lacks_and_why(primitive: Primitive) -> None:
             assert primitive.missing.get(rule), f"{primitive.name} has no {rule} and gives no reason"
     with_samples = primitive.samples is not None or primitive.kind == "elementwise"
     assert with_samples or primitive.missing.get("samples"), f"{primitive.name} has no samples"
+
+
+def test_a_derivative_is_said_once() -> None:
+    with pytest.raises(ValueError, match=r"\[twice\] one of derivative, selects and vjp was expected; got several"):
+        elementwise("twice", "positive", derivative=1, selects=lambda x, out: x > 0)
+    assert "twice" not in P
 
 
 @pytest.mark.parametrize("case", DIFFERENTIABLE, ids=_id)

@@ -44,7 +44,6 @@ class Primitive:
     spec       ``spec(*specs, **params) -> Spec``: shape and dtype of the result; raises the worded error
     vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one an operand, None where ``needs`` is false.
                ``saved`` is ``(*operands, out, shapes)`` with None for what ``saves`` does not name
-    derivative for elementwise primitives, ``derivative[i](*operands, out, **params)``: the local partial derivative
     jvp        ``jvp(tangents, operands, out, params) -> tangent``
     lower      ``lower(builder, *operands)``: the scalar expression from which a kernel is generated
     label      what PyTorch calls the node: a string, or ``label(params) -> str``
@@ -58,8 +57,8 @@ class Primitive:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "derivative", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower",
-                 "missing", "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
+    __slots__ = ("_saves", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower", "missing",
+                 "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
     def __init__(
         self,
@@ -70,7 +69,6 @@ class Primitive:
         arity: int = 1,
         spec: Rule | None = None,
         vjp: Rule | None = None,
-        derivative: tuple[Any, ...] | None = None,
         saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
         jvp: Rule | None = None,
         lower: Rule | None = None,
@@ -83,7 +81,7 @@ class Primitive:
         doc: str = "",
     ) -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
-        self.vjp, self.jvp, self.derivative, self.lower = vjp, jvp, derivative, lower
+        self.vjp, self.jvp, self.lower = vjp, jvp, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
         self._saves, self.promotion, self.multiple, self.keeps = saves, promotion, multiple, keeps
         self.label = label if label is not None else _camel(name)
@@ -103,7 +101,7 @@ class Primitive:
         found = self.plans.get(needs)
         if found is None:
             words: set[Any] = set()
-            if self.derivative is not None:
+            if self.kind == "elementwise":
                 for need, reads in zip(needs, cast(Sequence[str], self._saves), strict=False):
                     words.update(reads.split() if need else ())
                 words.update(("shapes",) if self.arity > 1 else ())
@@ -210,33 +208,47 @@ def elementwise(
     eval: str | Rule,
     *,
     derivative: Any = None,
+    selects: Rule | None = None,
+    vjp: Rule | None = None,
     saves: str | tuple[str, ...] = "",
     promotion: str = "same",
-    vjp: Rule | None = None,
     **rest: Any,
 ) -> Primitive:
     """A primitive that maps elements to elements, operands broadcast against each other.
 
-    ``derivative`` is one function of ``(*operands, out)``, or one an operand; a number stands for a constant partial,
-    None for an operand without one. ``promotion``: ``"same"`` (operands meet in one dtype), ``"float"`` (integers
-    become the default float first), ``"compare"`` (operands meet, the result is bool), ``"number"`` (as ``"same"``, and
-    no operand may be a truth value).
+    Its derivative is said once, in one of three ways; without any, its result has no history:
+
+    - ``derivative``: one function of ``(*operands, out)``, or one an operand; a number stands for a constant partial,
+      None for an operand without one;
+    - ``selects``: for what lets elements through or stops them, the function of ``(*operands, out)`` that says which go
+      through. The cotangent is selected, not multiplied by 0 or 1, so that no NaN arises from an infinite one. Of
+      several operands, the last but one goes through there, and the last elsewhere;
+    - ``vjp``: where PyTorch takes other steps and the last bits would differ, or for complex functions that are not
+      holomorphic (which need a ``jvp`` too).
+
+    ``saves`` is one string, or one an operand. ``promotion``: ``"same"`` (operands meet in one dtype), ``"float"``
+    (integers become the default float first), ``"compare"`` (operands meet, the result is bool), ``"number"`` (as
+    ``"same"``, and no operand may be a truth value).
     """
+    if sum(way is not None for way in (derivative, selects, vjp)) > 1:
+        raise ValueError(f"[{name}] one of derivative, selects and vjp was expected; got several; keep one of them")
     derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
-    reads = saves if isinstance(saves, tuple) else (saves,) * len(derivatives)
-    if len(reads) != len(derivatives):
+    arity = max(len(derivatives), len(saves) if isinstance(saves, tuple) else 1)
+    reads = saves if isinstance(saves, tuple) else (saves,) * arity
+    if len(reads) != arity or (derivative is not None and len(derivatives) != arity):
         raise ValueError(f"[{name}] one 'saves' an operand was expected")
-    primitive = Primitive(name, "elementwise", eval, arity=len(derivatives), derivative=derivatives, saves=reads,
-                          promotion=promotion, vjp=vjp, **rest)
-    if primitive.vjp is None and any(d is not None for d in derivatives):
-        primitive.vjp = _elementwise_vjp_1(primitive) if primitive.arity == 1 else _elementwise_vjp_n(primitive)
-    if primitive.vjp is not None and primitive.arity == 1:
-        primitive.vjp = _by_kernel_if_large(primitive, primitive.vjp)
+    if selects is not None:
+        vjp = _selecting_vjp(selects, arity)
+    elif any(d is not None for d in derivatives):
+        vjp = _multiplying_vjp_1(derivatives[0]) if arity == 1 else _multiplying_vjp_n(derivatives)
+    primitive = Primitive(name, "elementwise", eval, arity=arity, saves=reads, promotion=promotion, vjp=vjp, **rest)
     if primitive.vjp is None:
-        primitive.missing.setdefault("vjp", "its result does not vary smoothly with its operands")
-        primitive.missing.setdefault("jvp", "its result does not vary smoothly with its operands")
+        for rule in ("vjp", "jvp"):
+            primitive.missing.setdefault(rule, "its result does not vary smoothly with its operands")
     elif primitive.jvp is None:
-        primitive.jvp = partial(_elementwise_jvp, primitive)
+        primitive.jvp = partial(_diagonal_jvp, primitive)
+    if primitive.vjp is not None and arity == 1:
+        primitive.vjp = _by_kernel_if_large(primitive, primitive.vjp)
     primitive.spec = partial(_elementwise_spec, primitive)
     return register(primitive)
 
@@ -312,24 +324,74 @@ def opaque(name: str, eval: str | Rule, **rest: Any) -> Primitive:
 # --- derived rules ----------------------------------------------------------------------------------------------------
 
 
+def fit(grad: Any, shapes: Any, position: int) -> Any:
+    """A cotangent in the shape of its operand; ``shapes`` is None where all operands have the shape of the result."""
+    return grad if shapes is None or grad.shape == shapes[position] else P.sum_to(grad, shape=shapes[position])
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate of an array, tensor, symbol or number; anything real as it is."""
+    if type(x) is complex:
+        return x.conjugate()
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype.kind != "c" else P.conj(x)
+
+
 def _times(ct: Any, partial_: Any) -> Any:
     """The cotangent times a local partial derivative (conjugated, where complex: PyTorch's convention)."""
-    if type(partial_) in (int, float):
+    if type(partial_) in (int, float, bool):
         return ct if partial_ == 1 else -ct if partial_ == -1 else ct * partial_
     if type(partial_) is complex:
         return ct * partial_.conjugate()
     return ct * (P.conj(partial_) if partial_.dtype.kind == "c" else partial_)
 
 
-def _elementwise_vjp_1(primitive: Primitive) -> Rule:
-    assert primitive.derivative is not None
-    derivative = primitive.derivative[0]
+def _through(ct: Any, constant: float) -> Any:
+    """The cotangent times a constant partial; through a staircase (0) comes none, not even of an infinite one."""
+    return _times(ct, constant) if constant else P.zeros_like(ct)
+
+
+def _multiplying_vjp_1(derivative: Any) -> Rule:
+    if not callable(derivative):
+        return lambda ct, saved, params, needs: (_through(ct, derivative),)
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         x, out, _ = saved
-        if not callable(derivative):
-            return (_times(ct, derivative),)
         return (_times(ct, derivative(x, out, **params)),)
+
+    return vjp
+
+
+def _multiplying_vjp_n(derivatives: tuple[Any, ...]) -> Rule:
+    steps = [(i, each, callable(each)) for i, each in enumerate(derivatives) if each is not None]
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        values, shapes = saved[:-1], saved[-1]
+        grads: list[Any] = [None] * len(derivatives)
+        for i, derivative, varies in steps:
+            if needs[i]:
+                grad = _times(ct, derivative(*values, **params)) if varies else _through(ct, derivative)
+                grads[i] = grad if shapes is None else fit(grad, shapes, i)
+        return tuple(grads)
+
+    return vjp
+
+
+def _selecting_vjp(selects: Rule, arity: int) -> Rule:
+    if arity == 1:
+
+        def vjp_1(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+            x, out, _ = saved
+            return (P.where(selects(x, out, **params), ct, 0.0),)
+
+        return vjp_1
+    first, second, others = arity - 2, arity - 1, (None,) * (arity - 2)
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        chosen, shapes = selects(*saved[:-1], **params), saved[-1]
+        for_first = fit(P.where(chosen, ct, 0.0), shapes, first) if needs[first] else None
+        for_second = fit(P.where(chosen, 0.0, ct), shapes, second) if needs[second] else None
+        return (*others, for_first, for_second)
 
     return vjp
 
@@ -351,35 +413,17 @@ def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
     return vjp
 
 
-def _elementwise_vjp_n(primitive: Primitive) -> Rule:
-    assert primitive.derivative is not None
-    derivatives = primitive.derivative
-
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-        values, shapes = saved[:-1], saved[-1]
-        grads: list[Any] = []
-        for i, derivative in enumerate(derivatives):
-            if not needs[i] or derivative is None:
-                grads.append(None)
-                continue
-            grad = _times(ct, derivative(*values, **params) if callable(derivative) else derivative)
-            if shapes is not None and grad.shape != shapes[i]:
-                grad = P.sum_to(grad, shape=shapes[i])
-            grads.append(grad)
-        return tuple(grads)
-
-    return vjp
-
-
-def _elementwise_jvp(primitive: Primitive, tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
-    assert primitive.derivative is not None
-    total = None
-    for tangent, derivative in zip(tangents, primitive.derivative, strict=True):
-        if tangent is None or derivative is None:
+def _diagonal_jvp(primitive: Primitive, tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    """Forward by way of the backward rule: the Jacobian of an elementwise primitive by one operand is diagonal, and so
+    its own transpose, up to the conjugate."""
+    rule, total = primitive.rule("vjp"), None
+    for i, tangent in enumerate(tangents):
+        if tangent is None:
             continue
-        partial_ = derivative(*operands, out, **params) if callable(derivative) else derivative
-        term = tangent * partial_
-        total = term if total is None else total + term
+        needs = tuple([j == i for j in range(len(tangents))])
+        term = conjugate(rule(conjugate(tangent), (*operands, out, None), params, needs)[i])
+        if term is not None:
+            total = term if total is None else total + term
     if total is not None and total.shape != out.shape:
         total = P.expand(total, shape=tuple(out.shape))
     return total

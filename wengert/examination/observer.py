@@ -90,13 +90,13 @@ class Observer(Watcher):
 
     def _units(self, primitive: Primitive, operands: Any, params: dict[str, Any], result: Any) -> None:
         """Units whose activation has no slope for the whole batch: channels of images, features of all else."""
-        if primitive.derivative is None or not isinstance(operands[0], Tensor):
+        if not isinstance(operands[0], Tensor):
             return
-        values = [getattr(x, "_data", x) for x in operands]
+        saved = (*[getattr(x, "_data", x) for x in operands], result, None)
+        needs = (True, *[False] * (len(operands) - 1))
         with np.errstate(all="ignore"):
-            slope = np.abs(np.asarray(primitive.derivative[0](*values, result, **params), dtype=np.float64))
+            slope = np.abs(primitive.rule("vjp")(np.ones_like(result), saved, params, needs)[0])
         unit = _unit_axis(operands[0], result.ndim)
-        slope = np.broadcast_to(slope, result.shape)
         flat = (slope < FLAT).all(axis=tuple(axis for axis in range(result.ndim) if axis != unit))
         dead = int(flat.sum())
         if not dead or dead < DEAD * flat.size:

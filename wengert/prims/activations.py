@@ -14,18 +14,6 @@ SQRT_HALF = math.sqrt(0.5)
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
-def _select(slope_where: Any) -> Any:
-    """A vjp that selects: the cotangent where ``slope_where(saved)`` holds, zero elsewhere, whatever the
-    cotangent is."""
-
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-        return (P.where(slope_where(saved, params), ct, 0.0),)
-
-    return vjp
-
-
-
-
 _ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # so that numpy need not convert a number at each call
 
 
@@ -36,9 +24,7 @@ def _relu(xp: Any, x: Any) -> Any:
 
 
 relu = elementwise(
-    "relu", _relu,
-    derivative=lambda x, out: P.cast(out > 0, dtype=out.dtype), saves="out",
-    vjp=_select(lambda saved, params: saved[1] > 0),
+    "relu", _relu, selects=lambda x, out: out > 0, saves="out",
     lower=lambda b, x: b.max(x, b.const(0.0)),
 )
 sigmoid = elementwise(
@@ -121,7 +107,6 @@ def _leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Any:
 
 leaky_relu = elementwise(
     "leaky_relu", _leaky_relu, saves="x",
-    derivative=lambda x, out, negative_slope=0.01: P.where(x > 0, 1.0, negative_slope),
     vjp=lambda ct, saved, params, needs: (
         P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),),
 )
@@ -155,25 +140,16 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 
 clamp = elementwise(
     "clamp", _clip, saves="x", label="ClampBackward1",
+    selects=lambda x, out, low=None, high=None: _inside(x, low, high),
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})),
-    derivative=lambda x, out, low=None, high=None: P.cast(_inside(x, low, high), dtype=x.dtype),
-    vjp=_select(lambda saved, params: _inside(saved[0], params.get("low"), params.get("high"))),
 )
-
-
-def _open_inside(saved: Any, params: dict[str, Any]) -> Any:
-    x = saved[0]
-    return (x > params["low"]) & (x < params["high"])
-
-
 hardtanh = elementwise(
     "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",
+    selects=lambda x, out, low, high: (x > low) & (x < high),
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7})),
-    derivative=lambda x, out, low, high: P.cast((x > low) & (x < high), dtype=x.dtype), vjp=_select(_open_inside),
 )
 threshold = elementwise(
     "threshold", lambda xp, x, limit, value: xp.where(x > limit, x, x.dtype.type(value)), saves="x",
+    selects=lambda x, out, limit, value: x > limit,
     samples=cases(((3, 4), {"limit": 0.1, "value": -2.0})),
-    derivative=lambda x, out, limit, value: P.cast(x > limit, dtype=x.dtype),
-    vjp=_select(lambda saved, params: saved[0] > params["limit"]),
 )

@@ -7,68 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, elementwise
+from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import cases, reals
-
-
-def _flat(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """The vjp of a staircase: zeros, whatever the cotangent is."""
-    return (P.zeros_like(ct),)
-
-
-def _conjugate(x: Any) -> Any:
-    if type(x) is complex:
-        return x.conjugate()
-    return P.conj(x) if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
-
-
-def _fit(grad: Any, shapes: Any, position: int) -> Any:
-    """A cotangent in the shape of its operand; ``shapes`` is None where all operands have the shape of the result."""
-    return grad if shapes is None or grad.shape == shapes[position] else P.sum_to(grad, shape=shapes[position])
 
 
 def _add_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     shapes = saved[3]
     if shapes is None:
         return ct, ct
-    return _fit(ct, shapes, 0) if needs[0] else None, _fit(ct, shapes, 1) if needs[1] else None
+    return fit(ct, shapes, 0) if needs[0] else None, fit(ct, shapes, 1) if needs[1] else None
 
 
 def _mul_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, y, _, shapes = saved
-    for_x = _fit(ct * _conjugate(y), shapes, 0) if needs[0] else None
-    for_y = _fit(ct * _conjugate(x), shapes, 1) if needs[1] else None
+    for_x = fit(ct * conjugate(y), shapes, 0) if needs[0] else None
+    for_y = fit(ct * conjugate(x), shapes, 1) if needs[1] else None
     return for_x, for_y
 
 
-add = elementwise(
-    "add", "add", vjp=_add_vjp,
-    derivative=(1, 1), saves=("", ""),
-    lower=lambda b, x, y: b.add(x, y),
-)
+# The vjps of sums and products are written out, as every program runs them.
+add = elementwise("add", "add", vjp=_add_vjp, saves=("", ""), lower=lambda b, x, y: b.add(x, y))
 sub = elementwise(
     "sub", "subtract", promotion="number",
     derivative=(1, -1), saves=("", ""),
     lower=lambda b, x, y: b.sub(x, y),
 )
-mul = elementwise(
-    "mul", "multiply", vjp=_mul_vjp,
-    derivative=(lambda x, y, out: y, lambda x, y, out: x), saves=("y", "x"),
-    lower=lambda b, x, y: b.mul(x, y),
-)
+mul = elementwise("mul", "multiply", vjp=_mul_vjp, saves=("y", "x"), lower=lambda b, x, y: b.mul(x, y))
 
 
 def _div_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     """Divides the cotangent (not: multiplies it by a reciprocal), as PyTorch does, to agree to the last bit."""
     x, y, _, shapes = saved
-    for_x = _fit(ct / _conjugate(y), shapes, 0) if needs[0] else None
-    for_y = _fit(-ct * _conjugate((x / y) / y), shapes, 1) if needs[1] else None
+    for_x = fit(ct / conjugate(y), shapes, 0) if needs[0] else None
+    for_y = fit(-ct * conjugate((x / y) / y), shapes, 1) if needs[1] else None
     return for_x, for_y
 
 
 div = elementwise(
-    "div", "true_divide", promotion="float", vjp=_div_vjp,
-    derivative=(lambda x, y, out: 1 / y, lambda x, y, out: -((x / y) / y)), saves=("y", "x y"),
+    "div", "true_divide", promotion="float", vjp=_div_vjp, saves=("y", "x y"),
     samples=reals((-3, 3), (0.5, 2)),
     lower=lambda b, x, y: b.div(x, y),
 )
@@ -192,14 +168,11 @@ def _better(name: str, loses: Any, **rest: Any) -> Any:
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         shared = P.where(x == y, ct * 0.5, ct)
-        for_x = _fit(P.where(loses(x, y), 0.0, shared), shapes, 0) if needs[0] else None
-        for_y = _fit(P.where(loses(y, x), 0.0, shared), shapes, 1) if needs[1] else None
+        for_x = fit(P.where(loses(x, y), 0.0, shared), shapes, 0) if needs[0] else None
+        for_y = fit(P.where(loses(y, x), 0.0, shared), shapes, 1) if needs[1] else None
         return for_x, for_y
 
-    return elementwise(
-        name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)),
-        derivative=(lambda x, y, out: P.where(loses(x, y), 0.0, P.where(x == y, 0.5, 1.0)),
-                    lambda x, y, out: P.where(loses(y, x), 0.0, P.where(x == y, 0.5, 1.0))), **rest)
+    return elementwise(name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)), **rest)
 
 
 maximum = _better("maximum", lambda x, y: x < y, lower=lambda b, x, y: b.max(x, y))
@@ -209,26 +182,12 @@ minimum = _better("minimum", lambda x, y: x > y, lower=lambda b, x, y: b.min(x, 
 def _number(name: str, better: Any) -> Any:
     """fmax and fmin: a NaN loses against any number; a tie goes to the first operand."""
 
-    def first(x: Any, y: Any) -> Any:
-        return better(x, y) | P.isnan(y)
-
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-        x, y, _, shapes = saved
-        chosen = first(x, y)
-        return (_fit(P.where(chosen, ct, 0.0), shapes, 0) if needs[0] else None,
-                _fit(P.where(chosen, 0.0, ct), shapes, 1) if needs[1] else None)
-
-    return elementwise(
-        name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)),
-        derivative=(lambda x, y, out: P.where(first(x, y), 1.0, 0.0), lambda x, y, out: P.where(first(x, y), 0.0, 1.0)))
+    return elementwise(name, name, selects=lambda x, y, out: better(x, y) | P.isnan(y), saves=("x y", "x y"),
+                       samples=reals((-2, 2), (-2, 2)))
 
 
 fmax = _number("fmax", lambda x, y: x >= y)
 fmin = _number("fmin", lambda x, y: x <= y)
-
-
-def _abs_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    return (ct * P.sgn(saved[0]),)
 
 
 def _sgn(xp: Any, x: Any) -> Any:
@@ -244,15 +203,19 @@ def _absolute(xp: Any, x: Any) -> Any:
     return xp.absolute(x)
 
 
+def _abs_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    """The part of the tangent along x."""
+    moved = conjugate(tangents[0]) * P.sgn(operands[0])
+    return P.real(moved) if moved.dtype.kind == "c" else moved
+
+
 abs = elementwise(
-    "abs", _absolute,
-    derivative=lambda x, out: P.sgn(x), saves="x", vjp=_abs_vjp,
+    "abs", _absolute, vjp=lambda ct, saved, params, needs: (ct * P.sgn(saved[0]),), jvp=_abs_jvp, saves="x",
     lower=lambda b, x: b.abs(x),
 )
-sign = elementwise("sign", _sgn, derivative=0, vjp=_flat, samples=reals(0.2, 2))
+sign = elementwise("sign", _sgn, derivative=0, samples=reals(0.2, 2))
 sgn = elementwise(
-    "sgn", _sgn, saves="x",
-    derivative=0, samples=reals(0.2, 2),
+    "sgn", _sgn, saves="x", samples=reals(0.2, 2),
     jvp=lambda tangents, operands, out, params: _sgn_vjp(tangents[0], operands[0]),
     vjp=lambda ct, saved, params, needs: (_sgn_vjp(ct, saved[0]),),
 )
@@ -268,16 +231,14 @@ def _sgn_vjp(ct: Any, x: Any) -> Any:
     return P.where(radius == 0, 0.0, (ct - along * direction) / radius)
 
 
-
-
 def _whole_already(name: str) -> Any:
     """Rounding of floats; integers are whole already."""
     return lambda xp, x: x.copy() if x.dtype.kind in "iu" else getattr(xp, name)(x)
 
 
-floor = elementwise("floor", _whole_already("floor"), derivative=0, vjp=_flat, lower=lambda b, x: b.floor(x))
-ceil = elementwise("ceil", _whole_already("ceil"), derivative=0, vjp=_flat, lower=lambda b, x: b.ceil(x))
-trunc = elementwise("trunc", _whole_already("trunc"), derivative=0, vjp=_flat, lower=lambda b, x: b.trunc(x))
+floor = elementwise("floor", _whole_already("floor"), derivative=0, lower=lambda b, x: b.floor(x))
+ceil = elementwise("ceil", _whole_already("ceil"), derivative=0, lower=lambda b, x: b.ceil(x))
+trunc = elementwise("trunc", _whole_already("trunc"), derivative=0, lower=lambda b, x: b.trunc(x))
 
 
 def _round(xp: Any, x: Any, decimals: int = 0) -> Any:
@@ -288,7 +249,7 @@ def _round(xp: Any, x: Any, decimals: int = 0) -> Any:
     return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
 
-round = elementwise("round", _round, derivative=lambda x, out, decimals=0: 0, vjp=_flat,
+round = elementwise("round", _round, derivative=0,
                     label=lambda params: "RoundBackward1" if params.get("decimals") else "Round",
                     lower=lambda b, x: b.round(x))
 frac = elementwise("frac", lambda xp, x: x - xp.trunc(x), derivative=1)
@@ -328,32 +289,20 @@ lerp = elementwise(
     derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x),
     saves=("z", "z", "x y"),
 )
+def _scaled(x: Any, value: Any) -> Any:
+    return x if type(value) is int and value == 1 else x * value
+
+
 addcmul = elementwise(
     "addcmul", lambda xp, x, y, z, value=1: x + (y * z if value == 1 else value * y * z),
     samples=reals((-2, 2), (-2, 2), (-2, 2)), saves=("", "z", "y"),
-    derivative=(1, lambda x, y, z, out, value=1: z * value, lambda x, y, z, out, value=1: y * value),
-    vjp=lambda ct, saved, params, needs: _addcmul_vjp(ct, saved, needs, **params),
+    derivative=(1, lambda x, y, z, out, value=1: _scaled(z, value), lambda x, y, z, out, value=1: _scaled(y, value)),
 )
 addcdiv = elementwise(
     "addcdiv", lambda xp, x, y, z, value=1: x + (y / z if value == 1 else value * y / z),
     samples=reals((-2, 2), (-2, 2), (0.5, 2)), saves=("", "z", "y z"),
     derivative=(1, lambda x, y, z, out, value=1: value / z, lambda x, y, z, out, value=1: -value * y / (z * z)),
-    vjp=lambda ct, saved, params, needs: _addcdiv_vjp(ct, saved, needs, **params),
 )
-
-
-def _addcmul_vjp(ct: Any, saved: Any, needs: Any, value: Any = 1) -> tuple[Any, ...]:
-    _, y, z, _, shapes = saved
-    return (_fit(ct, shapes, 0) if needs[0] else None,
-            _fit(ct * (_conjugate(z) * value), shapes, 1) if needs[1] else None,
-            _fit(ct * (_conjugate(y) * value), shapes, 2) if needs[2] else None)
-
-
-def _addcdiv_vjp(ct: Any, saved: Any, needs: Any, value: Any = 1) -> tuple[Any, ...]:
-    _, y, z, _, shapes = saved
-    return (_fit(ct, shapes, 0) if needs[0] else None,
-            _fit(ct * _conjugate(value / z), shapes, 1) if needs[1] else None,
-            _fit(-ct * _conjugate(value * y / (z * z)), shapes, 2) if needs[2] else None)
 
 
 def _nan_to_num(xp: Any, x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
@@ -364,7 +313,4 @@ def _nan_to_num(xp: Any, x: Any, nan: float = 0.0, posinf: float | None = None, 
     return xp.nan_to_num(x, nan=nan, posinf=high, neginf=low)
 
 
-nan_to_num = elementwise(
-    "nan_to_num", _nan_to_num, saves="x", derivative=lambda x, out, **params: P.cast(P.isfinite(x), dtype=x.dtype),
-    vjp=lambda ct, saved, params, needs: (P.where(P.isfinite(saved[0]), ct, 0.0),),
-)
+nan_to_num = elementwise("nan_to_num", _nan_to_num, selects=lambda x, out, **params: P.isfinite(x), saves="x")

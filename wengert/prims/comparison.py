@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, elementwise
+from ..core.primitive import elementwise
 from ..core.samples import cases
 
 
@@ -45,6 +45,8 @@ bitwise_and = _constant("bitwise_and", "bitwise_and", promotion="same", samples=
 bitwise_or = _constant("bitwise_or", "bitwise_or", promotion="same", samples=_INTEGERS)
 bitwise_xor = _constant("bitwise_xor", "bitwise_xor", promotion="same", samples=_INTEGERS)
 bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same", samples=cases((np.array([12, -7, 0]),)))
+
+
 def _shift(name: str) -> Any:
     def evaluate(xp: Any, x: Any, y: Any) -> Any:
         if xp.result_type(x, y).kind == "b":
@@ -58,27 +60,13 @@ left_shift = _constant("left_shift", _shift("left_shift"), promotion="same", sam
 right_shift = _constant("right_shift", _shift("right_shift"), promotion="same", samples=_INTEGERS)
 
 
-def _where_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    condition, _, _, _, shapes = saved
-    grads: list[Any] = [None]
-    for i in (1, 2):
-        grad = None
-        if needs[i]:
-            grad = P.where(condition, ct, 0.0) if i == 1 else P.where(condition, 0.0, ct)
-            if shapes is not None and grad.shape != shapes[i]:
-                grad = P.sum_to(grad, shape=shapes[i])
-        grads.append(grad)
-    return tuple(grads)
-
-
 def _where_eval(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     return xp.where(condition, x, y)
 
 
 where = elementwise(
     "where", _where_eval, promotion="where",
-    derivative=(None, lambda c, x, y, out: P.cast(c, dtype=out.dtype),
-                lambda c, x, y, out: P.cast(P.logical_not(c), dtype=out.dtype)),
-    saves=("", "x", "x"), vjp=_where_vjp, lower=lambda b, c, x, y: b.select(b.truth(c), x, y),
+    selects=lambda condition, x, y, out: condition, saves=("", "x", "x"),
+    lower=lambda b, c, x, y: b.select(b.truth(c), x, y),
     samples=cases((np.array([[True], [False]]), (2, 3), (3,)), (np.array([True, False]), (2,), 0.5)),
 )

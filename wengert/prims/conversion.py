@@ -92,20 +92,28 @@ zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x),
                     transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})))
 
 conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
-                   derivative=1, vjp=lambda ct, saved, params, needs: (P.conj(ct),),
+                   vjp=lambda ct, saved, params, needs: (P.conj(ct),),
                    jvp=lambda tangents, operands, out, params: P.conj(tangents[0]))
 angle = elementwise(
-    "angle", lambda xp, x: xp.angle(x).astype(x.real.dtype), promotion="float", saves="x", derivative=0,
+    "angle", lambda xp, x: xp.angle(x).astype(x.real.dtype), promotion="float", saves="x",
     vjp=lambda ct, saved, params, needs: (_angle_vjp(ct, saved[0]),),
+    jvp=lambda tangents, operands, out, params: _angle_jvp(tangents[0], operands[0]),
 )
 
 
 def _angle_vjp(ct: Any, z: Any) -> Any:
     """d arg(z) = Im(conj(z) dz) / |z|^2, in PyTorch's convention of conjugate cotangents."""
     if z.dtype.kind != "c":
-        return ct * 0.0
+        return P.zeros_like(ct)
     radius = P.abs(z)
     return P.where(radius == 0, 0.0, z * (1j * ct) / (radius * radius))
+
+
+def _angle_jvp(t: Any, z: Any) -> Any:
+    if z.dtype.kind != "c":
+        return P.zeros_like(t)
+    radius = P.abs(z)
+    return P.where(radius == 0, 0.0, P.imag(P.conj(z) * t) / (radius * radius))
 
 
 make_complex = opaque(

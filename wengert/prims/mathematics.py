@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, elementwise
+from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import reals
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -27,26 +27,17 @@ def _unary(name: str, eval: Any, derivative: Any, saves: str, **rest: Any) -> An
     return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
 
 
-def _over_x(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """The vjp of log: a division, as PyTorch does, to agree to the last bit."""
-    x = saved[0]
-    return (ct / (P.conj(x) if x.dtype.kind == "c" else x),)
-
-
-def _over_twice_out(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    """The vjp of sqrt, likewise."""
-    out = saved[1]
-    return (ct / (2 * (P.conj(out) if out.dtype.kind == "c" else out)),)
-
-
+# The vjps of log and sqrt divide, as PyTorch's do, to agree to the last bit.
 exp = _unary("exp", "exp", lambda x, out: out, "out", lower=lambda b, x: b.exp(x))
 exp2 = _unary("exp2", "exp2", lambda x, out: out * math.log(2), "out", lower=lambda b, x: b.exp2(x))
 expm1 = _unary("expm1", "expm1", lambda x, out: out + 1, "out", lower=lambda b, x: b.expm1(x))
-log = _unary("log", "log", lambda x, out: 1 / x, "x", vjp=_over_x, lower=lambda b, x: b.log(x))
+log = elementwise("log", "log", promotion="float", saves="x", lower=lambda b, x: b.log(x),
+                  vjp=lambda ct, saved, params, needs: (ct / conjugate(saved[0]),))
 log2 = _unary("log2", "log2", lambda x, out: 1 / (x * math.log(2)), "x", lower=lambda b, x: b.log2(x))
 log10 = _unary("log10", "log10", lambda x, out: 1 / (x * math.log(10)), "x", lower=lambda b, x: b.log10(x))
 log1p = _unary("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", label="Log1P", lower=lambda b, x: b.log1p(x))
-sqrt = _unary("sqrt", "sqrt", lambda x, out: 0.5 / out, "out", vjp=_over_twice_out, lower=lambda b, x: b.sqrt(x))
+sqrt = elementwise("sqrt", "sqrt", promotion="float", saves="out", lower=lambda b, x: b.sqrt(x),
+                   vjp=lambda ct, saved, params, needs: (ct / (2 * conjugate(saved[1])),))
 rsqrt = _unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda x, out: -0.5 * (out * out * out), "out",
                lower=lambda b, x: b.rsqrt(x))
 sin = _unary("sin", "sin", lambda x, out: P.cos(x), "x", lower=lambda b, x: b.sin(x))
@@ -96,8 +87,11 @@ logaddexp2 = elementwise(
     derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (x - y) * math.log(2))),
                 lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (y - x) * math.log(2)))),
 )
-sinc = _unary(
-    "sinc", "sinc", lambda x, out: P.where(x == 0, 0.0, (P.cos(x * math.pi) - out) / x), "x out")
+sinc = elementwise(
+    "sinc", "sinc", promotion="float", saves="x out",
+    vjp=lambda ct, saved, params, needs: (
+        P.where(saved[0] == 0, 0.0, ct * conjugate((P.cos(saved[0] * math.pi) - saved[1]) / saved[0])),),
+)
 logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)),
                lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
 
@@ -107,23 +101,24 @@ def _x_log(xp: Any, x: Any, y: Any, log: str = "log") -> Any:
     return xp.where((x == 0) & ~xp.isnan(y), 0, x * getattr(xp, log)(y)).astype(xp.result_type(x, y))
 
 
-def _counts(x: Any, y: Any, pole: int) -> Any:
-    """0 where x is and the logarithm has no finite value, 1 elsewhere: what the logarithm is multiplied by."""
-    return P.cast(P.logical_not((x == 0) & (y <= pole)), dtype=x.dtype)
+def _x_log_vjp(name: str, shift: int) -> Any:
+    """For x log(y + shift), as PyTorch: no cotangent, not even an infinite one, where x is 0 and the logarithm has no
+    finite value."""
+
+    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        x, y, _, shapes = saved
+        nothing = (x == 0) & (y <= -shift) if needs[0] else None
+        for_x = fit(P.where(nothing, 0.0, getattr(P, name)(ct, y)), shapes, 0) if needs[0] else None
+        for_y = fit(ct * conjugate(x / (1 + y if shift else y)), shapes, 1) if needs[1] else None
+        return for_x, for_y
+
+    return vjp
 
 
-xlogy = elementwise(
-    "xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float", saves=("x y", "x y"),
-    derivative=(lambda x, y, out: P.xlogy(_counts(x, y, 0), y), lambda x, y, out: x / y),
-)
-xlog1py = elementwise(
-    "xlog1py",
-    lambda xp, x, y: _x_log(xp, x, y, "log1p"),
-    promotion="float",
-    saves=("x y", "x y"),
-    label="SpecialXlog1Py",
-    derivative=(lambda x, y, out: P.xlog1py(_counts(x, y, -1), y), lambda x, y, out: x / (1 + y)),
-)
+xlogy = elementwise("xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float", saves=("x y", "x y"),
+                    vjp=_x_log_vjp("xlogy", 0))
+xlog1py = elementwise("xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"),
+                      vjp=_x_log_vjp("xlog1py", 1), label="SpecialXlog1Py")
 
 erf = _unary("erf", _each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
              lower=lambda b, x: b.erf(x))

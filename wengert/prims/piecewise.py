@@ -9,7 +9,6 @@ from ..core.samples import cases, reals
 
 hardsigmoid = elementwise(
     "hardsigmoid", lambda xp, x: xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
-    derivative=lambda x, out: P.cast((x > -3) & (x < 3), dtype=x.dtype) / 6,
     vjp=lambda ct, saved, params, needs: (P.where((saved[0] > -3) & (saved[0] < 3), ct / 6, 0.0),),
     samples=reals(-4, 4),
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).",
@@ -27,19 +26,15 @@ def _outside(x: Any, limit: float) -> Any:
     return P.logical_not((x >= -limit) & (x <= limit))
 
 
-def _kept_outside(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
-    return (P.where(_outside(saved[0], params["limit"]), ct, 0.0),)
-
-
 hardshrink = elementwise(
     "hardshrink", lambda xp, x, limit: xp.where((x >= -limit) & (x <= limit), x.dtype.type(0), x), saves="x",
-    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype), vjp=_kept_outside,
+    selects=lambda x, out, limit: _outside(x, limit),
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 softshrink = elementwise(
     "softshrink", saves="x",
     eval=lambda xp, x, limit: xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0)),
-    derivative=lambda x, out, limit: P.cast(_outside(x, limit), dtype=x.dtype), vjp=_kept_outside,
+    selects=lambda x, out, limit: _outside(x, limit),
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 prelu = elementwise(

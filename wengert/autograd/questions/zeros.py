@@ -115,12 +115,11 @@ def _elementwise(node: Any, primitive: Any, ct: Any, position: int, grad: Any) -
     """Zero where the cotangent is; a gradient that was summed over broadcast places is summed again without them."""
     if grad.shape == ct.shape:
         return P.where(ct == 0, 0.0, grad)
-    derivative = None if primitive.derivative is None else primitive.derivative[position]
-    values, shapes = node.saved[:-1], node.saved[-1]
-    if derivative is None or shapes is None or not callable(derivative) or not isinstance(ct, np.ndarray):
+    if not isinstance(ct, np.ndarray):
         return grad
-    terms = P.where(ct == 0, 0.0, ct * derivative(*values, **node.params))
-    return P.sum_to(terms, shape=shapes[position])
+    *values, shapes = node.saved
+    terms = primitive.vjp(ct, (*values, None), node.params, [i == position for i in range(primitive.arity)])[position]
+    return P.sum_to(P.where(ct == 0, 0.0, terms), shape=shapes[position])
 
 
 def _product(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
