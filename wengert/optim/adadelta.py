@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank, check_range
+from .stateful import StatefulOptimizer, check_range
 
 
 class Adadelta(StatefulOptimizer):
@@ -28,21 +31,24 @@ class Adadelta(StatefulOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_settings(lr, eps=eps, weight_decay=weight_decay)
-        check_range("rho", rho, 1.0)
         defaults = {
             "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
             "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
         }
+        check_settings(defaults)
+        check_range("rho", rho, 1.0)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        return blank(parameter, "square_avg", "acc_delta")
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "square_avg", "acc_delta"
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        rho, eps = group["rho"], group["eps"]
-        square, moves = state["square_avg"], state["acc_delta"]
-        square.mul_(rho).add_(gradient * gradient * (1 - rho))
-        move = (moves + eps).sqrt() / (square + eps).sqrt() * gradient
-        moves.mul_(rho).add_(move * move * (1 - rho))
-        parameter.sub_(move * group["lr"])
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
+        return lr, group["rho"], 1 - group["rho"], group["eps"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], lr: Any, rho: Any, share: Any, eps: Any) -> Any:
+        moves = state["acc_delta"]
+        square = state["square_avg"] = state["square_avg"] * rho + g * g * share
+        move = P.sqrt(moves + eps) / P.sqrt(square + eps) * g
+        state["acc_delta"] = moves * rho + move * move * share
+        return p - move * lr

@@ -6,7 +6,7 @@ from ..core.dtypes import finfo
 from ..ops import minimum
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer
+from .stateful import State, StatefulOptimizer, number
 
 
 class Adafactor(StatefulOptimizer):
@@ -32,7 +32,7 @@ class Adafactor(StatefulOptimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        check_settings(lr, weight_decay=weight_decay)
+        check_settings({"lr": lr, "weight_decay": weight_decay})
         if beta2_decay > 0.0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
         if eps[0] is not None and eps[0] < 0.0:
@@ -47,32 +47,39 @@ class Adafactor(StatefulOptimizer):
         }
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        raise NotImplementedError  # they depend on the parameter
+
+    def _start(self, parameter: Tensor, group: Group) -> State:
         if parameter.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters")
+        state = {"step": number(0.0)}
         if parameter.dim() < 2:
-            return {"variance": parameter.detach() * 0}
+            return {**state, "variance": parameter.detach() * 0}
         *lead, rows, columns = parameter.shape
-        return {
-            "row_var": parameter.detach().new_zeros((*lead, rows, 1)),
-            "col_var": parameter.detach().new_zeros((*lead, 1, columns)),
-        }
+        state["row_var"] = parameter.detach().new_zeros((*lead, rows, 1))
+        state["col_var"] = parameter.detach().new_zeros((*lead, 1, columns))
+        return state
 
     def _update(self, group: Group) -> None:
         lr, weight_decay = group["lr"], group["weight_decay"]
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
-            state = self._fitting_state(parameter, group)
+            state = self._fitting_state(
+                parameter, group, ("variance",) if parameter.dim() < 2 else ("row_var", "col_var"))
             state["step"].add_(1)
             gradient = -parameter.grad if group["maximize"] else parameter.grad
             # The size of the step goes by the parameter as it was before the decay.
             size = _rms(parameter).clamp(min=group["eps"][1]) * _smaller(lr, state["step"])
             if weight_decay != 0:
                 parameter.mul_(1 - lr * weight_decay)
-            self._move(parameter, gradient, {**state, "size": size}, group)
+            move = self._direction(parameter, gradient, state, group)
+            shorter = (_rms(move) / group["d"]).clamp(min=1.0)
+            parameter.sub_(move * (size / shorter))
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
+    def _direction(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """The gradient over the root of its estimated variance."""
         least = finfo(parameter.dtype).eps if group["eps"][0] is None else group["eps"][0]
         pull = (state["step"] ** group["beta2_decay"]).to(parameter.dtype)
         square = gradient * gradient
@@ -84,9 +91,7 @@ class Adafactor(StatefulOptimizer):
             rows.add_((square.mean(-1, keepdim=True) - rows) * pull)
             columns.add_((square.mean(-2, keepdim=True) - columns) * pull)
             variance = rows @ columns / rows.mean(-2, keepdim=True).clamp(min=least)
-        move = gradient * variance.clamp(min=least * least).rsqrt()
-        shorter = (_rms(move) / group["d"]).clamp(min=1.0)
-        parameter.sub_(move * (state["size"] / shorter))
+        return gradient * variance.clamp(min=least * least).rsqrt()
 
 
 def _rms(x: Tensor) -> Tensor:

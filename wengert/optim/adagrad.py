@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.dtypes import float64
-from ..ops import full_like
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, check_range
+from .stateful import StatefulOptimizer
 
 
 class Adagrad(StatefulOptimizer):
@@ -31,26 +32,24 @@ class Adagrad(StatefulOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        check_settings(
-            lr, eps=eps, weight_decay=weight_decay, foreach=foreach, fused=fused, differentiable=differentiable
-        )
-        check_range("lr_decay", lr_decay)
-        check_range("initial_accumulator_value", initial_accumulator_value)
         defaults = {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable, "fused": fused,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        start = group["initial_accumulator_value"]
-        return {"sum": full_like(parameter, complex(start, start) if parameter.is_complex() else start).detach()}
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return ("sum",)
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        total, rate = state["sum"], group["lr"]
-        total.add_(gradient * gradient)
-        if group["lr_decay"] != 0:
-            step = state["step"].to(float64)
-            rate = (rate / ((step - 1) * group["lr_decay"] + 1)).to(parameter.dtype)
-        parameter.sub_(gradient / total.sqrt().add_(group["eps"]) * rate)
+    def _first(self, name: str, group: Group) -> float:
+        return float(group["initial_accumulator_value"]) if name == "sum" else 0.0
+
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
+        return lr / ((step - 1) * group["lr_decay"] + 1), group["eps"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], rate: Any, eps: Any) -> Any:
+        total = state["sum"] = state["sum"] + g * g
+        return p - g / (P.sqrt(total) + eps) * rate

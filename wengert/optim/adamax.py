@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.dtypes import float64
-from ..ops import maximum
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank
+from .stateful import StatefulOptimizer, power
 
 
 class Adamax(StatefulOptimizer):
@@ -30,20 +31,22 @@ class Adamax(StatefulOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_settings(lr, eps=eps, betas=betas, weight_decay=weight_decay)
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach,
             "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        return blank(parameter, "exp_avg", "exp_inf")
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "exp_avg", "exp_inf"
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
         beta1, beta2 = group["betas"]
-        mean, largest = state["exp_avg"], state["exp_inf"]
-        mean.add_((gradient - mean) * (1 - beta1))
-        largest.copy_(maximum(largest * beta2, gradient.abs() + group["eps"]))
-        rate = group["lr"] / (1 - beta1 ** state["step"].to(float64))
-        parameter.sub_(mean / largest * rate.to(parameter.dtype))
+        return 1 - beta1, beta2, lr / (1 - power(beta1, step)), group["eps"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, beta2: Any, rate: Any, eps: Any) -> Any:
+        mean = state["exp_avg"] = state["exp_avg"] + (g - state["exp_avg"]) * share1
+        largest = state["exp_inf"] = P.maximum(state["exp_inf"] * beta2, P.abs(g) + eps)
+        return p - mean / largest * rate

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ..core.dtypes import float64
-from ..ops import where
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank, number
+from .stateful import State, StatefulOptimizer, read, stored
 
 
 class ASGD(StatefulOptimizer):
@@ -20,7 +19,7 @@ class ASGD(StatefulOptimizer):
     range.
     """
 
-    _numbers: ClassVar[tuple[str, ...]] = ("step", "eta", "mu")
+    _counters: ClassVar[tuple[str, ...]] = ("step", "eta", "mu")
 
     def __init__(
         self,
@@ -35,25 +34,35 @@ class ASGD(StatefulOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_settings(lr, weight_decay=weight_decay)
         defaults = {
             "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
             "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
             "capturable": capturable,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        return {"eta": number(float(group["lr"])), "mu": number(1.0), **blank(parameter, "ax")}
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return ("ax",)
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        lr, decay = group["lr"], group["lambd"]
-        eta, weight, average = state["eta"], state["mu"], state["ax"]
-        step = state["step"].to(float64)
+    def _first(self, name: str, group: Group) -> float:
+        return float(group["lr"]) if name == "eta" else 1.0 if name == "mu" else 0.0
+
+    def _count(self, parameter: Tensor, state: State, group: Group, lr: Any) -> tuple[Any, ...]:
+        (step,) = super()._count(parameter, state, group, lr)
+        eta, weight = state["eta"], state["mu"]
         # A schedule may have changed lr since the state was made, so the first step reads it again.
-        eta.copy_(where(step == 1, (eta * 0 + 1) * lr, eta))
-        rate, dtype = eta.to(float64), parameter.dtype
-        parameter.mul_((1 - rate * decay).to(dtype)).sub_(gradient * rate.to(dtype))
-        average.copy_(where(weight == 1, parameter, average + (parameter - average) * weight.to(dtype)))
-        eta.copy_(lr / (step * (decay * lr) + 1) ** group["alpha"])
-        weight.copy_(1 / (step - group["t0"]).clamp(min=1))
+        eta.copy_(P.where(step == 1, stored(lr, eta), eta))
+        counts = read(eta), read(weight)
+        eta.copy_(lr / P.pow(step * (group["lambd"] * lr) + 1, group["alpha"]))
+        weight.copy_(1 / P.maximum(step - group["t0"], 1.0))
+        return counts
+
+    def _numbers(self, group: Group, lr: Any, rate: Any, weight: Any) -> tuple[Any, ...]:
+        return rate, 1 - rate * group["lambd"], weight
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], rate: Any, decay: Any, weight: Any) -> Any:
+        p = p * decay - g * rate
+        state["ax"] = P.where(weight >= 1, p, state["ax"] + (p - state["ax"]) * weight)
+        return p

@@ -35,7 +35,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        check_settings(lr, momentum=momentum, weight_decay=weight_decay)
+        check_settings({"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
         defaults = {

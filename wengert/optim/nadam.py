@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ..core.dtypes import float64
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank, check_range, number
+from .stateful import State, StatefulOptimizer, moments, power, read, stored
 
 
 class NAdam(StatefulOptimizer):
@@ -19,7 +19,7 @@ class NAdam(StatefulOptimizer):
     ``capturable`` are accepted and change nothing. Raises ValueError for settings out of range.
     """
 
-    _numbers: ClassVar[tuple[str, ...]] = ("step", "mu_product")
+    _counters: ClassVar[tuple[str, ...]] = ("step", "mu_product")
 
     def __init__(
         self,
@@ -36,32 +36,41 @@ class NAdam(StatefulOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_settings(lr, eps=eps, betas=betas, weight_decay=weight_decay)
-        check_range("momentum_decay", momentum_decay)
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
             "maximize": maximize, "foreach": foreach, "capturable": capturable,
             "differentiable": differentiable,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        return {"mu_product": number(1.0), **blank(parameter, "exp_avg", "exp_avg_sq")}
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "exp_avg", "exp_avg_sq"
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
+    def _first(self, name: str, group: Group) -> float:
+        return 1.0 if name == "mu_product" else 0.0
+
+    def _count(self, parameter: Tensor, state: State, group: Group, lr: Any) -> tuple[Any, ...]:
+        (step,) = super()._count(parameter, state, group, lr)
+        product = state["mu_product"]
+        product.mul_(stored(_momentum(group, step), product))
+        return step, read(product)
+
+    def _numbers(self, group: Group, lr: Any, step: Any, product: Any) -> tuple[Any, ...]:
         beta1, beta2 = group["betas"]
-        mean, square, product = state["exp_avg"], state["exp_avg_sq"], state["mu_product"]
-        step = state["step"].to(float64)
-        decay = group["momentum_decay"]
-        now = (0.96 ** (step * decay) * -0.5 + 1) * beta1
-        following = (0.96 ** ((step + 1) * decay) * -0.5 + 1) * beta1
-        product.mul_(now.to(product.dtype))
-        reached = product.to(float64)
-        mean.add_((gradient - mean) * (1 - beta1))
-        square.add_((gradient * gradient - square) * (1 - beta2))
-        dtype = parameter.dtype
-        root = (square / (1 - beta2**step).to(dtype)).sqrt().add_(group["eps"])
-        of_gradient = ((1 - now) / (1 - reached) * group["lr"]).to(dtype)
-        of_mean = (following / (1 - reached * following) * group["lr"]).to(dtype)
-        parameter.sub_((gradient * of_gradient + mean * of_mean) / root)
+        now, following = _momentum(group, step), _momentum(group, step + 1)
+        of_gradient = (1 - now) / (1 - product) * lr
+        of_mean = following / (1 - product * following) * lr
+        return 1 - beta1, 1 - beta2, of_gradient, of_mean, 1 - power(beta2, step), group["eps"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, share2: Any, of_gradient: Any, of_mean: Any,
+              correction: Any, eps: Any) -> Any:
+        mean, square = moments(g, state, share1, share2)
+        return p - (g * of_gradient + mean * of_mean) / (P.sqrt(square / correction) + eps)
+
+
+def _momentum(group: Group, step: Any) -> Any:
+    """µₜ"""
+    return (power(0.96, step * group["momentum_decay"]) * -0.5 + 1) * group["betas"][0]

@@ -14,7 +14,7 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
-from ..autograd.modes import enable_grad, set_grad_enabled
+from ..autograd.modes import enable_grad
 from ..core.state import state
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
@@ -152,12 +152,15 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
+        before, state.grad = state.grad, bool(self.defaults.get("differentiable"))
+        try:
             for group in self.param_groups:
                 if state.watcher is None:
                     self._update(group)
                 else:
                     state.watcher.update(self._update, group)
+        finally:
+            state.grad = before
         return loss
 
     def _update(self, group: Group) -> None:
@@ -362,32 +365,27 @@ def _loaded(value: Any, parameter: Tensor, current: Any, key: Any = None) -> Any
     return value
 
 
-def check_settings(
-    lr: Any = 0.0,
-    *,
-    momentum: float = 0.0,
-    eps: float = 0.0,
-    betas: tuple[Any, ...] = (),
-    weight_decay: Any = 0.0,
-    foreach: bool | None = None,
-    fused: bool | None = None,
-    differentiable: bool = False,
-) -> None:
+_NOT_NEGATIVE = {
+    "momentum": "momentum", "eps": "epsilon", "weight_decay": "weight_decay", "lr_decay": "lr_decay",
+    "initial_accumulator_value": "initial_accumulator_value", "momentum_decay": "momentum_decay",
+}
+
+
+def check_settings(settings: Group) -> None:
     """Raises ValueError for settings outside their range, RuntimeError for those that exclude each other."""
+    lr = settings["lr"]
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
     if not 0.0 <= lr:
         raise ValueError(f"Invalid learning rate: {lr}")
-    if not 0.0 <= momentum:
-        raise ValueError(f"Invalid momentum value: {momentum}")
-    if not 0.0 <= eps:
-        raise ValueError(f"Invalid epsilon value: {eps}")
-    for index, beta in enumerate(betas):
+    for name, word in _NOT_NEGATIVE.items():
+        if not 0.0 <= settings.get(name, 0.0):
+            raise ValueError(f"Invalid {word} value: {settings[name]}")
+    for index, beta in enumerate(settings.get("betas", ())):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
-    if not 0.0 <= weight_decay:
-        raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    if settings.get("fused"):
+        if settings["differentiable"]:
+            raise RuntimeError("`fused` does not support `differentiable`")
+        if settings["foreach"]:
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")

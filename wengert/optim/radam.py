@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..core.dtypes import float64
-from ..ops import where
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank
+from .stateful import StatefulOptimizer, moments, power
 
 # Below this length of the average the variance of the adaptive rate is taken to be unknown.
 SHORTEST = 5.0
@@ -36,31 +37,31 @@ class RAdam(StatefulOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_settings(lr, eps=eps, betas=betas, weight_decay=weight_decay)
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
             "foreach": foreach, "capturable": capturable, "decoupled_weight_decay": decoupled_weight_decay,
             "differentiable": differentiable,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        return blank(parameter, "exp_avg", "exp_avg_sq")
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "exp_avg", "exp_avg_sq"
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
         beta1, beta2 = group["betas"]
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean.add_((gradient - mean) * (1 - beta1))
-        square.add_((gradient * gradient - square) * (1 - beta2))
-        step, dtype = state["step"].to(float64), parameter.dtype
-        move = mean * (group["lr"] / (1 - beta1**step)).to(dtype)
-        longest = 2 / (1 - beta2) - 1
+        longest, trust = 2 / (1 - beta2) - 1, 0.0
         if longest > SHORTEST:
-            power = beta2**step
-            length = longest - step * power * 2 / (1 - power)
+            left = power(beta2, step)
+            length = longest - step * left * 2 / (1 - left)
             # Both cases are computed and one is chosen, so the one not chosen must be a number too.
-            known = length.clamp(min=SHORTEST)
+            known = P.maximum(length, SHORTEST)
             ratio = (known - 4) * (known - 2) / known * (longest / ((longest - 4) * (longest - 2)))
-            trust = (ratio * (1 - power)).sqrt().to(dtype)
-            move = where(length > SHORTEST, move * trust / (square.sqrt() + group["eps"]), move)
-        parameter.sub_(move)
+            trust = P.where(length > SHORTEST, P.sqrt(ratio * (1 - left)), 0.0)
+        return 1 - beta1, 1 - beta2, lr / (1 - power(beta1, step)), trust, group["eps"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, share2: Any, rate: Any, trust: Any, eps: Any) -> Any:
+        mean, square = moments(g, state, share1, share2)
+        move = mean * rate
+        return p - P.where(trust > 0, move * trust / (P.sqrt(square) + eps), move)

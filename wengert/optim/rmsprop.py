@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank, check_range
+from .stateful import StatefulOptimizer, check_range
 
 
 class RMSprop(StatefulOptimizer):
@@ -30,28 +33,28 @@ class RMSprop(StatefulOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_settings(lr, eps=eps, momentum=momentum, weight_decay=weight_decay)
-        check_range("alpha", alpha)
         defaults = {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
             "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable,
         }
+        check_settings(defaults)
+        check_range("alpha", alpha)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        names = ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * group["centered"]
-        return blank(parameter, *names)
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "square_avg", *["momentum_buffer"] * (group["momentum"] > 0), *["grad_avg"] * group["centered"]
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        alpha = group["alpha"]
-        square = state["square_avg"]
-        square.mul_(alpha).add_(gradient * gradient * (1 - alpha))
-        if group["centered"]:
-            mean = state["grad_avg"]
-            mean.add_((gradient - mean) * (1 - alpha))
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
+        return lr, group["alpha"], 1 - group["alpha"], group["eps"], group["momentum"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], lr: Any, alpha: Any, share: Any, eps: Any, momentum: Any) -> Any:
+        square = state["square_avg"] = state["square_avg"] * alpha + g * g * share
+        if "grad_avg" in state:
+            mean = state["grad_avg"] = state["grad_avg"] + (g - state["grad_avg"]) * share
             square = square - mean * mean
-        move = gradient / square.sqrt().add_(group["eps"])
-        if group["momentum"] > 0:
-            move = state["momentum_buffer"].mul_(group["momentum"]).add_(move)
-        parameter.sub_(move * group["lr"])
+        move = g / (P.sqrt(square) + eps)
+        if "momentum_buffer" in state:
+            move = state["momentum_buffer"] = state["momentum_buffer"] * momentum + move
+        return p - move * lr

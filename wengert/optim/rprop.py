@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ..ops import full_like, where
+from typing import Any
+
+from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
-from .stateful import State, StatefulOptimizer, blank
+from .stateful import StatefulOptimizer
 
 
 class Rprop(StatefulOptimizer):
@@ -29,29 +31,32 @@ class Rprop(StatefulOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_settings(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
         defaults = {
             "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach, "maximize": maximize,
             "differentiable": differentiable, "capturable": capturable,
         }
+        check_settings(defaults)
         super().__init__(params, defaults)
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        lr = float(group["lr"])
-        size = full_like(parameter, complex(lr, lr) if parameter.is_complex() else lr).detach()
-        return {**blank(parameter, "prev"), "step_size": size}
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        return "prev", "step_size"
 
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        (shrink, grow), (smallest, largest) = group["etas"], group["step_sizes"]
-        before, size = state["prev"], state["step_size"]
-        agreement = gradient * before
+    def _first(self, name: str, group: Group) -> float:
+        return float(group["lr"]) if name == "step_size" else 0.0
+
+    def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
+        return P.where(step == 1, 1.0, 0.0), lr, *group["etas"], *group["step_sizes"]
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], first: Any, lr: Any, shrink: Any, grow: Any, smallest: Any,
+              largest: Any) -> Any:
+        agreement = g * state["prev"]
         turned = agreement < 0
         # A schedule may have changed lr since the state was made, so the first step reads it again.
-        start = where(state["step"] == 1, size * 0 + group["lr"], size)
-        scaled = where(turned, start * shrink, where(agreement > 0, start * grow, start))
-        size.copy_(scaled.clamp(smallest, largest))
-        gradient = where(turned, 0.0, gradient)
-        parameter.sub_(gradient.sign() * size)
-        before.copy_(gradient)
+        size = P.where(first > 0, lr, state["step_size"])
+        size = P.where(turned, size * shrink, P.where(agreement > 0, size * grow, size))
+        size = state["step_size"] = P.minimum(P.maximum(size, smallest), largest)
+        g = state["prev"] = P.where(turned, 0.0, g)
+        return p - P.where(g > 0, size, P.where(g < 0, -size, 0.0))

@@ -1,79 +1,153 @@
-"""The frame of the optimisers that keep moving averages: `StatefulOptimizer`.
+"""The frame of the optimisers that work element by element: `StatefulOptimizer`.
 
-It counts the steps, applies weight decay and the sign of the goal, keeps the state in the dtype of the parameter and
-hands complex numbers on as pairs of real ones. A subclass writes one rule, `_move`, for one parameter. Rules read the
-count of steps as a 0-d tensor and never as a Python number, so that a recorded step can be replayed.
+It makes the state and keeps it in the dtype of the parameter, counts the steps, reads the settings of a group, and
+hands the formula to whatever computes it; see `formula`. A subclass says what its state is (``_averages``), which
+numbers the elements share in a step (``_numbers``) and what becomes of one element (``_move``).
+
+The one idea to know: the numbers too are one text for two sorts of values. They are Python's own where the step is
+merely taken, found once for all parameters that have made as many steps. Where it is recorded they are 0-d tensors,
+computed from the count of steps and the learning rate as the recording reads them, so that it can be replayed.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..core.dtypes import float32, float64, get_default_dtype
-from ..ops import full, view_as_real, zeros_like
+from ..core.primitive import P
+from ..core.state import state as thread
+from ..ops import full, full_like
+from ..tensors.evaluation import tracing
 from ..tensors.tensor import Tensor
+from .formula import Arrays, Row, Rule, arrays_of, formula, move_arrays, move_tensors
 from .optimizer import Group, Optimizer
 
 State = dict[str, Any]
+Scalar = Any
+"""A number of the walk: of numpy's float64, or a 0-d tensor of it where the step is recorded."""
 
 
 class StatefulOptimizer(Optimizer):
     """An optimiser whose state for a parameter is a count of steps, further 0-d numbers, and tensors of its shape."""
 
-    # Entries that are numbers about the walk. They stay in single precision whatever the parameter is.
-    _numbers: ClassVar[tuple[str, ...]] = ("step",)
+    _counters: ClassVar[tuple[str, ...]] = ("step",)
+    """The 0-d numbers of the state."""
+
+    def _averages(self, group: Group) -> tuple[str, ...]:
+        """The names of the tensors of the state, which have the shape of the parameter."""
+        raise NotImplementedError
+
+    def _first(self, name: str, group: Group) -> float:
+        """What an entry of the state is before the first step."""
+        return 0.0
+
+    def _count(self, parameter: Tensor, state: State, group: Group, lr: Scalar) -> tuple[Scalar, ...]:
+        """Counts a step in the 0-d numbers of ``state``, and returns those that `_numbers` depends on."""
+        return (read(state["step"].add_(1)),)
+
+    def _numbers(self, group: Group, lr: Scalar, *counts: Scalar) -> tuple[Any, ...]:
+        """The numbers that the elements share in the step that has just been counted."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _move(p: Any, g: Any, state: dict[str, Any], *numbers: Any) -> Any:
+        """The parameter after a step, its state replaced in the dict: of symbols, arrays or real tensors."""
+        raise NotImplementedError
+
+    def _rule(self, group: Group) -> Rule:
+        """The rule of a group, where settings choose between several."""
+        return self._move
+
+    # -- the frame -------------------------------------------------------------------------------------------------
 
     def _start(self, parameter: Tensor, group: Group) -> State:
-        return {"step": number(0.0), **self._fresh(parameter, group)}
+        state: State = {name: number(self._first(name, group)) for name in self._counters}
+        for name in self._averages(group):
+            first = self._first(name, group)
+            state[name] = full_like(parameter, complex(first, first) if parameter.is_complex() else first).detach()
+        return state
 
-    def _fresh(self, parameter: Tensor, group: Group) -> State:
-        """The state of ``parameter`` before its first step, the count apart."""
-        raise NotImplementedError
-
-    def _move(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> None:
-        """Moves one parameter, all of whose tensors are real, and updates its state. ``step`` has been counted."""
-        raise NotImplementedError
+    def _fitting_state(self, parameter: Tensor, group: Group, names: tuple[str, ...]) -> State:
+        """The state of ``parameter``: converted if its dtype has changed, completed if a setting asks for more."""
+        state = self._state_of(parameter, group)
+        dtype = parameter._data.dtype
+        for name in names:
+            value = state.get(name)
+            if value is None:
+                state[name] = self._start(parameter, group)[name]
+            elif value._data.dtype is not dtype:
+                state[name] = value.to(parameter.dtype).detach()
+        return state
 
     def _update(self, group: Group) -> None:
-        weight_decay = group.get("weight_decay", 0)
-        decoupled = group.get("decoupled_weight_decay", False)
+        names, lr = self._averages(group), read(group["lr"])
+        weight_decay, decay = group.get("weight_decay", 0), ""
+        if weight_decay != 0:
+            decay = "parameter" if group.get("decoupled_weight_decay") else "gradient"
+        step = formula(self._rule(group), names, bool(group["maximize"]), decay)
+
+        recorded, plain = is_recorded(), thread.watcher is None and not thread.grad
+        batches: dict[Any, tuple[list[float], list[tuple[Row, Arrays]]]] = {}
         for parameter in group["params"]:
             gradient = parameter.grad
             if gradient is None:
                 continue
-            state = self._fitting_state(parameter, group)
-            state["step"].add_(1)
-            if group["maximize"]:
-                gradient = -gradient
-            if weight_decay != 0:
-                if decoupled:
-                    parameter.mul_(1 - group["lr"] * weight_decay)
-                else:
-                    gradient = gradient + parameter * weight_decay
-            if parameter.is_complex():
-                # Real and imaginary parts move as two parameters.
-                views = {key: view_as_real(value) if value.is_complex() else value for key, value in state.items()}
-                self._move(view_as_real(parameter), view_as_real(gradient), views, group)
+            state = self._fitting_state(parameter, group, names) if names else {}
+            row = (parameter, *[state[name] for name in names], gradient)
+            counts = self._count(parameter, state, group, lr)
+            key = (parameter._data.dtype.char, counts)
+            batch = None if recorded else batches.get(key)
+            if batch is None:
+                numbers = self._numbers(group, lr, *counts)
+                if decay:
+                    numbers = (*numbers, weight_decay if decay == "gradient" else 1 - lr * weight_decay)
+                if recorded:
+                    move_tensors(step, row, numbers)
+                    continue
+                batch = batches[key] = [float(number) for number in numbers], []
+            arrays = arrays_of(row) if plain else None
+            if arrays is None:
+                move_tensors(step, row, batch[0])
             else:
-                self._move(parameter, gradient, state, group)
+                batch[1].append((row, arrays))
+        for shared, rows in batches.values():
+            move_arrays(step, rows, shared)
 
-    def _fitting_state(self, parameter: Tensor, group: Group) -> State:
-        """The state of ``parameter``, converted if its dtype has changed."""
-        state = self._state_of(parameter, group)
-        for name, value in state.items():
-            if name not in self._numbers and value.dtype is not parameter.dtype:
-                state[name] = value.to(parameter.dtype)
-        return state
+
+def moments(g: Any, state: dict[str, Any], share1: Any, share2: Any) -> tuple[Any, Any]:
+    """The running means of g and g² after a step, of which the latest takes the given shares."""
+    mean = state["exp_avg"] = state["exp_avg"] + (g - state["exp_avg"]) * share1
+    square = state["exp_avg_sq"] = state["exp_avg_sq"] + (g * g - state["exp_avg_sq"]) * share2
+    return mean, square
 
 
 def number(value: float) -> Tensor:
-    """A 0-d tensor for a number about the walk: single precision, or double if that is the default."""
+    """A 0-d tensor for a number of the walk: single precision, or double if that is the default."""
     return full((), value, dtype=float64 if get_default_dtype() is float64 else float32)
 
 
-def blank(parameter: Tensor, *names: str) -> State:
-    """Zeros of the shape of ``parameter`` under each name."""
-    return {name: zeros_like(parameter).detach() for name in names}
+def is_recorded() -> bool:
+    """Whether the numbers of the step are themselves values of a recording, or on the tape."""
+    return thread.grad or tracing()
+
+
+def read(value: Any) -> Scalar:
+    """A number of the walk or a learning rate, as it is now, in double precision."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(float64, copy=True) if is_recorded() else np.float64(value.item())
+
+
+def power(base: Any, exponent: Scalar) -> Scalar:
+    """``P.pow``, by the short way for plain numbers: the same bits."""
+    return np.power(base, exponent) if type(base) is float and type(exponent) is np.float64 else P.pow(base, exponent)
+
+
+def stored(value: Scalar, like: Tensor) -> Any:
+    """``value`` as ``like`` can hold it."""
+    return value.to(like.dtype) if isinstance(value, Tensor) else value
 
 
 def check_range(name: str, value: float, highest: float = float("inf")) -> None:
