@@ -25,7 +25,7 @@ PACKAGES = {"torch": "wengert", "torchvision": "wengert.vision"}
 
 def torch_name(name: str) -> str:
     """What PyTorch and torchvision call a name of wengert's: ``"torchvision.io"`` for ``"wengert.vision.io"``."""
-    for theirs, ours in sorted(PACKAGES.items(), reverse=True):  # that of the smaller package first
+    for theirs, ours in sorted(PACKAGES.items(), reverse=True):  # wengert.vision before wengert
         if name == ours or name.startswith(f"{ours}."):
             return theirs + name[len(ours) :]
     return name
@@ -63,7 +63,7 @@ class _Alias(Loader):
         module.__spec__ = self._own_spec
 
 
-# What to use in place of modules that are not to come.
+# What to use in the place of modules that wengert will not have.
 INSTEAD = {
     "torch.utils.tensorboard": "write event files with the package tensorboardX, whose SummaryWriter has the same "
     "methods: pip install tensorboardX, and `from tensorboardX import SummaryWriter`",

@@ -1,7 +1,7 @@
 """Runs a notebook: its code cells one after another in one namespace, what they print and show written beside them.
 
 It needs nothing but the standard library. Lines that only the notebook's own shell understands (``%`` and ``!``) are
-left out and said so. If matplotlib is used, the figures that are open after a cell become pictures in it.
+left out, which is said. If matplotlib is used, the figures that are open after a cell become pictures in it.
 """
 
 from __future__ import annotations

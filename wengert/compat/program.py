@@ -184,7 +184,7 @@ def _is_own(file: str) -> bool:
 def _drop_own_frames(text: traceback.TracebackException) -> None:
     """Leaves the frames of the program and of libraries, in the error and in those that led to it.
 
-    An error that led to it and arose within wengert is dropped altogether.
+    An error among those that arose within wengert is dropped altogether.
     """
     text.stack = traceback.StackSummary.from_list([frame for frame in text.stack if not _is_own(frame.filename)])
     for other in (text.__cause__, text.__context__, *(text.exceptions or ())):

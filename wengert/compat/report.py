@@ -107,7 +107,7 @@ class Missing:
 
 
 def missing_part(name: str) -> Missing | None:
-    """What of ``name`` wengert does not have, None if it has the whole of it."""
+    """The part of ``name`` that wengert does not have, None if it has the whole."""
     root, *rest = name.split(".")
     try:
         owner: Any = find_module(root)

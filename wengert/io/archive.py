@@ -120,6 +120,6 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
 
 
 def _swap(array: np.ndarray) -> None:
-    """Turns the bytes of every element round, in place; each part of a complex number by itself."""
+    """Reverses the bytes of every element, in place; of a complex number those of each part."""
     width = array.itemsize // (2 if array.dtype.kind == "c" else 1)
     array.view(f"u{width}").byteswap(inplace=True)

@@ -86,9 +86,8 @@ def load(
     """Loads what `save` or PyTorch's ``torch.save`` wrote, or any ``.safetensors`` file (as a dict of tensors).
 
     ``f`` is a path or a binary file object, read from where it stands. The file's content says what it is, not its
-    name.
-    Unless ``weights_only`` is False, tensors and containers are all that can come out, and no code runs that the file
-    names. With ``weights_only=False`` a pickle in the file is run as it is: **do so only with files that you would also
+    name. Unless ``weights_only`` is False, only tensors and containers can come out, and the file cannot make any code
+    run. With ``weights_only=False`` a pickle in the file is run as it is: **do so only with files that you would also
     run as programs.** ``map_location``, as in PyTorch, says where tensors saved from a GPU go; here that is the CPU.
     ``mmap`` is accepted and changes nothing.
 

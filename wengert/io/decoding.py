@@ -43,7 +43,7 @@ def decode(text: str, arrays: Arrays) -> Any:
 
 
 def set_attributes(tensor: Tensor, attributes: dict[str, Any]) -> None:
-    """Gives a tensor the attributes that its maker had put on it; none of them may hide one of its own."""
+    """Gives a tensor the attributes that had been put on it; none of them may hide one that the class has."""
     for name, value in attributes.items():
         if not may_be_set(type(tensor), name):
             raise CheckpointError(
@@ -138,7 +138,7 @@ class _Decoder:
             record = record.reshape(-1).view(dtype).reshape(record.shape[:-1])
         if "order" not in entry:
             return record
-        # One copy a record, however often it is asked for.
+        # One copy for each record, however often it is asked for.
         order = entry["order"]
         if name not in self._ordered:
             self._ordered[name] = (

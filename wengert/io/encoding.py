@@ -152,7 +152,7 @@ class _Encoder:
         return [entry for _, _, entry, _ in self._found]
 
     def _whole(self, array: np.ndarray, name: str) -> dict[str, Any]:
-        """Puts an array down in row-major order; says so where the memory had another."""
+        """Stores an array in row-major order, and notes where its memory had another."""
         entry: dict[str, Any] = {
             "record": self._record(np.ascontiguousarray(array).reshape(array.shape), name)
         }
@@ -164,7 +164,7 @@ class _Encoder:
         return entry
 
     def _shared(self, numbers: list[int], arrays: list[np.ndarray]) -> bool:
-        """Puts down the part of one memory that several arrays show, and how each of them lies in it.
+        """Stores the part of one memory that several arrays show, and notes how each of them lies in it.
 
         Returns False, and does nothing, where the memory has gaps of its own, or the arrays lie askew in it.
         """
@@ -197,7 +197,7 @@ class _Encoder:
         return True
 
     def _record(self, array: np.ndarray, path: str) -> str:
-        """Puts an array down under a name of its own, near to where it was found; complex numbers as pairs."""
+        """Stores an array under a name of its own, near to where it was found; complex numbers as pairs."""
         if array.dtype.kind == "c":
             array = array.reshape(-1).view(array.real.dtype).reshape(*array.shape, 2)
         base = name = path.encode("utf-8", "replace").decode("utf-8") or "tensor"

@@ -105,7 +105,7 @@ def check_truths(array: np.ndarray) -> np.ndarray:
 
 
 class _as_damage:
-    """Makes the package's own error one that `reporting` knows."""
+    """Turns the package's own error into one that `reporting` knows."""
 
     def __init__(self, package: Any) -> None:
         self._error = package.SafetensorError

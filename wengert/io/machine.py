@@ -29,7 +29,7 @@ _MARK = object()
 _MAPPINGS = (dict, OrderedDict, Counter)
 
 
-class Machine:
+class PickleMachine:
     """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids;
     ``classes`` are those that the user has declared safe, on whose objects the program's state may be set;
     ``encoding`` is that of the strings of Python 2."""
@@ -205,17 +205,17 @@ class Machine:
             raise ValueError(f"it is of protocol {version}")
 
 
-def _signed(machine: Machine, size: int) -> int:
+def _signed(machine: PickleMachine, size: int) -> int:
     return int.from_bytes(machine.take(size), "little", signed=True)
 
 
 _STOP = ord(".")
-_INSTRUCTIONS: dict[int, Callable[[Machine], Any]] = {
-    0x80: Machine.skip_protocol,
+_INSTRUCTIONS: dict[int, Callable[[PickleMachine], Any]] = {
+    0x80: PickleMachine.skip_protocol,
     0x95: lambda m: m.take(8),  # the length of a frame, of no use to one who has the whole
     ord("("): lambda m: m.push(_MARK),
     ord("0"): lambda m: m._stack.pop(),
-    ord("1"): Machine.marked,
+    ord("1"): PickleMachine.marked,
     ord("2"): lambda m: m.push(m.top()),
     ord("N"): lambda m: m.push(None),
     0x88: lambda m: m.push(True),
@@ -252,10 +252,10 @@ _INSTRUCTIONS: dict[int, Callable[[Machine], Any]] = {
     0x90: lambda m: m.extend(m.marked()),
     0x91: lambda m: m.make_set(frozenset, m.marked()),
     ord("c"): lambda m: m.look_up(m.line(), m.line()),
-    0x93: Machine.named_on_stack,
-    ord("R"): Machine.call,
-    0x81: Machine.new,
-    ord("b"): Machine.build,
+    0x93: PickleMachine.named_on_stack,
+    ord("R"): PickleMachine.call,
+    0x81: PickleMachine.new,
+    ord("b"): PickleMachine.build,
     ord("Q"): lambda m: m.push(m._persistent(m.pop())),
     ord("h"): lambda m: m.push(m._memo[m.number(1)]),
     ord("j"): lambda m: m.push(m._memo[m.number(4)]),

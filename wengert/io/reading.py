@@ -31,7 +31,7 @@ from .archive import Archive
 from .decoding import set_attributes
 from .errors import CheckpointError, reporting
 from .layout import check_truths
-from .machine import Global, Machine
+from .machine import Global, PickleMachine
 
 STORAGES = {
     "FloatStorage": dtypes.float32,
@@ -109,14 +109,14 @@ class Reader:
         self._places: list[tuple[UntypedStorage, str]] = []
         self._cells: dict[int, list[Any]] = {}
         self._truthful: set[int] = set()  # storages without any other byte than 0 and 1
-        self._machine: Machine | None = None
+        self._machine: PickleMachine | None = None
         self._table = self._make_table()
 
     def restricted(self) -> Any:
         """The object, made of tensors and containers only. Raises `CheckpointError`, naming what else it asks."""
         with reporting("a checkpoint of PyTorch"):
             classes = frozenset(value for value in self._safe.values() if isinstance(value, type))
-            self._machine = Machine(self._archive.pickle(), self._look_up, self._persistent, classes)
+            self._machine = PickleMachine(self._archive.pickle(), self._look_up, self._persistent, classes)
             made = self._machine.run()
         self._check_places()
         return made

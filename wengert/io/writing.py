@@ -40,7 +40,7 @@ class _Name:
         self.module, self.name = module, name
 
     def __call__(self) -> None:
-        """Never called: pickle takes only what could be for the maker of an object."""
+        """Never called; pickle accepts only a callable as the maker of an object."""
         raise TypeError(f"{self.module}.{self.name} is a name only")
 
 
@@ -51,7 +51,7 @@ class _Storage:
         self.pid = ("storage", kind, key, "cpu", count)
 
 
-class _Writer(pickle._Pickler):
+class _Pickler(pickle._Pickler):
     """Python's pickler, in Python, since its own `save_global` insists on importing what it names.
 
     ``strict`` refuses every name that PyTorch's restricted reader would refuse.
@@ -163,7 +163,7 @@ def _address(array: np.ndarray) -> int:
 def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> None:
     """Writes ``obj`` as an archive of PyTorch's layout to a path (atomically) or a binary file object."""
     program = io.BytesIO()
-    writer = _Writer(program, protocol, strict)
+    writer = _Pickler(program, protocol, strict)
     writer.dump(obj)
 
     def pack(file: Any) -> None:

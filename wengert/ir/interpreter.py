@@ -1,4 +1,4 @@
-"""Running a graph with numpy, instruction by instruction: what a graph means, against which machine code is held."""
+"""Running a graph with numpy, instruction by instruction: the meaning of a graph, which machine code must equal."""
 
 from __future__ import annotations
 

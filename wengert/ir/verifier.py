@@ -1,4 +1,4 @@
-"""Holding a graph against its rules, so that a fault shows where it was made and not as wrong numbers later."""
+"""Checking that a graph is well formed, so that a fault shows where it was made and not later, as wrong numbers."""
 
 from __future__ import annotations
 

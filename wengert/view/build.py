@@ -1,8 +1,8 @@
 """From the tape to the graph object.
 
-Structure comes from the tape's edges. Values come from what nodes saved and from the tensors at both ends, and where
-few elements are missing from evaluating the primitive again; local partials come from running each node's own rule on
-unit cotangents. What a recording kept (`Note`) goes before all of that.
+Structure comes from the tape's edges. Values come from what nodes saved and from the tensors at both ends; small ones
+that nobody kept are computed again. Local partials come from running each node's own rule on unit cotangents. What a
+recording kept (`Note`) is preferred to all of that.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class GraphBuilder:
                 self.sent[number, place] = sent
 
     def put(self, edge: Any, data: Any) -> None:
-        """Tells the value of an edge of the tape."""
+        """Notes the value of an edge of the tape, unless one is known already."""
         self.values.setdefault(key_of(edge), data)
 
     def _arrived(self, number: int, ct: Any) -> None:
@@ -155,7 +155,7 @@ class GraphBuilder:
                     self._recompute(node)
 
     def _put_results(self, node: Any, value: Any, certain: bool) -> None:
-        """Tells what a node computed: an array or a summary, or a tuple of them where it has several results."""
+        """Notes what a node computed: an array or a summary, or a tuple of them where it has several results."""
         parts = list(enumerate(value)) if type(value) is tuple else [(0, value)]
         for index, part in parts:
             key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
@@ -369,7 +369,7 @@ class GraphBuilder:
         except Exception as error:
             if not is_custom(node):
                 raise
-            # A picture is how people find out what is wrong with a backward of their own: it must not fail with it.
+            # A picture helps people to find out what is wrong with their own backward, so that error must not end it.
             made.parameters = f"its backward raised {type(error).__name__}: {error}"
             return {}
         elementwise = primitive.kind == "elementwise" and _size(made) > 1
@@ -389,7 +389,7 @@ def _trusted(node: Any) -> Any:
 
 
 def is_custom(node: Any) -> bool:
-    """Whether a node is of a user's `Function`, which saves what it likes: nobody knows what of it is an operand."""
+    """Whether a node is of a user's `Function`, which saves what it likes: nobody can tell what is an operand."""
     return bool(node.primitive.name == "function")
 
 

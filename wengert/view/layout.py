@@ -252,7 +252,7 @@ class _Work:
             self.x[node] = (ranked[1] + ranked[2]) / 2
         widest = max(sum(self.widths[node] + self.gap for node in row) for row in order)
         if spans[narrow][1] - spans[narrow][0] > 2.5 * widest + 400:
-            # A dense graph that long straight edges pull apart: narrow is better then than straight.
+            # Long straight edges pull a dense graph apart; then a narrow picture is better than straight edges.
             straight = self.x
             self.x = [0.0] * self.count
             self._relax(order)
@@ -389,7 +389,7 @@ class _Work:
                 waiting[other] -= 1
                 if not waiting[other]:
                     ready.append(other)
-        # A block pressed to the left border by nothing may stand far from its edges: it moves towards its followers.
+        # A block that nothing holds at the left border may stand far from its edges: it moves towards its followers.
         joined: dict[int, list[int]] = {}
         for node in range(self.count):
             for other in self.down[node]:
@@ -420,7 +420,7 @@ class _Work:
         gap = 0.0
         for row in order:
             height = max(self.heights[node] for node in row)
-            # Where an edge goes far to the side, ranks stand farther apart, so that it is no flat line.
+            # Where an edge goes far to the side, ranks stand farther apart, so that the edge is not nearly level.
             far = max((abs(xs[node] - xs[other]) for node in row for other in self.up[node]), default=0.0)
             gap = min(max(rank_gap / self.step, 0.2 * far), 3 * rank_gap / self.step) if y else 0.0
             middles.append(y + gap + height / 2)

@@ -27,7 +27,8 @@ class Level:
 
 
 def chains(graph: GraphModel) -> dict[int, tuple[str, ...]]:
-    """For each node the keys of the module calls around it, outermost first. A module that holds one node is none."""
+    """For each node the keys of the module calls around it, outermost first; a module that holds a single
+    node, or a single module, is left out."""
     deepest = min(DEEPEST, max((node.module.count(".") + 1 for node in graph if node.module), default=0))
     found: dict[int, list[str]] = {id: [] for id in graph.nodes}
     for depth in range(1, deepest + 1):
@@ -38,7 +39,7 @@ def chains(graph: GraphModel) -> dict[int, tuple[str, ...]]:
     for keys in found.values():
         for key in keys:
             counts[key] = counts.get(key, 0) + 1
-    # A box around one box alone tells nothing either.
+    # A box around a single box tells nothing either.
     inner: dict[str, set[str]] = {}
     for keys in found.values():
         for i, key in enumerate(keys):

@@ -65,8 +65,8 @@ def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def values_in(scopes: list[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:
-    """The places on the tape of the tensors that variables hold, with their values; of those only that nobody can have
-    written to since."""
+    """The places on the tape, with their values, of the tensors that variables hold and that nobody can have written to
+    since."""
     for scope in scopes:
         for name, value in _variables(scope):
             for _, tensor in _tensors(name, value):
@@ -111,7 +111,7 @@ def module_names(module: Any) -> dict[int, str]:
 
 
 def is_module(value: Any) -> bool:
-    """Whether a value is an `nn.Module` (asked by its methods: this layer does not know that one)."""
+    """Whether a value is an `nn.Module` (told by its methods: this layer does not import `nn`)."""
     kind = type(value)
     return (
         hasattr(kind, "named_parameters")
@@ -171,7 +171,7 @@ def assigned_names(nodes: list[tuple[int, str, list[int]]]) -> dict[int, str]:
 
 @lru_cache(maxsize=4096)
 def _targets(line: str) -> tuple[str, ...]:
-    """The variables that the statement on a line assigns; empty words for what is no plain variable."""
+    """The variables that the statement on a line assigns; "" for a target that is no plain variable."""
     path, _, number = line.rpartition(":")
     try:
         tree = ast.parse(linecache.getline(path, int(number)).strip())

@@ -69,8 +69,8 @@ def selection(start: int, size: int, count: int) -> Matrix | None:
 
 def added_number(node: Any, place: int, other: Any, out: Any) -> float | None:
     """The number at ``place`` of an addition or subtraction, worked out from its other operand and its result: the
-    shortest one that gives that result exactly. None where it is no single number, or too small beside the operand to
-    be told."""
+    shortest one that gives that result exactly. None where the operand is no single number, or is too small beside the
+    other one to be worked out."""
     name = node.primitive.name
     known = all(isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size for value in (other, out))
     if name not in ("add", "sub") or len(node.edges) != 2 or not known or other.shape != out.shape:

@@ -1,9 +1,9 @@
 """Ranks of the layered layout: which box stands in which row.
 
-Edges go down by at least one row, and are to be short in sum. An edge without a label counts only as far as it makes
-its source's trunk longer: all of them share one line, which branches off where it is needed. Two placements are made
-better by moving boxes one at a time: as early as possible, where a value stands right below what it was made of; and
-as late as possible, where what is needed late (the inputs of the twentieth step of a loop) stands where it is needed.
+Edges go down by at least one row, and the sum of their lengths is to be small. All edges of one source without a label
+share one line, its trunk, so that such an edge counts only as far as it makes the trunk longer. Two placements are
+improved by moving boxes one at a time, and the better one is taken: the earliest, where a value stands right below what
+it was made of, and the latest, where an input stands right above its use (in the twentieth step of a loop, say).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from .values import summarize
 ndarray = np.ndarray
 
 SMALL = 4096
-"""Arrays of at most so many elements are kept as copies: cheaper than a summary, and more is known of them."""
+"""Arrays of at most so many elements are copied, which costs less than a summary and keeps more."""
 
 MOST = 50_000
 """After so many nodes a recording stops and says so."""
@@ -134,7 +134,7 @@ class Recording(Watcher):
         if self.outer is not None:
             super().recorded(node)
         if tracing():
-            return  # what a tracer stands in for values has none, and must not be kept alive
+            return  # what a tracer puts in the place of values has none, and must not be kept alive
         if len(self.nodes) >= MOST:
             if len(self.nodes) == MOST:
                 self.nodes.append(None)
@@ -167,8 +167,8 @@ class Recording(Watcher):
         self.clock = perf_counter()
 
     def _constant(self, operand: Any) -> Any:
-        """A constant operand: a number, or the array itself, by whose address uses of the same are known as one.
-        What it is now is kept beside it, as a buffer may be written to before anybody looks."""
+        """A constant operand: a number, or the array itself, whose address tells that several uses are of one array.
+        Its present content is kept beside it, as a buffer may be written to before anybody looks."""
         if type(operand) not in TENSORS:
             return operand
         array = operand._data
@@ -178,7 +178,7 @@ class Recording(Watcher):
 
     def _place(self, note: Note) -> None:
         """The user's line and the module call, from the frames between here and the block."""
-        # Every frame that is looked at costs: the four innermost are this package's on every way that leads here.
+        # Each frame takes time; the four innermost belong to this package on every way that leads here.
         frame: types.FrameType | None = sys._getframe(4)
         code, end, inner = self.call_code, self.frame, self.inner
         calls: list[types.FrameType] = []
@@ -292,7 +292,7 @@ class Recording(Watcher):
         for root, _ in self.modules.values():
             for number, name in module_names(root).items() if id(root) in self.outermost else ():
                 names.setdefault(number, name)
-        # One model called once needs no name; several do, and the calls of one are told apart by it.
+        # A single model that is called once needs no name; several models, or several calls of one, do.
         named = modules if len(self.outermost) > 1 else {}
         for note in self.notes.values():
             prefix = named.get(note.root, "")

@@ -20,7 +20,7 @@ from ...tensors.tensor import Tensor
 from .answers import bytes_text, operation, short
 
 SHOWN = 20
-"""So many graphs are printed, and have their holders looked for."""
+"""So many graphs are printed, and their holders searched for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def why_nan(loss: Any) -> Answer:
             return Answer("finite", "it is finite and has no history")
         return Answer("entered", "it is not finite and has no history to search", WATCH)
     order = ancestors([root])
-    # An infinity on the way to a finite loss was not selected, and is to blame only if backward made something of it.
+    # An infinity on the way to a finite loss was not selected, and matters only if backward got to it.
     blame = ("backward",) if finite(loss) else ("forward", "backward")
     found = _recorded(order, blame)
     if found is None and "forward" in blame:

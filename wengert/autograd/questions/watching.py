@@ -87,8 +87,8 @@ class Cut:
     leaves: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 
 
-# What is known of the code objects that frames run (True: user's code, False: ours, None: a module's call), and of
-# places in the user's: the code itself is kept beside what is known of it, so that its id stays its own.
+# What is known of code objects, by their id: True for the user's code, False for ours, None for a module's call. The
+# code is kept beside that, so that no other can get its id. And the lines of places in the user's code.
 _known: dict[int, tuple[Any, bool | None]] = {}
 _lines: dict[tuple[int, int], str] = {}
 
@@ -116,7 +116,7 @@ def locate() -> tuple[str, list[Any]]:
                 found = _lines[place] = f"{code.co_filename}:{frame.f_lineno}"
             line = found
         frame = frame.f_back
-    # The variables of a frame are dear: only of these two are they looked at.
+    # Reading the variables of a frame is slow, so that only these two are read.
     return line, [call.f_locals["self"] for call in (calls[:: len(calls) - 1] if len(calls) > 1 else calls)]
 
 

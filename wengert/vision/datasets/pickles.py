@@ -15,7 +15,7 @@ import numpy as np
 
 from ...io import CheckpointError
 from ...io.errors import reporting
-from ...io.machine import Global, Machine
+from ...io.machine import Global, PickleMachine
 
 
 class _Kind:
@@ -92,7 +92,7 @@ def read_pickle(path: str | Path) -> Any:
     """
     data = Path(path).read_bytes()
     with reporting(f"{path}: a pickle of arrays and containers"):
-        machine = Machine(data, _resolve, _no_ids, frozenset({_Array, _Kind}), encoding="latin-1")
+        machine = PickleMachine(data, _resolve, _no_ids, frozenset({_Array, _Kind}), encoding="latin-1")
         return _finished(machine.run(), 0)
 
 
