@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import pkgutil
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -54,3 +57,34 @@ def test_missing_member_names_the_nearest() -> None:
         _ = torch.ones(2).to_sparse
     with pytest.raises(AttributeError, match="reshap is not in wengert yet.*reshape"):
         _ = torch.ones(2).reshap
+
+
+# --- dir ----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def public_modules() -> list[ModuleType]:
+    """Every module that no underscore hides."""
+    names = [found.name for found in pkgutil.walk_packages(torch.__path__, "wengert.")]
+    return [torch, *(import_module(name) for name in names if "._" not in name)]
+
+
+def test_what_dir_lists_is_there() -> None:
+    lacking = [f"{module.__name__}.{name}" for module in public_modules() for name in dir(module)
+               if not hasattr(module, name)]
+    assert lacking == []
+
+
+def test_what_is_there_is_in_dir() -> None:
+    """Asked of each module that makes attributes when they are asked for: every name that any module has."""
+    names = {name for module in public_modules() for name in dir(module)}
+    making = [module for module in public_modules() if "__getattr__" in vars(module)]
+    forgotten = {module.__name__: [name for name in names if hasattr(module, name) and name not in dir(module)]
+                 for module in making}
+    assert torch in making and torch.nn in making
+    assert {name: found for name, found in forgotten.items() if found} == {}
+
+
+@pytest.mark.parametrize("name", ["capture", "compile", "conv2d", "doctor", "graph", "load", "nn", "summary", "vmap"])
+def test_dir_lists_what_loads_late(name: str) -> None:
+    assert name in dir(torch)

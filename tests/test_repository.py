@@ -172,3 +172,10 @@ def test_file_lengths() -> None:
 def test_the_table_of_primitives_is_current() -> None:
     """If not: `python -m tools.primitive_table > docs/primitives.md`."""
     assert (ROOT.parent / "docs" / "primitives.md").read_text("utf-8") == table()
+
+
+def test_the_stub_of_the_public_face_is_current() -> None:
+    """If not: `python -m tools.public_stub > wengert/__init__.pyi`."""
+    done = subprocess.run([sys.executable, "-m", "tools.public_stub"], capture_output=True, text=True, check=True,
+                          cwd=ROOT.parent)
+    assert (ROOT / "__init__.pyi").read_text("utf-8") == done.stdout

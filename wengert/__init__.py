@@ -1,82 +1,41 @@
 """wengert: automatic differentiation you can see, in Python, at machine speed.
 
 The public face, in PyTorch's shape: ``import wengert as torch``. Names only; where things are made is said in
-``docs/design/architecture.md``. Importing it loads numpy and the standard library; the packages named in `_LATER` are
-imported when first asked for.
+``docs/design/architecture.md``. Importing it loads numpy and the standard library; what is listed at the end is
+imported when first asked for. Type checkers read ``__init__.pyi``, which ``tools/public_stub.py`` makes.
 """
 
 from __future__ import annotations
 
 from importlib import import_module as _import_module
 from math import e, inf, nan, pi
-from typing import Any
 
-from . import (
-    autograd,
-    prims,  # noqa: F401  (fills the registry of primitives)
-)
+from . import autograd, prims  # prims fills the registry of primitives
 from . import ops as _ops
-from ._missing import MissingError as _MissingError
+from ._public import publish as _publish
 from .autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )
 from .core import dtypes as _dtypes
 from .core.device import device
-from .core.dtypes import DType as dtype
 from .core.dtypes import (
-    bfloat16,
-    complex64,
-    complex128,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    set_default_dtype,
-    uint8,
+    DType as dtype, bfloat16, complex64, complex128, finfo, float16, float32, float64, get_default_dtype, iinfo, int8,
+    int16, int32, int64, promote_types, set_default_dtype, uint8,
 )
 from .core.layout import (
-    channels_last,
-    channels_last_3d,
-    contiguous_format,
-    layout,
-    memory_format,
-    preserve_format,
-    strided,
+    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, strided,
 )
 from .core.spec import Size
-from .ops.legacy import TYPES as _TYPES
-from .ops.legacy import set_default_tensor_type
+from .ops.legacy import TYPES as _TYPES, set_default_tensor_type, typename
 from .ops.storage import TypedStorage, UntypedStorage, is_storage
 from .settings import (
-    are_deterministic_algorithms_enabled,
-    get_default_device,
-    get_deterministic_debug_mode,
-    get_float32_matmul_precision,
-    get_num_interop_threads,
-    get_num_threads,
-    is_deterministic_algorithms_warn_only_enabled,
-    set_default_device,
-    set_deterministic,
-    set_deterministic_debug_mode,
-    set_float32_matmul_precision,
-    set_flush_denormal,
-    set_num_interop_threads,
-    set_num_threads,
-    use_deterministic_algorithms,
+    are_deterministic_algorithms_enabled, get_default_device, get_deterministic_debug_mode,
+    get_float32_matmul_precision, get_num_interop_threads, get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled, set_default_device, set_deterministic,
+    set_deterministic_debug_mode, set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads,
+    set_num_threads, use_deterministic_algorithms,
 )
-from .tensors import Tensor
+from .tensors import Tensor, tensor as _tensor
 from .tensors import tensor as _tensor
 from .tensors.generator import Generator, default_generator
 from .tensors.printing import set_printoptions
@@ -93,91 +52,42 @@ globals().update(_TYPES)
 
 _tensor.viewer = lambda: _import_module("wengert.view").graph
 
-_LATER = (
-    "accelerator",
-    "amp",
-    "backends",
-    "compiler",
-    "cuda",
-    "distributions",
-    "distributed",
-    "fft",
-    "func",
-    "futures",
-    "hub",
-    "io",
-    "jit",
-    "linalg",
-    "multiprocessing",
-    "nn",
-    "onnx",
-    "optim",
-    "profiler",
-    "random",
-    "return_types",
-    "serialization",
-    "special",
-    "testing",
-    "utils",
-    "version",
-    "vision",
+# What `from wengert import *` takes is here already.
+__all__ = [name for name in globals() if not name.startswith("_") and name != "annotations"]
+
+_publish(
+    __name__,
+    "accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit linalg "
+    "multiprocessing nn onnx optim profiler random return_types serialization special testing utils version vision",
+    {
+        "amp": "GradScaler autocast",
+        "amp.switches": (
+            "clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype "
+            "is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled"
+        ),
+        "compat.compilation": "compile",
+        "cuda": "OutOfMemoryError",
+        "examination": "doctor",
+        "func": "vmap",
+        "io": "load save",
+        "nn.functional": (
+            "adaptive_avg_pool1d avg_pool1d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc "
+            "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity group_norm layer_norm max_pool1d "
+            "max_pool1d_with_indices max_pool2d max_pool3d native_channel_shuffle pairwise_distance pdist "
+            "pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ threshold_"
+        ),
+        "nn.functional.affine": "norm_except_dim",
+        "nn.functional.native": (
+            "affine_grid_generator alpha_dropout_ convolution ctc_loss dropout_ embedding_renorm_ "
+            "feature_alpha_dropout_ feature_dropout_ grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell lstm "
+            "lstm_cell poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell "
+            "triplet_margin_loss"
+        ),
+        "nn.functional.toplevel": (
+            "adaptive_max_pool1d alpha_dropout batch_norm constant_pad_nd dropout embedding feature_alpha_dropout "
+            "instance_norm"
+        ),
+        "tracing": "capture",
+        "view": "graph summary",
+    },
 )
-
-
-_SWITCHES = (
-    "clear_autocast_cache",
-    "get_autocast_cpu_dtype",
-    "get_autocast_dtype",
-    "get_autocast_gpu_dtype",
-    "is_autocast_cache_enabled",
-    "is_autocast_cpu_enabled",
-    "is_autocast_enabled",
-)
-
-
-def typename(obj: Any, /) -> str:
-    """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``)."""
-    if isinstance(obj, Tensor):
-        return obj.type()
-    kind = obj if isinstance(obj, type) else type(obj)
-    module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
-    return module + kind.__qualname__
-
-
-def _of_layers() -> tuple[str, ...]:
-    """The functions of layers that are at the top level as well, such as ``conv2d``."""
-    return _import_module("wengert.nn.functional.toplevel").NAMES
-
-
-def __getattr__(name: str) -> Any:
-    if name == "capture":
-        return _import_module("wengert.tracing").capture
-    if name == "doctor":
-        return _import_module("wengert.examination").doctor
-    if name in ("graph", "summary"):
-        return getattr(_import_module("wengert.view"), name)
-    if name in ("load", "save"):
-        return getattr(_import_module("wengert.io"), name)
-    if name == "compile":
-        from .compat.compilation import compile
-
-        return compile
-    if name == "OutOfMemoryError":
-        return _import_module("wengert.cuda").OutOfMemoryError
-    if name == "vmap":
-        return _import_module("wengert.func").vmap
-    if name == "autocast":
-        return _import_module("wengert.amp").autocast
-    if name == "GradScaler":
-        return _import_module("wengert.amp").GradScaler
-    if name in _SWITCHES:
-        return getattr(_import_module("wengert.amp.switches"), name)
-    if name in _LATER:
-        return _import_module(f"wengert.{name}")
-    if name in _of_layers():
-        return getattr(_import_module("wengert.nn.functional.toplevel"), name)
-    raise _MissingError("wengert", name, __dir__, f"module 'wengert' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_SWITCHES, *_of_layers(), "GradScaler", "doctor", "load", "save", "vmap"})

@@ -32,7 +32,7 @@ def publish(module: str, modules: str = "", late: Mapping[str, str] | None = Non
         home = homes.get(name)
         if home is None:
             plain = f"module {module!r} has no attribute {name!r}"
-            raise MissingError(module, name, lambda: namespace["__all__"], plain)
+            raise MissingError(module, name, lambda: {*namespace["__all__"], *homes}, plain)
         found = getattr(import_module(f"{module}.{home}"), name) if home else import_module(f"{module}.{name}")
         return namespace.setdefault(name, found)
 
@@ -41,6 +41,6 @@ def publish(module: str, modules: str = "", late: Mapping[str, str] | None = Non
 
     eager = (name for name, value in namespace.items()
              if name[0] != "_" and name != "TYPE_CHECKING" and not isinstance(value, ModuleType)
-             and getattr(value, "__module__", module).startswith("wengert"))
+             and getattr(value, "__module__", module).startswith(("wengert", "torch")))
     namespace.setdefault("__all__", sorted({*eager, *homes}))
     namespace.update(__getattr__=missing, __dir__=directory)

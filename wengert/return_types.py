@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .ops.named import RETURN_TYPES
+from typing import TYPE_CHECKING
+
+from ._public import publish as _publish
+from .ops.named import RETURN_TYPES as _RETURN_TYPES
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type: ...
 
 
-def __getattr__(name: str) -> type:
-    try:
-        return RETURN_TYPES[name]
-    except KeyError:
-        raise AttributeError(f"return_types.{name} is not in wengert yet") from None
-
-
-def __dir__() -> list[str]:
-    return sorted(RETURN_TYPES)
+globals().update(_RETURN_TYPES)
+_publish(__name__)

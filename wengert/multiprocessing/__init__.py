@@ -69,3 +69,7 @@ def __getattr__(name: str) -> Any:
     if found is not None and not name.startswith("_"):
         return found
     raise MissingError(__name__, name, lambda: __all__, f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *(name for name in dir(multiprocessing) if not name.startswith("_"))})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ..autograd.modes import no_grad
 from ..core.device import device as Device
@@ -20,6 +20,16 @@ from ..tensors.tensor import Tensor
 from .hooks import Hook, add_hook, call_with_hooks
 from .parameter import is_lazy
 from .state import Stateful
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result", covariant=True)
+
+
+class _Forwards(Protocol[Arguments, Result]):
+    """What has a `forward`: calling it takes the same arguments and gives the same result."""
+
+    @property
+    def forward(self) -> Callable[Arguments, Result]: ...
 
 
 def _forward_missing(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -45,14 +55,21 @@ class Module(Stateful["Module"]):
     dump_patches: bool = False
     call_super_init: bool = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            if self._hooks is None:
-                return self.forward(*args, **kwargs)
-            return call_with_hooks(self, self._hooks, args, kwargs)
-        except Exception as error:
-            _note_path(error, self)
-            raise
+    if TYPE_CHECKING:
+
+        def __call__(self: _Forwards[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            """What `forward` gives, with its types, and what hooks make of it."""
+
+    else:
+
+        def __call__(self, *args, **kwargs):
+            try:
+                if self._hooks is None:
+                    return self.forward(*args, **kwargs)
+                return call_with_hooks(self, self._hooks, args, kwargs)
+            except Exception as error:
+                _note_path(error, self)
+                raise
 
     # -- conversion ------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.primitive import P
+from ..tensors.tensor import Tensor
 from .registry import function
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
@@ -13,13 +14,13 @@ SELU_SCALE = 1.0507009873554805
 
 
 @function(method=False)
-def selu(input: Any) -> Any:
+def selu(input: Any) -> Tensor:
     """The scaled exponential unit under which activations keep mean 0 and variance 1."""
     return P.elu(input, alpha=SELU_ALPHA, scale=SELU_SCALE)
 
 
 @function(method=False)
-def celu(input: Any, alpha: float = 1.0) -> Any:
+def celu(input: Any, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else α (exp(x / α) − 1). Raises RuntimeError for α = 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.primitive import P, Primitive
 from ..tensors.alias import type_name
 from ..tensors.hot import binary, unary
-from ..tensors.tensor import TENSORS
+from ..tensors.tensor import TENSORS, Tensor
 from .registry import METHODS, function
 
 
@@ -24,7 +24,7 @@ def _declare(
 def _pair(name: str, primitive: Primitive, doc: str, scalars: bool) -> Callable[[Any, Any], Any]:
     run = binary(primitive)
 
-    def plain(input: Any, other: Any) -> Any:
+    def plain(input: Any, other: Any) -> Tensor:
         if not scalars and type(other) not in TENSORS:
             raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
         return run(input, other)
@@ -48,7 +48,7 @@ def _integers(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
     """Declares a function on bits, which floating types do not have."""
     run = binary(primitive)
 
-    def plain(input: Any, other: Any) -> Any:
+    def plain(input: Any, other: Any) -> Tensor:
         for x in (input, other):
             if isinstance(x, (float, complex)) or (type(x) in TENSORS and x._data.dtype.kind not in "biu"):
                 kind = type_name(x._data.dtype) if type(x) in TENSORS else type(x).__name__
@@ -69,7 +69,7 @@ _logical_not = unary(P.logical_not)
 
 
 @function(inplace=True)
-def logical_not(input: Any) -> Any:
+def logical_not(input: Any) -> Tensor:
     """Where ``input`` is zero."""
     return _logical_not(input)
 
@@ -95,19 +95,19 @@ _question("isfinite", P.isfinite, "Where elements are neither infinite nor NaN."
 
 
 @function()
-def isposinf(input: Any) -> Any:
+def isposinf(input: Any) -> Tensor:
     """Where elements are +∞."""
     return P.eq(input, float("inf"))
 
 
 @function()
-def isneginf(input: Any) -> Any:
+def isneginf(input: Any) -> Tensor:
     """Where elements are −∞."""
     return P.eq(input, float("-inf"))
 
 
 @function(out=False)
-def isreal(input: Any) -> Any:
+def isreal(input: Any) -> Tensor:
     """Where elements have no imaginary part."""
     if input._data.dtype.kind == "c":
         return P.eq(P.copy_imag(input.detach()), 0)
@@ -115,7 +115,7 @@ def isreal(input: Any) -> Any:
 
 
 @function(out=False)
-def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where |input − other| ≤ atol + rtol · |other|. Infinities are close to themselves; NaN to NaN with ``equal_nan``.
     Raises RuntimeError for differing dtypes or negative tolerances."""
     if type(other) not in TENSORS:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.primitive import P
-from ..tensors.tensor import make
+from ..tensors.tensor import Tensor, make
 from . import linalg
 from .named import named
 from .reductions import vector_norm
@@ -17,19 +17,19 @@ from .registry import function
 
 
 @function()
-def inverse(input: Any) -> Any:
+def inverse(input: Any) -> Tensor:
     """The inverse of square matrices. Raises LinAlgError (a RuntimeError) for a singular one."""
     return P.inv(input)
 
 
 @function()
-def det(input: Any) -> Any:
+def det(input: Any) -> Tensor:
     """The determinant of square matrices."""
     return P.det(input)
 
 
 @function()
-def logdet(input: Any) -> Any:
+def logdet(input: Any) -> Tensor:
     """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero."""
     sign, size = P.slogdet(input)
     if input._data.dtype.kind == "c":
@@ -47,13 +47,13 @@ def slogdet(input: Any) -> Any:
 
 
 @function()
-def cholesky(input: Any, upper: bool = False) -> Any:
+def cholesky(input: Any, upper: bool = False) -> Tensor:
     """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``."""
     return linalg.mirrored(P.cholesky(input)) if upper else P.cholesky(input)
 
 
 @function()
-def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
+def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     """X of ``A X = input``, for the A of which L is the Cholesky factor."""
     factor = linalg.mirrored(L) if upper else L
     inner = P.solve_triangular(factor, input, upper=False)
@@ -61,7 +61,7 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
 
 
 @function()
-def cholesky_inverse(L: Any, upper: bool = False) -> Any:
+def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     """The inverse of the matrix of which L is the Cholesky factor."""
     eye = make(np.broadcast_to(np.eye(L._data.shape[-1], dtype=L._data.dtype), L._data.shape).copy(), None)
     return cholesky_solve(eye, L, upper)
@@ -106,25 +106,25 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
 
 
 @function()
-def pinverse(input: Any, rcond: float = 1e-15) -> Any:
+def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
     """The pseudo-inverse of matrices; singular values up to ``rcond`` times the largest count as zero."""
     return P.pinv(input, rtol=rcond)
 
 
 @function()
-def matrix_exp(input: Any) -> Any:
+def matrix_exp(input: Any) -> Tensor:
     """The exponential of square matrices."""
     return P.matrix_exp(input)
 
 
 @function()
-def matrix_power(input: Any, n: int) -> Any:
+def matrix_power(input: Any, n: int) -> Tensor:
     """Square matrices to an integer power."""
     return linalg.matrix_power(input, n)
 
 
 @function()
-def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
+def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
     """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart."""
     return linalg.lu_solve(LU_data, LU_pivots, b)
 
@@ -141,7 +141,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any) -> Any:
 
 
 @function()
-def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
     if dim is None:
         dim = next((d for d, n in enumerate(input._data.shape) if n == 3), None)
@@ -151,13 +151,13 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 
 
 @function(method=False, takes_tensor=False)
-def chain_matmul(*matrices: Any) -> Any:
+def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices, in the order of fewest multiplications."""
     return linalg.multi_dot(list(matrices))
 
 
 @function()
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
     singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
     if isinstance(p, str):

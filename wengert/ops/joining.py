@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -78,7 +79,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     return labelled(_joined(rows, place, "stack"), "Stack")
 
 
-def _at_least(rank: int) -> Any:
+def _at_least(rank: int) -> Callable[..., Any]:
     def raised(x: Tensor) -> Tensor:
         shape = x._data.shape
         if len(shape) >= rank:

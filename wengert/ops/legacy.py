@@ -60,3 +60,12 @@ def set_default_tensor_type(t: Any) -> None:
     if not isinstance(t, TensorType):
         raise TypeError("invalid type object: only floating-point types are supported as the default type")
     dtypes.set_default_dtype(t.dtype)
+
+
+def typename(obj: Any, /) -> str:
+    """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``)."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
+    return module + kind.__qualname__

@@ -17,7 +17,7 @@ from ..tensors.alias import type_name
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
 from ..tensors.tape import labelled
-from ..tensors.tensor import TENSORS, wrap
+from ..tensors.tensor import TENSORS, Tensor, wrap
 from .registry import METHODS, function
 
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
@@ -61,7 +61,7 @@ _product = product(P.matmul, _matmul)
 
 
 @function(direct=lambda full: product(P.matmul, full))
-def matmul(input: Any, other: Any) -> Any:
+def matmul(input: Any, other: Any) -> Tensor:
     """The matrix product: vectors as a row or a column, leading dimensions as batches that broadcast.
 
     Raises `ShapeError` (a RuntimeError) unless the inner sizes agree, and RuntimeError for differing dtypes.
@@ -74,7 +74,7 @@ METHODS["__rmatmul__"] = lambda self, other: _matmul(other, self) if type(other)
 
 
 @function()
-def mm(input: Any, mat2: Any) -> Any:
+def mm(input: Any, mat2: Any) -> Tensor:
     """The product of two matrices, ``(N, M)`` and ``(M, P)``."""
     if type(mat2) not in TENSORS or input._data.dtype is not mat2._data.dtype:
         _check_operands("mm", input, mat2)
@@ -85,7 +85,7 @@ def mm(input: Any, mat2: Any) -> Any:
 
 
 @function()
-def bmm(input: Any, mat2: Any) -> Any:
+def bmm(input: Any, mat2: Any) -> Tensor:
     """The products of two batches of matrices, ``(B, N, M)`` and ``(B, M, P)``."""
     _check_operands("bmm", input, mat2)
     _check_rank("bmm", input, 3, "batch1")
@@ -98,7 +98,7 @@ def bmm(input: Any, mat2: Any) -> Any:
 
 
 @function()
-def mv(input: Any, vec: Any) -> Any:
+def mv(input: Any, vec: Any) -> Tensor:
     """A matrix ``(N, M)`` times a vector ``(M)``."""
     _check_operands("mv", input, vec)
     _check_rank("mv", input, 2, "input")
@@ -117,14 +117,14 @@ def _check_vectors(op: str, x: Any, y: Any) -> None:
 
 
 @function()
-def dot(input: Any, tensor: Any) -> Any:
+def dot(input: Any, tensor: Any) -> Tensor:
     """The sum of products of two vectors of one length."""
     _check_vectors("dot", input, tensor)
     return P.matmul(input, tensor, label="Dot")
 
 
 @function()
-def vdot(input: Any, other: Any) -> Any:
+def vdot(input: Any, other: Any) -> Tensor:
     """`dot` with the first vector conjugated."""
     _check_vectors("vdot", input, other)
     first = P.conj(input) if input._data.dtype.kind == "c" else input
@@ -132,7 +132,7 @@ def vdot(input: Any, other: Any) -> Any:
 
 
 @function()
-def inner(input: Any, other: Any) -> Any:
+def inner(input: Any, other: Any) -> Tensor:
     """Sums of products over the last dimension of each; a product where one is 0-d."""
     if not input._data.ndim or not other._data.ndim:
         return input * other
@@ -144,7 +144,7 @@ def inner(input: Any, other: Any) -> Any:
 
 
 @function(aliases=("ger",))
-def outer(input: Any, vec2: Any) -> Any:
+def outer(input: Any, vec2: Any) -> Tensor:
     """All products of elements of two vectors, ``(N)`` and ``(M)``: ``(N, M)``."""
     _check_rank("outer", input, 1, "self")
     _check_rank("outer", vec2, 1, "vec2")
@@ -168,7 +168,7 @@ def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
 
 
 @function(inplace=True)
-def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · (mat1 @ mat2)``, for matrices; ``input`` is broadcast."""
     _check_rank("addmm", mat1, 2, "mat1")
     _check_rank("addmm", mat2, 2, "mat2")
@@ -178,7 +178,7 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) ->
 
 
 @function(inplace=True)
-def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · (mat @ vec)``."""
     _check_rank("addmv", mat, 2, "mat")
     _check_rank("addmv", vec, 1, "vec")
@@ -186,7 +186,7 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> A
 
 
 @function(inplace=True)
-def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · (batch1 @ batch2)``, for batches of matrices."""
     _check_rank("baddbmm", batch1, 3, "batch1")
     _check_rank("baddbmm", batch2, 3, "batch2")
@@ -194,7 +194,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 @function(inplace=True)
-def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch."""
     _check_operands("addbmm", input, batch1, batch2)
     total = P.sum(bmm(batch1, batch2), dim=(0,))
@@ -202,7 +202,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
 
 
 @function(inplace=True)
-def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · outer(vec1, vec2)``."""
     product_ = outer(vec1, vec2)
     product_ = product_ if alpha == 1 else product_ * alpha
@@ -224,7 +224,7 @@ def _contract(x: Any, y: Any, x_dims: Sequence[int], y_dims: Sequence[int]) -> A
 
 
 @function(method=False)
-def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """The sum of products over the last ``dims`` dimensions of ``a`` and the first of ``b``, or over two lists of
     paired dimensions. Raises RuntimeError unless the paired sizes agree (a size of 1 is summed away on the other
     side)."""
@@ -340,7 +340,7 @@ def _arranged(x: Any, term: str, groups: tuple[str, str, str], sizes: dict[str, 
 
 
 @function(method=False, takes_tensor=False, out=False)
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *operands: Any) -> Tensor:
     """Sums of products by Einstein's notation: ``einsum("bij,bjk->bik", x, y)``.
 
     Repeated letters of one operand take its diagonal, letters that the result lacks are summed over, ``...`` stands for
@@ -369,7 +369,7 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 
 @function()
-def kron(input: Any, other: Any) -> Any:
+def kron(input: Any, other: Any) -> Tensor:
     """Kronecker's product: each element of ``input`` times all of ``other``, as a block."""
     rank = max(input._data.ndim, other._data.ndim)
     a, b = ((1,) * (rank - x._data.ndim) + x._data.shape for x in (input, other))
@@ -379,7 +379,7 @@ def kron(input: Any, other: Any) -> Any:
 
 
 @function(method=False)
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``."""
     if x1._data.ndim < 2 or x2._data.ndim < 2:
         raise RuntimeError("cdist only supports at least 2D tensors, X1 got: "
@@ -392,7 +392,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 
 
 @function()
-def trace(input: Any) -> Any:
+def trace(input: Any) -> Tensor:
     """The sum of the diagonal of a matrix."""
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
@@ -401,7 +401,7 @@ def trace(input: Any) -> Any:
 
 
 @function(method=False, takes_tensor=False)
-def block_diag(*tensors: Any) -> Any:
+def block_diag(*tensors: Any) -> Tensor:
     """A matrix with the given matrices (or vectors, as rows) along its diagonal; of none, 1×0."""
     if not tensors:
         return wrap(np.empty((1, 0), get_default_dtype().numpy))

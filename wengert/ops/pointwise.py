@@ -18,7 +18,7 @@ from ..tensors.alias import type_name
 from ..tensors.apply import apply, result_type
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
-from ..tensors.tensor import TENSORS, make
+from ..tensors.tensor import TENSORS, Tensor, make
 from .conversion import cast
 from .registry import METHODS, function
 
@@ -75,7 +75,7 @@ def _rounding(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
     """Declares a function that leaves integers as they are and has no meaning for truth values and complex numbers."""
     run = unary(primitive)
 
-    def plain(input: Any) -> Any:
+    def plain(input: Any) -> Tensor:
         if input._data.dtype.kind in "cb":
             raise DTypeError(f'[{name}] "{name}" not implemented for \'{type_name(input._data.dtype)}\'')
         return run(input)
@@ -90,7 +90,7 @@ _rounding("trunc", P.trunc, "Each element without its fraction.", "fix")
 
 
 @function(inplace=True)
-def sign(input: Any) -> Any:
+def sign(input: Any) -> Tensor:
     """−1, 0 or 1 as each element is negative, zero or positive."""
     if input._data.dtype.kind == "c":
         raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers: use torch.sgn")
@@ -98,7 +98,7 @@ def sign(input: Any) -> Any:
 
 
 @function()
-def positive(input: Any) -> Any:
+def positive(input: Any) -> Tensor:
     """The tensor itself."""
     if input._data.dtype == bool:
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
@@ -106,7 +106,7 @@ def positive(input: Any) -> Any:
 
 
 @function(inplace=True)
-def round(input: Any, *, decimals: int = 0) -> Any:
+def round(input: Any, *, decimals: int = 0) -> Tensor:
     """Each element rounded to ``decimals`` places, halves to even."""
     if input._data.dtype.kind in ("iubc" if decimals else "bc"):
         kind = type_name(input._data.dtype)
@@ -116,7 +116,7 @@ def round(input: Any, *, decimals: int = 0) -> Any:
 
 
 @function(inplace=True)
-def frac(input: Any) -> Any:
+def frac(input: Any) -> Tensor:
     """The fraction of each element: x − trunc(x)."""
     if category(from_numpy(input._data.dtype)) < 2:
         raise DTypeError(f'[frac] "frac" not implemented for \'{type_name(input._data.dtype)}\'')
@@ -124,31 +124,31 @@ def frac(input: Any) -> Any:
 
 
 @function(inplace=True)
-def square(input: Any) -> Any:
+def square(input: Any) -> Tensor:
     """Each element times itself."""
     return pow(input, 2)
 
 
 @function(inplace=True)
-def deg2rad(input: Any) -> Any:
+def deg2rad(input: Any) -> Tensor:
     """Degrees in radians."""
     return P.deg2rad(input)
 
 
 @function(inplace=True)
-def rad2deg(input: Any) -> Any:
+def rad2deg(input: Any) -> Tensor:
     """Radians in degrees."""
     return P.rad2deg(input)
 
 
 @function(inplace=True, aliases=("psi",))
-def digamma(input: Any) -> Any:
+def digamma(input: Any) -> Tensor:
     """The logarithmic derivative of the gamma function."""
     return P.polygamma(input, n=0)
 
 
 @function(method=False, takes_tensor=False)
-def polygamma(n: int, input: Any) -> Any:
+def polygamma(n: int, input: Any) -> Tensor:
     """The ``n``-th derivative of `digamma`."""
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
@@ -160,19 +160,19 @@ METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_"
 
 
 @function(inplace=True)
-def igamma(input: Any, other: Any) -> Any:
+def igamma(input: Any, other: Any) -> Tensor:
     """The regularised lower incomplete gamma function P(input, other)."""
     return P.igamma(input, other)
 
 
 @function(inplace=True)
-def igammac(input: Any, other: Any) -> Any:
+def igammac(input: Any, other: Any) -> Tensor:
     """The regularised upper incomplete gamma function Q(input, other) = 1 − P(input, other)."""
     return P.igammac(input, other)
 
 
 @function(inplace=True, aliases=("multigammaln",))
-def mvlgamma(input: Any, p: int) -> Any:
+def mvlgamma(input: Any, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension ``p``: Σ lgamma(x − j/2) + p (p − 1)/4 log π.
 
     Raises RuntimeError where an element is not above (p − 1)/2.
@@ -186,19 +186,21 @@ def mvlgamma(input: Any, p: int) -> Any:
 
 
 @function(inplace=True)
-def logit(input: Any, eps: float | None = None) -> Any:
+def logit(input: Any, eps: float | None = None) -> Tensor:
     """log(x / (1 − x)), with x clamped to [eps, 1 − eps] where ``eps`` is given."""
     return P.logit(input if eps is None else clamp(input, eps, 1 - eps))
 
 
 @function(inplace=True)
-def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
+def nan_to_num(
+    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """Each NaN as ``nan`` (0), each infinity as ``posinf`` or ``neginf`` (the largest and the smallest number)."""
     return P.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
 @function()
-def conj(input: Any) -> Any:
+def conj(input: Any) -> Tensor:
     """The complex conjugate; a real tensor is returned itself."""
     return P.conj(input) if input._data.dtype.kind == "c" else input
 
@@ -209,7 +211,7 @@ METHODS["is_conj"] = METHODS["is_neg"] = lambda self: False
 
 
 @function()
-def angle(input: Any) -> Any:
+def angle(input: Any) -> Tensor:
     """The argument of each element, in radians: π for negative real numbers."""
     return P.angle(input)
 
@@ -234,26 +236,26 @@ def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
 
 
 @function(direct=lambda full: binary(P.add, full=full))
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha · other``."""
     return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
 
 
 @function(aliases=("subtract",))
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
     return _sub(input, other) if alpha == 1 else _sub(input, _scaled("sub", input, other, alpha))
 
 
 @function(method=False)
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``other − alpha · input``."""
     out = apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
     return labelled(out, "RsubBackward0" if type(other) in TENSORS else "RsubBackward1")
 
 
 @function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full))
-def mul(input: Any, other: Any) -> Any:
+def mul(input: Any, other: Any) -> Tensor:
     """``input · other``."""
     return _mul(input, other)
 
@@ -262,7 +264,7 @@ _ROUNDED = {"floor": P.floor_divide, "trunc": P.trunc_divide}
 
 
 @function(aliases=("divide",))
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``; rounded towards zero (``"trunc"``) or down (``"floor"``) by ``rounding_mode``.
 
     Without rounding, integers give floats. Integer division by zero raises RuntimeError.
@@ -276,25 +278,25 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 
 
 @function(inplace=True)
-def true_divide(input: Any, other: Any) -> Any:
+def true_divide(input: Any, other: Any) -> Tensor:
     """``input / other``, never rounded."""
     return _div(input, other)
 
 
 @function(inplace=True, takes_tensor=False)
-def floor_divide(input: Any, other: Any) -> Any:
+def floor_divide(input: Any, other: Any) -> Tensor:
     """``input / other``, rounded down."""
     return P.floor_divide(input, other)
 
 
 @function(inplace=True, takes_tensor=False)
-def remainder(input: Any, other: Any) -> Any:
+def remainder(input: Any, other: Any) -> Tensor:
     """Python's ``input % other``: the remainder with the sign of the divisor."""
     return P.remainder(input, other)
 
 
 @function(inplace=True)
-def fmod(input: Any, other: Any) -> Any:
+def fmod(input: Any, other: Any) -> Tensor:
     """C's fmod: the remainder with the sign of the dividend."""
     return P.fmod(input, other)
 
@@ -303,7 +305,7 @@ _pow = binary(P.pow)
 
 
 @function(inplace=True, takes_tensor=False)
-def pow(input: Any, exponent: Any) -> Any:
+def pow(input: Any, exponent: Any) -> Tensor:
     """``input`` to the power ``exponent``; one of the two may be a number.
 
     Raises RuntimeError for integers with a negative number as exponent.
@@ -316,7 +318,7 @@ def pow(input: Any, exponent: Any) -> Any:
 
 
 @function(inplace=True, takes_tensor=False)
-def float_power(input: Any, exponent: Any) -> Any:
+def float_power(input: Any, exponent: Any) -> Tensor:
     """`pow` in double precision."""
     complexes = builtins.any([(x._data.dtype.kind == "c") if type(x) in TENSORS else isinstance(x, complex)
                               for x in (input, exponent)])
@@ -326,7 +328,7 @@ def float_power(input: Any, exponent: Any) -> Any:
 
 
 @function(inplace=True)
-def ldexp(input: Any, other: Any) -> Any:
+def ldexp(input: Any, other: Any) -> Tensor:
     """``input · 2^other``."""
     power = P.pow(2.0, cast(other, dtypes.get_default_dtype()) if other._data.dtype.kind in "biu" else other)
     return _mul(input, power)
@@ -348,7 +350,7 @@ _KINDS = {"f": "floating", "iu": "integer", "fiub": "real"}
 def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) -> Callable[[Any, Any], Any]:
     run = binary(primitive)
 
-    def plain(input: Any, other: Any) -> Any:
+    def plain(input: Any, other: Any) -> Tensor:
         if not scalars and type(other) not in TENSORS:
             raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
         if name == "heaviside" and input._data.dtype != other._data.dtype:
@@ -391,7 +393,7 @@ _declare_pairs({
 
 
 @function(inplace=True, takes_tensor=False)
-def xlogy(input: Any, other: Any) -> Any:
+def xlogy(input: Any, other: Any) -> Tensor:
     """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
     if result_type("xlogy", (input, other)).kind == "c":
         raise NotImplementedError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
@@ -409,7 +411,7 @@ _clamp = unary(P.clamp)
 
 
 @function(inplace=True, aliases=("clip",))
-def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient
     passes where the element is within the bounds or on them. Raises RuntimeError without bounds."""
     if input._data.dtype.kind == "f" and type(min) in _BOUNDS and type(max) in _BOUNDS and (min, max) != _NONE:
@@ -433,19 +435,19 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 
 
 @function(inplace=True)
-def clamp_min(input: Any, min: Any) -> Any:
+def clamp_min(input: Any, min: Any) -> Tensor:
     """Each element, not below ``min``."""
     return labelled(clamp(input, min), "ClampMin")
 
 
 @function(inplace=True)
-def clamp_max(input: Any, max: Any) -> Any:
+def clamp_max(input: Any, max: Any) -> Tensor:
     """Each element, not above ``max``."""
     return labelled(clamp(input, None, max), "ClampMax")
 
 
 @function(inplace=True)
-def lerp(input: Any, end: Any, weight: Any) -> Any:
+def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing
     dtypes."""
     if input._data.dtype != end._data.dtype:
@@ -456,13 +458,13 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
 
 
 @function(inplace=True)
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """``input + value · tensor1 · tensor2``."""
     return P.addcmul(input, tensor1, tensor2, value=value)
 
 
 @function(inplace=True)
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """``input + value · tensor1 / tensor2``. Raises RuntimeError where both are integers."""
     if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
         raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() "

@@ -16,7 +16,7 @@ from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
 from ..tensors.hot import reduction, unary
 from ..tensors.tape import labelled
-from ..tensors.tensor import TENSORS
+from ..tensors.tensor import TENSORS, Tensor
 from .arguments import dtype_of
 from .conversion import cast
 from .named import named
@@ -48,7 +48,7 @@ def _to(x: Any, dtype: Any) -> Any:
 
 
 @function(direct=lambda full: reduction(P.sum, _add_reduce, full))
-def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
     ``dtype`` converts first."""
     x = _to(input, dtype)
@@ -63,7 +63,7 @@ def _whole(dim: Any, keepdim: bool) -> dict[str, bool]:
 
 
 @function(direct=lambda full: reduction(P.mean, _mean_of, full))
-def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them."""
     x = _to(input, dtype)
     if x._data.dtype.kind in "biu":
@@ -74,7 +74,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
 
 
 @function()
-def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product of all elements, or along one ``dim``. Integers give int64; ``dtype`` converts first."""
     x = _to(input, dtype)
     product = P.prod(x, dim=_all_dims(x) if dim is None else wrap_dims(int(dim), x._data.ndim, "prod"), keepdim=keepdim,
@@ -87,7 +87,7 @@ def _without_nan(x: Any) -> Any:
 
 
 @function()
-def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum with NaN counted as 0."""
     if input._data.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
@@ -95,7 +95,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 
 @function()
-def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not NaN."""
     x = _to(input, dtype)
     if x._data.dtype.kind == "c":
@@ -128,7 +128,7 @@ def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any)
 
 def _spread(op: str, primitive: Any, doc: str) -> Callable[..., Any]:
     def plain(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-              correction: float | None = None) -> Any:
+              correction: float | None = None) -> Tensor:
         dims, freedom = _spread_arguments(op, input, dim, unbiased, correction)
         mark = _whole(None if isinstance(dim, bool) else dim, keepdim) if correction is None else {}
         return primitive(input, dim=dims, keepdim=keepdim, correction=freedom, **mark)
@@ -205,7 +205,7 @@ min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``
 
 
 def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
-    def plain(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    def plain(input: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
         _not_complex(op, input)
         dims = wrap_dims(dim, input._data.ndim, op)
         if not all_positive(input._data.shape[d] for d in dims):
@@ -237,7 +237,7 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
 
 
 def _position(op: str, primitive: Any, doc: str) -> None:
-    def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    def plain(input: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if input._data.dtype.kind in "cb":
             raise NotImplementedError(f'"{op}_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
         if dim is None:
@@ -262,7 +262,7 @@ _position("argmin", P.argmin, "The position of the first of the smallest element
 
 
 def _truth(op: str, primitive: Any, doc: str) -> None:
-    def plain(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def plain(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
         truth = primitive(input, dim=wrap_dims(dim, input._data.ndim, op), keepdim=keepdim)
         return cast(truth, dtypes.uint8) if input._data.dtype == np.uint8 else truth
 
@@ -275,7 +275,7 @@ _truth("any", P.any, "Whether an element is true (not zero), of everything or al
 
 
 @function()
-def count_nonzero(input: Any, dim: Any = None) -> Any:
+def count_nonzero(input: Any, dim: Any = None) -> Tensor:
     """How many elements are not zero, of everything or along ``dim``."""
     return P.count_nonzero(input, dim=wrap_dims(dim, input._data.ndim, "count_nonzero"))
 
@@ -297,7 +297,7 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 
 
 @function(inplace=True)
-def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
     _floating("renorm", input)
     where = wrap_dim(dim, input._data.ndim, "renorm")
@@ -307,7 +307,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
 
 
 @function()
-def dist(input: Any, other: Any, p: float = 2) -> Any:
+def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The ``p``-norm of ``input − other``."""
     difference = FUNCTIONS["sub"](input, other)
     return P.vector_norm(difference, ord=float(p), dim=_all_dims(difference))
@@ -317,7 +317,7 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
 
 
 @function()
-def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) along ``dim``, without overflow."""
     x = input if category(from_numpy(input._data.dtype)) >= 2 else cast(input, dtypes.get_default_dtype())
     return P.logsumexp(x, dim=wrap_dims(dim, x._data.ndim, "logsumexp"), keepdim=keepdim)
@@ -326,7 +326,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
 def _normalised(op: str, primitive: Any, doc: str) -> None:
     run = unary(primitive)
 
-    def plain(input: Any, dim: int, dtype: Any = None) -> Any:
+    def plain(input: Any, dim: int, dtype: Any = None) -> Tensor:
         x = input if dtype is None else _to(input, dtype)
         if x._data.dtype.kind not in "fV":
             raise NotImplementedError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import castable, check_writable, edge_of, type_name
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import TENSORS, Tensor
+
+Result = TypeVar("Result")
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """The functions of the package's namespace, by name."""
@@ -38,12 +40,12 @@ def function(
     aliases: tuple[str, ...] = (),
     takes_tensor: bool = True,
     direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
     ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct(full)``
     makes the hot path that stands before ``full``, to which it leaves what is not a plain call on tensors."""
 
-    def register(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def register(plain: Callable[..., Result]) -> Callable[..., Result]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
         full = _complete(plain, name, out, takes_tensor)
         if direct is not None:

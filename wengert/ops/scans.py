@@ -8,6 +8,7 @@ from ..core import dtypes
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
+from ..tensors.tensor import Tensor
 from .arguments import dtype_of
 from .conversion import cast
 from .named import named
@@ -22,21 +23,21 @@ def _running_dtype(input: Any, dtype: Any) -> Any:
 
 
 @function(inplace=True)
-def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The sum of the elements up to each, along ``dim``."""
     x = _running_dtype(input, dtype)
     return P.cumsum(x, dim=wrap_dim(int(dim), x._data.ndim, "cumsum"))
 
 
 @function(inplace=True)
-def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
+def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The product of the elements up to each, along ``dim``."""
     x = _running_dtype(input, dtype)
     return P.cumprod(x, dim=wrap_dim(int(dim), x._data.ndim, "cumprod"))
 
 
 @function()
-def logcumsumexp(input: Any, dim: int) -> Any:
+def logcumsumexp(input: Any, dim: int) -> Tensor:
     """log Σ exp of the elements up to each, along ``dim``, without overflow."""
     if input._data.dtype.kind not in "fV":
         raise NotImplementedError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
@@ -70,7 +71,7 @@ def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
 
 
 @function()
-def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on
     first."""
     if not input._data.ndim:
@@ -105,14 +106,14 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
 
 
 @function(aliases=("trapz",), method=False)
-def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or at distance ``dx`` (1)."""
     panels, where = _panels("trapezoid", y, x, dx, dim)
     return P.sum(panels, dim=(where,))
 
 
 @function(method=False)
-def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The running integral of ``y`` along ``dim`` by the trapezoidal rule; one element less than ``y``."""
     panels, where = _panels("cumulative_trapezoid", y, x, dx, dim)
     return P.cumsum(panels, dim=where)

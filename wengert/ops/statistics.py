@@ -12,7 +12,7 @@ from ..core.errors import OutOfRangeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
-from ..tensors.tensor import TENSORS, make
+from ..tensors.tensor import TENSORS, Tensor, make
 from .named import named
 from .registry import function
 
@@ -110,7 +110,7 @@ def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) 
 @function()
 def quantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
-) -> Any:
+) -> Tensor:
     """The value below which the share ``q`` of the elements lies, of everything or along ``dim``. Several ``q``, a 1-D
     tensor, become the first dimension of the result. NaN where there is one."""
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
@@ -119,7 +119,7 @@ def quantile(
 @function()
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
-) -> Any:
+) -> Tensor:
     """`quantile` of the elements that are not NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
@@ -128,7 +128,7 @@ def nanquantile(
 
 
 @function(out=False)
-def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
+def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given."""
     if input._data.ndim != 1 or input._data.dtype.kind not in "iu" or (input._data.size and input._data.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
@@ -154,7 +154,7 @@ def _edges(op: str, x: Any, bins: int, low: float, high: float) -> np.ndarray:
 
 
 @function()
-def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
@@ -189,7 +189,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 
 
 @function(out=False)
-def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
     """The covariance matrix of variables (rows) over observations (columns), the latter counted ``fweights`` times and
     weighted by ``aweights``."""
     if input._data.ndim > 2:
@@ -224,7 +224,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 
 
 @function(out=False)
-def corrcoef(input: Any) -> Any:
+def corrcoef(input: Any) -> Tensor:
     """The matrix of Pearson's correlations of variables (rows) over observations (columns)."""
     if input._data.ndim > 2:
         raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with "

@@ -54,7 +54,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
     places, wants_shapes = primitive.plan((True,))
     saves_x, saves_out = 0 in places, 1 in places
 
-    def function(input: Any, *, params: dict[str, Any] = _NO_PARAMS) -> Any:
+    def function(input: Any, *, params: dict[str, Any] = _NO_PARAMS) -> Tensor:
         x, here = input, state.here
         watcher = here["watcher"]
         if type(x) not in TENSORS or (watcher is not None and watcher.intercepts):

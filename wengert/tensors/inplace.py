@@ -43,7 +43,7 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of a function of tensors: same arguments, the first one written and returned."""
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
         check_writable(self, name)
         records = needs_tape(self, *args, *kwargs.values())
         if records:

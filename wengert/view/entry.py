@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 from ..core.errors import GradError
 from ..tensors.tensor import Tensor
@@ -12,6 +12,21 @@ from .names import caller, is_module
 from .record import Recording, record
 
 
+class _GraphFunction(Protocol):
+    """The type of `graph`: a function that has another, `record`."""
+
+    @staticmethod
+    def record(histograms: bool = False) -> Recording: ...
+
+    def __call__(self, *roots: Any, gradients: bool | None = None) -> Graph: ...
+
+
+def _with_record(function: Any) -> _GraphFunction:
+    function.record = record
+    return cast(_GraphFunction, function)
+
+
+@_with_record
 def graph(*roots: Any, gradients: bool | None = None) -> Graph:
     """The computation graph of one or several tensors, or of ``graph(model, inputs)``, as a `Graph` object.
 
@@ -59,6 +74,3 @@ def graph_of_model(model: Any, inputs: tuple[Any, ...], gradients: bool | None) 
             leaves = [p for p in model.parameters() if p.requires_grad]
             grad(result, leaves, allow_unused=True)
     return found
-
-
-graph.record = record  # type: ignore[attr-defined]

@@ -8,43 +8,14 @@ from typing import Any
 
 from ...ops import cat, stack
 from ...tensors.tensor import Tensor
-from .affine import limit_norms, norm_except_dim
+from .affine import limit_norms
 from .alignment import ctc_loss as _ctc_loss
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .dropouts import alpha_dropout, drop_channels, dropout, feature_alpha_dropout
-from .legacy import conv_tbc, max_pool1d_with_indices, native_channel_shuffle
 from .margins import poisson_nll_loss as _poisson
 from .margins import triplet_margin_loss as _triplet
 from .recurrent import recurrence
 from .sampling import GRID_SAMPLE_INTERPOLATION_MODES, GRID_SAMPLE_PADDING_MODES, affine_grid, grid_sample
-
-__all__ = [
-    "affine_grid_generator",
-    "alpha_dropout_",
-    "conv_tbc",
-    "convolution",
-    "ctc_loss",
-    "dropout_",
-    "embedding_renorm_",
-    "feature_alpha_dropout_",
-    "feature_dropout_",
-    "grid_sampler",
-    "grid_sampler_2d",
-    "grid_sampler_3d",
-    "gru",
-    "gru_cell",
-    "lstm",
-    "lstm_cell",
-    "max_pool1d_with_indices",
-    "native_channel_shuffle",
-    "norm_except_dim",
-    "poisson_nll_loss",
-    "rnn_relu",
-    "rnn_relu_cell",
-    "rnn_tanh",
-    "rnn_tanh_cell",
-    "triplet_margin_loss",
-]
 
 _WORDS = ("none", "mean", "sum")
 

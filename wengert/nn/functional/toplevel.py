@@ -1,6 +1,6 @@
-"""Functions of layers that PyTorch also has at the top level, ``torch.conv2d`` and its like.
+"""Functions of layers that PyTorch also has at the top level, with their arguments in another order.
 
-Most are those of ``nn.functional``; the others take the same arguments in another order.
+Most of ``torch.conv2d`` and its like are those of ``nn.functional``; ``wengert/__init__.py`` lists both kinds.
 """
 
 from __future__ import annotations
@@ -9,14 +9,6 @@ from typing import Any
 
 from ...tensors.tensor import Tensor
 from .. import functional as F
-from . import native
-
-SAME = (
-    "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d",
-    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "group_norm",
-    "layer_norm", "max_pool1d", "max_pool2d", "max_pool3d", "pairwise_distance", "pdist", "pixel_shuffle",
-    "pixel_unshuffle", "rms_norm", "rrelu", "rrelu_", "selu_", "threshold_",
-)
 
 
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -80,17 +72,3 @@ def instance_norm(
 def constant_pad_nd(input: Tensor, pad: Any, value: float = 0) -> Tensor:
     """`nn.functional.pad` with a constant."""
     return F.pad(input, pad, "constant", value)
-
-
-NAMES = (
-    *SAME, *native.__all__, "adaptive_max_pool1d", "alpha_dropout", "batch_norm", "constant_pad_nd", "dropout",
-    "embedding", "feature_alpha_dropout", "instance_norm",
-)
-
-
-def __getattr__(name: str) -> Any:
-    if name in SAME:
-        return getattr(F, name)
-    if name in native.__all__:
-        return getattr(native, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
