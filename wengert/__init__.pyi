@@ -9,8 +9,8 @@ from . import (
     core as core, cuda as cuda, distributed as distributed, distributions as distributions, fft as fft, func as func,
     futures as futures, hub as hub, io as io, jit as jit, linalg as linalg, multiprocessing as multiprocessing,
     nn as nn, onnx as onnx, ops as ops, optim as optim, prims as prims, profiler as profiler, random as random,
-    return_types as return_types, serialization as serialization, settings as settings, special as special,
-    tensors as tensors, testing as testing, utils as utils, version as version, vision as vision,
+    return_types as return_types, sampling as sampling, serialization as serialization, settings as settings,
+    special as special, tensors as tensors, testing as testing, utils as utils, version as version, vision as vision,
 )
 from .amp.contexts import autocast as autocast
 from .amp.scaler import GradScaler as GradScaler
