@@ -36,7 +36,6 @@ from .settings import (
     set_num_threads, use_deterministic_algorithms,
 )
 from .tensors import Tensor, tensor as _tensor
-from .tensors import tensor as _tensor
 from .tensors.generator import Generator, default_generator
 from .tensors.printing import set_printoptions
 from .version import __version__
