@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wengert.compiler import cache, emit, jit, kernels, threads
-from wengert.compiler.scalar import Machine
+from wengert.compiler import cache, code, emit, jit, kernels, threads
+from wengert.compiler.vectors import Machine
 from wengert.core.primitive import P
 
 ROOT = Path(__file__).parent.parent
@@ -533,7 +533,7 @@ def test_the_key_is_the_content() -> None:
     assert cache.key_of("ab", "c") != cache.key_of("a", "bc")
     assert cache.key_of("a", "b") == cache.key_of("a", "b")
     identity = jit.engine().identity
-    assert f"emitter {emit.EMITTER_VERSION}" in identity and jit.engine().cpu in identity
+    assert f"emitter {code.EMITTER_VERSION}" in identity and jit.engine().cpu in identity
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -1,8 +1,9 @@
-"""Machine code generated at run time: for now elementwise kernels for large arrays in eager mode.
+"""Machine code generated at run time, for large arrays in eager mode.
 
-From the bottom: `scalar` writes expressions as LLVM IR, `math` the transcendental functions among them, `emit` a loop
-round them; `jit` compiles and links, through `cache`, which keeps objects on disk; `runtime` and `threads` share a
-kernel among threads; `kernels` is what the dispatcher calls. llvmlite is imported when the first kernel is made.
+From the bottom: `code` writes the LLVM IR of a function, `vectors` expressions into it, `math` the transcendental
+functions among them, `emit` a loop round them; `jit` compiles and links, through `cache`, which keeps objects on disk;
+`runtime` and `threads` share a kernel among threads. `kernels` is what elementwise primitives call; each other file is
+one sort of kernels. llvmlite is imported when the first is made. Of wengert only ``core`` may be imported here.
 """
 
 from .cache import clear_cache

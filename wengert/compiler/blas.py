@@ -11,6 +11,7 @@ Where numpy has another BLAS, or its library is not found, `product` declines an
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from itertools import product as pairs_of
 from pathlib import Path
@@ -20,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from . import threads
+from .code import POINTER, WORD, Code, Operand, module
 from .kernels import generated_code_is_possible
-from .loops import Code
 
 __all__ = ["openblas", "product", "write_product"]
 
 Array = np.ndarray[Any, Any]
+Matrix = tuple[Operand, Operand]
 
 PART = 16
 """Parts of a product are multiples of so many rows or columns."""
@@ -89,15 +91,16 @@ def _text(element: str, word: str) -> str:
     ``row_step`` rows and ``column_step`` columns of what parts before it have left.
     """
     code = Code()
-    table = code.address("%operands", 0)
+    operands, start, stop = code.parameters
+    table = code.address(operands, 0)
     slots = {name: code.word(table, number) for name, number in _NAMES.items()}
-    bases = [code.address("%operands", number) for number in (1, 2, 3)]
-    function = code.emit(f"inttoptr i64 {slots['function']} to ptr")
+    bases = [code.address(operands, number) for number in (1, 2, 3)]
+    function = code.convert("inttoptr", slots["function"], POINTER)
 
-    orders = [code.emit(f"trunc i64 {slots[name]} to i32") for name in ("left_order", "right_order")]
+    orders = [code.convert("trunc", slots[name], "i32") for name in ("left_order", "right_order")]
     lines = [_whole(code, word, slots[name]) for name in ("left_line", "right_line", "out_line")]
     depth = _whole(code, word, slots["depth"])
-    with code.loop("%stop", start="%start") as part:
+    with code.loop(stop, start=start) as part:
         outer = code.div(part.index, slots["inner"])
         inner = code.sub(part.index, code.mul(outer, slots["inner"]))
         places = []
@@ -108,34 +111,33 @@ def _text(element: str, word: str) -> str:
         for name in ("row", "column"):
             step = slots[f"{name}_step"]
             left = code.sub(slots[f"{name}s"], code.mul(part.index, step))
-            cut = code.emit(f"icmp eq i64 {step}, 0")
-            size = code.emit(f"select i1 {cut}, i64 {slots[f'{name}s']}, i64 {code.least(step, left)}")
+            size = code.select(code.compare("eq", step, 0), slots[f"{name}s"], code.least(step, left))
             sizes.append(_whole(code, word, size))
         pairs = list(zip(places, lines, strict=True))
-        _write_call(code, element, word, function, orders, (*sizes, depth), pairs[0], pairs[1], "0.0", pairs[2])
-    return code.kernel()
+        _write_call(code, element, function, orders, (*sizes, depth), pairs[0], pairs[1], "0.0", pairs[2])
+    code.done()
+    return module(code)
 
 
-def _whole(code: Code, word: str, value: str) -> str:
+def _whole(code: Code, word: str, value: Operand) -> Operand:
     """A number as wide as this OpenBLAS takes them."""
-    return value if word == "i64" else code.emit(f"trunc i64 {value} to i32")
+    return value if word == WORD else code.convert("trunc", value, word)
 
 
-def _write_call(code: Code, element: str, word: str, function: str, orders: Any, sizes: Any, left: Any, right: Any,
-                keep: str, out: Any) -> None:
+def _write_call(code: Code, element: str, function: Operand, orders: Sequence[Operand], sizes: Sequence[Operand],
+                left: Matrix, right: Matrix, keep: str, out: Matrix) -> None:
     """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the step from line to line."""
-    matrices = [f"ptr {place}, {word} {line}" for place, line in (left, right, out)]
-    listed = ", ".join(f"{word} {size}" for size in sizes)
-    code.do(f"call void {function}(i32 {_ROW_MAJOR}, i32 {orders[0]}, i32 {orders[1]}, {listed}, {element} 1.0, "
-            f"{matrices[0]}, {matrices[1]}, {element} {keep}, {matrices[2]})")
+    code.call("void", function, Operand(str(_ROW_MAJOR), "i32"), *orders, *sizes, Operand("1.0", element), *left,
+              *right, Operand(keep, element), *out)
 
 
-def write_product(code: Code, element: str, word: str, function: str, sizes: Any, left: Any, right: Any, keep: str,
-                  out: Any) -> None:
+def write_product(code: Code, element: str, word: str, function: Operand, sizes: Sequence[Operand], left: Matrix,
+                  right: Matrix, keep: str, out: Matrix) -> None:
     """Write ``out = keep * out + left @ right`` for plain matrices, pairs of an address and the elements from line to
     line; ``sizes`` are rows, columns and depth, ``function`` the address of OpenBLAS's product."""
     pairs = [(place, _whole(code, word, line)) for place, line in (left, right, out)]
-    _write_call(code, element, word, function, (_PLAIN, _PLAIN), [_whole(code, word, size) for size in sizes],
+    plain = Operand(str(_PLAIN), "i32")
+    _write_call(code, element, function, (plain, plain), [_whole(code, word, size) for size in sizes],
                 pairs[0], pairs[1], keep, pairs[2])
 
 

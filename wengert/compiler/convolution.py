@@ -16,6 +16,7 @@ Convolutions" (2018), with offset tables in the place of their layouts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -26,9 +27,10 @@ import numpy as np
 
 from ..core.windows import framed
 from . import memory, threads
+from .code import Code, Index, Loop, Operand, module
 from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code, Loop, Vectors
+from .vectors import Machine, Vectors
 
 __all__ = ["convolve", "convolve_weight"]
 
@@ -82,12 +84,8 @@ class Form:
     def lanes(self) -> int:
         return VECTOR_BYTES // self.size
 
-    @property
-    def vector(self) -> str:
-        return f"<{self.lanes} x {self.element}>"
 
-
-class _Writer:
+class _Convolution:
     """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``.
 
     ``operands`` has one entry, the table with the slots `_SLOTS`.
@@ -95,20 +93,22 @@ class _Writer:
 
     def __init__(self, form: Form) -> None:
         self.form, self.code = form, Code()
-        self.vectors = Vectors(self.code, form.element, form.lanes)
-        self.slots: dict[str, str] = {}
+        self.vectors = Vectors(self.code, form.dtype, Machine(VECTOR_BYTES, fused=True, avx512=False))
+        self.slots: dict[str, Operand] = {}
 
     def text(self) -> str:
         code = self.code
-        table = code.address("%operands", 0)
+        operands, start, stop = code.parameters
+        table = code.address(operands, 0)
         pointers = {"x", "other", "bias", "out", "scratch", "src", "start", "place", "keep", "first", "last"}
         for name, number in _SLOT.items():
             self.slots[name] = code.address(table, number) if name in pointers else code.word(table, number)
-        with code.loop("%stop", start="%start") as part:
+        with code.loop(stop, start=start) as part:
             self._part(part.index)
-        return code.kernel()
+        code.done()
+        return module(code)
 
-    def _part(self, part: str) -> None:
+    def _part(self, part: Operand) -> None:
         """One thread's share of the items: it has a scratch of its own."""
         code, slots = self.code, self.slots
         scratch = code.at(self.form.element, slots["scratch"], code.mul(part, slots["scratch_step"]))
@@ -117,7 +117,7 @@ class _Writer:
         with code.loop(last, start=first) as item:
             self._item(item.index, part, scratch)
 
-    def _item(self, item: str, part: str, scratch: str) -> None:
+    def _item(self, item: Operand, part: Operand, scratch: Operand) -> None:
         """A band of rows at one depth of one or several samples."""
         code, slots, element = self.code, self.slots, self.form.element
         column = code.div(item, slots["bands"])
@@ -151,7 +151,8 @@ class _Writer:
 
     # --- the convolution ----------------------------------------------------------------------------------------------
 
-    def _block(self, group: str, block: str, number: str, source: str, place: str, vectors: str) -> None:
+    def _block(self, group: Operand, block: Operand, number: Operand, source: Operand, place: Operand, vectors: Operand
+               ) -> None:
         """All windows of the item, for one tile of output channels."""
         code, slots, form = self.code, self.slots, self.form
         height = form.channels
@@ -166,58 +167,59 @@ class _Writer:
         with code.loop(vectors, step=form.width) as tile:
             numbers = [code.least(code.add(tile.index, j), final) for j in range(form.width)]
             starts = [code.at(form.element, source, code.word(slots["start"], v)) for v in numbers]
-            carried = [(form.vector, initial[i]) for i in range(height) for _ in range(form.width)]
+            carried = [initial[i] for i in range(height) for _ in range(form.width)]
             with code.loop(slots["reads"], carried=carried) as read:
                 offset = code.word(slots["src"], read.index)
                 row = code.at(form.element, weight, code.mul(read.index, height))
-                seen = [code.load(form.vector, code.at(form.element, start, offset)) for start in starts]
+                seen = [self.vectors.load(code.at(form.element, start, offset)) for start in starts]
                 factors = [self.vectors.splat(self.vectors.number(self.vectors.at(row, i))) for i in range(height)]
                 self._multiply(read, factors, seen)
             places = [code.word(slots["place"], v) for v in numbers]
             for i in range(height):
-                with code.when(code.less(str(i), left)):
+                with code.when(code.less(i, left)):
                     line = code.at(form.element, out, code.mul(slots["plane"], i))
                     for j in range(form.width):
-                        mask = None if form.whole else self._mask("0")
+                        mask = None if form.whole else self._mask(0)
                         self.vectors.store(read.carried[i * form.width + j], self.vectors.at(line, places[j]), mask)
 
-    def _multiply(self, loop: Loop, left: list[str], right: list[str]) -> None:
+    def _multiply(self, loop: Loop, left: list[Operand], right: list[Operand]) -> None:
         """Add the products of every pair to the carried sums."""
-        form = self.form
-        for number, (x, y) in enumerate(product(left, right)):
-            loop.next[number] = self.code.call(form.vector, f"llvm.fmuladd.{self.vectors.suffix}", (form.vector, x),
-                                               (form.vector, y), (form.vector, loop.carried[number]))
+        pairs = product(left, right)
+        loop.next = [self.vectors.intrinsic("fmuladd", x, y, total)
+                     for (x, y), total in zip(pairs, loop.carried, strict=True)]
 
-    def _mask(self, vector: str) -> str:
+    def _mask(self, vector: Index) -> Operand:
         """Which lanes of a vector of windows count."""
-        kind = f"<{self.form.lanes} x i32>"
-        return self.code.emit(f"icmp ne {kind} {self.code.load(kind, self.slots['keep'], vector)}, zeroinitializer")
+        kept = self.code.load(f"<{self.form.lanes} x i32>", self.slots["keep"], vector)
+        return self.code.emit(f"icmp ne {kept.type} {kept}, zeroinitializer", self.vectors.mask_type)
 
     # --- the gradient of the weight -----------------------------------------------------------------------------------
 
-    def _cotangent(self, scratch: str, cotangent: str, vectors: str) -> None:
+    def _cotangent(self, scratch: Operand, cotangent: Operand, vectors: Operand) -> None:
         """Lay out the cotangent in vectors of windows, channel by channel; a window counts once, in one vector."""
         code, slots, form = self.code, self.slots, self.form
         target = code.at(form.element, scratch, slots["cotangent_step"])
         with code.loop(slots["groups"]) as group, code.loop(code.mul(slots["blocks"], form.channels)) as channel:
             number = code.add(code.mul(group.index, code.mul(slots["blocks"], form.channels)), channel.index)
-            line = code.at(form.vector, target, code.mul(number, slots["vectors"]))
+            line = code.at(self.vectors.real_type, target, code.mul(number, slots["vectors"]))
             real = code.add(code.mul(group.index, slots["channels"]), channel.index)
             plane = code.at(form.element, cotangent, code.mul(real, slots["plane"]))
             present = code.less(channel.index, slots["channels"])
-            with code.when(present), code.loop(vectors) as v:
-                start, mask = code.at(form.element, plane, code.word(slots["place"], v.index)), self._mask(v.index)
-                code.store(form.vector, self.vectors.load(start, mask), code.at(form.vector, line, v.index))
-            with code.when(code.emit(f"xor i1 {present}, true")), code.loop(vectors) as v:
-                code.store(form.vector, "zeroinitializer", code.at(form.vector, line, v.index))
+            with code.choice(present) as (this, that):
+                with this, code.loop(vectors) as v:
+                    start, mask = code.at(form.element, plane, code.word(slots["place"], v.index)), self._mask(v.index)
+                    code.store(self.vectors.load(start, mask), code.at(self.vectors.real_type, line, v.index))
+                with that, code.loop(vectors) as v:
+                    code.store(self.vectors.zero, code.at(self.vectors.real_type, line, v.index))
 
-    def _weight_block(self, number: str, part: str, source: str, scratch: str, vectors: str) -> None:
+    def _weight_block(self, number: Operand, part: Operand, source: Operand, scratch: Operand, vectors: Operand
+                      ) -> None:
         """What the item adds to the gradient of one tile of output channels, at every channel and place."""
         code, slots, form = self.code, self.slots, self.form
         height, width = form.channels, form.width
         target = code.at(form.element, scratch, slots["cotangent_step"])
-        lines = [code.at(form.vector, target, code.mul(code.add(code.mul(number, height), i), slots["vectors"]))
-                 for i in range(height)]
+        rows = [code.mul(code.add(code.mul(number, height), i), slots["vectors"]) for i in range(height)]
+        lines = [code.at(self.vectors.real_type, target, row) for row in rows]
         # The sums of this part: (parts, groups, blocks, height, reads).
         every = code.mul(code.mul(slots["groups"], slots["blocks"]), height)
         channel = code.add(code.mul(part, every), code.mul(number, height))
@@ -226,30 +228,29 @@ class _Writer:
         with code.loop(slots["reads"], step=width) as tile:
             starts = [code.at(form.element, source, code.word(slots["src"], code.add(tile.index, j)))
                       for j in range(width)]
-            with code.loop(vectors, carried=[(form.vector, "zeroinitializer")] * (height * width)) as v:
+            with code.loop(vectors, carried=[self.vectors.zero] * (height * width)) as v:
                 offset = code.word(slots["start"], v.index)
-                seen = [code.load(form.vector, code.at(form.element, start, offset)) for start in starts]
-                factors = [code.load(form.vector, code.at(form.vector, line, v.index)) for line in lines]
+                seen = [self.vectors.load(code.at(form.element, start, offset)) for start in starts]
+                factors = [code.load(self.vectors.real_type, line, v.index) for line in lines]
                 self._multiply(v, factors, seen)
             for i, j in product(range(height), range(width)):
                 place = code.at(form.element, sums[i], code.add(tile.index, j))
                 old = code.load(form.element, place, 0, align=form.size)
                 # The order in which the lanes are added is left to LLVM: pairs are faster than one after the other.
-                self.code.declarations.add(f"declare {form.element} @llvm.vector.reduce.fadd.{self.vectors.suffix}"
-                                           f"({form.element}, {form.vector})")
-                total = code.emit(f"call reassoc {form.element} @llvm.vector.reduce.fadd.{self.vectors.suffix}"
-                                  f"({form.element} {old}, {form.vector} {v.carried[i * width + j]})")
-                code.do(f"store {form.element} {total}, ptr {place}, align {form.size}")
+                total = code.call(form.element, f"llvm.vector.reduce.fadd.{self.vectors.suffix}", old,
+                                  v.carried[i * width + j], how="reassoc")
+                code.store(total, place, align=form.size)
 
 
 class _Packing:
     """Writes the loops that lay out a band of the input: (samples, channels, kernel depth, row phases, column phases,
     rows, pitch), with zeros for the padding."""
 
-    def __init__(self, writer: _Writer, scratch: str) -> None:
+    def __init__(self, writer: _Convolution, scratch: Operand) -> None:
         self.code, self.slots, self.form, self.scratch = writer.code, writer.slots, writer.form, scratch
+        self.vectors = writer.vectors
 
-    def samples(self, sample: str, samples: str, depth: str, row: str, rows: str) -> None:
+    def samples(self, sample: Operand, samples: Operand, depth: Operand, row: Operand, rows: Operand) -> None:
         code, slots = self.code, self.slots
         lines = code.add(code.mul(code.sub(rows, 1), slots["row_stride"]), slots["row_reach"])
         above = code.sub(code.mul(row, slots["row_stride"]), slots["row_padding"])
@@ -260,11 +261,11 @@ class _Packing:
             plane = code.mul(code.add(code.mul(channel, slots["kernel_depth"]), k.index), slots["row_stride"])
             channel = code.add(code.mul(code.add(sample, s.index), slots["in_channels"]), c.index)
             read = code.mul(code.add(code.mul(channel, slots["in_depth"]), level), slots["in_rows"])
-            level_inside = code.emit(f"icmp ult i64 {level}, {slots['in_depth']}")
+            level_inside = code.compare("ult", level, slots["in_depth"])
             with code.loop(lines) as y:
                 line = code.add(above, y.index)
-                line_inside = code.emit(f"icmp ult i64 {line}, {slots['in_rows']}")
-                inside = code.emit(f"and i1 {level_inside}, {line_inside}")
+                line_inside = code.compare("ult", line, slots["in_rows"])
+                inside = code.binary("and", level_inside, line_inside)
                 rest = code.div(y.index, slots["row_stride"])
                 phase = code.sub(y.index, code.mul(rest, slots["row_stride"]))
                 part = code.mul(code.mul(code.add(plane, phase), slots["column_stride"]), slots["phase_rows"])
@@ -272,49 +273,49 @@ class _Packing:
                 source = code.sub(code.mul(code.add(read, line), slots["in_width"]), slots["column_padding"])
                 self._phases(target, source, inside)
 
-    def _phases(self, target: str, source: str, inside: str) -> None:
+    def _phases(self, target: Operand, source: Operand, inside: Operand) -> None:
         """One row of the input, each phase of its columns to its own place."""
         code, slots, element = self.code, self.slots, self.form.element
         with code.loop(slots["column_stride"]) as phase:
             moved = code.mul(code.mul(phase.index, slots["phase_rows"]), slots["pitch"])
             to = code.at(element, self.scratch, code.add(target, moved))
-            first = code.emit(f"select i1 {inside}, i64 {code.word(slots['first'], phase.index)}, i64 0")
-            last = code.emit(f"select i1 {inside}, i64 {code.word(slots['last'], phase.index)}, i64 0")
+            first = code.select(inside, code.word(slots["first"], phase.index), 0)
+            last = code.select(inside, code.word(slots["last"], phase.index), 0)
             self._clear(to, first)
             self._clear(code.at(element, to, last), code.sub(slots["pitch"], last))
             start = code.add(code.add(source, phase.index), code.mul(first, slots["column_stride"]))
             self._copy(code.at(element, to, first), code.at(element, slots["x"], start), code.sub(last, first))
 
-    def _clear(self, to: str, count: str) -> None:
+    def _clear(self, to: Operand, count: Operand) -> None:
         code, form = self.code, self.form
-        self._runs(count, lambda at: code.store(form.vector, "zeroinitializer", code.at(form.element, to, at)),
-                   lambda at: code.store(form.element, "0.0", code.at(form.element, to, at)))
+        self._runs(count, lambda at: code.store(self.vectors.zero, code.at(form.element, to, at)),
+                   lambda at: code.store(Operand("0.0", form.element), code.at(form.element, to, at)))
 
-    def _copy(self, to: str, source: str, count: str) -> None:
+    def _copy(self, to: Operand, source: Operand, count: Operand) -> None:
         code, form, step = self.code, self.form, self.slots["column_stride"]
-        near = code.emit(f"icmp eq i64 {step}, 1")
-        with code.when(near):
-            self._runs(count, lambda at: self._move(form.vector, source, to, at),
-                       lambda at: self._move(form.element, source, to, at))
-        with code.when(code.emit(f"xor i1 {near}, true")), code.loop(count) as i:
-            value = code.load(form.element, source, code.mul(i.index, step), align=form.size)
-            code.store(form.element, value, code.at(form.element, to, i.index))
+        with code.choice(code.compare("eq", step, 1)) as (near, far):
+            with near:
+                self._runs(count, lambda at: self._move(self.vectors.real_type, source, to, at),
+                           lambda at: self._move(form.element, source, to, at))
+            with far, code.loop(count) as i:
+                value = code.load(form.element, source, code.mul(i.index, step), align=form.size)
+                code.store(value, code.at(form.element, to, i.index))
 
-    def _move(self, kind: str, source: str, to: str, at: str) -> None:
+    def _move(self, kind: str, source: Operand, to: Operand, at: Operand) -> None:
         """One element or vector from one place to the other."""
         code, element = self.code, self.form.element
-        code.store(kind, code.load(kind, code.at(element, source, at)), code.at(element, to, at))
+        code.store(code.load(kind, code.at(element, source, at)), code.at(element, to, at))
 
-    def _runs(self, count: str, vector: Any, single: Any) -> None:
+    def _runs(self, count: Operand, vector: Callable[[Operand], None], single: Callable[[Operand], None]) -> None:
         """Do ``count`` elements, in vectors of which the last may overlap the one before, or one by one if few."""
         code, lanes = self.code, self.form.lanes
-        few = code.less(count, lanes)
-        with code.when(code.emit(f"xor i1 {few}, true")):
-            final = code.sub(count, lanes)
-            with code.loop(count, step=lanes) as i:
-                vector(code.least(i.index, final))
-        with code.when(few), code.loop(count) as i:
-            single(i.index)
+        with code.choice(code.less(count, lanes)) as (few, many):
+            with few, code.loop(count) as i:
+                single(i.index)
+            with many:
+                final = code.sub(count, lanes)
+                with code.loop(count, step=lanes) as i:
+                    vector(code.least(i.index, final))
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------
@@ -487,7 +488,7 @@ def _tile(channels: int, across: int, gradient: bool) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _kernel(form: Form) -> threads.Parts:
-    return threads.Parts(_Writer(form).text())
+    return threads.Parts(_Convolution(form).text())
 
 
 @lru_cache(maxsize=512)

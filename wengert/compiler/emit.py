@@ -17,16 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .code import POINTER, TRUTH, WORD, Code, Operand, module
 from .math import MathBuilder
-from .scalar import Machine, Value
-
-EMITTER_VERSION = 1
-"""Part of every key of the disk cache. Raise it when the meaning of a module changes but not its text."""
+from .vectors import Machine
 
 ARRAY, SCALAR = "a", "s"
 """The forms of an operand in a pattern: "as" is an array and then a scalar."""
 
-Lower = Callable[..., Value]
+Lower = Callable[..., Operand]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,134 +45,95 @@ def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine)
     ``lower(builder, *operands)`` writes the expression; ``pattern`` has a letter an operand: `ARRAY` or `SCALAR`.
     Raises `NotImplementedError` where the expression has an operation that the dtype lacks.
     """
-    builder = MathBuilder(dtype, machine)
-    values = [_load(builder, position, form) for position, form in enumerate(pattern, 1)]
-    result = lower(builder, *values)
-    if result.kind == "mask":
-        builder.lines.append(f"  %bytes = zext {builder.mask_type} {result.text} to <{builder.lanes} x i8>")
-        text = _Loop(builder, "i8", pattern).text("%bytes")
-        return Module(text, "bool", builder.cost, builder.lanes)
-    text = _Loop(builder, builder.element, pattern).text(result.text)
-    return Module(text, dtype, builder.cost, builder.lanes)
+    return _Elementwise(dtype, machine).module(lower, pattern)
 
 
-def _load(builder: MathBuilder, position: int, form: str) -> Value:
-    """The value of an operand: a vector of an array's elements, or the scalar in every lane."""
-    if form == SCALAR:
-        return Value(f"%scalar.{position}", "real")
-    place = f"%place.{position}"
-    builder.lines.append(f"  {place} = getelementptr {builder.element}, ptr %run.{position}, i64 %i")
-    # An array may begin at any byte, and the processors meant here load from there as well.
-    return builder.emit(f"load {builder.real_type}, ptr {place}, align 1")
+class _Elementwise:
+    """Writes the loop round an expression: first over the array, then over the rest on the stack."""
 
+    def __init__(self, dtype: str, machine: Machine) -> None:
+        self.code = Code()
+        self.math = MathBuilder(self.code, dtype, machine)
+        self.places: dict[int, Operand] = {}
+        """Where the arrays' elements from ``start`` on are, the output's under 0."""
+        self.stacks: dict[int, Operand] = {}
+        """Room for a vector of each on the stack."""
 
-class _Loop:
-    """The loop round a body that a builder has written: first over the array, then over the rest on the stack."""
+    def module(self, lower: Lower, pattern: str) -> Module:
+        """The whole module."""
+        code, math, lanes = self.code, self.math, self.math.lanes
+        inputs = [k for k, form in enumerate(pattern, 1) if form == ARRAY]
+        for k in inputs:
+            self._address(k, math.element)
+        scalars = {k: self._scalar(k) for k, form in enumerate(pattern, 1) if form == SCALAR}
+        _, start, stop = code.parameters
+        count = code.sub(stop, start)
+        rest = code.binary("and", count, lanes - 1)
+        whole = code.sub(count, rest)
+        code.branch(code.compare("ne", whole, 0), "pass", "remainder")
+        code.label("remainder")
+        code.branch(code.compare("ne", rest, 0), "gather", "done")
+        code.label("gather")
+        for k in inputs:
+            code.store(math.zero, self.stacks[k], align=64)
+            code.copy(self.stacks[k], math.at(self.places[k], whole), code.mul(rest, math.bits // 8))
+        code.fall("pass")
+        runs = {k: code.phi(POINTER, (self.places[k], "begin"), (self.stacks[k], "gather")) for k in inputs}
+        out, backwards, step = code.phi(POINTER), code.phi(TRUTH), code.phi(WORD)  # their edges follow the expression
+        limit = code.phi(WORD, (whole, "begin"), (lanes, "gather"))
+        last = code.phi(TRUTH, (Operand("false", TRUTH), "begin"), (Operand("true", TRUTH), "gather"))
+        first = code.select(backwards, code.sub(limit, lanes), 0)
+        code.fall("body")
+        index, left = code.phi(WORD, (first, "pass")), code.phi(WORD, (limit, "pass"))
+        before = code.cost
+        # An array may begin at any byte, and the processors meant here load from there as well.
+        values = [math.load(math.at(runs[k], index)) if form == ARRAY else scalars[k]
+                  for k, form in enumerate(pattern, 1)]
+        result = lower(math, *values)
+        cost = code.cost - before
+        stored = code.convert("zext", result, f"<{lanes} x i8>") if result.is_mask else result
+        element, size = ("i8", 1) if result.is_mask else (math.element, math.bits // 8)
+        code.store(stored, code.at(element, out, index))
+        index.edge(code.add(index, step), code.block)
+        following = code.sub(left, lanes)
+        left.edge(following, code.block)
+        code.branch(code.compare("ne", following, 0), "body", "finished")
+        code.label("finished")
+        code.branch(last, "scatter", "remainder")
+        code.label("scatter")
+        self._address(0, element)
+        code.copy(code.at(element, self.places[0], whole), self.stacks[0], code.mul(rest, size))
+        code.fall("done")
+        code.done()
+        known = self._direction(inputs)
+        for block, place in (("begin", self.places[0]), ("gather", self.stacks[0])):
+            for phi, value in zip((out, backwards, step), (place, *known), strict=True):
+                phi.edge(value, block)
+        return Module(module(code), "bool" if result.is_mask else math.dtype, cost, lanes)
 
-    def __init__(self, builder: MathBuilder, result_element: str, pattern: str) -> None:
-        self.builder, self.lanes = builder, builder.lanes
-        self.elements = {0: result_element}
-        self.elements.update({i: builder.element for i, form in enumerate(pattern, 1) if form == ARRAY})
-        self.scalars = [i for i, form in enumerate(pattern, 1) if form == SCALAR]
+    def _address(self, k: int, element: str) -> None:
+        """An array's place, and room on the stack; the output's are known only when the expression is written."""
+        code = self.code
+        operands, start, _ = code.parameters
+        with code.entry():
+            self.places[k] = code.at(element, code.address(operands, k), start)
+            self.stacks[k] = code.stack(f"<{self.math.lanes} x {element}>", align=64)
 
-    def text(self, stored: str) -> str:
-        """The whole module; ``stored`` is the vector to store."""
-        lanes, out = self.lanes, self.elements[0]
-        lines = [
-            "define void @kernel(ptr %operands, i64 %start, i64 %stop) nounwind {",
-            "entry:",
-            "  %count = sub i64 %stop, %start",
-            f"  %rest = and i64 %count, {lanes - 1}",
-            "  %whole = sub i64 %count, %rest",
-            *(line for i in self.elements for line in self._address(i)),
-            *(line for i in self.scalars for line in self._scalar(i)),
-            *self._direction(),
-            "  %some = icmp ne i64 %whole, 0",
-            "  br i1 %some, label %pass, label %remainder",
-            "remainder:",
-            "  %ragged = icmp ne i64 %rest, 0",
-            "  br i1 %ragged, label %gather, label %done",
-            "gather:",
-            *(line for i in self.elements if i for line in self._gather(i)),
-            "  br label %pass",
-            "pass:",
-            *(f"  %run.{i} = phi ptr [ %from.{i}, %entry ], [ %stack.{i}, %gather ]" for i in self.elements),
-            f"  %limit = phi i64 [ %whole, %entry ], [ {lanes}, %gather ]",
-            "  %last = phi i1 [ false, %entry ], [ true, %gather ]",
-            f"  %top = sub i64 %limit, {lanes}",
-            "  %first = select i1 %backwards, i64 %top, i64 0",
-            "  br label %body",
-            "body:",
-            f"  %i = phi i64 [ %first, %pass ], [ %next, %{self.builder.block} ]",
-            f"  %left = phi i64 [ %limit, %pass ], [ %left.next, %{self.builder.block} ]",
-            *self.builder.lines,
-            f"  %place.0 = getelementptr {out}, ptr %run.0, i64 %i",
-            f"  store <{lanes} x {out}> {stored}, ptr %place.0, align 1",
-            "  %next = add i64 %i, %step",
-            f"  %left.next = sub i64 %left, {lanes}",
-            "  %more = icmp ne i64 %left.next, 0",
-            "  br i1 %more, label %body, label %finished",
-            "finished:",
-            "  br i1 %last, label %scatter, label %remainder",
-            "scatter:",
-            f"  %behind = getelementptr {out}, ptr %from.0, i64 %whole",
-            f"  %size = mul i64 %rest, {_SIZE[out]}",
-            "  call void @llvm.memcpy.p0.p0.i64(ptr %behind, ptr %stack.0, i64 %size, i1 false)",
-            "  br label %done",
-            "done:",
-            "  ret void",
-            "}",
-            "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
-            *sorted(self.builder.declarations.values()),
-        ]
-        return "\n".join(lines) + "\n"
+    def _scalar(self, k: int) -> Operand:
+        """A scalar in every lane."""
+        code = self.code
+        with code.entry():
+            wide = code.load("double", code.parameters[0], k, align=8)
+            return self.math.splat(code.convert("fptrunc", wide, "float") if self.math.single else wide)
 
-    def _direction(self) -> list[str]:
-        """Whether to run backwards: Note [direction]."""
-        lines = ["  %place.out = ptrtoint ptr %from.0 to i64"]
-        behind = "false"
-        for i in self.elements:
-            if i:
-                lines += [
-                    f"  %place.in.{i} = ptrtoint ptr %from.{i} to i64",
-                    f"  %ahead.{i} = sub i64 %place.out, %place.in.{i}",
-                    f"  %low.{i} = and i64 %ahead.{i}, 4095",
-                    f"  %less.{i} = sub i64 %low.{i}, 1",
-                    f"  %near.{i} = icmp ult i64 %less.{i}, 511",
-                    f"  %behind.any.{i} = or i1 {behind}, %near.{i}",
-                ]
-                behind = f"%behind.any.{i}"
-        return [*lines, f"  %backwards = or i1 {behind}, false",
-                f"  %step = select i1 %backwards, i64 -{self.lanes}, i64 {self.lanes}"]
-
-    def _address(self, i: int) -> list[str]:
-        element = self.elements[i]
-        return [
-            f"  %slot.{i} = getelementptr i64, ptr %operands, i64 {i}",
-            f"  %base.{i} = load ptr, ptr %slot.{i}",
-            f"  %from.{i} = getelementptr {element}, ptr %base.{i}, i64 %start",
-            f"  %stack.{i} = alloca <{self.lanes} x {element}>, align 64",
-        ]
-
-    def _scalar(self, i: int) -> list[str]:
-        vector, element = self.builder.real_type, self.builder.element
-        narrow = (f"fptrunc double %wide.{i} to float" if self.builder.single else f"fadd double %wide.{i}, -0.0")
-        return [
-            f"  %slot.{i} = getelementptr i64, ptr %operands, i64 {i}",
-            f"  %wide.{i} = load double, ptr %slot.{i}",
-            f"  %number.{i} = {narrow}",
-            f"  %first.{i} = insertelement {vector} poison, {element} %number.{i}, i64 0",
-            f"  %scalar.{i} = shufflevector {vector} %first.{i}, {vector} poison, <{self.lanes} x i32> zeroinitializer",
-        ]
-
-    def _gather(self, i: int) -> list[str]:
-        element = self.elements[i]
-        return [
-            f"  %behind.{i} = getelementptr {element}, ptr %from.{i}, i64 %whole",
-            f"  %size.{i} = mul i64 %rest, {_SIZE[element]}",
-            f"  store {self.builder.real_type} zeroinitializer, ptr %stack.{i}",
-            f"  call void @llvm.memcpy.p0.p0.i64(ptr %stack.{i}, ptr %behind.{i}, i64 %size.{i}, i1 false)",
-        ]
-
-
-_SIZE = {"i8": 1, "float": 4, "double": 8}
+    def _direction(self, inputs: list[int]) -> tuple[Operand, Operand]:
+        """Whether to run backwards, and the step: Note [direction]."""
+        code, lanes = self.code, self.math.lanes
+        with code.entry():
+            out = code.convert("ptrtoint", self.places[0], WORD)
+            behind = Operand("false", TRUTH)
+            for k in inputs:
+                ahead = code.sub(out, code.convert("ptrtoint", self.places[k], WORD))
+                near = code.compare("ult", code.sub(code.binary("and", ahead, 4095), 1), 511)
+                behind = code.binary("or", behind, near)
+            return behind, code.select(behind, -lanes, lanes)

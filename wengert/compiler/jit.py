@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Any
 
 from . import cache as disk
-from .emit import EMITTER_VERSION
-from .scalar import Machine
+from .code import EMITTER_VERSION
+from .vectors import Machine
 
 
 @dataclass(slots=True)

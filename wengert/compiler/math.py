@@ -1,4 +1,4 @@
-"""Transcendental functions as expressions of the scalar builder, the same few instructions for every argument.
+"""Transcendental functions as expressions on vectors, the same few instructions for every argument.
 
 All follow one plan: reduce the argument to a small interval, evaluate a polynomial or a quotient of two there, undo
 the reduction; no branches (but one, hardly ever taken, in ``sin`` and ``cos``), so that a vector of elements runs as
@@ -21,35 +21,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import tables
-from .scalar import Builder, Number, Value
+from .code import Operand
+from .vectors import Term, Vectors
 
 INFINITY = float("inf")
 NAN = float("nan")
 
 
-class MathBuilder(Builder):
-    """The builder that ``lower`` rules get: `Builder`'s operations and the transcendental functions."""
+class MathBuilder(Vectors):
+    """The builder that ``lower`` rules get: the operations of `Vectors` and the transcendental functions."""
 
-    def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
+    def polynomial(self, x: Operand, coefficients: Sequence[float]) -> Operand:
         """``coefficients[0] + coefficients[1] * x + ...`` by Horner's rule."""
         total = self.const(coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
             total = self.fma(total, x, coefficient)
         return total
 
-    def _halves(self, x: Value, square: Value, coefficients: Sequence[float]) -> Value:
+    def _halves(self, x: Operand, square: Operand, coefficients: Sequence[float]) -> Operand:
         """The polynomial from its even and its odd half: half as many roundings in a row as Horner's rule."""
         even, odd = self.polynomial(square, coefficients[::2]), self.polynomial(square, coefficients[1::2])
         return self.fma(odd, x, even)
 
     # --- exponentials -------------------------------------------------------------------------------------------------
 
-    def exp(self, x: Value | Number) -> Value:
+    def exp(self, x: Term) -> Operand:
         """e**x. float32: 0.9 ulp; float64: 0.9 ulp."""
         shifted, n, r = self._reduce_exp(self._between(x, *((-104.0, 89.0) if self.single else (-746.0, 710.0))))
         return self.scale(self._exp_small(r), n, shifted)
 
-    def exp2(self, x: Value | Number) -> Value:
+    def exp2(self, x: Term) -> Operand:
         """2**x. float32: 0.9 ulp; float64: 0.9 ulp."""
         x = self._between(x, *((-151.0, 129.0) if self.single else (-1076.0, 1025.0)))
         shifted = self.add(x, self.rounder)
@@ -57,12 +58,12 @@ class MathBuilder(Builder):
         r = self.mul(self.sub(x, n), 0.6931471805599453)
         return self.scale(self._exp_small(r), n, shifted)
 
-    def expm1(self, x: Value | Number) -> Value:
+    def expm1(self, x: Term) -> Operand:
         """e**x - 1. float32: 1.5 ulp; float64: 1.7 ulp."""
         x = self._real(x)
         return self.copysign(self._expm1(self._between(x, *((-18.0, 89.0) if self.single else (-38.0, 710.0)))), x)
 
-    def _between(self, x: Value | Number, low: float, high: float) -> Value:
+    def _between(self, x: Term, low: float, high: float) -> Operand:
         return self.max(self.min(x, high), low)
 
     def _log2_parts(self) -> tuple[float, float]:
@@ -70,21 +71,21 @@ class MathBuilder(Builder):
             return tables.LOG2_HIGH_32, tables.LOG2_LOW_32
         return tables.LOG2_HIGH_64, tables.LOG2_LOW_64
 
-    def _reduce_exp(self, x: Value) -> tuple[Value, Value, Value]:
+    def _reduce_exp(self, x: Operand) -> tuple[Operand, Operand, Operand]:
         """(n + rounder, n, r) with x = n * log(2) + r and |r| <= log(2) / 2."""
         high, low = self._log2_parts()
         shifted = self.fma(x, 1.4426950408889634, self.rounder)
         n = self.sub(shifted, self.rounder)
         return shifted, n, self.fma(n, -low, self.fma(n, -high, x))
 
-    def _exp_tail(self, r: Value) -> Value:
+    def _exp_tail(self, r: Operand) -> Operand:
         return self.polynomial(r, tables.EXP_32 if self.single else tables.EXP_64)
 
-    def _exp_small(self, r: Value) -> Value:
+    def _exp_small(self, r: Operand) -> Operand:
         """e**r for |r| <= log(2) / 2."""
         return self.fma(self.fma(self._exp_tail(r), r, 1.0), r, 1.0)
 
-    def _expm1(self, x: Value) -> Value:
+    def _expm1(self, x: Operand) -> Operand:
         """e**x - 1 for x between -38 and 710. With h = 2**(n-1), which never overflows, it is
         2 * (h * (e**r - 1) + (h - 1/2)); the sum of the first n and the last is exact."""
         shifted, _, r = self._reduce_exp(x)
@@ -95,19 +96,19 @@ class MathBuilder(Builder):
 
     # --- logarithms ---------------------------------------------------------------------------------------------------
 
-    def log(self, x: Value | Number) -> Value:
+    def log(self, x: Term) -> Operand:
         """The natural logarithm. float32: 0.9 ulp; float64: 0.9 ulp."""
         x = self._real(x)
         k, f = self._split(x)
         return self._log_edges(x, self._log_sum(k, f))
 
-    def log2(self, x: Value | Number) -> Value:
+    def log2(self, x: Term) -> Operand:
         """The logarithm to base 2. float32: 2 ulp; float64: 2 ulp."""
         x = self._real(x)
         k, f = self._split(x)
         return self._log_edges(x, self.fma(self._log_small(f), 1.4426950408889634, k))
 
-    def log10(self, x: Value | Number) -> Value:
+    def log10(self, x: Term) -> Operand:
         """The logarithm to base 10. float32: 2 ulp; float64: 2 ulp."""
         x = self._real(x)
         k, f = self._split(x)
@@ -116,7 +117,7 @@ class MathBuilder(Builder):
         tail = self.fma(k, low, self.mul(self._log_small(f), 0.4342944819032518))
         return self._log_edges(x, self.fma(k, high, tail))
 
-    def log1p(self, x: Value | Number) -> Value:
+    def log1p(self, x: Term) -> Operand:
         """log(1 + x). float32: 1.5 ulp; float64: 1.6 ulp."""
         x = self._real(x)
         u = self.add(x, 1.0)
@@ -132,13 +133,13 @@ class MathBuilder(Builder):
         result = self._log_edges(u, self._log_sum(self.to_real(k), f))
         return self.copysign(result, x)
 
-    def _exponent(self, bits: Value) -> tuple[Value, Value]:
+    def _exponent(self, bits: Operand) -> tuple[Operand, Operand]:
         """(k, bits of m) with x = m * 2**k and sqrt(1/2) <= m < sqrt(2), for a positive normal x."""
         root = 0x3F3504F3 if self.single else 0x3FE6A09E667F3BCD
         k = self.integer_op("ashr", self.integer_op("sub", bits, root), self.fraction_bits)
         return k, self.integer_op("sub", bits, self.integer_op("shl", k, self.fraction_bits))
 
-    def _split(self, x: Value) -> tuple[Value, Value]:
+    def _split(self, x: Operand) -> tuple[Operand, Operand]:
         """(k, f) with x = (1 + f) * 2**k and sqrt(1/2) <= 1 + f < sqrt(2), for a positive x, subnormal ones too."""
         smallest, shift = (2.0**-126, 25) if self.single else (2.0**-1022, 54)
         tiny = self.lt(x, smallest)
@@ -146,7 +147,7 @@ class MathBuilder(Builder):
         k = self.select(tiny, self.integer_op("sub", k, shift), k)
         return self.to_real(k), self.sub(self.from_bits(m), 1.0)
 
-    def _log_rest(self, f: Value) -> Value:
+    def _log_rest(self, f: Operand) -> Operand:
         """f - log(1 + f) for sqrt(1/2) <= 1 + f <= sqrt(2)."""
         if self.single:
             square = self.mul(f, f)
@@ -156,30 +157,30 @@ class MathBuilder(Builder):
         t = self.mul(s, s)
         return self.mul(s, self.sub(f, self.mul(t, self.polynomial(t, tables.ATANH_64))))
 
-    def _log_small(self, f: Value) -> Value:
+    def _log_small(self, f: Operand) -> Operand:
         return self.sub(f, self._log_rest(f))
 
-    def _log_sum(self, k: Value, f: Value) -> Value:
+    def _log_sum(self, k: Operand, f: Operand) -> Operand:
         """k * log(2) + log(1 + f)."""
         high, low = self._log2_parts()
         rest = self.fma(k, -low, self._log_rest(f))
         return self.fma(k, high, self.sub(f, rest))
 
-    def _log_edges(self, x: Value, result: Value) -> Value:
+    def _log_edges(self, x: Operand, result: Operand) -> Operand:
         """The result for positive finite x; infinity there, minus infinity at 0, NaN below 0 and for NaN."""
         result = self.select(self.lt(x, INFINITY), result, x)
         return self.select(self.gt(x, 0.0), result, self.select(self.eq(x, 0.0), -INFINITY, NAN))
 
     # --- sigmoids -----------------------------------------------------------------------------------------------------
 
-    def tanh(self, x: Value | Number) -> Value:
+    def tanh(self, x: Term) -> Operand:
         """The hyperbolic tangent. float32: 2.6 ulp; float64: 2.5 ulp."""
         x = self._real(x)
         doubled = self.mul(self.min(self.abs(x), 10.0 if self.single else 20.0), 2.0)
         growth = self._expm1(doubled)
         return self.copysign(self.div(growth, self.add(growth, 2.0)), x)
 
-    def sigmoid(self, x: Value | Number) -> Value:
+    def sigmoid(self, x: Term) -> Operand:
         """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: relative error 2.7e-7 (4 ulp), for
         the polynomial is one degree shorter than that of ``exp``, which saves a tenth of the time; float64: 2 ulp.
 
@@ -194,7 +195,7 @@ class MathBuilder(Builder):
 
     # --- the error function -------------------------------------------------------------------------------------------
 
-    def erf(self, x: Value | Number) -> Value:
+    def erf(self, x: Term) -> Operand:
         """The error function. float32: relative error 3e-7 (5 ulp just below 1); float64: 7e-16 (6 ulp)."""
         top, bottom, end = ((tables.ERF_TOP_32, tables.ERF_BOTTOM_32, 3.92) if self.single
                             else (tables.ERF_TOP_64, tables.ERF_BOTTOM_64, 5.93))
@@ -207,7 +208,7 @@ class MathBuilder(Builder):
         # In float32 the quotient is 1 at the end. In float64 it need not be.
         return value if self.single else self.select(self.ge(self.abs(x), end), self.copysign(1.0, x), value)
 
-    def normal_cdf(self, x: Value | Number) -> Value:
+    def normal_cdf(self, x: Term) -> Operand:
         """The normal distribution function (1 + erf(x / sqrt(2))) / 2. Largest absolute error: float32 3e-7,
         float64 5e-16; like erf, it does not keep its relative accuracy where it vanishes."""
         if not self.single:
@@ -218,7 +219,7 @@ class MathBuilder(Builder):
         half = self._between(self.div(self.mul(x, top), bottom), -0.5, 0.5)
         return self.add(half, 0.5)
 
-    def erfc(self, x: Value | Number) -> Value:
+    def erfc(self, x: Term) -> Operand:
         """1 - erf(x), its relative accuracy kept where it vanishes. float32: 3.2e-7 (5 ulp);
         float64: 7e-16 (7 ulp)."""
         x = self._real(x)
@@ -232,7 +233,7 @@ class MathBuilder(Builder):
         value = self.scale(self.mul(self._exp_small(self.sub(r, lost)), quotient), n, shifted)
         return self.select(self.lt(x, 0.0), self.sub(2.0, value), value)
 
-    def _square_rest(self, a: Value, square: Value) -> Value:
+    def _square_rest(self, a: Operand, square: Operand) -> Operand:
         """a * a - square, exactly, where ``square`` is a * a rounded."""
         if self.machine.fused:
             return self.fma(a, a, self.neg(square))
@@ -244,7 +245,7 @@ class MathBuilder(Builder):
 
     # --- circular functions -------------------------------------------------------------------------------------------
 
-    def sin(self, x: Value | Number) -> Value:
+    def sin(self, x: Term) -> Operand:
         """The sine, for every float32: 1.6 ulp. float64 is not covered (`NotImplementedError`)."""
         x = self._real(x)
         r, quadrant = self._quarter_turns(self.abs(x))
@@ -252,24 +253,24 @@ class MathBuilder(Builder):
         turned = self.select(self.bit_set(quadrant, 1), self.neg(value), value)
         return self.select(self._negative(x), self.neg(turned), turned)
 
-    def cos(self, x: Value | Number) -> Value:
+    def cos(self, x: Term) -> Operand:
         """The cosine, for every float32: 1.6 ulp. float64 is not covered (`NotImplementedError`)."""
         r, quadrant = self._quarter_turns(self.abs(x))
         value = self.select(self.bit_set(quadrant, 0), self._sin_small(r), self._cos_small(r))
         return self.select(self.bit_set(self.integer_op("add", quadrant, 1), 1), self.neg(value), value)
 
-    def _negative(self, x: Value) -> Value:
-        return self.emit(f"icmp slt {self.integer_type} {self.to_bits(x).text}, zeroinitializer", "mask")
+    def _negative(self, x: Operand) -> Operand:
+        return self.emit(f"icmp slt {self.integer_type} {self.to_bits(x)}, zeroinitializer", self.mask_type)
 
-    def _sin_small(self, r: Value) -> Value:
+    def _sin_small(self, r: Operand) -> Operand:
         t = self.mul(r, r)
         return self.fma(self.mul(t, r), self.polynomial(t, tables.SIN_32), r)
 
-    def _cos_small(self, r: Value) -> Value:
+    def _cos_small(self, r: Operand) -> Operand:
         t = self.mul(r, r)
         return self.fma(self.mul(t, t), self.polynomial(t, tables.COS_32), self.fma(t, -0.5, 1.0))
 
-    def _quarter_turns(self, x: Value) -> tuple[Value, Value]:
+    def _quarter_turns(self, x: Operand) -> tuple[Operand, Operand]:
         """(r, n) with x = n * pi/2 + r and |r| <= pi/4, for x >= 0; only the low two bits of n are meant."""
         if not self.single:
             raise NotImplementedError("sin and cos of float64 are left to numpy")
@@ -283,14 +284,14 @@ class MathBuilder(Builder):
         r, quadrant = self.rarely(far, (r, self.to_bits(shifted)), lambda: self._quarter_turns_of_large(x))
         return r, quadrant
 
-    def _quarter_turns_of_large(self, x: Value) -> tuple[Value, Value]:
+    def _quarter_turns_of_large(self, x: Operand) -> tuple[Operand, Operand]:
         """`_quarter_turns` for any finite float32, in float64 pieces.
 
         2 / pi is cut into pieces of 28 bits; x times a piece is exact in float64, and so is what is left when its
         nearest integer is taken off. Only the integers modulo 4 and the sum of the fractions matter.
         """
         wide = self.widened()
-        x_wide = wide.emit(f"fpext {self.real_type} {x.text} to {wide.real_type}")
+        x_wide = wide.emit(f"fpext {self.real_type} {x} to {wide.real_type}")
         turns = fraction = wide.const(0.0)
         for piece in tables.TWO_OVER_PI_64:
             product = wide.mul(x_wide, piece)
@@ -300,5 +301,5 @@ class MathBuilder(Builder):
         whole = wide.round(fraction)
         bits = wide.to_bits(wide.add(wide.add(turns, whole), wide.rounder))
         angle = wide.mul(wide.sub(fraction, whole), 1.5707963267948966)
-        r = self.emit(f"fptrunc {wide.real_type} {angle.text} to {self.real_type}")
-        return r, self.emit(f"trunc {wide.integer_type} {bits.text} to {self.integer_type}", "integer")
+        r = self.emit(f"fptrunc {wide.real_type} {angle} to {self.real_type}")
+        return r, self.emit(f"trunc {wide.integer_type} {bits} to {self.integer_type}", self.integer_type)

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import memory, threads
+from .code import Operand
 from .kernels import generated_code_is_possible
-from .scalar import Value
-from .sweeps import Array, Sweeps, parts_of, table
+from .sweeps import ONE, Array, Sweeps, parts_of, table
 
 __all__ = ["normalize", "normalize_gradient"]
 
@@ -41,30 +41,30 @@ class _Forward(Sweeps):
         super().__init__(form.dtype)
         self.form = form
 
-    def group(self, group: str) -> None:
+    def group(self, group: Operand) -> None:
         slots, math, form = self.slots, self.math, self.form
         (total,) = self.sums(["x"], group, 1, list)
-        mean = self.double("fdiv", total, slots["count"])
+        mean = self.code.binary("fdiv", total, slots["count"])
         self.keep(mean, "mean", group)
         middle = self.splat(mean)
 
-        def square(values: list[Value]) -> list[Value]:
+        def square(values: list[Operand]) -> list[Operand]:
             centred = math.sub(values[0], middle)
             return [math.mul(centred, centred)]
 
         (total,) = self.sums(["x"], group, 1, square)
-        variance = self.double("fdiv", total, slots["count"])
+        variance = self.code.binary("fdiv", total, slots["count"])
         self.keep(variance, "variance", group)
         scale = _scale(self, variance)
         along = [name for name in ("weight", "bias") if form.along and getattr(form, name)]
         if form.weight and not form.along:
-            scale = self.double("fmul", scale, self.element("weight", group))
+            scale = self.code.binary("fmul", scale, self.element("weight", group))
         factor = self.splat(scale)
         offset = self.splat(self.element("bias", group)) if form.bias and not form.along else None
         with self.code.loop(slots["runs"]) as run:
             places = self.places(["x", "out"], group, run.index)
 
-            def body(values: list[Value], index: str, mask: str | None) -> None:
+            def body(values: list[Operand], index: Operand, mask: Operand | None) -> None:
                 centred = math.sub(values[0], middle)
                 if not along:
                     result = math.mul(centred, factor) if offset is None else math.fma(centred, factor, offset)
@@ -77,7 +77,7 @@ class _Forward(Sweeps):
                         result = math.mul(result, given["weight"])
                     else:
                         result = math.add(result, given["bias"])
-                self.vectors.store(result.text, self.vectors.at(places[1], index), mask)
+                math.store(result, math.at(places[1], index), mask)
 
             self.over([places[0], *[slots[name] for name in along]], body)
 
@@ -90,52 +90,53 @@ class _Backward(Sweeps):
         super().__init__(form.dtype)
         self.form = form
 
-    def group(self, group: str) -> None:
+    def group(self, group: Operand) -> None:
         slots, math, form = self.slots, self.math, self.form
         middle = self.splat(self.element("mean", group))
         scale = _scale(self, self.element("variance", group))
         weights = ["weight"] if form.along and form.weight else []
 
-        def pair(values: list[Value]) -> list[Value]:
+        def pair(values: list[Operand]) -> list[Operand]:
             g = math.mul(values[0], values[2]) if weights else values[0]
             return [g, math.mul(g, math.sub(values[1], middle))]
 
         total, product = self.sums(["g", "x"], group, 2, pair, weights)
-        along = self.double("fmul", product, scale)
+        along = self.code.binary("fmul", product, scale)
         factor = scale
         if not form.along:
             self.keep(along, "by_weight", group)
             self.keep(total, "by_bias", group)
             if form.weight:
-                factor = self.double("fmul", scale, self.element("weight", group))
-        shift = self.splat(self.double("fdiv", total, slots["count"]))
-        slope = self.splat(self.double("fdiv", self.double("fmul", along, scale), slots["count"]))
+                factor = self.code.binary("fmul", scale, self.element("weight", group))
+        shift = self.splat(self.code.binary("fdiv", total, slots["count"]))
+        slope = self.splat(self.code.binary("fdiv", self.code.binary("fmul", along, scale), slots["count"]))
         times, scales = self.splat(factor), self.splat(scale)
         with self.code.loop(slots["runs"]) as run:
             places = self.places(["g", "x", "out"], group, run.index)
             read = [*places[:2], *[slots[name] for name in weights]]
             if form.along:  # each part has sums of its own
                 first = self.code.mul(self.part, slots["length"])
-                read += [self.vectors.at(slots[name], first) for name in ("by_weight", "by_bias")]
+                read += [math.at(slots[name], first) for name in ("by_weight", "by_bias")]
 
-            def body(values: list[Value], index: str, mask: str | None) -> None:
+            def body(values: list[Operand], index: Operand, mask: Operand | None) -> None:
                 g, centred = values[0], math.sub(values[1], middle)
                 if form.along:
                     more = (math.fma(g, math.mul(centred, scales), values[-2]), math.add(g, values[-1]))
                     for value, place in zip(more, read[-2:], strict=True):
-                        self.vectors.store(value.text, self.vectors.at(place, index), mask)
+                        math.store(value, math.at(place, index), mask)
                 if weights:
                     g = math.mul(g, values[2])
                 result = math.mul(math.sub(math.sub(g, shift), math.mul(centred, slope)), times)
-                self.vectors.store(result.text, self.vectors.at(places[2], index), mask)
+                math.store(result, math.at(places[2], index), mask)
 
             self.over(read, body)
 
 
-def _scale(writer: Sweeps, variance: str) -> str:
+def _scale(writer: Sweeps, variance: Operand) -> Operand:
     """1 / sqrt(variance + eps), a float64 number."""
-    widened = writer.double("fadd", variance, writer.slots["eps"])
-    return writer.double("fdiv", "1.0", writer.code.call("double", "llvm.sqrt.f64", ("double", widened)))
+    code = writer.code
+    raised = code.binary("fadd", variance, writer.slots["eps"])
+    return code.binary("fdiv", ONE, code.call("double", "llvm.sqrt.f64", raised))
 
 
 @cache

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import blas, memory, threads
+from .code import Code, Operand, module
 from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code, Vectors
 from .math import MathBuilder
-from .scalar import Value
 
 __all__ = ["lstm", "lstm_gradient"]
 
@@ -42,45 +41,43 @@ class Steps(NamedTuple):
     before_counts: Array
 
 
-class _Writer:
+class _Recurrence:
     """What both kernels share: ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start``
     to ``stop``; ``operands`` has one entry, the table with the slots `_SLOTS`."""
 
     def __init__(self, dtype: str, word: str, whole: bool) -> None:
         self.code, self.word, self.whole = Code(), word, whole
-        self.math = MathBuilder(dtype, engine().machine)
-        # Both write to the same place.
-        self.math.lines, self.math.names = self.code.lines, self.code.names
-        self.vectors = Vectors(self.code, self.math.element, self.math.lanes)
+        self.math = MathBuilder(self.code, dtype, engine().machine)
         self.element, self.lanes = self.math.element, self.math.lanes
-        self.slots: dict[str, str] = {}
-        self.mask: str | None = None
+        self.slots: dict[str, Operand] = {}
+        self.mask: Operand | None = None
 
     def text(self, backward: bool) -> str:
         code = self.code
-        table = code.address("%operands", 0)
+        operands, first, last = code.parameters
+        table = code.address(operands, 0)
         for number, name in enumerate(_SLOTS):
             self.slots[name] = code.address(table, number) if name in _POINTERS else code.word(table, number)
         slots = self.slots
-        with code.loop("%stop", start="%start") as part:
+        with code.loop(last, start=first) as part:
             low = code.div(code.mul(part.index, slots["sequences"]), slots["parts"])
             high = code.div(code.mul(code.add(part.index, 1), slots["sequences"]), slots["parts"])
             with code.loop(slots["steps"]) as step:
                 start, count = code.word(slots["starts"], step.index), code.word(slots["counts"], step.index)
                 rows = code.sub(code.least(high, count), low)
-                with code.when(code.less("0", rows)):
+                with code.when(code.less(0, rows)):
                     (self._back if backward else self._forth)(step.index, code.add(start, low), low, rows)
-        return code.kernel(*self.math.declarations.values())
+        code.done()
+        return module(code)
 
-    def _forth(self, step: str, place: str, low: str, rows: str) -> None:
+    def _forth(self, step: Operand, place: Operand, low: Operand, rows: Operand) -> None:
         """One step of some sequences: the gates and the new states."""
         code, slots, math = self.code, self.slots, self.math
         width = slots["width"]
         four = code.mul(width, 4)
         gates = code.at(self.element, slots["gates"], code.mul(place, four))
         size = code.mul(code.mul(rows, four), self.math.bits // 8)
-        code.call("void", "llvm.memcpy.p0.p0.i64", ("ptr", gates),
-                  ("ptr", code.at(self.element, slots["given"], code.mul(place, four))), ("i64", size), ("i1", "false"))
+        code.copy(gates, code.at(self.element, slots["given"], code.mul(place, four)), size)
         h = code.at(self.element, slots["h"], code.mul(low, width))
         self._product(rows, four, width, h, slots["weight"], "1.0", gates)
         with code.loop(rows) as row, self._units() as j:
@@ -97,7 +94,7 @@ class _Writer:
             for value, array, at in ((c, "c", unit), (c, "cs", out), (h_new, "h", unit), (h_new, "hs", out)):
                 self._store(value, slots[array], at)
 
-    def _back(self, step: str, place: str, low: str, rows: str) -> None:
+    def _back(self, step: Operand, place: Operand, low: Operand, rows: Operand) -> None:
         """One step back: the gates' cotangents, and those of the states before."""
         code, slots, math = self.code, self.slots, self.math
         width = slots["width"]
@@ -107,8 +104,8 @@ class _Writer:
             came = code.less(sequence, there)
             earlier = code.mul(code.add(before, sequence), width)
             state = code.mul(sequence, width)
-            source = code.emit(f"select i1 {came}, ptr {slots['cs']}, ptr {slots['first_c']}")
-            origin = code.emit(f"select i1 {came}, i64 {earlier}, i64 {state}")
+            source = code.select(came, slots["cs"], slots["first_c"])
+            origin = code.select(came, earlier, state)
             line = code.mul(code.add(place, row.index), width)
             with self._units() as j:
                 parts = [self._gate(line, k, j) for k in range(4)]
@@ -130,32 +127,33 @@ class _Writer:
         self._product(rows, width, four, code.at(self.element, slots["rows"], code.mul(place, four)), slots["weight"],
                       "0.0", code.at(self.element, slots["h"], code.mul(low, width)))
 
-    def _bell(self, x: Value) -> Value:
+    def _bell(self, x: Operand) -> Operand:
         """x (1 - x), the slope of the sigmoid whose value is x."""
         return self.math.mul(x, self.math.sub(1.0, x))
 
-    def _gate(self, line: str, number: int, unit: str) -> str:
+    def _gate(self, line: Operand, number: int, unit: Operand) -> Operand:
         """Where gate ``number`` of a unit stands; a row of gates is four times as wide as ``line`` counts."""
         code = self.code
         return code.add(code.add(code.mul(line, 4), code.mul(self.slots["width"], number)), unit)
 
     @contextmanager
-    def _units(self) -> Iterator[str]:
+    def _units(self) -> Iterator[Operand]:
         """The loop over the units of a row, a vector at a time; where the last is not full, a mask says which of its
         lanes there are."""
         width = self.slots["width"]
         with self.code.loop(width, step=self.lanes) as units:
             if not self.whole:
-                self.mask = self.vectors.first_lanes(self.code.sub(width, units.index))
+                self.mask = self.math.first_lanes(self.code.sub(width, units.index))
             yield units.index
 
-    def _load(self, array: str, at: str) -> Value:
-        return Value(self.vectors.load(self.vectors.at(array, at), self.mask), "real")
+    def _load(self, array: Operand, at: Operand) -> Operand:
+        return self.math.load(self.math.at(array, at), self.mask)
 
-    def _store(self, value: Value, array: str, at: str) -> None:
-        self.vectors.store(value.text, self.vectors.at(array, at), self.mask)
+    def _store(self, value: Operand, array: Operand, at: Operand) -> None:
+        self.math.store(value, self.math.at(array, at), self.mask)
 
-    def _product(self, rows: str, columns: str, depth: str, left: str, right: str, keep: str, out: str) -> None:
+    def _product(self, rows: Operand, columns: Operand, depth: Operand, left: Operand, right: Operand, keep: str,
+                 out: Operand) -> None:
         """``out = keep * out + left @ right``, all of them plain rows."""
         blas.write_product(self.code, self.element, self.word, self.slots["product"], (rows, columns, depth),
                            (left, depth), (right, columns), keep, (out, columns))
@@ -178,7 +176,7 @@ def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: S
 
 @cache
 def _kernel(dtype: str, word: str, whole: bool, backward: bool) -> threads.Parts:
-    return threads.Parts(_Writer(dtype, word, whole).text(backward))
+    return threads.Parts(_Recurrence(dtype, word, whole).text(backward))
 
 
 def _found(x: Array, width: int, backward: bool) -> tuple[threads.Parts, int] | None:

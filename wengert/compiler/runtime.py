@@ -21,6 +21,8 @@ then rests in short sleeps, so that its own processor is free for the worker.
 
 from __future__ import annotations
 
+from .code import POINTER, WORD, Code, Operand, module, word
+
 OPERANDS = 4
 """The most operands of a kernel, the output included."""
 
@@ -56,234 +58,176 @@ def runtime_module(triple: str) -> str:
     float64. ``serve(control, segment, ticket, patience)`` is a worker: it joins jobs until none came for ``patience``
     rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
     """
-    pause = _PAUSE.get(triple.split("-")[0], "")
-    declaration = pause.replace("call", "declare").replace("i32 1", "i32")
-    return "\n".join((declaration, _WORK, _launch(pause), _serve(pause)))
+    processor = triple.split("-")[0]
+    return module(_work(), _launch(processor), _serve(processor))
 
 
-_PAUSE = {
-    "x86_64": "call void @llvm.x86.sse2.pause()",
-    "amd64": "call void @llvm.x86.sse2.pause()",
-    "i686": "call void @llvm.x86.sse2.pause()",
-    "aarch64": "call void @llvm.aarch64.hint(i32 1)",
-    "arm64": "call void @llvm.aarch64.hint(i32 1)",
-}
+def _pause(code: Code, processor: str) -> None:
+    """Tells the processor that this thread spins."""
+    if processor in ("x86_64", "amd64", "i686"):
+        code.call("void", "llvm.x86.sse2.pause")
+    elif processor in ("aarch64", "arm64"):
+        code.call("void", "llvm.aarch64.hint", Operand("1", "i32"))
 
 
-def _load(table: str, slot: int, name: str) -> str:
-    return f"  %at.{name} = getelementptr i64, ptr %{table}, i64 {slot}\n  %{name} = load i64, ptr %at.{name}"
+def _pointer(code: Code, table: Operand, slot: int) -> Operand:
+    """An entry of a table that is the address of a function."""
+    return code.convert("inttoptr", code.word(table, slot), POINTER)
 
 
-def _store(slot: int, value: str) -> str:
-    return f"  %to.{slot} = getelementptr i64, ptr %control, i64 {slot}\n  store i64 {value}, ptr %to.{slot}"
+def _counter(code: Code, control: Operand, segment: Operand) -> Operand:
+    """Where the counter of a segment stands."""
+    return code.at(WORD, control, code.add(code.mul(segment, LINE), SEGMENT))
 
 
-_WORK = f"""
-define internal void @work(ptr %control, i64 %me) nounwind {{
-entry:
-{_load("control", KERNEL, "code")}
-{_load("control", COUNT, "count")}
-{_load("control", CHUNK, "size")}
-{_load("control", BACK, "back")}
-{_load("control", CHUNKS, "chunks")}
-{_load("control", SEGMENTS, "segments")}
-  %kernel = inttoptr i64 %code to ptr
-  %table = getelementptr i64, ptr %control, i64 {OPERAND}
-  %padded = add i64 %chunks, %segments
-  %less = sub i64 %padded, 1
-  %each = udiv i64 %less, %segments
-  br label %segment
-segment:
-  %turn = phi i64 [ 0, %entry ], [ %turn.next, %exhausted ]
-  %sum = add i64 %me, %turn
-  %k = urem i64 %sum, %segments
-  %first = mul i64 %k, %each
-  %end = add i64 %first, %each
-  %end.most = call i64 @llvm.umin.i64(i64 %end, i64 %chunks)
-  %line = mul i64 %k, {LINE}
-  %slot = add i64 %line, {SEGMENT}
-  %counter = getelementptr i64, ptr %control, i64 %slot
-  br label %claim
-claim:
-  %taken = atomicrmw add ptr %counter, i64 1 monotonic
-  %chunk = add i64 %first, %taken
-  %open = icmp ult i64 %chunk, %end.most
-  br i1 %open, label %run, label %exhausted
-run:
-  %place = mul i64 %chunk, %size
-  %start = sub i64 %place, %back
-  %stop = add i64 %start, %size
-  %start.least = call i64 @llvm.smax.i64(i64 %start, i64 0)
-  %stop.most = call i64 @llvm.umin.i64(i64 %stop, i64 %count)
-  call void %kernel(ptr %table, i64 %start.least, i64 %stop.most)
-  br label %claim
-exhausted:
-  %turn.next = add i64 %turn, 1
-  %more = icmp ult i64 %turn.next, %segments
-  br i1 %more, label %segment, label %done
-done:
-  ret void
-}}
-declare i64 @llvm.umin.i64(i64, i64)
-declare i64 @llvm.umax.i64(i64, i64)
-declare i64 @llvm.smax.i64(i64, i64)
-"""
+def _lower(code: Code, x: Operand, y: Operand) -> Operand:
+    """The smaller of two numbers without a sign."""
+    return code.call(WORD, "llvm.umin.i64", x, y)
 
 
-def _launch(pause: str) -> str:
-    operands = range(OPERANDS)
-    return f"""
-define void @launch(ptr %control, ptr %descriptor, i64 %count, {', '.join(f'i64 %o{k}' for k in operands)}) nounwind {{
-entry:
-  %table = alloca [{OPERANDS} x i64]
-{_load("descriptor", CODE, "code")}
-{_load("descriptor", ARRAYS, "arrays")}
-{_load("descriptor", SIZE_SHIFT, "shift")}
-{_load("descriptor", LARGEST_CHUNK, "largest")}
-{_load("descriptor", SMALLEST_CHUNK, "smallest")}
-{_load("control", SEGMENTS, "segments")}
-{_load("control", DATA, "data")}
-{_load("control", REST, "rest")}
-  %kernel = inttoptr i64 %code to ptr
-  %resting = inttoptr i64 %rest to ptr
-{chr(10).join(_operand(k) for k in operands)}
-  %out = load i64, ptr %table
-  %negative = sub i64 0, %out
-  %bytes = and i64 %negative, 63
-  %elements = lshr i64 %bytes, %shift
-  %lead = call i64 @llvm.umin.i64(i64 %elements, i64 %count)
-  %shares = mul i64 %segments, {CHUNKS_PER_THREAD}
-  %share = udiv i64 %count, %shares
-  %share.up = add i64 %share, 63
-  %share.even = and i64 %share.up, -64
-  %share.least = call i64 @llvm.umax.i64(i64 %share.even, i64 %smallest)
-  %chunk = call i64 @llvm.umin.i64(i64 %share.least, i64 %largest)
-  %small = icmp ule i64 %count, %chunk
-  %single = icmp eq i64 %segments, 1
-  %alone = or i1 %small, %single
-  br i1 %alone, label %direct, label %lock
-direct:
-  call void %kernel(ptr %table, i64 0, i64 %lead)
-  call void %kernel(ptr %table, i64 %lead, i64 %count)
-  ret void
-lock:
-  %busy.slot = getelementptr i64, ptr %control, i64 {BUSY}
-  %held = atomicrmw xchg ptr %busy.slot, i64 1 acquire
-  %taken = icmp ne i64 %held, 0
-  br i1 %taken, label %direct, label %prepare
-prepare:
-  %short = sub i64 %chunk, %lead
-  %back = urem i64 %short, %chunk
-  %moved = add i64 %count, %back
-  %grown = add i64 %moved, %chunk
-  %grown.less = sub i64 %grown, 1
-  %chunks = udiv i64 %grown.less, %chunk
-{_load("control", LAST_TICKET, "last")}
-  %ticket = add i64 %last, 1
-{_store(KERNEL, "%code")}
-{_store(COUNT, "%count")}
-{_store(CHUNK, "%chunk")}
-{_store(BACK, "%back")}
-{_store(CHUNKS, "%chunks")}
-{_store(LAST_TICKET, "%ticket")}
-  %shared = getelementptr i64, ptr %control, i64 {OPERAND}
-  %operands = load [{OPERANDS} x i64], ptr %table
-  store [{OPERANDS} x i64] %operands, ptr %shared
-  %ticket.slot = getelementptr i64, ptr %control, i64 {TICKET}
-  %inside.slot = getelementptr i64, ptr %control, i64 {INSIDE}
-  br label %reset
-reset:
-  %k = phi i64 [ 0, %prepare ], [ %k.next, %reset ]
-  %line = mul i64 %k, {LINE}
-  %slot = add i64 %line, {SEGMENT}
-  %counter = getelementptr i64, ptr %control, i64 %slot
-  store i64 0, ptr %counter
-  %k.next = add i64 %k, 1
-  %k.more = icmp ult i64 %k.next, %segments
-  br i1 %k.more, label %reset, label %publish
-publish:
-  store atomic i64 %ticket, ptr %ticket.slot seq_cst, align 8
-  call void @work(ptr %control, i64 0)
-  store atomic i64 0, ptr %ticket.slot seq_cst, align 8
-  br label %wait
-wait:
-  %waited = phi i64 [ 0, %publish ], [ %waited.next, %again ]
-  %inside = load atomic i64, ptr %inside.slot seq_cst, align 8
-  %waiting = icmp ne i64 %inside, 0
-  br i1 %waiting, label %linger, label %done
-linger:
-  {pause}
-  %waited.next = add i64 %waited, 1
-  %long = icmp ugt i64 %waited.next, {SPIN}
-  br i1 %long, label %sleep, label %again
-sleep:
-  %ignored = call i32 %resting(i32 1)
-  br label %again
-again:
-  br label %wait
-done:
-  store atomic i64 0, ptr %busy.slot release, align 8
-  ret void
-}}
-"""
+def _higher(code: Code, x: Operand, y: Operand) -> Operand:
+    """The larger of two numbers without a sign."""
+    return code.call(WORD, "llvm.umax.i64", x, y)
 
 
-def _operand(k: int) -> str:
+def _work() -> Code:
+    """``work(control, me)`` takes chunks of the job until there are none left, those of segment ``me`` first."""
+    code = Code("work", {"control": POINTER, "me": WORD}, visible=False)
+    control, me = code.parameters
+    kernel = _pointer(code, control, KERNEL)
+    count, size, back, chunks, segments = (code.word(control, slot) for slot in (COUNT, CHUNK, BACK, CHUNKS, SEGMENTS))
+    table = code.at(WORD, control, OPERAND)
+    each = code.div(code.sub(code.add(chunks, segments), 1), segments)
+    with code.loop(segments) as turn:
+        segment = code.rest(code.add(me, turn.index), segments)
+        first = code.mul(segment, each)
+        end = _lower(code, code.add(first, each), chunks)
+        counter = _counter(code, control, segment)
+        code.fall("claim")
+        chunk = code.add(first, code.atomic_update("add", counter, 1, "monotonic"))
+        code.branch(code.compare("ult", chunk, end), "run", "exhausted")
+        code.label("run")
+        start = code.sub(code.mul(chunk, size), back)
+        stop = _lower(code, code.add(start, size), count)
+        code.call("void", kernel, table, code.call(WORD, "llvm.smax.i64", start, word(0)), stop)
+        code.jump("claim")
+        code.label("exhausted")
+    code.done()
+    return code
+
+
+def _launch(processor: str) -> Code:
+    operands = {f"operand{k}": WORD for k in range(OPERANDS)}
+    code = Code("launch", {"control": POINTER, "descriptor": POINTER, "count": WORD, **operands})
+    control, descriptor, count, *given = code.parameters
+    table_type = f"[{OPERANDS} x i64]"
+    table = code.stack(table_type)
+    kernel = _pointer(code, descriptor, CODE)
+    arrays, shift, largest, smallest = (
+        code.word(descriptor, slot) for slot in (ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK))
+    segments, data = code.word(control, SEGMENTS), code.word(control, DATA)
+    for k, operand in enumerate(given):
+        _operand(code, table, k, operand, arrays, data)
+    ahead = code.binary("and", code.sub(0, code.word(table, 0)), 63)
+    lead = _lower(code, code.binary("lshr", ahead, shift), count)
+    share = code.div(count, code.mul(segments, CHUNKS_PER_THREAD))
+    share = code.binary("and", code.add(share, 63), -64)
+    chunk = _lower(code, _higher(code, share, smallest), largest)
+    alone = code.binary("or", code.compare("ule", count, chunk), code.compare("eq", segments, 1))
+    code.branch(alone, "direct", "lock")
+
+    code.label("direct")
+    code.call("void", kernel, table, word(0), lead)
+    code.call("void", kernel, table, lead, count)
+    code.done()
+
+    code.label("lock")
+    busy = code.at(WORD, control, BUSY)
+    taken = code.compare("ne", code.atomic_update("xchg", busy, 1, "acquire"), 0)
+    code.branch(taken, "direct", "prepare")
+
+    code.label("prepare")
+    back = code.rest(code.sub(chunk, lead), chunk)
+    chunks = code.div(code.sub(code.add(code.add(count, back), chunk), 1), chunk)
+    ticket = code.add(code.word(control, LAST_TICKET), 1)
+    address = code.word(descriptor, CODE)
+    for slot, value in ((KERNEL, address), (COUNT, count), (CHUNK, chunk), (BACK, back), (CHUNKS, chunks),
+                        (LAST_TICKET, ticket)):
+        code.store(value, code.at(WORD, control, slot), align=8)
+    code.store(code.load(table_type, table, align=8), code.at(WORD, control, OPERAND), align=8)
+    with code.loop(segments) as segment:
+        code.store(word(0), _counter(code, control, segment.index), align=8)
+    place, inside = code.at(WORD, control, TICKET), code.at(WORD, control, INSIDE)
+    code.atomic_store(ticket, place, "seq_cst")
+    code.call("void", "work", control, word(0))
+    code.atomic_store(0, place, "seq_cst")
+    _wait(code, inside, _pointer(code, control, REST), processor)
+    code.atomic_store(0, busy, "release")
+    code.done()
+    return code
+
+
+def _operand(code: Code, table: Operand, k: int, given: Operand, arrays: Operand, data: Operand) -> None:
     """Slot k of the kernel's table: the elements' address, read from the array object, or a scalar's bits."""
-    return f"""
-  %place.{k} = getelementptr i64, ptr %table, i64 {k}
-  store i64 %o{k}, ptr %place.{k}
-  %bit.{k} = and i64 %arrays, {1 << k}
-  %scalar.{k} = icmp eq i64 %bit.{k}, 0
-  %field.{k} = add i64 %o{k}, %data
-  %pointer.{k} = inttoptr i64 %field.{k} to ptr
-  %source.{k} = select i1 %scalar.{k}, ptr %place.{k}, ptr %pointer.{k}
-  %value.{k} = load i64, ptr %source.{k}
-  store i64 %value.{k}, ptr %place.{k}"""
+    place = code.at(WORD, table, k)
+    code.store(given, place, align=8)
+    scalar = code.compare("eq", code.binary("and", arrays, 1 << k), 0)
+    field = code.convert("inttoptr", code.add(given, data), POINTER)
+    code.store(code.load(WORD, code.select(scalar, place, field), align=8), place, align=8)
 
 
-def _serve(pause: str) -> str:
-    return f"""
-define i64 @serve(ptr %control, i64 %segment, i64 %ticket, i64 %patience) nounwind {{
-entry:
-  %ticket.slot = getelementptr i64, ptr %control, i64 {TICKET}
-  %inside.slot = getelementptr i64, ptr %control, i64 {INSIDE}
-  %stop.slot = getelementptr i64, ptr %control, i64 {STOP}
-  br label %look
-look:
-  %seen = phi i64 [ %ticket, %entry ], [ %seen, %idle ], [ %joined, %leave ], [ %seen, %late ]
-  %rounds = phi i64 [ 0, %entry ], [ %rounds.next, %idle ], [ 0, %leave ], [ %rounds, %late ]
-  %now = load atomic i64, ptr %ticket.slot acquire, align 8
-  %some = icmp ne i64 %now, 0
-  %new = icmp ne i64 %now, %seen
-  %come = and i1 %some, %new
-  br i1 %come, label %enter, label %check
-enter:
-  %before = atomicrmw add ptr %inside.slot, i64 1 seq_cst
-  %joined = load atomic i64, ptr %ticket.slot seq_cst, align 8
-  %gone = icmp eq i64 %joined, 0
-  br i1 %gone, label %late, label %join
-late:
-  %after.late = atomicrmw sub ptr %inside.slot, i64 1 seq_cst
-  br label %look
-join:
-  call void @work(ptr %control, i64 %segment)
-  br label %leave
-leave:
-  %after = atomicrmw sub ptr %inside.slot, i64 1 seq_cst
-  br label %look
-check:
-  %stop = load atomic i64, ptr %stop.slot monotonic, align 8
-  %ending = icmp ne i64 %stop, 0
-  br i1 %ending, label %stopped, label %idle
-idle:
-  {pause}
-  %rounds.next = add i64 %rounds, 1
-  %tired = icmp ugt i64 %rounds.next, %patience
-  br i1 %tired, label %sleep, label %look
-sleep:
-  ret i64 %seen
-stopped:
-  ret i64 -1
-}}
-"""
+def _wait(code: Code, inside: Operand, resting: Operand, processor: str) -> None:
+    """Until no worker is inside any more: Note [resting]."""
+    before = code.block
+    code.fall("wait")
+    waited = code.phi(WORD, (0, before))
+    some = code.compare("ne", code.atomic_load(inside, "seq_cst"), 0)
+    code.branch(some, "linger", "alone")
+    code.label("linger")
+    _pause(code, processor)
+    following = code.add(waited, 1)
+    with code.when(code.compare("ugt", following, SPIN)):
+        code.call("i32", resting, Operand("1", "i32"))
+    waited.edge(following, code.block)
+    code.jump("wait")
+    code.label("alone")
+
+
+def _serve(processor: str) -> Code:
+    code = Code("serve", {"control": POINTER, "segment": WORD, "ticket": WORD, "patience": WORD}, WORD)
+    control, segment, ticket, patience = code.parameters
+    place, inside, stop = (code.at(WORD, control, slot) for slot in (TICKET, INSIDE, STOP))
+    code.fall("look")
+    seen, rounds = code.phi(WORD, (ticket, "begin")), code.phi(WORD, (0, "begin"))
+    now = code.atomic_load(place, "acquire")
+    new = code.binary("and", code.compare("ne", now, 0), code.compare("ne", now, seen))
+    code.branch(new, "enter", "check")
+
+    code.label("enter")  # Note [joining]
+    code.atomic_update("add", inside, 1, "seq_cst")
+    joined = code.atomic_load(place, "seq_cst")
+    code.branch(code.compare("eq", joined, 0), "late", "join")
+    code.label("late")
+    code.atomic_update("sub", inside, 1, "seq_cst")
+    code.jump("look")
+    code.label("join")
+    code.call("void", "work", control, segment)
+    code.atomic_update("sub", inside, 1, "seq_cst")
+    code.jump("look")
+
+    code.label("check")
+    ending = code.compare("ne", code.atomic_load(stop, "monotonic"), 0)
+    code.branch(ending, "stopped", "idle")
+    code.label("idle")
+    _pause(code, processor)
+    following = code.add(rounds, 1)
+    code.branch(code.compare("ugt", following, patience), "tired", "look")
+    code.label("tired")
+    code.done(seen)
+    code.label("stopped")
+    code.done(word(-1))
+
+    for block, last, spent in (("idle", seen, following), ("join", joined, word(0)), ("late", seen, rounds)):
+        seen.edge(last, block)
+        rounds.edge(spent, block)
+    return code

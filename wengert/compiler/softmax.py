@@ -12,9 +12,9 @@ from math import prod
 import numpy as np
 
 from . import memory, threads
+from .code import Operand
 from .kernels import generated_code_is_possible
-from .scalar import Value
-from .sweeps import Array, Sweeps, parts_of, table
+from .sweeps import ONE, Array, Sweeps, parts_of, table
 
 __all__ = ["softmax", "softmax_gradient"]
 
@@ -28,66 +28,57 @@ class _Rows(Sweeps):
         super().__init__(dtype)
         self.logarithm = logarithm
 
-    def store(self, value: Value, place: str, mask: str | None) -> None:
-        self.vectors.store(value.text, place, mask)
-
 
 class _Forward(_Rows):
-    def group(self, group: str) -> None:
+    def group(self, group: Operand) -> None:
         math, slots = self.math, self.slots
-        x, out = self.places(["x", "out"], group, "0")
-        (peaks,) = self.fold([x], "0", slots["length"], math.const(float("-inf")), 1, list, math.max)
-        peak = Value(self.vectors.splat(self._largest(peaks)), "real")
+        x, out = self.places(["x", "out"], group, 0)
+        (peaks,) = self.fold([x], 0, slots["length"], math.const(float("-inf")), 1, list, math.max)
+        peak = math.splat(self.across(peaks, self._larger))
         if self.logarithm:
             (total,) = self.sums(["x"], group, 1, lambda values: [math.exp(math.sub(values[0], peak))])
             shift = math.log(self.splat(total))
 
-            def logarithm(values: list[Value], index: str, mask: str | None) -> None:
-                self.store(math.sub(math.sub(values[0], peak), shift), self.vectors.at(out, index), mask)
+            def logarithm(values: list[Operand], index: Operand, mask: Operand | None) -> None:
+                math.store(math.sub(math.sub(values[0], peak), shift), math.at(out, index), mask)
 
             self.over([x], logarithm)
             return
 
-        def power(values: list[Value], index: str, mask: str | None) -> None:
-            self.store(math.exp(math.sub(values[0], peak)), self.vectors.at(out, index), mask)
+        def power(values: list[Operand], index: Operand, mask: Operand | None) -> None:
+            math.store(math.exp(math.sub(values[0], peak)), math.at(out, index), mask)
 
-        def share(values: list[Value], index: str, mask: str | None) -> None:
-            self.store(math.mul(values[0], factor), self.vectors.at(out, index), mask)
+        def share(values: list[Operand], index: Operand, mask: Operand | None) -> None:
+            math.store(math.mul(values[0], factor), math.at(out, index), mask)
 
         self.over([x], power)
         (total,) = self.sums(["out"], group, 1, list)
-        factor = self.splat(self.double("fdiv", "1.0", total))
+        factor = self.splat(self.code.binary("fdiv", ONE, total))
         self.over([out], share)
 
-    def _largest(self, vector: Value) -> str:
-        """The largest lane; NaN where one is."""
-
-        def larger(x: str, y: str, kind: str) -> str:
-            lanes = kind[1 : kind.index(" ")]
-            best = self.code.emit(f"fcmp ogt {kind} {x}, {y}")
-            best = self.code.emit(f"select <{lanes} x i1> {best}, {kind} {x}, {kind} {y}")
-            unordered = self.code.emit(f"fcmp uno {kind} {x}, {x}")
-            return self.code.emit(f"select <{lanes} x i1> {unordered}, {kind} {x}, {kind} {best}")
-
-        return self.across(vector.text, self.math.element, larger)
+    def _larger(self, x: Operand, y: Operand) -> Operand:
+        """The larger of two numbers, lane by lane; NaN where either is."""
+        code, mask = self.code, f"<{x.type.split()[0][1:]} x i1>"
+        best = code.select(code.emit(f"fcmp ogt {x.type} {x}, {y}", mask), x, y)
+        return code.select(code.emit(f"fcmp uno {x.type} {x}, {x}", mask), x, best)
 
 
 class _Backward(_Rows):
-    def group(self, group: str) -> None:
+    def group(self, group: Operand) -> None:
         math = self.math
-        ct, y, out = self.places(["x", "y", "out"], group, "0")
+        ct, y, out = self.places(["x", "y", "out"], group, 0)
         if self.logarithm:
             (total,) = self.sums(["x"], group, 1, list)
         else:
             (total,) = self.sums(["x", "y"], group, 1, lambda values: [math.mul(*values)])
         whole = self.splat(total)
 
-        def body(values: list[Value], index: str, mask: str | None) -> None:
+        def body(values: list[Operand], index: Operand, mask: Operand | None) -> None:
             if self.logarithm:
                 result = math.sub(values[0], math.mul(math.exp(values[1]), whole))
             else:
                 result = math.mul(values[1], math.sub(values[0], whole))
-            self.store(result, self.vectors.at(out, index), mask)
+            math.store(result, math.at(out, index), mask)
 
         self.over([ct, y], body)
 

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from . import threads
+from .code import Code, Index, Operand, module
 from .jit import engine
-from .loops import Code, Vectors
 from .math import MathBuilder
-from .scalar import Value
 
 Array = np.ndarray[Any, Any]
-Terms = Callable[[list[Value]], list[Value]]
+Terms = Callable[[list[Operand]], list[Operand]]
+Body = Callable[[list[Operand], Operand, Operand | None], None]
+ONE = Operand("1.0", "double")
 
 CHUNK = 4096
 """Elements that are summed up in the arrays' own precision."""
@@ -56,142 +57,126 @@ class Sweeps:
 
     def __init__(self, dtype: str) -> None:
         self.code = Code()
-        self.math = MathBuilder(dtype, engine().machine)
-        self.math.lines, self.math.names = self.code.lines, self.code.names  # both write to the same place
-        self.vectors = Vectors(self.code, self.math.element, self.math.lanes)
+        self.math = MathBuilder(self.code, dtype, engine().machine)
         self.lanes = self.math.lanes
         self.wide = f"<{self.lanes} x double>"
-        self.slots: dict[str, str] = {}
-        self.part = ""
+        self.slots: dict[str, Operand] = {}
 
     def text(self) -> str:
         """The module."""
         code, slots = self.code, self.slots
-        table = code.address("%operands", 0)
+        operands, start, stop = code.parameters
+        table = code.address(operands, 0)
         for place, name in enumerate((*WORDS, *self.arrays, *self.numbers)):
             slots[name] = (code.word(table, place) if name in WORDS else code.address(table, place)
                            if name in self.arrays else code.load("double", table, place, align=8))
-        with code.loop("%stop", start="%start") as part:
-            self.part = part.index
+        with code.loop(stop, start=start) as part:
+            self.part: Operand = part.index
             low = code.div(code.mul(part.index, slots["groups"]), slots["parts"])
             high = code.div(code.mul(code.add(part.index, 1), slots["groups"]), slots["parts"])
             with code.loop(high, start=low) as group:
                 self.group(group.index)
-        return code.kernel(*self.math.declarations.values())
+        code.done()
+        return module(code)
 
-    def group(self, group: str) -> None:
+    def group(self, group: Operand) -> None:
         """Writes what is done with the group of this number."""
         raise NotImplementedError
 
     # --- over the elements of a group ---------------------------------------------------------------------------------
 
-    def places(self, names: Sequence[str], group: str, run: str) -> list[str]:
+    def places(self, names: Sequence[str], group: Operand, run: Index) -> list[Operand]:
         """Where a run of a group begins in these arrays."""
         code, slots = self.code, self.slots
         first = code.mul(code.add(code.mul(run, slots["groups"]), group), slots["length"])
-        return [self.vectors.at(slots[name], first) for name in names]
+        return [self.math.at(slots[name], first) for name in names]
 
-    def fold(self, places: list[str], start: str, stop: str, first: Value, count: int, terms: Terms,
-             combine: Callable[[Value, Value], Value]) -> list[Value]:
+    def fold(self, places: list[Operand], start: Index, stop: Operand, first: Operand, count: int, terms: Terms,
+             combine: Callable[[Operand, Operand], Operand]) -> list[Operand]:
         """``count`` vectors: what ``terms`` gives for the vectors of elements at ``places`` from ``start`` to ``stop``,
         combined lane by lane, beginning with ``first``, which changes nothing."""
-        code, kind = self.code, self.vectors.vector
+        code, math = self.code, self.math
 
-        def combined(totals: list[Value], index: str, mask: str | None) -> list[Value]:
-            found = terms([Value(self.vectors.load(self.vectors.at(place, index), mask), "real") for place in places])
+        def combined(totals: Sequence[Operand], index: Operand, mask: Operand | None) -> list[Operand]:
+            found = terms([math.load(math.at(place, index), mask) for place in places])
             if mask is not None:
-                found = [self.math.select(Value(mask, "mask"), x, first) for x in found]
+                found = [math.select(mask, x, first) for x in found]
             return [combine(total, x) for total, x in zip(totals, found, strict=True)]
 
         length = code.sub(stop, start)
         many = code.add(start, code.mul(code.div(length, WAYS * self.lanes), WAYS * self.lanes))
         whole = code.add(start, code.mul(code.div(length, self.lanes), self.lanes))
-        firsts = [(kind, first.text)] * (count * WAYS)
-        with code.loop(many, start=start, step=WAYS * self.lanes, carried=firsts) as loop:
-            following: list[str] = []
-            for way in range(WAYS):
-                totals = [Value(x, "real") for x in loop.carried[way * count : (way + 1) * count]]
-                index = code.add(loop.index, way * self.lanes)
-                following += [x.text for x in combined(totals, index, None)]
-            loop.next = following
-        sums = [Value(x, "real") for x in loop.carried]
+        with code.loop(many, start=start, step=WAYS * self.lanes, carried=[first] * (count * WAYS)) as loop:
+            loop.next = [x for way in range(WAYS) for x in combined(
+                loop.carried[way * count : (way + 1) * count], code.add(loop.index, way * self.lanes), None)]
+        sums = loop.carried
         result = sums[:count]
         for way in range(1, WAYS):
             result = [combine(x, y) for x, y in zip(result, sums[way * count : (way + 1) * count], strict=True)]
         for begin, end, masked in ((many, whole, False), (whole, stop, True)):
-            with code.loop(end, start=begin, step=self.lanes, carried=[(kind, x.text) for x in result]) as loop:
-                mask = self.vectors.first_lanes(code.sub(end, loop.index)) if masked else None
-                totals = [Value(x, "real") for x in loop.carried]
-                loop.next = [x.text for x in combined(totals, loop.index, mask)]
-            result = [Value(x, "real") for x in loop.carried]
-        return result
+            with code.loop(end, start=begin, step=self.lanes, carried=result) as loop:
+                mask = math.first_lanes(code.sub(end, loop.index)) if masked else None
+                loop.next = combined(loop.carried, loop.index, mask)
+            result = loop.carried
+        return list(result)
 
-    def sums(self, names: Sequence[str], group: str, count: int, terms: Terms, along: Sequence[str] = ()) -> list[str]:
+    def sums(self, names: Sequence[str], group: Operand, count: int, terms: Terms, along: Sequence[str] = ()
+             ) -> list[Operand]:
         """``count`` sums over a group, float64 numbers, of what ``terms`` gives for the elements of these arrays, and
         of those in ``along``, of which all groups have the same run."""
         code, math = self.code, self.math
-        with code.loop(self.slots["runs"], carried=[(self.wide, "zeroinitializer")] * count) as run:
+        with code.loop(self.slots["runs"], carried=[Operand("zeroinitializer", self.wide)] * count) as run:
             places = self.places(names, group, run.index) + [self.slots[name] for name in along]
-            carried = [(self.wide, x) for x in run.carried]
-            with code.loop(self.slots["length"], step=CHUNK, carried=carried) as chunk:
+            with code.loop(self.slots["length"], step=CHUNK, carried=run.carried) as chunk:
                 end = code.least(code.add(chunk.index, CHUNK), self.slots["length"])
                 found = self.fold(places, chunk.index, end, math.const(0.0), count, terms, math.add)
-                chunk.next = [code.emit(f"fadd {self.wide} {total}, {self._widened(x)}")
+                chunk.next = [code.binary("fadd", total, self._widened(x))
                               for total, x in zip(chunk.carried, found, strict=True)]
             run.next = chunk.carried
-        return [self.across(x, "double", lambda x, y, kind: code.emit(f"fadd {kind} {x}, {y}")) for x in run.carried]
+        return [self.across(x, lambda x, y: code.binary("fadd", x, y)) for x in run.carried]
 
-    def over(self, places: list[str], body: Callable[[list[Value], str, str | None], None]) -> None:
+    def over(self, places: list[Operand], body: Body) -> None:
         """Write ``body(vectors, index, mask)`` for all vectors of elements of a run that begins at these places."""
-        code, length = self.code, self.slots["length"]
-        whole = code.mul(code.div(length, self.lanes), self.lanes)
-        for begin, end, masked in (("0", whole, False), (whole, length, True)):
-            with code.loop(end, start=begin, step=self.lanes) as loop:
-                mask = self.vectors.first_lanes(code.sub(end, loop.index)) if masked else None
-                values = [Value(self.vectors.load(self.vectors.at(place, loop.index), mask), "real")
-                          for place in places]
-                body(values, loop.index, mask)
+        math = self.math
+        math.sweep(0, self.slots["length"], lambda index, mask: body(
+            [math.load(math.at(place, index), mask) for place in places], index, mask))
 
-    def across(self, vector: str, element: str, combine: Callable[[str, str, str], str]) -> str:
+    def across(self, vector: Operand, combine: Callable[[Operand, Operand], Operand]) -> Operand:
         """The lanes of a vector combined, half with half, to a number."""
         code, lanes = self.code, self.lanes
+        element = vector.type.split()[-1].rstrip(">")
         while lanes > 1:
-            kind, lanes = f"<{lanes} x {element}>", lanes // 2
-            low, high = (", ".join(f"i32 {k}" for k in range(first, first + lanes)) for first in (0, lanes))
-            first_half, second_half = [
-                code.emit(f"shufflevector {kind} {vector}, {kind} poison, <{lanes} x i32> <{numbers}>")
-                for numbers in (low, high)]
-            vector = combine(first_half, second_half, f"<{lanes} x {element}>")
-        return code.emit(f"extractelement <1 x {element}> {vector}, i64 0")
+            lanes //= 2
+            low, high = (", ".join([f"i32 {k}" for k in range(first, first + lanes)]) for first in (0, lanes))
+            halves = [code.emit(f"shufflevector {vector.type} {vector}, {vector.type} poison, "
+                                f"<{lanes} x i32> <{numbers}>", f"<{lanes} x {element}>") for numbers in (low, high)]
+            vector = combine(*halves)
+        return code.emit(f"extractelement {vector.type} {vector}, i64 0", element)
 
     # --- numbers ------------------------------------------------------------------------------------------------------
 
-    def _widened(self, x: Value) -> str:
-        return self.code.emit(f"fpext {self.vectors.vector} {x.text} to {self.wide}") if self.math.single else x.text
+    def _widened(self, x: Operand) -> Operand:
+        return self.code.convert("fpext", x, self.wide) if self.math.single else x
 
-    def double(self, operation: str, x: str, y: str) -> str:
-        """An operation on two float64 numbers: fadd, fsub, fmul, fdiv."""
-        return self.code.emit(f"{operation} double {x}, {y}")
-
-    def widen(self, number: str) -> str:
+    def widen(self, number: Operand) -> Operand:
         """An element as float64."""
-        return self.code.emit(f"fpext float {number} to double") if self.math.single else number
+        return self.code.convert("fpext", number, "double") if self.math.single else number
 
-    def narrow(self, number: str) -> str:
+    def narrow(self, number: Operand) -> Operand:
         """A float64 number as an element."""
-        return self.code.emit(f"fptrunc double {number} to float") if self.math.single else number
+        return self.code.convert("fptrunc", number, "float") if self.math.single else number
 
-    def splat(self, number: str) -> Value:
+    def splat(self, number: Operand) -> Operand:
         """A float64 number in every lane, as elements."""
-        return Value(self.vectors.splat(self.narrow(number)), "real")
+        return self.math.splat(self.narrow(number))
 
-    def element(self, name: str, index: str) -> str:
+    def element(self, name: str, index: Operand) -> Operand:
         """An element of an array, as float64."""
-        return self.widen(self.vectors.number(self.vectors.at(self.slots[name], index)))
+        return self.widen(self.math.number(self.math.at(self.slots[name], index)))
 
-    def keep(self, number: str, name: str, index: str) -> None:
+    def keep(self, number: Operand, name: str, index: Operand) -> None:
         """Write a float64 number as an element of an array."""
-        self.code.store(self.math.element, self.narrow(number), self.vectors.at(self.slots[name], index))
+        self.code.store(self.narrow(number), self.math.at(self.slots[name], index))
 
 
 def table(kind: type[Sweeps], shape: tuple[int, int, int], parts: int, arrays: dict[str, int],

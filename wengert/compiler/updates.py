@@ -15,11 +15,10 @@ import numpy as np
 
 from ..core.symbols import Symbol
 from . import memory, threads
+from .code import Code, Operand, module
 from .jit import engine
 from .kernels import generated_code_is_possible
-from .loops import Code, Vectors
 from .math import MathBuilder
-from .scalar import Value
 
 __all__ = ["update"]
 
@@ -32,7 +31,7 @@ GRAIN = 1024
 _FIXED = 3  # slots before the numbers: the table of parameters, how many there are, the number of parts
 
 
-class _Writer:
+class _Update:
     """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``.
 
     ``operands`` has one entry, a table: the address of the parameters' table, their number, the number of parts, and
@@ -41,17 +40,16 @@ class _Writer:
 
     def __init__(self, rule: Rule, dtype: str, arrays: int, numbers: int) -> None:
         self.code, self.rule, self.arrays, self.numbers = Code(), rule, arrays, numbers
-        self.math = MathBuilder(dtype, engine().machine)
-        self.math.lines, self.math.names = self.code.lines, self.code.names
-        self.vectors = Vectors(self.code, self.math.element, self.math.lanes)
+        self.math = MathBuilder(self.code, dtype, engine().machine)
         self.cost = 0
 
     def text(self) -> str:
         code = self.code
-        table = code.address("%operands", 0)
+        operands, start, stop = code.parameters
+        table = code.address(operands, 0)
         parameters, count, parts = code.address(table, 0), code.word(table, 1), code.word(table, 2)
         shared = [self._shared(table, _FIXED + k) for k in range(self.numbers)]
-        with code.loop("%stop", start="%start") as part, code.loop(count) as parameter:
+        with code.loop(stop, start=start) as part, code.loop(count) as parameter:
             row = code.at("i64", parameters, code.mul(parameter.index, self.arrays + 1))
             bases = [code.load("ptr", code.at("i8", code.address(row, k), memory.DATA_OFFSET), align=8)
                      for k in range(self.arrays)]
@@ -60,34 +58,31 @@ class _Writer:
             share = code.mul(code.div(code.add(code.div(size, GRAIN), parts), parts), GRAIN)
             low = code.least(code.mul(part.index, share), size)
             high = code.least(code.add(low, share), size)
-            rest = code.emit(f"urem i64 {code.sub(high, low)}, {self.math.lanes}")
-            last = code.sub(high, rest)
-            with code.loop(last, start=low, step=self.math.lanes) as i:
-                self._body([self.vectors.at(base, i.index) for base in bases], shared, None)
-            with code.when(code.less(last, high)):
-                mask = self.vectors.first_lanes(code.sub(high, last))
-                self._body([self.vectors.at(base, last) for base in bases], shared, mask)
-        return code.kernel(*self.math.declarations.values())
+            self.math.sweep(low, high, lambda index, mask: self._body(
+                [self.math.at(base, index) for base in bases], shared, mask))
+        code.done()
+        return module(code)
 
-    def _shared(self, table: str, slot: int) -> Symbol:
+    def _shared(self, table: Operand, slot: int) -> Symbol:
         """A number that the step shares, in every lane."""
-        wide = self.code.load("double", table, slot, align=8)
-        number = self.code.emit(f"fptrunc double {wide} to float") if self.math.single else wide
-        return Symbol(self.math, Value(self.vectors.splat(number), "real"))
+        number = self.code.load("double", table, slot, align=8)
+        if self.math.single:
+            number = self.code.convert("fptrunc", number, "float")
+        return Symbol(self.math, self.math.splat(number))
 
-    def _body(self, places: list[str], shared: list[Symbol], mask: str | None) -> None:
+    def _body(self, places: list[Operand], shared: list[Symbol], mask: Operand | None) -> None:
         """One vector of elements; where a mask is given, of those lanes."""
-        before = self.math.cost
-        values = [Symbol(self.math, Value(self.vectors.load(place, mask), "real")) for place in places]
+        before = self.code.cost
+        values = [Symbol(self.math, self.math.load(place, mask)) for place in places]
         for result, place in zip(self.rule(*values, *shared), places, strict=False):
-            self.vectors.store(result.value.text, place, mask)
-        self.cost = self.math.cost - before + 2 * len(places)
+            self.math.store(result.value, place, mask)
+        self.cost = self.code.cost - before + len(places)
 
 
 @cache
 def _kernel(rule: Rule, dtype: str, arrays: int, numbers: int) -> tuple[threads.Parts, float]:
     """The kernel, and how many instructions an element takes."""
-    writer = _Writer(rule, dtype, arrays, numbers)
+    writer = _Update(rule, dtype, arrays, numbers)
     return threads.Parts(writer.text()), writer.cost / writer.math.lanes
 
 

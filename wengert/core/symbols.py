@@ -1,6 +1,6 @@
 """Symbols: the third sort of value on which rules run. A rule given symbols writes its formula down for a kernel.
 
-Operators and primitives on symbols call a builder's methods (`wengert.compiler.scalar.Builder`) by way of the
+Operators and primitives on symbols call a builder's methods (`wengert.compiler.math.MathBuilder`) by way of the
 primitives' ``lower`` rules; what a kernel cannot hold raises NotImplementedError, and then there is no kernel.
 """
 
@@ -22,7 +22,7 @@ class Symbol:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The kernel's dtype, or bool for a condition."""
-        return np.dtype(bool if self.value.kind == "mask" else self.builder.dtype)
+        return np.dtype(bool if self.value.is_mask else self.builder.dtype)
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(f"a kernel's expression has no {name!r}")

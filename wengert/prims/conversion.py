@@ -28,7 +28,7 @@ def _cast(xp: Any, x: Any, dtype: Any) -> Any:
 def _cast_lower(b: Any, x: Any, dtype: Any, back: Any = None) -> Any:
     if _numpy_dtype(dtype) != np.dtype(b.dtype):
         raise NotImplementedError("a kernel has one dtype")
-    return b.select(x, 1.0, 0.0) if x.kind == "mask" else x
+    return b.select(x, 1.0, 0.0) if x.is_mask else x
 
 
 def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
