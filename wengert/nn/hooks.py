@@ -209,15 +209,7 @@ class _BackwardWatch:
         return _watch_tensors((result,), self._at_outputs)[0][0]
 
     def _at_outputs(self, gradients: Gradients) -> Gradients:
-        for hook in self.pre_hooks:
-            changed = hook(self.module, gradients)
-            if changed is not None:
-                if len(changed) != len(gradients):
-                    raise RuntimeError(
-                        "Backward pre hook returned an invalid number of grad_output, got "
-                        f"{len(changed)}, but expected {len(gradients)}"
-                    )
-                gradients = tuple(changed)
+        gradients = self._changed(gradients, "Backward pre hook", "grad_output", self.pre_hooks)
         self.grad_outputs = gradients
         if not self.watches_inputs:
             # Backward will not reach the inputs, so this is the moment.
@@ -244,16 +236,23 @@ class _BackwardWatch:
         if self.grad_outputs is None:
             # The gradient came by a way that does not pass the module's outputs, as in a second backward.
             return gradients
-        for hook in self.hooks:
-            changed = hook(self.module, gradients, self.grad_outputs)
+        gradients = self._changed(gradients, "Backward hook", "grad_input", self.hooks, self.grad_outputs)
+        self.grad_outputs = None
+        return gradients
+
+    def _changed(
+        self, gradients: Gradients, kind: str, name: str, hooks: Sequence[Callable[..., Any]], *more: Any
+    ) -> Gradients:
+        """What the hooks, one after the other, make of ``gradients``. Raises RuntimeError for another number."""
+        for hook in hooks:
+            changed = hook(self.module, gradients, *more)
             if changed is not None:
                 if len(changed) != len(gradients):
                     raise RuntimeError(
-                        "Backward hook returned an invalid number of grad_input, got "
-                        f"{len(changed)}, but expected {len(gradients)}"
+                        f"{kind} returned an invalid number of {name}, got {len(changed)}, but expected "
+                        f"{len(gradients)}"
                     )
                 gradients = tuple(changed)
-        self.grad_outputs = None
         return gradients
 
 
