@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Leaf, Out, ancestors, node_and_index, node_of
+from ..tensors.tape import Edge, Leaf, Node, Out, ancestors, node_and_index, node_of
 from ..tensors.tensor import Tensor, make
 
 
@@ -30,11 +30,11 @@ class Pass:
     __slots__ = ("create_graph", "owned", "pending", "tensors")
 
     def __init__(self, create_graph: bool, tensors: bool) -> None:
-        self.pending: dict[Any, Any] = {}
-        self.owned: set[Any] = set()
+        self.pending: dict[Node | Leaf, Any] = {}
+        self.owned: set[Node | Leaf] = set()
         self.create_graph, self.tensors = create_graph, tensors
 
-    def add(self, edge: Any, ct: Any) -> None:
+    def add(self, edge: Edge, ct: Any) -> None:
         """Adds a contribution to the cotangent of ``edge``: the first is borrowed, the second makes a sum of our own,
         later ones are added to it in place."""
         if type(edge) is Out:
@@ -57,11 +57,11 @@ class Pass:
         return x + y if self.tensors else state.quiet(np.add, x, y)
 
 
-def leading(order: Iterable[Any], targets: set[Any]) -> set[Any]:
+def leading(order: Sequence[Node | Leaf], targets: set[Node | Leaf]) -> set[Node | Leaf]:
     """Those of the nodes, given youngest first, that lead to a target: they must run for it (a target itself need
     not)."""
-    found: set[Any] = set()
-    for node in reversed(list(order)):
+    found: set[Node | Leaf] = set()
+    for node in reversed(order):
         for edge in node.edges:
             below = edge.node if type(edge) is Out else edge  # `node_of`, without a call for each edge
             if below in found or below in targets:
@@ -71,9 +71,9 @@ def leading(order: Iterable[Any], targets: set[Any]) -> set[Any]:
 
 
 def run(
-    roots: list[tuple[Any, Any]],
+    roots: list[tuple[Edge, Tensor]],
     *,
-    inputs: list[Any] | None,
+    inputs: list[Edge] | None,
     retain_graph: bool,
     create_graph: bool,
     accumulate: bool,
@@ -86,20 +86,21 @@ def run(
     watcher = state.watcher
     tensors = create_graph or (watcher is not None and watcher.tracer is not None)
     this = Pass(create_graph, tensors)
-    for edge, ct in roots:
-        this.add(edge, ct if tensors else ct._data)
-    order = ancestors([edge for edge, _ in roots])
+    for root, seed in roots:
+        this.add(root, seed if tensors else seed._data)
+    order = ancestors([root for root, _ in roots])
     targets = needed = None
     if inputs is not None:
         targets = {node_of(edge) for edge in inputs}
         needed = leading(order, targets)
         order = [node for node in order if node in needed or node in targets]
-    captured: dict[Any, Any] = {}
+    captured: dict[Node | Leaf, Any] = {}
     pending = this.pending
     grad_before = state.grad
     state.grad = create_graph
     as_tensors = make if tensors else None
-    ct = grads = grad = None
+    ct: Any = None
+    grads: Any = None
     try:
         for node in order:
             ct = pending.pop(node, None)
@@ -157,7 +158,7 @@ _ALONE = _alone()
 _accumulating = threading.Lock()
 
 
-def pick(captured: dict[Any, Any], edge: Any) -> Any:
+def pick(captured: dict[Node | Leaf, Any], edge: Edge) -> Tensor | None:
     """The cotangent that arrived at an edge, as a tensor of its own memory; None where none did."""
     node, index = node_and_index(edge)
     found = captured.get(node)
@@ -212,7 +213,7 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
             wrote(leaf.grad)
 
 
-def of_dtype(ct: Any, tensor: Any) -> Any:
+def of_dtype(ct: Any, tensor: Tensor) -> Any:
     """A cotangent in the dtype of its tensor. Rules widen that of bfloat16: beside a Python float, numpy does so."""
     dtype = tensor._data.dtype
     if ct.dtype == (tensor.dtype if isinstance(ct, Tensor) else dtype):
@@ -309,11 +310,11 @@ def node_hooks(rare: dict[str, Any], grads: Any, ct: Any, tensors: bool) -> Any:
 # --- the public functions ---------------------------------------------------------------------------------------------
 
 
-def _sequence(value: Any) -> list[Any]:
+def _sequence(value: Any) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else list(value)
 
 
-def _cotangents(op: str, outputs: list[Any], given: Any) -> list[tuple[Any, Any]]:
+def _cotangents(op: str, outputs: list[Tensor], given: Any) -> list[tuple[Edge, Tensor]]:
     """Pairs of edge and cotangent for the outputs; a missing cotangent is 1 for a single element, else an error."""
     cts = [None] * len(outputs) if given is None else _sequence(given)
     if len(cts) != len(outputs):
@@ -332,7 +333,7 @@ def _cotangents(op: str, outputs: list[Any], given: Any) -> list[tuple[Any, Any]
     return pairs
 
 
-def _implied(op: str, output: Any) -> Any:
+def _implied(op: str, output: Tensor) -> Tensor:
     """The cotangent 1 of a single real element."""
     if output._data.size != 1:
         raise GradError(
@@ -351,7 +352,7 @@ def _implied(op: str, output: Any) -> Any:
     return make(one, None)
 
 
-def _fitting(op: str, i: int, output: Any, ct: Any) -> Any:
+def _fitting(op: str, i: int, output: Tensor, ct: Any) -> Tensor:
     """A given cotangent, checked against its output."""
     if not isinstance(ct, Tensor):
         raise TypeError(f"[{op}] gradients can be either Tensors or None; got {type(ct).__name__}")
@@ -400,7 +401,7 @@ def backward(
 tensor_module.engine = backward
 
 
-def _edge(op: str, tensor: Any) -> Any:
+def _edge(op: str, tensor: Tensor) -> Edge:
     edge = edge_of(tensor)
     if edge is None:
         raise GradError(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ..core.state import state
-from ..tensors.tape import Leaf
+from ..tensors.tape import Edge, Leaf, Node
 from .engine import Pass
 
 
@@ -23,13 +25,13 @@ class Flow:
     at the first node whose saved values were ``freed``.
     """
 
-    def __init__(self, roots: Iterable[tuple[Any, Any]], order: Iterable[Any]) -> None:
+    def __init__(self, roots: Iterable[tuple[Edge, np.ndarray]], order: Iterable[Node | Leaf]) -> None:
         this = Pass(create_graph=False, tensors=False)
         self.arrived = this.pending
-        self.sent: dict[tuple[Any, int], Any] = {}
-        self.freed: Any = None
-        for edge, ct in roots:
-            this.add(edge, ct)
+        self.sent: dict[tuple[Node | Leaf, int], Any] = {}
+        self.freed: Node | None = None
+        for root, seed in roots:
+            this.add(root, seed)
         before, state.grad = state.grad, False
         watcher, state.watcher = state.watcher, None
         try:

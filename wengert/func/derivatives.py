@@ -79,7 +79,8 @@ class _Call:
         own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
 
         def leads_out(x: Tensor) -> bool:
-            leaves = (node for node in ancestors([edge_of(x)]) if type(node) is Leaf) if x.requires_grad else ()
+            edge = edge_of(x)
+            leaves = () if edge is None else (node for node in ancestors([edge]) if type(node) is Leaf)
             return any(leaf not in own and leaf.variable is not None for leaf in leaves)
 
         return [x.detach() if isinstance(x, Tensor) and not (is_grad_enabled() and leads_out(x)) else x

@@ -100,7 +100,7 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
 
 
 def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    out: Tensor = _reshape(x, params={"shape": sizes})
+    out: Any = _reshape(x, params={"shape": sizes})
     if out._alias is None and out._edge is not None:
         out._edge.params = {"shape": sizes, "label": "UnsafeView"}
     return out

@@ -21,7 +21,7 @@ import numpy as np
 from ..core.errors import DTypeError, InplaceError, ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .tape import Leaf, Node, node_and_index, node_of
+from .tape import Cell, Edge, Leaf, Node, node_and_index, node_of
 
 Step = tuple[Primitive, dict[str, Any]]
 
@@ -31,7 +31,9 @@ class Storage:
 
     __slots__ = ("base", "edge", "generation", "shape")
 
-    def __init__(self, edge: Any, shape: tuple[int, ...], base: Any = None) -> None:
+    def __init__(
+        self, edge: Edge | None, shape: tuple[int, ...], base: weakref.ref[Any] | None = None
+    ) -> None:
         self.edge, self.shape, self.base, self.generation = edge, shape, base, 0
 
 
@@ -47,7 +49,7 @@ class Alias:
         self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
 
 
-def edge_of(tensor: Any) -> Any:
+def edge_of(tensor: Any) -> Edge | None:
     """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written.
 
     Raises `InplaceError` for a view made where nothing was recorded, whose storage has got a history since: whether
@@ -67,7 +69,7 @@ def edge_of(tensor: Any) -> Any:
     return tensor._edge
 
 
-def set_edge(tensor: Any, edge: Any) -> None:
+def set_edge(tensor: Any, edge: Edge | None) -> None:
     """Gives the tensor's new value its history. ``retain_grad`` asks for the gradient of the value as it now is."""
     old, tensor._edge = tensor._edge, edge
     if tensor._rare is not None and "retains" in tensor._rare:
@@ -78,14 +80,14 @@ def set_edge(tensor: Any, edge: Any) -> None:
             retain(tensor, edge)
 
 
-def retain(tensor: Any, edge: Any) -> None:
+def retain(tensor: Any, edge: Edge) -> None:
     """Makes backward keep the cotangent of ``edge`` as the tensor's gradient."""
     node, index = node_and_index(edge)
     node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
 
 
 def view_node(
-    primitive: Primitive, params: dict[str, Any], edge: Any, shape: tuple[int, ...]
+    primitive: Primitive, params: dict[str, Any], edge: Edge, shape: tuple[int, ...]
 ) -> tuple[Node, tuple[int, ...]]:
     """A node for one view step of a value of ``shape``, and the shape that it yields."""
     node = Node(primitive, params, (edge,), (None, None, (shape,)), ())
@@ -108,9 +110,9 @@ def alias_of(tensor: Any) -> Alias:
     return alias
 
 
-def version_cell(tensor: Any) -> list[Any]:
+def version_cell(tensor: Any) -> Cell:
     """The version cell of the tensor's memory, shared by all that share the memory."""
-    cell: list[Any] | None = tensor._cell
+    cell: Cell | None = tensor._cell
     if cell is None:
         cell = tensor._cell = [0, None]
     return cell
@@ -129,14 +131,14 @@ def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, A
     part._cell = cell
 
 
-def shares(part: Any, whole: Any) -> bool:
+def shares(part: np.ndarray, whole: np.ndarray) -> bool:
     """Whether an array made from ``whole`` is a view of it (one without elements is, as there is nothing to copy)."""
     if part.base is whole or not part.size or (part.base is not None and part.base is whole.base):
         return True
     return bool(np.may_share_memory(part, whole))
 
 
-def overlaps_itself(array: Any) -> bool:
+def overlaps_itself(array: np.ndarray) -> bool:
     """Whether two places of an (expanded) array are the same memory."""
     return array.size > 1 and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
@@ -207,7 +209,7 @@ def write(tensor: Any, new: Any, op: str) -> Any:
     return tensor
 
 
-def rebase(tensor: Any, node: Any) -> None:
+def rebase(tensor: Any, node: Edge | None) -> None:
     """Makes ``node`` the history of the tensor's value, and of the whole storage that it is a part of."""
     alias = tensor._alias
     if alias is None:
@@ -227,7 +229,7 @@ def rebase(tensor: Any, node: Any) -> None:
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
 
-def castable(source: Any, target: Any) -> bool:
+def castable(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
     """Whether an in-place result of dtype ``source`` may be stored as ``target``: its category may not fall."""
     return source == target or _RANK[source.kind] <= _RANK[target.kind]
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.primitive import Primitive, evaluate
 from ..core.state import state
+from .tape import Leaf, Node
 
 
 class Watcher:
@@ -69,7 +71,7 @@ class Watcher:
             return self.outer.evaluate(primitive, operands, params)
         return evaluate(primitive, [getattr(x, "_data", x) for x in operands], params)
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         """Called with each new node of the tape."""
         if self.outer is not None:
             self.outer.recorded(node)
@@ -117,23 +119,23 @@ class Watcher:
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def passes(self, node: Any, ct: Any, grads: Any) -> Any:
+    def passes(self, node: Node, ct: Any, grads: Sequence[Any]) -> Sequence[Any]:
         """What a node sends to its operands, for a watcher to change: by default what its rule gave."""
         return grads if self.outer is None else self.outer.passes(node, ct, grads)
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         """Called by the engine after each node has run back."""
         if self.outer is not None:
             self.outer.pulled(node, ct, grads)
 
-    def update(self, run: Any, group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: Any) -> None:
         """Runs an optimizer's update of one group of parameters; a watcher that need not see it may stand aside."""
         if self.outer is None:
             run(group)
         else:
             self.outer.update(run, group)
 
-    def aside(self, run: Any, group: Any) -> bool:
+    def aside(self, run: Callable[[Any], None], group: Any) -> bool:
         """Runs an optimizer's update with nobody watching, for a watcher with nothing to see in it; False, and nothing
         done, where the update is recorded or another watcher is in force."""
         if self.outer is not None or state.watcher is not self or state.grad:
@@ -177,11 +179,13 @@ class Tracer(Watcher, ABC):
         """Assigns the ``.grad`` of a tensor."""
 
     @abstractmethod
-    def accumulate(self, leaf: Any, ct: Any) -> None:
+    def accumulate(self, leaf: Leaf, ct: Any) -> None:
         """Adds a cotangent to the gradient of a leaf."""
 
 
-def tell(watcher: Watcher, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Any) -> None:
+def tell(
+    watcher: Watcher, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Node | None
+) -> None:
     """Tells the watcher in force of a finished operation: its node, if it was recorded, and its result."""
     if node is not None:
         watcher.recorded(node)

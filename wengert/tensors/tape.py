@@ -12,13 +12,21 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 
 from ..core.errors import GradError, InplaceError
 from ..core.primitive import Primitive
 from ..core.state import state
+
+Edge: TypeAlias = "Node | Out | Leaf"
+"""Where a value comes from and its cotangent goes: a node, one output of a node that has several, or a leaf."""
+Cell: TypeAlias = list[Any]
+"""The version of a memory: how often it was written, and the line that wrote it last, where lines are recorded."""
+
+Restorer: TypeAlias = "Callable[[Any, Edge | None], Any]"
+"""Makes a tensor on the tape of a saved array, and of the edge to what computed it."""
 
 next_sequence = itertools.count().__next__
 _by_sequence = attrgetter("sequence")
@@ -36,13 +44,14 @@ class Node:
 
     primitive: Primitive
     params: dict[str, Any]
-    edges: tuple[Any, ...]
+    edges: tuple[Edge | None, ...]
     saved: Any
-    guards: Any
+    guards: Sequence[tuple[Cell, int]]
     rare: dict[str, Any] | None
     sequence: int
 
-    def __init__(self, primitive: Any, params: dict[str, Any], edges: tuple[Any, ...], saved: Any, guards: Any) -> None:
+    def __init__(self, primitive: Primitive, params: dict[str, Any], edges: tuple[Edge | None, ...], saved: Any,
+                 guards: Sequence[tuple[Cell, int]]) -> None:
         self.primitive, self.params, self.edges = primitive, params, edges
         self.saved, self.guards, self.rare = saved, guards, None
         self.sequence = next_sequence()
@@ -53,7 +62,7 @@ class Node:
         return self.primitive.node_name(self.params) if label is None else label
 
     @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+    def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
         """The nodes of the operands, each with the number of its output."""
         return tuple([node_and_index(edge) for edge in self.edges])
 
@@ -81,7 +90,7 @@ class Node:
         """``"file:line"`` of the user's code that recorded this node, where `autograd.record_lines` was on."""
         return None if self.rare is None else self.rare.get("line")
 
-    def unpack(self, as_tensors: Callable[[Any, Any], Any] | None) -> Any:
+    def unpack(self, as_tensors: Restorer | None) -> Any:
         """The saved values, checked; as tensors on the tape where ``as_tensors(array, edge)`` is given."""
         saved = self.saved
         if saved is None:
@@ -100,11 +109,11 @@ class Node:
         cells = iter(self.guards)
         return tuple([self._restored(value, i, cells, as_tensors) for i, value in enumerate(saved)])
 
-    def edge_at(self, place: int, outputs: bool) -> Any:
+    def edge_at(self, place: int, outputs: bool) -> Edge | None:
         """The edge of the saved value at ``place``; for an output (whose edge is this node itself) only if wanted."""
         return self.edges[place] if place < len(self.edges) else self if outputs else None
 
-    def _restored(self, value: Any, place: int, cells: Any, as_tensors: Callable[[Any, Any], Any]) -> Any:
+    def _restored(self, value: Any, place: int, cells: Any, as_tensors: Restorer) -> Any:
         """A saved value as a tensor on the tape, sharing the version of the memory that it was saved from, so that a
         write is noticed by whatever saves it again."""
         if is_data(value):
@@ -123,7 +132,7 @@ class Node:
             parts.append(tensor)
         return tuple(parts)
 
-    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Callable[[Any, Any], Any]) -> None:
+    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Restorer) -> None:
         """Replaces each saved array by what ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are
         not checked any more, as what was packed may be a copy."""
         if not self.guards:
@@ -131,7 +140,7 @@ class Node:
 
         guards = iter(self.guards)
 
-        def packed(value: Any, edge: Any) -> Any:
+        def packed(value: Any, edge: Edge | None) -> Any:
             if not is_data(value):
                 return value
             tensor = make(value, edge)
@@ -151,7 +160,7 @@ class Node:
         self.guards = tuple([([0, None], 0) for _ in self.guards])
         self.rarely()["unpack"] = unpack
 
-    def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
+    def pull(self, ct: Any, as_tensors: Restorer | None) -> Sequence[Any]:
         """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
@@ -182,12 +191,13 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
-def restored(data: Any, edge: Any) -> Any:
+def restored(data: Any, edge: Edge | None) -> Any:
     """How a saved array becomes a tensor on the tape again. The class `Tensor`, of which nodes know nothing, puts
     `make` here."""
     raise RuntimeError("wengert.tensors has not been imported")
 
 
+@final
 class Out:
     """One output of a node that has several outputs."""
 
@@ -197,6 +207,7 @@ class Out:
         self.node, self.index = node, index
 
 
+@final
 class Leaf:
     """Where the gradient of a leaf tensor is collected: the end of the tape.
 
@@ -205,8 +216,8 @@ class Leaf:
 
     __slots__ = ("__weakref__", "_variable", "grad", "rare", "sequence")
 
-    edges: tuple[Any, ...] = ()
-    next_functions: tuple[Any, ...] = ()
+    edges: tuple[Edge | None, ...] = ()
+    next_functions: tuple[tuple[Node | Leaf | None, int], ...] = ()
 
     def __init__(self, variable: Any) -> None:
         self.grad: Any = None
@@ -234,17 +245,25 @@ class Leaf:
         return f"<AccumulateGrad object at {id(self):#x}>"
 
 
-def node_of(edge: Any) -> Any:
+@overload
+def node_of(edge: Edge) -> Node | Leaf: ...
+@overload
+def node_of(edge: Edge | None) -> Node | Leaf | None: ...
+def node_of(edge: Edge | None) -> Node | Leaf | None:
     """The node at the lower end of an edge: itself, or that of which it is one output; None for None."""
     return edge.node if type(edge) is Out else edge
 
 
-def node_and_index(edge: Any) -> tuple[Any, int]:
+@overload
+def node_and_index(edge: Edge) -> tuple[Node | Leaf, int]: ...
+@overload
+def node_and_index(edge: Edge | None) -> tuple[Node | Leaf | None, int]: ...
+def node_and_index(edge: Edge | None) -> tuple[Node | Leaf | None, int]:
     """The node at the lower end of an edge, and the number of the output."""
     return (edge.node, edge.index) if type(edge) is Out else (edge, 0)
 
 
-def ancestors(edges: Iterable[Any]) -> list[Any]:
+def ancestors(edges: Iterable[Edge]) -> list[Node | Leaf]:
     """The nodes that the edges lead to and all that those were computed from, leaves included, youngest first."""
     seen = {node_of(edge) for edge in edges}
     found = list(seen)
@@ -330,7 +349,7 @@ def at_line(node: Node | Leaf) -> str:
     return "" if line is None else f" at {line}"
 
 
-def overwritten(node: Node, cell: Any, count: int) -> str:
+def overwritten(node: Node, cell: Cell, count: int) -> str:
     """The words for a saved value that was written to before backward read it."""
     place = next(i for i, (c, _) in enumerate(node.guards) if c is cell)
     arrays: list[Any] = []

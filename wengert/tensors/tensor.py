@@ -23,10 +23,10 @@ from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from . import tape
-from .alias import edge_of, retain, version_cell
+from .alias import Alias, edge_of, retain, version_cell
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
-from .tape import Leaf, RemovableHandle, node_and_index, node_of
+from .tape import Cell, Edge, Leaf, RemovableHandle, node_and_index, node_of
 
 ndarray = np.ndarray
 
@@ -48,9 +48,9 @@ class Tensor:
     __array_priority__ = 1000
 
     _data: Any
-    _edge: Any
-    _alias: Any
-    _cell: Any
+    _edge: Edge | None
+    _alias: Alias | None
+    _cell: Cell | None
     _rare: dict[str, Any] | None
 
     if TYPE_CHECKING:  # the layer ``ops`` installs the operators; a checker is to know that they are there
@@ -224,9 +224,10 @@ class Tensor:
                 raise DTypeError(
                     "[requires_grad] only Tensors of floating point and complex dtype can require gradients; got "
                     f"{self.dtype}; convert with .float() first")
-            self._set_edge(Leaf(self))
+            leaf = Leaf(self)
+            self._set_edge(leaf)
             if self._rare is not None and "grad" in self._rare:
-                self._edge.grad = self._rare.pop("grad")
+                leaf.grad = self._rare.pop("grad")
         elif not requires_grad and edge is not None:
             if type(edge) is not Leaf:
                 raise GradError(
@@ -238,7 +239,7 @@ class Tensor:
             self._set_edge(None)
         return self
 
-    def _set_edge(self, edge: Any) -> None:
+    def _set_edge(self, edge: Edge | None) -> None:
         """Puts the end of a history here. A view that becomes a leaf begins a history of its own."""
         self._edge = edge
         if self._alias is not None:
@@ -509,7 +510,7 @@ class Tensor:
             return f"<traced tensor {self._data!r}>"
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
-        fn = None if leaf else node_of(edge).name()
+        fn = None if leaf else self.grad_fn.name()
         return tensor_repr(array, dtype_name=self.dtype.name, default_dtype_name=dtypes.get_default_dtype().name,
                            requires_grad=edge is not None and leaf, grad_fn_name=fn, kind=kind)
 
@@ -639,7 +640,7 @@ def root_of(array: Any) -> Any:
     return array
 
 
-def make(data: Any, edge: Any) -> Tensor:
+def make(data: Any, edge: Edge | None) -> Tensor:
     """A tensor around an array (shared, not copied), with the given edge to the tape."""
     out = object.__new__(Tensor)
     out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)

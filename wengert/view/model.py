@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..tensors.alias import edge_of
-from ..tensors.tape import Out
+from ..tensors.tape import Out, node_and_index
 from ..tensors.tensor import Tensor
 from .values import Summary, shape_text
 
@@ -157,9 +157,8 @@ class GraphModel:
             edge = edge_of(key)
             if edge is None:
                 return None
-            several = type(edge) is Out
-            number = edge.node.sequence if several else edge.sequence
-            ids = [output_id(number, edge.index), number] if several else [number]
+            node, index = node_and_index(edge)
+            ids = [output_id(node.sequence, index), node.sequence] if type(edge) is Out else [node.sequence]
             found = next((self.nodes[id] for id in ids if id in self.nodes), None)
             return found if found is None or found.shape in (None, tuple(key.shape)) else None
         named = [node for node in self if node.name == key]

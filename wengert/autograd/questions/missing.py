@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.state import state
 from ...tensors.alias import edge_of
-from ...tensors.tape import Leaf, ancestors, is_data, node_of
+from ...tensors.tape import Edge, Leaf, Node, ancestors, is_data, node_of
 from ..engine import leading
 from ..flow import Flow
 from .answers import WATCH, Answer, array_of, finite, operation, place, short, step
@@ -46,7 +46,7 @@ def why_none(param: Any, loss: Any) -> Answer:
     order = ancestors([root])
     if leaf not in order:
         return _not_reached(param, leaf, order)
-    return _of_flow(param, leaf, loss, order)
+    return _of_flow(param, leaf, root, loss, order)
 
 
 # --- the parameter ----------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def _without_history(leaf: Any, loss: Any) -> Answer:
     )
 
 
-def _not_reached(param: Any, leaf: Any, order: list[Any]) -> Answer:
+def _not_reached(param: Any, leaf: Any, order: list[Node | Leaf]) -> Answer:
     """The loss has a history, but the parameter is not in it."""
     for node in order:
         for group in ((node.rare or {}).get("cuts") or {}).values():
@@ -289,9 +289,8 @@ def _zero(ct: Any) -> bool:
     return not any(np.any(array_of(part)) for part in parts)
 
 
-def _of_flow(param: Any, leaf: Any, loss: Any, order: list[Any]) -> Answer:
+def _of_flow(param: Any, leaf: Any, root: Edge, loss: Any, order: list[Node | Leaf]) -> Answer:
     """The parameter is reached: what arrives?"""
-    root = edge_of(loss)
     if node_of(root) is leaf:
         return Answer("fine", "the loss is this tensor itself; its gradient is 1")
     flow = Flow([(root, np.ones_like(loss._data))], order)
@@ -332,7 +331,7 @@ def _of_flow(param: Any, leaf: Any, loss: Any, order: list[Any]) -> Answer:
     return _blocked(flow, leaf, order)
 
 
-def _blocked(flow: Flow, leaf: Any, order: list[Any]) -> Answer:
+def _blocked(flow: Flow, leaf: Any, order: list[Node | Leaf]) -> Answer:
     """The node at which the gradient on the way to the leaf becomes zero, nearest the loss."""
     leads = leading(order, {leaf}) | {leaf}
     for node in order:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.primitive import evaluate
 from ...tensors.alias import edge_of
-from ...tensors.tape import Leaf, Out, ancestors, is_data
+from ...tensors.tape import Edge, Leaf, Node, Out, ancestors, is_data
 from ..flow import Flow
 from .answers import WATCH, Answer, finite
 from .numbers import Finding, backward_finding, forward_finding
@@ -64,7 +64,7 @@ def _answer(finding: Finding) -> Answer:
     return Answer("entered" if finding.entered else finding.phase, text, cure, finding.line or None)
 
 
-def _recorded(order: list[Any], blame: tuple[str, ...]) -> Finding | None:
+def _recorded(order: list[Node | Leaf], blame: tuple[str, ...]) -> Finding | None:
     """What a watch has noted on the nodes: the oldest that was made forward, else what entered, else backward."""
     noted = [node.rare for node in order if node.rare is not None]
     forward = [rare["finding"] for rare in reversed(noted) if "finding" in rare] if "forward" in blame else []
@@ -73,7 +73,7 @@ def _recorded(order: list[Any], blame: tuple[str, ...]) -> Finding | None:
     return next(iter(made or forward or backward), None)
 
 
-def _searched_forward(order: list[Any]) -> Finding | None:
+def _searched_forward(order: list[Node | Leaf]) -> Finding | None:
     """Goes through the values of the tape, oldest first; those that nothing kept are computed again."""
     values: dict[Any, Any] = {}
     entered: Finding | None = None
@@ -119,7 +119,7 @@ def _known(node: Any, values: dict[Any, Any]) -> tuple[list[Any], Any]:
     return operands, np.asarray(evaluate(primitive, operands, node.params))
 
 
-def _searched_backward(root: Any, order: list[Any], loss: Any) -> tuple[Finding | None, bool]:
+def _searched_backward(root: Edge, order: list[Node | Leaf], loss: Any) -> tuple[Finding | None, bool]:
     """Runs the chain rule: the first node that sends on what is not finite; whether the graph was freed."""
     flow = Flow([(root, np.ones_like(loss._data))], order)
     for (node, position), grad in flow.sent.items():
