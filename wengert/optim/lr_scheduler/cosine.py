@@ -8,6 +8,15 @@ from ..optimizer import Optimizer
 from .scheduler import LRScheduler, Rates
 
 
+def _height(step: float, steps: int) -> float:
+    """The height of the cosine above its foot: 2 at first, 0 after ``steps``."""
+    return 1 + math.cos(math.pi * step / steps)
+
+
+def _on_cosine(tops: Rates, foot: float, height: float) -> Rates:
+    return [foot + (top - foot) * height / 2 for top in tops]
+
+
 class CosineAnnealingLR(LRScheduler):
     """From the initial rate to ``eta_min`` along half a cosine of ``T_max`` steps, and back in as many."""
 
@@ -29,15 +38,11 @@ class CosineAnnealingLR(LRScheduler):
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
             pairs = zip(groups, self.base_lrs, strict=True)
             return [group["lr"] + (base - self.eta_min) * rise for group, base in pairs]
-        ratio = self._height(self.last_epoch) / self._height(before)
+        ratio = _height(self.last_epoch, self.T_max) / _height(before, self.T_max)
         return [ratio * (group["lr"] - self.eta_min) + self.eta_min for group in groups]
 
-    def _height(self, epoch: int) -> float:
-        return 1 + math.cos(math.pi * epoch / self.T_max)
-
     def _get_closed_form_lr(self) -> Rates:
-        height = self._height(self.last_epoch)
-        return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
+        return _on_cosine(self.base_lrs, self.eta_min, _height(self.last_epoch, self.T_max))
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
@@ -67,8 +72,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def get_lr(self) -> Rates:
         self._warn_outside_step()
-        height = 1 + math.cos(math.pi * self.T_cur / self.T_i)
-        return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
+        return _on_cosine(self.base_lrs, self.eta_min, _height(self.T_cur, self.T_i))
 
     def step(self, epoch: float | None = None) -> None:
         """Goes one step on, or to ``epoch``, which may be a fraction. Raises ValueError for a negative one."""
@@ -83,12 +87,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         else:
             self._go_to(epoch)
         self.last_epoch = math.floor(epoch)
-        self._get_lr_called_within_step = True
-        try:
-            rates = self.get_lr()
-        finally:
-            self._get_lr_called_within_step = False
-        self._set_rates(rates)
+        self._set_rates(self.get_lr)
 
     def _go_to(self, epoch: float) -> None:
         if epoch < 0:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import types
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ..optimizer import Group, Optimizer
-from .scheduler import LRScheduler, Rates, assign, check_optimizer, for_each_group
+from .scheduler import LRScheduler, Rates, assign, attributes_of, check_optimizer, for_each_group
 
 
 class _WithMomentum(LRScheduler):
@@ -116,8 +115,7 @@ class CyclicLR(_WithMomentum):
         state = super().state_dict()
         state.pop("_scale_fn_ref", None)
         function = state["_scale_fn_custom"]
-        plain = function is None or isinstance(function, types.FunctionType)
-        state["_scale_fn_custom"] = None if plain else function.__dict__.copy()
+        state["_scale_fn_custom"] = None if function is None else attributes_of(function)
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -7,8 +7,10 @@ instead. The names of the attributes are those of PyTorch's state dictionaries.
 
 from __future__ import annotations
 
+import types
 import warnings
 import weakref
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -78,20 +80,20 @@ class LRScheduler:
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        if epoch is None:
+            self.last_epoch += 1
+            self._set_rates(self.get_lr)
+        else:
+            self.last_epoch = epoch
+            self._set_rates(getattr(self, "_get_closed_form_lr", self.get_lr))
+
+    def _set_rates(self, asked: Callable[[], Rates]) -> None:
+        """Gives every group the rate that ``asked()`` finds for it."""
         self._get_lr_called_within_step = True
         try:
-            if epoch is None:
-                self.last_epoch += 1
-                rates = self.get_lr()
-            else:
-                self.last_epoch = epoch
-                closed_form = getattr(self, "_get_closed_form_lr", self.get_lr)
-                rates = closed_form()
+            rates = asked()
         finally:
             self._get_lr_called_within_step = False
-        self._set_rates(rates)
-
-    def _set_rates(self, rates: Rates) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             assign(group, "lr", rate)
         self._last_lr = values_of(self.optimizer, "lr")
@@ -181,6 +183,11 @@ def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
             f"param_groups has {groups}."
         )
     return [copied(entry) for entry in value]
+
+
+def attributes_of(function: Any) -> dict[str, Any] | None:
+    """What is saved of a function that a schedule was given: nothing, or of a callable object its attributes."""
+    return None if isinstance(function, types.FunctionType) else function.__dict__.copy()
 
 
 def _notice_steps(optimizer: Optimizer) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import types
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..optimizer import Optimizer
-from .scheduler import LRScheduler, Rates
+from .scheduler import LRScheduler, Rates, attributes_of
 
 Factor = Callable[[int], float]
 
@@ -38,10 +37,7 @@ class _ByFunction(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimiser and the functions."""
         state = super().state_dict()
-        state["lr_lambdas"] = [
-            None if isinstance(function, types.FunctionType) else function.__dict__.copy()
-            for function in self.lr_lambdas
-        ]
+        state["lr_lambdas"] = [attributes_of(function) for function in self.lr_lambdas]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
