@@ -321,12 +321,12 @@ def opaque(name: str, eval: str | Rule, **rest: Any) -> Primitive:
     return register(Primitive(name, "opaque", eval, **rest))
 
 
-# --- derived rules ----------------------------------------------------------------------------------------------------
+# --- steps that rules share -------------------------------------------------------------------------------------------
 
 
-def fit(grad: Any, shapes: Any, position: int) -> Any:
-    """A cotangent in the shape of its operand; ``shapes`` is None where all operands have the shape of the result."""
-    return grad if shapes is None or grad.shape == shapes[position] else P.sum_to(grad, shape=shapes[position])
+def fit(grad: Any, shape: Any) -> Any:
+    """A cotangent in the shape of its operand, summed where that was broadcast; ``shape`` is None where it was not."""
+    return grad if shape is None or grad.shape == shape else P.sum_to(grad, shape=shape)
 
 
 def conjugate(x: Any) -> Any:
@@ -335,6 +335,16 @@ def conjugate(x: Any) -> Any:
         return x.conjugate()
     dtype = getattr(x, "dtype", None)
     return x if dtype is None or dtype.kind != "c" else P.conj(x)
+
+
+def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
+    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1; a single number meets any shape."""
+    if keepdim or not reduced.shape:
+        return reduced
+    return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
+
+
+# --- derived rules ----------------------------------------------------------------------------------------------------
 
 
 def _times(ct: Any, partial_: Any) -> Any:
@@ -371,7 +381,7 @@ def _multiplying_vjp_n(derivatives: tuple[Any, ...]) -> Rule:
         for i, derivative, varies in steps:
             if needs[i]:
                 grad = _times(ct, derivative(*values, **params)) if varies else _through(ct, derivative)
-                grads[i] = grad if shapes is None else fit(grad, shapes, i)
+                grads[i] = grad if shapes is None else fit(grad, shapes[i])
         return tuple(grads)
 
     return vjp
@@ -389,8 +399,8 @@ def _selecting_vjp(selects: Rule, arity: int) -> Rule:
 
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         chosen, shapes = selects(*saved[:-1], **params), saved[-1]
-        for_first = fit(P.where(chosen, ct, 0.0), shapes, first) if needs[first] else None
-        for_second = fit(P.where(chosen, 0.0, ct), shapes, second) if needs[second] else None
+        for_first = fit(P.where(chosen, ct, 0.0), shapes and shapes[first]) if needs[first] else None
+        for_second = fit(P.where(chosen, 0.0, ct), shapes and shapes[second]) if needs[second] else None
         return (*others, for_first, for_second)
 
     return vjp

@@ -8,12 +8,11 @@ from typing import Any
 
 from ..core import generated
 from . import (
-    activations as activations, arithmetic as arithmetic, comparison as comparison, contraction as contraction,
-    conversion as conversion, convolution as convolution, fourier as fourier, incomplete as incomplete,
-    indexing as indexing, linalg as linalg, losses as losses, mathematics as mathematics,
+    activations as activations, arithmetic as arithmetic, bessel_normal as bessel_normal, comparison as comparison,
+    contraction as contraction, conversion as conversion, convolution as convolution, fourier as fourier,
+    incomplete as incomplete, indexing as indexing, linalg as linalg, losses as losses, mathematics as mathematics,
     normalization as normalization, piecewise as piecewise, pooling as pooling, recurrent as recurrent,
-    reductions as reductions, scans as scans, shapes as shapes, softmaxes as softmaxes, special as special,
-    statistics as statistics,
+    reductions as reductions, scans as scans, shapes as shapes, softmaxes as softmaxes, statistics as statistics,
 )
 
 

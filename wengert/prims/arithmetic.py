@@ -15,13 +15,13 @@ def _add_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     shapes = saved[3]
     if shapes is None:
         return ct, ct
-    return fit(ct, shapes, 0) if needs[0] else None, fit(ct, shapes, 1) if needs[1] else None
+    return fit(ct, shapes[0]) if needs[0] else None, fit(ct, shapes[1]) if needs[1] else None
 
 
 def _mul_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, y, _, shapes = saved
-    for_x = fit(ct * conjugate(y), shapes, 0) if needs[0] else None
-    for_y = fit(ct * conjugate(x), shapes, 1) if needs[1] else None
+    for_x = fit(ct * conjugate(y), shapes and shapes[0]) if needs[0] else None
+    for_y = fit(ct * conjugate(x), shapes and shapes[1]) if needs[1] else None
     return for_x, for_y
 
 
@@ -38,8 +38,8 @@ mul = elementwise("mul", "multiply", vjp=_mul_vjp, saves=("y", "x"), lower=lambd
 def _div_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     """Divides the cotangent (not: multiplies it by a reciprocal), as PyTorch does, to agree to the last bit."""
     x, y, _, shapes = saved
-    for_x = fit(ct / conjugate(y), shapes, 0) if needs[0] else None
-    for_y = fit(-ct * conjugate((x / y) / y), shapes, 1) if needs[1] else None
+    for_x = fit(ct / conjugate(y), shapes and shapes[0]) if needs[0] else None
+    for_y = fit(-ct * conjugate((x / y) / y), shapes and shapes[1]) if needs[1] else None
     return for_x, for_y
 
 
@@ -168,8 +168,8 @@ def _better(name: str, loses: Any, **rest: Any) -> Any:
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         shared = P.where(x == y, ct * 0.5, ct)
-        for_x = fit(P.where(loses(x, y), 0.0, shared), shapes, 0) if needs[0] else None
-        for_y = fit(P.where(loses(y, x), 0.0, shared), shapes, 1) if needs[1] else None
+        for_x = fit(P.where(loses(x, y), 0.0, shared), shapes and shapes[0]) if needs[0] else None
+        for_y = fit(P.where(loses(y, x), 0.0, shared), shapes and shapes[1]) if needs[1] else None
         return for_x, for_y
 
     return elementwise(name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)), **rest)

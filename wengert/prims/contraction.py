@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT
-from ..core.primitive import P, bilinear, fused
+from ..core.primitive import P, bilinear, conjugate, fit, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 
@@ -67,35 +67,27 @@ def _transposed(x: Any) -> Any:
     """x with its last two dimensions swapped, conjugated where complex."""
     rank = len(x.shape)
     swapped = P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2))
-    return P.conj(swapped) if x.dtype.kind == "c" else swapped
-
-
-def _fit(grad: Any, shape: Any) -> Any:
-    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
-
-
-def _conjugate(x: Any) -> Any:
-    return P.conj(x) if x.dtype.kind == "c" else x
+    return conjugate(swapped)
 
 
 def _matmul_left(ct: Any, y: Any, shape: Any, params: dict[str, Any]) -> Any:
     if len(y.shape) == 1:
-        return _fit(ct[..., None] * _conjugate(y) if len(shape) > 1 else ct * _conjugate(y), shape)
+        return fit(ct[..., None] * conjugate(y) if len(shape) > 1 else ct * conjugate(y), shape)
     if len(shape) == 1:
         row = P.matmul(ct[..., None, :], _transposed(y))
-        return _fit(row[..., 0, :], shape)
-    return _fit(P.matmul(ct, _transposed(y)), shape)
+        return fit(row[..., 0, :], shape)
+    return fit(P.matmul(ct, _transposed(y)), shape)
 
 
 def _matmul_right(ct: Any, x: Any, shape: Any, params: dict[str, Any]) -> Any:
     if len(x.shape) == 1:
-        return _fit(_conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * _conjugate(x), shape)
+        return fit(conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * conjugate(x), shape)
     if len(shape) == 1:
-        return _fit(P.matmul(_transposed(x), ct[..., None])[..., 0], shape)
+        return fit(P.matmul(_transposed(x), ct[..., None])[..., 0], shape)
     if len(shape) == 2 and len(x.shape) > 2:
         rows = P.reshape(x, shape=(-1, x.shape[-1]))
         return P.matmul(_transposed(rows), P.reshape(ct, shape=(-1, shape[-1])))
-    return _fit(P.matmul(_transposed(x), ct), shape)
+    return fit(P.matmul(_transposed(x), ct), shape)
 
 
 def _label(params: dict[str, Any]) -> str:
@@ -125,7 +117,7 @@ def _addmm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple
     beta, alpha = params.get("beta", 1), params.get("alpha", 1)
     for_base = None
     if needs[0]:
-        for_base = _fit(ct if beta == 1 else ct * beta, shapes[0])
+        for_base = fit(ct if beta == 1 else ct * beta, shapes[0])
     scaled = ct if alpha == 1 else ct * alpha
     return (for_base, _matmul_left(scaled, y, shapes[1], params) if needs[1] else None,
             _matmul_right(scaled, x, shapes[2], params) if needs[2] else None)
@@ -165,15 +157,15 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None, label: str = "
 
 def _linear_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x, weight, shapes = saved[0], saved[1], saved[-1]
-    for_x = P.matmul(ct, _conjugate(weight)) if needs[0] else None
+    for_x = P.matmul(ct, conjugate(weight)) if needs[0] else None
     for_weight = None
     flat = ct if len(ct.shape) == 2 else P.reshape(ct, shape=(-1, ct.shape[-1]))
     if needs[1]:
         rows = x if len(x.shape) == 2 else P.reshape(x, shape=(-1, x.shape[-1]))
-        for_weight = P.matmul(P.permute(flat, dims=(1, 0)), _conjugate(rows))
+        for_weight = P.matmul(P.permute(flat, dims=(1, 0)), conjugate(rows))
     if len(needs) < 3:
         return for_x, for_weight
-    for_bias = _fit(P.sum(flat, dim=(0,)), shapes[2]) if needs[2] else None
+    for_bias = fit(P.sum(flat, dim=(0,)), shapes[2]) if needs[2] else None
     return for_x, for_weight, for_bias
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, Primitive, opaque, register
+from ..core.primitive import P, Primitive, fit, opaque, register
 from ..core.samples import cases
 
 _ROWS = np.array([2, 0, 2])
@@ -130,9 +130,7 @@ def _index_put_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> t
             nothing = P.zeros_like(P.index(ct, *indices, places=places))
             for_x = P.index_put(ct, nothing, *indices, places=places)
     if needs[1]:
-        for_values = P.index(ct, *indices, places=places)
-        if for_values.shape != shapes[1]:
-            for_values = P.sum_to(for_values, shape=shapes[1])
+        for_values = fit(P.index(ct, *indices, places=places), shapes[1])
     return (for_x, for_values) + (None,) * len(indices)
 
 
@@ -316,16 +314,12 @@ masked_select = opaque(
 
 masked_fill = opaque(
     "masked_fill", lambda xp, x, mask, value: xp.where(mask, xp.asarray(value, x.dtype), x), arity=2,
-    vjp=lambda ct, saved, params, needs: (_fitted(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
+    vjp=lambda ct, saved, params, needs: (fit(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
     saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.masked_fill(tangents[0], operands[1], value=0),
     samples=cases(((3, 4), _MASK, {"value": 2.5}), ((4,), np.array([_MASK, ~_MASK]), {"value": -1.0})),
     doc="The operand with one number wherever the mask is true; the two broadcast.",
 )
-
-
-def _fitted(grad: Any, shape: Any) -> Any:
-    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
 
 
 def _sort(xp: Any, x: Any, dim: int, descending: bool = False, stable: bool = True) -> Any:

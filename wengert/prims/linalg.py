@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import LinAlgError, ShapeError
-from ..core.primitive import P, linear, opaque
+from ..core.primitive import P, conjugate, fit, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.spec import Spec, broadcast_shapes
 
@@ -24,7 +24,7 @@ def _h(x: Any) -> Any:
     """The conjugate transpose of the last two dimensions."""
     rank = len(x.shape)
     swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
-    return P.conj(swapped) if x.dtype.kind == "c" else swapped
+    return conjugate(swapped)
 
 
 def _mm(*factors: Any) -> Any:
@@ -41,10 +41,6 @@ def _diagonal(x: Any) -> Any:
 
 def _real(x: Any) -> Any:
     return P.copy_real(x) if x.dtype.kind == "c" else x
-
-
-def _fit(grad: Any, shape: Any) -> Any:
-    return grad if tuple(grad.shape) == tuple(shape) else P.sum_to(grad, shape=tuple(shape))
 
 
 def _as_operand(grad: Any, x: Any) -> Any:
@@ -148,8 +144,8 @@ def _adjugate_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tu
     x = saved[0]
     inverse = _h(P.inv(x))
     determinant = P.det(x)
-    determinant = (P.conj(determinant) if x.dtype.kind == "c" else determinant)[..., None, None]
-    trace = P.sum(P.sum(ct * (P.conj(_h(inverse)) if x.dtype.kind == "c" else _h(inverse)), dim=(-1 % len(x.shape),)),
+    determinant = conjugate(determinant)[..., None, None]
+    trace = P.sum(P.sum(ct * conjugate(_h(inverse)), dim=(-1 % len(x.shape),)),
                   dim=(len(x.shape) - 2,))
     return (determinant * (trace[..., None, None] * inverse - _mm(inverse, ct, inverse)),)
 
@@ -213,7 +209,7 @@ def _solve_spec(a: Spec, b: Spec) -> Spec:
 def _solve_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     a, _, out, shapes = saved
     for_b = P.solve(_h(a), ct)
-    return (_fit(-_mm(for_b, _h(out)), shapes[0]) if needs[0] else None, _fit(for_b, shapes[1]) if needs[1] else None)
+    return (fit(-_mm(for_b, _h(out)), shapes[0]) if needs[0] else None, fit(for_b, shapes[1]) if needs[1] else None)
 
 
 solve = opaque(
@@ -248,8 +244,8 @@ def _solve_triangular_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: An
     a, _, out, shapes = saved
     upper, unit = params["upper"], params.get("unit", False)
     for_b = P.solve_triangular(_h(a), ct, upper=not upper, unit=unit)
-    for_a = _fit(_triangle(-_mm(for_b, _h(out)), upper, unit), shapes[0]) if needs[0] else None
-    return for_a, _fit(for_b, shapes[1]) if needs[1] else None
+    for_a = fit(_triangle(-_mm(for_b, _h(out)), upper, unit), shapes[0]) if needs[0] else None
+    return for_a, fit(for_b, shapes[1]) if needs[1] else None
 
 
 solve_triangular = opaque(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, fused
+from ..core.primitive import P, fit, fused
 from ..core.samples import cases, uniform
 
 _LATER = {"jvp": "not in wengert yet"}
@@ -29,10 +29,6 @@ def _reduce(xp: Any, loss: Any, reduction: str) -> Any:
 def _share(ct: Any, shape: Any, reduction: str) -> Any:
     """The cotangent of every element's loss, given that of the reduced loss."""
     return ct * (1.0 / prod(shape)) if reduction == "mean" and prod(shape) else ct
-
-
-def _fit(grad: Any, shape: Any) -> Any:
-    return grad if grad.shape == shape else P.sum_to(grad, shape=shape)
 
 
 def _of_difference(
@@ -95,7 +91,7 @@ def _binary_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
     if len(needs) < 3 or not needs[2]:
         return (for_x, for_y, None)[: len(needs)]
     loss = (y - 1) * P.clamp(P.log1p(-x), low=_LOG_FLOOR) - y * P.clamp(P.log(x), low=_LOG_FLOOR)
-    return for_x, for_y, _fit(share * loss, shapes[2])
+    return for_x, for_y, fit(share * loss, shapes[2])
 
 
 def _probabilities(*shape: int, seed: int = 0) -> Any:
@@ -136,9 +132,9 @@ def _logits_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
         grads[1] = weighted * (-x if pos_weight is None else -x - (pos_weight - 1) * P.log_sigmoid(x))
     if wants[2]:
         factor = 1 if pos_weight is None else (pos_weight - 1) * y + 1
-        grads[2] = _fit(share * ((1 - y) * x - factor * P.log_sigmoid(x)), shapes[2])
+        grads[2] = fit(share * ((1 - y) * x - factor * P.log_sigmoid(x)), shapes[2])
     if wants[3]:
-        grads[3] = _fit(-weighted * y * P.log_sigmoid(x), shapes[3])
+        grads[3] = fit(-weighted * y * P.log_sigmoid(x), shapes[3])
     return tuple(grads[: len(needs)])
 
 

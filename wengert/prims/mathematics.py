@@ -108,8 +108,8 @@ def _x_log_vjp(name: str, shift: int) -> Any:
     def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         nothing = (x == 0) & (y <= -shift) if needs[0] else None
-        for_x = fit(P.where(nothing, 0.0, getattr(P, name)(ct, y)), shapes, 0) if needs[0] else None
-        for_y = fit(ct * conjugate(x / (1 + y if shift else y)), shapes, 1) if needs[1] else None
+        for_x = fit(P.where(nothing, 0.0, getattr(P, name)(ct, y)), shapes and shapes[0]) if needs[0] else None
+        for_y = fit(ct * conjugate(x / (1 + y if shift else y)), shapes and shapes[1]) if needs[1] else None
         return for_x, for_y
 
     return vjp

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE
-from ..core.primitive import P, fused
+from ..core.primitive import P, fit, fused
 from ..core.samples import cases
 
 
@@ -63,10 +63,6 @@ def _per_group(shape: Any, rank: int, dim: Any) -> bool:
     return all(d < lead or shape[d - lead] == 1 for d in dim)
 
 
-def _fit(grad: Any, shape: Any) -> Any:
-    return grad if tuple(grad.shape) == tuple(shape) else P.sum_to(grad, shape=tuple(shape))
-
-
 def _vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     """With g the cotangent, w the weight, s = 1/sqrt(variance + eps), n = (x - mean) s and ⟨·⟩ the mean over ``dim``:
     s (g w - ⟨g w⟩ - n ⟨g w n⟩) (Ioffe & Szegedy, *Batch Normalization*, 2015, section 3)."""
@@ -86,9 +82,9 @@ def _vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, 
         for_x = scale * (weighted - P.sum(weighted, dim=dim, keepdim=True) * (1 / count)
                          - normal * (P.sum(weighted * normal, dim=dim, keepdim=True) * (1 / count)))
         if len(needs) > 1 and needs[1]:
-            grads[1] = _fit(g * normal, shapes[1])
+            grads[1] = fit(g * normal, shapes[1])
         if len(needs) > 2 and needs[2]:
-            grads[2] = _fit(g, shapes[2])
+            grads[2] = fit(g, shapes[2])
     # A rule may not write to what it is given, so the terms of the statistics' own cotangents come as sums.
     if ct.get(1) is not None:
         share = P.expand(ct[1] * (1 / count), shape=tuple(x.shape))
@@ -121,16 +117,16 @@ def _tuned(
         total = np.add.reduce(g, dim, keepdims=True)
         along = _products(np, g, work, dim, mean.shape) * scale
         if len(needs) > 1 and needs[1]:
-            grads[1] = _fit(along, shapes[1])
+            grads[1] = fit(along, shapes[1])
         if len(needs) > 2 and needs[2]:
-            grads[2] = _fit(total if _per_group(shapes[2], x.ndim, dim) else g, shapes[2])
+            grads[2] = fit(total if _per_group(shapes[2], x.ndim, dim) else g, shapes[2])
         factor = scale if weight is None else scale * weight
     else:
         work *= scale
         if needs[1]:
-            grads[1] = _fit(g * work, shapes[1])
+            grads[1] = fit(g * work, shapes[1])
         if len(needs) > 2 and needs[2]:
-            grads[2] = _fit(g, shapes[2])
+            grads[2] = fit(g, shapes[2])
         g = g * weight
         total = np.add.reduce(g, dim, keepdims=True)
         along = _products(np, g, work, dim, mean.shape)

@@ -7,15 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, linear, opaque, reduction
+from ..core.primitive import P, conjugate, keep, linear, opaque, reduction
 from ..core.samples import cases
-
-
-def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
-    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1; a single number meets any shape."""
-    if keepdim or not reduced.shape:
-        return reduced
-    return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
 
 
 def _sum(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
@@ -139,7 +132,7 @@ def _others(x: Any, dim: Any) -> Any:
 def _prod_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
     x = saved[0]
     others = _others(x, params["dim"])
-    return (keep(ct, *_kept(params, x.shape)) * (P.conj(others) if x.dtype.kind == "c" else others),)
+    return (keep(ct, *_kept(params, x.shape)) * conjugate(others),)
 
 
 def _prod(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:

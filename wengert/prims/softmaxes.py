@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE
-from ..core.primitive import P, reduction
+from ..core.primitive import P, conjugate, keep, reduction
 from ..core.samples import cases
-
-
-def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
-    """``reduced`` with the reduced dimensions of ``shape`` put back as size 1."""
-    if keepdim or not shape:
-        return reduced
-    return P.reshape(reduced, shape=tuple([1 if d in dim else n for d, n in enumerate(shape)]))
 
 
 def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
@@ -33,7 +26,7 @@ def _logsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> t
     x, out, _ = saved
     kept = (x.shape, params["dim"], params.get("keepdim", False))
     weights = P.exp(x - keep(out, *kept))
-    return (keep(ct, *kept) * (P.conj(weights) if x.dtype.kind == "c" else weights),)
+    return (keep(ct, *kept) * conjugate(weights),)
 
 
 def _logsumexp_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
@@ -59,19 +52,27 @@ def _gradient(ct: Any, out: Any, dim: int, logarithm: bool) -> Any:
     return None
 
 
-def _softmax(xp: Any, x: Any, dim: int) -> Any:
-    if not x.ndim:
-        return xp.ones_like(x)
-    if x.dtype.itemsize == 2:
-        return _softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
-    if x.size >= LARGE and dim == x.ndim - 1:
-        found = _generated().softmax(x, False)
-        if found is not None:
-            return found
-    if not x.size:
-        return x.copy()
-    shifted = xp.exp(x - xp.maximum.reduce(x, dim, None, None, True))
-    return xp.divide(shifted, xp.add.reduce(shifted, dim, None, None, True), shifted)
+def _normalised(logarithm: bool) -> Any:
+    """softmax, or its logarithm."""
+
+    def evaluate(xp: Any, x: Any, dim: int) -> Any:
+        if not x.ndim:
+            return xp.zeros_like(x) if logarithm else xp.ones_like(x)
+        if x.dtype.itemsize == 2:
+            return evaluate(xp, x.astype(xp.float32), dim).astype(x.dtype)
+        if x.size >= LARGE and dim == x.ndim - 1:
+            found = _generated().softmax(x, logarithm)
+            if found is not None:
+                return found
+        if not x.size:
+            return x.copy()
+        shifted = x - xp.maximum.reduce(x, dim, None, None, True)
+        if logarithm:
+            return xp.subtract(shifted, xp.log(xp.add.reduce(xp.exp(shifted), dim, None, None, True)), shifted)
+        shifted = xp.exp(shifted, shifted)
+        return xp.divide(shifted, xp.add.reduce(shifted, dim, None, None, True), shifted)
+
+    return evaluate
 
 
 def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -90,22 +91,7 @@ def _softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any])
 
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
-softmax = reduction("softmax", _softmax, vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG)
-
-
-def _log_softmax(xp: Any, x: Any, dim: int) -> Any:
-    if not x.ndim:
-        return xp.zeros_like(x)
-    if x.dtype.itemsize == 2:
-        return _log_softmax(xp, x.astype(xp.float32), dim).astype(x.dtype)
-    if x.size >= LARGE and dim == x.ndim - 1:
-        found = _generated().softmax(x, True)
-        if found is not None:
-            return found
-    if not x.size:
-        return x.copy()
-    shifted = x - xp.maximum.reduce(x, dim, None, None, True)
-    return xp.subtract(shifted, xp.log(xp.add.reduce(xp.exp(shifted), dim, None, None, True)), shifted)
+softmax = reduction("softmax", _normalised(False), vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG)
 
 
 def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
@@ -125,5 +111,5 @@ def _log_softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, A
     return t - P.sum(P.exp(out) * t, dim=(params["dim"],), keepdim=True)
 
 
-log_softmax = reduction("log_softmax", _log_softmax, vjp=_log_softmax_vjp, jvp=_log_softmax_jvp, saves=("out",),
+log_softmax = reduction("log_softmax", _normalised(True), vjp=_log_softmax_vjp, jvp=_log_softmax_jvp, saves=("out",),
                         samples=_ALONG)
