@@ -258,7 +258,7 @@ class Refused(Exception):
 
 
 @dataclass
-class Memory:
+class ModelMemory:
     """The values that tensors share: replaced by a write, never changed."""
 
     values: np.ndarray
@@ -275,10 +275,10 @@ class History:
 
 
 @dataclass
-class Place:
+class ModelTensor:
     """A tensor: positions in a memory, with a history. ``tracked``: not made as a view under no_grad."""
 
-    memory: Memory
+    memory: ModelMemory
     history: History
     positions: np.ndarray
     tracked: bool = True
@@ -294,15 +294,16 @@ class Place:
         return Jet(np.concatenate([values, self.history.tangents[:, self.positions]]), self.history.requires)
 
 
-def _place(jet: Jet) -> Place:
+def _place(jet: Jet) -> ModelTensor:
     shape = jet.parts.shape[1:]
     history = History(jet.parts[1:].reshape(3, -1), jet.requires)
-    return Place(Memory(jet.parts[0].reshape(-1)), history, np.arange(history.tangents.shape[1]).reshape(shape))
+    positions = np.arange(history.tangents.shape[1]).reshape(shape)
+    return ModelTensor(ModelMemory(jet.parts[0].reshape(-1)), history, positions)
 
 
 def interpret(program: Sequence[Statement]) -> Outcome:
     """What a program must give; see the module's text."""
-    places: list[Place | None] = []
+    places: list[ModelTensor | None] = []
     refused: set[int] = set()
     for i, statement in enumerate(program):
         made = None
@@ -325,7 +326,7 @@ def interpret(program: Sequence[Statement]) -> Outcome:
     return outcome
 
 
-def _meaning(statement: Statement, operands: list[Any], number: int) -> Place | None:
+def _meaning(statement: Statement, operands: list[Any], number: int) -> ModelTensor | None:
     kind, what = statement.kind, statement.what
     if any(operand is None for operand in operands):
         raise Refused
@@ -341,7 +342,7 @@ def _meaning(statement: Statement, operands: list[Any], number: int) -> Place | 
     source = operands[0]
     if kind == "view":
         source.read(statement.grad)
-        return Place(
+        return ModelTensor(
             source.memory,
             source.history,
             VIEWS[what][2](source.positions),
@@ -349,7 +350,7 @@ def _meaning(statement: Statement, operands: list[Any], number: int) -> Place | 
             source.history.generation,
         )
     if kind == "detach":
-        return Place(source.memory, History(np.zeros_like(source.history.tangents)), source.positions)
+        return ModelTensor(source.memory, History(np.zeros_like(source.history.tangents)), source.positions)
     _write(statement, operands)
     return None
 
@@ -361,7 +362,7 @@ def _checked(compute: Callable[[], Jet]) -> Jet:
         raise Refused from None
 
 
-def _write(statement: Statement, operands: list[Place]) -> None:
+def _write(statement: Statement, operands: list[ModelTensor]) -> None:
     target = operands[0]
     history, positions = target.history, target.positions
     if len(np.unique(positions)) != positions.size or (statement.grad and history.leaf):
