@@ -48,18 +48,22 @@ def mapping(kind: type | None = None) -> Container:
 
 
 class Structure:
-    """The form of a nest: its containers, without its leaves, of which there are ``count``.
+    """The form of a nest: its containers, without its leaves.
 
     Structures of the same form are equal and have one hash; printed, each leaf is a star.
     """
 
-    __slots__ = ("children", "container", "context", "count")
+    __slots__ = ("children", "container", "context")
 
     def __init__(
         self, container: Container | None = None, context: Any = None, children: tuple[Structure, ...] = ()
     ) -> None:
         self.container, self.context, self.children = container, context, children
-        self.count: int = 1 if container is None else sum([child.count for child in children])
+
+    @property
+    def count(self) -> int:
+        """How many leaves there are."""
+        return 1 if self.container is None else sum([child.count for child in self.children])
 
     def build(self, leaves: Iterable[Any]) -> Any:
         """A nest of this form around ``leaves``, in their order. Raises ValueError if they are too many or too few."""

@@ -33,7 +33,8 @@ class _Call:
     form: Structure
     aux: Any
 
-    def __init__(self, op: str, func: Function, argnums: Numbers, has_aux: bool, args: Any, kwargs: Any) -> None:
+    def __init__(self, op: str, func: Function, argnums: Numbers, has_aux: bool, args: tuple[Any, ...],
+                 kwargs: dict[str, Any]) -> None:
         self.op, self.func, self.has_aux, self.args, self.kwargs = op, func, has_aux, args, kwargs
         self.single = isinstance(argnums, int)
         self.places = (argnums,) if isinstance(argnums, int) else tuple(argnums)

@@ -7,6 +7,7 @@ share memory; numbers, strings and None by value. Two calls with equal keys may 
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
-from ..core.trees import Nests, Path, mapping, sequence
+from ..core.trees import Nests, mapping, sequence
 from ..tensors.tape import Leaf
-from ..tensors.tensor import TENSORS
+from ..tensors.tensor import TENSORS, Tensor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
+_PLAIN_ARGUMENTS = (*PLAIN, enum.Enum)
 
 NESTS = Nests({Size: None, (tuple, list): sequence(), dict: mapping(dict)})
 """What arguments and results may be nested in."""
@@ -42,38 +44,45 @@ class Arguments:
     """
 
     def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.tensors: list[Any] = []
-        self.names: list[str] = []
+        self.tensors: list[Tensor] = []
+        self._leaf_of: list[int] = []
         self._positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]
         self._places: dict[int, Place] = {}
         leaves, self._form = NESTS.flatten((args, kwargs))
-        self._leaves = [self._taken(*pair) for pair in zip(leaves, self._form.paths(), strict=True)]
+        self._leaves = [self._taken(number, leaf) for number, leaf in enumerate(leaves)]
 
-    def _taken(self, value: Any, path: Path) -> Any:
-        """The place of a tensor, met now or before; a plain value as it is."""
+    def _taken(self, number: int, value: Any) -> Any:
+        """The place of the tensor that is this leaf, met now or before; a plain value as it is."""
         if type(value) in TENSORS:
             place = self._places.get(id(value))
             if place is None:
                 if value.requires_grad and type(value._edge) is not Leaf:
                     raise TraceError(
-                        f"[capture] tensors without a history were expected; got argument {self._name(path)!r}, which "
-                        f"{value.grad_fn.name()} computed; detach() it, or compute it inside the function"
+                        f"[capture] tensors without a history were expected; got argument {self._called[number]!r}, "
+                        f"which {value.grad_fn.name()} computed; detach() it, or compute it inside the function"
                     )
                 place = self._places[id(value)] = Place(len(self.tensors))
                 self.tensors.append(value)
-                self.names.append(self._name(path))
+                self._leaf_of.append(number)
             return place
-        if isinstance(value, (*PLAIN, enum.Enum)):
+        if isinstance(value, _PLAIN_ARGUMENTS):
             return value
         raise TraceError(
             f"[capture] arguments that are tensors, numbers, strings, None, or tuples, lists and dicts of these were "
-            f"expected; got argument {self._name(path)!r}, a {type(value).__name__}; let the function refer to it "
+            f"expected; got argument {self._called[number]!r}, a {type(value).__name__}; let the function refer to it "
             "instead"
         )
 
-    def _name(self, path: Path) -> str:
-        where, first, *rest = path
-        return ".".join(map(str, [first if where else self._positional[first], *rest]))
+    @property
+    def names(self) -> list[str]:
+        """What the tensors are called: the parameter, and the keys to where they are nested in it."""
+        return [self._called[leaf] for leaf in self._leaf_of]
+
+    @functools.cached_property
+    def _called(self) -> list[str]:
+        """What each leaf is called."""
+        paths = ((first if named else self._positional[first], *rest) for named, first, *rest in self._form.paths())
+        return [".".join(map(str, path)) for path in paths]
 
     def key(self) -> tuple[Any, ...]:
         """The key of the call: the form of its nest, its leaves, the specs of its tensors, which of them overlap."""
@@ -98,7 +107,7 @@ class Arguments:
         )
         return self._form, tuple(map(_frozen, self._leaves)), specs, overlaps
 
-    def filled(self, stand_ins: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def filled(self, stand_ins: dict[int, Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with other tensors in the places of these."""
         args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__))
         return args, kwargs

@@ -93,9 +93,8 @@ class Recorded:
 
     def _record(self, arguments: Arguments) -> Program:
         if tracing():
-            raise TraceError(
-                "[capture] a recording cannot be started while another is going on; call the function itself"
-            )
+            raise TraceError("[capture] a recording cannot be started while another is going on; call the function "
+                             "itself")
         program = record(self.function, self._names, arguments)
         self.programs.append(program)
         return program
@@ -117,9 +116,7 @@ class Recorded:
         return self._last().explain()
 
     def __repr__(self) -> str:
-        return (
-            f"<recorded {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
-        )
+        return f"<recorded {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
 
 
 def record(function: Callable[..., Any], names: list[str], arguments: Arguments) -> Program:
@@ -133,9 +130,8 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
     try:
         with recorder:
             for _, tensor in visible:
-                with suppress(
-                    TraceError
-                ):  # what cannot be captured may not be needed; if it is, that raises again
+                # What cannot be captured may not be needed; where it is, the error comes again.
+                with suppress(TraceError):
                     recorder.place(tensor)
             args, kwargs = arguments.filled(recorder.stand_ins)
             results = Results(recorder, function(*args, **kwargs))
@@ -144,7 +140,8 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
         graph = verify(prune(recorder.graph))
         bindings = {value.name: recorder.bindings[value.name] for value in graph.states}
         shared = sharing(graph, bindings, arguments.tensors)
-        _check_sharing(graph, shared, [(arguments.names[i], arguments.names[j]) for i, j in key[3]])
+        called = arguments.names
+        _check_sharing(graph, shared, [(called[i], called[j]) for i, j in key[3]])
         guards = [
             (slot.source, slot.was is not None) for slot in recorder.slots.values() if slot.source is not None
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensors.alias import edge_of
+from ..tensors.tensor import Tensor
 
 
 class Keeper:
@@ -15,7 +16,7 @@ class Keeper:
         self._cells: dict[int, tuple[list[Any], list[Any]]] = {}
         self._storages: dict[int, tuple[Any, Any, int]] = {}
 
-    def keep(self, tensor: Any) -> None:
+    def keep(self, tensor: Tensor) -> None:
         """Remembers a tensor, its version and its place on a storage."""
         alias, cell, rare = tensor._alias, tensor._cell, tensor._rare
         self._tensors[id(tensor)] = (
@@ -32,10 +33,10 @@ class Keeper:
             storage = alias.storage
             self._storages.setdefault(id(storage), (storage, storage.edge, storage.generation))
 
-    def __contains__(self, tensor: Any) -> bool:
+    def __contains__(self, tensor: Tensor) -> bool:
         return id(tensor) in self._tensors
 
-    def changed_histories(self) -> list[Any]:
+    def changed_histories(self) -> list[Tensor]:
         """The tensors whose history is another than it was."""
         moved = {id(storage) for storage, edge, _ in self._storages.values() if storage.edge is not edge}
         return [

@@ -34,7 +34,7 @@ def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     return sorted(seen.items(), key=lambda item: hasattr(item[1], "param_groups"))
 
 
-def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) -> Iterator[tuple[str, Any]]:
+def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
     if isinstance(thing, Tensor):
         yield variable, thing
     elif isinstance(thing, (list, tuple)) and len(thing) < 1000:
@@ -61,7 +61,7 @@ class Names:
     def __init__(self, known: dict[int, str]) -> None:
         self.known, self.taken = known, set[str]()
 
-    def of(self, tensor: Any, otherwise: str = "state") -> str:
+    def of(self, tensor: Tensor, otherwise: str = "state") -> str:
         return self.free(self.known.get(id(tensor), otherwise))
 
     def free(self, wanted: str) -> str:

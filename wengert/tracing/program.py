@@ -14,7 +14,7 @@ from ..core.state import state
 from ..ir import InstructionGraph, Interpreter, Value, format_effect
 from ..tensors.alias import wrote
 from ..tensors.tape import Leaf
-from ..tensors.tensor import make
+from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, Place, filled
 from .memory import root_of, step_within, whole_of
 from .recorder import Binding
@@ -62,13 +62,13 @@ class Program:
             )
         tensors = arguments.tensors
         wholes = {
-            name: whole_of(bound[0].source.find(tensors)._data) for name, bound in self._bindings.items()
+            name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()
         }
         inputs = [tensor._data for tensor in tensors]
         effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states])
         memories = [*inputs, *wholes.values()]
         given: list[np.ndarray] = []
-        made = {
+        made: dict[int, Tensor | None] = {
             i: make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
             for i, where in enumerate(self._results.where)
             if type(where) is Value
@@ -79,7 +79,10 @@ class Program:
                 made[i] = where.find(tensors)
         return self._results.form.build(filled(self._results.leaves, made.__getitem__))
 
-    def _apply(self, values: list[Any], tensors: Any, wholes: Any, memories: Any, given: Any) -> None:
+    def _apply(
+        self, values: list[np.ndarray | None], tensors: Sequence[Tensor], wholes: dict[str, np.ndarray],
+        memories: list[np.ndarray], given: list[np.ndarray],
+    ) -> None:
         """Applies the effects. All their values are there, apart from all memory, before the first write."""
         effects = self.graph.effects
         ready = [value if value is None else _own(value, memories, given) for value in values]
@@ -90,7 +93,7 @@ class Program:
                     place = [value.name for value in self.graph.inputs].index(effect.target)
                     whole, written = tensors[place]._data, [tensors[place]]
                 else:
-                    written = [binding.source.find(tensors) for binding in self._bindings[effect.target]]
+                    written = [binding.find(tensors) for binding in self._bindings[effect.target]]
                 np.copyto(whole, array)
                 cells: list[Any] = []
                 for tensor in written:
@@ -99,6 +102,7 @@ class Program:
                         cells.append(tensor._cell)
             else:
                 leaf = self._targets[effect.target].find(tensors)._edge
+                assert isinstance(leaf, Leaf), leaf
                 leaf.grad = None if array is None else make(array, None)
 
     # --- does a call fit ----------------------------------------------------------------------------------------------
@@ -184,24 +188,24 @@ def _own(array: np.ndarray, memories: list[np.ndarray], given: list[np.ndarray])
 
 
 def sharing(
-    graph: InstructionGraph, bindings: dict[str, list[Binding]], tensors: Sequence[Any]
+    graph: InstructionGraph, bindings: dict[str, list[Binding]], tensors: Sequence[Tensor]
 ) -> set[tuple[str, str]]:
     """Which inputs and states lie on one memory."""
     roots: dict[int, list[str]] = {}
     found: set[tuple[str, str]] = set()
     for value in graph.states:
-        root = root_of(bindings[value.name][0].source.find(tensors)._data)
+        root = root_of(bindings[value.name][0].find(tensors)._data)
         found.update((other, value.name) for other in roots.setdefault(id(root), []))
         roots[id(root)].append(value.name)
     for value, tensor in zip(graph.inputs, tensors, strict=True):
         for other in roots.get(id(root_of(tensor._data)), ()):
-            whole = whole_of(bindings[other][0].source.find(tensors)._data)
+            whole = whole_of(bindings[other][0].find(tensors)._data)
             if np.may_share_memory(whole, tensor._data):
                 found.add((value.name, other))
     return found
 
 
-def _moved(value: Value, bound: list[Binding], tensors: Sequence[Any]) -> str | None:
+def _moved(value: Value, bound: list[Binding], tensors: Sequence[Tensor]) -> str | None:
     """Why a state is not where it was; None where it is."""
     first = bound[0].source.find(tensors)
     if first is None:

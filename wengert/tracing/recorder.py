@@ -11,6 +11,7 @@ recorder.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..core.state import state
 from ..ir import InstructionGraph, Value
 from ..tensors.alias import shares, write
 from ..tensors.evaluation import Tracer, user_line
-from ..tensors.tape import Leaf, next_sequence, node_of
+from ..tensors.tape import Leaf, Node, next_sequence, node_of
 from ..tensors.tensor import Tensor, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
@@ -39,7 +40,7 @@ class Slot:
 
     __slots__ = ("current", "leaf", "source", "was")
 
-    def __init__(self, leaf: Leaf, source: Argument | Captured | None, was: Any) -> None:
+    def __init__(self, leaf: Leaf, source: Argument | Captured | None, was: Tensor | None) -> None:
         self.leaf, self.source, self.was, self.current = leaf, source, was, was
 
 
@@ -48,9 +49,15 @@ class Binding:
 
     __slots__ = ("requires_grad", "source", "spec", "steps")
 
-    def __init__(self, source: Source, tensor: Any, steps: tuple[Step, ...]) -> None:
+    def __init__(self, source: Source, tensor: Tensor, steps: tuple[Step, ...]) -> None:
         self.source, self.steps, self.spec = source, steps, spec_of(tensor._data)
         self.requires_grad = tensor._edge is not None
+
+    def find(self, arguments: Sequence[Tensor]) -> Tensor:
+        """The tensor, which is known to be there."""
+        tensor = self.source.find(arguments)
+        assert tensor is not None, self.source.name
+        return tensor
 
 
 class Recorder(Tracer):
@@ -62,7 +69,7 @@ class Recorder(Tracer):
         self.keeper = Keeper()
         self.roots: dict[int, Any] = {}
         self.memories: dict[int, tuple[Memory, np.ndarray]] = {}
-        self.stand_ins: dict[int, Any] = {}
+        self.stand_ins: dict[int, Tensor] = {}
         self.bindings: dict[str, list[Binding]] = {}
         self.slots: dict[int, Slot] = {}
         self.gradients: dict[int, Gradient] = {}
@@ -102,7 +109,7 @@ class Recorder(Tracer):
         """A symbol for a value on a memory of its own."""
         return self.symbol(Memory(value, array), (), value, array)
 
-    def place(self, tensor: Any) -> Symbol:
+    def place(self, tensor: Tensor) -> Symbol:
         """The symbol of a tensor; one of the user's is captured when it is first touched."""
         data = tensor._data
         if type(data) is Symbol:
@@ -115,7 +122,7 @@ class Recorder(Tracer):
         self.read(found)
         return found
 
-    def _capture(self, tensor: Any, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
+    def _capture(self, tensor: Tensor, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
         """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
         to the array from the whole."""
         root = root_of(array)
@@ -134,19 +141,20 @@ class Recorder(Tracer):
         self.bindings[name].append(Binding(source or Captured(tensor, name), tensor, steps))
         return memory, steps
 
-    def argument(self, place: int, name: str, tensor: Any) -> Tensor:
+    def argument(self, place: int, name: str, tensor: Tensor) -> Tensor:
         """The tensor that the function gets in the place of an argument."""
         name = self.names.free(name)
         value = Value(name, spec_of(tensor._data))
         self.graph.inputs.append(value)
         symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
         stand_in = self.stand_ins[place] = make(symbol, None)
-        if tensor.requires_grad:
+        given = tensor._edge
+        if isinstance(given, Leaf):  # what has a history was refused
             leaf = stand_in._edge = Leaf(stand_in)
             source = Argument(place, name)
-            self.slots[id(leaf)] = Slot(leaf, source, tensor._edge.grad)
-            if tensor._edge.grad is not None:
-                self.gradients[id(tensor._edge.grad)] = Gradient(source)
+            self.slots[id(leaf)] = Slot(leaf, source, given.grad)
+            if given.grad is not None:
+                self.gradients[id(given.grad)] = Gradient(source)
         return stand_in
 
     def read(self, symbol: Symbol) -> tuple[Value, np.ndarray]:
@@ -170,7 +178,9 @@ class Recorder(Tracer):
 
     # --- what a tracer is asked ---------------------------------------------------------------------------------------
 
-    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    def evaluate(
+        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]
+    ) -> Symbol | tuple[Symbol, ...]:
         if primitive.name in _BY_VALUE or (
             primitive.name == "index" and any(_is_mask(x) for x in operands[1:])
         ):
@@ -217,24 +227,24 @@ class Recorder(Tracer):
         self.graph.constants.append((value, array.copy()))
         return value
 
-    def made(self, tensor: Any) -> None:
+    def made(self, tensor: Tensor) -> None:
         """A tensor made of an array inside the function is a constant, unless the array is memory that is known."""
         data = tensor._data
         if type(data) is np.ndarray and id(root_of(data)) not in self.memories:
             tensor._data = self.fresh(self._constant(data), data.copy())
 
-    def shares(self, part: Any, whole: Any) -> bool:
+    def shares(self, part: Tensor, whole: Tensor) -> bool:
         return self.place(part).memory is self.place(whole).memory
 
-    def shared(self, tensor: Any) -> Symbol:
+    def shared(self, tensor: Tensor) -> Symbol:
         symbol = self.place(tensor)
         self.read(symbol)
         return self.symbol(symbol.memory, symbol.steps, symbol.value, symbol.array)
 
-    def frozen(self, tensor: Any) -> Symbol:
+    def frozen(self, tensor: Tensor) -> Symbol:
         return self.fresh(*self.read(self.place(tensor)))
 
-    def write(self, tensor: Any, new: Any) -> None:
+    def write(self, tensor: Tensor, new: Tensor) -> None:
         symbol = self.place(tensor)
         old, shadow = self.read(symbol)
         value, array = self.read(self.place(new))
@@ -250,7 +260,7 @@ class Recorder(Tracer):
             value = self._emit(P.overwrite, (old, value), {}, array)
         memory.replace(value, array)
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         for edge in node.edges:
             below = node_of(edge)
             if below is not None and type(below) is not Leaf and below.sequence < self.start:
@@ -260,7 +270,7 @@ class Recorder(Tracer):
                 )
         super().recorded(node)
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Any) -> None:
         if node.sequence < self.start:
             raise TraceError(
                 f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "
@@ -268,20 +278,20 @@ class Recorder(Tracer):
             )
         super().pulled(node, ct, grads)
 
-    def taken(self, tensor: Any, what: str) -> None:
+    def taken(self, tensor: Tensor, what: str) -> None:
         raise TraceError(
             f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
             "values yet; compute with tensors (torch.where instead of if), or take the value outside the function"
         )
 
-    def changes(self, tensor: Any, op: str) -> None:
+    def changes(self, tensor: Tensor, op: str) -> None:
         if self.is_outside(tensor):
             raise TraceError(
                 f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
                 "recording leaves as it is; do this before the function runs"
             )
 
-    def is_outside(self, tensor: Any) -> bool:
+    def is_outside(self, tensor: Tensor) -> bool:
         """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
         return (
             type(tensor._data) is not Symbol
@@ -297,7 +307,7 @@ class Recorder(Tracer):
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
-    def slot(self, leaf: Leaf, tensor: Any) -> Slot:
+    def slot(self, leaf: Leaf, tensor: Tensor) -> Slot:
         """The slot of a leaf; made, for one of the user's, when it is first asked for."""
         found = self.slots.get(id(leaf))
         if found is None:
@@ -307,21 +317,23 @@ class Recorder(Tracer):
                 self.gradients[id(leaf.grad)] = Gradient(source)
         return found
 
-    def _name(self, tensor: Any) -> str:
+    def _name(self, tensor: Tensor) -> str:
         """The name of an outside tensor, which is captured if it was not, so that the state is called the same."""
         return str(self.place(tensor).memory.source)
 
-    def grad_of(self, tensor: Any) -> Any:
-        return self.slot(tensor._edge, tensor).current
+    def grad_of(self, tensor: Tensor) -> Tensor | None:
+        leaf = tensor._edge
+        assert isinstance(leaf, Leaf), leaf
+        return self.slot(leaf, tensor).current
 
-    def set_grad(self, tensor: Any, value: Any) -> None:
+    def set_grad(self, tensor: Tensor, value: Tensor | None) -> None:
         if type(tensor._edge) is Leaf:
             self.slot(tensor._edge, tensor).current = value
         elif value is not None or (tensor._rare is not None and tensor._rare.get("grad") is not None):
             self.changes(tensor, "grad")
             tensor._rarely()["grad"] = value
 
-    def accumulate(self, leaf: Any, ct: Any) -> None:
+    def accumulate(self, leaf: Leaf, ct: Tensor) -> None:
         tensor = leaf.variable
         if tensor is None:
             return
@@ -333,7 +345,7 @@ class Recorder(Tracer):
         else:
             write(slot.current, P.add(slot.current, ct), "add_")
 
-    def _own(self, ct: Any) -> Symbol:
+    def _own(self, ct: Tensor) -> Symbol:
         """A cotangent on a memory of its own; a copy in the graph only where a copy in memory would lie differently."""
         value, array = self.read(self.place(ct))
         if not array.flags.c_contiguous:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..tensors.tape import Leaf
+from ..tensors.tensor import Tensor
 
 
 class Argument:
@@ -14,17 +14,17 @@ class Argument:
     def __init__(self, place: int, name: str) -> None:
         self.place, self.name = place, name
 
-    def find(self, arguments: Sequence[Any]) -> Any:
+    def find(self, arguments: Sequence[Tensor]) -> Tensor:
         return arguments[self.place]
 
 
 class Captured:
     """A tensor that the function met outside its arguments; the program keeps it alive."""
 
-    def __init__(self, tensor: Any, name: str) -> None:
+    def __init__(self, tensor: Tensor, name: str) -> None:
         self.tensor, self.name = tensor, name
 
-    def find(self, arguments: Sequence[Any]) -> Any:
+    def find(self, arguments: Sequence[Tensor]) -> Tensor:
         return self.tensor
 
 
@@ -34,7 +34,7 @@ class Gradient:
     def __init__(self, owner: Argument | Captured) -> None:
         self.owner, self.name = owner, f"{owner.name}.grad"
 
-    def find(self, arguments: Sequence[Any]) -> Any:
+    def find(self, arguments: Sequence[Tensor]) -> Tensor | None:
         leaf = self.owner.find(arguments)._edge
         return leaf.grad if type(leaf) is Leaf else None
 

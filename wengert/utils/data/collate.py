@@ -119,6 +119,8 @@ _NESTS = Nests({
     tuple: sequence(list),
     Sequence: Container(lambda value: (value, value), _alike),
 })
+for _leaf in (Tensor, np.ndarray, int, float, str):  # the usual leaves are known without asking the families
+    _NESTS.register(_leaf, None)
 
 
 def _unknown(kind: Any) -> TypeError:
