@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import wengert as torch
+from wengert.core.errors import DeviceError
 
 # Every name of torch's namespace, of its dtypes, of torch.linalg and torch.autograd, and every member of Tensor, that
 # a survey of several hundred public programs found in two files or more and that makes sense on one CPU.
@@ -88,3 +89,40 @@ def test_what_is_there_is_in_dir() -> None:
 @pytest.mark.parametrize("name", ["capture", "compile", "conv2d", "doctor", "graph", "load", "nn", "summary", "vmap"])
 def test_dir_lists_what_loads_late(name: str) -> None:
     assert name in dir(torch)
+
+
+# --- what is not there says so ----------------------------------------------------------------------------------------
+
+
+def test_questions_about_devices_have_answers() -> None:
+    assert not any(ask() for ask in (
+        torch.cuda.is_available, torch.cuda.is_initialized, torch.cuda.is_bf16_supported,
+        torch.accelerator.is_available,
+        torch.backends.mps.is_available, torch.backends.mps.is_built, torch.backends.cuda.is_built,
+        torch.backends.mkl.is_available, torch.backends.mkldnn.is_available, torch.backends.openmp.is_available,
+        torch.distributed.is_available, torch.distributed.is_initialized, torch.onnx.is_in_onnx_export))
+    assert torch.cuda.device_count() == torch.cuda.memory_allocated(0) == torch.accelerator.device_count() == 0
+    assert torch.cuda.manual_seed_all(3) is torch.cuda.synchronize("cuda") is torch.cuda.empty_cache() is None
+    assert torch.cuda.get_rng_state_all() == torch.cuda.get_arch_list() == []
+
+
+@pytest.mark.parametrize("name", """
+    cuda.init cuda.current_device cuda.set_device cuda.get_device_name cuda.get_device_properties
+    cuda.get_device_capability cuda.current_stream cuda.default_stream cuda.mem_get_info cuda.get_rng_state cuda.Event
+    cuda.Stream accelerator.current_device_index accelerator.set_device_index accelerator.synchronize
+""".split())
+def test_what_needs_a_device_says_that_there_is_none(name: str) -> None:
+    package, function = name.split(".")
+    words = rf"^\[{package}.{function}\] .* expected; .*ask {package}.is_available\(\) first"
+    with pytest.raises(DeviceError, match=words):
+        getattr(getattr(torch, package), function)()
+
+
+def test_what_needs_other_processes_or_formats_says_so() -> None:
+    with pytest.raises(RuntimeError, match=r"^\[distributed.init_process_group\] wengert has no process groups"):
+        torch.distributed.init_process_group("gloo", rank=0)
+    for name in ("destroy_process_group", "get_rank", "get_world_size", "get_backend", "barrier"):
+        with pytest.raises(ValueError, match="Default process group has not been initialized"):
+            getattr(torch.distributed, name)()
+    with pytest.raises(NotImplementedError, match=r"^\[onnx.export\] wengert does not write ONNX files yet"):
+        torch.onnx.export(torch.nn.Linear(1, 1), (torch.ones(1),), "model.onnx")

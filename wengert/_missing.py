@@ -1,9 +1,12 @@
-"""What to say when a name of PyTorch's is asked for that wengert does not have."""
+"""What to say when a name of PyTorch's is asked for that wengert does not have, or a device that is not there."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 class MissingError(AttributeError):
@@ -25,3 +28,23 @@ def explain(owner: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
     hint = f"; the nearest thing is {owner}.{near[0]}" if near else ""
     return f"{owner}.{name} is not in wengert yet{hint}"
+
+
+def answers(value: Answer, doc: str) -> Callable[..., Answer]:
+    """A function of PyTorch's that has one answer here, ``value``, whatever it is asked."""
+
+    def answer(*args: Any, **options: Any) -> Answer:
+        return value
+
+    answer.__doc__ = doc
+    return answer
+
+
+def absent(error: type[Exception], message: str) -> Callable[..., Any]:
+    """A function of PyTorch's that needs what is not there: it raises ``error``."""
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise error(message)
+
+    refuse.__doc__ = f"Raises {error.__name__}."
+    return refuse

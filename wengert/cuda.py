@@ -6,8 +6,10 @@ needs a device raises `DeviceError`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ._missing import absent, answers
 from .amp import cuda as amp  # noqa: F401  (torch.cuda.amp)
 from .core.errors import DeviceError
 
@@ -15,63 +17,35 @@ from .core.errors import DeviceError
 __path__: list[str] = []
 
 
-def _absent(name: str) -> DeviceError:
-    return DeviceError(f"[cuda.{name}] a CUDA device was expected; wengert has no cuda back end yet; ask "
-                       f"cuda.is_available() first, or use the CPU")
+def _message(name: str) -> str:
+    return (f"[cuda.{name}] a CUDA device was expected; wengert has no cuda back end yet; ask "
+            f"cuda.is_available() first, or use the CPU")
 
 
-def is_available() -> bool:
-    """False: there is no CUDA back end yet."""
-    return False
+def _absent(name: str) -> Callable[..., Any]:
+    return absent(DeviceError, _message(name))
 
 
-def is_initialized() -> bool:
-    """False."""
-    return False
+is_available = is_initialized = is_bf16_supported = answers(False, "False: there is no CUDA back end yet.")
+device_count = answers(0, "0: there are no devices.")
+memory_allocated = memory_reserved = max_memory_allocated = max_memory_reserved = answers(0, "0 bytes of a device.")
+manual_seed = manual_seed_all = seed = seed_all = set_rng_state_all = answers(
+    None, "Nothing: there is no generator of a CUDA device. PyTorch does likewise, so that scripts run anywhere."
+)
+synchronize = empty_cache = ipc_collect = reset_peak_memory_stats = answers(
+    None, "Nothing runs, is cached or counted on a device, so that there is nothing to do."
+)
 
-
-def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False: there is no device that could."""
-    return False
-
-
-def device_count() -> int:
-    """0."""
-    return 0
-
-
-def init() -> None:
-    """Raises `DeviceError`."""
-    raise _absent("init")
-
-
-def current_device() -> int:
-    """Raises `DeviceError`."""
-    raise _absent("current_device")
-
-
-def set_device(device: Any) -> None:
-    """Raises `DeviceError`."""
-    raise _absent("set_device")
-
-
-def get_device_name(device: Any = None) -> str:
-    """Raises `DeviceError`."""
-    raise _absent("get_device_name")
-
-
-def get_device_properties(device: Any = None) -> Any:
-    """Raises `DeviceError`."""
-    raise _absent("get_device_properties")
-
-
-def get_device_capability(device: Any = None) -> tuple[int, int]:
-    """Raises `DeviceError`."""
-    raise _absent("get_device_capability")
-
-
-class OutOfMemoryError(RuntimeError):
-    """What programs catch when a device has no memory left; nothing raises it here."""
+init = _absent("init")
+current_device = _absent("current_device")
+set_device = _absent("set_device")
+get_device_name = _absent("get_device_name")
+get_device_properties = _absent("get_device_properties")
+get_device_capability = _absent("get_device_capability")
+current_stream = _absent("current_stream")
+default_stream = _absent("default_stream")
+mem_get_info = _absent("mem_get_info")
+get_rng_state = _absent("get_rng_state")
 
 
 def get_rng_state_all() -> list[Any]:
@@ -79,123 +53,49 @@ def get_rng_state_all() -> list[Any]:
     return []
 
 
-def set_rng_state_all(new_states: Any) -> None:
-    """Nothing to set."""
+def get_arch_list() -> list[str]:
+    """No architectures: nothing is compiled for a device."""
+    return []
 
 
-def seed() -> None:
-    """Nothing: there is no generator of a CUDA device."""
-
-
-def seed_all() -> None:
-    """Nothing: there is no generator of a CUDA device."""
-
-
-def synchronize(device: Any = None) -> None:
-    """Nothing runs elsewhere, so there is nothing to wait for."""
-
-
-def empty_cache() -> None:
-    """Nothing is cached."""
-
-
-def ipc_collect() -> None:
-    """Nothing is shared."""
-
-
-def manual_seed(seed: int) -> None:
-    """Nothing: there is no generator of a CUDA device. PyTorch does likewise, so that scripts run anywhere."""
-
-
-def manual_seed_all(seed: int) -> None:
-    """Nothing: there is no generator of a CUDA device."""
-
-
-def memory_allocated(device: Any = None) -> int:
-    """0."""
-    return 0
-
-
-def memory_reserved(device: Any = None) -> int:
-    """0."""
-    return 0
-
-
-def max_memory_allocated(device: Any = None) -> int:
-    """0."""
-    return 0
-
-
-def max_memory_reserved(device: Any = None) -> int:
-    """0."""
-    return 0
-
-
-def reset_peak_memory_stats(device: Any = None) -> None:
-    """Nothing to reset."""
+class OutOfMemoryError(RuntimeError):
+    """What programs catch when a device has no memory left; nothing raises it here."""
 
 
 class Event:
     """Would mark a place in a stream. Making one raises `DeviceError`, as PyTorch without a device raises."""
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
-        raise _absent("Event")
+        raise DeviceError(_message("Event"))
 
 
 class Stream:
     """Would be a queue of a device's work. Making one raises `DeviceError`, as PyTorch without a device raises."""
 
     def __init__(self, device: Any = None, priority: int = 0) -> None:
-        raise _absent("Stream")
+        raise DeviceError(_message("Stream"))
 
 
-def current_stream(device: Any = None) -> Any:
-    """Raises `DeviceError`."""
-    raise _absent("current_stream")
+class _Context:
+    """A context that changes nothing."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None
 
 
-def default_stream(device: Any = None) -> Any:
-    """Raises `DeviceError`."""
-    raise _absent("default_stream")
-
-
-def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Raises `DeviceError`."""
-    raise _absent("mem_get_info")
-
-
-def get_rng_state(device: Any = "cuda") -> Any:
-    """Raises `DeviceError`."""
-    raise _absent("get_rng_state")
-
-
-def get_arch_list() -> list[str]:
-    """No architectures: nothing is compiled for a device."""
-    return []
-
-
-class stream:
+class stream(_Context):
     """A context that would choose a stream; with None, the only one there can be, entering it does nothing."""
 
     def __init__(self, stream: Any) -> None:
         if stream is not None:
-            raise _absent("stream")
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exception: object) -> None:
-        return None
+            raise DeviceError(_message("stream"))
 
 
-class device:
+class device(_Context):
     """A context that would choose a CUDA device; as in PyTorch without one, entering it does nothing."""
 
     def __init__(self, device: Any) -> None:
         self.idx = device
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exception: object) -> None:
-        return None

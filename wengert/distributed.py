@@ -3,8 +3,7 @@ ask first."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
+from ._missing import absent, answers
 from ._public import publish as _publish
 
 __all__ = [
@@ -13,71 +12,18 @@ __all__ = [
     "is_torchelastic_launched",
 ]
 
+is_available = is_initialized = answers(False, "False: a program runs as one process here.")
+is_nccl_available = is_gloo_available = is_mpi_available = is_torchelastic_launched = is_available
 
-def is_available() -> bool:
-    """False: a program runs as one process here."""
-    return False
-
-
-def is_initialized() -> bool:
-    """False."""
-    return False
-
-
-def is_nccl_available() -> bool:
-    """False."""
-    return False
-
-
-def is_gloo_available() -> bool:
-    """False."""
-    return False
-
-
-def is_mpi_available() -> bool:
-    """False."""
-    return False
-
-
-def is_torchelastic_launched() -> bool:
-    """False."""
-    return False
-
-
-def _no_group() -> ValueError:
-    return ValueError("Default process group has not been initialized, please make sure to call init_process_group. "
-                      "(wengert runs one process: ask distributed.is_available() first.)")
-
-
-def init_process_group(*args: Any, **options: Any) -> NoReturn:
-    """Raises RuntimeError."""
-    raise RuntimeError("[distributed.init_process_group] wengert has no process groups: a program runs as one process; "
-                       "ask distributed.is_available() first, or run it without its distributed options")
-
-
-def destroy_process_group(group: Any = None) -> NoReturn:
-    """Raises ValueError: there is no group."""
-    raise _no_group()
-
-
-def get_rank(group: Any = None) -> NoReturn:
-    """Raises ValueError: there is no group."""
-    raise _no_group()
-
-
-def get_world_size(group: Any = None) -> NoReturn:
-    """Raises ValueError: there is no group."""
-    raise _no_group()
-
-
-def get_backend(group: Any = None) -> NoReturn:
-    """Raises ValueError: there is no group."""
-    raise _no_group()
-
-
-def barrier(*args: Any, **options: Any) -> NoReturn:
-    """Raises ValueError: there is no group."""
-    raise _no_group()
-
+init_process_group = absent(
+    RuntimeError,
+    "[distributed.init_process_group] wengert has no process groups: a program runs as one process; "
+    "ask distributed.is_available() first, or run it without its distributed options",
+)
+destroy_process_group = get_rank = get_world_size = get_backend = barrier = absent(
+    ValueError,
+    "Default process group has not been initialized, please make sure to call init_process_group. "
+    "(wengert runs one process: ask distributed.is_available() first.)",
+)
 
 _publish(__name__)

@@ -1,13 +1,5 @@
-"""Questions about Apple's Metal back end, which wengert does not use."""
-
-from __future__ import annotations
 
 
-def is_available() -> bool:
-    """False."""
-    return False
+from .._missing import answers
 
-
-def is_built() -> bool:
-    """False."""
-    return False
+is_available = is_built = answers(False, "False.")
