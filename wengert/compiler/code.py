@@ -129,12 +129,12 @@ class Code:
 
     def call(self, result: str, function: str | Operand, *operands: Operand, how: str = "") -> Operand:
         """Call an intrinsic or a function of this module by its name, or any function by its address; ``how`` are
-        LLVM's flags. The answer of a function without a result is of type void."""
+        LLVM's flags, each with a space behind it. The answer of a function without a result is of type void."""
         if isinstance(function, str):
             types = ", ".join([x.type for x in operands])
             self.declarations[function] = f"declare {result} @{function}({types})"
             function = f"@{function}"
-        text = f"call {how} {result} {function}({_listed(operands)})"
+        text = f"call {how}{result} {function}({_listed(operands)})"
         if result != "void":
             return self.emit(text, result)
         self.do(text)
@@ -192,11 +192,11 @@ class Code:
 
     def at(self, type: str, pointer: Operand, index: Index) -> Operand:
         """The address of element ``index`` of an array of this type."""
-        return self.emit(f"getelementptr {type}, ptr {pointer}, i64 {index}", POINTER)
+        return self.emit(f"getelementptr {type}, ptr {pointer.text}, i64 {index}", POINTER)
 
     def load(self, type: str, pointer: Operand, index: Index = 0, align: int = 1) -> Operand:
         """A value of this type at ``index``; a vector may begin at any byte."""
-        return self.emit(f"load {type}, ptr {self.at(type, pointer, index)}, align {align}", type)
+        return self.emit(f"load {type}, ptr {self.at(type, pointer, index).text}, align {align}", type)
 
     def word(self, table: Operand, index: Index) -> Operand:
         """An entry of a table of integers of 8 bytes."""
@@ -208,7 +208,7 @@ class Code:
 
     def store(self, value: Operand, pointer: Operand, align: int = 1) -> None:
         """Write a value to an address."""
-        self.do(f"store {value.type} {value}, ptr {pointer}, align {align}")
+        self.do(f"store {value.type} {value.text}, ptr {pointer.text}, align {align}")
 
     def copy(self, to: Operand, source: Operand, size: Operand) -> None:
         """Copy ``size`` bytes from one place to another that does not overlap it."""

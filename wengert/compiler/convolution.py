@@ -16,7 +16,7 @@ Convolutions" (2018), with offset tables in the place of their layouts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -36,6 +36,7 @@ __all__ = ["convolve", "convolve_weight"]
 
 Array = np.ndarray[Any, Any]
 Triple = tuple[int, int, int]
+Sizes = Sequence[int]
 
 BAND_BYTES = 192 * 1024
 """What a band of the input may take, laid out: a part of the second-level cache."""
@@ -238,7 +239,7 @@ class _Convolution:
                 old = code.load(form.element, place, 0, align=form.size)
                 # The order in which the lanes are added is left to LLVM: pairs are faster than one after the other.
                 total = code.call(form.element, f"llvm.vector.reduce.fadd.{self.vectors.suffix}", old,
-                                  v.carried[i * width + j], how="reassoc")
+                                  v.carried[i * width + j], how="reassoc ")
                 code.store(total, place, align=form.size)
 
 
@@ -496,28 +497,30 @@ def _plan(geometry: Geometry, gradient: bool, parts: int) -> Plan:
     return Plan(geometry, gradient, parts)
 
 
-def _geometry(x: Array, out: tuple[int, ...], out_channels: int, kernel: Any, stride: Any, padding: Any, dilation: Any,
+def _geometry(x: Array, out: Sizes, out_channels: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
               groups: int) -> Geometry | None:
     """The geometry with three dimensions; None where there is no generated code."""
-    rank = len(kernel)
-    if x.dtype.char not in "fd" or rank > 3 or not generated_code_is_possible():
+    if x.dtype.char not in "fd" or len(kernel) > 3 or not generated_code_is_possible():
         return None
-    more = 3 - rank
-    sizes, windows = tuple(x.shape[2:]), tuple(out)
-    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and sizes == windows:
-        sizes = windows = (prod(sizes),)  # every place for itself: one long row
+    sizes = x.shape[2:]
+    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and sizes == tuple(out):
+        sizes = out = (prod(sizes),)  # every place for itself: one long row
         kernel = stride = dilation = (1,)
-        padding, more = (0,), 2
-    one: Any = (1,) * more
-    geometry = Geometry(x.shape[0], x.shape[1], one + sizes, out_channels, one + windows, one + tuple(kernel),
-                        one + tuple(stride), (0,) * more + tuple(padding), one + tuple(dilation), groups,
-                        x.dtype.name)
+        padding = (0,)
+    geometry = Geometry(x.shape[0], x.shape[1], _triple(sizes), out_channels, _triple(out), _triple(kernel),
+                        _triple(stride), _triple(padding, 0), _triple(dilation), groups, x.dtype.name)
     if geometry.groups == 1 and 2 * geometry.out[2] * x.itemsize <= VECTOR_BYTES:
         return None  # most of every vector would be idle; one product of matrices is faster
     return geometry
 
 
-def _folded(x: Array, out: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any
+def _triple(values: Sizes, filler: int = 1) -> Triple:
+    """One number for each of three dimensions, the first ones filled up."""
+    first, second, third = (filler,) * (3 - len(values)) + tuple(values)
+    return first, second, third
+
+
+def _folded(x: Array, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
             ) -> tuple[Array, int, int] | None:
     """A long row cut into pieces that stand below each other like samples, so that each fits the cache and all threads
     have some: the pieces, how many a sample has, and the windows of one. None where a row is short."""
@@ -536,8 +539,8 @@ def _folded(x: Array, out: tuple[int, ...], kernel: Any, stride: Any, padding: A
     return pieces.reshape(-1, *shape[2:]), count, step
 
 
-def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], stride: Any, padding: Any,
-             dilation: Any, groups: int) -> Array | None:
+def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Sizes, padding: Sizes,
+             dilation: Sizes, groups: int) -> Array | None:
     """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel) and ``bias`` (O,).
 
     ``out`` are the sizes of the result, ``padding`` what comes before the input along each dimension (negative: is cut
@@ -570,7 +573,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: tuple[int, ...], 
     return result
 
 
-def convolve_weight(x: Array, ct: Array, kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any,
+def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Any, padding: Any, dilation: Any,
                     groups: int) -> Array | None:
     """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
     `convolve`."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ..core.generated import LARGE
+from ..core.generated import LARGE, Elementwise
 from . import memory, runtime, threads
 from .emit import ARRAY, SCALAR, Lower, elementwise_module
 from .jit import engine, statistics
@@ -38,14 +38,6 @@ _CODES = {"f": "float32", "d": "float64"}
 _DTYPES = {np.dtype(name): name for name in _CODES.values()}
 _SAFE_INTEGER = 2**53
 _PADDING = tuple((0,) * (runtime.OPERANDS - 1 - k) for k in range(runtime.OPERANDS))
-
-
-class Elementwise(Protocol):
-    """What is asked of a primitive here."""
-
-    name: str
-    arity: int
-    lower: Any
 
 
 class Kernel:
@@ -112,8 +104,8 @@ def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY) -> Kerne
         return None
 
 
-_kernels: dict[tuple[Any, str], Kernel | None] = {}
-_least: dict[Any, int] = {}
+_kernels: dict[tuple[Elementwise, str], Kernel | None] = {}
+_least: dict[Elementwise, int] = {}
 
 
 def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = None) -> Kernel | None:

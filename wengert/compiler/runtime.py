@@ -70,11 +70,6 @@ def _pause(code: Code, processor: str) -> None:
         code.call("void", "llvm.aarch64.hint", Operand("1", "i32"))
 
 
-def _pointer(code: Code, table: Operand, slot: int) -> Operand:
-    """An entry of a table that is the address of a function."""
-    return code.convert("inttoptr", code.word(table, slot), POINTER)
-
-
 def _counter(code: Code, control: Operand, segment: Operand) -> Operand:
     """Where the counter of a segment stands."""
     return code.at(WORD, control, code.add(code.mul(segment, LINE), SEGMENT))
@@ -94,7 +89,7 @@ def _work() -> Code:
     """``work(control, me)`` takes chunks of the job until there are none left, those of segment ``me`` first."""
     code = Code("work", {"control": POINTER, "me": WORD}, visible=False)
     control, me = code.parameters
-    kernel = _pointer(code, control, KERNEL)
+    kernel = code.address(control, KERNEL)
     count, size, back, chunks, segments = (code.word(control, slot) for slot in (COUNT, CHUNK, BACK, CHUNKS, SEGMENTS))
     table = code.at(WORD, control, OPERAND)
     each = code.div(code.sub(code.add(chunks, segments), 1), segments)
@@ -122,7 +117,7 @@ def _launch(processor: str) -> Code:
     control, descriptor, count, *given = code.parameters
     table_type = f"[{OPERANDS} x i64]"
     table = code.stack(table_type)
-    kernel = _pointer(code, descriptor, CODE)
+    kernel = code.address(descriptor, CODE)
     arrays, shift, largest, smallest = (
         code.word(descriptor, slot) for slot in (ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK))
     segments, data = code.word(control, SEGMENTS), code.word(control, DATA)
@@ -150,8 +145,7 @@ def _launch(processor: str) -> Code:
     back = code.rest(code.sub(chunk, lead), chunk)
     chunks = code.div(code.sub(code.add(code.add(count, back), chunk), 1), chunk)
     ticket = code.add(code.word(control, LAST_TICKET), 1)
-    address = code.word(descriptor, CODE)
-    for slot, value in ((KERNEL, address), (COUNT, count), (CHUNK, chunk), (BACK, back), (CHUNKS, chunks),
+    for slot, value in ((KERNEL, kernel), (COUNT, count), (CHUNK, chunk), (BACK, back), (CHUNKS, chunks),
                         (LAST_TICKET, ticket)):
         code.store(value, code.at(WORD, control, slot), align=8)
     code.store(code.load(table_type, table, align=8), code.at(WORD, control, OPERAND), align=8)
@@ -161,7 +155,7 @@ def _launch(processor: str) -> Code:
     code.atomic_store(ticket, place, "seq_cst")
     code.call("void", "work", control, word(0))
     code.atomic_store(0, place, "seq_cst")
-    _wait(code, inside, _pointer(code, control, REST), processor)
+    _wait(code, inside, code.address(control, REST), processor)
     code.atomic_store(0, busy, "release")
     code.done()
     return code

@@ -71,10 +71,11 @@ class Vectors:
         return x if isinstance(x, Operand) else self.const(x)
 
     def _binary(self, instruction: str, x: Term, y: Term) -> Operand:
-        return self.emit(f"{instruction}{self._contract} {self.real_type} {self._real(x)}, {self._real(y)}")
+        return self.emit(f"{instruction}{self._contract} {self.real_type} {self._real(x).text}, {self._real(y).text}")
 
     def _compare(self, condition: str, x: Term, y: Term) -> Operand:
-        return self.emit(f"fcmp {condition} {self.real_type} {self._real(x)}, {self._real(y)}", self.mask_type)
+        x, y = self._real(x), self._real(y)
+        return self.emit(f"fcmp {condition} {self.real_type} {x.text}, {y.text}", self.mask_type)
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -236,7 +237,7 @@ class Vectors:
     def integer_op(self, instruction: str, x: Operand, y: Operand | int) -> Operand:
         """An integer instruction of LLVM: add, sub, and, or, xor, shl, ashr, lshr."""
         y = y if isinstance(y, Operand) else self.integer(y)
-        return self.emit(f"{instruction} {self.integer_type} {x}, {y}", self.integer_type)
+        return self.emit(f"{instruction} {self.integer_type} {x.text}, {y.text}", self.integer_type)
 
     def to_real(self, x: Operand) -> Operand:
         """A signed integer as a real."""

@@ -7,8 +7,8 @@ the elementwise primitives ask through one slot, `by_kernel`, that the layer of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,12 +21,28 @@ LARGE_PRODUCT = 2**18
 """Multiplications from which on a product of matrices, or what is made of products, is worth several threads."""
 
 
-def by_kernel(primitive: Any, *operands: Any) -> ndarray | None:
+class Elementwise(Protocol):
+    """What generated code needs to know of a primitive that maps elements to elements."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def arity(self) -> int:
+        """The number of its operands."""
+
+    @property
+    def lower(self) -> Callable[..., Any] | None:
+        """``lower(builder, *operands)`` writes its expression; None where it has none."""
+
+
+def by_kernel(primitive: Elementwise, *operands: Any) -> ndarray | None:
     """The slot: the result by a generated kernel, or None where there is none. Without the primitives there is none."""
     return None
 
 
-def run_large(primitive: Any, operands: Sequence[Any]) -> ndarray | None:
+def run_large(primitive: Elementwise, operands: Sequence[Any]) -> ndarray | None:
     """The result by a generated kernel; None where the operands are small or no kernel takes them."""
     for x in operands:
         if type(x) is ndarray and x.size >= LARGE:

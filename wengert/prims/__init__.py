@@ -16,7 +16,7 @@ from . import (
 )
 
 
-def _first_kernel(primitive: Any, *operands: Any) -> Any:
+def _first_kernel(primitive: generated.Elementwise, *operands: Any) -> generated.ndarray | None:
     """Loads the compiler's kernels with the first large array; they then take this function's place."""
     from ..compiler.kernels import run_large
 
