@@ -17,17 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .cephes import (
-    COSINE_POLYNOMIAL,
-    FOUR_OVER_PI,
-    LN2_HIGH,
-    LN2_LOW,
-    LOG_POLYNOMIAL,
-    QUARTER_PI,
-    SINE_POLYNOMIAL,
-    SQRT_HALF_BITS,
-    TWO_PI,
-)
+from . import cephes
 
 __all__ = ["box_muller", "cosine_sine", "fused_multiply_add", "libm"]
 
@@ -94,7 +84,7 @@ def _transform64(u1: Array, u2: Array) -> tuple[Array, Array]:
 
 def _transform32(u1: Array, u2: Array) -> tuple[Array, Array]:
     radius = np.sqrt(np.float32(-2.0) * _log32(u1))
-    sine, cosine = _sine_cosine32(TWO_PI * u2)
+    sine, cosine = _sine_cosine32(cephes.TWO_PI * u2)
     cosine *= radius
     sine *= radius
     return cosine, sine
@@ -117,31 +107,31 @@ def _horner32(x: Array, coefficients: Sequence[float]) -> Array:
 def _log32(x: Array) -> Array:
     """The natural logarithm of positive normal float32 numbers."""
     bits = x.view(np.int32)
-    exponent = (bits - SQRT_HALF_BITS) >> 23
+    exponent = (bits - cephes.SQRT_HALF_BITS) >> 23
     x = (bits - (exponent << 23)).view(np.float32)
     x -= np.float32(1.0)
     power = exponent.astype(np.float32)
     square = x * x
-    value = _horner32(x.astype(np.float64), LOG_POLYNOMIAL)
+    value = _horner32(x.astype(np.float64), cephes.LOG_POLYNOMIAL)
     value *= x
     step = np.multiply(value, square, dtype=np.float64)
-    step += power * LN2_LOW
+    step += power * cephes.LN2_LOW
     value[...] = step
     square *= np.float32(0.5)
     value -= square
     x += value
-    power *= LN2_HIGH
+    power *= cephes.LN2_HIGH
     x += power
     return x
 
 
 def _sine_cosine32(x: Array) -> tuple[Array, Array]:
     """Sine and cosine of float32 numbers from 0 to 2 pi."""
-    octant = (x * FOUR_OVER_PI).astype(np.int32)
+    octant = (x * cephes.FOUR_OVER_PI).astype(np.int32)
     octant += np.int32(1)
     octant &= np.int32(~1)
     multiple = octant.astype(np.float32)
-    high, middle, low = QUARTER_PI
+    high, middle, low = cephes.QUARTER_PI
     x = x - multiple * high
     x -= multiple * middle
     step = multiple.astype(np.float64)
@@ -151,13 +141,13 @@ def _sine_cosine32(x: Array) -> tuple[Array, Array]:
 
     square = x * x
     wide = square.astype(np.float64)
-    cosine = _horner32(wide, COSINE_POLYNOMIAL)
+    cosine = _horner32(wide, cephes.COSINE_POLYNOMIAL)
     cosine *= square
     np.multiply(cosine, wide, out=step)
     step -= square * np.float32(0.5)
     cosine[...] = step
     cosine += np.float32(1.0)
-    sine = _horner32(wide, SINE_POLYNOMIAL)
+    sine = _horner32(wide, cephes.SINE_POLYNOMIAL)
     sine *= square
     np.multiply(sine, x, out=step, dtype=np.float64)
     step += x
