@@ -1,0 +1,118 @@
+"""Checkpoints: files of `save`, of safetensors and of PyTorch, damaged as bytes and in their meaning.
+
+Damage to the meaning (the pickle's program, the JSON document) is wrapped up again so that checksums and lengths are
+right, and it reaches the reader's inner parts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import zipfile
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import wengert as torch
+from wengert.io import CheckpointError, save_torch
+
+from .damage import altered, damaged
+from .target import Target
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "checkpoint.pt"
+
+
+def sample() -> dict[Any, Any]:
+    """An object with one of everything."""
+    base = torch.arange(6.0).view(2, 3)
+    weight = torch.nn.Parameter(torch.ones(2))
+    return {
+        "a": base,
+        "b": base[1],
+        "t": base.t(),
+        "p": weight,
+        "d": OrderedDict(x=torch.tensor([True, False])),
+        1: Counter("a"),
+        "l": [1, 2.5, "s", b"b", None, {1}, (1 + 2j, torch.Size([1]), torch.float32)],
+        "c": torch.tensor([1j]),
+        "e": torch.ones(1).expand(4, 2),
+        "h": torch.ones(2, dtype=torch.bfloat16),
+        "z": torch.zeros(0),
+    }
+
+
+def written(write: Callable[[Any, Any], None], obj: Any = None) -> bytes:
+    file = io.BytesIO()
+    write(obj or sample(), file)
+    return file.getvalue()
+
+
+def with_program(archive: bytes, program: bytes) -> bytes:
+    """The archive around another pickle."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(file, "w") as target:
+        for entry in source.infolist():
+            target.writestr(
+                entry.filename, program if entry.filename.endswith("data.pkl") else source.read(entry)
+            )
+    return file.getvalue()
+
+
+def with_header(content: bytes, header: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header + content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def load(content: bytes) -> str:
+    try:
+        torch.load(io.BytesIO(content))
+    except CheckpointError as error:
+        assert str(error).startswith("[load]"), error
+        raise
+    return "loaded"
+
+
+def target(samples: Sequence[bytes], make: Callable[[random.Random], bytes], **options: Any) -> Target:
+    return Target(make=make, run=load, refusals=(CheckpointError,), samples=samples, **options)
+
+
+WORDS = ("strides", "order", "dtype", "shape", "offset", "tuple", "set")
+
+
+def safetensors() -> dict[str, Callable[[], Target]]:
+    layout = written(torch.save)
+    text = layout[8 : 8 + int.from_bytes(layout[:8], "little")]
+    header = json.loads(text)
+    document = json.loads(header["__metadata__"]["wengert"])
+
+    def redocumented(chance: random.Random) -> bytes:
+        inner = json.dumps(altered(document, chance, WORDS))
+        return with_header(layout, json.dumps({**header, "__metadata__": {"wengert": inner}}).encode())
+
+    makers: dict[str, Callable[[random.Random], bytes]] = {
+        "bytes": lambda chance: damaged(layout, chance),
+        "start": lambda chance: damaged(layout[:16], chance) + layout[16:],
+        "header": lambda chance: with_header(layout, damaged(text, chance)),
+        "entries": lambda chance: with_header(layout, json.dumps(altered(header, chance, WORDS)).encode()),
+        "document": redocumented,
+    }
+    return {f"safetensors-{name}": lambda make=make: target([layout], make) for name, make in makers.items()}
+
+
+def archives() -> dict[str, Callable[[], Target]]:
+    archive, golden = written(save_torch), GOLDEN.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        program = file.read("archive/data.pkl")
+    with zipfile.ZipFile(io.BytesIO(golden)) as file:
+        foreign = file.read("checkpoint/data.pkl")
+    makers: dict[str, Callable[[random.Random], bytes]] = {
+        "bytes": lambda chance: damaged(archive, chance),
+        "contents": lambda chance: archive[:-900] + damaged(archive[-900:], chance),
+        "program": lambda chance: with_program(archive, damaged(program, chance)),
+        "foreign": lambda chance: with_program(golden, damaged(foreign, chance)),
+    }
+    return {f"pt-{name}": lambda make=make: target([archive, golden], make) for name, make in makers.items()}
+
+
+TARGETS: dict[str, Callable[[], Target]] = {**safetensors(), **archives()}

@@ -1,0 +1,105 @@
+"""Cases run in a process of their own, which they may crash or hang: its parent says which one did, and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .registry import targets
+from .target import Fault, judge, make_case
+
+ROOT = Path(__file__).parents[2]
+MOST_FAULTS = 20
+SILENCE = 120.0  # seconds that one case may take on a busy machine
+MOST_MEMORY = 8 << 30  # more than any case may take; it protects the machine
+
+
+@dataclass
+class Report:
+    """How many cases came to what, and the seeds of those that broke a promise."""
+
+    results: Counter[str] = field(default_factory=Counter)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+
+def run_apart(name: str, seed: int, count: int) -> Report:
+    """Runs cases ``seed`` to ``seed + count - 1`` of a target in child processes."""
+    report, end = Report(), seed + count
+    environment = {**os.environ, **targets()[name]().environment()}
+    with tempfile.TemporaryDirectory() as folder:
+        progress = Path(folder, "progress")
+        while seed < end and len(report.faults) < MOST_FAULTS:
+            progress.write_text("")
+            command = [sys.executable, "-m", f"{__package__}.processes", name, str(seed), str(end), str(progress)]
+            with open(Path(folder, "errors"), "w+") as errors:
+                child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=errors)
+                ended = _wait(child, progress)
+                errors.seek(0)
+                said = errors.read()[-2000:]
+            lines = [json.loads(line) for line in progress.read_text().splitlines() if line.endswith("]")]
+            for number, word, fault in lines:
+                if fault is None:
+                    report.results[word] += 1
+                else:
+                    report.faults.append((number, fault))
+            if child.returncode == 0:
+                break
+            seed = lines[-1][0] + 1 if lines else seed
+            report.faults.append((seed, f"{ended}; {said}"))
+            seed += 1
+    return report
+
+
+def _wait(child: subprocess.Popen[Any], progress: Path) -> str:
+    """Waits for the child, as long as it gets on. Returns how it ended."""
+    size, moved = 0, time.monotonic()
+    while child.poll() is None:
+        time.sleep(0.05)
+        now = progress.stat().st_size
+        if now != size:
+            size, moved = now, time.monotonic()
+        elif time.monotonic() - moved > SILENCE:
+            child.kill()
+            child.wait()
+            return f"it hung for {SILENCE:.0f} s"
+    return f"the process ended with {child.returncode}"
+
+
+def _child(name: str, seed: int, end: int, progress: str) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    target = targets()[name]()
+    for sample in target.samples:
+        # Whatever is imported late, is now.
+        if judge(target, sample, measured=False) == "refused":
+            raise Fault(f"a sample of {name} was refused")
+    faults = 0
+    with open(progress, "a") as out, np.errstate(all="ignore"):
+        for number in range(seed, end):
+            case = make_case(name, target, number)
+            try:
+                line = [number, judge(target, case), None]
+            except Fault as fault:
+                line = [number, "fault", str(fault)]
+                faults += 1
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+            if faults >= MOST_FAULTS:
+                break
+
+
+if __name__ == "__main__":
+    _child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
