@@ -28,7 +28,7 @@ class Flow:
     def __init__(self, roots: Iterable[tuple[Edge, np.ndarray]], order: Iterable[Node | Leaf]) -> None:
         this = Pass(create_graph=False, tensors=False)
         self.arrived = this.pending
-        self.sent: dict[tuple[Node | Leaf, int], Any] = {}
+        self.sent: dict[tuple[Node, int], Any] = {}
         self.freed: Node | None = None
         for root, seed in roots:
             this.add(root, seed)

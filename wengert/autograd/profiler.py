@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter_ns
@@ -18,6 +18,7 @@ from typing import Any
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
+from ..tensors.tape import Node
 
 __all__ = ["Event", "EventAverage", "profile", "record_function"]
 
@@ -122,7 +123,7 @@ class profile(Watcher):
         finally:
             self._end(event)
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         now = perf_counter_ns()
         self._add(Event(node.name(), self._last, now - self._last))
         super().pulled(node, ct, grads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class record_lines(Watcher):
     True
     """
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         node.rarely().setdefault("line", user_line())
         super().recorded(node)
 
@@ -100,7 +100,7 @@ class detect_anomaly(record_lines):
                 )
         return result
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         if self.check_nan and self.tracer is None:
             found = _made(grads, ct.values() if type(ct) is dict else (ct,))
             if found is not None:

@@ -18,7 +18,7 @@ from ..core.spec import Spec
 from ..core.state import state
 from .alias import attach_view, edge_of, shares, type_name
 from .evaluation import tell
-from .tape import Node, Out
+from .tape import Edge, Node, Out
 from .tensor import TENSORS, Tensor, make
 
 ndarray = np.ndarray
@@ -112,7 +112,9 @@ def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
     return data
 
 
-def record(primitive: Primitive, operands: Any, edges: Any, out: Any, params: dict[str, Any]) -> Node:
+def record(
+    primitive: Primitive, operands: Any, edges: tuple[Edge | None, ...], out: Any, params: dict[str, Any]
+) -> Node:
     """Puts a node on the tape for ``out``, a tensor or a tuple of tensors."""
     needs = tuple([edge is not None for edge in edges])
     positions, wants_shapes = primitive.plans.get(needs) or primitive.plan(needs)

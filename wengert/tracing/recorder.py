@@ -270,7 +270,7 @@ class Recorder(Tracer):
                 )
         super().recorded(node)
 
-    def pulled(self, node: Node, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         if node.sequence < self.start:
             raise TraceError(
                 f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.primitive import evaluate
 from ..core.state import state
+from ..tensors.tape import Node
 
 JACOBIAN = 64
 """Local partials are written out where the matrix has at most so many entries."""
@@ -23,7 +24,7 @@ Matrix = list[list[float]]
 
 
 def unit_rows(
-    node: Any, saved: Any, results: list[tuple[int, tuple[int, ...], str]], sizes: list[int]
+    node: Node, saved: Any, results: list[tuple[int, tuple[int, ...], str]], sizes: list[int]
 ) -> dict[int, Matrix]:
     """The local derivative of a node by each operand, by its place: a row for each element of each of the results.
 
@@ -48,7 +49,7 @@ def unit_rows(
     return {place: matrix for place, matrix in rows.items() if len(matrix) == count}
 
 
-def _pull(node: Any, saved: Any, ct: Any) -> Any:
+def _pull(node: Node, saved: Any, ct: Any) -> Any:
     rule = node.primitive.vjp
     if rule is None:  # a Function's own backward, which needs its context
         before, state.grad = state.grad, False
@@ -67,7 +68,7 @@ def selection(start: int, size: int, count: int) -> Matrix | None:
     return [[float(start + i == j) for j in range(count)] for i in range(size)]
 
 
-def added_number(node: Any, place: int, other: Any, out: Any) -> float | None:
+def added_number(node: Node, place: int, other: Any, out: Any) -> float | None:
     """The number at ``place`` of an addition or subtraction, worked out from its other operand and its result: the
     shortest one that gives that result exactly. None where the operand is no single number, or is too small beside the
     other one to be worked out."""

@@ -10,7 +10,7 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.primitive import Primitive, evaluate
 from ..tensors.evaluation import Watcher, tracing
-from ..tensors.tape import Leaf, Out, node_of
+from ..tensors.tape import Leaf, Node, Out, node_of
 from ..tensors.tensor import TENSORS
 from .build import GraphBuilder, Note, is_custom
 from .graph import Graph
@@ -130,7 +130,7 @@ class Recording(Watcher):
         self.last = primitive, operands, result, perf_counter() - start
         return result
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         if self.outer is not None:
             super().recorded(node)
         if tracing():
@@ -257,7 +257,7 @@ class Recording(Watcher):
             known = self.modules[id(module)] = module, {id(part): name for name, part in parts}
         return known[1]
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         if self.outer is not None:
             super().pulled(node, ct, grads)
         note = self.notes.get(node.sequence)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.state import state
-from ...tensors.tape import Leaf
+from ...tensors.tape import Leaf, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Answer:
 WATCH = "run the program under `with autograd.watch():`, which records lines, modules and what leaves the tape"
 
 
-def operation(node: Any) -> str:
+def operation(node: Node | Leaf) -> str:
     """What a node did: the name of its primitive, or of the Function."""
     primitive = getattr(node, "primitive", None)
     if primitive is None or primitive.name == "function":
@@ -62,13 +62,13 @@ def at(line: str | None, module: str | None = None) -> str:
     return (f" at {short(line)}" if line else "") + (f", in module {module}" if module else "")
 
 
-def place(node: Any) -> str:
+def place(node: Node | Leaf) -> str:
     """Where a node was made."""
     rare = node.rare or {}
     return at(rare.get("line"), rare.get("module"))
 
 
-def step(node: Any) -> str:
+def step(node: Node | Leaf) -> str:
     """A node as a step of a path: ``mul (train.py:12)``."""
     if type(node) is Leaf:
         return "the parameter"

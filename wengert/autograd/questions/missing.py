@@ -41,6 +41,7 @@ def why_none(param: Any, loss: Any) -> Answer:
     if answer is not None:
         return answer
     leaf, root = edge_of(param), edge_of(loss)
+    assert type(leaf) is Leaf  # or there was an answer
     if root is None:
         return _without_history(leaf, loss)
     order = ancestors([root])
@@ -110,7 +111,7 @@ _CURES = {
 }
 
 
-def _from_cut(cut: Cut, leaf: Any) -> Answer:
+def _from_cut(cut: Cut, leaf: Leaf) -> Answer:
     """The answer for a cut behind which the parameter lies."""
     way = way_of(cut.leaves.get(leaf))
     return Answer(
@@ -122,7 +123,7 @@ def _from_cut(cut: Cut, leaf: Any) -> Answer:
     )
 
 
-def _without_history(leaf: Any, loss: Any) -> Answer:
+def _without_history(leaf: Leaf, loss: Any) -> Answer:
     """The loss has no history at all."""
     for cut in reversed((loss._rare or {}).get("cuts", ())):
         if leaf in cut.leaves:
@@ -149,7 +150,7 @@ def _without_history(leaf: Any, loss: Any) -> Answer:
     )
 
 
-def _not_reached(param: Any, leaf: Any, order: list[Node | Leaf]) -> Answer:
+def _not_reached(param: Any, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
     """The loss has a history, but the parameter is not in it."""
     for node in order:
         for group in ((node.rare or {}).get("cuts") or {}).values():
@@ -227,7 +228,7 @@ _KEEP = (
 )
 
 
-def _gone(node: Any, which: str) -> Answer:
+def _gone(node: Node, which: str) -> Answer:
     used = (node.rare or {}).get("used")
     return Answer(
         "replaced",
@@ -238,7 +239,7 @@ def _gone(node: Any, which: str) -> Answer:
     )
 
 
-def _perhaps_replaced(param: Any, leaf: Any, others: list[Any]) -> Answer | None:
+def _perhaps_replaced(param: Any, leaf: Leaf, others: list[Any]) -> Answer | None:
     """Whether a leaf that is gone and never got a gradient may have been this one before it was replaced."""
     gone = [node for node in others if node.variable is None and node.grad is None]
     if not gone or (leaf.rare or {}).get("used"):
@@ -246,7 +247,7 @@ def _perhaps_replaced(param: Any, leaf: Any, others: list[Any]) -> Answer | None
     return _gone(gone[0], "perhaps this one before it")
 
 
-def _lost(leaf: Any) -> Answer | None:
+def _lost(leaf: Leaf) -> Answer | None:
     """What a watch saw of the values of a leaf leaving for where no gradient comes from."""
     how, line = (leaf.rare or {}).get("lost", (None, None))
     if how is None:
@@ -289,7 +290,7 @@ def _zero(ct: Any) -> bool:
     return not any(np.any(array_of(part)) for part in parts)
 
 
-def _of_flow(param: Any, leaf: Any, root: Edge, loss: Any, order: list[Node | Leaf]) -> Answer:
+def _of_flow(param: Any, leaf: Leaf, root: Edge, loss: Any, order: list[Node | Leaf]) -> Answer:
     """The parameter is reached: what arrives?"""
     if node_of(root) is leaf:
         return Answer("fine", "the loss is this tensor itself; its gradient is 1")
@@ -331,7 +332,7 @@ def _of_flow(param: Any, leaf: Any, root: Edge, loss: Any, order: list[Node | Le
     return _blocked(flow, leaf, order)
 
 
-def _blocked(flow: Flow, leaf: Any, order: list[Node | Leaf]) -> Answer:
+def _blocked(flow: Flow, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
     """The node at which the gradient on the way to the leaf becomes zero, nearest the loss."""
     leads = leading(order, {leaf}) | {leaf}
     for node in order:
@@ -349,7 +350,7 @@ def _blocked(flow: Flow, leaf: Any, order: list[Node | Leaf]) -> Answer:
     )
 
 
-def _reason(flow: Flow, node: Any, way: tuple[int, Any], leaf: Any, leads: set[Any]) -> Answer:
+def _reason(flow: Flow, node: Node, way: tuple[int, Any], leaf: Leaf, leads: set[Any]) -> Answer:
     """Why this node sends zero."""
     op, line = operation(node), node.line
     path = ["the loss", step(node)]
@@ -411,7 +412,7 @@ _ZERO: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
 """Why an operation sends a gradient of zero: operations, and reason, text and cure of the answer."""
 
 
-def _explained(node: Any, op: str) -> tuple[str, str, str]:
+def _explained(node: Node, op: str) -> tuple[str, str, str]:
     for operations, reason, text, cure in _ZERO:
         if op in operations:
             size = next((value.size for value in node.saved if is_data(value)), 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...tensors.tape import is_data
+from ...tensors.tape import Node, is_data
 from .answers import array_of, at, finite, operation, places_of, ranges
 
 
@@ -151,7 +151,7 @@ _FORWARD: dict[str, tuple[str, str]] = {
 }
 
 
-def backward_finding(node: Any, ct: Any, position: int, grad: Any) -> Finding | None:
+def backward_finding(node: Node, ct: Any, position: int, grad: Any) -> Finding | None:
     """The description of a node that sends on NaN or infinity though what it got was finite; None otherwise."""
     parts = list(ct.values()) if type(ct) is dict else [ct]
     if not all(finite(part) for part in parts if part is not None):

@@ -97,7 +97,7 @@ def _searched_forward(order: list[Node | Leaf]) -> Finding | None:
     return entered
 
 
-def _known(node: Any, values: dict[Any, Any]) -> tuple[list[Any], Any]:
+def _known(node: Node, values: dict[Any, Any]) -> tuple[list[Any], Any]:
     """The operands of a node, as far as they are known, and its value, or None."""
     primitive = getattr(node, "primitive", None)
     saved = node.saved

@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.primitive import Primitive
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing, user_line
-from ...tensors.tape import Leaf, node_of
+from ...tensors.tape import Leaf, Node, node_of
 from ...tensors.tensor import TENSORS
 from .answers import finite, ranges, short, step
 from .numbers import Finding, backward_finding, forward_finding, kind_of
@@ -187,7 +188,7 @@ class watch(Watcher):
                     self._broke(primitive, operands, params, results, part, node)
                     break
 
-    def _broke(self, primitive: Primitive, operands: Any, params: Any, results: Any, part: Any, node: Any) -> None:
+    def _broke(self, primitive: Primitive, operands: Any, params: Any, results: Any, part: Any, node: Node) -> None:
         line, modules = locate()
         finding = forward_finding(primitive.name, operands, params, part._data, line, self.path(modules))
         if finding is None:
@@ -212,7 +213,7 @@ class watch(Watcher):
             merged = (*merged, cut)[-_MOST_CUTS:]
         return merged
 
-    def _integer_results(self, op: str, node: Any, results: Any) -> None:
+    def _integer_results(self, op: str, node: Node, results: Any) -> None:
         """Notes that some results of an operation, such as the indices of max, have no derivative."""
         parts = [part for part in results if part._edge is None]
         if parts:
@@ -265,7 +266,7 @@ class watch(Watcher):
             if tensor._edge is not None or cuts:
                 self.pending = self._left("detach", "detached", (tensor,), cuts)
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         if self.outer is not None:
             super().recorded(node)
         if self.tracer is not None:
@@ -316,9 +317,10 @@ class watch(Watcher):
 
     # --- histories that grow ------------------------------------------------------------------------------------------
 
-    def _pile(self, node: Any, out: Any) -> None:
+    def _pile(self, node: Node, out: Any) -> None:
         """Counts how often a line has added to its own result, and warns."""
-        line = node.rare["line"]
+        rare = node.rarely()
+        line = rare["line"]
         lower = [node_of(edge) for edge in node.edges if edge is not None]
         kind = "sum" if len(lower) == 2 else "update"
         if kind == "sum" and out._data.size != 1:
@@ -332,7 +334,7 @@ class watch(Watcher):
                 depth = max(depth, seen[0] + (1 if kind == "sum" or self.backwards > seen[3] else 0))
         if not depth:
             return
-        node.rare["piled"] = depth, line, kind, self.backwards
+        rare["piled"] = depth, line, kind, self.backwards
         if depth > (SUMMED if kind == "sum" else REPLACED) and line not in self.warned:
             self.warned.add(line)
             text = _SUMMED if kind == "sum" else _REPLACED
@@ -340,7 +342,7 @@ class watch(Watcher):
 
     # --- backward -----------------------------------------------------------------------------------------------------
 
-    def pulled(self, node: Any, ct: Any, grads: Any) -> None:
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         if self.outer is not None:
             super().pulled(node, ct, grads)
         if self.tracer is not None:

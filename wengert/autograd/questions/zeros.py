@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ...core.primitive import P
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing
+from ...tensors.tape import Node
 from .answers import finite
 
 _ALONG = ("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp", "sort", "flip")
@@ -39,7 +41,7 @@ class strict_zero(Watcher):
     tensor([0.2500, 1.0000])
     """
 
-    def passes(self, node: Any, ct: Any, grads: Any) -> Any:
+    def passes(self, node: Node, ct: Any, grads: Sequence[Any]) -> Sequence[Any]:
         grads = super().passes(node, ct, grads)
         primitive = getattr(node, "primitive", None)
         if primitive is None or (not tracing() and all(grad is None or finite(grad) for grad in grads)):
@@ -51,7 +53,7 @@ class strict_zero(Watcher):
         return state.quiet(_cleared, node, primitive, ct, grads)
 
 
-def _cleared(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _cleared(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     """The cotangents of the operands with zeros where none arrived."""
     if primitive.kind == "elementwise":
         return [grad if grad is None else _elementwise(node, primitive, ct, i, grad) for i, grad in enumerate(grads)]
@@ -84,7 +86,7 @@ def _reduced(params: dict[str, Any], ct: Any, grad: Any) -> Any:
     return np.where(ct == 0, 0, grad).astype(grad.dtype)
 
 
-def _images(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _images(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     """Images whose results get no gradient count for nothing, whatever stands in them."""
     x, dead = node.saved[0], ~ct.any(axis=tuple(range(1, ct.ndim)))
     if not dead.any():
@@ -95,7 +97,7 @@ def _images(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
 
 
-def _of_several(node: Any, primitive: Any, ct: dict[int, Any], grads: Any) -> list[Any]:
+def _of_several(node: Node, primitive: Any, ct: dict[int, Any], grads: Any) -> list[Any]:
     """The cotangents of the operands of a node with several results."""
     if not all(isinstance(part, np.ndarray) for part in ct.values()):
         return list(grads)
@@ -111,7 +113,7 @@ def _of_several(node: Any, primitive: Any, ct: dict[int, Any], grads: Any) -> li
     return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
 
 
-def _elementwise(node: Any, primitive: Any, ct: Any, position: int, grad: Any) -> Any:
+def _elementwise(node: Node, primitive: Any, ct: Any, position: int, grad: Any) -> Any:
     """Zero where the cotangent is; a gradient that was summed over broadcast places is summed again without them."""
     if grad.shape == ct.shape:
         return P.where(ct == 0, 0.0, grad)
@@ -122,7 +124,7 @@ def _elementwise(node: Any, primitive: Any, ct: Any, position: int, grad: Any) -
     return P.sum_to(P.where(ct == 0, 0.0, terms), shape=shapes[position])
 
 
-def _product(node: Any, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _product(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     """Rows of the result that no gradient reaches count for nothing, whatever stands in the rows of the operand."""
     position = 1 if primitive.name == "addmm" else 0
     x = node.saved[position]
