@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -388,7 +389,7 @@ def test_twenty_training_steps(name: str) -> None:
             assert {key: bits(value) for key, value in left.items()} == {
                 key: bits(value) for key, value in right.items()
             }
-    assert len(captured.programs) == 2  # gradients that are None at first, and are there later
+    assert len(captured.programs) == 1  # whether gradients were there does not matter where they are dropped first
 
 
 def test_a_recorded_step_is_one_graph_that_names_its_state() -> None:
@@ -409,7 +410,7 @@ def test_a_recorded_step_is_one_graph_that_names_its_state() -> None:
         "%x: float32[10,4]",
         "captured state:",
         "baked constants:",
-        "0.999 in",
+        "%betas.1: float64[]",
         "effects:",
         "leaked:\n  none",
     ):
@@ -420,10 +421,7 @@ def test_a_recorded_step_is_one_graph_that_names_its_state() -> None:
 
 
 def test_calls_are_told_apart_by_value() -> None:
-    calls = []
-
     def function(x, scale=1.0, mode="up", pair=(1, None)):
-        calls.append(scale)
         return x * scale + pair[0] if mode == "up" else x - scale
 
     captured = torch.capture(function)
@@ -443,13 +441,18 @@ def test_calls_are_told_apart_by_value() -> None:
     assert bits(captured(x, scale=2.0)) == bits(function(x, 2.0))
 
 
-def test_what_is_no_tensor_and_no_number_is_named() -> None:
-    captured = torch.capture(lambda x, other: x)
-    with pytest.raises(TraceError, match="argument 'other.thing'.*object"):
-        captured(torch.ones(1), {"thing": object()})
-    history = torch.ones(1, requires_grad=True) * 2
-    with pytest.raises(TraceError, match="argument 'x'.*MulBackward0 computed"):
-        captured(history, 1)
+def test_other_objects_are_told_apart_by_identity_and_arrays_are_refused() -> None:
+    captured = torch.capture(lambda x, other: x * other["thing"].factor)
+
+    class Thing:
+        def __init__(self, factor):
+            self.factor = factor
+
+    one, two = Thing(2), Thing(3)
+    assert [captured(torch.ones(1), {"thing": thing}).item() for thing in (one, two, one)] == [2, 3, 2]
+    assert len(captured.programs) == 2
+    with pytest.raises(TraceError, match="argument 'other.thing', an array of numpy"):
+        captured(torch.ones(1), {"thing": np.ones(1)})
 
 
 def test_a_program_refuses_a_call_that_does_not_fit() -> None:
@@ -518,7 +521,7 @@ def test_arguments_are_followed_by_their_gradients() -> None:
         captured(x)
         captured(x)
         assert x.grad.tolist() == [4.0, 8.0]
-    assert len(captured.programs) == 2
+    assert len(captured.programs) == 2  # nothing drops the gradient, so that it matters whether there was one
 
 
 def test_results_keep_their_nest_and_identity() -> None:
@@ -597,7 +600,7 @@ BY_VALUE = {
     "print": lambda x: f"{x[0]:.2f}",
     "mask": lambda x: x[x > 0],
     "copy": lambda x: torch.tensor([x[0], x[1]]),
-    "random": lambda x: x + torch.rand(2),
+    "seed": lambda x: torch.manual_seed(1) and x,
 }
 
 
@@ -676,14 +679,19 @@ def test_eager_errors_come_while_recording() -> None:
         torch.capture(lambda x: x + w).record(torch.ones(3))
 
 
-def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
-    kept: list[Any] = []
+class Keeps(torch.autograd.Function):
+    """Its context is out of sight of what watches the user's objects."""
 
-    def step(x):
-        kept.append(x * 2.0)
+    kept: Any = None
+
+    @staticmethod
+    def forward(ctx, x):
+        sys.modules[__name__].__dict__["Keeps"].kept = [x * 2.0]
         return x + 1.0
 
-    captured = torch.capture(step)
+
+def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
+    captured = torch.capture(lambda x: Keeps.apply(x))
     with pytest.warns(UserWarning, match=r"still referred to.*test_capture\.py:\d+"):
         program = captured.record(torch.ones(2))
     assert len(program.leaks) == 1 and program.leaks[0] in program.explain()
@@ -695,10 +703,8 @@ def test_a_leaked_tensor_is_reported_and_poisoned() -> None:
         lambda t: t.add_(1),
     ):
         with pytest.raises(TraceError, match=r"made at .*test_capture\.py:\d+ while a function was recorded"):
-            use(kept[0])
-    with pytest.raises(TraceError, match="while a function was recorded"):
-        torch.capture(lambda x: x + kept[0]).record(torch.ones(2))
-    assert "dead, made at" in repr(kept[0])
+            use(Keeps.kept[0])
+    assert "dead, made at" in repr(Keeps.kept[0])
 
 
 def test_nothing_leaks_that_is_not_kept() -> None:

@@ -18,7 +18,8 @@ ROOT = Path(wengert.__file__).parent
 LAYERS = (
     ("core", "_missing"),
     ("compiler", "_public"),
-    ("prims", "ir", "sampling"),
+    ("sampling",),
+    ("prims", "ir"),
     ("tensors",),
     ("autograd",),
     ("ops",),

@@ -64,7 +64,7 @@ _publish(
             "clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype "
             "is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled"
         ),
-        "compat.compilation": "compile",
+        "nn.compiled": "compile",
         "cuda": "OutOfMemoryError",
         "examination": "doctor",
         "func": "vmap",

@@ -24,7 +24,6 @@ from .autograd.modes import (
     enable_grad as enable_grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled,
 )
-from .compat.compilation import compile as compile
 from .core.device import device as device
 from .core.dtypes import (
     bfloat16 as bfloat16, bool_ as _bool, complex128 as _cdouble, complex64 as _cfloat, complex128 as complex128,
@@ -42,6 +41,7 @@ from .cuda import OutOfMemoryError as OutOfMemoryError
 from .examination.doctor import doctor as doctor
 from .func.batching import vmap as vmap
 from .io.checkpoint import load as load, save as save
+from .nn.compiled import compile as compile
 from .nn.functional.activations import (
     celu_ as celu_, rrelu as rrelu, rrelu_ as rrelu_, selu_ as selu_, threshold_ as threshold_,
 )

@@ -26,12 +26,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.dtypes import DType
+from ..core.dtypes import DType, uint8
 from ..core.primitive import Primitive
 from ..core.spec import Spec
 
 SHOWN = 64
 """Constants of up to so many elements are written out."""
+
+
+GENERATOR = Spec((), uint8)
+"""What stands for the spec of a generator, which is no array."""
 
 
 class GraphError(ValueError):
@@ -81,12 +85,14 @@ class Effect:
 class InstructionGraph:
     """A recorded function. ``inputs`` come with each call, ``states`` are bound once, ``constants`` are part of it.
 
-    ``counted`` is the number that the next result gets for a name.
+    ``generators`` of random numbers are the first operands of draws; each draw moves its generator on, so that all of
+    them stay, in their order. ``counted`` is the number that the next result gets for a name.
     """
 
     name: str
     inputs: list[Value] = field(default_factory=list)
     states: list[Value] = field(default_factory=list)
+    generators: list[Value] = field(default_factory=list)
     constants: list[tuple[Value, np.ndarray]] = field(default_factory=list)
     instrs: list[Instr] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -120,13 +126,13 @@ class InstructionGraph:
         return f"<graph {self.name}: {len(self.instrs)} instructions, {len(self.effects)} effects>"
 
 
-def prune(graph: InstructionGraph) -> InstructionGraph:
+def prune(graph: InstructionGraph, after: InstructionGraph | None = None) -> InstructionGraph:
     """Takes out, in place, what no effect and no output needs: instructions, constants and states. Returns the graph
-    with its instructions numbered anew."""
+    with its instructions numbered anew; ``after`` another graph, which it shares values with, from its last on."""
     needed = set(graph.roots())
     kept = []
     for instr in reversed(graph.instrs):
-        if not needed.isdisjoint(instr.results):
+        if instr.primitive.kind == "random" or not needed.isdisjoint(instr.results):
             needed.update(instr.values())
             kept.append(instr)
     graph.instrs = kept[::-1]
@@ -134,10 +140,13 @@ def prune(graph: InstructionGraph) -> InstructionGraph:
     graph.constants = [(value, array) for value, array in graph.constants if value in needed]
     graph.states = [value for value in graph.states if value in needed or value.name in written]
     results = [result for instr in graph.instrs for result in instr.results]
-    for number, result in enumerate(results):
+    first = 0 if after is None else after.counted
+    for number, result in enumerate(results, start=first):
         result.name = str(number)
-    graph.counted = len(results)
-    for number, (value, _) in enumerate(graph.constants):
+    graph.counted = first + len(results)
+    others = set() if after is None else {value for value, _ in after.constants}
+    constants = [value for value, _ in graph.constants if value not in others]
+    for number, value in enumerate(constants, start=len(others)):
         value.name = f"c{number}"
     return graph
 
@@ -149,6 +158,7 @@ def format_graph(graph: InstructionGraph, lines: bool = False) -> str:
     """The whole graph as text; ``lines`` adds the user's line to each instruction, as a comment."""
     text = [f"graph {graph.name}({', '.join(map(_declared, graph.inputs))})"]
     text += [f"  state {_declared(value)}" for value in graph.states]
+    text += [f"  generator {value!r}" for value in graph.generators]
     text += [f"  const {_declared(value)} = {_elements(array)}" for value, array in graph.constants]
     for instr in graph.instrs:
         comment = f"  # {instr.line}" if lines and instr.line else ""

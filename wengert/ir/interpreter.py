@@ -25,9 +25,9 @@ class Interpreter:
         self._dropped.reverse()
 
     def __call__(
-        self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = ()
+        self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = (), generators: Sequence[Any] = ()
     ) -> tuple[list[Any], list[np.ndarray]]:
-        """The values of the effects (None for those that clear) and the outputs.
+        """The values of the effects (None for those that clear) and the outputs. ``generators`` are moved on.
 
         They may be views of each other, of ``inputs`` and of ``states``: whoever writes to one copies it first.
         """
@@ -35,6 +35,7 @@ class Interpreter:
         values: dict[Value, Any] = dict(graph.constants)
         values.update(zip(graph.inputs, inputs, strict=True))
         values.update(zip(graph.states, states, strict=True))
+        values.update(zip(graph.generators, generators, strict=True))
         for instr, dropped in zip(graph.instrs, self._dropped, strict=True):
             operands = [values[x] if type(x) is Value else x for x in instr.operands]
             found = evaluate(instr.primitive, operands, instr.params)

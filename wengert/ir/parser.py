@@ -11,7 +11,7 @@ import numpy as np
 from ..core.dtypes import by_name
 from ..core.primitive import P
 from ..core.spec import Spec
-from .graph import Effect, GraphError, Instr, InstructionGraph, Value
+from .graph import GENERATOR, Effect, GraphError, Instr, InstructionGraph, Value
 
 _DECLARED = re.compile(r"%([\w.]+): (\w+)\[([\d,]*)\]")
 _NAME = re.compile(r"%([\w.]+)")
@@ -43,6 +43,10 @@ def _read_line(graph: InstructionGraph, line: str, known: dict[str, Value]) -> N
     word, _, rest = line.partition(" ")
     if word == "state":
         graph.states += _declare(rest, known)
+    elif word == "generator":
+        name = rest.removeprefix("%")
+        known[name] = Value(name, GENERATOR)
+        graph.generators.append(known[name])
     elif word == "const":
         head, _, elements = rest.partition(" = ")
         (value,) = _declare(head, known)

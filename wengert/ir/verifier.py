@@ -26,7 +26,7 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
         names.add(value.name)
         defined.add(value)
 
-    for value in (*graph.inputs, *graph.states, *(value for value, _ in graph.constants)):
+    for value in (*graph.inputs, *graph.states, *graph.generators, *(value for value, _ in graph.constants)):
         define(value, f"the inputs of graph {graph.name}")
     for value, array in graph.constants:
         if tuple(array.shape) != value.spec.shape or array.dtype != value.spec.dtype.numpy:

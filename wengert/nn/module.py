@@ -7,7 +7,6 @@ hooks in `hooks`; here is what remains: calling, converting, switching between t
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
@@ -149,9 +148,11 @@ class Module(Stateful["Module"]):
         """Moves parameters and buffers to ``device`` without what they hold: it is yet to be written."""
         return self._apply(lambda tensor: empty_like(tensor, device=device), recurse=recurse)
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the arguments of `torch.compile` and leaves the module as it is; a warning says so."""
-        warnings.warn("Module.compile leaves the module as it is: it runs eagerly", UserWarning, stacklevel=2)
+    def compile(self, **options: Any) -> None:
+        """Has this module's ``forward`` run compiled from now on; the options are those of `torch.compile`."""
+        from ..tracing.compiled import compile_function
+
+        self.__dict__["forward"] = compile_function(self.forward, **options)
 
     def share_memory(self) -> Self:
         """Moves all parameters and buffers to shared memory, as `Tensor.share_memory_` does."""

@@ -115,7 +115,10 @@ def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     """An uninitialised array of a tensor's shape, in its order in memory unless another is asked for."""
     target = dtype_of(dtype)
     order: Any = "C" if memory_format is contiguous_format else "K"
-    return np.empty_like(input._data, None if target is None else target.numpy, order=order)
+    data = input._data
+    if type(data) is not np.ndarray:  # what stands for it while a function is recorded: its geometry is enough
+        data = np.lib.stride_tricks.as_strided(np.empty(1, data.dtype), data.shape, data.strides)
+    return np.empty_like(data, None if target is None else target.numpy, order=order)
 
 
 def _constant(name: str, value: Any) -> None:

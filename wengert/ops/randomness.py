@@ -10,16 +10,15 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from ..core import dtypes
 from ..core.primitive import P
 from ..core.state import state
-from ..sampling import gammas, integers, reals
+from ..prims.draws import SAMPLERS
+from ..sampling import integers, reals
 from ..tensors.alias import check_writable, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, finish, integer, sizes_of
+from .arguments import check_options, dtype_of, integer, sizes_of
 from .registry import FUNCTIONS, function, method
 
 
@@ -76,27 +75,40 @@ def _generator(generator: Generator | None) -> Generator:
     return generator
 
 
-def _numpy_dtype(dtype: Any) -> Any:
-    return (dtype_of(dtype) or dtypes.get_default_dtype()).numpy
+def _dtype(dtype: Any) -> Any:
+    return dtype_of(dtype) or dtypes.get_default_dtype()
 
 
 # --- new tensors ------------------------------------------------------------------------------------------------------
 
 
-def _sampled(name: str, sample: Callable[..., Any], summary: str) -> None:
+def drawn(sampler: str, generator: Generator | None, *operands: Any, **params: Any) -> Tensor:
+    """A new tensor of random numbers, by the sampler of that name (prims/draws.py)."""
+    source, watcher = _generator(generator), state.watcher
+    if watcher is not None and watcher.tracer is not None:
+        return watcher.tracer.draw(sampler, source, operands, params)
+    values = [x._data if isinstance(x, Tensor) else x for x in operands]
+    return make(SAMPLERS[sampler].run(source, *values, **params), None)
+
+
+def _leaf(tensor: Tensor, requires_grad: bool) -> Tensor:
+    return tensor.requires_grad_() if requires_grad else tensor
+
+
+def _sampled(name: str, sampler: str, summary: str) -> None:
     """Registers a function of a size and its ``_like`` form."""
 
     def plain(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
               device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
         check_options(device, layout)
         shape = sizes_of(sizes if size is None else (size,), name)
-        return finish(sample(_generator(generator), shape, _numpy_dtype(dtype)), requires_grad)
+        return _leaf(drawn(sampler, generator, size=shape, dtype=_dtype(dtype)), requires_grad)
 
     def like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
         check_options(device, layout)
-        wanted = (dtype_of(dtype) or input.dtype).numpy
-        return finish(sample(_generator(generator), input._data.shape, wanted), requires_grad)
+        wanted = dtype_of(dtype) or input.dtype
+        return _leaf(drawn(sampler, generator, size=input._data.shape, dtype=wanted), requires_grad)
 
     plain.__name__, like.__name__ = name, f"{name}_like"
     plain.__doc__ = f"{summary}, in a tensor of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``."
@@ -105,8 +117,8 @@ def _sampled(name: str, sample: Callable[..., Any], summary: str) -> None:
     function(method=False, out=False)(like)
 
 
-_sampled("rand", reals.uniform, "Numbers spread evenly over [0, 1)")
-_sampled("randn", reals.normal, "Numbers of the standard normal distribution")
+_sampled("rand", "uniform", "Numbers spread evenly over [0, 1)")
+_sampled("randn", "normal", "Numbers of the standard normal distribution")
 
 
 @function(method=False, takes_tensor=False)
@@ -121,9 +133,8 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
         low, high = 0, low
     if size is None:
         raise TypeError("randint(): a size was expected: randint(high, size) or randint(low, high, size)")
-    wanted = (dtype_of(dtype) or dtypes.int64).numpy
-    return finish(integers.random_from_to(_generator(generator), sizes_of((size,), "randint"), integer(low, "randint"),
-                                          integer(high, "randint"), wanted), requires_grad)
+    return _leaf(drawn("random_from_to", generator, size=sizes_of((size,), "randint"), low=integer(low, "randint"),
+                       high=integer(high, "randint"), dtype=dtype_of(dtype) or dtypes.int64), requires_grad)
 
 
 @function(method=False, out=False)
@@ -141,8 +152,8 @@ def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, l
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
     check_options(device, layout)
-    wanted = (dtype_of(dtype) or dtypes.int64).numpy
-    return finish(integers.randperm(_generator(generator), integer(n, "randperm"), wanted), requires_grad)
+    return _leaf(drawn("randperm", generator, n=integer(n, "randperm"), dtype=dtype_of(dtype) or dtypes.int64),
+                 requires_grad)
 
 
 @function(method=False, takes_tensor=False)
@@ -151,47 +162,44 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     """Normal numbers: with a mean and a standard deviation for each (tensors), or ``size`` of one mean and one
     deviation. Raises RuntimeError for a negative deviation."""
     check_options(device, layout)
-    source = _generator(generator)
     if size is not None:
-        return finish(reals.normal(source, sizes_of((size,), "normal"), _numpy_dtype(dtype), mean, std),
-                      requires_grad)
+        return _leaf(drawn("normal", generator, size=sizes_of((size,), "normal"), dtype=_dtype(dtype),
+                           numbers=(mean, std)), requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
                         "of them")
-    return make(reals.normal_around(source, *(x._data if isinstance(x, Tensor) else float(x) for x in (mean, std))),
-                None)
+    return drawn("normal_around", generator, *(x if isinstance(x, Tensor) else float(x) for x in (mean, std)))
 
 
 @function()
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
-    chance = input._data if p is None else p
-    return make(reals.bernoulli(_generator(generator), chance, input._data.dtype, input._data.shape), None)
+    return drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)
 
 
 @function()
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
                 generator: Generator | None = None) -> Tensor:
     """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
-    return make(integers.multinomial(_generator(generator), input._data, num_samples, replacement), None)
+    return drawn("multinomial", generator, input, num_samples=num_samples, replacement=replacement)
 
 
 @function(method=False, out=False)
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Poisson-distributed counts with the rates in ``input``."""
-    return make(integers.poisson(_generator(generator), input._data), None)
+    return drawn("poisson", generator, input)
 
 
 @function(method=False, out=False)
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers of successes among ``count`` trials of probability ``prob`` each."""
-    return make(integers.binomial(_generator(generator), count._data, prob._data), None)
+    return drawn("binomial", generator, count, prob)
 
 
 @function(method=False, out=False)
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers of the gamma distributions of shape ``input`` and rate 1; gradients flow to ``input``."""
-    return P.standard_gamma(input, gammas.gamma(_generator(generator), input._data))
+    return P.standard_gamma(input, drawn("gamma", generator, input))
 
 
 @function(method=False, out=False)
@@ -203,7 +211,7 @@ def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
 @function(method=False, out=False)
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Points of the simplex of the Dirichlet distributions of ``input`` (..., K); gradients flow to ``input``."""
-    return P.sample_dirichlet(input, gammas.dirichlet(_generator(generator), input._data))
+    return P.sample_dirichlet(input, drawn("dirichlet", generator, input))
 
 
 @function(method=False, out=False)
@@ -215,14 +223,21 @@ def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
 # --- into a tensor that exists ----------------------------------------------------------------------------------------
 
 
-def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tensor:
-    """Has ``fill`` write into the tensor's memory. Nothing of the old value is left, so the new one has no history."""
+def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, fill: Callable[..., None],
+            *operands: Any, **params: Any) -> Tensor:
+    """Has ``fill(generator, array)`` write into the tensor's memory, or the sampler make what is then written there.
+    Nothing of the old value is left, so the new one has no history."""
     check_writable(tensor, op)
     if state.watcher is not None:
-        values = np.empty(tensor._data.shape, tensor._data.dtype)
-        fill(values)
-        return write(tensor, make(values, None), op)
-    fill(tensor._data)
+        # Elements are drawn in the order of the memory: as the memory's rows, turned round.
+        order = sorted(range(tensor._data.ndim), key=lambda dim: -tensor._data.strides[dim])
+        turned = [x.expand(tensor.shape).permute(order) if isinstance(x, Tensor) else x for x in operands]
+        size = tuple([tensor._data.shape[dim] for dim in order])
+        if sampler == "fill normal" and not tensor._data.flags.c_contiguous:
+            sampler = "fill normal pairs"
+        values = drawn(sampler, generator, *turned, size=size, dtype=tensor.dtype, **params)
+        return write(tensor, values.permute([order.index(dim) for dim in range(len(order))]), op)
+    fill(_generator(generator), tensor._data)
     wrote(tensor)
     if state.grad:
         rebase(tensor, None)
@@ -231,6 +246,7 @@ def _refill(tensor: Tensor, op: str, fill: Callable[[np.ndarray], None]) -> Tens
 
 def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, Any], summary: str) -> None:
     """Registers the in-place method ``name`` for a function of `reals`; ``parameters`` with their defaults."""
+    sampler = f"fill {name.rstrip('_')}"
     names = tuple(parameters)
 
     def fill(self: Tensor, *values: Any, generator: Generator | None = None, **named: Any) -> Tensor:
@@ -241,9 +257,9 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
         missing = [parameter for parameter, value in given.items() if value is ...]
         if missing:
             raise TypeError(f"{name}() missing 1 required positional argument: {missing[0]!r}")
-        source, chosen = _generator(generator), [float(value) for value in given.values()]
-        return _refill(self, name, lambda target: reals.fill(
-            target, lambda count: sample(source, count, target.dtype, *chosen)))
+        chosen = tuple([float(value) for value in given.values()])
+        return _refill(self, name, sampler, generator, lambda source, target: reals.fill(
+            target, lambda count: sample(source, count, target.dtype, *chosen)), numbers=chosen)
 
     fill.__doc__ = summary
     method(name)(fill)
@@ -264,8 +280,9 @@ _fill_method("geometric_", reals.geometric, {"p": ...}, "Fills this tensor with 
 @method("normal_")
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with normal numbers of the given mean and standard deviation."""
-    source = _generator(generator)
-    return _refill(self, "normal_", lambda target: reals.normal_fill(source, target, float(mean), float(std)))
+    numbers = float(mean), float(std)
+    return _refill(self, "normal_", "fill normal", generator,
+                   lambda source, target: reals.normal_fill(source, target, *numbers), numbers=numbers)
 
 
 @method("random_")
@@ -277,17 +294,17 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
         low, high = (bounds[0], high) if "to" in named else (0, bounds[0])
     elif bounds:
         low, high = bounds
-    source = _generator(generator)
     if not bounds and not named:
-        return _refill(self, "random_", lambda target: reals.fill(
+        return _refill(self, "random_", "fill random", generator, lambda source, target: reals.fill(
             target, lambda count: integers.random_(source, count, target.dtype)))
-    return _refill(self, "random_", lambda target: reals.fill(
-        target, lambda count: integers.random_from_to(source, count, int(low), None if high is None else int(high),
-                                                      target.dtype)))
+    numbers = int(low), None if high is None else int(high)
+    return _refill(self, "random_", "fill random_from_to", generator, lambda source, target: reals.fill(
+        target, lambda count: integers.random_from_to(source, count, *numbers, target.dtype)), numbers=numbers)
 
 
 @method("bernoulli_")
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with ones, with probability ``p`` (a number, or a tensor of them), and zeros."""
-    source, chance = _generator(generator), p._data if isinstance(p, Tensor) else float(p)
-    return _refill(self, "bernoulli_", lambda target: reals.bernoulli_fill(source, target, chance))
+    chance = p if isinstance(p, Tensor) else float(p)
+    return _refill(self, "bernoulli_", "fill bernoulli", generator, lambda source, target: reals.bernoulli_fill(
+        source, target, chance._data if isinstance(chance, Tensor) else chance), chance)

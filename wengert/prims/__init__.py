@@ -9,8 +9,9 @@ from typing import Any
 from ..core import generated
 from . import (
     activations as activations, arithmetic as arithmetic, bessel_normal as bessel_normal, comparison as comparison,
-    contraction as contraction, conversion as conversion, convolution as convolution, fourier as fourier,
-    incomplete as incomplete, indexing as indexing, linalg as linalg, losses as losses, mathematics as mathematics,
+    contraction as contraction, conversion as conversion, convolution as convolution, draws as draws,
+    fourier as fourier, incomplete as incomplete, indexing as indexing, linalg as linalg, losses as losses,
+    mathematics as mathematics,
     normalization as normalization, piecewise as piecewise, pooling as pooling, recurrent as recurrent,
     reductions as reductions, scans as scans, shapes as shapes, softmaxes as softmaxes, statistics as statistics,
 )

@@ -93,6 +93,8 @@ class MersenneTwister:
                 f"[manual_seed] a seed from -2**63 to 2**64 - 1 was expected; got {seed}, which would overflow; take "
                 f"it modulo 2**64"
             )
+        if thread.watcher is not None:
+            thread.watcher.draws()
         self._seed = seed % 2**64
         self._rewind()
         return self

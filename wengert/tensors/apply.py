@@ -14,6 +14,7 @@ from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import P, Primitive, evaluate
+from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .alias import attach_view, edge_of, shares, type_name
@@ -207,6 +208,8 @@ def _meet(x: Any, target: DType, compares: bool) -> Any:
 
 def number_for(x: Any, target: DType) -> Any:
     """A Python number of the kind of ``target``; integers beyond its range wrap round, as in PyTorch."""
+    if isinstance(x, Quantity) and target.kind in "fc":
+        return x.cast(target)
     if target.kind == "f":
         return float(x)
     if target.kind == "c":

@@ -171,6 +171,10 @@ class Tracer(Watcher, ABC):
         """The data of a tensor as it is now, which a write will not change."""
 
     @abstractmethod
+    def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """A tensor of random numbers, by the sampler of that name (prims/draws.py)."""
+
+    @abstractmethod
     def grad_of(self, tensor: Any) -> Any:
         """The ``.grad`` of a leaf."""
 

@@ -1,7 +1,8 @@
 """The arguments of a recorded function: taken apart into tensors and a key, and results put together again.
 
 A key holds values, never addresses: tensors by shape, dtype, layout and whether they want gradients, and which of them
-share memory; numbers, strings and None by value. Two calls with equal keys may run the same graph.
+share memory; integers, strings and None by value; of a float, that it is one. Two calls with equal keys may run
+the same graph.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
 from ..core.trees import Nests, mapping, sequence
-from ..tensors.tape import Leaf
 from ..tensors.tensor import TENSORS, Tensor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
@@ -28,7 +28,7 @@ NESTS = Nests({Size: None, (tuple, list): sequence(), dict: mapping(dict)})
 
 
 class Place:
-    """Stands among the leaves of a nest for the tensor of this number."""
+    """Stands among the leaves of a nest for the tensor, or the float, of this number."""
 
     __slots__ = ("number",)
 
@@ -36,16 +36,38 @@ class Place:
         self.number = number
 
 
-class Arguments:
-    """One call's arguments: ``tensors`` with their ``names``, and the nest they were taken from.
+class Same:
+    """Stands for an object of any other sort: a call with another one is another recording."""
 
-    The same tensor given twice is one tensor. Raises `TraceError`, which names the argument, for what is neither a
-    tensor nor a plain value.
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+class FloatPlace(Place):
+    """Stands for the float of this number."""
+
+    __slots__ = ()
+
+
+class Arguments:
+    """One call's arguments: ``tensors`` with their ``names``, ``floats`` with theirs, and the nest they came in.
+
+    The same tensor given twice is one tensor. Raises `TraceError`, which names the argument, for arrays of numpy.
     """
 
     def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tensors: list[Tensor] = []
+        self.floats: list[float] = []
         self._leaf_of: list[int] = []
+        self._float_leaf_of: list[int] = []
         self._positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]
         self._places: dict[int, Place] = {}
         leaves, self._form = NESTS.flatten((args, kwargs))
@@ -56,27 +78,32 @@ class Arguments:
         if type(value) in TENSORS:
             place = self._places.get(id(value))
             if place is None:
-                if value.requires_grad and type(value._edge) is not Leaf:
-                    raise TraceError(
-                        f"[capture] tensors without a history were expected; got argument {self._called[number]!r}, "
-                        f"which {value.grad_fn.name()} computed; detach() it, or compute it inside the function"
-                    )
                 place = self._places[id(value)] = Place(len(self.tensors))
                 self.tensors.append(value)
                 self._leaf_of.append(number)
             return place
+        if type(value) is float:
+            self.floats.append(value)
+            self._float_leaf_of.append(number)
+            return FloatPlace(len(self.floats) - 1)
         if isinstance(value, _PLAIN_ARGUMENTS):
             return value
-        raise TraceError(
-            f"[capture] arguments that are tensors, numbers, strings, None, or tuples, lists and dicts of these were "
-            f"expected; got argument {self._called[number]!r}, a {type(value).__name__}; let the function refer to it "
-            "instead"
-        )
+        if isinstance(value, np.ndarray):
+            raise TraceError(
+                f"[capture] tensors were expected; got argument {self._called[number]!r}, an array of numpy, whose "
+                "numbers would be the same for ever; pass torch.from_numpy(x)"
+            )
+        return Same(value)
 
     @property
     def names(self) -> list[str]:
         """What the tensors are called: the parameter, and the keys to where they are nested in it."""
         return [self._called[leaf] for leaf in self._leaf_of]
+
+    @property
+    def float_names(self) -> list[str]:
+        """What the floats are called."""
+        return [self._called[leaf] for leaf in self._float_leaf_of]
 
     @functools.cached_property
     def _called(self) -> list[str]:
@@ -92,7 +119,7 @@ class Arguments:
                     t._data.shape,
                     t._data.dtype,
                     None if t._data.flags.c_contiguous else t._data.strides,
-                    t.requires_grad,
+                    t.requires_grad and ("leaf" if t.is_leaf else "history"),
                 )
                 for t in self.tensors
             ]
@@ -107,17 +134,31 @@ class Arguments:
         )
         return self._form, tuple(map(_frozen, self._leaves)), specs, overlaps
 
-    def filled(self, stand_ins: dict[int, Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with other tensors in the places of these."""
-        args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__))
+    def filled(self, stand_ins: dict[int, Tensor], quantities: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with other tensors and numbers in the places of these."""
+        args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__))
         return args, kwargs
+
+
+    def refuse_changes(self, given: Any, stand_ins: dict[int, Any], quantities: list[Any]) -> None:
+        """Raises `TraceError` where a function changed the lists and dicts that it was given, which no replay would."""
+        leaves, form = NESTS.flatten(given)
+        expected = filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__)
+        if form != self._form or any(x is not y for x, y in zip(leaves, expected, strict=True)):
+            raise TraceError(
+                "[compile] a function that leaves its arguments' lists and dicts as they are was expected; this one "
+                "changes one of them, which a compiled call would leave out; return the new one instead"
+            )
 
 
 def _frozen(leaf: Any) -> tuple[type, Any]:
     """A leaf as something hashable in which 1, 1.0 and True differ, and NaN is equal to itself."""
-    return type(leaf), leaf.number if type(leaf) is Place else repr(leaf)
+    if type(leaf) is Same:
+        return Same, leaf
+    return type(leaf), leaf.number if isinstance(leaf, Place) else repr(leaf)
 
 
-def filled(leaves: list[Any], at: Callable[[int], Any]) -> list[Any]:
-    """The leaves with ``at(number)`` in each place."""
-    return [at(leaf.number) if type(leaf) is Place else leaf for leaf in leaves]
+def filled(leaves: list[Any], at: Callable[[int], Any], float_at: Callable[[int], Any]) -> list[Any]:
+    """The leaves with ``at(number)`` in the place of each tensor, ``float_at(number)`` in that of each float."""
+    return [at(leaf.number) if type(leaf) is Place else float_at(leaf.number) if type(leaf) is FloatPlace
+            else leaf.value if type(leaf) is Same else leaf for leaf in leaves]

@@ -10,13 +10,18 @@ from contextlib import suppress
 from typing import Any
 
 from ..core.errors import TraceError
-from ..ir import InstructionGraph, prune, verify
+from ..core.state import state
+from ..ir import InstructionGraph, Value, prune, verify
 from ..tensors.evaluation import tracing
+from ..tensors.tape import Leaf
 from .arguments import Arguments
+from .backward import Backward, open_ends, record_backward
 from .names import Names, tensors_seen_by
 from .program import Program, sharing
+from .reads import Reads
 from .recorder import Recorder
 from .results import Results, effects
+from .sources import Argument, FloatArgument, Gradient, Source
 
 
 def capture(function: Callable[..., Any]) -> Recorded:
@@ -73,11 +78,7 @@ class Recorded:
         self.function = function
         self.programs: list[Program] = []
         functools.update_wrapper(self, function, updated=())
-        try:
-            parameters = inspect.signature(function).parameters.values()
-        except (TypeError, ValueError):
-            parameters = ()  # type: ignore[assignment]
-        self._names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self._names = parameters_of(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph that fits these arguments, recorded now if there is none."""
@@ -119,32 +120,58 @@ class Recorded:
         return f"<recorded {getattr(self.function, '__name__', self.function)!s}: {len(self.programs)} recordings>"
 
 
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of the positional parameters of a function, as far as it tells."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
 def record(function: Callable[..., Any], names: list[str], arguments: Arguments) -> Program:
     """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were."""
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
-    recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}))
+    reads = Reads()
+    recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads)
     for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
         recorder.argument(place, argument, tensor)
+    floats = [recorder.quantity(FloatArgument(place, argument), value)
+              for place, (argument, value) in enumerate(zip(arguments.float_names, arguments.floats, strict=True))]
     key = arguments.key()
     try:
         with recorder:
+            reads.of_function(function)
             for _, tensor in visible:
                 # What cannot be captured may not be needed; where it is, the error comes again.
                 with suppress(TraceError):
                     recorder.place(tensor)
-            args, kwargs = arguments.filled(recorder.stand_ins)
-            results = Results(recorder, function(*args, **kwargs))
-            del args, kwargs
-            effects(recorder)
+            with reads:
+                args, kwargs = arguments.filled(recorder.stand_ins, floats)
+                result = function(*args, **kwargs)
+            arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
+            results = Results(recorder, result)
+            del args, kwargs, result, floats
+            reads.refuse_changes()
+            effects(recorder, {argument for argument, tensor in zip(arguments.names, arguments.tensors, strict=True)
+                               if not tensor.is_leaf})
+            cut = _recorded_backward(recorder, results, arguments)
+            results.tensors.clear()
+        backward = None if cut is None else cut()
         graph = verify(prune(recorder.graph))
+        if backward is not None:
+            verify(prune(backward.graph, after=graph))
         bindings = {value.name: recorder.bindings[value.name] for value in graph.states}
         shared = sharing(graph, bindings, arguments.tensors)
         called = arguments.names
         _check_sharing(graph, shared, [(called[i], called[j]) for i, j in key[3]])
         guards = [
-            (slot.source, slot.was is not None) for slot in recorder.slots.values() if slot.source is not None
+            (slot.source, slot.was is not None if slot.looked else None)
+            for slot in recorder.slots.values()
+            if slot.source is not None and (slot.looked or slot.assigned)
         ]
+        reads.settle()
         recorder.release()
         leaks = sorted({symbol.line for symbol in recorder.living()})
         if leaks:
@@ -153,10 +180,32 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
                 f"{', '.join(leaks)}. Return them, or copy them into tensors that were there before",
                 stacklevel=4,
             )
-        return Program(graph, names, key, bindings, guards, results, shared, leaks)
+        return Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
+                       recorder.outcomes, backward, [generator for _, generator, _ in recorder.generators.values()])
     finally:
         for symbol in recorder.living():
             symbol.kill()
+
+
+def _recorded_backward(recorder: Recorder, results: Results, arguments: Arguments) -> Callable[[], Backward] | None:
+    """Records the way back from the results that have a history, if there are any."""
+    if not state.grad:
+        return None
+    ends = open_ends([t for t, where in zip(results.tensors, results.where, strict=True)
+                                if type(where) is Value])
+    if not ends:
+        return None
+    wanted: list[tuple[Source, Any]] = [
+        (Argument(place, arguments.names[place]), stand_in)
+        for place, stand_in in recorder.stand_ins.items() if type(stand_in._edge) is Leaf
+    ]
+    for bindings in recorder.bindings.values():
+        for binding in bindings:
+            tensor = binding.source.find(arguments.tensors)
+            if binding.requires_grad and not isinstance(binding.source, Gradient):
+                wanted.append((binding.source, tensor))
+    places = [i for i, tensor in enumerate(results.tensors) if any(tensor is end for end in ends)]
+    return record_backward(recorder, ends, places, wanted)
 
 
 def _check_sharing(graph: InstructionGraph, shared: set[tuple[str, str]], overlaps: list[tuple[str, str]]) -> None:

@@ -12,14 +12,17 @@ from ..core.errors import TraceError
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import InstructionGraph, Interpreter, Value, format_effect
-from ..tensors.alias import wrote
-from ..tensors.tape import Leaf
+from ..tensors.alias import edge_of, version_cell, wrote
+from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, Place, filled
+from .backward import COMPILED, Backward, CompiledNode
 from .memory import root_of, step_within, whole_of
+from .quantities import Outcome
+from .reads import Reads
 from .recorder import Binding
 from .results import Results
-from .sources import Argument, Captured
+from .sources import Owner, QuantitySource
 
 
 class Program:
@@ -35,18 +38,25 @@ class Program:
         names: list[str],
         key: tuple[Any, ...],
         bindings: dict[str, list[Binding]],
-        guards: list[tuple[Argument | Captured, bool]],
+        guards: list[tuple[Owner, bool | None]],
         results: Results,
         shared: set[tuple[str, str]],
         leaks: list[str],
+        reads: Reads,
+        quantities: list[QuantitySource],
+        outcomes: list[Outcome],
+        backward: Backward | None,
+        generators: list[Any],
     ) -> None:
         self.graph = graph
         self.leaks = leaks
         self._names, self._key, self._modes = names, key, modes()
         self._bindings, self._shared = bindings, shared
-        self._guards = guards
+        self._guards, self._reads, self._quantities, self._outcomes = guards, reads, quantities, outcomes
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
-        self._results = results
+        self._results, self.backward, self._generators = results, backward, generators
+        self.printed = reads.printed
+        self.calls = 0
         self._run = Interpreter(graph)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -60,24 +70,82 @@ class Program:
             raise TraceError(
                 f"[{self.graph.name}] a call like the recorded one was expected; {reason}; record it anew"
             )
+        return self.run_fitting(arguments)
+
+    def run_fitting(self, arguments: Arguments) -> Any:
+        """`run` for arguments that are known to fit."""
+        self.calls += 1
         tensors = arguments.tensors
         wholes = {
             name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()
         }
         inputs = [tensor._data for tensor in tensors]
-        effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states])
+        inputs += [np.array(source.find(arguments.floats)) for source in self._quantities]
+        effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states],
+                                     self._generators)
         memories = [*inputs, *wholes.values()]
         given: list[np.ndarray] = []
-        made: dict[int, Tensor | None] = {
+        node = None
+        if self.backward is not None:
+            node = self._node(arguments, dict(zip((*self.graph.inputs, *self.graph.states, *self.graph.outputs),
+                                                  (*inputs, *wholes.values(), *outputs), strict=True)))
+        made: dict[int, Any] = {
             i: make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
             for i, where in enumerate(self._results.where)
             if type(where) is Value
         }
         self._apply(effects, tensors, wholes, memories, given)
+        if node is not None and self.backward is not None:
+            self._attach(node, self.backward.places, made)
         for i, where in enumerate(self._results.where):
             if not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
                 made[i] = where.find(tensors)
-        return self._results.form.build(filled(self._results.leaves, made.__getitem__))
+        return self._results.form.build(filled(self._results.leaves, made.__getitem__, lambda i: made[i].item()))
+
+    def places(self, arguments: Arguments) -> dict[str, np.ndarray]:
+        """The memory that a run may write to, by the names of inputs and states."""
+        tensors = arguments.tensors
+        found = {name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()}
+        return {**dict(zip(arguments.names, (tensor._data for tensor in tensors), strict=True)), **found}
+
+    def leaves(self, arguments: Arguments) -> dict[str, Leaf]:
+        """The leaves whose gradients a run may set, by the names of these gradients."""
+        edges = {name: source.find(arguments.tensors)._edge for name, source in self._targets.items()}
+        return {name: edge for name, edge in edges.items() if isinstance(edge, Leaf)}
+
+    # --- differentiation outside --------------------------------------------------------------------------------------
+
+    def _node(self, arguments: Arguments, arrays: dict[Value, np.ndarray]) -> CompiledNode:
+        """The node on the tape for a run that is going on; its values are apart from memory that effects will write."""
+        backward, tensors = self.backward, arguments.tensors
+        assert backward is not None
+        written = {effect.target for effect in self.graph.effects if effect.kind == "write"}
+        for value in (*self.graph.inputs, *self.graph.states):
+            if value.name in written:
+                arrays[value] = arrays[value].copy()
+        edges, wholes, guards = [], [], []
+        for source in backward.sources:
+            tensor = source.find(tensors)
+            assert tensor is not None, source.name
+            edges.append(edge_of(tensor))
+            for value in (*self.graph.inputs, *self.graph.states):
+                if arrays[value] is tensor._data:
+                    wholes.append((value, edges[-1]))
+                    cell = version_cell(tensor)
+                    guards.append((cell, cell[0]))
+        node = CompiledNode(COMPILED, {}, tuple(edges), (tuple([arrays[value] for value, _ in wholes]), None), guards)
+        node.backward, node.arrays, node.wholes = backward, arrays, wholes
+        return node
+
+    def _attach(self, node: CompiledNode, places: list[int], made: dict[int, Any]) -> None:
+        """Makes results those of a node."""
+        node.shapes = [(made[place]._data.shape, made[place]._data.dtype) for place in places]
+        for number, place in enumerate(places):
+            tensor = made[place]
+            tensor._edge = Out(node, number)
+            cell = version_cell(tensor)
+            node.guards = (*node.guards, (cell, cell[0]))
+            node.saved = ((*node.saved[0], tensor._data), None)
 
     def _apply(
         self, values: list[np.ndarray | None], tensors: Sequence[Tensor], wholes: dict[str, np.ndarray],
@@ -114,12 +182,22 @@ class Program:
         key = arguments.key()
         if key != self._key:
             return _difference(self._key, key, arguments.names)
+        quantities = [source.find(arguments.floats) for source in self._quantities]
+        for quantity, value in zip(self._quantities, quantities, strict=True):
+            if type(value) is not float:
+                return f"{quantity.name} was a float then and is {value!r} now"
+        for outcome in self._outcomes:
+            if not outcome.holds(quantities):
+                return f"{outcome.words} is another now"
+        for read in self._reads:
+            if not read.holds():
+                return read.change()
         tensors = arguments.tensors
         for source, there in self._guards:
             leaf = source.find(tensors)._edge
             if type(leaf) is not Leaf:
                 return f"{source.name} required a gradient then and does not now"
-            if (leaf.grad is not None) is not there:
+            if there is not None and (leaf.grad is not None) is not there:
                 return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
         for value in self.graph.states:
             reason = _moved(value, self._bindings[value.name], tensors)
@@ -197,7 +275,7 @@ def sharing(
         root = root_of(bindings[value.name][0].find(tensors)._data)
         found.update((other, value.name) for other in roots.setdefault(id(root), []))
         roots[id(root)].append(value.name)
-    for value, tensor in zip(graph.inputs, tensors, strict=True):
+    for value, tensor in zip(graph.inputs, tensors, strict=False):  # after the tensors come numbers
         for other in roots.get(id(root_of(tensor._data)), ()):
             whole = whole_of(bindings[other][0].find(tensors)._data)
             if np.may_share_memory(whole, tensor._data):

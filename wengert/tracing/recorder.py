@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import DType, from_numpy
+from ..core.dtypes import DType, float64, from_numpy
 from ..core.errors import TraceError
 from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
-from ..ir import InstructionGraph, Value
+from ..ir import GENERATOR, InstructionGraph, Value
 from ..tensors.alias import shares, write
 from ..tensors.evaluation import Tracer, user_line
 from ..tensors.tape import Leaf, Node, next_sequence, node_of
@@ -29,19 +29,38 @@ from ..tensors.tensor import Tensor, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
 from .names import Names
-from .sources import Argument, Captured, Gradient, Source
+from .quantities import Outcome, Traced
+from .reads import Reads
+from .sources import Argument, Captured, Found, Gradient, Owner, QuantitySource, Setting, Source
 from .values import Memory, Step, Symbol
 
 _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
 
 
 class Slot:
-    """The ``.grad`` of one leaf while recording: what it was, and which tensor it holds now."""
+    """The ``.grad`` of one leaf while recording: what it was, and which tensor it holds now.
 
-    __slots__ = ("current", "leaf", "source", "was")
+    Whether there was one is part of a recording only if it was ``looked`` at before it was ``assigned``.
+    """
 
-    def __init__(self, leaf: Leaf, source: Argument | Captured | None, was: Tensor | None) -> None:
-        self.leaf, self.source, self.was, self.current = leaf, source, was, was
+    __slots__ = ("_current", "assigned", "leaf", "looked", "source", "was")
+
+    def __init__(self, leaf: Leaf, source: Owner | None, was: Tensor | None) -> None:
+        self.leaf, self.source, self.was, self._current = leaf, source, was, was
+        self.looked = self.assigned = False
+
+    @property
+    def current(self) -> Any:
+        self.looked = self.looked or not self.assigned
+        return self._current
+
+    @current.setter
+    def current(self, value: Any) -> None:
+        self._current, self.assigned = value, True
+
+    def holds(self, tensor: Any) -> bool:
+        """Whether it is this tensor (which nobody can know without having looked)."""
+        return self._current is tensor
 
 
 class Binding:
@@ -63,8 +82,8 @@ class Binding:
 class Recorder(Tracer):
     """Records one run of a function into ``graph``. Use as a context manager around the run."""
 
-    def __init__(self, name: str, names: Names) -> None:
-        self.graph, self.names = InstructionGraph(name), names
+    def __init__(self, name: str, names: Names, reads: Reads) -> None:
+        self.graph, self.names, self.reads = InstructionGraph(name), names, reads
         self.start = next_sequence()
         self.keeper = Keeper()
         self.roots: dict[int, Any] = {}
@@ -74,6 +93,10 @@ class Recorder(Tracer):
         self.slots: dict[int, Slot] = {}
         self.gradients: dict[int, Gradient] = {}
         self.symbols: list[weakref.ref[Symbol]] = []
+        self.quantities: list[QuantitySource] = []
+        self.outcomes: list[Outcome] = []
+        self.settings: dict[Any, Traced] = {}
+        self.generators: dict[int, tuple[Value, Any, Any]] = {}
 
     def line(self) -> str:
         return user_line()
@@ -85,6 +108,7 @@ class Recorder(Tracer):
     def release(self) -> None:
         """Lets go of every tensor, so that those symbols live on to which somebody else refers."""
         self.slots.clear()
+        self.settings.clear()
         self.stand_ins.clear()
         self.memories.clear()
         self.keeper = Keeper()
@@ -138,10 +162,31 @@ class Recorder(Tracer):
         memory, whole = self.memories[id(root)]
         steps = step_within(whole, array)
         name = str(memory.source)
-        self.bindings[name].append(Binding(source or Captured(tensor, name), tensor, steps))
+        self.bindings[name].append(Binding(source or self.outside(tensor, name), tensor, steps))
         return memory, steps
 
-    def argument(self, place: int, name: str, tensor: Tensor) -> Tensor:
+    def outside(self, tensor: Any, name: str) -> Captured | Found:
+        """Where a program finds a tensor of the user's that is no argument: where Python code found it, if it did."""
+        read = self.reads.of_tensor(tensor)
+        return Captured(tensor, name) if read is None else Found(read, name)
+
+    def quantity(self, source: QuantitySource, value: float) -> Traced:
+        """A number that each call reads anew: an input of the graph."""
+        place = len(self.quantities)
+        self.quantities.append(source)
+        found = Value(self.names.free(source.name), Spec((), float64))
+        self.graph.inputs.append(found)
+        tensor = make(self.fresh(found, np.array(value)), None)
+        return Traced(tensor, value, lambda quantities: quantities[place], self.outcomes, source.name)
+
+    def quantity_of_group(self, group: dict[str, Any], key: str, place: int | None, value: float) -> Traced:
+        """A setting of an optimiser as a quantity, the same one whenever it is asked for."""
+        known = id(group), key, place
+        if known not in self.settings:
+            self.settings[known] = self.quantity(Setting(group, key, place), value)
+        return self.settings[known]
+
+    def argument(self, place: int, name: str, tensor: Any) -> Tensor:
         """The tensor that the function gets in the place of an argument."""
         name = self.names.free(name)
         value = Value(name, spec_of(tensor._data))
@@ -149,12 +194,13 @@ class Recorder(Tracer):
         symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
         stand_in = self.stand_ins[place] = make(symbol, None)
         given = tensor._edge
-        if isinstance(given, Leaf):  # what has a history was refused
+        if tensor.requires_grad:
             leaf = stand_in._edge = Leaf(stand_in)
             source = Argument(place, name)
-            self.slots[id(leaf)] = Slot(leaf, source, given.grad)
-            if given.grad is not None:
-                self.gradients[id(given.grad)] = Gradient(source)
+            was = given.grad if type(given) is Leaf else None
+            self.slots[id(leaf)] = Slot(leaf, source, was)
+            if was is not None:
+                self.gradients[id(was)] = Gradient(source)
         return stand_in
 
     def read(self, symbol: Symbol) -> tuple[Value, np.ndarray]:
@@ -190,7 +236,7 @@ class Recorder(Tracer):
             )
         values, arrays = [], []
         for operand in operands:
-            value, array = self._operand(primitive, operand)
+            value, array = self._operand(primitive, operand, operands)
             values.append(value)
             arrays.append(array)
         params = {name: _plain(primitive, name, value) for name, value in params.items()}
@@ -208,9 +254,11 @@ class Recorder(Tracer):
             return self.symbol(whole.memory, (*whole.steps, (primitive, params)), value, array)
         return self.fresh(self._emit(primitive, tuple(values), params, array), array)
 
-    def _operand(self, primitive: Primitive, operand: Any) -> tuple[Any, Any]:
+    def _operand(self, primitive: Primitive, operand: Any, operands: tuple[Any, ...]) -> tuple[Any, Any]:
         if isinstance(operand, Tensor):
             return self.read(self.place(operand))
+        if type(operand) is Traced:
+            return self._number(operand, operands)
         if isinstance(operand, np.generic):
             operand = operand.item()
         if operand is None or isinstance(operand, (bool, int, float, complex)):
@@ -221,6 +269,19 @@ class Recorder(Tracer):
             f"[{primitive.name}] a tensor or a number was expected; got {type(operand).__name__}, which cannot be "
             "recorded"
         )
+
+    def _number(self, quantity: Traced, operands: tuple[Any, ...]) -> tuple[Value, Any]:
+        """A quantity in the dtype in which it meets the other operands, as a Python number there would."""
+        value, array = self.read(self.place(quantity.tensor))
+        dtype = quantity.meets
+        if dtype is None:  # a comparison, which leaves numbers as they are
+            floating = [x.dtype for x in operands if isinstance(x, Tensor) and x.dtype.is_floating_point]
+            dtype = floating[0] if floating else float64
+        if dtype is float64:
+            return value, array
+        params = {"dtype": dtype, "back": float64}
+        array = np.asarray(evaluate(P.cast, (array,), params))
+        return self._emit(P.cast, (value,), params, array), array
 
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
@@ -301,9 +362,28 @@ class Recorder(Tracer):
 
     def draws(self) -> None:
         raise TraceError(
-            "[random] random numbers inside a recorded function are not in wengert yet; draw them outside and pass "
-            "them as an argument"
+            "[random] random numbers by one of the functions of the namespace were expected while a function is being "
+            "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"
         )
+
+    def update(self, run: Any, group: Any) -> None:
+        super().update(run, TracedGroup(self, group))
+
+    def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        if id(generator) not in self.generators:
+            value = Value(self.names.free("generator"), GENERATOR)
+            self.graph.generators.append(value)
+            self.generators[id(generator)] = value, generator, generator.clone_state()
+        source, _, double = self.generators[id(generator)]
+        pairs = [self._operand(P.draw, operand, operands) for operand in operands]
+        params = {"sampler": sampler, **{name: _plain(P.draw, name, value) for name, value in params.items()}}
+        state.watcher = None  # the double may be moved on
+        try:
+            array = np.asarray(evaluate(P.draw, (double, *(array for _, array in pairs)), params))
+        finally:
+            state.watcher = self
+        value = self._emit(P.draw, (source, *(value for value, _ in pairs)), params, array)
+        return make(self.fresh(value, array), None)
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
@@ -311,7 +391,7 @@ class Recorder(Tracer):
         """The slot of a leaf; made, for one of the user's, when it is first asked for."""
         found = self.slots.get(id(leaf))
         if found is None:
-            source = Captured(tensor, self._name(tensor)) if self.is_outside(tensor) else None
+            source = self.outside(tensor, self._name(tensor)) if self.is_outside(tensor) else None
             found = self.slots[id(leaf)] = Slot(leaf, source, leaf.grad if source is not None else None)
             if source is not None and leaf.grad is not None:
                 self.gradients[id(leaf.grad)] = Gradient(source)
@@ -354,6 +434,32 @@ class Recorder(Tracer):
         return self.fresh(value, array)
 
 
+class TracedGroup(dict[str, Any]):
+    """The settings of a group of parameters while an update is recorded: the floats among them are quantities."""
+
+    def __init__(self, recorder: Recorder, group: dict[str, Any]) -> None:
+        self._recorder, self._group = recorder, group
+        self._known: dict[str, Any] = {}
+        super().__init__(group)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._known:
+            self._known[key] = self._setting(key, self._group[key])
+        return self._known[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default
+
+    def _setting(self, key: str, value: Any) -> Any:
+        recorder = self._recorder
+        if type(value) is float:
+            return recorder.quantity_of_group(self._group, key, None, value)
+        if type(value) is tuple and value and all(type(part) is float for part in value):
+            return tuple([recorder.quantity_of_group(self._group, key, i, part) for i, part in enumerate(value)])
+        recorder.reads.note(self._group, key, f"param_group[{key!r}]", rooted=True)
+        return value
+
+
 def spec_of(array: np.ndarray) -> Spec:
     """The spec of an array."""
     return Spec(tuple(array.shape), from_numpy(array.dtype))
@@ -365,12 +471,14 @@ def _is_mask(operand: Any) -> bool:
 
 def _plain(primitive: Primitive, name: str, value: Any) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
-    if (
+    if type(value) is not Traced and (
         value is None
         or value is Ellipsis
         or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
     ):
         return value
+    if type(value) is Traced:
+        return value.fixed()
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.dtype):

@@ -9,9 +9,10 @@ from ..ir import Effect, Value
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
-from .arguments import NESTS, PLAIN, Place
+from .arguments import NESTS, PLAIN, FloatPlace, Place
+from .quantities import Traced
 from .recorder import Recorder
-from .sources import Argument, Captured, Gradient
+from .sources import Argument, Gradient, Source
 
 
 class Results:
@@ -22,7 +23,9 @@ class Results:
     """
 
     def __init__(self, recorder: Recorder, result: Any) -> None:
-        self.where: list[Argument | Captured | Gradient | Value] = []
+        self.where: list[Source | Value] = []
+        self.tensors: list[Any] = []
+        """For each of these the tensor itself, while the recording lasts."""
         self._places: dict[int, Place] = {}
         self._recorder = recorder
         leaves, self.form = NESTS.flatten(result)
@@ -35,7 +38,12 @@ class Results:
             if id(value) not in self._places:
                 self._places[id(value)] = Place(len(self.where))
                 self.where.append(self._find(value))
+                self.tensors.append(value)
             return self._places[id(value)]
+        if type(value) is Traced:
+            self.where.append(self._recorder.read(self._recorder.place(value.tensor))[0])
+            self.tensors.append(value.tensor)
+            return FloatPlace(len(self.where) - 1)
         if isinstance(value, PLAIN):
             return value
         raise TraceError(
@@ -43,22 +51,23 @@ class Results:
             f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
         )
 
-    def _find(self, tensor: Tensor) -> Argument | Captured | Gradient | Value:
+    def _find(self, tensor: Tensor) -> Source | Value:
         recorder = self._recorder
         for place, stand_in in recorder.stand_ins.items():
             if tensor is stand_in:
                 return Argument(place, recorder.graph.inputs[place].name)
         for slot in recorder.slots.values():
-            if tensor is slot.current and slot.source is not None:
+            if slot.source is not None and slot.holds(tensor):
                 return Gradient(slot.source)
         symbol = recorder.place(tensor)
         if recorder.is_outside(tensor):
-            return Captured(tensor, str(symbol.memory.source))
+            return recorder.outside(tensor, str(symbol.memory.source))
         return recorder.read(symbol)[0]
 
 
-def effects(recorder: Recorder) -> None:
-    """Puts what the function left behind into the graph: writes into memory of the user's, and gradients."""
+def effects(recorder: Recorder, histories: set[str]) -> None:
+    """Puts what the function left behind into the graph: writes into memory of the user's, and gradients. ``histories``
+    are the arguments that something outside computed."""
     graph = recorder.graph
     memories = [stand_in._data.memory for stand_in in recorder.stand_ins.values()]
     memories += [memory for memory, _ in recorder.memories.values()]
@@ -66,9 +75,15 @@ def effects(recorder: Recorder) -> None:
         if memory.value is not memory.first:
             graph.effects.append(Effect("write", str(memory.source), memory.value))
     for slot in recorder.slots.values():
-        if slot.source is None or slot.current is slot.was:
+        if slot.source is None or not slot.assigned or (slot.looked and slot.holds(slot.was)):
             continue
         target = f"{slot.source.name}.grad"
+        if slot.source.name in histories:
+            raise TraceError(
+                f"[backward] tensors without a history outside the recorded function were expected; got "
+                f"{slot.source.name}, through whose history backward() would go on; compute the loss inside and call "
+                "backward() outside, or detach() the argument"
+            )
         if slot.current is None:
             graph.effects.append(Effect("clear", target))
         elif recorder.is_outside(slot.current):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
+from .reads import Read
 
 
 class Argument:
@@ -28,10 +30,20 @@ class Captured:
         return self.tensor
 
 
+class Found:
+    """The tensor at a place that Python code reads (a variable, an attribute), whichever is there at the time."""
+
+    def __init__(self, read: Read, name: str) -> None:
+        self.read, self.name = read, name
+
+    def find(self, arguments: Sequence[Any]) -> Any:
+        return self.read.now()
+
+
 class Gradient:
     """The ``.grad`` of a leaf, whichever tensor is there at the time."""
 
-    def __init__(self, owner: Argument | Captured) -> None:
+    def __init__(self, owner: Owner) -> None:
         self.owner, self.name = owner, f"{owner.name}.grad"
 
     def find(self, arguments: Sequence[Tensor]) -> Tensor | None:
@@ -39,4 +51,32 @@ class Gradient:
         return leaf.grad if type(leaf) is Leaf else None
 
 
-Source = Argument | Captured | Gradient
+Owner = Argument | Captured | Found
+Source = Owner | Gradient
+
+
+class FloatArgument:
+    """The float of this number among the arguments."""
+
+    def __init__(self, place: int, name: str) -> None:
+        self.place, self.name = place, name
+
+    def find(self, floats: Sequence[float]) -> Any:
+        return floats[self.place]
+
+
+class Setting:
+    """The float ``key`` of an optimiser's group, or the ``place``-th of a tuple of them."""
+
+    def __init__(self, group: dict[str, Any], key: str, place: int | None) -> None:
+        self.group, self.key, self.place = group, key, place
+        self.name = key if place is None else f"{key}.{place}"
+
+    def find(self, floats: Sequence[float]) -> Any:
+        found = self.group.get(self.key)
+        if self.place is None:
+            return found
+        return found[self.place] if type(found) is tuple and len(found) > self.place else None
+
+
+QuantitySource = FloatArgument | Setting

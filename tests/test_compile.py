@@ -1,0 +1,480 @@
+"""`wengert.compile`: the same as the function itself, with nothing frozen that may change, and nothing silent."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert.core.errors import TraceError
+from wengert.nn import functional as F
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def trained(compiled: bool, make: Callable[[], tuple[Any, Any]], steps: int = 5, **options: Any) -> list[Any]:
+    """What ``steps`` calls of a step give, and the state of the model afterwards."""
+    torch.manual_seed(0)
+    step, model = make()
+    if compiled:
+        step = torch.compile(step, fullgraph=True, **options)
+    torch.manual_seed(1)
+    results = [step(torch.randn(6, 4), torch.randint(0, 3, (6,))) for _ in range(steps)]
+    return [*results, *(value.clone() for value in model.state_dict().values()), torch.rand(3)]
+
+
+def same(make: Callable[[], tuple[Any, Any]], programs: int = 1, **options: Any) -> None:
+    plain, compiled = trained(False, make, **options), trained(True, make, **options)
+    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(plain, compiled, strict=True))
+
+
+def classifier() -> Any:
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, amsgrad=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.01),
+    "adadelta": lambda p: torch.optim.Adadelta(p),
+    "adamax": lambda p: torch.optim.Adamax(p),
+    "nadam": lambda p: torch.optim.NAdam(p),
+    "radam": lambda p: torch.optim.RAdam(p),
+    "asgd": lambda p: torch.optim.ASGD(p),
+    "rprop": lambda p: torch.optim.Rprop(p),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_steps_with_every_optimiser_and_a_schedule(name: str) -> None:
+    def make() -> tuple[Any, Any]:
+        model = classifier()
+        optimizer = OPTIMIZERS[name](model.parameters())
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        inner = torch.compile(step, fullgraph=True) if compiled else step
+
+        def outer(x: Any, y: Any) -> Any:
+            loss = inner(x, y)
+            schedule.step()
+            return loss
+
+        steps.append(inner)
+        return outer, model
+
+    steps: list[Any] = []
+    compiled = False
+    plain = trained(False, make)
+    compiled = True
+    found = trained(False, make)
+    assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True))
+    assert len(steps[1].programs) == 1, "a schedule is no reason to record anew"
+
+
+def test_accumulation_clipping_and_zero_grad_both_ways() -> None:
+    for to_none in (True, False):
+        def make(to_none: bool = to_none) -> tuple[Any, Any]:
+            model = classifier()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+            def step(x: Any, y: Any) -> Any:
+                optimizer.zero_grad(set_to_none=to_none)
+                for part in (0, 1):
+                    (F.cross_entropy(model(x[part * 3: part * 3 + 3]), y[part * 3: part * 3 + 3]) / 2).backward()
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+                optimizer.step()
+                return norm
+
+            return step, model
+
+        same(make)
+
+
+def test_batch_norm_in_both_modes() -> None:
+    def make() -> tuple[Any, Any]:
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 3))
+
+        def step(x: Any, y: Any) -> Any:
+            return F.cross_entropy(model(x), y).detach()
+
+        inner = torch.compile(step) if compiled else step
+
+        def outer(x: Any, y: Any) -> Any:
+            model.train()
+            first = inner(x, y)
+            model.eval()
+            return first + inner(x, y)
+
+        return outer, model
+
+    compiled = False
+    plain = trained(False, make)
+    compiled = True
+    assert all(torch.equal(a, b) for a, b in zip(plain, trained(False, make), strict=True))
+
+
+def test_two_steps_over_shared_state() -> None:
+    def run(compiled: bool) -> list[Any]:
+        torch.manual_seed(0)
+        generator, critic = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
+        of_generator = torch.optim.Adam(generator.parameters(), lr=0.01)
+        of_critic = torch.optim.Adam(critic.parameters(), lr=0.01)
+
+        def step_critic(real: Any, noise: Any) -> Any:
+            of_critic.zero_grad()
+            loss = F.softplus(-critic(real)).mean() + F.softplus(critic(generator(noise).detach())).mean()
+            loss.backward()
+            of_critic.step()
+            return loss.detach()
+
+        def step_generator(noise: Any) -> Any:
+            of_generator.zero_grad()
+            loss = F.softplus(-critic(generator(noise))).mean()
+            loss.backward()
+            of_generator.step()
+            return loss.detach()
+
+        if compiled:
+            step_critic, step_generator = torch.compile(step_critic), torch.compile(step_generator)
+        return [value for _ in range(4)
+                for value in (step_critic(torch.randn(5, 3), torch.randn(5, 2)), step_generator(torch.randn(5, 2)))]
+
+    assert run(True) == run(False)
+
+
+# --- differentiated outside -------------------------------------------------------------------------------------------
+
+
+def test_a_compiled_model_is_differentiated_outside() -> None:
+    torch.manual_seed(0)
+    model = classifier()
+    compiled = torch.compile(model)
+    x = torch.randn(5, 4, requires_grad=True)
+
+    def gradients(f: Any) -> list[Any]:
+        model.zero_grad()
+        x.grad = None
+        f(x * 2).square().sum().backward()
+        return [x.grad, *(p.grad for p in model.parameters())]
+
+    assert all(torch.equal(a, b) for a, b in zip(gradients(compiled), gradients(model), strict=True))
+    assert compiled(x).grad_fn.name() == "CompiledFunctionBackward0"
+    with torch.no_grad():
+        assert not compiled(x).requires_grad
+
+
+def test_second_derivatives_of_a_compiled_function() -> None:
+    w = torch.tensor([0.3, -0.7], dtype=torch.float64, requires_grad=True)
+
+    def f(x: Any) -> Any:
+        return (torch.sin(x * w) * x).sum()
+
+    def second(f: Any) -> list[Any]:
+        x = torch.tensor([1.1, 0.4], dtype=torch.float64, requires_grad=True)
+        grad, = torch.autograd.grad(f(x), x, create_graph=True)
+        return list(torch.autograd.grad(grad.square().sum(), (x, w)))
+
+    assert all(torch.allclose(a, b) for a, b in zip(second(torch.compile(f)), second(f), strict=True))
+
+
+def test_a_gradient_penalty_inside_the_step() -> None:
+    def make() -> tuple[Any, Any]:
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            x = x.clone().requires_grad_()
+            out = model(x).sum()
+            grad, = torch.autograd.grad(out, x, create_graph=True)
+            ((grad.norm(dim=1) - 1) ** 2).mean().backward()
+            optimizer.step()
+            return out.detach()
+
+        return step, model
+
+    same(make)
+
+
+def test_backward_notices_a_parameter_that_was_written_to() -> None:
+    model = torch.nn.Linear(2, 1)
+    loss = torch.compile(model)(torch.ones(1, 2, requires_grad=True)).square().sum()
+    with torch.no_grad():
+        model.weight.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+# --- nothing is frozen ------------------------------------------------------------------------------------------------
+
+
+alpha = 2.0
+settings = {"scale": 1.0, "deep": {"bias": 0.5}}
+weight = torch.ones(2)
+
+
+class Holder:
+    factor = 3
+
+    def __init__(self) -> None:
+        self.shift = 1.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.factor + self.shift
+
+
+def test_floats_among_the_arguments_are_inputs() -> None:
+    f = torch.compile(lambda x, lr, pair=(1.0, 2.0): x * lr + pair[1])
+    assert [f(torch.ones(1), lr).item() for lr in (0.5, 1.5, -2.0)] == [2.5, 3.5, 0.0]
+    assert f(torch.ones(1), 1.0, (0.0, 7.0)).item() == 8.0
+    assert len(f.programs) == 2  # with and without the pair
+
+
+def test_what_is_found_out_about_a_float_is_guarded() -> None:
+    f = torch.compile(lambda x, lr: x * lr if lr > 1 else x - lr)
+    assert [f(torch.ones(1), lr).item() for lr in (2.0, 3.0, 0.5, 0.25, 4.0)] == [2.0, 3.0, 0.5, 0.75, 4.0]
+    assert len(f.programs) == 2
+    import math
+
+    g = torch.compile(lambda x, lr: x * math.sqrt(lr))
+    assert [g(torch.ones(1), lr).item() for lr in (4.0, 9.0, 4.0)] == [2.0, 3.0, 2.0]
+    assert len(g.programs) == 2
+
+
+def test_python_values_that_a_function_reads_are_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    beta = 1.0
+    holder = Holder()
+
+    def function(x: Any) -> Any:
+        return holder(x * alpha) * beta + settings["scale"] + settings["deep"]["bias"]
+
+    compiled = torch.compile(function)
+    x = torch.tensor([1.0, 2.0])
+
+    def check(count: int) -> None:
+        assert torch.equal(compiled(x), function(x))
+        assert len(compiled.programs) == count
+
+    check(1)
+    check(1)
+    monkeypatch.setitem(globals(), "alpha", 5.0)
+    check(2)
+    beta = 3.0
+    check(3)
+    holder.shift = 7.0
+    check(4)
+    monkeypatch.setattr(Holder, "factor", 4)
+    check(5)
+    monkeypatch.setitem(settings["deep"], "bias", 9.0)
+    check(6)
+    holder.factor = 11  # hides that of the class
+    check(7)
+
+
+def test_tensors_that_are_bound_anew_are_found_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = torch.compile(lambda x: x * weight)
+    assert f(torch.ones(2)).tolist() == [1, 1]
+    monkeypatch.setitem(globals(), "weight", torch.tensor([2.0, 3.0]))
+    assert f(torch.ones(2)).tolist() == [2, 3]
+    assert len(f.programs) == 1
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: m.eval(), lambda m: setattr(m[1], "p", 0.9), lambda m: setattr(m[2], "eps", 0.5),
+    lambda m: setattr(m[0], "weight", torch.nn.Parameter(torch.ones(4, 4))),
+    lambda m: m.__setitem__(0, torch.nn.Identity()),
+])  # fmt: skip
+def test_modules_are_guarded(change: Callable[[Any], Any]) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.0), torch.nn.LayerNorm(4))
+    compiled = torch.compile(model, fullgraph=True)
+    x = torch.randn(2, 4)
+    assert torch.equal(compiled(x), model(x))
+    change(model)
+    torch.manual_seed(3)
+    plain = model(x)
+    torch.manual_seed(3)
+    assert torch.equal(compiled(x), plain)
+
+
+# --- nothing is silent ------------------------------------------------------------------------------------------------
+
+
+counter = [0]
+seen: list[Any] = []
+
+
+def counts(x: Any) -> Any:
+    counter[0] += 1
+    return x + counter[0]
+
+
+def appends(x: Any) -> Any:
+    seen.append(x.detach())
+    return x
+
+
+def asks(x: Any) -> Any:
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def draws_from_outside(x: Any) -> Any:
+    import random
+
+    return x * random.random()
+
+
+@pytest.mark.parametrize(("function", "words"), [
+    (counts, "changes counter"), (appends, "changes seen"), (asks, "value of a tensor"),
+    (draws_from_outside, r"random.random\(\)"),
+])  # fmt: skip
+def test_what_cannot_be_recorded_runs_eagerly_and_says_so_once(function: Any, words: str) -> None:
+    counter[0], seen[:] = 0, []
+    compiled = torch.compile(function)
+    first, last = function.__code__.co_firstlineno, max(line for *_, line in function.__code__.co_lines() if line)
+    with pytest.warns(UserWarning, match=words) as caught:
+        compiled(torch.ones(2))
+    said = re.search(r"test_compile.py:(\d+)", str(caught[0].message))
+    assert said is not None and first < int(said[1]) <= last and caught[0].filename == __file__
+    compiled(torch.ones(2))
+    assert counter[0] in (0, 2) and len(seen) in (0, 2)
+    counter[0] = 0
+    with pytest.raises(TraceError, match=words):
+        torch.compile(function, fullgraph=True)(torch.ones(2))
+    assert counter[0] == 0, "an attempt to record leaves everything as it was"
+
+
+def test_a_print_is_told() -> None:
+    def function(x: Any) -> Any:
+        print("here")
+        return x
+
+    with pytest.warns(UserWarning, match="prints while"):
+        torch.compile(function)(torch.ones(1))
+
+
+def test_too_many_shapes_end_in_eager_calls_and_say_what_differed() -> None:
+    f = torch.compile(lambda x: x.sum())
+    with pytest.warns(UserWarning, match=r"shape \(8,\) then and has \(9,\) now"):
+        assert [f(torch.ones(n)).item() for n in range(1, 12)] == list(range(1, 12))
+    assert len(f.programs) == 8
+
+
+def test_an_error_of_the_users_is_the_users() -> None:
+    def function(x: Any) -> Any:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        torch.compile(function)(torch.ones(1))
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+def test_methods_decorators_nesting_and_copies() -> None:
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 2)
+
+        @torch.compile
+        def forward(self, x: Any) -> Any:
+            return self.layer(x) * 2
+
+    model = Model()
+    x = torch.ones(1, 2)
+    assert torch.equal(model(x), model.layer(x) * 2)
+
+    @torch.compile(fullgraph=True)
+    def outer(x: Any) -> Any:
+        return model(x) + 1
+
+    assert torch.equal(outer(x), model(x) + 1)
+    plain = torch.nn.Linear(2, 2)
+    plain.compile()
+    assert plain(x).grad_fn.name() == "CompiledFunctionBackward0"
+    again = pickle.loads(pickle.dumps(copy.deepcopy(torch.compile(torch.nn.Linear(2, 2)))))
+    assert again(x).shape == (1, 2)
+    assert list(torch.compile(plain).state_dict()) == ["_orig_mod.weight", "_orig_mod.bias"]
+    assert torch.compile(plain).in_features == 2
+    assert torch.compile(plain, disable=True) is plain
+
+
+def test_nests_of_arguments_and_results() -> None:
+    from typing import NamedTuple
+
+    class Pair(NamedTuple):
+        a: Any
+        b: Any
+
+    f = torch.compile(lambda p, d: {"sum": Pair(p.a + p.b, 1), "list": [d["x"] * 2, None, "s"]}, fullgraph=True)
+    found = f(Pair(torch.ones(1), torch.ones(1)), {"x": torch.ones(2)})
+    assert found["sum"].a.item() == 2 and found["sum"].b == 1 and found["list"][0].tolist() == [2, 2]
+    assert found["list"][1:] == [None, "s"]
+
+
+def test_two_threads() -> None:
+    w = torch.ones(3)
+    f = torch.compile(lambda x: (x * w).sum())
+    results: list[Any] = []
+
+    def run(value: float) -> None:
+        results.extend((value, f(torch.full((3,), value)).item()) for _ in range(20))
+
+    threads = [threading.Thread(target=run, args=(float(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 80 and all(found == 3 * value for value, found in results)
+
+
+def test_check_runs_both_and_tells_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> tuple[Any, Any]:
+        model = classifier()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        return step, model
+
+    plain = trained(False, make)
+    found = trained(True, make, check=3)
+    assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True))
+    from wengert.ir import Interpreter
+
+    f = torch.compile(lambda x: x * 2, check=1)
+    run = Interpreter.__call__
+    monkeypatch.setattr(Interpreter, "__call__", lambda *a: ([], [run(*a)[1][0] + 1]))
+    with pytest.raises(TraceError, match=r"result 0 differs: at \(0,\) 2.0 was expected, 3.0 came"):
+        f(torch.ones(2))
+
+
+def test_nothing_warns_where_nothing_is_wrong() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.compile(lambda x: x.relu().sum())(torch.ones(3, requires_grad=True)).backward()

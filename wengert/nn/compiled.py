@@ -1,0 +1,70 @@
+"""`compile`: functions and modules that run as recorded programs; the machinery is in ``tracing``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..tracing.compiled import Compiled, compile_function
+from .module import Module
+
+
+class OptimizedModule(Module):
+    """A module whose calls run compiled. It shares the parameters of the module that it was made from, ``_orig_mod``,
+    and answers for its attributes; names in its ``state_dict`` begin with ``_orig_mod.``, as in PyTorch."""
+
+    def __init__(self, module: Module, compiled: Compiled) -> None:
+        super().__init__()
+        self._orig_mod = module
+        self.__dict__["_compiled"] = compiled
+        self.training = module.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("_orig_mod"), name)
+
+    def explain(self) -> str:
+        """What the program last used takes, keeps and leaves behind, as text; or why there is none."""
+        return self._compiled.explain()
+
+    def __repr__(self) -> str:
+        return f"OptimizedModule(\n  (_orig_mod): {repr(self._orig_mod).replace(chr(10), chr(10) + '  ')}\n)"
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """A function, or a module, that does the same and runs as one recorded program.
+
+    Whatever a training step does is recorded, ``backward()`` and the optimiser's update too: tensors that it reaches by
+    any way are captured, floats among the arguments and the settings of optimisers are read anew at each call, other
+    Python values that the function reads are guarded (another value is another recording). What cannot be recorded,
+    such as ``if loss > 3``, is a `TraceError` with ``fullgraph=True``; else the function runs as it is from then on,
+    and one warning names the line. The result can be differentiated outside.
+
+    ``model`` is a function or a `Module`; without it this is a decorator. ``options``: ``fullgraph``; ``disable`` gives
+    the function back as it is; with ``check``, the first calls, so many, run as they are as well, and a difference is
+    an error; ``dynamic``, ``backend``, ``mode`` and ``options`` are PyTorch's, and change nothing: each size of the
+    arguments is a recording of its own. Raises TypeError for anything that cannot be called.
+
+    >>> import wengert as torch
+    >>> @torch.compile
+    ... def f(x, y):
+    ...     return (x * y).sum()
+    >>> f(torch.ones(3), torch.arange(3.0))
+    tensor(3.)
+    >>> f
+    <compiled f: 1 program>
+    """
+
+    def made(model: Any) -> Any:
+        compiled = model if isinstance(model, OptimizedModule) else compile_function(model, **options)
+        if isinstance(model, Module) and isinstance(compiled, Compiled):
+            return OptimizedModule(model, compiled)
+        return compiled
+
+    made_of: Callable[[Any], Any] = made
+    return made_of if model is None else made(model)

@@ -1,0 +1,206 @@
+"""`Compiled`: a function that runs as recorded programs, and as itself where it cannot be recorded.
+
+The one idea to know: a call looks for the program whose key and guards fit it, the last used first; there is none, and
+the function is recorded for this call. What cannot be recorded is never wrong and never silent: it is an error, or the
+function runs as it is from then on and one warning says which line is why.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..core.errors import TraceError
+from ..ir import InstructionGraph
+from ..tensors.evaluation import tracing
+from .arguments import Arguments
+from .checking import checked
+from .function import parameters_of, record
+from .program import Program
+from .reads import is_users
+
+LIMIT = 8
+"""A function is recorded at most so many times; calls that fit none of the recordings then run eagerly."""
+
+_LOCK = threading.RLock()
+"""Held by every compiled call: while a function is recorded, the tensors that it meets hold no numbers."""
+
+log = logging.getLogger("wengert.compile")
+
+
+class Compiled:
+    """A compiled function; see `compile`. ``programs`` are its recordings, the last used first."""
+
+    def __init__(self, function: Callable[..., Any], *, fullgraph: bool = False, check: int = 0) -> None:
+        self.function, self.fullgraph, self.check = function, fullgraph, check
+        self.programs: list[Program] = []
+        self.eager: str | None = None
+        """Why it runs as it is, where it does."""
+        functools.update_wrapper(self, function, updated=())
+        self._names = parameters_of(function)
+        self._said_limit = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the program that fits these arguments, recorded now if there is none."""
+        if self.eager is not None or tracing():
+            return self.function(*args, **kwargs)
+        with _LOCK:
+            try:
+                arguments = Arguments(self._names, args, kwargs)
+                program = self._fitting(arguments)
+            except TraceError as error:
+                self._give_up(error)
+                program = None
+            if program is not None:
+                if program.calls < self.check:
+                    return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
+                return program.run_fitting(arguments)
+        return self.function(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.function, self.fullgraph, self.check)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return _again(copy.deepcopy(self.function, memo), self.fullgraph, self.check)
+
+    def _fitting(self, arguments: Arguments) -> Program | None:
+        """The program for a call; None where the function has been recorded too often."""
+        for place, program in enumerate(self.programs):
+            if program.mismatch(arguments) is None:
+                if place:
+                    self.programs.insert(0, self.programs.pop(place))
+                return program
+        reason = self.programs[0].mismatch(arguments) if self.programs else None
+        if len(self.programs) >= LIMIT:
+            if not self._said_limit:
+                self._said_limit = True
+                _warn(f"[compile] {self.name} has been recorded {LIMIT} times, and calls still differ (last: "
+                              f"{reason}); calls that fit no recording run eagerly from now on")
+            return None
+        program = self._recorded(arguments, reason)
+        self.programs.insert(0, program)
+        return program
+
+    def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
+        start = time.perf_counter()
+        try:
+            program = record(self.function, self._names, arguments)
+        except (TraceError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if error.__traceback__ is not None and _was_users(error):
+                raise
+            raise TraceError(f"[compile] {self.name} cannot be recorded: {type(error).__name__}: {error}") from error
+        for line in program.printed:
+            _warn(f"[compile] {line} prints while {self.name} is recorded, and not when it runs compiled")
+        if "recompile" in _wanted_logs() or ("compile" in _wanted_logs() and reason is None):
+            log.warning("%s recorded in %.3f s%s: %r", self.name, time.perf_counter() - start,
+                        "" if reason is None else f" again, as {reason}", program)
+        return program
+
+    def _give_up(self, error: TraceError) -> None:
+        if self.fullgraph:
+            raise error
+        self.eager = str(error)
+        where = _line_of(error)
+        _warn(f"[compile] {self.name} runs eagerly from now on{'' if where is None else f', because of {where}'}"
+                      f": {error}")
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> InstructionGraph:
+        """The graph of the program last used."""
+        return self._last().graph
+
+    def _last(self) -> Program:
+        if not self.programs:
+            raise TraceError("[compile] nothing has been compiled yet; call the function")
+        return self.programs[0]
+
+    def explain(self) -> str:
+        """What the program last used takes, keeps and leaves behind, as text; or why there is none."""
+        if self.eager is not None:
+            return f"{self.name} runs eagerly: {self.eager}"
+        return self._last().explain()
+
+    def __repr__(self) -> str:
+        count = len(self.programs)
+        what = "runs eagerly" if self.eager else f"{count} program{'' if count == 1 else 's'}"
+        return f"<compiled {self.name}: {what}>"
+
+
+def compile_function(
+    function: Callable[..., Any],
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "inductor",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+    check: int = 0,
+) -> Any:
+    """The function as a `Compiled`; itself where it is one, or compiling is switched off. See `compile`."""
+    if mode not in _MODES:
+        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(map(repr, _MODES))}")
+    if mode is not None and options is not None:
+        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
+    if backend not in _BACKENDS:
+        raise RuntimeError(f"[compile] a backend among {', '.join(_BACKENDS)} was expected; got {backend!r}; leave it "
+                           "out")
+    if not callable(function):
+        raise TypeError(f"compile(): a function or a module was expected; got {type(function).__name__}")
+    if disable or isinstance(function, Compiled):
+        return function
+    return Compiled(function, fullgraph=fullgraph, check=check)
+
+
+_BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "wengert")
+_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+def _again(function: Callable[..., Any], fullgraph: bool, check: int) -> Compiled:
+    """A copy of a compiled function, without its programs."""
+    return Compiled(function, fullgraph=fullgraph, check=check)
+
+
+def _warn(message: str) -> None:
+    """Warns at the line of the user's that called."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and not is_users(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def _wanted_logs() -> list[str]:
+    return os.environ.get("WENGERT_LOG", "").split(",")
+
+
+def _line_of(error: BaseException) -> str | None:
+    """The user's line from which an error came: the innermost."""
+    lines = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
+             if is_users(frame.filename)]
+    return lines[-1] if lines else None
+
+
+def _was_users(error: BaseException) -> bool:
+    """Whether the user's own line raised an error (a mistake of the recorder's comes from a line of wengert's)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and is_users(frames[-1].filename)

@@ -1,0 +1,483 @@
+"""What Python code reads while it is recorded, besides tensors: numbers, switches, names; and whether that has changed.
+
+A recording holds the numbers of its time: ``p`` of a dropout, ``training`` of a module, a global ``alpha``. So each of
+them is noted with the place where it was found, and a later call with another value there is another recording.
+
+Note [young]: a function may make lists and objects, and change them as it likes. Only what was there before matters.
+All objects that were there are made old before it runs, and Python's collector is kept away meanwhile; so those that
+are young at its end are its own.
+
+The one idea to know: nobody can see a single read, but it can be seen which functions run (`sys.setprofile`), and a
+function can only read what its code names. So when a function is entered, whatever the names in its code lead to, from
+its globals, its closure and its arguments, is noted: rather too much than too little. When the recording ends, what was
+noted is looked at again: if it has changed by then, the function does something that a replay would leave out, and that
+is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import enum
+import gc
+import inspect
+import logging
+import os
+import random
+import sys
+import sysconfig
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.device import device
+from ..core.dtypes import DType
+from ..core.errors import TraceError
+from ..tensors.tensor import Tensor
+
+_MISSING = object()
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), DType, device, np.generic, enum.Enum)
+_MOST = 1000
+"""Of longer containers only their identity is guarded."""
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+class Read:
+    """A place where Python code found something: the entry ``key`` of a dict (of globals, attributes, or a plain one),
+    a closure's cell, or the members of a list or set. ``words`` is what the user calls it, ``owner`` the object whose
+    place it is."""
+
+    __slots__ = ("container", "key", "owner", "value", "words")
+
+    def __init__(self, container: Any, key: Any, words: str, owner: Any) -> None:
+        self.container, self.key, self.words, self.owner = container, key, words, owner
+        self.value = self.now()
+
+    def now(self) -> Any:
+        """What is there now."""
+        container = self.container
+        if type(container) is types.CellType:
+            try:
+                return container.cell_contents
+            except ValueError:  # the variable has been deleted
+                return _MISSING
+        if isinstance(container, (list, set)) or self.key is _MISSING:
+            return tuple(container)
+        return container.get(self.key, _MISSING)
+
+    def holds(self) -> bool:
+        """Whether the same is there as when it was noted: the same object, or an equal plain one."""
+        now = self.now()
+        return now is self.value or (self.value.holds(now) if type(self.value) is _Same else _alike(now, self.value))
+
+    def put_back(self) -> None:
+        """Makes the place what it was."""
+        container = self.container
+        if type(container) is types.CellType:
+            container.cell_contents = self.value
+        elif isinstance(container, list):
+            container[:] = self.value
+        elif isinstance(container, set):
+            container.clear()
+            container.update(self.value)
+        elif self.key is _MISSING:
+            for key in [key for key in container if key not in self.value]:
+                del container[key]
+        elif self.value is _MISSING:
+            container.pop(self.key, None)
+        elif isinstance(container, dict):
+            container[self.key] = self.value
+        else:  # the names of a class
+            setattr(self.owner, self.key, self.value)
+
+    def change(self) -> str:
+        """What has changed, in words."""
+        return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
+
+
+class _Same:
+    """In the place of a tensor: that there is one, and the one at another place where it was that."""
+
+    __slots__ = ("first",)
+
+    def __init__(self, first: Read | None) -> None:
+        self.first = first
+
+    def holds(self, now: Any) -> bool:
+        return isinstance(now, Tensor) and (self.first is None or self.first.now() is now)
+
+
+def _alike(x: Any, y: Any) -> bool:
+    """Whether two plain values are of one type and equal (NaN to itself); of tuples, whether their members are."""
+    if type(x) is not type(y):
+        return False
+    if type(x) in (tuple, frozenset):
+        return len(x) == len(y) and (x == y if type(x) is frozenset else all(
+            a is b or _alike(a, b) for a, b in zip(x, y, strict=True)))
+    return isinstance(x, _PLAIN) and bool(x == y or (x != x and y != y))
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a string, None, an enum or the like, or a tuple of these."""
+    if type(value) is tuple or type(value) is frozenset:
+        return len(value) <= _MOST and all(map(is_plain, value))
+    return isinstance(value, _PLAIN)
+
+
+def _said(value: Any) -> str:
+    if value is _MISSING:
+        return "absent"
+    return f"{value!r:.60}" if is_plain(value) else f"a {type(value).__name__}"
+
+
+# --- whose code is it -------------------------------------------------------------------------------------------------
+
+
+def _folder(path: str) -> str:
+    return os.path.realpath(path) + os.sep
+
+
+_OURS = _folder(os.path.dirname(os.path.dirname(__file__)))
+_INSTALLED = tuple({_folder(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
+_LIBRARY = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
+_NUMPY = _folder(os.path.dirname(np.__file__))
+
+
+def is_users(filename: str) -> bool:
+    """Whether a file is neither wengert's nor numpy's nor of the standard library."""
+    if filename.startswith("<frozen"):
+        return False
+    path = os.path.realpath(filename)
+    return not path.startswith((_OURS, _NUMPY)) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
+
+
+_UNSEEN: dict[Any, str] = {
+    **{getattr(time, name): f"time.{name}()" for name in
+       ("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "process_time")},
+    input: "input()",
+}
+"""Functions in C whose results no replay would bring again. (Those of random generators are found by their owners.)"""
+
+
+def _unseen(function: Any) -> str | None:
+    """What a function in C is called that takes something from outside the program: the time, chance, the keyboard."""
+    try:
+        found = _UNSEEN.get(function)
+    except TypeError:  # a method of an object that cannot be hashed
+        return None
+    owner = getattr(function, "__self__", None)
+    if found is None and isinstance(owner, (random.Random, np.random.RandomState, np.random.Generator)):
+        return f"{'random' if isinstance(owner, random.Random) else 'numpy.random'}.{function.__name__}()"
+    return found
+
+
+# --- noting -----------------------------------------------------------------------------------------------------------
+
+
+class Reads:
+    """What is noted during one recording; as a context manager it watches this thread."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[int, Any], Read] = {}
+        self._tensors: dict[int, Read] = {}
+        self.printed: list[str] = []
+        """The lines that print something, which only a recording does."""
+        self.unseen: tuple[str, str] | None = None
+        """The first call that takes something from outside the program, and its line."""
+        self._codes: dict[types.CodeType, Callable[[types.FrameType], None] | None] = {}
+        self._entered: set[Any] = set()
+        self._rooted: set[int] = set()
+        self._alive: list[Any] = []  # or the id of something noted might be given to something else
+        self._outer: Any = None
+
+    def __enter__(self) -> Reads:
+        self._outer, self._collects = sys.getprofile(), gc.isenabled()
+        gc.collect(0)  # what is young from now on was made by the function: Note [young]
+        gc.disable()
+        sys.setprofile(self._event)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        sys.setprofile(self._outer)
+        young = {id(thing) for thing in gc.get_objects(generation=0)}
+        if self._collects:
+            gc.enable()
+        self._places = {
+            place: read for place, read in self._places.items()
+            if id(read.owner) not in young and (gc.is_tracked(read.owner) or id(read.owner) in self._rooted)
+        }
+
+    def _event(self, frame: types.FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            code = frame.f_code
+            try:
+                enter = self._codes[code]
+            except KeyError:
+                enter = self._codes[code] = self._reader_of(frame)
+            if enter is not None:
+                enter(frame)
+        elif event == "c_call" and is_users(frame.f_code.co_filename):
+            if argument is print:
+                self.printed.append(_line_of(frame))
+            elif self.unseen is None:
+                name = _unseen(argument)
+                if name is not None:
+                    self.unseen = name, _line_of(frame)
+
+    def _reader_of(self, frame: types.FrameType) -> Callable[[types.FrameType], None] | None:
+        """What to do whenever a function is entered, by its code."""
+        code = frame.f_code
+        if is_users(code.co_filename):
+            return self._enter
+        if code in _PRINTING:
+            return self._prints
+        if code.co_varnames[:1] == ("self",) and os.path.realpath(code.co_filename).startswith(_OURS + "nn" + os.sep):
+            return self._enter_module
+        return None
+
+    def _prints(self, frame: types.FrameType) -> None:
+        below = frame.f_back
+        while below is not None and not is_users(below.f_code.co_filename):
+            below = below.f_back
+        if below is not None:
+            self.printed.append(_line_of(below))
+
+    def _enter_module(self, frame: types.FrameType) -> None:
+        owner = frame.f_locals.get("self")
+        if id(owner) not in self._entered and is_module(owner):
+            self._entered.add(id(owner))
+            self.module(owner)
+
+    def module(self, module: Any) -> None:
+        """Notes every plain attribute of one of wengert's own modules: ``training``, ``p``, ``eps``, ..."""
+        self._alive.append(module)
+        attributes = vars(module)
+        for name, value in attributes.items():
+            if is_plain(value):
+                self.note(attributes, name, f"{type(module).__name__}.{name}", module)
+
+    def _enter(self, frame: types.FrameType) -> None:
+        code, variables = frame.f_code, frame.f_locals
+        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        met = {name: variables[name] for name in (*arguments, *code.co_freevars) if name in variables}
+        key = code, id(frame.f_globals), *(id(value) for value in met.values() if not isinstance(value, Tensor))
+        if key in self._entered:
+            return
+        self._entered.add(key)
+        exploration = _Exploration(self, code)
+        for name, value in met.items():
+            exploration.into(value, name)
+        exploration.rooted = True
+        self._globals(exploration, code, frame.f_globals)
+
+    def _globals(self, exploration: _Exploration, code: types.CodeType, variables: dict[str, Any]) -> None:
+        for name in code.co_names:
+            if name in variables:
+                self.note(variables, name, name, rooted=True)
+                exploration.into(variables[name], name)
+
+    def of_function(self, function: Any) -> None:
+        """Notes what a function finds before it runs: the variables of its closure, and what these lead to."""
+        owner = getattr(function, "__self__", None if inspect.isroutine(function) else function)
+        called = function if inspect.isroutine(function) else type(function).__call__
+        plain = inspect.unwrap(getattr(called, "__func__", called))
+        if isinstance(plain, types.FunctionType):
+            exploration = _Exploration(self, plain.__code__)
+            exploration.rooted = True
+            exploration.into(plain, plain.__name__)
+            for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True):
+                with contextlib.suppress(ValueError):  # a variable that has no value yet
+                    exploration.into(cell.cell_contents, name)
+            if owner is not None:
+                exploration.into(owner, "self")
+            if is_users(plain.__code__.co_filename):
+                self._globals(exploration, plain.__code__, plain.__globals__)
+
+    def closure(self, function: types.FunctionType) -> None:
+        """Notes the variables of a function's closure."""
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            self.note(cell, None, name)
+
+    def note(self, container: Any, key: Any, words: str, owner: Any = None, rooted: bool = False) -> None:
+        """Notes a place, if it was not noted before. It is ``rooted`` where it was surely there before the function."""
+        owner = container if owner is None else owner
+        place = id(owner if type(container) is types.MappingProxyType else container), key
+        if rooted:
+            self._rooted.add(id(owner))
+        if place not in self._places:
+            read = self._places[place] = Read(container, key, words, owner)
+            if isinstance(read.value, Tensor):
+                self._tensors.setdefault(id(read.value), read)
+
+    def of_tensor(self, tensor: Tensor) -> Read | None:
+        """The first place where a tensor was found."""
+        return self._tensors.get(id(tensor))
+
+    def __iter__(self) -> Iterator[Read]:
+        return iter(self._places.values())
+
+    # --- afterwards ---------------------------------------------------------------------------------------------------
+
+    def changed(self) -> list[Read]:
+        """The places that do not hold any more what was noted."""
+        return [read for read in self if not read.holds()]
+
+    def settle(self) -> None:
+        """Ends the noting: of a place with a tensor it matters from now on that it has one, or the same as another."""
+        for read in self:
+            if isinstance(read.value, Tensor):
+                first = self._tensors[id(read.value)]
+                read.value = _Same(None if first is read else first)
+        self._entered.clear()
+        self._codes.clear()
+        self._tensors.clear()
+        self._alive.clear()
+
+    def refuse_changes(self) -> None:
+        """Raises `TraceError` where the recorded function changed something besides tensors, after making it what it
+        was, or took something from outside the program: no replay would do that again."""
+        changed = self.changed()
+        for read in changed:
+            read.put_back()
+        if changed:
+            read = changed[0]
+            raise TraceError(
+                f"[compile] a function that changes nothing but tensors was expected; {self.line_of_change(read)} "
+                f"changes {read.words}, which a compiled call would leave out; change it outside the function, or make "
+                "it a tensor and write to that (x.add_(1), x.copy_(y))"
+            )
+        if self.unseen is not None:
+            raise TraceError(
+                f"[compile] a function of its arguments and of tensors was expected; {self.unseen[1]} calls "
+                f"{self.unseen[0]}, whose result would be the same for ever; call it outside and pass the result"
+            )
+
+    def line_of_change(self, read: Read) -> str:
+        """The line of the user's that changes what stands at a place, as far as the functions' code shows it."""
+        last = read.words.replace("[", ".").rstrip("]").rsplit(".", 1)[-1].strip("'\"")
+        stores, touches = [], []
+        for code in self._codes:
+            if not is_users(code.co_filename):
+                continue
+            touched: int | None = None
+            for instruction in dis.get_instructions(code):
+                line = instruction.positions.lineno if instruction.positions is not None else None
+                if instruction.opname in _STORES and instruction.argval == last:
+                    stores.append(f"{code.co_filename}:{line}")
+                if instruction.argval == last:
+                    touched = line
+                changing = instruction.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") or instruction.argval in _CHANGERS
+                if changing and touched == line:
+                    touches.append(f"{code.co_filename}:{line}")
+        return next(iter([*stores, *touches]), "it")
+
+
+_STORES = ("STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "STORE_NAME", "DELETE_ATTR", "DELETE_GLOBAL")
+_CHANGERS = ("append", "extend", "insert", "pop", "popleft", "appendleft", "remove", "clear", "add", "discard",
+             "update", "setdefault", "sort", "reverse")
+_PRINTING = {logging.Logger._log.__code__, warnings.showwarning.__code__}
+
+
+def _line_of(frame: types.FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_module(thing: Any) -> bool:
+    """Whether a thing is a module of layers (this floor lies below them, so by what it has)."""
+    attributes = getattr(thing, "__dict__", None)
+    return isinstance(attributes, dict) and "_modules" in attributes and "training" in attributes
+
+
+class _Exploration:
+    """Notes what the names in one function's code lead to."""
+
+    def __init__(self, reads: Reads, code: types.CodeType) -> None:
+        self._reads = reads
+        self._names = [name for name in code.co_names if not name.startswith("__")]
+        self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
+        self._visited: set[int] = set()
+        self.rooted = False
+        """Whether what is explored was surely there before the function ran."""
+
+    def into(self, value: Any, words: str) -> None:
+        """Goes on from a value to what the names lead to from there."""
+        if value is None or isinstance(value, (Tensor, *_PLAIN)) or id(value) in self._visited:
+            return
+        self._visited.add(id(value))
+        self._reads._alive.append(value)
+        if isinstance(value, types.FunctionType):
+            if is_users(value.__code__.co_filename):
+                self._reads.closure(value)
+        elif isinstance(value, types.MethodType):
+            self.into(value.__self__, words)
+            self.into(value.__func__, words)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            self._members(value, words)
+        elif isinstance(value, dict):
+            self._entries(value, words)
+        elif isinstance(value, types.ModuleType):
+            if is_users(getattr(value, "__file__", None) or "<frozen"):
+                self._attributes(vars(value), words, value)
+        elif isinstance(value, type):
+            self._of_class(value, words)
+        else:
+            self._of_object(value, words)
+
+    def _note(self, container: Any, key: Any, words: str, owner: Any = None) -> None:
+        self._reads.note(container, key, words, owner, self.rooted)
+
+    def _attributes(self, attributes: dict[str, Any], words: str, owner: Any) -> None:
+        for name in self._names:
+            if name in attributes:
+                self._note(attributes, name, f"{words}.{name}", owner)
+                self.into(attributes[name], f"{words}.{name}")
+
+    def _members(self, values: Any, words: str) -> None:
+        if len(values) > _MOST:
+            return
+        if isinstance(values, (list, set)):
+            self._note(values, None, words)
+        for number, value in enumerate(values):
+            self.into(value, f"{words}[{number}]")
+
+    def _entries(self, entries: dict[Any, Any], words: str) -> None:
+        few = len(entries) <= _MOST // 10
+        if few:
+            self._note(entries, _MISSING, words)
+        for key in [*entries] if few else [key for key in self._constants if key in entries]:
+            if is_plain(key):
+                self._note(entries, key, f"{words}[{key!r}]")
+                self.into(entries[key], f"{words}[{key!r}]")
+
+    def _of_class(self, kind: type, words: str, thing: Any = None) -> None:
+        """Notes what a class holds under the names; and that the attributes of an object of it do not hide that."""
+        for owner in kind.__mro__:
+            source = getattr(sys.modules.get(owner.__module__), "__file__", None)
+            if source is not None and is_users(source):
+                for name in self._names:
+                    if name in vars(owner) and is_plain(vars(owner)[name]):
+                        self._note(owner.__dict__, name, f"{words}.{name}", owner)
+                        if name not in getattr(thing, "__dict__", (name,)):
+                            self._note(vars(thing), name, f"{words}.{name}", thing)
+                    elif isinstance(vars(owner).get(name), types.FunctionType):
+                        self.into(vars(owner)[name], words)
+
+    def _of_object(self, thing: Any, words: str) -> None:
+        attributes = getattr(thing, "__dict__", None)
+        if hasattr(thing, "param_groups"):
+            return  # an optimiser: its numbers are inputs
+        if isinstance(attributes, dict):
+            self._attributes(attributes, words, thing)
+            if is_module(thing):
+                for part in ("_modules", "_parameters", "_buffers"):
+                    for name, value in attributes[part].items():
+                        self._note(attributes[part], name, f"{words}.{name}", thing)
+                        if part == "_modules":
+                            self.into(value, f"{words}.{name}")
+        self._of_class(type(thing), words, thing)
