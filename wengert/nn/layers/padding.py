@@ -19,8 +19,11 @@ class _Pad(Module):
 
     def __init_subclass__(cls, rank: int | None = None, mode: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        cls.rank = cls.rank if rank is None else rank
-        cls.mode = cls.mode if mode is None else mode
+        # Only what is said: what a class merely inherits must not hide what a later base says.
+        if rank is not None:
+            cls.rank = rank
+        if mode is not None:
+            cls.mode = mode
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
