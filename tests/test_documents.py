@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import os
 import re
@@ -61,3 +62,33 @@ def test_the_primitive_of_the_worked_example(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 9
+
+
+def defined_in(path: Path) -> set[str]:
+    """The functions, classes, their methods, and variables that a file defines; `Class.method` for methods."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names.update(f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef))
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+    return names
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "design").glob("*.md")), ids=lambda page: page.stem)
+def test_what_the_design_pages_name_exists(page: Path) -> None:
+    missing = []
+    for span in re.findall(r"`(\w+/[\w./]*(?:\.py(?::[\w.]+)?|/))`", page.read_text(encoding="utf-8")):
+        place, _, name = span.partition(":")
+        found = next((base / place for base in (ROOT / "wengert", ROOT) if (base / place).exists()), None)
+        if found is None or (name and name not in defined_in(found)):
+            missing.append(span)
+    assert missing == []
+
+
+def test_the_architecture_page_names_enough_to_find_the_way() -> None:
+    text = (ROOT / "docs" / "design" / "architecture.md").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"`[\w./]+\.py:[\w.]+`", text))) >= 50
