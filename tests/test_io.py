@@ -23,11 +23,9 @@ from hypothesis import given, settings, strategies
 
 import wengert as torch
 from wengert import nn
-from wengert.io import CheckpointError, load_file, save_file, save_torch
+from wengert.io import CheckpointError, save_torch
 from wengert.io.encoding import encode
 from wengert.serialization import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
-
-safetensors = pytest.importorskip("safetensors.numpy")
 
 GOLDEN = Path(__file__).parent / "golden" / "checkpoint.pt"
 KINDS = [
@@ -450,45 +448,6 @@ def test_a_kill_leaves_a_whole_file(tmp_path: Path, write: str) -> None:
 # --- files of others --------------------------------------------------------------------------------------------------
 
 
-def test_safetensors_files_of_others(tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    arrays = {
-        "b": np.arange(6, dtype=np.float32).reshape(2, 3),
-        "a": np.array(True),
-        "h": np.ones(2, np.float16),
-    }
-    safetensors.save_file(arrays, path, {"format": "np"})
-    for got in (torch.load(path), load_file(path), torch.load(io.BytesIO(path.read_bytes()))):
-        assert {name: tensor.tolist() for name, tensor in got.items()} == {
-            n: a.tolist() for n, a in arrays.items()
-        }
-        got["b"][0, 0] = 5  # the memory is the tensor's own
-    safetensors.save_file({"a": np.ones(2, np.uint16)}, path)
-    with pytest.raises(CheckpointError, match="uint16"):
-        torch.load(path)
-
-
-def test_safetensors_files_for_others(tmp_path: Path) -> None:
-    x = torch.arange(6.0).view(2, 3)
-    save_file(
-        {"x": x, "t": x.t(), "h": torch.ones(2, dtype=torch.bfloat16)},
-        tmp_path / "a.safetensors",
-        {"by": "me"},
-    )
-    with safetensors.safe_open(tmp_path / "a.safetensors", framework="np") as file:
-        assert file.metadata() == {"by": "me"}
-        assert file.get_tensor("t").tolist() == x.t().tolist()
-    assert load_file(tmp_path / "a.safetensors")["h"].dtype is torch.bfloat16
-    with pytest.raises(TypeError, match="a dict of tensors by name"):
-        save_file({"x": 1}, tmp_path / "b.safetensors")
-    # What `save` writes is in that layout too: a state_dict's tensors are found by their names.
-    net = nn.Linear(2, 3)
-    torch.save({"model": net.state_dict(), "views": [x, x[0]]}, tmp_path / "c.pt")
-    arrays = safetensors.load_file(tmp_path / "c.pt")
-    assert arrays["model.weight"].tolist() == net.weight.tolist()
-    assert arrays["views.0"].tolist() == x.tolist()
-
-
 def test_a_file_of_pytorch() -> None:
     got = torch.load(GOLDEN)
     base = torch.arange(12.0).view(3, 4)
@@ -813,7 +772,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "tar": (legacy_tar(), "tar archive"),
     "bare pickle": (pickle.dumps({"a": 1}), "bare pickle"),
     "text": (b"hello, world of files", "of another kind"),
-    "header too long": ((10**9).to_bytes(8, "little") + b"{" + b" " * 100, "header too large"),
+    "header too long": ((10**9).to_bytes(8, "little") + b"{" + b" " * 100, "a header of 1000000000 bytes"),
     "header beyond the file": ((90_000_000).to_bytes(8, "little") + b'{"a":1}', "damaged"),
     "header no json": (header('{"x":'), "damaged"),
     "tensor beyond the file": (
@@ -828,7 +787,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         header('{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}', bytes(8)),
         "damaged",
     ),
-    "unknown dtype": (header('{"x":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}', bytes(8)), "damaged"),
+    "unknown dtype": (header('{"x":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}', bytes(8)), "F99"),
     "float8": (header('{"x":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', bytes(2)), "F8_E4M3"),
     "truth values": (document("1", **TRUTH), "truth values"),
     "newer version": (document("1", version=2), "newer wengert"),
@@ -866,7 +825,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         document('{"tensor":0}', '[{"record":"x","attributes":{"_data":1}}]', **ONE),
         "'_data' is none",
     ),
-    "deep": (document("[" * 100_000 + "]" * 100_000), "damaged"),
+    "deep": (document("[" * 100_000 + "]" * 100_000), "nests no deeper"),
     "unhashable": (document('{"set":[[]]}'), "damaged"),
     "numbers of one hash": (
         document('{"set":[' + ",".join(str(n * (2**61 - 1)) for n in range(30_000)) + "]}"),
@@ -917,10 +876,3 @@ def test_a_truncated_file_at_every_length() -> None:
         for length in range(len(content)):
             with pytest.raises(CheckpointError):
                 torch.load(io.BytesIO(content[:length]))
-
-
-def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"pip install 'wengert\[io\]'"):
-        torch.save(1, io.BytesIO())
-    assert torch.load(GOLDEN)["scalar"].item() == 2.5

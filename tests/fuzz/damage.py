@@ -57,7 +57,8 @@ def altered(node: Any, chance: random.Random, words: tuple[str, ...] = ()) -> An
     elif action < 0.86:
         copied[key] = node
     elif isinstance(copied, dict):
-        copied[chance.choice([*copied, *words])] = copied.pop(key)
+        name = chance.choice([*copied, *words])
+        copied[name] = copied.pop(key)
     else:
         copied.append(copied[key])
     return copied

@@ -15,7 +15,6 @@ import wengert
 from wengert.io import CheckpointError, save_torch
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("safetensors")
 
 KINDS = [
     "bool",

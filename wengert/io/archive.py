@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
 from ..core.dtypes import DType
 from .errors import CheckpointError, reporting
-from .layout import check_truths
+from .layout import check_truths, fill, swap
 
 _KIND = "a checkpoint of PyTorch (a zip archive)"
 _TORCHSCRIPT = (
@@ -28,7 +28,7 @@ _KEY = re.compile(r"\w[\w.-]*")
 class Archive:
     """An open archive whose table of contents has been checked. Raises `CheckpointError` for one that is not sound."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         with reporting(_KIND):
             length = file.seek(0, 2)
             self._zip = zipfile.ZipFile(file)
@@ -79,19 +79,13 @@ class Archive:
                 f"the record {name} has {entry.file_size} bytes, where {count} elements take {count * width}"
             )
         array = np.empty(count, np.uint8 if dtype is None else dtype.numpy)
-        target = array.view(np.uint8).data
         with self._zip.open(entry) as source:
-            filled = 0
-            while filled < len(target):
-                got = source.readinto(target[filled:])  # type: ignore[attr-defined]
-                if not got:
-                    raise EOFError(f"the record {name} ends early")
-                filled += got
+            fill(source, array)
             source.read(1)  # at the end the checksum is compared
-        if self._swap and width > 1:
-            _swap(array)
-        elif self._swap and dtype is None:
+        if self._swap and dtype is None:
             raise ValueError("untyped storages of the other byte order cannot be read")
+        if self._swap:
+            swap(array)
         return check_truths(array)
 
 
@@ -118,8 +112,3 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
             f"encrypted; unpack the archive and zip it again without"
         )
 
-
-def _swap(array: np.ndarray) -> None:
-    """Reverses the bytes of every element, in place; of a complex number those of each part."""
-    width = array.itemsize // (2 if array.dtype.kind == "c" else 1)
-    array.view(f"u{width}").byteswap(inplace=True)

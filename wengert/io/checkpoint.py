@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .decoding import decode
 from .encoding import NotPlainError, encode
 from .errors import CheckpointError, reporting
 from .files import is_path
-from .layout import Arrays, read_bytes, read_path, write_arrays
+from .layout import Arrays, HeaderError, read_arrays, write_arrays
 from .reading import Reader, locator
 from .writing import write_archive
 
@@ -60,10 +60,9 @@ def save(
         )
     try:
         text, arrays = encode(obj)
-    except NotPlainError:
-        write_archive(obj, f, pickle_protocol)
-    else:
         write_arrays(f, arrays, {DOCUMENT: text})
+    except (NotPlainError, HeaderError):
+        write_archive(obj, f, pickle_protocol)
 
 
 def save_torch(obj: Any, f: Any) -> None:
@@ -104,10 +103,9 @@ def load(
     locate = locator(map_location)
     if is_path(f):
         with open(f, "rb") as file:
-            head = file.read(_HEAD)
-            if not head.startswith(b"PK"):
-                return _from_arrays(head, lambda: read_path(f))
-            return _from_archive(file, locate, weights_only, pickle_load_args)
+            if file.seekable():
+                return _from_file(file, locate, weights_only, pickle_load_args)
+            return _from_file(io.BytesIO(file.read()), locate, weights_only, pickle_load_args)
     if not hasattr(f, "read"):
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'read' attribute; got "
@@ -118,20 +116,16 @@ def load(
         raise CheckpointError(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
-    data = bytes(data)
-    if not data.startswith(b"PK"):
-        return _from_arrays(data[:_HEAD], lambda: read_bytes(data))
-    return _from_archive(io.BytesIO(data), locate, weights_only, pickle_load_args)
+    return _from_file(io.BytesIO(data), locate, weights_only, pickle_load_args)
 
 
-def _from_archive(file: Any, locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:
-    reader = Reader(Archive(file), locate, _safe)
-    return reader.restricted() if weights_only else reader.unrestricted(**options)
-
-
-def _from_arrays(head: bytes, read: Callable[[], tuple[Arrays, dict[str, str]]]) -> Any:
+def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:
+    head = file.read(_HEAD)
+    if head.startswith(b"PK"):
+        reader = Reader(Archive(file), locate, _safe)
+        return reader.restricted() if weights_only else reader.unrestricted(**options)
     refuse_others(head)
-    arrays, metadata = read()
+    arrays, metadata = read_arrays(file)
     if DOCUMENT in metadata:
         return decode(metadata[DOCUMENT], arrays)
     with reporting("a safetensors file"):
@@ -215,15 +209,20 @@ def save_file(
 ) -> None:
     """Writes a dict of tensors as a plain ``.safetensors`` file, for any reader of that format; atomically.
 
-    Tensors that share memory are each written whole. Raises TypeError for anything but a dict of tensors.
+    Tensors that share memory are each written whole. Raises TypeError for anything but a dict of tensors, for metadata
+    that are no strings, and for complex128, which the format lacks; ValueError for names that it cannot hold.
     """
     if not isinstance(tensors, dict) or not all(
         isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()
     ):
         raise TypeError("[save_file] a dict of tensors by name was expected; use save for anything else")
+    if metadata is not None and not all(type(part) is str for pair in metadata.items() for part in pair):
+        raise TypeError("[save_file] strings by name were expected as metadata; got others; make them strings")
     arrays = {}
     for name, tensor in tensors.items():
         array = tensor._concrete("save_file")
+        if array.dtype == np.complex128:
+            raise TypeError("[save_file] a type that safetensors has was expected; got complex128; use save for it")
         arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
     write_arrays(filename, arrays, metadata)
 
@@ -231,7 +230,6 @@ def save_file(
 def load_file(filename: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Any]:
     """The tensors of a ``.safetensors`` file by name. Raises `CheckpointError` for a damaged one, or another kind."""
     locator(device)
-    with open(filename, "rb") as file:
+    with open(filename, "rb") as file, reporting("a safetensors file"):
         refuse_others(file.read(_HEAD))
-    with reporting("a safetensors file"):
-        return tensors_of(read_path(filename)[0])
+        return tensors_of(read_arrays(file)[0])

@@ -1,14 +1,17 @@
-"""The one error of reading and writing checkpoints, and how foreign failures become it."""
+"""The errors of reading and writing checkpoints, how foreign failures become them, and how they show what a file
+holds."""
 
 from __future__ import annotations
 
-import json
+import errno
+import lzma
 import pickle
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class CheckpointError(RuntimeError, pickle.UnpicklingError):
@@ -18,6 +21,17 @@ class CheckpointError(RuntimeError, pickle.UnpicklingError):
     """
 
 
+class CheckpointSystemError(CheckpointError, OSError):
+    """A disk that is full or fails. The file may be good."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # without the number, which is in `errno`
+
+
+class CheckpointMemoryError(CheckpointError, MemoryError):
+    """Too little memory. The file may be good."""
+
+
 # What readers of damaged bytes raise: numbers out of range, records that end early, text that is no text. The code that
 # runs under `reporting` interprets bytes and nothing else, so that none of these can be a mistake of the program's.
 _DAMAGE = (
@@ -25,29 +39,74 @@ _DAMAGE = (
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
-    RecursionError,
     RuntimeError,
     TypeError,
     ValueError,
-    json.JSONDecodeError,
+    lzma.LZMAError,
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
+# Where a damaged file leads a reader to impossible places in it, or is no compressed stream, the system says these.
+_ASTRAY = (None, errno.EINVAL, errno.EOVERFLOW)
+
+
+@contextmanager
+def system_failures(op: str, cure: str) -> Iterator[None]:
+    """Turns too little memory and a disk that is full or fails into a `CheckpointError`; ``cure`` ends its message."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except MemoryError as error:
+        raise CheckpointMemoryError(
+            f"[{op}] memory for all tensors at once was expected; there is not enough; {cure}"
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM):
+            raise
+        failure = CheckpointSystemError(
+            f"[{op}] a disk with room that works was expected; the system says: {error.strerror}; {cure}"
+        )
+        failure.errno, failure.filename = error.errno, error.filename
+        raise failure from error
 
 
 @contextmanager
 def reporting(what: str) -> Iterator[None]:
     """Turns what damaged bytes raise into a `CheckpointError` that begins with ``what``."""
     try:
-        yield
+        with system_failures("load", "the file may be good"):
+            yield
     except (CheckpointError, ImportError):
         raise
+    except RecursionError as error:
+        raise CheckpointError(
+            f"[load] {what} that nests no deeper than Python's recursion limit was expected; this one does; raise "
+            f"the limit if you trust it"
+        ) from error
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno not in _ASTRAY:
+            raise
         raise CheckpointError(
             f"[load] {what} was expected, but it is damaged or not what it claims to be: "
-            f"{error or type(error).__name__}; take the file from where it was written once more"
+            f"{str(error)[:300] or type(error).__name__}; take the file from where it was written once more"
         ) from error
+
+
+def shown(value: Any) -> str:
+    """A value from a file in few characters, none of which moves a terminal's cursor.
+
+    A number or a text is shown, of anything else the type alone: what a file nests may be endless.
+    """
+    if type(value) is int and value.bit_length() > 100:
+        return f"an int of {value.bit_length()} bits"
+    if type(value) in (str, bytes):
+        return ascii(value[:60]) if len(value) <= 60 else f"{ascii(value[:60])}..."
+    if type(value) in (int, float, bool, type(None)):
+        return repr(value)
+    if type(value) in (tuple, list) and len(value) <= 8 and all(type(part) is int for part in value):
+        return f"[{', '.join(map(shown, value))}]"
+    return f"a {type(value).__name__}"

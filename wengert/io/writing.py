@@ -177,9 +177,4 @@ def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> 
                     record.write(memory.data)
             archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
 
-    def packed() -> bytes:
-        content = io.BytesIO()
-        pack(content)
-        return content.getvalue()
-
-    write_out(f, pack, packed)
+    write_out(f, pack)

@@ -1,27 +1,27 @@
 """Getting files: downloads with checksums and a progress bar, and archives unpacked without leaving their folder.
 
 Every file is written beside its place under a temporary name and moved there when it is whole and its checksum is
-right, so that an interrupted download leaves nothing that looks like a data set.
+right (Note [atomic] in `io.files`), so that an interrupted download leaves nothing that looks like a data set.
 """
 
 from __future__ import annotations
 
 import bz2
-import contextlib
 import gzip
 import hashlib
 import lzma
 import os
-import secrets
 import shutil
 import tarfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http.client import HTTPException
 from pathlib import PurePosixPath
 from typing import IO, Any
+
+from ...io.files import replacing
 
 Path = str | os.PathLike[str]
 CHUNK = 1 << 18
@@ -47,21 +47,6 @@ def check_md5(fpath: Path, md5: str, **kwargs: Any) -> bool:
 def check_integrity(fpath: Path, md5: str | None = None) -> bool:
     """Whether a file is there and has the checksum, if one is given."""
     return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write into, which takes the place of ``target`` at the end, and vanishes after an error."""
-    folder, name = os.path.split(os.fspath(target))
-    temporary = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def _progress(total: int | None, what: str) -> Any:
