@@ -78,3 +78,20 @@ def test_shapes_change_between_calls_and_threads_between_plans() -> None:
                 assert (blas.product(x, y) == 8).all()
     finally:
         threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("rows", "depth", "columns"),
+                         [(161, 127, 161), (65, 301, 257), (301, 65, 257), (127, 161, 49), (1025, 520, 513)])
+def test_the_same_bits_for_any_number_of_threads(rows: int, depth: int, columns: int) -> None:
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(rows, depth)).astype(np.float32), random.normal(size=(depth, columns)).astype(np.float32)
+    before, results = threads.get_num_threads(), []
+    try:
+        for count in (1, 2, 3, 4, 7):
+            threads.set_num_threads(count)
+            product, turned = blas.product(x, y), blas.product(y.T, x.T)
+            assert product is not None and turned is not None
+            results.append(product.tobytes() + turned.tobytes())
+    finally:
+        threads.set_num_threads(before)
+    assert all(result == results[0] for result in results)

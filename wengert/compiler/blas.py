@@ -32,6 +32,10 @@ Matrix = tuple[Operand, Operand]
 PART = 16
 """Parts of a product are multiples of so many rows or columns."""
 
+LEAST_LINES, LEAST_WORK, MOST_PARTS = 256, 2**26, 64
+"""Rows or columns, and multiplications, that a part of a product has at least if there are more than two of them: each
+part lays out the whole other operand for itself."""
+
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _SLOTS = ("function left_order right_order left_line right_line out_line rows columns depth inner row_step column_step "
           "left_outer left_inner right_outer right_inner out_outer out_inner").split()
@@ -162,7 +166,7 @@ def _order(x: Array) -> tuple[int, int] | None:
 class _Plan:
     """How to multiply two arrays of given shapes and strides: all but where they stand."""
 
-    def __init__(self, library: OpenBlas, char: str, x: Array, y: Array, parts: int) -> None:
+    def __init__(self, library: OpenBlas, char: str, x: Array, y: Array) -> None:
         rank, lead, size = x.ndim, x.shape[:-2], x.itemsize
         rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
         orders = _order(x), _order(y)
@@ -172,7 +176,7 @@ class _Plan:
         if orders[0] is None or orders[1] is None or not self.possible:
             return
         if rank == 2:
-            inner, cut = _cut(rows, columns, parts)
+            inner, cut = _cut(rows, depth, columns)
             self.parts = inner
             strides = [0, cut[0] * x.strides[0], 0, cut[1] * y.strides[1], 0, (cut[0] * columns + cut[1]) * size]
         else:
@@ -187,18 +191,17 @@ class _Plan:
 
 
 _plans: dict[Any, _Plan | None] = {}
-"""Plans by dtype, shapes, strides and threads; None where numpy should multiply."""
+"""Plans by dtype, shapes and strides; None where numpy should multiply."""
 
 
 def product(x: Array, y: Array) -> Array | None:
     """``x @ y`` for float32 or float64 of the same rank, 2 to 4, and the same leading sizes, as a fresh array; None
     where numpy should multiply: another layout, another dtype, another BLAS."""
-    parts = threads.get_num_threads()
-    key = x.dtype.char, y.dtype.char, x.shape, y.shape, x.strides, y.strides, parts
+    key = x.dtype.char, y.dtype.char, x.shape, y.shape, x.strides, y.strides
     try:
         plan = _plans[key]
     except KeyError:
-        plan = _planned(key, x, y, parts)
+        plan = _planned(key, x, y)
     if plan is None:
         return None
     library = openblas()
@@ -209,21 +212,27 @@ def product(x: Array, y: Array) -> Array | None:
     return out
 
 
-def _planned(key: Any, x: Array, y: Array, parts: int) -> _Plan | None:
+def _planned(key: Any, x: Array, y: Array) -> _Plan | None:
     """The plan for these arrays; kept for others of their shapes and strides."""
     char, plan = x.dtype.char, None
     library = openblas() if generated_code_is_possible() else None
     if (library is not None and 2 <= x.ndim == y.ndim <= 4 and x.shape[:-2] == y.shape[:-2]
             and char in "fd" and y.dtype.char == char):
-        plan = _Plan(library, char, x, y, parts)
+        plan = _Plan(library, char, x, y)
     if len(_plans) >= 1024:
         _plans.clear()
     _plans[key] = found = plan if plan is not None and plan.possible else None
     return found
 
 
-def _cut(rows: int, columns: int, parts: int) -> tuple[int, tuple[int, int]]:
-    """How one product is cut along its longer side: the number of parts, and the rows or columns of one."""
+def _cut(rows: int, depth: int, columns: int) -> tuple[int, tuple[int, int]]:
+    """How one product is cut along its longer side: the number of parts, and the rows or columns of one.
+
+    OpenBLAS may add up in another order for another number of rows, so this is a matter of sizes alone: results are
+    the same bits for any number of threads. Parts are 2, or a larger power of 2, which few threads share evenly too.
+    """
     longer = max(rows, columns)
+    most = min(longer // LEAST_LINES, rows * depth * columns // LEAST_WORK, MOST_PARTS)
+    parts = max(2, 1 << most.bit_length() >> 1)
     step = -(-longer // (parts * PART)) * PART
     return -(-longer // step), (step, 0) if rows >= columns else (0, step)

@@ -1,8 +1,8 @@
 """Generated code for the LSTM: all steps of one direction in one call, forward and backward.
 
-The sequences of a batch do not depend on each other, so each thread takes some of them through all the steps and waits
-for nobody: a product by OpenBLAS (`wengert.compiler.blas`), then the cell's formula, vector by vector. The formulas are
-those of `wengert.prims.recurrent`.
+The sequences of a batch do not depend on each other, so they are cut into parts, and a thread takes a part through all
+the steps and waits for nobody: a product by OpenBLAS (`wengert.compiler.blas`), then the cell's formula, vector by
+vector. The formulas are those of `wengert.prims.recurrent`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from .math import MathBuilder
 __all__ = ["lstm", "lstm_gradient"]
 
 Array = np.ndarray[Any, Any]
+
+LEAST_SEQUENCES = 64
+"""Sequences that a part has at least if there are more than two: each lays out the whole weight at every step."""
 
 _POINTERS = "given gates hs cs first_c h c weight starts counts before_starts before_counts product by_hs rows".split()
 _SLOTS = [*_POINTERS, "steps", "sequences", "parts", "width"]
@@ -159,12 +162,17 @@ class _Recurrence:
                            (left, depth), (right, columns), keep, (out, columns))
 
 
+def _parts(sequences: int) -> int:
+    """Into how many parts so many sequences are cut: 2, or a larger power of 2, by size alone as in `blas`."""
+    return min(sequences, max(2, 1 << (sequences // LEAST_SEQUENCES).bit_length() >> 1))
+
+
 def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: Steps, sequences: int,
          width: int) -> None:
-    """Run over all sequences, a thread's share a part."""
+    """Run over all sequences."""
     library = blas.openblas()
     assert library is not None
-    parts = min(threads.get_num_threads(), sequences)
+    parts = _parts(sequences)
     values = {name: memory.address(array) for name, array in arrays.items()}
     values |= {name: memory.address(table) for name, table in zip(Steps._fields, steps, strict=True)}
     values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}

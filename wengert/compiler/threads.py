@@ -10,7 +10,7 @@ idle; there it waits for milliseconds, since its waker does not pause. So whoeve
 processor, and the worker takes back what it was allowed before as soon as it runs.
 
 Results of generated code are the same bits for any number of threads: an element's value depends on nothing but its
-operands, and what is summed up in parts is cut by its size alone. Products of matrices are OpenBLAS's, and may differ.
+operands, and what is summed up in parts is cut by its size alone, products of matrices too.
 """
 
 from __future__ import annotations
