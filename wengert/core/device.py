@@ -20,7 +20,7 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: str | int | device = "cpu", index: int | None = None) -> None:
         kind: str
         if isinstance(type, device):
             kind, index = type.type, type.index

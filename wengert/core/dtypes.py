@@ -109,7 +109,7 @@ def by_name(name: str) -> DType:
         raise DTypeError(f"[dtype] one of {', '.join(_BY_NAME)} was expected; got {name!r}") from None
 
 
-def from_numpy(dtype: Any) -> DType:
+def from_numpy(dtype: np.dtype[Any] | type[Any] | str) -> DType:
     """The type that a numpy dtype's arrays have. Raises `DTypeError` where wengert has none."""
     found = _BY_NUMPY.get(dtype)
     if found is not None:

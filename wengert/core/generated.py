@@ -37,7 +37,7 @@ class Elementwise(Protocol):
         """``lower(builder, *operands)`` writes its expression; None where it has none."""
 
 
-def by_kernel(primitive: Elementwise, *operands: Any) -> ndarray | None:
+def by_kernel(primitive: Elementwise, *operands: ndarray | float) -> ndarray | None:
     """The slot: the result by a generated kernel, or None where there is none. Without the primitives there is none."""
     return None
 

@@ -14,19 +14,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 
 from .errors import MissingRuleError
 from .generated import LARGE, run_large
+from .operands import Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
 from .state import state
-from .symbols import Backward, Symbol, lowered
+from .symbols import BackwardExpression, Symbol, lowered
 
-Rule = Callable[..., Any]
 ndarray = np.ndarray
 
+Partial = Rule | float | None
+"""A partial derivative: a function of ``(*operands, out)``, a constant, or None for an operand without one."""
 OUT = "out"
 _OPERANDS = ("x", "y", "z", "w")
 
@@ -73,7 +76,7 @@ class Primitive:
         jvp: Rule | None = None,
         lower: Rule | None = None,
         promotion: str | None = None,
-        label: str | Callable[[dict[str, Any]], str] | None = None,
+        label: str | Callable[[Params], str] | None = None,
         multiple: bool = False,
         keeps: tuple[int, ...] | None = None,
         samples: Callable[[], Any] | None = None,
@@ -91,7 +94,7 @@ class Primitive:
         self.records = True
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
 
-    def bind(self, module: Any) -> Rule:
+    def bind(self, module: ModuleType) -> Rule:
         """``eval`` with the array module filled in: a function of arrays and parameters."""
         return getattr(module, self.eval) if isinstance(self.eval, str) else partial(self.eval, module)
 
@@ -116,7 +119,7 @@ class Primitive:
             found = self.plans[needs] = (tuple(sorted(positions)), shapes)
         return found
 
-    def node_name(self, params: dict[str, Any]) -> str:
+    def node_name(self, params: Params) -> str:
         """What PyTorch calls a node of this primitive: ``"MulBackward0"``."""
         label = self.label if isinstance(self.label, str) else self.label(params)
         return label if "Backward" in label or label == "CopySlices" else f"{label}Backward0"
@@ -148,12 +151,12 @@ class Primitive:
         return getattr, (P, self.name)
 
 
-def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: Params) -> Any:
     """Runs a primitive on tensors. The layer of tensors puts its own function here."""
     raise RuntimeError("wengert.tensors has not been imported")
 
 
-def evaluate(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
+def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any:
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
     if primitive.lower is not None and not params:
         result = run_large(primitive, values)
@@ -207,7 +210,7 @@ def elementwise(
     name: str,
     eval: str | Rule,
     *,
-    derivative: Any = None,
+    derivative: Partial | tuple[Partial, ...] = None,
     selects: Rule | None = None,
     vjp: Rule | None = None,
     saves: str | tuple[str, ...] = "",
@@ -240,7 +243,7 @@ def elementwise(
     if selects is not None:
         vjp = _selecting_vjp(selects, arity)
     elif any(d is not None for d in derivatives):
-        vjp = _multiplying_vjp_1(derivatives[0]) if arity == 1 else _multiplying_vjp_n(derivatives)
+        vjp = _multiplying_vjp_n(derivatives) if arity > 1 else _multiplying_vjp_1(cast(Any, derivatives[0]))
     primitive = Primitive(name, "elementwise", eval, arity=arity, saves=reads, promotion=promotion, vjp=vjp, **rest)
     if primitive.vjp is None:
         for rule in ("vjp", "jvp"):
@@ -256,10 +259,10 @@ def elementwise(
 def linear(name: str, eval: str | Rule, *, transpose: Rule, **rest: Any) -> Primitive:
     """A primitive linear in its first operand. ``transpose(ct, shape, params)`` is its adjoint."""
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         return (transpose(ct, saved[-1][0], params),) + (None,) * (len(needs) - 1)
 
-    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
         return primitive(tangents[0], *operands[1:], **params)
 
     primitive = Primitive(name, "linear", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
@@ -269,12 +272,12 @@ def linear(name: str, eval: str | Rule, *, transpose: Rule, **rest: Any) -> Prim
 def bilinear(name: str, eval: str | Rule, *, transposes: tuple[Rule, Rule], **rest: Any) -> Primitive:
     """A primitive linear in each of two operands. ``transposes[i](ct, other, shape, params)`` is adjoint in ``i``."""
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         return (transposes[0](ct, y, shapes[0], params) if needs[0] else None,
                 transposes[1](ct, x, shapes[1], params) if needs[1] else None)
 
-    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
         terms = [primitive(*(t if i == j else x for j, x in enumerate(operands)), **params)
                  for i, t in enumerate(tangents) if t is not None]
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
@@ -293,13 +296,13 @@ def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, **rest: An
     the derived one, which adds the cotangent into zeros through the same view.
     """
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         shape = saved[-1][0]
         if adjoint is not None:
             return (adjoint(ct, shape, params),)
         return (P.view_adjoint(ct, step=(primitive, params), shape=shape),)
 
-    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
         return primitive(tangents[0], **params)
 
     primitive = Primitive(name, "view", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
@@ -324,7 +327,7 @@ def opaque(name: str, eval: str | Rule, **rest: Any) -> Primitive:
 # --- steps that rules share -------------------------------------------------------------------------------------------
 
 
-def fit(grad: Any, shape: Any) -> Any:
+def fit(grad: Numbers, shape: Dims | None) -> Any:
     """A cotangent in the shape of its operand, summed where that was broadcast; ``shape`` is None where it was not."""
     return grad if shape is None or grad.shape == shape else P.sum_to(grad, shape=shape)
 
@@ -337,7 +340,7 @@ def conjugate(x: Any) -> Any:
     return x if dtype is None or dtype.kind != "c" else P.conj(x)
 
 
-def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
+def keep(reduced: Numbers, shape: Dims, dim: Dims, keepdim: bool) -> Any:
     """``reduced`` with the reduced dimensions of ``shape`` put back as size 1; a single number meets any shape."""
     if keepdim or not reduced.shape:
         return reduced
@@ -347,7 +350,7 @@ def keep(reduced: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
 # --- derived rules ----------------------------------------------------------------------------------------------------
 
 
-def _times(ct: Any, partial_: Any) -> Any:
+def _times(ct: Numbers, partial_: Any) -> Any:
     """The cotangent times a local partial derivative (conjugated, where complex: PyTorch's convention)."""
     if type(partial_) in (int, float, bool):
         return ct if partial_ == 1 else -ct if partial_ == -1 else ct * partial_
@@ -356,26 +359,27 @@ def _times(ct: Any, partial_: Any) -> Any:
     return ct * (P.conj(partial_) if partial_.dtype.kind == "c" else partial_)
 
 
-def _through(ct: Any, constant: float) -> Any:
+def _through(ct: Numbers, constant: float) -> Any:
     """The cotangent times a constant partial; through a staircase (0) comes none, not even of an infinite one."""
     return _times(ct, constant) if constant else P.zeros_like(ct)
 
 
-def _multiplying_vjp_1(derivative: Any) -> Rule:
+def _multiplying_vjp_1(derivative: Rule | float) -> Rule:
     if not callable(derivative):
         return lambda ct, saved, params, needs: (_through(ct, derivative),)
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, out, _ = saved
         return (_times(ct, derivative(x, out, **params)),)
 
     return vjp
 
 
-def _multiplying_vjp_n(derivatives: tuple[Any, ...]) -> Rule:
-    steps = [(i, each, callable(each)) for i, each in enumerate(derivatives) if each is not None]
+def _multiplying_vjp_n(derivatives: tuple[Partial, ...]) -> Rule:
+    steps: list[tuple[int, Any, bool]] = [
+        (i, each, callable(each)) for i, each in enumerate(derivatives) if each is not None]
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         values, shapes = saved[:-1], saved[-1]
         grads: list[Any] = [None] * len(derivatives)
         for i, derivative, varies in steps:
@@ -390,14 +394,14 @@ def _multiplying_vjp_n(derivatives: tuple[Any, ...]) -> Rule:
 def _selecting_vjp(selects: Rule, arity: int) -> Rule:
     if arity == 1:
 
-        def vjp_1(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+        def vjp_1(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
             x, out, _ = saved
             return (P.where(selects(x, out, **params), ct, 0.0),)
 
         return vjp_1
     first, second, others = arity - 2, arity - 1, (None,) * (arity - 2)
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         chosen, shapes = selects(*saved[:-1], **params), saved[-1]
         for_first = fit(P.where(chosen, ct, 0.0), shapes and shapes[first]) if needs[first] else None
         for_second = fit(P.where(chosen, 0.0, ct), shapes and shapes[second]) if needs[second] else None
@@ -409,9 +413,9 @@ def _selecting_vjp(selects: Rule, arity: int) -> Rule:
 def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
     """The rule, as one generated kernel where the cotangent is a large array: each step of it by numpy would be a pass
     over memory."""
-    backward = {(x, out): Backward(primitive, rule, (x, out)) for x, out in product((False, True), repeat=2)}
+    backward = {(x, out): BackwardExpression(primitive, rule, (x, out)) for x, out in product((False, True), repeat=2)}
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         if type(ct) is ndarray and ct.size >= LARGE and not params:
             x, out, _ = saved
             read = [value for value in (x, out) if value is not None]
@@ -423,7 +427,8 @@ def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
     return vjp
 
 
-def _diagonal_jvp(primitive: Primitive, tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _diagonal_jvp(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
+                  params: Params) -> Any:
     """Forward by way of the backward rule: the Jacobian of an elementwise primitive by one operand is diagonal, and so
     its own transpose, up to the conjugate."""
     rule, total = primitive.rule("vjp"), None
@@ -439,14 +444,14 @@ def _diagonal_jvp(primitive: Primitive, tangents: Any, operands: Any, out: Any, 
     return total
 
 
-def _elementwise_spec(primitive: Primitive, *specs: Any, **params: Any) -> Spec:
+def _elementwise_spec(primitive: Primitive, *specs: Spec | float, **params: Any) -> Spec:
     """Shapes broadcast; the dtype is found by evaluating on one element of each."""
     shape = broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)), op=primitive.name)
     ones = [s._replace(shape=()) if isinstance(s, Spec) else s for s in specs]
     return _spec_by_dummies(primitive, *ones, **params)._replace(shape=shape)
 
 
-def _spec_by_dummies(primitive: Primitive, *specs: Any, **params: Any) -> Any:
+def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float, **params: Any) -> Any:
     """The shape and dtype of the result, read off an evaluation on ones."""
     from .dtypes import from_numpy
 

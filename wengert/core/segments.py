@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 import weakref
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -61,12 +61,20 @@ class Segment:
             _system().munmap(self.address, self.size)
 
 
+class Owner(Protocol):
+    """A `Segment`, or what keeps one alive and says its address."""
+
+    @property
+    def address(self) -> int | None: ...
+
+
 class _Place:
     """What numpy asks for an array in a segment; it is the array's ``base`` and keeps the owner of the memory."""
 
     __slots__ = ("__array_interface__", "owner")
 
-    def __init__(self, owner: Any, typestr: str, shape: tuple[int, ...], strides: Any, offset: int) -> None:
+    def __init__(self, owner: Any, typestr: str, shape: tuple[int, ...], strides: tuple[int, ...] | None,
+                 offset: int) -> None:
         self.owner = owner
         self.__array_interface__ = {
             "version": 3, "data": (owner.address + offset, False), "typestr": typestr, "shape": shape,
@@ -75,7 +83,7 @@ class _Place:
 
 
 def place(
-    owner: Any, dtype: np.dtype, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0
+    owner: Owner, dtype: np.dtype, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0
 ) -> np.ndarray:
     """An array in the memory of ``owner``, which is a `Segment` or keeps one and says its ``address``.
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .generated import Elementwise
+from .operands import Params, Rule
+
 
 class Symbol:
     """One element of an expression that is being written down."""
@@ -27,59 +30,58 @@ class Symbol:
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(f"a kernel's expression has no {name!r}")
 
-    def _with(self, operation: str, *operands: Any) -> Symbol:
+    def _with(self, operation: str, *operands: Symbol | float) -> Symbol:
         return Symbol(self.builder, getattr(self.builder, operation)(*(_value(x) for x in operands)))
 
-    def __add__(self, other: Any) -> Symbol:
+    def __add__(self, other: Symbol | float) -> Symbol:
         return self._with("add", self, other)
 
-    def __radd__(self, other: Any) -> Symbol:
+    def __radd__(self, other: Symbol | float) -> Symbol:
         return self._with("add", other, self)
 
-    def __sub__(self, other: Any) -> Symbol:
+    def __sub__(self, other: Symbol | float) -> Symbol:
         return self._with("sub", self, other)
 
-    def __rsub__(self, other: Any) -> Symbol:
+    def __rsub__(self, other: Symbol | float) -> Symbol:
         return self._with("sub", other, self)
 
-    def __mul__(self, other: Any) -> Symbol:
+    def __mul__(self, other: Symbol | float) -> Symbol:
         return self._with("mul", self, other)
 
-    def __rmul__(self, other: Any) -> Symbol:
+    def __rmul__(self, other: Symbol | float) -> Symbol:
         return self._with("mul", other, self)
 
-    def __truediv__(self, other: Any) -> Symbol:
+    def __truediv__(self, other: Symbol | float) -> Symbol:
         return self._with("div", self, other)
 
-    def __rtruediv__(self, other: Any) -> Symbol:
+    def __rtruediv__(self, other: Symbol | float) -> Symbol:
         return self._with("div", other, self)
 
     def __neg__(self) -> Symbol:
         return self._with("neg", self)
 
-    def __lt__(self, other: Any) -> Symbol:
+    def __lt__(self, other: Symbol | float) -> Symbol:
         return self._with("lt", self, other)
 
-    def __le__(self, other: Any) -> Symbol:
+    def __le__(self, other: Symbol | float) -> Symbol:
         return self._with("le", self, other)
 
-    def __gt__(self, other: Any) -> Symbol:
+    def __gt__(self, other: Symbol | float) -> Symbol:
         return self._with("gt", self, other)
 
-    def __ge__(self, other: Any) -> Symbol:
+    def __ge__(self, other: Symbol | float) -> Symbol:
         return self._with("ge", self, other)
 
-
-    def __and__(self, other: Any) -> Symbol:
+    def __and__(self, other: Symbol | float) -> Symbol:
         return self._with("logical_and", self, other)
 
-    def __or__(self, other: Any) -> Symbol:
+    def __or__(self, other: Symbol | float) -> Symbol:
         return self._with("logical_or", self, other)
 
     def __invert__(self) -> Symbol:
         return self._with("logical_not", self)
 
-    def __pow__(self, exponent: Any) -> Symbol:
+    def __pow__(self, exponent: float) -> Symbol:
         if exponent != 2:
             raise NotImplementedError("a kernel's expression has squares, and no other powers")
         return self * self
@@ -94,7 +96,7 @@ def _value(x: Any) -> Any:
     raise NotImplementedError(f"a kernel's expression cannot hold a {type(x).__name__}")
 
 
-def lowered(primitive: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Symbol:
+def lowered(primitive: Elementwise, operands: tuple[Any, ...], params: Params) -> Symbol:
     """A primitive on symbols and numbers, by its ``lower`` rule."""
     if primitive.lower is None:
         raise NotImplementedError(f"{primitive.name} has no lower rule")
@@ -102,13 +104,13 @@ def lowered(primitive: Any, operands: tuple[Any, ...], params: dict[str, Any]) -
     return Symbol(builder, primitive.lower(builder, *(_value(x) for x in operands), **params))
 
 
-class Backward:
+class BackwardExpression:
     """The vjp of an elementwise primitive of one operand as an expression of ``(ct, x, out)``, as far as it reads them.
 
     To the compiler this is an elementwise primitive like any other: it has a name, an arity and a ``lower`` rule.
     """
 
-    def __init__(self, primitive: Any, rule: Any, reads: tuple[bool, bool]) -> None:
+    def __init__(self, primitive: Elementwise, rule: Rule, reads: tuple[bool, bool]) -> None:
         self.name, self.rule, self.reads = f"{primitive.name} backward", rule, reads
         self.arity = 1 + sum(reads)
 

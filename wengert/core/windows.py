@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
+from .operands import Array, Dims, Pairs
 
 
-def out_sizes(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool = False) -> tuple[int, ...]:
+def out_sizes(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
+              ceil: bool = False) -> tuple[int, ...]:
     """How many windows fit along each dimension. With ``ceil`` a last one that starts within the input or its left
     padding may reach beyond the right padding."""
     found = []
@@ -26,7 +28,7 @@ def out_sizes(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any,
     return tuple(found)
 
 
-def checked_out_sizes(op: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any,
+def checked_out_sizes(op: str, sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
                       ceil: bool = False) -> tuple[int, ...]:
     """`out_sizes`, or ShapeError where a dimension has no window."""
     found = out_sizes(sizes, kernel, stride, padding, dilation, ceil)
@@ -40,7 +42,7 @@ def checked_out_sizes(op: str, sizes: Any, kernel: Any, stride: Any, padding: An
     return found
 
 
-def framed(x: Any, widths: Any, value: Any = 0) -> Any:
+def framed(x: Array, widths: Pairs, value: complex = 0) -> Array:
     """``x`` with its last dimensions padded by the pairs ``widths``; negative widths crop. Contiguous."""
     if not any(a or b for a, b in widths):
         return np.ascontiguousarray(x)
@@ -56,12 +58,12 @@ def framed(x: Any, widths: Any, value: Any = 0) -> Any:
     return result
 
 
-def reach(out: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, ...]:
+def reach(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> tuple[int, ...]:
     """The size of the padded input that ``out`` windows along each dimension cover."""
     return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(out, kernel, stride, dilation, strict=True))
 
 
-def windowed(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
+def windowed(x: Array, out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> Array:
     """A view of ``x`` of shape ``(*lead, *kernel, *out)``: at every place of the kernel what each window has there."""
     lead = x.ndim - len(kernel)
     steps = x.strides[lead:]
@@ -70,7 +72,7 @@ def windowed(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
     return np.lib.stride_tricks.as_strided(x, (*x.shape[:lead], *kernel, *out), strides)
 
 
-def places(out: Any, kernel: Any, stride: Any, dilation: Any) -> list[tuple[Any, ...]]:
+def places(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> list[tuple[Any, ...]]:
     """For every place of the kernel, in row-major order, the index of what the windows have there."""
     along = [[slice(i * d, i * d + (n - 1) * s + 1, s) for i in range(k)]
              for n, k, s, d in zip(out, kernel, stride, dilation, strict=True)]

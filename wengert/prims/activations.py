@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Numbers
 from ..core.primitive import P, elementwise
 from ..core.samples import cases
 
@@ -17,7 +19,7 @@ TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 _ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # so that numpy need not convert a number at each call
 
 
-def _relu(xp: Any, x: Any) -> Any:
+def _relu(xp: ModuleType, x: Array) -> Array:
     if x.dtype.kind in "bc":
         raise RuntimeError(f"{'Boolean' if x.dtype.kind == 'b' else 'Complex'} inputs not supported for relu")
     return xp.maximum(x, _ZEROS.get(x.dtype, 0))
@@ -34,7 +36,7 @@ sigmoid = elementwise(
 )
 
 
-def _log_sigmoid(xp: Any, x: Any) -> Any:
+def _log_sigmoid(xp: ModuleType, x: Array) -> Array:
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
@@ -44,7 +46,7 @@ log_sigmoid = elementwise(
 )
 
 
-def _softplus(xp: Any, x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def _softplus(xp: ModuleType, x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     scaled = x * beta
     return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
 
@@ -56,7 +58,7 @@ softplus = elementwise(
 )
 
 
-def _gelu(xp: Any, x: Any) -> Any:
+def _gelu(xp: ModuleType, x: Array) -> Array:
     return x * (0.5 * (1 + P.erf(x * SQRT_HALF)))
 
 
@@ -70,11 +72,11 @@ gelu = elementwise(
 GELU_TANH = math.sqrt(2 / math.pi)
 
 
-def _gelu_tanh(xp: Any, x: Any) -> Any:
+def _gelu_tanh(xp: ModuleType, x: Array) -> Array:
     return 0.5 * x * (1 + xp.tanh(GELU_TANH * (x + 0.044715 * x * x * x)))
 
 
-def _gelu_tanh_derivative(x: Any, out: Any) -> Any:
+def _gelu_tanh_derivative(x: Numbers, out: Numbers) -> Any:
     """Hendrycks & Gimpel, *Gaussian Error Linear Units*, 2016, the tanh form, differentiated."""
     t = P.tanh(GELU_TANH * (x + 0.044715 * x * x * x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (GELU_TANH * (1 + 3 * 0.044715 * x * x))
@@ -89,11 +91,11 @@ silu = elementwise(
 )
 
 
-def _mish(xp: Any, x: Any) -> Any:
+def _mish(xp: ModuleType, x: Array) -> Array:
     return x * xp.tanh(_softplus(xp, x))
 
 
-def _mish_derivative(x: Any, out: Any) -> Any:
+def _mish_derivative(x: Numbers, out: Numbers) -> Any:
     t = P.tanh(P.softplus(x))
     return t + x * P.sigmoid(x) * (1 - t * t)
 
@@ -101,7 +103,7 @@ def _mish_derivative(x: Any, out: Any) -> Any:
 mish = elementwise("mish", _mish, promotion="float", derivative=_mish_derivative, saves="x")
 
 
-def _leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Any:
+def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array:
     return xp.where(x > 0, x, x * negative_slope)
 
 
@@ -112,11 +114,11 @@ leaky_relu = elementwise(
 )
 
 
-def _elu(xp: Any, x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+def _elu(xp: ModuleType, x: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Array:
     return xp.where(x > 0, x * scale, xp.expm1(xp.minimum(x, 0) * input_scale) * (alpha * scale))
 
 
-def _elu_derivative(x: Any, out: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+def _elu_derivative(x: Numbers, out: Numbers, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
     negative = P.exp(P.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)
     return P.where(x > 0, scale, negative)
 
@@ -124,7 +126,7 @@ def _elu_derivative(x: Any, out: Any, alpha: float = 1.0, scale: float = 1.0, in
 elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x")
 
 
-def _clip(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip(xp: ModuleType, x: Array, low: float | None = None, high: float | None = None) -> Array:
     if low is not None and high is not None and low > high:
         return xp.full_like(x, high)
     if low is not None:
@@ -132,7 +134,7 @@ def _clip(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     return x if high is None else xp.minimum(x, x.dtype.type(high))
 
 
-def _inside(x: Any, low: Any, high: Any) -> Any:
+def _inside(x: Numbers, low: float | None, high: float | None) -> Any:
     if low is None or high is None:
         return x <= high if low is None else x >= low
     return (x >= low) & (x <= high)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import cases, reals
 
 
-def _add_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _add_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     shapes = saved[3]
     if shapes is None:
         return ct, ct
     return fit(ct, shapes[0]) if needs[0] else None, fit(ct, shapes[1]) if needs[1] else None
 
 
-def _mul_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _mul_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, y, _, shapes = saved
     for_x = fit(ct * conjugate(y), shapes and shapes[0]) if needs[0] else None
     for_y = fit(ct * conjugate(x), shapes and shapes[1]) if needs[1] else None
@@ -35,7 +38,7 @@ sub = elementwise(
 mul = elementwise("mul", "multiply", vjp=_mul_vjp, saves=("y", "x"), lower=lambda b, x, y: b.mul(x, y))
 
 
-def _div_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _div_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Divides the cotangent (not: multiplies it by a reciprocal), as PyTorch does, to agree to the last bit."""
     x, y, _, shapes = saved
     for_x = fit(ct / conjugate(y), shapes and shapes[0]) if needs[0] else None
@@ -50,7 +53,7 @@ div = elementwise(
 )
 
 
-def _negative(xp: Any, x: Any) -> Any:
+def _negative(xp: ModuleType, x: Array) -> Array:
     if x.dtype.kind == "b":
         raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
                            "a mask, use the `~` or `logical_not()` operator instead.")
@@ -75,7 +78,7 @@ _POWERS = {2: lambda xp, x: x * x, 3: lambda xp, x: x * x * x, 1: lambda xp, x: 
            -0.5: lambda xp, x: 1 / xp.sqrt(x), -1: lambda xp, x: 1 / x, -2: lambda xp, x: 1 / (x * x)}
 
 
-def _pow(xp: Any, x: Any, y: Any) -> Any:
+def _pow(xp: ModuleType, x: Array, y: Any) -> Array:
     """Frequent constant exponents of floats go without the power function: faster, and the same bits as PyTorch."""
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
@@ -88,14 +91,14 @@ def _pow(xp: Any, x: Any, y: Any) -> Any:
     return xp.power(x, y)
 
 
-def _pow_by_base(x: Any, y: Any, out: Any) -> Any:
+def _pow_by_base(x: Numbers, y: Numbers, out: Numbers) -> Any:
     """y x^(y-1), which is 0, not nan, where the exponent is 0."""
     if type(y) in (int, float, complex):
         return 0.0 * x if y == 0 else y * P.pow(x, y - 1)
     return P.where(y == 0, 0.0, y * P.pow(x, y - 1))
 
 
-def _pow_by_exponent(x: Any, y: Any, out: Any) -> Any:
+def _pow_by_exponent(x: Any, y: Any, out: Numbers) -> Any:
     """x^y log x, which is 0, not nan, at x = 0 with y >= 0."""
     log_x = np.log(x) if type(x) in (int, float) and x > 0 else None
     if log_x is not None:
@@ -116,7 +119,7 @@ pow = elementwise(
 )
 
 
-def _check_divisor(name: str, x: Any, y: Any) -> None:
+def _check_divisor(name: str, x: Array, y: Array) -> None:
     """Raises for truth values, and for integers divided by zero, as numpy's silent 0 is never what is meant."""
     kind = np.result_type(x, y).kind
     if kind in "iu" and not np.all(y):
@@ -125,13 +128,13 @@ def _check_divisor(name: str, x: Any, y: Any) -> None:
         raise NotImplementedError(f'"{name}_cpu" not implemented for {"Bool" if kind == "b" else "complex numbers"}')
 
 
-def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
+def _floor_divide(xp: ModuleType, x: Array, y: Array) -> Array:
     """Floors the quotient."""
     _check_divisor("floor_divide", x, y)
     return xp.floor_divide(x, y)
 
 
-def _truncated_quotient(xp: Any, x: Any, y: Any) -> Any:
+def _truncated_quotient(xp: ModuleType, x: Array, y: Array) -> Array:
     _check_divisor("div_trunc", x, y)
     if np.result_type(x, y).kind not in "iu":
         return xp.trunc(xp.true_divide(x, y))
@@ -139,12 +142,12 @@ def _truncated_quotient(xp: Any, x: Any, y: Any) -> Any:
     return quotient + ((xp.remainder(x, y) != 0) & ((x < 0) != (y < 0)))
 
 
-def _remainder(xp: Any, x: Any, y: Any) -> Any:
+def _remainder(xp: ModuleType, x: Array, y: Array) -> Array:
     _check_divisor("remainder", x, y)
     return xp.remainder(x, y)
 
 
-def _fmod(xp: Any, x: Any, y: Any) -> Any:
+def _fmod(xp: ModuleType, x: Array, y: Array) -> Array:
     _check_divisor("fmod", x, y)
     return xp.fmod(x, y)
 
@@ -161,11 +164,11 @@ fmod = elementwise(
 )
 
 
-def _better(name: str, loses: Any, **rest: Any) -> Any:
+def _better(name: str, loses: Rule, **rest: Any) -> Any:
     """maximum and minimum: the cotangent goes to the operand that is not worse; a tie shares it evenly, and where one
     is NaN both have all of it."""
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         shared = P.where(x == y, ct * 0.5, ct)
         for_x = fit(P.where(loses(x, y), 0.0, shared), shapes and shapes[0]) if needs[0] else None
@@ -179,7 +182,7 @@ maximum = _better("maximum", lambda x, y: x < y, lower=lambda b, x, y: b.max(x, 
 minimum = _better("minimum", lambda x, y: x > y, lower=lambda b, x, y: b.min(x, y))
 
 
-def _number(name: str, better: Any) -> Any:
+def _number(name: str, better: Rule) -> Any:
     """fmax and fmin: a NaN loses against any number; a tie goes to the first operand."""
 
     return elementwise(name, name, selects=lambda x, y, out: better(x, y) | P.isnan(y), saves=("x y", "x y"),
@@ -190,20 +193,20 @@ fmax = _number("fmax", lambda x, y: x >= y)
 fmin = _number("fmin", lambda x, y: x <= y)
 
 
-def _sgn(xp: Any, x: Any) -> Any:
+def _sgn(xp: ModuleType, x: Array) -> Array:
     """The sign; of NaN 0, as in PyTorch."""
     if x.dtype.kind == "b":
         return xp.array(x)
     return xp.sign(x) if x.dtype.kind == "c" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
-def _absolute(xp: Any, x: Any) -> Any:
+def _absolute(xp: ModuleType, x: Array) -> Array:
     if x.dtype.kind == "b":
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
     return xp.absolute(x)
 
 
-def _abs_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _abs_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     """The part of the tangent along x."""
     moved = conjugate(tangents[0]) * P.sgn(operands[0])
     return P.real(moved) if moved.dtype.kind == "c" else moved
@@ -221,7 +224,7 @@ sgn = elementwise(
 )
 
 
-def _sgn_vjp(ct: Any, x: Any) -> Any:
+def _sgn_vjp(ct: Numbers, x: Numbers) -> Any:
     """For z/|z|: the part of the cotangent across z, over |z|."""
     if x.dtype.kind != "c":
         return P.zeros_like(ct)
@@ -241,7 +244,7 @@ ceil = elementwise("ceil", _whole_already("ceil"), derivative=0, lower=lambda b,
 trunc = elementwise("trunc", _whole_already("trunc"), derivative=0, lower=lambda b, x: b.trunc(x))
 
 
-def _round(xp: Any, x: Any, decimals: int = 0) -> Any:
+def _round(xp: ModuleType, x: Array, decimals: int = 0) -> Array:
     """Half to even. Decimals scale by a power of ten and back, in the dtype itself, as PyTorch does."""
     if not decimals:
         return x.copy() if x.dtype.kind in "iu" else xp.rint(x)
@@ -274,7 +277,7 @@ lcm = elementwise("lcm", "lcm", derivative=(None, None), saves=("", ""),
                   samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))
 
 
-def _lerp(xp: Any, x: Any, y: Any, weight: Any) -> Any:
+def _lerp(xp: ModuleType, x: Array, y: Array, weight: Array) -> Array:
     """From whichever end is nearer, so that the ends themselves are met exactly."""
     difference = y - x
     if type(weight) in (int, float):
@@ -289,7 +292,7 @@ lerp = elementwise(
     derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x),
     saves=("z", "z", "x y"),
 )
-def _scaled(x: Any, value: Any) -> Any:
+def _scaled(x: Numbers, value: complex) -> Any:
     return x if type(value) is int and value == 1 else x * value
 
 
@@ -305,7 +308,8 @@ addcdiv = elementwise(
 )
 
 
-def _nan_to_num(xp: Any, x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+def _nan_to_num(xp: ModuleType, x: Array, nan: float = 0.0, posinf: float | None = None,
+                neginf: float | None = None) -> Array:
     if x.dtype.kind in "biu":
         return x.copy()
     info = xp.finfo(x.dtype)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import MissingRuleError
+from ..core.operands import Array, Numbers, Rule
 from ..core.primitive import P, elementwise
 from ..core.samples import reals
 
@@ -16,7 +18,7 @@ _POINTS = 64
 _SERIES_FROM = 50.0
 
 
-def _scaled_bessel(order: int, x: Any) -> Any:
+def _scaled_bessel(order: int, x: Array) -> Any:
     """exp(−|x|) I_order(x), for the modified Bessel function of the first kind, order 0 or 1.
 
     Up to |x| = 50 by the trapezoidal rule for its integral over a period (Abramowitz & Stegun, 9.6.19), which for a
@@ -39,7 +41,7 @@ def _scaled_bessel(order: int, x: Any) -> Any:
 
 
 def _bessel(order: int, scaled: bool) -> Any:
-    def evaluate(xp: Any, x: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array) -> Array:
         value = _scaled_bessel(order, x)
         if not scaled:
             value = value * xp.exp(xp.abs(xp.asarray(x, np.float64)))
@@ -48,7 +50,7 @@ def _bessel(order: int, scaled: bool) -> Any:
     return evaluate
 
 
-def _unary(name: str, eval: Any, derivative: Any, saves: str, **rest: Any) -> Any:
+def _unary(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Any:
     return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
 
 
@@ -62,7 +64,7 @@ i1e = _unary("i1e", _bessel(1, True),
              samples=reals(0.3, 3))
 
 
-def _each(function: Any) -> Any:
+def _each(function: Rule) -> Any:
     """A function of Python floats, applied to each element."""
     vectorised = np.frompyfunc(function, 1, 1)
     return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
@@ -99,7 +101,7 @@ def _ndtri(p: float) -> float:
     return NormalDist().inv_cdf(p)
 
 
-def _entropy(xp: Any, x: Any) -> Any:
+def _entropy(xp: ModuleType, x: Array) -> Array:
     return xp.where(x > 0, -x * xp.log(x), xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, x))).astype(x.dtype)
 
 
@@ -145,7 +147,7 @@ def _zeta(x: float, q: float) -> float:
     return total
 
 
-def _by_exponent(x: Any, q: Any, out: Any) -> Any:
+def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:
     raise MissingRuleError("[zeta] a derivative by its second operand only was expected; got a first operand, the "
                            "exponent, that requires a gradient, and there is no rule for that; detach() it")
 

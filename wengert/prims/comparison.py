@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Rule
 from ..core.primitive import elementwise
 from ..core.samples import cases
 
 
-def _constant(name: str, eval: Any, arity: int = 2, promotion: str = "compare", **rest: Any) -> Any:
+def _constant(name: str, eval: str | Rule, arity: int = 2, promotion: str = "compare", **rest: Any) -> Any:
     return elementwise(name, eval, derivative=(None,) * arity, saves=("",) * arity, promotion=promotion, **rest)
 
 
 def _ordered(name: str) -> Any:
     """A comparison of order, which complex numbers do not have (numpy would compare them by their real parts)."""
 
-    def evaluate(xp: Any, x: Any, y: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array, y: Array) -> Array:
         if (getattr(x, "dtype", None) or np.dtype(type(x))).kind == "c" or (
                 getattr(y, "dtype", None) or np.dtype(type(y))).kind == "c":
             raise NotImplementedError(f'"{name}_cpu" not implemented for complex numbers, which have no order')
@@ -48,7 +50,7 @@ bitwise_not = _constant("bitwise_not", "bitwise_not", 1, promotion="same", sampl
 
 
 def _shift(name: str) -> Any:
-    def evaluate(xp: Any, x: Any, y: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array, y: Array) -> Array:
         if xp.result_type(x, y).kind == "b":
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
         return getattr(xp, name)(x, y)
@@ -60,7 +62,7 @@ left_shift = _constant("left_shift", _shift("left_shift"), promotion="same", sam
 right_shift = _constant("right_shift", _shift("right_shift"), promotion="same", samples=_INTEGERS)
 
 
-def _where_eval(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+def _where_eval(xp: ModuleType, condition: Array, x: Array, y: Array) -> Array:
     return xp.where(condition, x, y)
 
 

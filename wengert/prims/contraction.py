@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, bilinear, conjugate, fit, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 
 
-def _large_product(x: Any, y: Any) -> Any:
+def _large_product(x: Array, y: Array) -> Any:
     """The product by our threads; None where it is small, or numpy should do it."""
     if x.size * y.shape[-1] < LARGE_PRODUCT:
         return None
@@ -21,12 +23,12 @@ def _large_product(x: Any, y: Any) -> Any:
     return product(x, y)
 
 
-def _widened(x: Any) -> Any:
+def _widened(x: Array) -> Array:
     """Half-precision operands are multiplied in float32."""
     return x.astype("float32") if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
 
 
-def _matmul(xp: Any, x: Any, y: Any) -> Any:
+def _matmul(xp: ModuleType, x: Array, y: Array) -> Array:
     narrow = x.dtype
     if narrow.itemsize == 2 and narrow.kind not in "iu":
         return _matmul(xp, _widened(x), _widened(y)).astype(narrow)
@@ -63,14 +65,14 @@ def _rows(x: Spec) -> int:
     return x.shape[-2] if len(x.shape) > 1 else 1
 
 
-def _transposed(x: Any) -> Any:
+def _transposed(x: Numbers) -> Any:
     """x with its last two dimensions swapped, conjugated where complex."""
     rank = len(x.shape)
     swapped = P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2))
     return conjugate(swapped)
 
 
-def _matmul_left(ct: Any, y: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _matmul_left(ct: Numbers, y: Numbers, shape: Dims, params: Params) -> Any:
     if len(y.shape) == 1:
         return fit(ct[..., None] * conjugate(y) if len(shape) > 1 else ct * conjugate(y), shape)
     if len(shape) == 1:
@@ -79,7 +81,7 @@ def _matmul_left(ct: Any, y: Any, shape: Any, params: dict[str, Any]) -> Any:
     return fit(P.matmul(ct, _transposed(y)), shape)
 
 
-def _matmul_right(ct: Any, x: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _matmul_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
     if len(x.shape) == 1:
         return fit(conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * conjugate(x), shape)
     if len(shape) == 1:
@@ -90,7 +92,7 @@ def _matmul_right(ct: Any, x: Any, shape: Any, params: dict[str, Any]) -> Any:
     return fit(P.matmul(_transposed(x), ct), shape)
 
 
-def _label(params: dict[str, Any]) -> str:
+def _label(params: Params) -> str:
     return str(params.get("label", "Mm"))
 
 
@@ -103,7 +105,7 @@ matmul = bilinear(
 )
 
 
-def _addmm(xp: Any, base: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1, label: str = "") -> Any:
+def _addmm(xp: ModuleType, base: Array, x: Array, y: Array, beta: Any = 1, alpha: Any = 1, label: str = "") -> Array:
     product = _matmul(xp, x, y)
     if alpha != 1:
         product = product * alpha
@@ -112,7 +114,7 @@ def _addmm(xp: Any, base: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1, la
     return product.astype(x.dtype, copy=False)
 
 
-def _addmm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _addmm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, x, y, _, shapes = saved
     beta, alpha = params.get("beta", 1), params.get("alpha", 1)
     for_base = None
@@ -134,7 +136,7 @@ addmm = fused(
 )
 
 
-def _linear(xp: Any, x: Any, weight: Any, bias: Any = None, label: str = "") -> Any:
+def _linear(xp: ModuleType, x: Array, weight: Array, bias: Array | None = None, label: str = "") -> Array:
     out = _matmul(xp, x, weight.T)
     if bias is None:
         return out
@@ -155,7 +157,7 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None, label: str = "
     return Spec((*x.shape[:-1], *weight.shape[:-1]), x.dtype)
 
 
-def _linear_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, weight, shapes = saved[0], saved[1], saved[-1]
     for_x = P.matmul(ct, conjugate(weight)) if needs[0] else None
     for_weight = None

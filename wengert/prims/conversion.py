@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import DType
+from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, elementwise, fit, linear, opaque
 from ..core.samples import cases
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
 
 
-def _numpy_dtype(dtype: Any) -> Any:
+def _numpy_dtype(dtype: DType | np.dtype[Any]) -> np.dtype[Any]:
     return dtype.numpy if isinstance(dtype, DType) else dtype
 
 
-def _cast(xp: Any, x: Any, dtype: Any) -> Any:
+def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
     target = _numpy_dtype(dtype)
     x = xp.asarray(x)
     if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
@@ -25,13 +27,13 @@ def _cast(xp: Any, x: Any, dtype: Any) -> Any:
     return x.astype(target)
 
 
-def _cast_lower(b: Any, x: Any, dtype: Any, back: Any = None) -> Any:
+def _cast_lower(b: Any, x: Any, dtype: DType | np.dtype[Any], back: DType | np.dtype[Any] | None = None) -> Any:
     if _numpy_dtype(dtype) != np.dtype(b.dtype):
         raise NotImplementedError("a kernel has one dtype")
     return b.select(x, 1.0, 0.0) if x.is_mask else x
 
 
-def _cast_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _cast_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     back = params.get("back")
     if back is None or _numpy_dtype(back) == _numpy_dtype(ct.dtype):
         return (ct,)
@@ -49,7 +51,7 @@ clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order), trans
                samples=cases(((2, 3), {}), ((), {"order": "C"})))
 
 
-def _overwrite(xp: Any, old: Any, new: Any) -> Any:
+def _overwrite(xp: ModuleType, old: Array, new: Array) -> Array:
     result = xp.empty_like(old)
     if result.dtype.kind != "c" and getattr(new, "dtype", np.dtype(type(new))).kind == "c":
         raise RuntimeError("value cannot be converted to type without overflow")
@@ -57,7 +59,7 @@ def _overwrite(xp: Any, old: Any, new: Any) -> Any:
     return result
 
 
-def _overwrite_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _overwrite_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     shapes = saved[-1]
     old = P.zeros_like(ct) if needs[0] else None
     if len(needs) < 2 or not needs[1]:
@@ -74,7 +76,7 @@ overwrite = opaque(
 )
 
 
-def _fill(xp: Any, old: Any, value: Any = 0) -> Any:
+def _fill(xp: ModuleType, old: Array, value: Any = 0) -> Array:
     result = xp.empty_like(old)
     result[...] = value
     return result
@@ -100,7 +102,7 @@ angle = elementwise(
 )
 
 
-def _angle_vjp(ct: Any, z: Any) -> Any:
+def _angle_vjp(ct: Numbers, z: Numbers) -> Any:
     """d arg(z) = Im(conj(z) dz) / |z|^2, in PyTorch's convention of conjugate cotangents."""
     if z.dtype.kind != "c":
         return P.zeros_like(ct)
@@ -108,7 +110,7 @@ def _angle_vjp(ct: Any, z: Any) -> Any:
     return P.where(radius == 0, 0.0, z * (1j * ct) / (radius * radius))
 
 
-def _angle_jvp(t: Any, z: Any) -> Any:
+def _angle_jvp(t: Numbers, z: Numbers) -> Any:
     if z.dtype.kind != "c":
         return P.zeros_like(t)
     radius = P.abs(z)

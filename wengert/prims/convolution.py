@@ -9,14 +9,17 @@ one product of matrices, whose columns are the windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import gcd, prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, ShapeError
+from ..core.operands import Array, Dims, Needs, Numbers, Pairs, Params, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
 from ..core.spec import Spec
@@ -26,15 +29,15 @@ from ..core.windows import checked_out_sizes, framed, out_sizes, reach, windowed
 _LARGE = 100_000
 
 
-def _narrow(x: Any) -> bool:
+def _narrow(x: Array) -> bool:
     return x.dtype.itemsize == 2
 
 
-def _edges(padding: Any) -> tuple[tuple[int, int], ...]:
+def _edges(padding: Dims) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in padding)
 
 
-def _generated(x: Any, work: int) -> Any:
+def _generated(x: Array, work: int) -> Any:
     """The module of generated convolutions, where it should be asked; it is loaded by the first that is large."""
     if work < _LARGE or x.dtype.char not in "fd":
         return None
@@ -43,7 +46,7 @@ def _generated(x: Any, work: int) -> Any:
     return convolution
 
 
-def _columns(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any, groups: int) -> Any:
+def _columns(x: Array, out: Dims, kernel: Dims, stride: Dims, dilation: Dims, groups: int) -> Array:
     """The windows of ``x`` as the rows of matrices ``(groups, N * windows, channels / groups * kernel)``."""
     rank, inner = len(kernel), x.shape[1] // groups
     seen = windowed(x, out, kernel, stride, dilation).reshape(len(x), groups, inner, *kernel, *out)
@@ -51,25 +54,27 @@ def _columns(x: Any, out: Any, kernel: Any, stride: Any, dilation: Any, groups: 
     return seen.transpose(order).reshape(groups, len(x) * prod(out), inner * prod(kernel))
 
 
-def _rows(x: Any, groups: int) -> Any:
+def _rows(x: Array, groups: int) -> Array:
     """``x`` (N, channels, *out) as matrices ``(groups, N * windows, channels / groups)``."""
     parts = x.reshape(len(x), groups, x.shape[1] // groups, -1)
     return parts.transpose(1, 0, 3, 2).reshape(groups, -1, parts.shape[2])
 
 
-def _times(x: Any, y: Any) -> Any:
+def _times(x: Array, y: Array) -> Array:
     """The products of two stacks of matrices; of one, by the faster way that a single one has."""
     return P.matmul(x[0], y[0])[None] if len(x) == 1 else P.matmul(x, y)
 
 
-def _thinned(x: Any, kernel: Any, stride: Any, padding: Any) -> tuple[Any, Any]:
+def _thinned(x: Array, kernel: Dims, stride: Dims, padding: Pairs) -> tuple[Array, Dims]:
     """A kernel of one place needs only every stride-th element: those, and the stride that is left."""
     if prod(kernel) == 1 and any(s > 1 for s in stride) and not any(lo or hi for lo, hi in padding):
-        return np.ascontiguousarray(x[(..., *(slice(None, None, s) for s in stride))]), (1,) * len(stride)
+        every: list[Any] = [slice(None, None, s) for s in stride]
+        return np.ascontiguousarray(x[(..., *every)]), (1,) * len(stride)
     return x, stride
 
 
-def _direct(x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, bias: Any = None) -> Any:
+def _direct(x: Array, weight: Array, stride: Dims, padding: Pairs, dilation: Dims, groups: int,
+            bias: Array | None = None) -> Array:
     """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel); ``padding`` in pairs."""
     kernel, channels = weight.shape[2:], weight.shape[0]
     x, stride = _thinned(x, kernel, stride, padding)
@@ -92,7 +97,7 @@ def _direct(x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, group
     return result
 
 
-def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, sizes: Any) -> Any:
+def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dims, groups: int, sizes: Dims) -> Any:
     """The adjoint of `_direct` in its input: from (N, O, *out) to (N, C, *sizes). See Note [phases]."""
     inner, rank = weight.shape[1], len(stride)
     channels = inner * groups
@@ -115,7 +120,7 @@ def _spread(ct: Any, weight: Any, stride: Any, padding: Any, dilation: Any, grou
     return result
 
 
-def _spread_one(ct: Any, weight: Any, padding: Any, dilation: Any, groups: int, sizes: Any) -> Any:
+def _spread_one(ct: Array, weight: Array, padding: Dims, dilation: Dims, groups: int, sizes: Dims) -> Array:
     """`_spread` where there is one window: its cotangent times the weight, laid where the window lay."""
     kernel = weight.shape[2:]
     parts = _times(_rows(ct, groups), weight.reshape(groups, weight.shape[0] // groups, -1))
@@ -160,16 +165,15 @@ def _phase(phase: int, stride: int, kernel: int, padding: int, dilation: int, si
     return taken, (before, after), apart, inputs
 
 
-def _adjoint_sizes(out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, extra: Any) -> tuple[int, ...]:
+def _adjoint_sizes(out: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
+                   extra: Dims) -> tuple[int, ...]:
     return tuple(n - 2 * p + e for n, p, e in zip(reach(out, kernel, stride, dilation), padding, extra, strict=True))
 
 
-def _convolution(
-    xp: Any, x: Any, weight: Any, bias: Any = None, *, stride: Any, padding: Any, dilation: Any, groups: int = 1,
-    transposed: bool = False, extra: Any = None,
-) -> Any:
+def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = None, *, stride: Dims, padding: Dims,
+                 dilation: Dims, groups: int = 1, transposed: bool = False, extra: Dims | None = None) -> Array:
     if _narrow(x):
-        wide = [None if a is None else a.astype(np.float32) for a in (x, weight, bias)]
+        wide: list[Any] = [None if a is None else a.astype(np.float32) for a in (x, weight, bias)]
         return _convolution(xp, *wide, stride=stride, padding=padding, dilation=dilation, groups=groups,
                             transposed=transposed, extra=extra).astype(x.dtype)
     _convolution_spec(_spec(x), _spec(weight), _spec(bias), stride=stride, padding=padding, dilation=dilation,
@@ -183,13 +187,13 @@ def _convolution(
     return _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
 
 
-def _spec(x: Any) -> Any:
+def _spec(x: Array | None) -> Any:
     return None if x is None else Spec(x.shape, from_numpy(x.dtype))
 
 
 def _convolution_spec(
-    x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Any, padding: Any, dilation: Any, groups: int = 1,
-    transposed: bool = False, extra: Any = None,
+    x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1,
+    transposed: bool = False, extra: Dims | None = None,
 ) -> Spec:
     op, rank = "conv_transpose" if transposed else "convolution", len(stride)
     for other, name in ((weight, "weight"), (bias, "bias")):
@@ -219,22 +223,22 @@ def _convolution_spec(
     return Spec((x.shape[0], makes, *sizes), x.dtype)
 
 
-def _conj(x: Any) -> Any:
+def _conj(x: Numbers) -> Any:
     return P.conj(x) if x.dtype.kind == "c" else x
 
 
-def _geometry(params: dict[str, Any]) -> dict[str, Any]:
+def _geometry(params: Params) -> dict[str, Any]:
     return {name: params[name] for name in ("stride", "padding", "dilation")} | {"groups": params.get("groups", 1)}
 
 
-def _remainder(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> tuple[int, ...]:
+def _remainder(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int) -> tuple[int, ...]:
     """How far the input of this size reaches beyond the last window: what the adjoint must add."""
     out = out_sizes(sizes, kernel, stride, padding, dilation)
     least = _adjoint_sizes(out, kernel, stride, padding, dilation, (0,) * len(out))
     return tuple(n - m for n, m in zip(sizes, least, strict=True))
 
 
-def _convolution_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _convolution_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, weight, shapes = saved[0], saved[1], saved[-1]
     geometry, transposed = _geometry(params), params.get("transposed", False)
     kernel = tuple(shapes[1][2:])
@@ -253,7 +257,7 @@ def _convolution_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) ->
     return for_x, for_weight, P.sum(ct, dim=(0, *range(2, len(ct.shape)))) if needs[2] else None
 
 
-def _convolution_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _convolution_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     total = None
     for i in (0, 1):
         if tangents[i] is not None:
@@ -292,8 +296,8 @@ convolution = fused(
 
 
 def _weight_gradient(
-    xp: Any, x: Any, ct: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1
-) -> Any:
+    xp: ModuleType, x: Array, ct: Array, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1
+) -> Array:
     if _narrow(x):
         return _weight_gradient(xp, x.astype(np.float32), ct.astype(np.float32), kernel, stride, padding, dilation,
                                 groups).astype(x.dtype)
@@ -312,7 +316,7 @@ def _weight_gradient(
     return _times(_rows(ct, groups).swapaxes(1, 2), columns).reshape(shape)
 
 
-def _weight_gradient_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _weight_gradient_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, y, shapes = saved[0], saved[1], saved[-1]
     geometry = _geometry(params)
     for_x = for_y = None
@@ -324,7 +328,7 @@ def _weight_gradient_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any
     return for_x, for_y
 
 
-def _weight_gradient_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _weight_gradient_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     pairs = (((tangents[0], operands[1]), tangents[0]), ((operands[0], tangents[1]), tangents[1]))
     terms = [P.convolution_weight(*pair, **params) for pair, tangent in pairs if tangent is not None]
     return terms[0] if len(terms) == 1 else terms[0] + terms[1]

@@ -7,11 +7,13 @@ none: what is drawn has no derivative (where a draw moves with a parameter, a pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.dtypes import DType, from_numpy
+from ..core.operands import Array, Dims
 from ..core.primitive import Primitive, register
 from ..core.spec import Spec, broadcast_shapes
 from ..sampling import gammas, integers, reals
@@ -24,7 +26,7 @@ class Sampler(NamedTuple):
     spec: Callable[..., Spec]
 
 
-def _of_size(*_: Any, size: Any, dtype: DType, **__: Any) -> Spec:
+def _of_size(*_: Any, size: Dims, dtype: DType, **__: Any) -> Spec:
     return Spec(tuple(size), dtype)
 
 
@@ -40,7 +42,7 @@ def _around(mean: Any, std: Any) -> Spec:
 def _filled(sample: Callable[..., Any]) -> Sampler:
     """Numbers as an in-place method draws them: in the order of the memory of a row-major tensor."""
 
-    def run(generator: Any, *, size: Any, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
+    def run(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
         target = np.empty(size, dtype.numpy)
         reals.fill(target, lambda count: sample(generator, count, target.dtype, *numbers))
         return target
@@ -53,20 +55,20 @@ def _plain(sample: Callable[..., Any]) -> Sampler:
         lambda generator, *, size, dtype, numbers=(): sample(generator, size, dtype.numpy, *numbers), _of_size)
 
 
-def _normal_filled(generator: Any, *, size: Any, dtype: DType, numbers: tuple[float, float]) -> Any:
+def _normal_filled(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
     target = np.empty(size, dtype.numpy)
     reals.normal_fill(generator, target, *numbers)
     return target
 
 
-def _normal_pairs_filled(generator: Any, *, size: Any, dtype: DType, numbers: tuple[float, float]) -> Any:
+def _normal_pairs_filled(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
     """As a tensor that does not lie in row-major order is filled."""
     target = np.empty((*size, 2), dtype.numpy)[..., 0]
     reals.normal_fill(generator, target, *numbers)
     return target.copy()
 
 
-def _bernoulli_filled(generator: Any, chance: Any, *, size: Any, dtype: DType) -> Any:
+def _bernoulli_filled(generator: Any, chance: Array | float, *, size: Dims, dtype: DType) -> Any:
     target = np.empty(size, dtype.numpy)
     reals.bernoulli_fill(generator, target, chance)
     return target
@@ -110,7 +112,7 @@ SAMPLERS = {
 """Every way to draw, by name."""
 
 
-def _draw(xp: Any, generator: Any, *operands: Any, sampler: str, **params: Any) -> Any:
+def _draw(xp: ModuleType, generator: Any, *operands: Array, sampler: str, **params: Any) -> Array:
     return SAMPLERS[sampler].run(generator, *operands, **params)
 
 

@@ -7,10 +7,12 @@ adjoint of the forward transform is the inverse one *with the same scale*. Numpy
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Dims, Numbers, Params
 from ..core.primitive import P, linear
 
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -18,11 +20,11 @@ _COMPLEX = {"samples": "its operand is complex, and the walk over the registry t
 _COMPLEX_RESULT = {"samples": "its result is complex, and the walk over the registry takes differences of real results"}
 
 
-def _complex(xp: Any, x: Any, dim: Any, norm: str, inverse: bool = False) -> Any:
+def _complex(xp: ModuleType, x: Array, dim: Dims, norm: str, inverse: bool = False) -> Array:
     return (xp.fft.ifftn if inverse else xp.fft.fftn)(x, axes=dim, norm=norm)
 
 
-def _adjoint(ct: Any, params: dict[str, Any]) -> Any:
+def _adjoint(ct: Numbers, params: Params) -> Any:
     """The adjoint of the transform that ``params`` describe, applied to a complex cotangent."""
     return P.fft_complex(ct, dim=params["dim"], norm=_SWAPPED[params["norm"]], inverse=not params.get("inverse", False))
 
@@ -33,7 +35,7 @@ fft_complex = linear(
 )
 
 
-def _real_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _real_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
     """The real part of the adjoint; the half of the spectrum that was left out got no cotangent."""
     last = params["dim"][-1]
     absent = shape[last] - ct.shape[last]
@@ -50,7 +52,7 @@ fft_real = linear(
 )
 
 
-def _back_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _back_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
     """The spectrum of the cotangent; frequencies that stand for their mirror image as well count twice."""
     dim, size = params["dim"], params["size"]
     spectrum = P.fft_real(ct, dim=dim, norm=_SWAPPED[params["norm"]])

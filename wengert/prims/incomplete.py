@@ -9,16 +9,18 @@ series of the tail near zero, whose terms are all positive, or by Gauss and Lege
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, elementwise, opaque
 from ..core.samples import reals
 
-Array = np.ndarray[Any, Any]
-
+OfArrays = Callable[..., Array]
 _POINTS = 64
 _DROP = 42.0  # of the logarithm of a density: exp(−42) is below double precision
 _AT_ONCE = 1 << 14  # elements; a quadrature takes 64 times the memory
@@ -32,7 +34,7 @@ def _legendre() -> tuple[Array, Array]:
     return (nodes + 1) / 2, weights / 2
 
 
-def _width(log_ratio: Any) -> Array:
+def _width(log_ratio: OfArrays) -> Array:
     """How far a tail reaches: the w with log_ratio(w) = −42, where ``log_ratio`` falls from 0 and is concave."""
     low, high = np.zeros_like(log_ratio(1.0)), np.ones_like(log_ratio(1.0))
     for _ in range(40):  # doubled until the tail is inside
@@ -47,7 +49,7 @@ def _width(log_ratio: Any) -> Array:
     return high
 
 
-def _over_tail(log_ratio: Any, value: Any) -> Array:
+def _over_tail(log_ratio: OfArrays, value: OfArrays) -> Array:
     """∫ value(s) · exp(log_ratio(s)) ds over s > 0; both are functions of arrays with one more dimension."""
     nodes, weights = _legendre()
     width = _width(lambda s: log_ratio(np.asarray(s)[..., None])[..., 0])[..., None]
@@ -56,7 +58,7 @@ def _over_tail(log_ratio: Any, value: Any) -> Array:
     return result
 
 
-def _piecewise(operands: tuple[Array, ...], chosen: Array, one: Any, other: Any) -> Array:
+def _piecewise(operands: tuple[Array, ...], chosen: Array, one: OfArrays, other: OfArrays) -> Array:
     """``one(*operands)`` where ``chosen``, else ``other``; each sees only the elements that are its own."""
     result = np.full(chosen.shape, np.nan)
     for mask, function in ((chosen, one), (~chosen, other)):
@@ -75,7 +77,7 @@ def _digamma(x: Array) -> Array:
 # --- the gamma distribution -------------------------------------------------------------------------------------------
 
 
-def _series(first: Any, ratio: Any, slope: Any) -> tuple[Array, Array]:
+def _series(first: Array, ratio: Callable[[int], Array], slope: Callable[[int], Array]) -> tuple[Array, Array]:
     """Σ t_k and Σ t_k · s_k for t_0 = ``first``, t_k = t_{k−1} · ratio(k), s_0 = 0, s_k = s_{k−1} + slope(k)."""
     term, total = first, first.copy()
     step, weighted = np.zeros_like(first), np.zeros_like(first)
@@ -99,7 +101,7 @@ def _gamma_series(a: Array, x: Array) -> tuple[Array, Array]:
     return _series(np.ones_like(x), lambda k: x / (a + k), lambda k: 1 / (a + k))
 
 
-def _gamma_tail(a: Array, x: Array, value: Any) -> tuple[Array, Array]:
+def _gamma_tail(a: Array, x: Array, value: OfArrays) -> tuple[Array, Array]:
     """∫ value(log t) · p(t) dt / (x · p(x)) over the tail beyond x, for the density p; and the side, −1 or 1."""
     side = np.where(x <= a, -1.0, 1.0)
     a_, x_, side_, log_x = a[:, None], x[:, None], side[:, None], np.log(x)[:, None]
@@ -139,7 +141,7 @@ def _lower_and_upper(a: Array, x: Array) -> tuple[Array, Array]:
 def _regularised(which: int) -> Any:
     """P (``which`` 0) or Q (1) with the limits, in the operands' dtype."""
 
-    def evaluate(xp: Any, a: Any, x: Any) -> Any:
+    def evaluate(xp: ModuleType, a: Array, x: Array) -> Array:
         dtype = np.result_type(a, x)
         wide_a, wide_x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
         result = np.full(wide_a.shape, np.nan)
@@ -163,7 +165,7 @@ def _by_x(sign: float) -> Any:
 def _by_a(sign: float) -> Any:
     """∂P/∂a = −(∂P/∂x) dx/da, with the rate at which a draw moves."""
 
-    def slope(a: Any, x: Any, out: Any) -> Any:
+    def slope(a: Numbers, x: Numbers, out: Numbers) -> Any:
         moved = P.standard_gamma_grad(a, x) * P.exp((a - 1) * P.log(x) - x - P.lgamma(a))
         return P.where(x > 0, -sign * moved, 0.0)
 
@@ -182,7 +184,7 @@ igammac = elementwise(
 )
 
 
-def _gamma_gradient(xp: Any, a: Any, x: Any) -> Any:
+def _gamma_gradient(xp: ModuleType, a: Array, x: Array) -> Array:
     """dx/da of a draw x of the gamma distribution of shape a and rate 1."""
     dtype = np.result_type(a, x)
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
@@ -279,7 +281,7 @@ def _beta_tail(side: float) -> Any:
     return gradient
 
 
-def _dirichlet_gradient(xp: Any, x: Any, alpha: Any, total: Any) -> Any:
+def _dirichlet_gradient(xp: ModuleType, x: Array, alpha: Array, total: Array) -> Array:
     """The rate dx/dα of each part's beta distribution, divided by 1 − x: how the others must make room."""
     dtype = np.result_type(x, alpha)
     x, alpha, total = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (x, alpha, total)))
@@ -295,18 +297,18 @@ def _dirichlet_gradient(xp: Any, x: Any, alpha: Any, total: Any) -> Any:
 dirichlet_grad = opaque("dirichlet_grad", _dirichlet_gradient, arity=3, missing=_NO_SECOND)
 
 
-def _dirichlet_rate(alpha: Any, drawn: Any) -> Any:
+def _dirichlet_rate(alpha: Numbers, drawn: Numbers) -> Any:
     """`dirichlet_grad` of a draw. A change of α_k moves part k by this rate times 1 − x_k, part j by −x_j times it."""
     total = P.expand(P.sum(alpha, dim=(-1,), keepdim=True), shape=tuple(alpha.shape))
     return P.dirichlet_grad(drawn, alpha, total)
 
 
-def _dirichlet_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _dirichlet_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     alpha, _, out, _ = saved
     return (_dirichlet_rate(alpha, out) * (ct - P.sum(out * ct, dim=(-1,), keepdim=True)), None)
 
 
-def _dirichlet_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _dirichlet_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     moved = _dirichlet_rate(operands[0], out) * tangents[0]
     return moved - out * P.sum(moved, dim=(-1,), keepdim=True)
 

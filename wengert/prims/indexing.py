@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register
 from ..core.samples import cases
 
@@ -14,7 +17,7 @@ _ALONG = np.array([[0, 2, 1], [2, 0, 0]])
 _MASK = np.array([True, False, True, True])
 
 
-def _filled(tangents: Any, operands: Any) -> list[Any]:
+def _filled(tangents: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
     """Tangents of the floating operands, zeros where an operand has none."""
     return [x if hasattr(x, "dtype") and x.dtype.kind not in "fcV" else P.zeros_like(x) if t is None else t
             for t, x in zip(tangents, operands, strict=True)]
@@ -25,25 +28,25 @@ def _linear_jvp(name: str) -> Any:
     return lambda tangents, operands, out, params: getattr(P, name)(*_filled(tangents, operands), **params)
 
 
-def _positions(places: Any, indices: Any) -> tuple[Any, ...]:
+def _positions(places: Sequence[bool], indices: Sequence[Any]) -> tuple[Any, ...]:
     """The index tuple: ``places`` says for each leading dimension whether an index array or all of it stands there."""
     found = iter(indices)
     return tuple(next(found) if place else slice(None) for place in places)
 
 
-def _index(xp: Any, x: Any, *indices: Any, places: Any, label: str = "") -> Any:
+def _index(xp: ModuleType, x: Array, *indices: Array, places: Sequence[bool], label: str = "") -> Array:
     if len(indices) == 1 and indices[0].dtype.kind in "iu":
         return x.take(indices[0], places.index(True))  # faster than brackets, and row-major
     return xp.ascontiguousarray(x[_positions(places, indices)])
 
 
-def _index_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _index_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     indices = saved[1:-2]
     grad = P.index_adjoint(ct, *indices, shape=saved[-1][0], places=params["places"])
     return (grad,) + (None,) * len(indices)
 
 
-def _saves_indices(needs: Any) -> list[Any]:
+def _saves_indices(needs: Needs) -> list[Any]:
     return ["shapes", *range(1, len(needs))]
 
 
@@ -58,7 +61,7 @@ index = register(Primitive(
 ))
 
 
-def _accumulate(target: Any, where: Any, values: Any) -> None:
+def _accumulate(target: Array, where: tuple[Any, ...], values: Array) -> None:
     """target[where] += values, every repeated place counted."""
     rows = where[0]
     if (type(rows) is np.ndarray and rows.dtype.kind in "iu" and rows.size >= _MANY and target.ndim > 1
@@ -72,7 +75,7 @@ _MANY = 64
 """Rows from which on adding them sorted, by a sum a target, beats numpy's adding one after the other tenfold."""
 
 
-def _accumulate_rows(target: Any, rows: Any, values: Any) -> None:
+def _accumulate_rows(target: Array, rows: Array, values: Array) -> None:
     """target[rows] += values for whole rows; those of one target are added in their order."""
     if not values.size:
         return
@@ -84,7 +87,7 @@ def _accumulate_rows(target: Any, rows: Any, values: Any) -> None:
     target[ordered[starts]] += np.add.reduceat(values[order], starts, axis=0)
 
 
-def _index_adjoint(xp: Any, ct: Any, *indices: Any, shape: Any, places: Any) -> Any:
+def _index_adjoint(xp: ModuleType, ct: Array, *indices: Array, shape: Dims, places: Sequence[bool]) -> Array:
     zeros = xp.zeros(shape, ct.dtype)
     where = _positions(places, indices)
     if len(indices) == 1 and indices[0].dtype == bool:
@@ -94,7 +97,7 @@ def _index_adjoint(xp: Any, ct: Any, *indices: Any, shape: Any, places: Any) -> 
     return zeros
 
 
-def _index_adjoint_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _index_adjoint_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     indices = saved[1:-2]
     return (P.index(ct, *indices, places=params["places"]),) + (None,) * len(indices)
 
@@ -109,8 +112,8 @@ index_adjoint = register(Primitive(
 ))
 
 
-def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumulate: bool = False,
-               label: str = "") -> Any:
+def _index_put(xp: ModuleType, x: Array, values: Array, *indices: Array, places: Sequence[bool],
+               accumulate: bool = False, label: str = "") -> Array:
     result = xp.array(x)
     where = _positions(places, indices)
     values = xp.asarray(values, dtype=x.dtype)
@@ -121,7 +124,7 @@ def _index_put(xp: Any, x: Any, values: Any, *indices: Any, places: Any, accumul
     return result
 
 
-def _index_put_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _index_put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     indices, shapes, places = saved[2:-2], saved[-1], params["places"]
     for_x = for_values = None
     if needs[0]:
@@ -144,13 +147,13 @@ index_put = register(Primitive(
 ))
 
 
-def _take_along(xp: Any, x: Any, index: Any, dim: int) -> Any:
+def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
     if not x.ndim:
         return xp.broadcast_to(x, index.shape).copy()
     return xp.take_along_axis(x[_fitting(x, index, dim)], index, dim)
 
 
-def _fitting(x: Any, index: Any, dim: int) -> tuple[slice, ...]:
+def _fitting(x: Numbers, index: Numbers, dim: int) -> tuple[slice, ...]:
     """PyTorch's gather lets the index be smaller than the source in the other dimensions."""
     return tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))
 
@@ -172,13 +175,13 @@ zeros_of = register(Primitive(
 ))
 
 
-def _places_along(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
+def _places_along(xp: ModuleType, index: Array, dim: int) -> tuple[Any, ...]:
     grid = list(xp.ogrid[tuple(slice(n) for n in index.shape)])
     grid[dim] = index
     return tuple(grid)
 
 
-def _scatter(xp: Any, x: Any, index: Any, source: Any, dim: int, reduce: str = "") -> Any:
+def _scatter(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, reduce: str = "") -> Array:
     result = xp.array(x)
     if not index.ndim and not result.ndim:
         index, target = index.reshape(1), result.reshape(1)
@@ -195,14 +198,14 @@ def _scatter(xp: Any, x: Any, index: Any, source: Any, dim: int, reduce: str = "
     return result
 
 
-def _scatter_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _scatter_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     place, dim = saved[1], params["dim"]
     for_x = P.scatter(ct, place, 0.0, dim=dim) if needs[0] else None
     for_source = _back_to_source(ct, place, dim, saved[-1][2]) if needs[2] else None
     return for_x, None, for_source
 
 
-def _back_to_source(ct: Any, place: Any, dim: int, shape: Any) -> Any:
+def _back_to_source(ct: Numbers, place: Numbers, dim: int, shape: Dims) -> Any:
     gathered = P.gather(ct, place, dim=dim)
     if gathered.shape == shape:
         return gathered
@@ -226,7 +229,7 @@ scatter_add = register(Primitive(
 _COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
 
-def _neutral(reduce: str, dtype: Any) -> Any:
+def _neutral(reduce: str, dtype: DType) -> Any:
     """The number that changes nothing when combined."""
     if reduce in ("sum", "mean", "prod"):
         return int(reduce == "prod")
@@ -237,7 +240,8 @@ def _neutral(reduce: str, dtype: Any) -> Any:
     return -np.inf if reduce == "amax" else np.inf
 
 
-def _scatter_reduce(xp: Any, x: Any, index: Any, source: Any, dim: int, reduce: str, include_self: bool) -> Any:
+def _scatter_reduce(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, reduce: str,
+                    include_self: bool) -> Array:
     result = xp.array(x)
     target, index = (result, index) if result.ndim else (result.reshape(1), index.reshape(1))
     source = source.reshape(1) if not source.ndim else source[tuple(slice(n) for n in index.shape)]
@@ -253,7 +257,7 @@ def _scatter_reduce(xp: Any, x: Any, index: Any, source: Any, dim: int, reduce: 
     return result
 
 
-def _scatter_reduce_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _scatter_reduce_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, index, source, out, shapes = saved
     dim, reduce, include = params["dim"], params["reduce"], params["include_self"]
     whole = source
@@ -281,7 +285,8 @@ def _scatter_reduce_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any)
     return for_x if needs[0] else None, None, for_source if needs[2] else None
 
 
-def _scattered_product(ct: Any, x: Any, index: Any, source: Any, out: Any, params: dict[str, Any]) -> tuple[Any, Any]:
+def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers, out: Numbers,
+                       params: Params) -> tuple[Any, Any]:
     """The product of the other factors is the result divided by a factor, or, for the one zero factor there may be,
     the result with that factor left out."""
     dim = params["dim"]
@@ -322,14 +327,14 @@ masked_fill = opaque(
 )
 
 
-def _sort(xp: Any, x: Any, dim: int, descending: bool = False, stable: bool = True) -> Any:
+def _sort(xp: ModuleType, x: Array, dim: int, descending: bool = False, stable: bool = True) -> Any:
     if not x.ndim:
         return x.copy(), xp.zeros((), np.int64)
     order = _argsort(xp, x, dim, descending)
     return xp.take_along_axis(x, order, dim), order
 
 
-def _argsort(xp: Any, x: Any, dim: int, descending: bool) -> Any:
+def _argsort(xp: ModuleType, x: Array, dim: int, descending: bool) -> Array:
     """Stable in both directions: a descending sort reads the input backwards and turns the result round."""
     if not descending:
         return xp.argsort(x, axis=dim, kind="stable")
@@ -337,14 +342,14 @@ def _argsort(xp: Any, x: Any, dim: int, descending: bool) -> Any:
     return xp.ascontiguousarray(xp.flip(last - xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim))
 
 
-def _by_order(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _by_order(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     shape, order = saved[-1][0], saved[1][1]
     if not shape:
         return (ct[0],)
     return (P.scatter_add(P.zeros_of(ct[0], shape=shape), order, ct[0], dim=params["dim"]),)
 
 
-def _order_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _order_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     """The tangents of the values, in the order found; positions have none."""
     return P.gather(tangents[0], out[1], dim=params["dim"]), None
 
@@ -353,7 +358,7 @@ sort = opaque("sort", _sort, multiple=True, keeps=(1,), vjp=_by_order, jvp=_orde
               samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "descending": True}), ((), {"dim": 0})))
 
 
-def _topk(xp: Any, x: Any, k: int, dim: int, largest: bool = True) -> Any:
+def _topk(xp: ModuleType, x: Array, k: int, dim: int, largest: bool = True) -> Any:
     values, order = _sort(xp, x, dim, largest)
     head = (slice(None),) * dim + (slice(k),)
     return (values, order) if not x.ndim else (values[head], order[head])
@@ -364,7 +369,7 @@ topk = opaque("topk", _topk, multiple=True, keeps=(1,), vjp=_by_order, jvp=_orde
 
 
 def _extreme(name: str) -> Any:
-    def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
         if x.dtype.kind != "V":
@@ -376,7 +381,7 @@ def _extreme(name: str) -> Any:
         value = xp.take_along_axis(x, place, dim)
         return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         shape, place, dim = saved[-1][0], saved[1][1], params["dim"]
         grad = ct[0]
         if not shape:
@@ -386,7 +391,7 @@ def _extreme(name: str) -> Any:
             grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
         return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
 
-    def jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
         place, dim = out[1], params["dim"]
         if params.get("keepdim", False) or not place.shape and not tangents[0].shape:
             return P.gather(tangents[0], place, dim=dim), None

@@ -8,11 +8,13 @@ of inverse, determinant and eigenvalues. ``ᴴ`` is the conjugate transpose.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import LinAlgError, ShapeError
+from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, fit, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.spec import Spec, broadcast_shapes
@@ -20,7 +22,7 @@ from ..core.spec import Spec, broadcast_shapes
 _LATER = {"jvp": "not in wengert yet"}
 
 
-def _h(x: Any) -> Any:
+def _h(x: Numbers) -> Any:
     """The conjugate transpose of the last two dimensions."""
     rank = len(x.shape)
     swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
@@ -34,21 +36,21 @@ def _mm(*factors: Any) -> Any:
     return product
 
 
-def _diagonal(x: Any) -> Any:
+def _diagonal(x: Numbers) -> Any:
     rank = len(x.shape)
     return P.diagonal(x, offset=0, dim1=rank - 2, dim2=rank - 1)
 
 
-def _real(x: Any) -> Any:
+def _real(x: Numbers) -> Any:
     return P.copy_real(x) if x.dtype.kind == "c" else x
 
 
-def _as_operand(grad: Any, x: Any) -> Any:
+def _as_operand(grad: Numbers, x: Numbers) -> Any:
     """The cotangent of a real operand is real."""
     return P.copy_real(grad) if grad.dtype.kind == "c" and x.dtype.kind != "c" else grad
 
 
-def square(name: str, x: Any) -> None:
+def square(name: str, x: Numbers) -> None:
     """Raises unless the last two dimensions of ``x`` are equal, and its elements floating or complex."""
     matrices(name, x)
     if x.shape[-1] != x.shape[-2]:
@@ -56,7 +58,7 @@ def square(name: str, x: Any) -> None:
                          f"{x.shape[-1]} matrices; got shape {tuple(x.shape)}")
 
 
-def matrices(name: str, x: Any) -> None:
+def matrices(name: str, x: Numbers) -> None:
     """Raises unless ``x`` has at least two dimensions, and floating or complex elements that LAPACK knows."""
     if x.ndim < 2:
         raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape "
@@ -72,7 +74,7 @@ def _square_spec(name: str, x: Spec) -> Spec:
     return x
 
 
-def _call(name: str, function: Any, *arrays: Any, why: str = "", **options: Any) -> Any:
+def _call(name: str, function: Rule, *arrays: Any, why: str = "", **options: Any) -> Any:
     """A function of numpy.linalg, its failure in our words."""
     try:
         return function(*arrays, **options)
@@ -100,7 +102,7 @@ def _spd(*shape: int) -> np.ndarray:
 # --- inverse, determinant, solution -----------------------------------------------------------------------------------
 
 
-def _inv(xp: Any, x: Any) -> Any:
+def _inv(xp: ModuleType, x: Array) -> Array:
     square("inv", x)
     return _call("inv", xp.linalg.inv, x, why=_SINGULAR)
 
@@ -118,18 +120,18 @@ inv = opaque(
 )
 
 
-def _det(xp: Any, x: Any) -> Any:
+def _det(xp: ModuleType, x: Array) -> Array:
     square("det", x)
     return xp.asarray(xp.linalg.det(x))
 
 
-def _det_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _det_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x = saved[0]
     cofactors = P.adjugate(x)
     return (ct[..., None, None] * _h(cofactors),)
 
 
-def _adjugate(xp: Any, x: Any) -> Any:
+def _adjugate(xp: ModuleType, x: Array) -> Array:
     """The adjugate by singular values: adj(U S Vᴴ) = adj(Vᴴ) adj(S) adj(U), which singular matrices have as well."""
     u, s, vh = xp.linalg.svd(x)
     n = s.shape[-1]
@@ -139,7 +141,7 @@ def _adjugate(xp: Any, x: Any) -> Any:
     return (phase[..., None, None] * (conjugated @ xp.swapaxes(u, -1, -2).conj())).astype(x.dtype)
 
 
-def _adjugate_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _adjugate_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Of adj(A) = det(A) A⁻¹, for an A that has an inverse."""
     x = saved[0]
     inverse = _h(P.inv(x))
@@ -171,13 +173,13 @@ det = opaque(
 )
 
 
-def _slogdet(xp: Any, x: Any) -> Any:
+def _slogdet(xp: ModuleType, x: Array) -> Any:
     square("slogdet", x)
     sign, size = xp.linalg.slogdet(x)
     return xp.asarray(sign, x.dtype), xp.asarray(size)
 
 
-def _slogdet_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """d log|det A| = Re tr(A⁻¹ dA), and d sign = i sign Im tr(A⁻¹ dA)."""
     x, (sign, _), _ = saved
     total = ct.get(1)
@@ -193,7 +195,7 @@ slogdet = opaque("slogdet", _slogdet, multiple=True, label="LinalgSlogdet", vjp=
                  samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
 
 
-def _solve(xp: Any, a: Any, b: Any) -> Any:
+def _solve(xp: ModuleType, a: Array, b: Array) -> Array:
     square("solve", a)
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ShapeError("[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got "
@@ -206,7 +208,7 @@ def _solve_spec(a: Spec, b: Spec) -> Spec:
     return Spec((*broadcast_shapes(a.shape[:-2], b.shape[:-2], op="linalg.solve"), *b.shape[-2:]), b.dtype)
 
 
-def _solve_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _solve_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     a, _, out, shapes = saved
     for_b = P.solve(_h(a), ct)
     return (fit(-_mm(for_b, _h(out)), shapes[0]) if needs[0] else None, fit(for_b, shapes[1]) if needs[1] else None)
@@ -226,12 +228,12 @@ solve = opaque(
 )
 
 
-def _triangle(x: Any, upper: bool, unit: bool) -> Any:
+def _triangle(x: Numbers, upper: bool, unit: bool) -> Any:
     """The triangle of a cotangent that the factor has."""
     return P.triu(x, diagonal=1 if unit else 0) if upper else P.tril(x, diagonal=-1 if unit else 0)
 
 
-def _solve_triangular(xp: Any, a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
+def _solve_triangular(xp: ModuleType, a: Array, b: Array, upper: bool, unit: bool = False) -> Array:
     square("solve_triangular", a)
     part = xp.triu(a) if upper else xp.tril(a)
     if unit:
@@ -240,7 +242,7 @@ def _solve_triangular(xp: Any, a: Any, b: Any, upper: bool, unit: bool = False) 
     return _call("solve_triangular", xp.linalg.solve, part, b, why="The solver failed: the diagonal has a zero")
 
 
-def _solve_triangular_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _solve_triangular_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     a, _, out, shapes = saved
     upper, unit = params["upper"], params.get("unit", False)
     for_b = P.solve_triangular(_h(a), ct, upper=not upper, unit=unit)
@@ -258,13 +260,13 @@ solve_triangular = opaque(
 # --- factorisations ---------------------------------------------------------------------------------------------------
 
 
-def _cholesky(xp: Any, x: Any) -> Any:
+def _cholesky(xp: ModuleType, x: Array) -> Array:
     square("cholesky", x)
     return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input "
                                                         "is not positive-definite")
 
 
-def _cholesky_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _cholesky_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, where Φ
     mirrors the lower triangle and halves, so that the result is symmetric."""
     factor = saved[1]
@@ -285,7 +287,7 @@ cholesky = opaque(
 )
 
 
-def _qr(xp: Any, x: Any, mode: str) -> Any:
+def _qr(xp: ModuleType, x: Array, mode: str) -> Any:
     matrices("qr", x)
     if mode == "r":
         r = xp.linalg.qr(x, mode="r")
@@ -294,16 +296,16 @@ def _qr(xp: Any, x: Any, mode: str) -> Any:
     return q, r
 
 
-def _fold(x: Any) -> Any:
+def _fold(x: Numbers) -> Any:
     """The lower triangle, mirrored (conjugated) to the upper one; the diagonal real."""
     below = P.tril(x, diagonal=-1)
     return below + _h(below) + P.diag_matrix(_real(_diagonal(x)))
 
 
-def _square_qr_vjp(q: Any, r: Any, for_q: Any, for_r: Any) -> Any:
+def _square_qr_vjp(q: Numbers, r: Numbers, for_q: Numbers | None, for_r: Numbers | None) -> Any:
     """[Q̄ + Q fold(R R̄ᴴ − Q̄ᴴ Q)] R⁻ᴴ (Walter & Lehmann, *Algorithmic differentiation of linear algebra functions*,
     2012)."""
-    inner = None
+    inner: Any = None
     if for_r is not None:
         inner = _mm(r, _h(for_r))
     if for_q is not None:
@@ -315,7 +317,7 @@ def _square_qr_vjp(q: Any, r: Any, for_q: Any, for_r: Any) -> Any:
     return _h(P.solve_triangular(r, _h(bar), upper=True))
 
 
-def _qr_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _qr_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Wide matrices [X | Y] = Q [U | V]: X as a square one, whose Q has a part in Y = Q V (Liao, Liu, Wang & Xiang,
     *Differentiable programming tensor networks*, 2019)."""
     x, (q, r), _ = saved
@@ -358,23 +360,23 @@ diag_matrix = linear(
 )
 
 
-def _gaps(w: Any) -> Any:
+def _gaps(w: Numbers) -> Any:
     """w_j − w_i, and 1 on the diagonal."""
     return w[..., None, :] - w[..., :, None] + P.diag_matrix(P.fill(w, value=1))
 
 
-def _eigh(xp: Any, x: Any, uplo: str = "L") -> Any:
+def _eigh(xp: ModuleType, x: Array, uplo: str = "L") -> Any:
     square("eigh", x)
     w, v = _call("eigh", xp.linalg.eigh, x, UPLO=uplo)
     return w, v
 
 
-def _eigh_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """V (diag(w̄) + (Vᴴ V̄) ∘ 1/(w_j − w_i)) Vᴴ (Giles, 3.1). Where eigenvalues coincide vectors have no derivative."""
     w, v = saved[1]
     for_w, for_v = ct.get(0), ct.get(1)
     if for_v is None:
-        return (_mm(v * for_w[..., None, :], _h(v)),)
+        return (_mm(v * ct[0][..., None, :], _h(v)),)
     overlap = _mm(_h(v), for_v)
     inner = overlap / _gaps(w)
     inner = inner - P.diag_matrix(_diagonal(inner))
@@ -389,23 +391,23 @@ eigh = opaque(
 )
 
 
-def _complex_like(dtype: Any) -> Any:
+def _complex_like(dtype: DType) -> Any:
     return np.result_type(dtype, np.complex64)
 
 
-def _eig(xp: Any, x: Any) -> Any:
+def _eig(xp: ModuleType, x: Array) -> Any:
     square("eig", x)
     w, v = _call("eig", xp.linalg.eig, x)
     return w.astype(_complex_like(x.dtype)), v.astype(_complex_like(x.dtype))
 
 
-def _eig_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _eig_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """V⁻ᴴ (diag(w̄) + (Vᴴ V̄ − Vᴴ V diag(Re Vᴴ V̄)) ∘ 1/(w_j − w_i)ᴴ) Vᴴ: the eigenvectors have unit length, which the
     middle term keeps (Boeddeker et al., *On the computation of complex-valued gradients*, 2017)."""
     x, (w, v), _ = saved
     for_w, for_v = ct.get(0), ct.get(1)
     if for_v is None:
-        inner = for_w[..., :, None] * _h(v)
+        inner = ct[0][..., :, None] * _h(v)
         return (_as_operand(P.solve(_h(v), inner), x),)
     overlap = _mm(_h(v), for_v)
     along = P.copy_real(_diagonal(overlap))
@@ -420,17 +422,17 @@ eig = opaque("eig", _eig, multiple=True, label="LinalgEig", vjp=_eig_vjp, saves=
              samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
 
 
-def _svd(xp: Any, x: Any, full: bool = False) -> Any:
+def _svd(xp: ModuleType, x: Array, full: bool = False) -> Any:
     matrices("svd", x)
     u, s, vh = _call("svd", xp.linalg.svd, x, full_matrices=full)
     return u, s, vh
 
 
-def _skew(x: Any) -> Any:
+def _skew(x: Numbers) -> Any:
     return x - _h(x)
 
 
-def _svd_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _svd_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """J. Townsend, *Differentiating the singular value decomposition*, 2016; for complex matrices with the imaginary
     diagonal of Wan & Zhang, *Automatic differentiation for complex valued SVD*, 2019."""
     x, (u, s, vh), _ = saved
@@ -442,7 +444,7 @@ def _svd_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
         for_u = None if for_u is None else for_u[..., :k]
         for_vh = None if for_vh is None else for_vh[..., :k, :]
     if for_u is None and for_vh is None:
-        return (_mm(u * for_s[..., None, :], vh),)
+        return (_mm(u * ct[1][..., None, :], vh),)
     squares = s * s
     gaps = _gaps(squares)
     inner = None if for_s is None else P.diag_matrix(for_s)
@@ -460,9 +462,9 @@ def _svd_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
         term = term - P.diag_matrix(_diagonal(term))
         inner = term if inner is None else inner + term
     grad = _mm(u, inner, vh)
-    if for_u is not None and rows > k:
+    if by_u is not None and rows > k:
         grad = grad + _mm((for_u - _mm(u, by_u)) / s[..., None, :], vh)
-    if for_vh is not None and columns > k:
+    if by_v is not None and columns > k:
         grad = grad + _mm(u, (for_vh - _mm(_h(by_v), vh)) / s[..., :, None])
     return (grad,)
 
@@ -471,12 +473,12 @@ svd = opaque("svd", _svd, multiple=True, label="LinalgSvd", vjp=_svd_vjp, saves=
              samples=cases((_matrix(3, 3),), (_matrix(4, 2),), (_matrix(2, 2, 4),)))
 
 
-def _pinv(xp: Any, x: Any, rtol: float, hermitian: bool = False) -> Any:
+def _pinv(xp: ModuleType, x: Array, rtol: float, hermitian: bool = False) -> Array:
     matrices("pinv", x)
     return xp.linalg.pinv(x, rcond=rtol, hermitian=hermitian) if x.size else xp.swapaxes(x, -1, -2).copy()
 
 
-def _pinv_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _pinv_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """G. Golub & V. Pereyra, *The differentiation of pseudo-inverses*, 1973: the transpose of
     dP = −P dA P + P Pᴴ dAᴴ (1 − A P) + (1 − P A) dAᴴ Pᴴ P, for A of constant rank."""
     a, p, _ = saved
@@ -503,7 +505,7 @@ _PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 118735379
          10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0)
 
 
-def _matrix_exp(xp: Any, x: Any) -> Any:
+def _matrix_exp(xp: ModuleType, x: Array) -> Array:
     """Scaling and squaring with the Padé approximant of degree 13 (N. Higham, *The scaling and squaring method for the
     matrix exponential revisited*, 2005)."""
     square("matrix_exp", x)
@@ -527,14 +529,14 @@ def _matrix_exp(xp: Any, x: Any) -> Any:
     return result.astype(x.dtype)
 
 
-def _block(x: Any, corner: Any) -> Any:
+def _block(x: Numbers, corner: Numbers) -> Any:
     """[[X, C], [0, X]]."""
     last = len(x.shape) - 1
     top = P.cat(x, corner, dim=last)
     return P.cat(top, P.cat(P.zeros_like(x), x, dim=last), dim=last - 1)
 
 
-def _frechet(x: Any, direction: Any) -> Any:
+def _frechet(x: Numbers, direction: Numbers) -> Any:
     """The derivative of exp at X in a direction: the corner of exp [[X, E], [0, X]] (R. Mathias, *A chain rule
     for matrix functions*, 1996)."""
     n = x.shape[-1]
@@ -551,7 +553,7 @@ matrix_exp = opaque(
 # --- LU ---------------------------------------------------------------------------------------------------------------
 
 
-def _lu_factor(xp: Any, x: Any) -> Any:
+def _lu_factor(xp: ModuleType, x: Array) -> Any:
     """L and U in one matrix, and the row that each row was exchanged with (counted from 1, as LAPACK does).
 
     numpy has no LU: Doolittle's elimination with partial pivots, the whole batch at a time.
@@ -571,7 +573,7 @@ def _lu_factor(xp: Any, x: Any) -> Any:
     return flat.reshape(x.shape), pivots.reshape((*x.shape[:-2], -1))
 
 
-def _lu_factor_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _lu_factor_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Of A = P L U, square: P L⁻ᴴ [tril₋(Lᴴ L̄) + triu(Ū Uᴴ)] U⁻ᴴ (Walter & Lehmann, 2012)."""
     x, (packed, pivots), _ = saved
     if x.shape[-1] != x.shape[-2]:
@@ -589,7 +591,7 @@ lu_factor = opaque("lu_factor", _lu_factor, multiple=True, label="LinalgLuFactor
                    saves=("x", "out"), missing=_LATER, samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)))
 
 
-def _permutation(xp: Any, pivots: Any, rows: int, dtype: Any) -> Any:
+def _permutation(xp: ModuleType, pivots: Array, rows: int, dtype: DType) -> Array:
     """The matrix P of A = P L U from LAPACK's pivots."""
     flat = pivots.reshape(-1, pivots.shape[-1])
     order = xp.tile(xp.arange(rows), (len(flat), 1))

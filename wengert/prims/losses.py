@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, fit, fused
 from ..core.samples import cases, uniform
 
@@ -19,16 +21,17 @@ _LATER = {"jvp": "not in wengert yet"}
 _REDUCTIONS: tuple[dict[str, Any], ...] = ({"reduction": "mean"}, {"reduction": "sum"}, {"reduction": "none"})
 
 
-def _reduce(xp: Any, loss: Any, reduction: str) -> Any:
+def _reduce(xp: ModuleType, loss: Array, reduction: str) -> Array:
     if reduction == "none":
         return loss
     total = xp.add.reduce(loss, axis=None)
     return total / loss.size if reduction == "mean" else total
 
 
-def _share(ct: Any, shape: Any, reduction: str) -> Any:
+def _share(ct: Numbers, shape: Dims, reduction: str) -> Any:
     """The cotangent of every element's loss, given that of the reduced loss."""
-    return ct * (1.0 / prod(shape)) if reduction == "mean" and prod(shape) else ct
+    elements = prod(shape)
+    return ct * (1.0 / elements) if reduction == "mean" and elements else ct
 
 
 def _of_difference(
@@ -36,10 +39,10 @@ def _of_difference(
 ) -> Any:
     """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone; its derivative is ``slope(d)``."""
 
-    def evaluate(xp: Any, x: Any, y: Any, reduction: str = "mean", **params: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array, y: Array, reduction: str = "mean", **params: Any) -> Array:
         return _reduce(xp, value(xp, x - y, **params), reduction)
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y = saved[:2]
         rest = dict(params)
         reduction = rest.pop("reduction", "mean")
@@ -74,7 +77,7 @@ huber_loss = _of_difference(
 _LOG_FLOOR = -100.0  # what log 0 counts as, so that a hopeless prediction costs much but not infinitely much
 
 
-def _binary(xp: Any, x: Any, y: Any, weight: Any = None, reduction: str = "mean") -> Any:
+def _binary(xp: ModuleType, x: Array, y: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise RuntimeError("[binary_cross_entropy] all elements of input should be between 0 and 1; got values from "
                            f"{x.min()} to {x.max()}; apply sigmoid first, or use binary_cross_entropy_with_logits")
@@ -82,7 +85,7 @@ def _binary(xp: Any, x: Any, y: Any, weight: Any = None, reduction: str = "mean"
     return _reduce(xp, loss if weight is None else loss * weight, reduction)
 
 
-def _binary_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _binary_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, y, weight, shapes = saved[0], saved[1], saved[2] if len(needs) > 2 else None, saved[-1]
     share = _share(ct, x.shape, params.get("reduction", "mean"))
     weighted = share if weight is None else share * weight
@@ -106,17 +109,18 @@ binary_cross_entropy = fused(
 )
 
 
-def _log_sigmoid(xp: Any, x: Any) -> Any:
+def _log_sigmoid(xp: ModuleType, x: Array) -> Array:
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def _logits(xp: Any, x: Any, y: Any, weight: Any = None, pos_weight: Any = None, reduction: str = "mean") -> Any:
+def _logits(xp: ModuleType, x: Array, y: Array, weight: Array | None = None, pos_weight: Array | None = None,
+            reduction: str = "mean") -> Array:
     log = _log_sigmoid(xp, x)
     loss = (1 - y) * x - (log if pos_weight is None else log * ((pos_weight - 1) * y + 1))
     return _reduce(xp, loss if weight is None else loss * weight, reduction)
 
 
-def _logits_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _logits_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, y, weight, pos_weight = (*saved[: len(needs)], None, None)[:4]
     shapes = saved[-1]
     wants = (*needs, False, False)[:4]
@@ -151,7 +155,7 @@ binary_cross_entropy_with_logits = fused(
 # --- negative log-likelihood ------------------------------------------------------------------------------------------
 
 
-def _all_classes(xp: Any, target: Any, classes: int, ignore_index: int) -> bool:
+def _all_classes(xp: ModuleType, target: Array, classes: int, ignore_index: int) -> bool:
     """Whether every target is a class, and none the ``ignore_index``, which is usually beyond the classes."""
     if 0 <= ignore_index < classes or not target.size:
         return False
@@ -160,7 +164,8 @@ def _all_classes(xp: Any, target: Any, classes: int, ignore_index: int) -> bool:
     return bool(unsigned.dtype.kind == "u" and xp.maximum.reduce(unsigned, None) < classes)
 
 
-def _nll(xp: Any, x: Any, target: Any, weight: Any = None, reduction: str = "mean", ignore_index: int = -100) -> Any:
+def _nll(xp: ModuleType, x: Array, target: Array, weight: Array | None = None, reduction: str = "mean",
+         ignore_index: int = -100) -> Array:
     if _all_classes(xp, target, x.shape[1], ignore_index) and weight is None and x.ndim == 2:
         chosen = x[xp.arange(x.shape[0]), target]
         if reduction == "none":
@@ -185,7 +190,7 @@ def _nll(xp: Any, x: Any, target: Any, weight: Any = None, reduction: str = "mea
     return xp.add.reduce(loss, axis=None) / xp.add.reduce(shares, axis=None)
 
 
-def _nll_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _nll_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Minus the share of each element, at its target class; nothing at the others."""
     target, weight, shapes = saved[1], saved[2] if len(needs) > 2 else None, saved[-1]
     shape, reduction = shapes[0], params.get("reduction", "mean")
@@ -214,7 +219,7 @@ def _nll_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[A
     return for_x, None, P.sum(P.where(hot, slope * ct, 0.0), dim=others)
 
 
-def _nll_saves(needs: Any) -> tuple[Any, ...]:
+def _nll_saves(needs: Needs) -> tuple[Any, ...]:
     if len(needs) < 3:
         return "y", "shapes"
     return ("x", "y", "z", "out", "shapes") if needs[2] else ("y", "z", "shapes")

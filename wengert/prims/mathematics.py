@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import reals
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
-def _each(function: Any) -> Any:
+def _each(function: Rule) -> Any:
     """A function of Python floats, applied to each element."""
     vectorised = np.frompyfunc(function, 1, 1)
 
-    def evaluate(xp: Any, x: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array) -> Array:
         return xp.asarray(vectorised(x), dtype=x.dtype)
 
     return evaluate
 
 
-def _unary(name: str, eval: Any, derivative: Any, saves: str, **rest: Any) -> Any:
+def _unary(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Any:
     return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
 
 
@@ -52,7 +54,7 @@ tanh = _unary("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda 
 asinh = _unary("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
 
 
-def _acosh_derivative(x: Any, out: Any) -> Any:
+def _acosh_derivative(x: Numbers, out: Numbers) -> Any:
     """For complex numbers two roots and not one of the product, which has another branch cut."""
     return P.rsqrt(x - 1) * P.rsqrt(x + 1) if x.dtype.kind == "c" else P.rsqrt(x * x - 1)
 
@@ -61,12 +63,12 @@ acosh = _unary("acosh", "arccosh", _acosh_derivative, "x", samples=reals(1.2, 4)
 atanh = _unary("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
 
 
-def _atan2_by_y(y: Any, x: Any, out: Any) -> Any:
+def _atan2_by_y(y: Numbers, x: Numbers, out: Numbers) -> Any:
     square = x * x + y * y
     return P.where(square == 0, 0.0, x / square)
 
 
-def _atan2_by_x(y: Any, x: Any, out: Any) -> Any:
+def _atan2_by_x(y: Numbers, x: Numbers, out: Numbers) -> Any:
     square = x * x + y * y
     return P.where(square == 0, 0.0, -y / square)
 
@@ -96,7 +98,7 @@ logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)),
                lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
 
 
-def _x_log(xp: Any, x: Any, y: Any, log: str = "log") -> Any:
+def _x_log(xp: ModuleType, x: Array, y: Array, log: str = "log") -> Array:
     """x log y, and 0 for x = 0 whatever y, unless that is NaN."""
     return xp.where((x == 0) & ~xp.isnan(y), 0, x * getattr(xp, log)(y)).astype(xp.result_type(x, y))
 
@@ -105,7 +107,7 @@ def _x_log_vjp(name: str, shift: int) -> Any:
     """For x log(y + shift), as PyTorch: no cotangent, not even an infinite one, where x is 0 and the logarithm has no
     finite value."""
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y, _, shapes = saved
         nothing = (x == 0) & (y <= -shift) if needs[0] else None
         for_x = fit(P.where(nothing, 0.0, getattr(P, name)(ct, y)), shapes and shapes[0]) if needs[0] else None
@@ -184,7 +186,7 @@ def _polygamma(order: int, x: float) -> float:
     return total + sign * series
 
 
-def _polygamma_each(xp: Any, x: Any, n: int = 0) -> Any:
+def _polygamma_each(xp: ModuleType, x: Array, n: int = 0) -> Array:
     return xp.asarray(np.frompyfunc(lambda v: _polygamma(n, v), 1, 1)(x), dtype=x.dtype)
 
 

@@ -6,20 +6,24 @@ dimensions over which mean and variance are taken; weight and bias broadcast aga
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.generated import LARGE
+from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
 from ..core.primitive import P, fit, fused
 from ..core.samples import cases
 
 
-def _normalize(xp: Any, x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float, label: str = "") -> Any:
+def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Array | None = None, *, dim: Dims,
+               eps: float, label: str = "") -> Any:
     """The result, and mean and (biased) variance with the reduced dimensions kept as size 1."""
     if x.dtype.itemsize == 2:
-        wide = [None if a is None else a.astype(xp.float32) for a in (x, weight, bias)]
+        wide: list[Any] = [None if a is None else a.astype(xp.float32) for a in (x, weight, bias)]
         out, mean, variance = _normalize(xp, *wide, dim=dim, eps=eps)
         return out.astype(x.dtype), mean, variance
     if x.size >= LARGE:
@@ -49,7 +53,7 @@ def _generated() -> Any:
     return normalization
 
 
-def _products(xp: Any, x: Any, y: Any, dim: Any, shape: Any) -> Any:
+def _products(xp: ModuleType, x: Array, y: Array, dim: Dims, shape: Dims) -> Array:
     """The sums over ``dim`` of x y, without an array of the products: two passes over memory less."""
     if dim == (x.ndim - 1,):
         return xp.vecdot(x, y).reshape(shape)
@@ -57,13 +61,13 @@ def _products(xp: Any, x: Any, y: Any, dim: Any, shape: Any) -> Any:
     return xp.einsum(x, axes, y, axes, [d for d in axes if d not in dim]).reshape(shape)
 
 
-def _per_group(shape: Any, rank: int, dim: Any) -> bool:
+def _per_group(shape: Dims, rank: int, dim: Dims) -> bool:
     """Whether a weight of this shape is the same along the reduced dimensions, as in batch normalisation."""
     lead = rank - len(shape)
     return all(d < lead or shape[d - lead] == 1 for d in dim)
 
 
-def _vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """With g the cotangent, w the weight, s = 1/sqrt(variance + eps), n = (x - mean) s and ⟨·⟩ the mean over ``dim``:
     s (g w - ⟨g w⟩ - n ⟨g w n⟩) (Ioffe & Szegedy, *Batch Normalization*, 2015, section 3)."""
     x, weight, outs, shapes = saved[0], saved[1] if len(needs) > 1 else None, saved[-2], saved[-1]
@@ -97,9 +101,8 @@ def _vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, 
     return tuple(grad if need else None for grad, need in zip(grads, needs, strict=True))
 
 
-def _tuned(
-    g: Any, x: Any, weight: Any, mean: Any, variance: Any, params: dict[str, Any], needs: Any, shapes: Any
-) -> tuple[Any, ...]:
+def _tuned(g: Array, x: Array, weight: Array | None, mean: Array, variance: Array, params: Params, needs: Needs,
+           shapes: Sequence[Dims]) -> tuple[Any, ...]:
     """`_vjp` on plain arrays, in as few passes as there can be with numpy."""
     dim = params["dim"]
     if x.size >= LARGE:
@@ -141,7 +144,7 @@ def _tuned(
     return tuple(grads)
 
 
-def _saves(needs: Any) -> list[str]:
+def _saves(needs: Needs) -> list[str]:
     return ["x", "out", "shapes"] + ["y"] * (len(needs) > 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.operands import Numbers
 from ..core.primitive import P, elementwise
 from ..core.samples import cases, reals
 
@@ -21,7 +22,7 @@ hardswish = elementwise(
 )
 
 
-def _outside(x: Any, limit: float) -> Any:
+def _outside(x: Numbers, limit: float) -> Any:
     """Where x is not within [−limit, limit]; NaN is nowhere within."""
     return P.logical_not((x >= -limit) & (x <= limit))
 

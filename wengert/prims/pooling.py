@@ -7,24 +7,28 @@ whole array; kernels are small, so that these are few.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.windows import checked_out_sizes, framed, places, reach, windowed
 
 
-def _widths(sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> tuple[tuple[int, int], ...]:
+def _widths(sizes: Dims, out: Dims, size: Dims, stride: Dims, padding: Dims,
+            dilation: Dims) -> tuple[tuple[int, int], ...]:
     """How far the windows reach beyond the input, on the left and on the right; negative where they fall short."""
     return tuple((p, r - n - p) for n, p, r in zip(sizes, padding, reach(out, size, stride, dilation), strict=True))
 
 
 def _frame(
-    op: str, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, value: Any
-) -> tuple[Any, Any]:
+    op: str, x: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims, ceil: bool, value: float
+) -> tuple[Dims, Array]:
     """The number of windows, and the input padded for them."""
     sizes = x.shape[x.ndim - len(size):]
     out = checked_out_sizes(op, sizes, size, stride, padding, dilation, ceil)
@@ -34,14 +38,14 @@ def _frame(
     return out, framed(x, tuple((a, max(b, 0)) for a, b in widths), value)
 
 
-def _unframe(padded: Any, sizes: Any, padding: Any) -> Any:
+def _unframe(padded: Array, sizes: Dims, padding: Dims) -> Array:
     """The part of an array made by `_blank` that belongs to the input."""
-    return padded[(..., *(slice(p, p + n) for n, p in zip(sizes, padding, strict=True)))]
+    inside: list[Any] = [slice(p, p + n) for n, p in zip(sizes, padding, strict=True)]
+    return padded[(..., *inside)]
 
 
-def _blank(
-    xp: Any, lead: Any, sizes: Any, out: Any, size: Any, stride: Any, padding: Any, dilation: Any, dtype: Any
-) -> Any:
+def _blank(xp: ModuleType, lead: Dims, sizes: Dims, out: Dims, size: Dims, stride: Dims, padding: Dims,
+           dilation: Dims, dtype: DType) -> Array:
     whole = (max(r, n + p) for r, n, p in zip(reach(out, size, stride, dilation), sizes, padding, strict=True))
     return xp.zeros((*lead, *whole), dtype)
 
@@ -49,11 +53,12 @@ def _blank(
 # --- maxima -----------------------------------------------------------------------------------------------------------
 
 
-def _lowest(dtype: Any) -> Any:
+def _lowest(dtype: DType) -> Any:
     return -np.inf if dtype.kind not in "iub" else np.iinfo(dtype).min
 
 
-def _max_pool(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool = False) -> Any:
+def _max_pool(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims,
+              ceil: bool = False) -> Array:
     out, padded = _frame("max_pool", x, size, stride, padding, dilation, ceil, _lowest(x.dtype))
     first, *rest = places(out, size, stride, dilation)
     best = padded[first].copy()
@@ -62,7 +67,7 @@ def _max_pool(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: A
     return best
 
 
-def _max_pool_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _max_pool_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x = saved[0]
     geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
     # The result is computed anew and not kept: programs overwrite it, as in `relu_(max_pool2d(x, 2))`.
@@ -71,12 +76,12 @@ def _max_pool_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tu
     return (P.window_put(ct, winner, sizes=sizes, **geometry),)
 
 
-def _max_pool_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _max_pool_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
     return P.window_take(tangents[0], P.window_winner(operands[0], out, **geometry), **geometry)
 
 
-def _geometry(size: Any, stride: Any, padding: Any, dilation: Any, **rest: Any) -> dict[str, Any]:
+def _geometry(size: Dims, stride: Dims, padding: Dims, dilation: Dims, **rest: Any) -> dict[str, Any]:
     return {"size": size, "stride": stride, "padding": padding, "dilation": dilation, **rest}
 
 
@@ -92,7 +97,7 @@ max_pool = fused(
 )
 
 
-def _winner(xp: Any, x: Any, best: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims) -> Array:
     """The place of the kernel, counted row by row, where each window's maximum stands; of NaNs the last one's."""
     out = best.shape[best.ndim - len(size):]
     sizes = x.shape[x.ndim - len(size):]
@@ -124,7 +129,7 @@ window_winner = opaque(
 )
 
 
-def _take(xp: Any, x: Any, winner: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+def _take(xp: ModuleType, x: Array, winner: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims) -> Array:
     out = winner.shape[winner.ndim - len(size):]
     sizes = x.shape[x.ndim - len(size):]
     padded = framed(x, tuple((a, max(b, 0)) for a, b in _widths(sizes, out, size, stride, padding, dilation)))
@@ -134,7 +139,8 @@ def _take(xp: Any, x: Any, winner: Any, size: Any, stride: Any, padding: Any, di
     return result
 
 
-def _put(xp: Any, ct: Any, winner: Any, size: Any, stride: Any, padding: Any, dilation: Any, sizes: Any) -> Any:
+def _put(xp: ModuleType, ct: Array, winner: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims,
+         sizes: Dims) -> Array:
     rank = len(size)
     out = winner.shape[winner.ndim - rank:]
     padded = _blank(xp, winner.shape[:-rank], sizes, out, size, stride, padding, dilation, ct.dtype)
@@ -148,17 +154,17 @@ def _put(xp: Any, ct: Any, winner: Any, size: Any, stride: Any, padding: Any, di
     return _unframe(padded, sizes, padding)
 
 
-def _moved(ct: Any, saved: Any, other: Any, params: dict[str, Any], count: int) -> tuple[Any, ...]:
+def _moved(ct: Numbers, saved: Saved, other: Rule, params: Params, count: int) -> tuple[Any, ...]:
     geometry = {name: params[name] for name in ("size", "stride", "padding", "dilation")}
     return (other(ct, saved[1], **geometry), *(None,) * (count - 1))
 
 
-def _take_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _take_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     sizes = tuple(saved[-1][0][-len(params["size"]):])
     return P.window_put(ct, saved[1], sizes=sizes, **params), None
 
 
-def _put_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     return _moved(ct, saved, P.window_take, params, 2)
 
 
@@ -180,11 +186,11 @@ window_put = fused(
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-def _ones(size: Any) -> tuple[int, ...]:
+def _ones(size: Dims) -> tuple[int, ...]:
     return (1,) * len(size)
 
 
-def _window_sum(xp: Any, x: Any, size: Any, stride: Any, padding: Any, ceil: bool = False) -> Any:
+def _window_sum(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, ceil: bool = False) -> Array:
     if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
         return _window_sum(xp, x.astype(xp.float32), size, stride, padding, ceil).astype(x.dtype)
     out, padded = _frame("avg_pool", x, size, stride, padding, _ones(size), ceil, 0)
@@ -195,7 +201,7 @@ def _window_sum(xp: Any, x: Any, size: Any, stride: Any, padding: Any, ceil: boo
     return total
 
 
-def _window_spread(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, sizes: Any) -> Any:
+def _window_spread(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: Dims, sizes: Dims) -> Array:
     rank = len(size)
     out = ct.shape[ct.ndim - rank:]
     padded = _blank(xp, ct.shape[:-rank], sizes, out, size, stride, padding, _ones(size), ct.dtype)
@@ -208,15 +214,15 @@ def _window_spread(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, sizes
     return _unframe(padded, sizes, padding)
 
 
-def _without(params: dict[str, Any], name: str) -> dict[str, Any]:
+def _without(params: Params, name: str) -> dict[str, Any]:
     return {key: value for key, value in params.items() if key != name}
 
 
-def _sum_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _sum_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
     return P.window_spread(ct, sizes=tuple(shape[-len(params["size"]):]), **_without(params, "ceil"))
 
 
-def _spread_transpose(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _spread_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
     """Where the windows were counted with ``ceil``, the last of them are part of the shape to come back to."""
     rank = len(params["size"])
     geometry = _without(params, "sizes")
@@ -243,13 +249,14 @@ window_spread = linear(
 # --- patches ----------------------------------------------------------------------------------------------------------
 
 
-def _patches(xp: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+def _patches(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims) -> Array:
     out, padded = _frame("unfold", x, size, stride, padding, dilation, False, 0)
     view = windowed(padded, out, size, stride, dilation)
     return xp.array(view).reshape(x.shape[0], x.shape[1] * prod(size), prod(out))
 
 
-def _patches_sum(xp: Any, ct: Any, size: Any, stride: Any, padding: Any, dilation: Any, sizes: Any) -> Any:
+def _patches_sum(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims,
+                 sizes: Dims) -> Array:
     out = checked_out_sizes("fold", sizes, size, stride, padding, dilation)
     channels = ct.shape[1] // prod(size)
     padded = _blank(xp, (ct.shape[0], channels), sizes, out, size, stride, padding, dilation, ct.dtype)

@@ -10,13 +10,15 @@ Backward, what does not depend on later steps is computed for all steps at once;
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from itertools import accumulate
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.generated import LARGE_PRODUCT
+from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
 
@@ -24,14 +26,14 @@ ndarray = np.ndarray
 _LATER = {"jvp": "not in wengert yet"}
 
 
-def _steps(sizes: Any, reverse: bool) -> list[tuple[int, int]]:
+def _steps(sizes: Dims, reverse: bool) -> list[tuple[int, int]]:
     """Start and number of rows of every step, in the order in which they are walked."""
     starts = [0, *accumulate(sizes)][:-1]
     steps = list(zip(starts, sizes, strict=True))
     return steps[::-1] if reverse else steps
 
 
-def _previous(states: Any, first: Any, sizes: Any, reverse: bool) -> Any:
+def _previous(states: Numbers, first: Numbers, sizes: Dims, reverse: bool) -> Any:
     """For every row of every step the state from which it came; ``first`` is the state before all steps."""
     steps = _steps(sizes, False)
     parts = []
@@ -48,7 +50,7 @@ def _previous(states: Any, first: Any, sizes: Any, reverse: bool) -> Any:
     return P.cat(*parts, dim=0)
 
 
-def _renewed(new: Any, state: Any, count: int) -> Any:
+def _renewed(new: Numbers, state: Numbers, count: int) -> Any:
     """The state with its first ``count`` rows replaced."""
     return new if count == state.shape[0] else P.cat(new, state[count:], dim=0)
 
@@ -65,21 +67,27 @@ def _public(results: tuple[Any, ...]) -> tuple[Any, ...]:
     return (results[0].copy(), *results[1:], results[0])
 
 
-def _of_steps(ct: dict[int, Any], kept: int) -> Any:
+def _of_steps(ct: ByOutput, kept: int) -> Any:
     """The cotangent of every step's h: of the copy that the program has, and of the one kept as output ``kept``."""
     first, second = ct.get(0), ct.get(kept)
     return second if first is None else first if second is None else first + second
 
 
-def _zeros(x: Any) -> Any:
+def _in_single(function: Rule, xp: ModuleType, arrays: Sequence[Array], **params: Any) -> tuple[Array, ...]:
+    """The function of arrays of half precision, computed in single precision."""
+    outs = function(xp, *[a.astype(xp.float32) for a in arrays], **params)
+    return tuple([a.astype(arrays[0].dtype) for a in outs])
+
+
+def _zeros(x: Numbers) -> Any:
     return P.zeros_like(x)
 
 
-def _grads_of_weight(rows: Any, before: Any) -> Any:
+def _grads_of_weight(rows: Numbers, before: Numbers) -> Any:
     return P.matmul(P.permute(rows, dims=(1, 0)), before)
 
 
-def _generated(gates: Any, h0: Any) -> Any:
+def _generated(gates: Numbers, h0: Numbers) -> Any:
     """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
     if type(gates) is not ndarray or gates.size * h0.shape[1] < LARGE_PRODUCT:
         return None
@@ -88,7 +96,7 @@ def _generated(gates: Any, h0: Any) -> Any:
     return recurrent
 
 
-def _tables(generated: Any, sizes: Any, reverse: bool, back: bool) -> Any:
+def _tables(generated: Any, sizes: Dims, reverse: bool, back: bool) -> Any:
     """The steps as tables for generated code, in the order of the walk forth or back."""
     walk = _steps(sizes, reverse)
     before = [(0, 0), *walk[:-1]]
@@ -99,11 +107,11 @@ def _tables(generated: Any, sizes: Any, reverse: bool, back: bool) -> Any:
 # --- LSTM -------------------------------------------------------------------------------------------------------------
 
 
-def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, reverse: bool = False) -> Any:
+def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, sizes: Dims,
+          reverse: bool = False) -> tuple[Array, ...]:
     """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
     if gates.dtype.itemsize == 2:
-        wide: Any = partial(_lstm, xp, *[a.astype(xp.float32) for a in (gates, h0, c0, weight)])
-        return tuple([a.astype(gates.dtype) for a in wide(sizes=sizes, reverse=reverse)])
+        return _in_single(_lstm, xp, (gates, h0, c0, weight), sizes=sizes, reverse=reverse)
     generated = _generated(gates, h0)
     if generated is not None:
         result = generated.lstm(gates, h0, c0, weight, _tables(generated, sizes, reverse, back=False))
@@ -134,7 +142,7 @@ def _lstm(xp: Any, gates: Any, h0: Any, c0: Any, weight: Any, sizes: Any, revers
     return _public((hs, h, c, active, cs))
 
 
-def _lstm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, c0, weight, (_, _, _, gates, cs, hs), _ = saved
     by_steps = _of_steps(ct, 5)
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
@@ -189,12 +197,12 @@ lstm = fused(
 # --- GRU --------------------------------------------------------------------------------------------------------------
 
 
-def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, reverse: bool = False) -> Any:
+def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, sizes: Dims,
+         reverse: bool = False) -> tuple[Array, ...]:
     """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form, where the reset gate comes after the
     product; the gates are r, z, n."""
     if gates.dtype.itemsize == 2:
-        wide: Any = partial(_gru, xp, *[a.astype(xp.float32) for a in (gates, h0, weight, bias)])
-        return tuple([a.astype(gates.dtype) for a in wide(sizes=sizes, reverse=reverse)])
+        return _in_single(_gru, xp, (gates, h0, weight, bias), sizes=sizes, reverse=reverse)
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
     inner = xp.empty((len(gates), width), gates.dtype)
@@ -222,7 +230,7 @@ def _gru(xp: Any, gates: Any, h0: Any, weight: Any, bias: Any, sizes: Any, rever
     return _public((hs, h, active, inner))
 
 
-def _gru_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, _, (_, _, gates, inner, hs), _ = saved
     by_steps = _of_steps(ct, 4)
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
@@ -268,10 +276,10 @@ gru = fused(
 # --- the plain recurrence ---------------------------------------------------------------------------------------------
 
 
-def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool = False, relu: bool = False) -> Any:
+def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, reverse: bool = False,
+         relu: bool = False) -> tuple[Array, ...]:
     if inputs.dtype.itemsize == 2:
-        wide: Any = partial(_rnn, xp, *[a.astype(xp.float32) for a in (inputs, h0, weight)])
-        return tuple([a.astype(inputs.dtype) for a in wide(sizes=sizes, reverse=reverse, relu=relu)])
+        return _in_single(_rnn, xp, (inputs, h0, weight), sizes=sizes, reverse=reverse, relu=relu)
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]
@@ -284,7 +292,7 @@ def _rnn(xp: Any, inputs: Any, h0: Any, weight: Any, sizes: Any, reverse: bool =
     return _public((hs, h))
 
 
-def _rnn_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _rnn_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, (_, _, hs), _ = saved
     by_steps = _of_steps(ct, 2)
     sizes, reverse = params["sizes"], params.get("reverse", False)

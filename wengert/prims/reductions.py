@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction
 from ..core.samples import cases
 
 
-def _sum(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
+def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     """Half precision is summed in float32; integers and truth values in int64."""
     if x.dtype.char in "fdFD":
         return xp.add.reduce(x, dim, None, None, keepdim)
@@ -27,7 +30,7 @@ def _many(name: str) -> Any:
     return lambda params: f"{name}Backward{0 if params.get('whole') else 1}"
 
 
-def _kept(params: dict[str, Any], shape: Any) -> tuple[Any, Any, bool]:
+def _kept(params: Params, shape: Dims) -> tuple[Any, Any, bool]:
     return shape, params["dim"], params.get("keepdim", False)
 
 
@@ -42,14 +45,14 @@ sum = linear(
 )
 
 
-def _count(shape: Any, dim: Any) -> int:
+def _count(shape: Dims, dim: Dims) -> int:
     total = 1
     for d in dim:
         total *= shape[d]
     return total
 
 
-def _mean(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
+def _mean(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     count = _count(x.shape, dim) if x.ndim else 1
     if x.dtype.itemsize == 2:
         return (xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32) / np.float32(count)).astype(x.dtype)
@@ -65,12 +68,13 @@ mean = linear(
 )
 
 
-def _wide(x: Any) -> Any:
+def _wide(x: Array) -> Array:
     """Half precision as float32: what is rounded once is rounded at the end."""
     return x.astype(np.float32) if x.dtype.itemsize == 2 else x
 
 
-def _var(xp: Any, x: Any, dim: Any, keepdim: bool = False, correction: float = 1, whole: bool = False) -> Any:
+def _var(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1,
+         whole: bool = False) -> Array:
     narrow, x = x.dtype, _wide(x)
     count = _count(x.shape, dim) if x.ndim else 1
     centred = x - _sum(xp, x, dim, True) / x.dtype.type(count)
@@ -80,14 +84,14 @@ def _var(xp: Any, x: Any, dim: Any, keepdim: bool = False, correction: float = 1
     return result.astype(narrow) if narrow.itemsize == 2 else result
 
 
-def _var_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _var_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, dim = saved[0], params["dim"]
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     centred = x - P.mean(x, dim=dim, keepdim=True)
     return (keep(ct, *_kept(params, x.shape)) * centred * (2.0 / freedom if freedom > 0 else float("nan")),)
 
 
-def _var_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _var_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     x, dim = operands[0], params["dim"]
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     product = tangents[0] * P.conj(x - P.mean(x, dim=dim, keepdim=True))
@@ -102,7 +106,7 @@ _SPREAD = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": 
 var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), samples=_SPREAD)
 
 
-def _std_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _std_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     half = P.where(saved[1] == 0, 0.0, ct / (2 * saved[1]))
     return _var_vjp(half, saved, params, needs)
 
@@ -113,7 +117,7 @@ std = reduction(
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
 
 
-def _others(x: Any, dim: Any) -> Any:
+def _others(x: Numbers, dim: Dims) -> Any:
     """For each element the product of the others of its slice: by two exclusive scans, so that zeros need no special
     case."""
     if not x.shape:
@@ -129,13 +133,13 @@ def _others(x: Any, dim: Any) -> Any:
     return P.permute(others, dims=tuple(order.index(d) for d in range(len(order))))
 
 
-def _prod_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _prod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x = saved[0]
     others = _others(x, params["dim"])
     return (keep(ct, *_kept(params, x.shape)) * conjugate(others),)
 
 
-def _prod(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
+def _prod(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     if x.dtype.kind in "biu":
         return xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
     return xp.multiply.reduce(_wide(x), axis=dim, keepdims=keepdim).astype(x.dtype)
@@ -147,7 +151,7 @@ prod = reduction(
         tangents[0] * _others(operands[0], params["dim"]), dim=params["dim"], keepdim=params.get("keepdim", False)))
 
 
-def _ties(x: Any, out: Any, params: dict[str, Any]) -> Any:
+def _ties(x: Numbers, out: Numbers, params: Params) -> Any:
     """The share of each element in an extreme: 1 for the only one that attains it, 1/k for each of k. Where the extreme
     is NaN its NaNs share it in a whole reduction, and along dimensions the shares are NaN, both as in PyTorch."""
     value = keep(out, *_kept(params, x.shape))
@@ -158,18 +162,18 @@ def _ties(x: Any, out: Any, params: dict[str, Any]) -> Any:
     return mask / P.sum(mask, dim=params["dim"], keepdim=True) if x.shape else mask
 
 
-def _extreme_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _extreme_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Ties share the cotangent evenly."""
     x, out, _ = saved
     return (_ties(x, out, params) * keep(ct, *_kept(params, x.shape)),)
 
 
-def _extreme_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _extreme_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     return P.sum(tangents[0] * _ties(operands[0], out, params), dim=params["dim"], keepdim=params.get("keepdim", False))
 
 
 def _extreme(name: str, ufunc: str) -> Any:
-    def evaluate(xp: Any, x: Any, dim: Any, keepdim: bool = False, whole: bool = False) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
         return getattr(xp, ufunc).reduce(x, dim, None, None, keepdim)
 
     label = {"amax": "Max", "amin": "Min"}[name]
@@ -191,7 +195,7 @@ all = reduction("all", lambda xp, x, dim, keepdim=False: xp.logical_and.reduce(x
                 missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
 
 
-def _norm(xp: Any, x: Any, ord: float, dim: Any, keepdim: bool = False) -> Any:
+def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False) -> Array:
     """The ``ord``-norm of the vectors along ``dim``; 0 counts what is not zero, ±inf are the extremes."""
     wide = _wide(x)
     if ord == 2 and x.dtype.kind != "c":
@@ -213,7 +217,7 @@ def _norm(xp: Any, x: Any, ord: float, dim: Any, keepdim: bool = False) -> Any:
     return result.astype(x.dtype) if x.dtype.itemsize == 2 else result
 
 
-def _norm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _norm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """x |x|^(p−2) / norm^(p−1). Zero where the norm is, and for p < 2 at elements that are: the least subgradient."""
     x, out, _ = saved
     p = params["ord"]
@@ -236,7 +240,7 @@ def _norm_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[
     return (x * P.pow(P.abs(x), p - 2) * P.where(out == 0, 0.0, ct / P.pow(out, p - 1)),)
 
 
-def _norm_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _norm_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     one = P.fill(out, value=1)
     slope = _norm_vjp(one, (operands[0], out, None), params, (True,))[0]
     product = P.conj(slope) * tangents[0]
@@ -250,7 +254,7 @@ vector_norm = reduction(
                   ((2, 3, 2), {"ord": 2, "dim": (0, 2), "keepdim": True}), ((), {"ord": 2, "dim": ()})))
 
 
-def _sum_to(xp: Any, x: Any, shape: Any) -> Any:
+def _sum_to(xp: ModuleType, x: Array, shape: Dims) -> Array:
     """Sums away what broadcasting from ``shape`` repeated."""
     extra = x.ndim - len(shape)
     dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1)
@@ -266,7 +270,7 @@ _POSITION = "its result is a position"
 
 
 def _position(name: str) -> Any:
-    def evaluate(xp: Any, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: Dims | None = None, keepdim: bool = False) -> Array:
         return xp.asarray(getattr(x, name)(dim) if not keepdim else getattr(xp, name)(x, axis=dim, keepdims=True))
 
     return opaque(name, evaluate, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, linear, opaque, reduction
 from ..core.samples import cases
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
 
 
-def _reverse_cumsum(ct: Any, dim: int) -> Any:
+def _reverse_cumsum(ct: Numbers, dim: int) -> Any:
     return P.flip(P.cumsum(P.flip(ct, dims=(dim,)), dim=dim), dims=(dim,)) if ct.shape else ct
 
 
 def _scan(ufunc: str) -> Any:
-    def evaluate(xp: Any, x: Any, dim: int) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         return getattr(xp, ufunc).accumulate(x, axis=dim) if x.ndim else x.copy()
 
     return evaluate
@@ -27,7 +29,7 @@ cumsum = linear("cumsum", _scan("add"), transpose=lambda ct, shape, params: _rev
                 samples=_ALONG)
 
 
-def _others_up_to(x: Any, dim: int, i: int) -> Any:
+def _others_up_to(x: Numbers, dim: int, i: int) -> Any:
     """The running products of ``x`` from place ``i`` on, without the factor at ``i``."""
     head = (slice(None),) * dim
     one = P.fill(x[(*head, slice(i, i + 1))], value=1)
@@ -35,7 +37,7 @@ def _others_up_to(x: Any, dim: int, i: int) -> Any:
     return P.cumprod(others, dim=dim)[(*head, slice(i, None))]
 
 
-def _cumprod_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _cumprod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Without zeros: the reversed running sum of ct · out, over x. With zeros (or when the rule itself is to be
     differentiated at them) one place at a time: the sum over j ≥ i of ct_j times the product of the others up to j."""
     x, out, _ = saved
@@ -57,7 +59,7 @@ cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, saves=("x", 
 def _running(name: str, ufunc: str) -> Any:
     """cummax and cummin: values, and the last position that attains each."""
 
-    def evaluate(xp: Any, x: Any, dim: int) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: int) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
         values = getattr(xp, ufunc).accumulate(x, axis=dim)
@@ -66,7 +68,7 @@ def _running(name: str, ufunc: str) -> Any:
         places = xp.where(attains, xp.arange(x.shape[dim]).reshape(along), 0)
         return values, xp.maximum.accumulate(places, axis=dim)
 
-    def vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         grad, places, shape = ct[0], saved[1][1], saved[-1][0]
         if not shape:
             return (grad,)
@@ -80,21 +82,21 @@ cummax = _running("cummax", "maximum")
 cummin = _running("cummin", "minimum")
 
 
-def _logcumsumexp(xp: Any, x: Any, dim: int) -> Any:
+def _logcumsumexp(xp: ModuleType, x: Array, dim: int) -> Array:
     if not x.ndim or not x.shape[dim]:
         return x.copy()
     # A NaN before the first number would not spoil it; -inf there is the logarithm of an empty sum.
     return xp.logaddexp.accumulate(x, axis=dim)
 
 
-def _logcumsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _logcumsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """exp(x_i) times the sum over j ≥ i of ct_j exp(−out_j), its positive and negative parts in logarithms apart."""
     x, out, _ = saved
     dim = params["dim"]
     if not x.shape:
         return (ct,)
 
-    def part(weight: Any) -> Any:
+    def part(weight: Numbers) -> Any:
         positive = weight > 0
         terms = P.where(positive, P.log(P.where(positive, weight, 1.0)) - out, float("-inf"))
         reached = P.flip(P.logcumsumexp(P.flip(terms, dims=(dim,)), dim=dim), dims=(dim,))

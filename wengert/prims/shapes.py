@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.geometry import bytes_of, laid_out, room_for, row_major
+from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, linear, register, view
 from ..core.samples import cases
 
@@ -18,7 +20,7 @@ def _label(default: str) -> Any:
     return lambda params: params.get("label", default)
 
 
-def _reshape(xp: Any, x: Any, shape: Any, label: str = "") -> Any:
+def _reshape(xp: ModuleType, x: Array, shape: Dims, label: str = "") -> Array:
     return x.reshape(shape)
 
 
@@ -35,14 +37,14 @@ permute = view(
 )
 
 
-def _inverse(dims: Any) -> tuple[int, ...]:
+def _inverse(dims: Dims) -> tuple[int, ...]:
     inverse = [0] * len(dims)
     for position, dim in enumerate(dims):
         inverse[dim] = position
     return tuple(inverse)
 
 
-def _expand(xp: Any, x: Any, shape: Any) -> Any:
+def _expand(xp: ModuleType, x: Array, shape: Dims) -> Array:
     """Repeats by a stride of zero; the result is writable where the operand is, as views of it may be written."""
     x = xp.asarray(x)
     lead = len(shape) - x.ndim
@@ -61,7 +63,7 @@ expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, 
               samples=cases(((3, 1), {"shape": (2, 3, 4)}), ((), {"shape": (2,)})))
 
 
-def _slice_label(params: dict[str, Any]) -> str:
+def _slice_label(params: Params) -> str:
     if "label" in params:
         return str(params["label"])
     last = next((i for i in reversed(params["index"]) if i is not None and i != slice(None)), None)
@@ -81,14 +83,14 @@ diagonal = view(
 )
 
 
-def _writable(part: Any, whole: Any) -> Any:
+def _writable(part: Array, whole: Array) -> Any:
     """numpy marks diagonals read-only; they are ordinary views."""
     if whole.flags.writeable:
         part.flags.writeable = True
     return part
 
 
-def _unfold(xp: Any, x: Any, dimension: int, size: int, step: int) -> Any:
+def _unfold(xp: ModuleType, x: Array, dimension: int, size: int, step: int) -> Array:
     if not 0 <= size <= x.shape[dimension] or step < 1:
         raise ShapeError(f"[unfold] a size from 0 to {x.shape[dimension]} and a step from 1 on were expected; got size "
                          f"{size} and step {step}")
@@ -103,7 +105,7 @@ unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3
                                                ((2, 5), {"dimension": 1, "size": 2, "step": 1})))
 
 
-def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geometry: Any = None) -> Any:
+def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int = 0, geometry: Any = None) -> Array:
     """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
     otherwise: it is first put into memory of that geometry, zeros around it."""
     strides, start = geometry or (row_major(x.shape), 0)
@@ -118,18 +120,18 @@ def _as_strided(xp: Any, x: Any, size: Any, stride: Any, offset: int = 0, geomet
     return _strided(memory, x.dtype, size, stride, offset)
 
 
-def _strided(memory: Any, dtype: Any, shape: Any, strides: Any, start: int) -> Any:
+def _strided(memory: Array, dtype: DType, shape: Dims, strides: Dims, start: int) -> Any:
     width = dtype.itemsize
     return laid_out("as_strided", memory, dtype, shape, [step * width for step in strides], start * width)
 
 
-def _lies(x: Any, memory: Any, strides: Any, start: int) -> bool:
+def _lies(x: Array, memory: Array, strides: Dims, start: int) -> bool:
     """Whether an array has these strides and this place in its memory (a dimension of size 1 has any stride)."""
     return (x.__array_interface__["data"][0] - memory.__array_interface__["data"][0] == start * x.itemsize
             and all(n == 1 or have == s * x.itemsize for n, have, s in zip(x.shape, x.strides, strides, strict=True)))
 
 
-def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
+def _as_strided_adjoint(ct: Numbers, shape: Dims, params: Params) -> Any:
     """Each element of the result is an element of the operand, found by its place in memory; those that the operand
     does not show get no gradient."""
     places = _places(params["size"], params["stride"], params["offset"])
@@ -143,7 +145,7 @@ def _as_strided_adjoint(ct: Any, shape: Any, params: dict[str, Any]) -> Any:
     return P.reshape(flat, shape=shape)
 
 
-def _places(shape: Any, stride: Any, offset: int) -> Any:
+def _places(shape: Dims, stride: Dims, offset: int) -> Any:
     """The place in memory of every element of a tensor of this geometry."""
     places = np.full(shape, offset)
     for dim, (n, step) in enumerate(zip(shape, stride, strict=True)):
@@ -164,12 +166,12 @@ imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.co
             missing=_COMPLEX)
 
 
-def _view_as_real(xp: Any, x: Any) -> Any:
+def _view_as_real(xp: ModuleType, x: Array) -> Array:
     parts = x.real
     return xp.lib.stride_tricks.as_strided(parts, (*x.shape, 2), (*x.strides, parts.itemsize))
 
 
-def _view_as_complex(xp: Any, x: Any) -> Any:
+def _view_as_complex(xp: ModuleType, x: Array) -> Array:
     """A view where the two parts lie side by side. Those of a cotangent may not: they are copied."""
     if x.strides[-1] != x.itemsize:
         x = xp.array(x, order="C")
@@ -191,7 +193,7 @@ stack_parts = linear(
 )
 
 
-def _view_adjoint(xp: Any, ct: Any, step: Any, shape: Any) -> Any:
+def _view_adjoint(xp: ModuleType, ct: Array, step: Any, shape: Dims) -> Array:
     """Zeros of ``shape`` with ``ct`` added in through the view ``step``; overlapping elements accumulate."""
     primitive, params = step
     zeros = xp.zeros(shape, ct.dtype)
@@ -214,13 +216,13 @@ view_adjoint = linear(
 )
 
 
-def _follow(array: Any, steps: Any) -> Any:
+def _follow(array: Numbers, steps: Any) -> Any:
     for primitive, params in steps:
         array = primitive.run(array, **params)
     return array
 
 
-def _scatter_view(xp: Any, base: Any, part: Any, steps: Any) -> Any:
+def _scatter_view(xp: ModuleType, base: Array, part: Array, steps: Any) -> Array:
     result = xp.array(base, copy=True)
     target = _follow(result, steps)
     if np.may_share_memory(target, result) or not target.size:
@@ -233,7 +235,7 @@ def _scatter_view(xp: Any, base: Any, part: Any, steps: Any) -> Any:
     return result
 
 
-def _scatter_view_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _scatter_view_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     steps = params["steps"]
     for_base = P.scatter_view(ct, _constant_like(ct, steps), steps=steps) if needs[0] else None
     for_part = None
@@ -244,7 +246,7 @@ def _scatter_view_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -
     return for_base, for_part
 
 
-def _constant_like(ct: Any, steps: Any) -> Any:
+def _constant_like(ct: Numbers, steps: Any) -> Any:
     part = ct
     for primitive, step in steps:
         part = primitive(part, **step)
@@ -260,11 +262,11 @@ scatter_view = register(Primitive(
 ))
 
 
-def _cat(xp: Any, *arrays: Any, dim: int) -> Any:
+def _cat(xp: ModuleType, *arrays: Array, dim: int) -> Array:
     return xp.concatenate(arrays, axis=dim)
 
 
-def _cat_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _cat_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     dim, start, grads = params["dim"], 0, []
     head = (slice(None),) * dim
     for shape, need in zip(saved[-1], needs, strict=True):
@@ -282,7 +284,7 @@ cat = register(Primitive(
 ))
 
 
-def _flip(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
+def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:
     """The order along ``dims`` reversed, in an array of its own."""
     return x[tuple([slice(None, None, -1) if dim in dims else slice(None) for dim in range(x.ndim)])].copy()
 
@@ -297,7 +299,7 @@ roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
 
 
 def _tri(name: str) -> Any:
-    def evaluate(xp: Any, x: Any, diagonal: int = 0) -> Any:
+    def evaluate(xp: ModuleType, x: Array, diagonal: int = 0) -> Array:
         return getattr(xp, name)(x, diagonal)
 
     return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params),
@@ -308,7 +310,7 @@ tril = _tri("tril")
 triu = _tri("triu")
 
 
-def _pad(xp: Any, x: Any, widths: Any, value: float = 0.0) -> Any:
+def _pad(xp: ModuleType, x: Array, widths: Array, value: float = 0.0) -> Array:
     """Constant padding by ``widths``, a pair a dimension; negative widths crop."""
     shape = tuple([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)])
     result = xp.zeros(shape, x.dtype) if value == 0 else xp.full(shape, value, x.dtype)

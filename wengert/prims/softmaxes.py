@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.generated import LARGE
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, reduction
 from ..core.samples import cases
 
 
-def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
+def _logsumexp(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False) -> Array:
     if x.dtype.itemsize == 2:
         return _logsumexp(xp, x.astype(xp.float32), dim, keepdim).astype(x.dtype)
     if not x.ndim:
@@ -22,14 +25,14 @@ def _logsumexp(xp: Any, x: Any, dim: Any, keepdim: bool = False) -> Any:
     return total if keepdim else xp.squeeze(total, axis=dim)
 
 
-def _logsumexp_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _logsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, out, _ = saved
     kept = (x.shape, params["dim"], params.get("keepdim", False))
     weights = P.exp(x - keep(out, *kept))
     return (keep(ct, *kept) * conjugate(weights),)
 
 
-def _logsumexp_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _logsumexp_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     weights = P.exp(operands[0] - keep(out, operands[0].shape, params["dim"], params.get("keepdim", False)))
     return P.sum(tangents[0] * weights, dim=params["dim"], keepdim=params.get("keepdim", False))
 
@@ -45,7 +48,7 @@ def _generated() -> Any:
     return softmax
 
 
-def _gradient(ct: Any, out: Any, dim: int, logarithm: bool) -> Any:
+def _gradient(ct: Numbers, out: Numbers, dim: int, logarithm: bool) -> Any:
     """The cotangent of x by generated code; None where there is none."""
     if type(ct) is np.ndarray and ct.size >= LARGE and dim == ct.ndim - 1 and type(out) is np.ndarray:
         return _generated().softmax_gradient(ct, out, logarithm)
@@ -55,7 +58,7 @@ def _gradient(ct: Any, out: Any, dim: int, logarithm: bool) -> Any:
 def _normalised(logarithm: bool) -> Any:
     """softmax, or its logarithm."""
 
-    def evaluate(xp: Any, x: Any, dim: int) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         if not x.ndim:
             return xp.zeros_like(x) if logarithm else xp.ones_like(x)
         if x.dtype.itemsize == 2:
@@ -75,7 +78,7 @@ def _normalised(logarithm: bool) -> Any:
     return evaluate
 
 
-def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _softmax_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     out = saved[1]
     found = _gradient(ct, out, params["dim"], False)
     if found is not None:
@@ -86,7 +89,7 @@ def _softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tup
     return (product - out * P.sum(product, dim=(params["dim"],), keepdim=True),)
 
 
-def _softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _softmax_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     return _softmax_vjp(tangents[0], (None, out), params, (True,))[0]  # its Jacobian is symmetric
 
 
@@ -94,7 +97,7 @@ _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
 softmax = reduction("softmax", _normalised(False), vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG)
 
 
-def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _log_softmax_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     out = saved[1]
     if not out.shape:
         return (ct - ct,)
@@ -104,7 +107,7 @@ def _log_softmax_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) ->
     return (ct - P.exp(out) * P.sum(ct, dim=(params["dim"],), keepdim=True),)
 
 
-def _log_softmax_jvp(tangents: Any, operands: Any, out: Any, params: dict[str, Any]) -> Any:
+def _log_softmax_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     t = tangents[0]
     if not out.shape:
         return t - t

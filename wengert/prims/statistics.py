@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
 
 _LATER = {"jvp": "not in wengert yet"}
 
 
-def _picked_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _picked_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Of a primitive that picks an element of each slice along ``dim``: the cotangent goes to its position."""
     shape, place, dim, grad = saved[-1][0], saved[1][1], params["dim"], ct[0]
     if not shape:
@@ -23,11 +25,11 @@ def _picked_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tupl
     return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
 
 
-def _picking(name: str, position: Any, **rest: Any) -> Any:
+def _picking(name: str, position: Rule, **rest: Any) -> Any:
     """A primitive whose results are (values, indices); ``position(xp, x, dim)`` finds the indices, that dimension
     kept."""
 
-    def evaluate(xp: Any, x: Any, dim: int, keepdim: bool = False) -> Any:
+    def evaluate(xp: ModuleType, x: Array, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
         place = position(xp, x, dim)
@@ -38,7 +40,7 @@ def _picking(name: str, position: Any, **rest: Any) -> Any:
                   samples=cases(((3, 5), {"dim": 1}), ((3, 4), {"dim": 0, "keepdim": True})), **rest)
 
 
-def _median(xp: Any, x: Any, dim: int) -> Any:
+def _median(xp: ModuleType, x: Array, dim: int) -> Array:
     """The lower of the two in the middle; the first NaN, where there is one."""
     order = xp.argsort(x, axis=dim, kind="stable")
     middle = xp.take(order, [(x.shape[dim] - 1) // 2], axis=dim)
@@ -48,14 +50,14 @@ def _median(xp: Any, x: Any, dim: int) -> Any:
     return xp.where(nan.any(axis=dim, keepdims=True), nan.argmax(axis=dim, keepdims=True), middle)
 
 
-def _nanmedian(xp: Any, x: Any, dim: int) -> Any:
+def _nanmedian(xp: ModuleType, x: Array, dim: int) -> Array:
     """The lower of the two in the middle of those that are not NaN, which sort before it."""
     order = xp.argsort(x, axis=dim, kind="stable")
     numbers = (x == x).sum(axis=dim, keepdims=True)
     return xp.take_along_axis(order, xp.maximum(numbers - 1, 0) // 2, dim)
 
 
-def _mode(xp: Any, x: Any, dim: int) -> Any:
+def _mode(xp: ModuleType, x: Array, dim: int) -> Array:
     """The smallest of the most frequent values, at its last occurrence."""
     moved = xp.moveaxis(x, dim, -1)
     flat = moved.reshape(-1, x.shape[dim])
@@ -66,17 +68,17 @@ def _mode(xp: Any, x: Any, dim: int) -> Any:
     return xp.expand_dims(place.reshape(moved.shape[:-1]), dim)
 
 
-def _shared_vjp(ct: Any, saved: Any, params: dict[str, Any], needs: Any) -> tuple[Any, ...]:
+def _shared_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """Of a value that is one of the operand's: all elements that equal it share the cotangent."""
     x, out, _ = saved
     mask = P.cast((x == out) | (P.isnan(x) & P.isnan(out)), dtype=x.dtype)
     return (mask * (ct / P.sum(mask, dim=tuple(range(len(x.shape))))),)
 
 
-def _of_all(name: str, position: Any) -> Any:
+def _of_all(name: str, position: Rule) -> Any:
     """The value that ``position`` finds among all elements."""
 
-    def evaluate(xp: Any, x: Any) -> Any:
+    def evaluate(xp: ModuleType, x: Array) -> Array:
         flat = x.reshape(-1)
         return flat[position(xp, flat, 0)[0]]
 
@@ -94,7 +96,7 @@ def _no(reason: str) -> dict[str, str]:
     return {"vjp": reason, "jvp": reason}
 
 
-def _bincount(xp: Any, x: Any, weights: Any = None, minlength: int = 0) -> Any:
+def _bincount(xp: ModuleType, x: Array, weights: Array | None = None, minlength: int = 0) -> Array:
     counts = xp.bincount(x, weights=weights, minlength=minlength)
     return counts if weights is None else counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64)
 
@@ -103,7 +105,7 @@ bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
-def _histogram(xp: Any, x: Any, weights: Any = None, *, edges: Any) -> Any:
+def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Any) -> Array:
     """How many elements lie between each two edges, the last edge included; weighted where weights are given."""
     bounds = xp.asarray(edges, dtype=x.dtype)
     flat, wide = x.reshape(-1), len(bounds) - 1
