@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..core.errors import DTypeError, GradError, ShapeError
+from ..core.operands import Array
 from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Edge, Leaf, Node, Out, ancestors, node_and_index, node_of
 from ..tensors.tensor import Tensor, make
+
+Seeds: TypeAlias = Tensor | Sequence[Tensor | None] | None
+"""Cotangents of the roots as users give them; None for a 1."""
 
 
 class Pass:
@@ -52,7 +56,7 @@ class Pass:
         else:
             state.quiet(np.add, previous, ct, previous)
 
-    def sum(self, x: Any, y: Any) -> Any:
+    def sum(self, x: Array | Tensor, y: Array | Tensor) -> Any:
         """A new sum of two cotangents; of arrays without numpy's warnings, as infinities may meet."""
         return x + y if self.tensors else state.quiet(np.add, x, y)
 
@@ -175,7 +179,7 @@ def pick(captured: dict[Node | Leaf, Any], edge: Edge) -> Tensor | None:
     return make(found if own else np.array(found), None)
 
 
-def accumulate_owned(leaf: Leaf, ct: Any) -> None:
+def accumulate_owned(leaf: Leaf, ct: Array) -> None:
     """Like `accumulate_grad`, for an array that nobody else refers to: it may become the gradient itself."""
     variable = leaf._variable()
     if (
@@ -193,7 +197,7 @@ def accumulate_owned(leaf: Leaf, ct: Any) -> None:
     accumulate_grad(leaf, ct, False)
 
 
-def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
+def accumulate_grad(leaf: Leaf, ct: Array | Tensor, create_graph: bool) -> None:
     """Adds a cotangent to a leaf's gradient: in place, unless the run itself is being recorded."""
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
@@ -213,7 +217,7 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
             wrote(leaf.grad)
 
 
-def of_dtype(ct: Any, tensor: Tensor) -> Any:
+def of_dtype(ct: Array | Tensor, tensor: Tensor) -> Array | Tensor:
     """A cotangent in the dtype of its tensor. Rules widen that of bfloat16: beside a Python float, numpy does so."""
     dtype = tensor._data.dtype
     if ct.dtype == (tensor.dtype if isinstance(ct, Tensor) else dtype):
@@ -221,7 +225,7 @@ def of_dtype(ct: Any, tensor: Tensor) -> Any:
     return P.cast(ct, dtype=tensor.dtype, back=ct.dtype) if isinstance(ct, Tensor) else ct.astype(dtype)
 
 
-def after_accumulation(leaf: Leaf, ct: Any) -> None:
+def after_accumulation(leaf: Leaf, ct: Array | Tensor) -> None:
     """Runs the hooks that wait for a gradient to be complete: the leaf tensor's, and its node's."""
     if leaf.rare is None:
         return
@@ -236,12 +240,12 @@ def after_accumulation(leaf: Leaf, ct: Any) -> None:
 # --- hooks: only nodes with a ``rare`` dict come here -----------------------------------------------------------------
 
 
-def _tensor(ct: Any) -> Any:
+def _tensor(ct: Array | Tensor | None) -> Any:
     """A cotangent for a hook to see: a tensor of its own memory, as the array may be somebody else's too."""
     return ct if ct is None or isinstance(ct, Tensor) else make(np.array(ct), None)
 
 
-def _back(ct: Any, tensors: bool) -> Any:
+def _back(ct: Tensor | None, tensors: bool) -> Any:
     return ct if ct is None or tensors else ct._data
 
 
@@ -267,7 +271,7 @@ def tensor_hooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
     return parts if type(ct) is dict else parts[0]
 
 
-def _checked(changed: Any, grad: Any, hook: Any) -> Any:
+def _checked(changed: object, grad: Tensor, hook: Callable[..., Any]) -> Any:
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed._data.shape != grad._data.shape:
@@ -295,7 +299,7 @@ def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
     return parts if type(ct) is dict else parts.get(0)
 
 
-def node_hooks(rare: dict[str, Any], grads: Any, ct: Any, tensors: bool) -> Any:
+def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Any, tensors: bool) -> Any:
     """Runs a node's own hooks on (grad_inputs, grad_outputs), after it."""
     parts = ct if type(ct) is dict else {0: ct}
     outputs = tuple([_tensor(parts.get(i)) for i in range(max(parts) + 1)])
@@ -314,7 +318,7 @@ def _sequence(value: Any) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else list(value)
 
 
-def _cotangents(op: str, outputs: list[Tensor], given: Any) -> list[tuple[Edge, Tensor]]:
+def _cotangents(op: str, outputs: list[Tensor], given: Seeds) -> list[tuple[Edge, Tensor]]:
     """Pairs of edge and cotangent for the outputs; a missing cotangent is 1 for a single element, else an error."""
     cts = [None] * len(outputs) if given is None else _sequence(given)
     if len(cts) != len(outputs):
@@ -352,7 +356,7 @@ def _implied(op: str, output: Tensor) -> Tensor:
     return make(one, None)
 
 
-def _fitting(op: str, i: int, output: Tensor, ct: Any) -> Tensor:
+def _fitting(op: str, i: int, output: Tensor, ct: object) -> Tensor:
     """A given cotangent, checked against its output."""
     if not isinstance(ct, Tensor):
         raise TypeError(f"[{op}] gradients can be either Tensors or None; got {type(ct).__name__}")
@@ -371,12 +375,12 @@ def _fitting(op: str, i: int, output: Tensor, ct: Any) -> Tensor:
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Seeds = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    grad_variables: Any = None,
-    inputs: Any = None,
+    grad_variables: Seeds = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Adds the gradients of ``tensors`` by the leaves of their graph to the leaves' ``.grad``.
 
@@ -412,9 +416,9 @@ def _edge(op: str, tensor: Tensor) -> Edge:
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Seeds = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,

@@ -172,7 +172,7 @@ class FunctionNode(Node):
                 )
         return found
 
-    def _fitted(self, i: int, grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    def _fitted(self, i: int, grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         if not isinstance(grad, Tensor):
             raise TypeError(f"[{self.name()}] expected Variable or None (got {type(grad).__name__}) as gradient {i}")
         if grad._data.shape != shape:
@@ -297,7 +297,7 @@ def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]
     return tuple(results)
 
 
-def _as_view(x: Any) -> Any:
+def _as_view(x: Tensor) -> Any:
     """An input that is returned as it is becomes a view of itself, which may not be written: what that would mean for
     the Function's backward, nobody can say."""
     out = make(x._data, None)

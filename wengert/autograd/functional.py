@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
+Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
-def _tuple(what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
+
+def _tuple(what: str, value: Tensor | Sequence[Tensor]) -> tuple[bool, tuple[Any, ...]]:
     """Whether a value is several tensors, and they."""
     many = isinstance(value, (tuple, list))
     tensors = tuple(value) if many else (value,)
@@ -34,7 +36,7 @@ class _Flat:
     """The user's function as one from a list of tensors to a list of tensors. ``inputs`` are those to differentiate by:
     on the tape of the caller where the result shall be differentiable, else apart."""
 
-    def __init__(self, func: Callable[..., Any], inputs: Any, create_graph: bool) -> None:
+    def __init__(self, func: Callable[..., Any], inputs: Tensors, create_graph: bool) -> None:
         self.function = func
         self.many_in, tensors = _tuple("inputs", inputs)
         self.inputs = tuple([apart(x, create_graph) for x in tensors])
@@ -45,7 +47,7 @@ class _Flat:
         return outputs
 
 
-def _vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
+def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, ...]:
     """The vector of a product, of the shapes of ``like``; it may be left out where that is a single number."""
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
@@ -67,7 +69,8 @@ def _result(many: bool, tensors: Sequence[Tensor], create_graph: bool) -> Any:
     return results if many else results[0]
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vjp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
+        strict: bool = False) -> Any:
     """``(func(*inputs), v^T J)``: the product of a vector, of the shape of the output, with the Jacobian."""
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
@@ -76,7 +79,8 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _result(flat.many_out, outputs, create_graph), _result(flat.many_in, found, create_graph)
 
 
-def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
+        strict: bool = False) -> Any:
     """``(func(*inputs), J v)``: the product of the Jacobian with a vector of the shape of the inputs."""
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
@@ -87,7 +91,7 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 
 def jacobian(
     func: Callable[..., Any],
-    inputs: Any,
+    inputs: Tensors,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
@@ -103,7 +107,7 @@ def jacobian(
     return rows if flat.many_out else rows[0]
 
 
-def _scalar(name: str, output: Any) -> Any:
+def _scalar(name: str, output: object) -> Any:
     if not isinstance(output, Tensor):
         raise RuntimeError(f"[{name}] The function given should return a single Tensor, not {type(output).__name__}")
     if output._data.size != 1:
@@ -116,7 +120,7 @@ def _scalar(name: str, output: Any) -> Any:
 
 def hessian(
     func: Callable[..., Any],
-    inputs: Any,
+    inputs: Tensors,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
@@ -128,7 +132,7 @@ def hessian(
 
 
 def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) -> Callable[..., Any]:
-    def gradient(*xs: Any) -> Any:
+    def gradient(*xs: Tensor) -> Any:
         output = _scalar(name, func(*xs))
         found = pull([output], xs, [make(np.ones_like(output._data), None)], True, name if strict else None)
         return tuple(found) if many else found[0]
@@ -136,14 +140,16 @@ def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) 
     return gradient
 
 
-def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vhp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
+        strict: bool = False) -> Any:
     """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number."""
     many_in, tensors = _tuple("inputs", inputs)
     _, product = vjp(_gradient_of(func, many_in, "vhp", strict), inputs, v, create_graph, False)
     return _value(func, tensors, create_graph), product
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def hvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
+        strict: bool = False) -> Any:
     """``(func(*inputs), H v)``. The Hessian is symmetric, so this is `vhp`, which is cheaper than a product J v."""
     return vhp(func, inputs, v, create_graph, strict)
 

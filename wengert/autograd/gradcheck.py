@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array
 from ..tensors.alias import edge_of, overlaps_itself
 from ..tensors.tensor import Tensor, make
 from .engine import grad
@@ -27,7 +28,7 @@ class GradcheckError(RuntimeError):
 
 def gradcheck(
     func: Callable[..., Any],
-    inputs: Any,
+    inputs: Tensor | Sequence[Any],
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -77,8 +78,8 @@ def gradcheck(
 
 def gradgradcheck(
     func: Callable[..., Any],
-    inputs: Any,
-    grad_outputs: Any = None,
+    inputs: Tensor | Sequence[Any],
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -177,13 +178,13 @@ def _random_like(tensor: Tensor, strided: bool) -> Tensor:
     return make(values[..., 0] if strided else values, None).requires_grad_()
 
 
-def _reals(array: Any) -> np.ndarray:
+def _reals(array: Array) -> np.ndarray:
     """The real numbers that an array holds, in a row: for complex elements the real part, then the imaginary."""
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
-def _parts(array: Any) -> list[Any]:
+def _parts(array: Array) -> list[Any]:
     """The real steps that an element can take: 1, and i for complex ones."""
     return [1.0, 1j] if array.dtype.kind == "c" else [1.0]
 
@@ -246,7 +247,8 @@ def _analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[n
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
-def _compare(func: Any, tensors: Any, wanted: list[int], eps: float, atol: float, rtol: float) -> None:
+def _compare(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float, atol: float,
+             rtol: float) -> None:
     outputs = _outputs(func, tensors)
     inputs = [tensors[i] for i in wanted]
     numerical = [_numerical(func, tensors, i, eps) for i in wanted]
@@ -257,7 +259,7 @@ def _compare(func: Any, tensors: Any, wanted: list[int], eps: float, atol: float
                 raise GradcheckError(_words(k, wanted[n], expected, analytical, tensors[wanted[n]], outputs[k]))
 
 
-def _words(k: int, i: int, numerical: Any, analytical: Any, x: Any, out: Any) -> str:
+def _words(k: int, i: int, numerical: Array, analytical: Array, x: Tensor, out: Tensor) -> str:
     pairs = ""
     if "c" in (x._data.dtype.kind, out._data.dtype.kind):
         pairs = "(complex elements as pairs of real and imaginary part)\n"
@@ -269,7 +271,8 @@ def _words(k: int, i: int, numerical: Any, analytical: Any, x: Any, out: Any) ->
     )
 
 
-def _compare_fast(func: Any, tensors: Any, wanted: list[int], eps: float, atol: float, rtol: float) -> None:
+def _compare_fast(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float, atol: float,
+                  rtol: float) -> None:
     """Compares v . J u for one random direction u of each input and one v of each output."""
     generator = np.random.default_rng(0)
     outputs = _outputs(func, tensors)
@@ -302,7 +305,7 @@ def _compare_fast(func: Any, tensors: Any, wanted: list[int], eps: float, atol: 
                 )
 
 
-def _check_constant(func: Any, tensors: Any, wanted: list[int], eps: float) -> None:
+def _check_constant(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float) -> None:
     for i in wanted:
         for jacobian in _numerical(func, tensors, i, eps):
             if jacobian.size and np.abs(jacobian).max() > eps:
@@ -312,7 +315,8 @@ def _check_constant(func: Any, tensors: Any, wanted: list[int], eps: float) -> N
                 )
 
 
-def _check_backward(func: Any, tensors: Any, wanted: list[int], nondet_tol: float, check_dtypes: bool) -> None:
+def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], nondet_tol: float,
+                    check_dtypes: bool) -> None:
     """Backward must give the same twice, be linear (zeros from zeros), and keep shape and dtype."""
     outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
     inputs = [tensors[i] for i in wanted]
@@ -335,7 +339,7 @@ def _check_backward(func: Any, tensors: Any, wanted: list[int], nondet_tol: floa
             )
 
 
-def _check_undefined(func: Any, tensors: Any, wanted: list[int]) -> None:
+def _check_undefined(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:
     """The gradient from some outputs alone is that with zeros for the others."""
     outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
     inputs = [tensors[i] for i in wanted]

@@ -41,7 +41,7 @@ class _Mode:
 
         return wrapped  # type: ignore[return-value]
 
-    def _generator(self, function: Any) -> Any:
+    def _generator(self, function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
@@ -66,7 +66,7 @@ class no_grad(_Mode):
     def __new__(cls) -> no_grad: ...
     @overload
     def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
-    def __new__(cls, function: Any = None) -> Any:
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         mode = object.__new__(cls)
         return mode if function is None else mode(function)
 

@@ -8,7 +8,7 @@ from ..tensors.tensor import Tensor, make
 
 
 class _VariableType(type):
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor)
 
 

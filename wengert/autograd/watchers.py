@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class record_lines(Watcher):
         return user_line()
 
 
-def _finite(value: Any) -> bool:
+def _finite(value: object) -> bool:
     """Whether a value, as far as it is a float array or number, has neither NaN nor infinity."""
     array = getattr(value, "_data", value)
     if isinstance(array, np.ndarray):
@@ -47,7 +47,7 @@ def _finite(value: Any) -> bool:
     return not isinstance(array, (float, complex, np.inexact)) or bool(np.isfinite(array))
 
 
-def _has_nan(value: Any) -> bool:
+def _has_nan(value: object) -> bool:
     array = getattr(value, "_data", value)
     if isinstance(array, np.ndarray):
         array = array.astype(np.float32) if array.dtype.kind == "V" else array
@@ -55,7 +55,7 @@ def _has_nan(value: Any) -> bool:
     return isinstance(array, (float, complex, np.inexact)) and bool(np.isnan(array))
 
 
-def _made(results: Any, operands: Any) -> tuple[str, int] | None:
+def _made(results: Collection[Any], operands: Iterable[Any]) -> tuple[str, int] | None:
     """What went wrong in an operation: ("nan", position of the result) where a NaN was made from none, ("inf", ...)
     where an infinity was made from finite values; else None."""
     for i, result in enumerate(results):
@@ -172,7 +172,7 @@ class saved_tensors_hooks(Watcher):
             node.pack(self._pack, self.unpack_hook, make)
         super().recorded(node)
 
-    def _pack(self, tensor: Any) -> Any:
+    def _pack(self, tensor: Tensor) -> Any:
         """Runs the hook with recording off and these hooks out of force: what it computes is no part of the graph."""
         inner, state.watcher = state.watcher, self.outer
         try:

@@ -212,7 +212,7 @@ def product(x: Array, y: Array) -> Array | None:
     return out
 
 
-def _planned(key: Any, x: Array, y: Array) -> _Plan | None:
+def _planned(key: tuple[Any, ...], x: Array, y: Array) -> _Plan | None:
     """The plan for these arrays; kept for others of their shapes and strides."""
     char, plan = x.dtype.char, None
     library = openblas() if generated_code_is_possible() else None

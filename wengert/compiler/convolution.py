@@ -573,7 +573,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
     return result
 
 
-def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Any, padding: Any, dilation: Any,
+def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
                     groups: int) -> Array | None:
     """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
     `convolve`."""

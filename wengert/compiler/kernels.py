@@ -65,11 +65,11 @@ class Kernel:
         self._address = ctypes.addressof(self._descriptor)
         self._padding = _PADDING[len(pattern)]
 
-    def __call__(self, out: np.ndarray, *operands: Any) -> np.ndarray:
+    def __call__(self, out: np.ndarray, *operands: np.ndarray | float) -> np.ndarray:
         self._check(out, operands)
         return self.run(out, *operands)
 
-    def run(self, out: np.ndarray, *operands: Any) -> np.ndarray:
+    def run(self, out: np.ndarray, *operands: np.ndarray | float) -> np.ndarray:
         """The same without any check: wrong operands corrupt memory."""
         words = [id(x) if form == ARRAY else _bits(float(x)) for x, form in zip(operands, self.pattern, strict=True)]
         count = out.size
@@ -123,7 +123,7 @@ def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = No
     return _kernels[key]
 
 
-def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
+def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarray | None:
     """The result of a primitive on large arrays as a fresh array; None where numpy should compute it.
 
     The operands are arrays of one shape, one dtype and one memory order (C or Fortran, which the result has too), and

@@ -183,7 +183,7 @@ class Parts:
         self._address = ctypes.addressof(self._descriptor)
         self._padding = (0,) * (runtime.OPERANDS - 1 - arrays)
 
-    def run(self, parts: int, worth: float, table: np.ndarray[Any, Any], *arrays: Any) -> None:
+    def run(self, parts: int, worth: float, table: np.ndarray[Any, Any], *arrays: object) -> None:
         """Runs ``parts`` parts; ``table`` comes from `table`. ``worth`` is the size of the job in instructions."""
         pool().run(self._address, parts, worth, memory.address(table), *map(id, arrays), *self._padding)
 

@@ -193,7 +193,7 @@ def _elements(array: np.ndarray) -> str:
     return _literal(array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist())
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     """Python numbers, strings, None, slices, dtypes, primitives, and tuples, lists and dicts of them."""
     if isinstance(value, DType):
         return value.name

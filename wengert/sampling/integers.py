@@ -315,7 +315,7 @@ def binomial(generator: MersenneTwister, count: Array, prob: Array) -> Array:
     return np.array(values, dtype).reshape(count.shape)
 
 
-def _binomial(generator: MersenneTwister, n: Any, p: Any) -> float:
+def _binomial(generator: MersenneTwister, n: float, p: float) -> float:
     """One count; ``n`` and ``p`` are numpy scalars, because PyTorch computes with them in their precision."""
     if n <= 0 or p <= 0:
         return 0.0
@@ -326,7 +326,7 @@ def _binomial(generator: MersenneTwister, n: Any, p: Any) -> float:
     return _binomial_rejection(generator, n, p) if n * p >= 10.0 else _binomial_inversion(generator, n, p)
 
 
-def _binomial_inversion(generator: MersenneTwister, n: Any, p: Any) -> float:
+def _binomial_inversion(generator: MersenneTwister, n: float, p: float) -> float:
     """Adds up geometric numbers, the waiting times for a success, until they exceed ``n``."""
     log_failure = float(type(p)(math.log1p(-float(p))))
     trials, successes = 0.0, 0
@@ -338,7 +338,7 @@ def _binomial_inversion(generator: MersenneTwister, n: Any, p: Any) -> float:
         successes += 1
 
 
-def _binomial_rejection(generator: MersenneTwister, n: Any, p: Any) -> float:
+def _binomial_rejection(generator: MersenneTwister, n: float, p: float) -> float:
     """Hoermann, *The generation of binomial random variates* (1993), algorithm BTRS."""
     one = type(p)(1)
     deviation = float(np.sqrt(n * p * (one - p)))

@@ -21,7 +21,7 @@ import numpy as np
 from ..core.errors import DTypeError, InplaceError, ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .tape import Cell, Edge, Leaf, Node, node_and_index, node_of
+from .tape import Cell, Edge, Leaf, Node, OnTape, node_and_index, node_of
 
 Step = tuple[Primitive, dict[str, Any]]
 
@@ -49,7 +49,7 @@ class Alias:
         self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
 
 
-def edge_of(tensor: Any) -> Edge | None:
+def edge_of(tensor: OnTape) -> Edge | None:
     """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written.
 
     Raises `InplaceError` for a view made where nothing was recorded, whose storage has got a history since: whether
@@ -69,7 +69,7 @@ def edge_of(tensor: Any) -> Edge | None:
     return tensor._edge
 
 
-def set_edge(tensor: Any, edge: Edge | None) -> None:
+def set_edge(tensor: OnTape, edge: Edge | None) -> None:
     """Gives the tensor's new value its history. ``retain_grad`` asks for the gradient of the value as it now is."""
     old, tensor._edge = tensor._edge, edge
     if tensor._rare is not None and "retains" in tensor._rare:
@@ -80,7 +80,7 @@ def set_edge(tensor: Any, edge: Edge | None) -> None:
             retain(tensor, edge)
 
 
-def retain(tensor: Any, edge: Edge) -> None:
+def retain(tensor: OnTape, edge: Edge) -> None:
     """Makes backward keep the cotangent of ``edge`` as the tensor's gradient."""
     node, index = node_and_index(edge)
     node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
@@ -101,7 +101,7 @@ def _shape_after(primitive: Primitive, params: dict[str, Any], shape: tuple[int,
     return tuple(primitive.run(dummy, **params).shape)
 
 
-def alias_of(tensor: Any) -> Alias:
+def alias_of(tensor: OnTape) -> Alias:
     """The tensor's place on its storage; the storage is made when its first view is."""
     alias: Alias | None = tensor._alias
     if alias is None:
@@ -110,7 +110,7 @@ def alias_of(tensor: Any) -> Alias:
     return alias
 
 
-def version_cell(tensor: Any) -> Cell:
+def version_cell(tensor: OnTape) -> Cell:
     """The version cell of the tensor's memory, shared by all that share the memory."""
     cell: Cell | None = tensor._cell
     if cell is None:
@@ -118,7 +118,7 @@ def version_cell(tensor: Any) -> Cell:
     return cell
 
 
-def attach_view(whole: Any, part: Any, primitive: Primitive, params: dict[str, Any], recording: bool) -> None:
+def attach_view(whole: OnTape, part: OnTape, primitive: Primitive, params: dict[str, Any], recording: bool) -> None:
     """Makes ``part``, whose array is a view of ``whole``'s, a tensor on the same storage; ``recording`` says whether
     its history is kept."""
     alias = whole._alias
@@ -143,7 +143,7 @@ def overlaps_itself(array: np.ndarray) -> bool:
     return array.size > 1 and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
 
-def check_writable(tensor: Any, op: str) -> None:
+def check_writable(tensor: OnTape, op: str) -> None:
     """Raises, before anything is written, where a write may not happen."""
     if overlaps_itself(tensor._data):
         raise InplaceError(
@@ -172,7 +172,7 @@ _AMBIGUOUS = ("[{op}] A view was created in no_grad mode (or inside a custom Fun
               "gradients are recorded, or write to it under no_grad()")
 
 
-def wrote(tensor: Any, line: str | None = None) -> None:
+def wrote(tensor: OnTape, line: str | None = None) -> None:
     """Notes that the tensor's memory has been written."""
     cell = version_cell(tensor)
     cell[0] += 1
@@ -182,7 +182,7 @@ def wrote(tensor: Any, line: str | None = None) -> None:
         cell[1] = state.watcher.line()
 
 
-def write(tensor: Any, new: Any, op: str) -> Any:
+def write(tensor: OnTape, new: OnTape, op: str) -> Any:
     """Ends ``t.op_()``: puts the value of ``new`` = op(old) into the tensor's memory, its history on the tape."""
     target, value = tensor._data, new._data
     if value.shape != target.shape:
@@ -209,7 +209,7 @@ def write(tensor: Any, new: Any, op: str) -> Any:
     return tensor
 
 
-def rebase(tensor: Any, node: Edge | None) -> None:
+def rebase(tensor: OnTape, node: Edge | None) -> None:
     """Makes ``node`` the history of the tensor's value, and of the whole storage that it is a part of."""
     alias = tensor._alias
     if alias is None:
@@ -239,6 +239,6 @@ _TYPE_NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32"
                "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
 
 
-def type_name(dtype: Any) -> str:
+def type_name(dtype: object) -> str:
     """PyTorch's word for a numpy dtype in messages: ``Float``, ``Long``."""
     return _TYPE_NAMES.get(str(dtype), str(dtype))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError
+from ..core.operands import Array
 from ..core.primitive import P, Primitive, evaluate
 from ..core.quantity import Quantity
 from ..core.spec import Spec
@@ -105,7 +107,7 @@ def bare(data: Any) -> Tensor:
     return out
 
 
-def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
+def _narrowed(data: Array, operands: Sequence[Any]) -> Array:
     """A result in bfloat16 if the operands met in it: numpy, whose own it is not, widens it beside a Python float."""
     for x in operands:
         if type(x) in TENSORS and x._data.dtype.kind == "V":
@@ -114,7 +116,7 @@ def _narrowed(data: Any, operands: tuple[Any, ...]) -> Any:
 
 
 def record(
-    primitive: Primitive, operands: Any, edges: tuple[Edge | None, ...], out: Any, params: dict[str, Any]
+    primitive: Primitive, operands: Sequence[Any], edges: tuple[Edge | None, ...], out: Any, params: dict[str, Any]
 ) -> Node:
     """Puts a node on the tape for ``out``, a tensor or a tuple of tensors."""
     needs = tuple([edge is not None for edge in edges])
@@ -173,7 +175,7 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
 
 
-def _refuse_truth_values(op: str, operands: Any) -> None:
+def _refuse_truth_values(op: str, operands: Sequence[Any]) -> None:
     """Raises if an operand holds truth values, of which there is no difference."""
     truths = [x._data.dtype.kind == "b" if type(x) in TENSORS else isinstance(x, (bool, np.bool_)) for x in operands]
     if any(truths):
@@ -183,7 +185,7 @@ def _refuse_truth_values(op: str, operands: Any) -> None:
                          f"{', '.join(str(spec_of(x)) for x in operands)}; {instead}")
 
 
-def result_type(op: str, operands: Any) -> DType:
+def result_type(op: str, operands: Sequence[Any]) -> DType:
     """The dtype in which tensors and numbers meet (PyTorch's rule)."""
     dimensioned: list[DType] = []
     zero_dim: list[DType] = []
@@ -229,7 +231,7 @@ def spec_of(x: Any) -> Any:
     return Spec(tuple(x._data.shape), from_numpy(x._data.dtype)) if isinstance(x, Tensor) else x
 
 
-def reworded(primitive: Primitive, operands: Any, params: dict[str, Any], error: Exception) -> Exception:
+def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
     """The failure in our words: those of the spec rule, or numpy's with the operands named."""
     if isinstance(error, (ShapeError, DTypeError)) or str(error).startswith("["):
         return error

@@ -63,7 +63,7 @@ def _plain(data: Any, kinds: set[type]) -> Any:
 _NUMBERS = {bool, int, float, complex}
 
 
-def _to_array(plain: Any, data: Any) -> np.ndarray:
+def _to_array(plain: Any, data: object) -> np.ndarray:
     try:
         array = np.array(plain)
     except ValueError:
@@ -85,19 +85,19 @@ def _to_array(plain: Any, data: Any) -> np.ndarray:
 _NOTHING = object()
 
 
-def _no_number(culprit: Any) -> DTypeError:
+def _no_number(culprit: object) -> DTypeError:
     return DTypeError(f"[tensor] Could not infer dtype of {type(culprit).__name__}: numbers, booleans, or "
                       f"sequences of them were expected; got {culprit!r:.40}")
 
 
-def _culprit(data: Any) -> Any:
+def _culprit(data: object) -> Any:
     """The first leaf that is no number."""
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         return next((found for item in data if (found := _culprit(item)) is not _NOTHING), _NOTHING)
     return _NOTHING if isinstance(data, (bool, int, float, complex, np.ndarray, np.generic, *TENSORS)) else data
 
 
-def _inferred(data: Any, kinds: set[type]) -> DType:
+def _inferred(data: object, kinds: set[type]) -> DType:
     """The dtype in which the leaves meet: Python's numbers count by their kind, arrays and tensors by their dtype."""
     found: DType | None = None if kinds else dtypes.get_default_dtype()
     for kind in kinds & _NUMBERS:
@@ -148,7 +148,7 @@ def _shape(data: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def shape_of(size: Any) -> tuple[int, ...]:
+def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     """A shape given as ``f(2, 3)``, ``f((2, 3))`` or ``f([2, 3])``; every size a non-negative integer."""
     if len(size) == 1 and not isinstance(size[0], (int, np.integer)) and type(size[0]) not in TENSORS:
         size = size[0]

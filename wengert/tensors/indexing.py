@@ -6,6 +6,7 @@ treats an int beside an index array as an index array; PyTorch does not, and nei
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from .tensor import TENSORS, Tensor, wrap
 _sliced = unary(P.slice)
 
 
-def getitem(x: Any, index: Any) -> Any:
+def getitem(x: Tensor, index: Any) -> Any:
     """The part of ``x`` that ``index`` shows: a view for basic indices, a copy where tensors or masks index."""
     if type(index) is int:
         return _slice(x, (index,))
@@ -36,14 +37,14 @@ def getitem(x: Any, index: Any) -> Any:
         raise _out_of_range(part, places, arrays, error) from error
 
 
-def _slice(x: Any, basic: tuple[Any, ...]) -> Any:
+def _slice(x: Tensor, basic: tuple[Any, ...]) -> Any:
     try:
         return _sliced(x, params={"index": basic})
     except IndexError as error:
         raise OutOfRangeError(str(error).replace("axis", "dimension")) from error
 
 
-def _out_of_range(part: Any, places: Any, arrays: Any, error: Exception) -> Exception:
+def _out_of_range(part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor], error: Exception) -> Exception:
     if "shape mismatch" in str(error):
         shapes = ", ".join(str(list(a._data.shape)) for a in arrays)
         return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}")
@@ -54,7 +55,7 @@ def _out_of_range(part: Any, places: Any, arrays: Any, error: Exception) -> Exce
     return OutOfRangeError(str(error).replace("axis", "dimension"))
 
 
-def setitem(x: Any, index: Any, value: Any) -> None:
+def setitem(x: Tensor, index: Any, value: Any) -> None:
     """Writes ``value``, a tensor or number broadcast to the part, into the part of ``x`` that ``index`` shows."""
     basic, places, arrays = parse(x, index)
     if isinstance(value, np.ndarray):
@@ -81,7 +82,7 @@ def setitem(x: Any, index: Any, value: Any) -> None:
     write(part, put, "setitem")
 
 
-def _rank(part: Any, arrays: Any) -> int:
+def _rank(part: Tensor, arrays: Sequence[Tensor]) -> int:
     """The number of dimensions of what index arrays show: they broadcast, and a mask stands for as many dimensions as
     it has and shows one."""
     masks = [a._data.dtype == bool for a in arrays]
@@ -98,12 +99,12 @@ def _drop_leading(value: Any, rank: int) -> Any:
     return P.reshape(value, shape=value._data.shape[extra:])
 
 
-def _where(places: Any, arrays: Any) -> tuple[Any, ...]:
+def _where(places: Sequence[bool], arrays: Sequence[Tensor]) -> tuple[Any, ...]:
     found = iter(arrays)
     return tuple(next(found)._data if place else slice(None) for place in places)
 
 
-def parse(x: Any, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...], list[Any]]:
+def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...], list[Any]]:
     """An index as its basic part (None where there is none), the dimensions of the rest that have an index array, and
     these arrays."""
     if type(index) is int or type(index) is slice:

@@ -22,12 +22,12 @@ def needs_tape(*operands: Any) -> bool:
     return state.grad and any([type(x) in TENSORS and edge_of(x) is not None for x in operands])
 
 
-def same_memory(x: Any, y: Any) -> bool:
+def same_memory(x: Tensor, y: Tensor) -> bool:
     """Whether two tensors are one, or views of one memory."""
     return x is y or (x._cell is not None and x._cell is y._cell)
 
 
-def snapshot(tensor: Any, op_records: bool) -> Any:
+def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     """A tensor with this one's value and history, apart from its storage: what ``op`` reads in ``t.op_()``.
 
     Where the operation is recorded it gets a copy, since backward may read the old value, and the memory is about to
@@ -43,7 +43,7 @@ def snapshot(tensor: Any, op_records: bool) -> Any:
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of a function of tensors: same arguments, the first one written and returned."""
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_writable(self, name)
         records = needs_tape(self, *args, *kwargs.values())
         if records:
@@ -60,7 +60,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     general = inplace(function, name)
     run = primitive.run
 
-    def method(self: Any, other: Any, **kwargs: Any) -> Any:
+    def method(self: Tensor, other: Any, **kwargs: Any) -> Any:
         target, here = self._data, state.here
         grad, alias = here["grad"], self._alias
         if (kwargs or here["watcher"] is not None or target.dtype.kind not in "fc"
@@ -92,7 +92,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     return method if isinstance(primitive.eval, str) else general
 
 
-def overwrite(tensor: Any, value: Any, op: str) -> Any:
+def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
     """Puts ``value``, a tensor or a number, broadcast and cast, into the tensor's memory and history."""
     check_writable(tensor, op)
     value = _storable(tensor, value, op)
@@ -111,7 +111,7 @@ def overwrite(tensor: Any, value: Any, op: str) -> Any:
     return write(tensor, P.fill(snapshot(tensor, False), value=value), op)
 
 
-def _storable(tensor: Any, value: Any, op: str) -> Any:
+def _storable(tensor: Tensor, value: Any, op: str) -> Any:
     """The value, if it broadcasts to the tensor's shape and can be stored in its dtype; of a complex tensor for a real
     target the real part, with PyTorch's warning."""
     real = tensor._data.dtype.kind != "c"

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias, final, overload
+from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 
 from ..core.errors import GradError, InplaceError
+from ..core.operands import Saved
 from ..core.primitive import Primitive
 from ..core.state import state
 
@@ -27,6 +28,18 @@ Cell: TypeAlias = list[Any]
 
 Restorer: TypeAlias = "Callable[[Any, Edge | None], Any]"
 """Makes a tensor on the tape of a saved array, and of the edge to what computed it."""
+
+
+
+class OnTape(Protocol):
+    """What the tape and the law of views know of a tensor, whose class stands above them."""
+
+    _data: Any
+    _edge: Edge | None
+    _alias: Any
+    _cell: Cell | None
+    _rare: dict[str, Any] | None
+
 
 next_sequence = itertools.count().__next__
 _by_sequence = attrgetter("sequence")
@@ -50,7 +63,7 @@ class Node:
     rare: dict[str, Any] | None
     sequence: int
 
-    def __init__(self, primitive: Primitive, params: dict[str, Any], edges: tuple[Edge | None, ...], saved: Any,
+    def __init__(self, primitive: Primitive, params: dict[str, Any], edges: tuple[Edge | None, ...], saved: Saved,
                  guards: Sequence[tuple[Cell, int]]) -> None:
         self.primitive, self.params, self.edges = primitive, params, edges
         self.saved, self.guards, self.rare = saved, guards, None
@@ -113,7 +126,7 @@ class Node:
         """The edge of the saved value at ``place``; for an output (whose edge is this node itself) only if wanted."""
         return self.edges[place] if place < len(self.edges) else self if outputs else None
 
-    def _restored(self, value: Any, place: int, cells: Any, as_tensors: Restorer) -> Any:
+    def _restored(self, value: Any, place: int, cells: Iterator[tuple[Cell, int]], as_tensors: Restorer) -> Any:
         """A saved value as a tensor on the tape, sharing the version of the memory that it was saved from, so that a
         write is noticed by whatever saves it again."""
         if is_data(value):
@@ -295,7 +308,7 @@ class RemovableHandle:
 
     _next_id = itertools.count().__next__
 
-    def __init__(self, hooks: dict[int, Any], hook: Any = None) -> None:
+    def __init__(self, hooks: dict[int, Any], hook: Callable[..., Any] | None = None) -> None:
         self.id = RemovableHandle._next_id()
         self._hooks = hooks
         if hook is not None:
@@ -320,7 +333,7 @@ class Packed:
         self.handle = handle
 
 
-def _unpacked(saved: Any, unpack: Callable[[Any], Any]) -> Any:
+def _unpacked(saved: Saved, unpack: Callable[[Any], Any]) -> Saved:
     """Saved values with those that were packed brought back as arrays."""
     values = []
     for value in saved:
@@ -336,7 +349,7 @@ def _unpacked(saved: Any, unpack: Callable[[Any], Any]) -> Any:
     return tuple(values)
 
 
-def is_data(value: Any) -> bool:
+def is_data(value: object) -> bool:
     """Whether a saved value is an array (or a traced value), not a Python number."""
     if value is None or type(value) is tuple or isinstance(value, np.generic):
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError
 from ..core.geometry import bytes_of, laid_out
 from ..core.layout import CHANNELS_LAST, layout, strided
+from ..core.operands import Array
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
 from ..core.state import state
@@ -179,7 +180,7 @@ class Tensor:
         """The address of the first element."""
         return int(self._data.__array_interface__["data"][0])
 
-    def is_contiguous(self, memory_format: Any = None) -> bool:
+    def is_contiguous(self, memory_format: object = None) -> bool:
         """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
         array = self._data
         if memory_format in CHANNELS_LAST:
@@ -338,7 +339,7 @@ class Tensor:
             self._rare = {}
         return self._rare
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False,
                  inputs: Any = None) -> None:
         """Adds the gradient of this tensor by every leaf that it was computed from to the leaf's ``.grad``.
 
@@ -488,7 +489,7 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter([P.slice(self, index=(i,), label="Unbind") for i in range(self._data.shape[0])])
 
-    def __contains__(self, element: Any) -> bool:
+    def __contains__(self, element: object) -> bool:
         if not isinstance(element, (Tensor, int, float, complex, np.number)):
             raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
                                f"{type(element)}.")
@@ -531,10 +532,10 @@ class Tensor:
             raise TypeError("Got unsupported ScalarType BFloat16: numpy has no such dtype; convert with .float() first")
         return array
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+    def __array__(self, dtype: np.dtype[Any] | type | str | None = None, copy: bool | None = None) -> ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
         if array.dtype == bool:
             array = array.astype(np.uint8)
         return make(np.asarray(array), None)
@@ -582,7 +583,7 @@ class Tensor:
         out._edge = out._alias = out._cell = out._rare = None
         return out
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         root, geometry = _stored(self._concrete("pickle"))
         # Under the same key as its owner's memory, so that tensors which share memory do so again when read back.
         stored = root.view(np.uint16) if root.dtype.kind == "V" else root
@@ -614,7 +615,7 @@ def _stored(array: ndarray) -> tuple[ndarray, _Geometry | None]:
     return root, (array.shape, array.strides, offset if array.size else 0)
 
 
-def _shown(root: ndarray, dtype: Any, geometry: _Geometry | None) -> ndarray:
+def _shown(root: ndarray, dtype: np.dtype[Any], geometry: _Geometry | None) -> ndarray:
     """The array that lies in its memory as `_stored` found."""
     if geometry is None:
         return root.view(dtype)
@@ -633,7 +634,7 @@ def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None,
     return out
 
 
-def root_of(array: Any) -> Any:
+def root_of(array: Array) -> Any:
     """The array that owns the memory of which ``array`` shows a part."""
     while isinstance(array.base, ndarray):
         array = array.base
@@ -651,7 +652,7 @@ def make(data: Any, edge: Edge | None) -> Tensor:
     return out
 
 
-def wrap(array: Any) -> Tensor:
+def wrap(array: Array | np.generic) -> Tensor:
     """A tensor around an array: no copy, no history."""
     return make(array, None)
 

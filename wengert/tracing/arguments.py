@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -140,7 +140,7 @@ class Arguments:
         return args, kwargs
 
 
-    def refuse_changes(self, given: Any, stand_ins: dict[int, Any], quantities: list[Any]) -> None:
+    def refuse_changes(self, given: Sequence[Any], stand_ins: dict[int, Any], quantities: list[Any]) -> None:
         """Raises `TraceError` where a function changed the lists and dicts that it was given, which no replay would."""
         leaves, form = NESTS.flatten(given)
         expected = filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__)
@@ -151,7 +151,7 @@ class Arguments:
             )
 
 
-def _frozen(leaf: Any) -> tuple[type, Any]:
+def _frozen(leaf: object) -> tuple[type, Any]:
     """A leaf as something hashable in which 1, 1.0 and True differ, and NaN is equal to itself."""
     if type(leaf) is Same:
         return Same, leaf

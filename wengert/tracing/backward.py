@@ -135,7 +135,7 @@ class CompiledNode(Node):
         self.arrays = {}
 
 
-def _never(*_: Any, **__: Any) -> Any:
+def _never(*_: object, **__: object) -> Any:
     raise RuntimeError("a compiled function is run by its program")
 
 

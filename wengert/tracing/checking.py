@@ -48,11 +48,11 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
     return result
 
 
-def _arrays(result: Any) -> list[Any]:
+def _arrays(result: object) -> list[Any]:
     return [leaf._data.copy() if isinstance(leaf, Tensor) else leaf for leaf in NESTS.flatten(result)[0]]
 
 
-def _difference(expected: Any, came: Any) -> str | None:
+def _difference(expected: object, came: object) -> str | None:
     if not isinstance(expected, np.ndarray) or not isinstance(came, np.ndarray):
         return None if expected is came or expected == came else f"{expected!r:.60} was expected, {came!r:.60} came"
     if expected.shape != came.shape or expected.dtype != came.dtype:

@@ -302,7 +302,7 @@ def _moved(value: Value, bound: list[Binding], tensors: Sequence[Tensor]) -> str
     return None
 
 
-def _difference(then: Any, now: Any, names: list[str]) -> str:
+def _difference(then: Sequence[Any], now: Sequence[Any], names: list[str]) -> str:
     if then[:2] != now[:2]:
         return "numbers, strings or the nest of the arguments differ"
     for name, before, after in zip(names, then[2], now[2], strict=False):

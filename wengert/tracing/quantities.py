@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..core.dtypes import DType
 from ..core.quantity import Quantity
+from ..tensors.tensor import Tensor
 
 Find = Callable[[Sequence[float]], float]
 """Works out a number from the quantities of a call."""
+Number: TypeAlias = Quantity | complex
+"""What meets a quantity in arithmetic and comparisons."""
 
 
 class Outcome:
@@ -39,7 +42,7 @@ class Traced(Quantity):
     __slots__ = ("find", "meets", "noted", "tensor", "value", "words")
 
     def __init__(
-        self, tensor: Any, value: float, find: Find, noted: list[Outcome], words: str, meets: DType | None = None
+        self, tensor: Tensor, value: float, find: Find, noted: list[Outcome], words: str, meets: DType | None = None
     ) -> None:
         self.tensor, self.value, self.find, self.noted = tensor, value, find, noted
         self.words, self.meets = words, meets
@@ -53,7 +56,7 @@ class Traced(Quantity):
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
-    def _with(self, function: Callable[..., Any], other: Any, reflected: bool = False) -> Any:
+    def _with(self, function: Callable[..., Any], other: Number, reflected: bool = False) -> Any:
         if isinstance(other, Quantity):
             assert type(other) is Traced
             mine, its = self.find, other.find
@@ -69,34 +72,34 @@ class Traced(Quantity):
         return Traced(function(self.tensor, other), function(self.value, other),
                       lambda quantities: function(find(quantities), other), self.noted, self.words)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Number) -> Any:
         return self._with(operator.add, other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Number) -> Any:
         return self._with(operator.add, other, True)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Number) -> Any:
         return self._with(operator.sub, other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Number) -> Any:
         return self._with(operator.sub, other, True)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Number) -> Any:
         return self._with(operator.mul, other)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Number) -> Any:
         return self._with(operator.mul, other, True)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Number) -> Any:
         return self._with(operator.truediv, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Number) -> Any:
         return self._with(operator.truediv, other, True)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Number) -> Any:
         return self._with(operator.pow, other)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Number) -> Any:
         return self._with(operator.pow, other, True)
 
     def __neg__(self) -> Any:
@@ -110,7 +113,7 @@ class Traced(Quantity):
 
     # --- what is found out --------------------------------------------------------------------------------------------
 
-    def _compare(self, function: Callable[[Any, Any], bool], other: Any) -> Any:
+    def _compare(self, function: Callable[[Any, Any], bool], other: object) -> Any:
         if isinstance(other, Quantity):
             assert type(other) is Traced
             mine, its = self.find, other.find
@@ -131,16 +134,16 @@ class Traced(Quantity):
     def __ne__(self, other: object) -> Any:
         return self._compare(operator.ne, other)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Number) -> Any:
         return self._compare(operator.lt, other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Number) -> Any:
         return self._compare(operator.le, other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Number) -> Any:
         return self._compare(operator.gt, other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Number) -> Any:
         return self._compare(operator.ge, other)
 
     def __bool__(self) -> bool:

@@ -29,7 +29,8 @@ import sysconfig
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ class _Same:
     def __init__(self, first: Read | None) -> None:
         self.first = first
 
-    def holds(self, now: Any) -> bool:
+    def holds(self, now: object) -> bool:
         return isinstance(now, Tensor) and (self.first is None or self.first.now() is now)
 
 
@@ -123,14 +124,14 @@ def _alike(x: Any, y: Any) -> bool:
     return isinstance(x, _PLAIN) and bool(x == y or (x != x and y != y))
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Whether a value is a number, a string, None, an enum or the like, or a tuple of these."""
     if type(value) is tuple or type(value) is frozenset:
         return len(value) <= _MOST and all(map(is_plain, value))
     return isinstance(value, _PLAIN)
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     if value is _MISSING:
         return "absent"
     return f"{value!r:.60}" if is_plain(value) else f"a {type(value).__name__}"
@@ -165,7 +166,7 @@ _UNSEEN: dict[Any, str] = {
 """Functions in C whose results no replay would bring again. (Those of random generators are found by their owners.)"""
 
 
-def _unseen(function: Any) -> str | None:
+def _unseen(function: Callable[..., Any]) -> str | None:
     """What a function in C is called that takes something from outside the program: the time, chance, the keyboard."""
     try:
         found = _UNSEEN.get(function)
@@ -254,7 +255,7 @@ class Reads:
             self._entered.add(id(owner))
             self.module(owner)
 
-    def module(self, module: Any) -> None:
+    def module(self, module: ModuleType | None) -> None:
         """Notes every plain attribute of one of wengert's own modules: ``training``, ``p``, ``eps``, ..."""
         self._alive.append(module)
         attributes = vars(module)
@@ -282,7 +283,7 @@ class Reads:
                 self.note(variables, name, name, rooted=True)
                 exploration.into(variables[name], name)
 
-    def of_function(self, function: Any) -> None:
+    def of_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function finds before it runs: the variables of its closure, and what these lead to."""
         owner = getattr(function, "__self__", None if inspect.isroutine(function) else function)
         called = function if inspect.isroutine(function) else type(function).__call__
@@ -388,7 +389,7 @@ def _line_of(frame: types.FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def is_module(thing: Any) -> bool:
+def is_module(thing: object) -> bool:
     """Whether a thing is a module of layers (this floor lies below them, so by what it has)."""
     attributes = getattr(thing, "__dict__", None)
     return isinstance(attributes, dict) and "_modules" in attributes and "training" in attributes
@@ -405,7 +406,7 @@ class _Exploration:
         self.rooted = False
         """Whether what is explored was surely there before the function ran."""
 
-    def into(self, value: Any, words: str) -> None:
+    def into(self, value: object, words: str) -> None:
         """Goes on from a value to what the names lead to from there."""
         if value is None or isinstance(value, (Tensor, *_PLAIN)) or id(value) in self._visited:
             return
@@ -432,13 +433,13 @@ class _Exploration:
     def _note(self, container: Any, key: Any, words: str, owner: Any = None) -> None:
         self._reads.note(container, key, words, owner, self.rooted)
 
-    def _attributes(self, attributes: dict[str, Any], words: str, owner: Any) -> None:
+    def _attributes(self, attributes: dict[str, Any], words: str, owner: object) -> None:
         for name in self._names:
             if name in attributes:
                 self._note(attributes, name, f"{words}.{name}", owner)
                 self.into(attributes[name], f"{words}.{name}")
 
-    def _members(self, values: Any, words: str) -> None:
+    def _members(self, values: Collection[Any], words: str) -> None:
         if len(values) > _MOST:
             return
         if isinstance(values, (list, set)):
@@ -455,7 +456,7 @@ class _Exploration:
                 self._note(entries, key, f"{words}[{key!r}]")
                 self.into(entries[key], f"{words}[{key!r}]")
 
-    def _of_class(self, kind: type, words: str, thing: Any = None) -> None:
+    def _of_class(self, kind: type, words: str, thing: object = None) -> None:
         """Notes what a class holds under the names; and that the attributes of an object of it do not hide that."""
         for owner in kind.__mro__:
             source = getattr(sys.modules.get(owner.__module__), "__file__", None)
@@ -468,7 +469,7 @@ class _Exploration:
                     elif isinstance(vars(owner).get(name), types.FunctionType):
                         self.into(vars(owner)[name], words)
 
-    def _of_object(self, thing: Any, words: str) -> None:
+    def _of_object(self, thing: object, words: str) -> None:
         attributes = getattr(thing, "__dict__", None)
         if hasattr(thing, "param_groups"):
             return  # an optimiser: its numbers are inputs

@@ -11,7 +11,7 @@ recorder.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,10 @@ class Slot:
         return self._current
 
     @current.setter
-    def current(self, value: Any) -> None:
+    def current(self, value: Tensor | None) -> None:
         self._current, self.assigned = value, True
 
-    def holds(self, tensor: Any) -> bool:
+    def holds(self, tensor: Tensor | None) -> bool:
         """Whether it is this tensor (which nobody can know without having looked)."""
         return self._current is tensor
 
@@ -165,7 +165,7 @@ class Recorder(Tracer):
         self.bindings[name].append(Binding(source or self.outside(tensor, name), tensor, steps))
         return memory, steps
 
-    def outside(self, tensor: Any, name: str) -> Captured | Found:
+    def outside(self, tensor: Tensor, name: str) -> Captured | Found:
         """Where a program finds a tensor of the user's that is no argument: where Python code found it, if it did."""
         read = self.reads.of_tensor(tensor)
         return Captured(tensor, name) if read is None else Found(read, name)
@@ -186,7 +186,7 @@ class Recorder(Tracer):
             self.settings[known] = self.quantity(Setting(group, key, place), value)
         return self.settings[known]
 
-    def argument(self, place: int, name: str, tensor: Any) -> Tensor:
+    def argument(self, place: int, name: str, tensor: Tensor) -> Tensor:
         """The tensor that the function gets in the place of an argument."""
         name = self.names.free(name)
         value = Value(name, spec_of(tensor._data))
@@ -366,7 +366,7 @@ class Recorder(Tracer):
             "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"
         )
 
-    def update(self, run: Any, group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: Any) -> None:
         super().update(run, TracedGroup(self, group))
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
@@ -465,7 +465,7 @@ def spec_of(array: np.ndarray) -> Spec:
     return Spec(tuple(array.shape), from_numpy(array.dtype))
 
 
-def _is_mask(operand: Any) -> bool:
+def _is_mask(operand: object) -> bool:
     return isinstance(operand, (Tensor, np.ndarray)) and getattr(operand, "_data", operand).dtype == bool
 
 

@@ -22,7 +22,7 @@ class Results:
     Raises `TraceError` for what is neither a tensor nor a plain value.
     """
 
-    def __init__(self, recorder: Recorder, result: Any) -> None:
+    def __init__(self, recorder: Recorder, result: object) -> None:
         self.where: list[Source | Value] = []
         self.tensors: list[Any] = []
         """For each of these the tensor itself, while the recording lasts."""
@@ -33,7 +33,7 @@ class Results:
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
 
-    def _taken(self, value: Any) -> Any:
+    def _taken(self, value: object) -> Any:
         if isinstance(value, Tensor):
             if id(value) not in self._places:
                 self._places[id(value)] = Place(len(self.where))

@@ -124,7 +124,7 @@ class Symbol:
     def nbytes(self) -> int:
         return self.array.nbytes
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         self._refuse("its memory")
 
     def __bool__(self) -> NoReturn:

@@ -112,7 +112,7 @@ def live() -> Live:
     return Live(tuple(graphs), len(every), _saved(every), tuple(_hints(graphs, carried)))
 
 
-def _edge(tensor: Any) -> Any:
+def _edge(tensor: Tensor) -> Any:
     """The history of a tensor as it is, without rebuilding it."""
     try:
         return tensor._edge
@@ -153,7 +153,7 @@ def _variables() -> dict[int, str]:
     return names
 
 
-def _holders(tensor: Any, ours: set[int], names: dict[int, str]) -> list[str]:
+def _holders(tensor: Tensor, ours: set[int], names: dict[int, str]) -> list[str]:
     """Names of what refers to a tensor."""
     found = [names[id(tensor)]] if id(tensor) in names else []
     for referrer in gc.get_referrers(tensor):
@@ -184,7 +184,7 @@ def _of_dict(table: dict[str, Any], key: str) -> str:
     return f"entry {key!r} of a dict"
 
 
-def _name_of(container: Any, names: dict[int, str]) -> str:
+def _name_of(container: object, names: dict[int, str]) -> str:
     """`` (name)`` of a list that a variable, a global or an attribute names."""
     if id(container) in names:
         return f" ({names[id(container)]})"

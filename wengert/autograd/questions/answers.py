@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.operands import Array
 from ...core.state import state
 from ...tensors.tape import Leaf, Node
 
@@ -76,7 +77,7 @@ def step(node: Node | Leaf) -> str:
     return operation(node) + (f" ({short(line)})" if line else "")
 
 
-def array_of(value: Any) -> Any:
+def array_of(value: object) -> Any:
     """The floating array in a tensor, array or number, in a dtype that numpy can test; None where there is none."""
     data = getattr(value, "_data", value)
     if isinstance(data, (float, complex)):
@@ -92,7 +93,7 @@ def array_of(value: Any) -> Any:
 _total = np.add.reduce
 
 
-def finite(value: Any) -> bool:
+def finite(value: object) -> bool:
     """Whether a value has neither NaN nor infinity. A finite sum says so in one pass without a mask; of squares, where
     the elements are in a row, BLAS computes it."""
     data = value if type(value) is np.ndarray else getattr(value, "_data", value)
@@ -107,7 +108,7 @@ def finite(value: Any) -> bool:
     return array is None or bool(np.isfinite(array).all())
 
 
-def ranges(name: str, value: Any) -> str:
+def ranges(name: str, value: object) -> str:
     """``"x: float32 [2, 3], from -1 to 4, 2 zeros, 1 NaN"``."""
     data = getattr(value, "_data", value)
     if not isinstance(data, np.ndarray):
@@ -125,7 +126,7 @@ def ranges(name: str, value: Any) -> str:
     return ", ".join(words)
 
 
-def places_of(mask: Any, most: int = 5) -> list[tuple[int, ...]]:
+def places_of(mask: Array, most: int = 5) -> list[tuple[int, ...]]:
     """The first few indices at which a mask is true."""
     return [tuple(int(i) for i in index) for index in np.argwhere(mask)[:most]]
 

@@ -15,13 +15,14 @@ import numpy as np
 from ...core.state import state
 from ...tensors.alias import edge_of
 from ...tensors.tape import Edge, Leaf, Node, ancestors, is_data, node_of
+from ...tensors.tensor import Tensor
 from ..engine import leading
 from ..flow import Flow
 from .answers import WATCH, Answer, array_of, finite, operation, place, short, step
 from .watching import Cut, way_of
 
 
-def why_none(param: Any, loss: Any) -> Answer:
+def why_none(param: Tensor, loss: Tensor) -> Answer:
     """Why the gradient of ``param`` is None or zero, when ``loss`` was differentiated or is about to be.
 
     Ask before ``backward()``, or after it with ``retain_graph=True``, if the answer may lie in the values. Lines, and
@@ -53,7 +54,7 @@ def why_none(param: Any, loss: Any) -> Answer:
 # --- the parameter ----------------------------------------------------------------------------------------------------
 
 
-def _of_parameter(param: Any) -> Answer | None:
+def _of_parameter(param: Tensor) -> Answer | None:
     """What can be said from the parameter alone."""
     edge = edge_of(param)
     if param._data.dtype.kind not in "fcV":
@@ -89,7 +90,7 @@ def _of_parameter(param: Any) -> Answer | None:
     return None
 
 
-def _cuts_of(tensor: Any) -> Cut | None:
+def _cuts_of(tensor: Tensor) -> Cut | None:
     cuts = (tensor._rare or {}).get("cuts", ())
     return cuts[-1] if cuts else None
 
@@ -123,7 +124,7 @@ def _from_cut(cut: Cut, leaf: Leaf) -> Answer:
     )
 
 
-def _without_history(leaf: Leaf, loss: Any) -> Answer:
+def _without_history(leaf: Leaf, loss: Tensor) -> Answer:
     """The loss has no history at all."""
     for cut in reversed((loss._rare or {}).get("cuts", ())):
         if leaf in cut.leaves:
@@ -150,7 +151,7 @@ def _without_history(leaf: Leaf, loss: Any) -> Answer:
     )
 
 
-def _not_reached(param: Any, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
+def _not_reached(param: Tensor, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
     """The loss has a history, but the parameter is not in it."""
     for node in order:
         for group in ((node.rare or {}).get("cuts") or {}).values():
@@ -182,7 +183,7 @@ def _not_reached(param: Any, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
     return Answer("not_used", f"the loss does not depend on it: it is not used{extra}", cure)
 
 
-def _replaced(param: Any, others: list[Any]) -> Answer | None:
+def _replaced(param: Tensor, others: list[Any]) -> Answer | None:
     """Whether the loss was computed with another leaf in its place."""
     same = [
         node
@@ -239,7 +240,7 @@ def _gone(node: Node, which: str) -> Answer:
     )
 
 
-def _perhaps_replaced(param: Any, leaf: Leaf, others: list[Any]) -> Answer | None:
+def _perhaps_replaced(param: Tensor, leaf: Leaf, others: list[Any]) -> Answer | None:
     """Whether a leaf that is gone and never got a gradient may have been this one before it was replaced."""
     gone = [node for node in others if node.variable is None and node.grad is None]
     if not gone or (leaf.rare or {}).get("used"):
@@ -262,7 +263,7 @@ def _lost(leaf: Leaf) -> Answer | None:
     )
 
 
-def _without_module(param: Any) -> Answer | None:
+def _without_module(param: Tensor) -> Answer | None:
     """Whether a parameter belongs to no module any more."""
     if type(param).__name__ != "Parameter":
         return None
@@ -290,7 +291,7 @@ def _zero(ct: Any) -> bool:
     return not any(np.any(array_of(part)) for part in parts)
 
 
-def _of_flow(param: Any, leaf: Leaf, root: Edge, loss: Any, order: list[Node | Leaf]) -> Answer:
+def _of_flow(param: Tensor, leaf: Leaf, root: Edge, loss: Tensor, order: list[Node | Leaf]) -> Answer:
     """The parameter is reached: what arrives?"""
     if node_of(root) is leaf:
         return Answer("fine", "the loss is this tensor itself; its gradient is 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +56,13 @@ class Finding:
         return "\n".join(lines)
 
 
-def kind_of(array: Any) -> str:
+def kind_of(array: object) -> str:
     """Whether an array that is not finite has a NaN, or only infinities."""
     return "nan" if np.isnan(array_of(array)).any() else "inf"
 
 
 def forward_finding(
-    op: str, operands: Any, params: dict[str, Any], result: Any, line: str, module: str
+    op: str, operands: Sequence[Any], params: dict[str, Any], result: object, line: str, module: str
 ) -> Finding | None:
     """The description of an evaluation whose result is not finite; None where that was asked for (a fill with -inf,
     infinities that stay infinities)."""
@@ -87,7 +88,7 @@ def forward_finding(
     return finding
 
 
-def forward_cure(op: str, operands: Any) -> tuple[str, str]:
+def forward_cure(op: str, operands: Sequence[Any]) -> tuple[str, str]:
     """What usually makes this operation fail on finite operands, and what to do."""
     if op in ("log", "log2", "log10"):
         lowest = array_of(operands[0])
@@ -108,13 +109,13 @@ def forward_cure(op: str, operands: Any) -> tuple[str, str]:
     return _FORWARD.get(op, _OVERFLOW)
 
 
-def _powers_exist(base: Any, exponent: Any) -> bool:
+def _powers_exist(base: object, exponent: object) -> bool:
     """Whether every power is a real number, so that it can only be too large."""
     x, p = (np.asarray(getattr(value, "_data", value), dtype=np.float64) for value in (base, exponent))
     return not bool((((x < 0) & (p != np.floor(p))) | ((x == 0) & (p < 0))).any())
 
 
-def _without_zeros(divisor: Any) -> bool:
+def _without_zeros(divisor: object) -> bool:
     return bool(np.all(np.asarray(getattr(divisor, "_data", divisor)) != 0))
 
 
@@ -151,7 +152,7 @@ _FORWARD: dict[str, tuple[str, str]] = {
 }
 
 
-def backward_finding(node: Node, ct: Any, position: int, grad: Any) -> Finding | None:
+def backward_finding(node: Node, ct: Any, position: int, grad: object) -> Finding | None:
     """The description of a node that sends on NaN or infinity though what it got was finite; None otherwise."""
     parts = list(ct.values()) if type(ct) is dict else [ct]
     if not all(finite(part) for part in parts if part is not None):

@@ -9,12 +9,13 @@ import numpy as np
 from ...core.primitive import evaluate
 from ...tensors.alias import edge_of
 from ...tensors.tape import Edge, Leaf, Node, Out, ancestors, is_data
+from ...tensors.tensor import Tensor
 from ..flow import Flow
 from .answers import WATCH, Answer, finite
 from .numbers import Finding, backward_finding, forward_finding
 
 
-def why_nan(loss: Any) -> Answer:
+def why_nan(loss: Tensor) -> Answer:
     """The first operation behind ``loss``, forward or backward, that made a NaN or an infinity from finite values.
 
     What ran under `watch` has been looked at already, with lines and modules, also after ``backward()``. Otherwise the
@@ -119,7 +120,7 @@ def _known(node: Node, values: dict[Any, Any]) -> tuple[list[Any], Any]:
     return operands, np.asarray(evaluate(primitive, operands, node.params))
 
 
-def _searched_backward(root: Edge, order: list[Node | Leaf], loss: Any) -> tuple[Finding | None, bool]:
+def _searched_backward(root: Edge, order: list[Node | Leaf], loss: Tensor) -> tuple[Finding | None, bool]:
     """Runs the chain rule: the first node that sends on what is not finite; whether the graph was freed."""
     flow = Flow([(root, np.ones_like(loss._data))], order)
     for (node, position), grad in flow.sent.items():

@@ -11,15 +11,16 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from ...core.primitive import Primitive
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing, user_line
-from ...tensors.tape import Leaf, Node, node_of
-from ...tensors.tensor import TENSORS
+from ...tensors.tape import Cell, Leaf, Node, node_of
+from ...tensors.tensor import TENSORS, Tensor
 from .answers import finite, ranges, short, step
 from .numbers import Finding, backward_finding, forward_finding, kind_of
 
@@ -94,7 +95,7 @@ _known: dict[int, tuple[Any, bool | None]] = {}
 _lines: dict[tuple[int, int], str] = {}
 
 
-def _kind_of_code(frame: Any) -> tuple[Any, bool | None]:
+def _kind_of_code(frame: FrameType) -> tuple[Any, bool | None]:
     name = frame.f_globals.get("__name__", "")
     call = name == _MODULES and frame.f_code.co_name == "__call__"
     found = _known[id(frame.f_code)] = frame.f_code, None if call else not name.startswith(_INSIDE)
@@ -188,7 +189,8 @@ class watch(Watcher):
                     self._broke(primitive, operands, params, results, part, node)
                     break
 
-    def _broke(self, primitive: Primitive, operands: Any, params: Any, results: Any, part: Any, node: Node) -> None:
+    def _broke(self, primitive: Primitive, operands: Sequence[Any], params: Any, results: Sequence[Any], part: Any,
+               node: Node) -> None:
         line, modules = locate()
         finding = forward_finding(primitive.name, operands, params, part._data, line, self.path(modules))
         if finding is None:
@@ -201,7 +203,7 @@ class watch(Watcher):
         if self.first is None or (self.first.entered and not finding.entered and self.first.phase == "forward"):
             self.first = finding
 
-    def _left(self, op: str, kind: str, operands: Any, cuts: dict[int, tuple[Cut, ...]]) -> tuple[Cut, ...]:
+    def _left(self, op: str, kind: str, operands: Sequence[Any], cuts: dict[int, tuple[Cut, ...]]) -> tuple[Cut, ...]:
         """The cuts behind a result that has no history: those of its operands, and one here where they have some."""
         edges = [_history(x) for x in operands if type(x) in TENSORS]
         tracked = [edge for edge in edges if edge is not None]
@@ -213,7 +215,7 @@ class watch(Watcher):
             merged = (*merged, cut)[-_MOST_CUTS:]
         return merged
 
-    def _integer_results(self, op: str, node: Node, results: Any) -> None:
+    def _integer_results(self, op: str, node: Node, results: Sequence[Any]) -> None:
         """Notes that some results of an operation, such as the indices of max, have no derivative."""
         parts = [part for part in results if part._edge is None]
         if parts:
@@ -225,17 +227,17 @@ class watch(Watcher):
 
     # --- values that leave for numbers, arrays and buffers ------------------------------------------------------------
 
-    def taken(self, tensor: Any, what: str) -> None:
+    def taken(self, tensor: Tensor, what: str) -> None:
         super().taken(tensor, what)
         if what in _READS and not tracing():
             self._lose(tensor, f"{what}()", None)
 
-    def writes(self, tensor: Any, new: Any) -> None:
+    def writes(self, tensor: Tensor, new: Tensor) -> None:
         if not state.grad and not tracing():
             self._lose(new, "a write into a tensor under no_grad", tensor)
         super().writes(tensor, new)
 
-    def _lose(self, tensor: Any, how: str, target: Any) -> None:
+    def _lose(self, tensor: Tensor, how: str, target: Any) -> None:
         """Notes on the leaves behind a tensor that its values went where no gradient comes from."""
         rare, edge = tensor._rare, _history(tensor)
         if edge is None and (rare is None or "cuts" not in rare):
@@ -252,14 +254,14 @@ class watch(Watcher):
             if target is None or leaf.variable is not target:
                 leaf.rarely()["lost"] = how, line
 
-    def made(self, tensor: Any) -> None:
+    def made(self, tensor: Tensor) -> None:
         if self.outer is not None:
             super().made(tensor)
         if self.pending:
             tensor._rarely()["cuts"] = self.pending
             self.pending = ()
 
-    def detaches(self, tensor: Any) -> None:
+    def detaches(self, tensor: Tensor) -> None:
         super().detaches(tensor)
         if not tracing():
             cuts = {0: tensor._rare["cuts"]} if tensor._rare is not None and "cuts" in tensor._rare else {}
@@ -298,7 +300,7 @@ class watch(Watcher):
         kind = type(modules[0]).__name__
         return f"{name} ({kind})" if name else kind
 
-    def update(self, run: Any, group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: Any) -> None:
         """Stands aside while an optimizer runs, and looks at the parameters after it."""
         if not self.aside(run, group):
             super().update(run, group)
@@ -374,12 +376,12 @@ _REPLACED = (
 )
 
 
-def _history(tensor: Any) -> Any:
+def _history(tensor: Tensor) -> Any:
     """The history of a tensor's memory, also of a view that takes no part in it."""
     return tensor._edge if tensor._alias is None else tensor._alias.storage.edge
 
 
-def _merged(groups: Any) -> tuple[Cut, ...]:
+def _merged(groups: Iterable[tuple[Cut, ...]]) -> tuple[Cut, ...]:
     found: dict[int, Cut] = {}
     for group in groups:
         for cut in group:
@@ -407,7 +409,7 @@ def _fill(cut: Cut, edges: list[Any]) -> None:
                     cut.leaves.setdefault(leaf, (f"{older.op} ({older.kind})", cell))
 
 
-def way_of(cell: Any) -> tuple[str, ...]:
+def way_of(cell: Cell | None) -> tuple[str, ...]:
     """The steps in a chain of cells, the one nearest the leaf first."""
     steps: list[str] = []
     while cell is not None and len(steps) < 12:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import P
+from ...core.operands import Array
+from ...core.primitive import P, Primitive
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing
 from ...tensors.tape import Node
@@ -53,7 +54,7 @@ class strict_zero(Watcher):
         return state.quiet(_cleared, node, primitive, ct, grads)
 
 
-def _cleared(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _cleared(node: Node, primitive: Primitive, ct: Any, grads: Sequence[Any]) -> list[Any]:
     """The cotangents of the operands with zeros where none arrived."""
     if primitive.kind == "elementwise":
         return [grad if grad is None else _elementwise(node, primitive, ct, i, grad) for i, grad in enumerate(grads)]
@@ -76,7 +77,7 @@ def _cleared(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     return list(grads)
 
 
-def _reduced(params: dict[str, Any], ct: Any, grad: Any) -> Any:
+def _reduced(params: dict[str, Any], ct: Array, grad: Array) -> Array:
     """Zero in every row whose reduction got none."""
     dims = params.get("dim")
     if dims is None or not grad.ndim:
@@ -86,7 +87,7 @@ def _reduced(params: dict[str, Any], ct: Any, grad: Any) -> Any:
     return np.where(ct == 0, 0, grad).astype(grad.dtype)
 
 
-def _images(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _images(node: Node, primitive: Primitive, ct: Array, grads: Sequence[Any]) -> list[Any]:
     """Images whose results get no gradient count for nothing, whatever stands in them."""
     x, dead = node.saved[0], ~ct.any(axis=tuple(range(1, ct.ndim)))
     if not dead.any():
@@ -94,10 +95,10 @@ def _images(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     saved = list(node.saved)
     if isinstance(x, np.ndarray):
         saved[0] = np.where(dead.reshape(-1, *(1,) * (x.ndim - 1)), 0, x).astype(x.dtype)
-    return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
+    return list(primitive.rule("vjp")(ct, tuple(saved), node.params, node.edges))
 
 
-def _of_several(node: Node, primitive: Any, ct: dict[int, Any], grads: Any) -> list[Any]:
+def _of_several(node: Node, primitive: Primitive, ct: dict[int, Any], grads: Sequence[Any]) -> list[Any]:
     """The cotangents of the operands of a node with several results."""
     if not all(isinstance(part, np.ndarray) for part in ct.values()):
         return list(grads)
@@ -110,21 +111,22 @@ def _of_several(node: Node, primitive: Any, ct: dict[int, Any], grads: Any) -> l
     saved[0] = np.where(dead, 0, saved[0]).astype(saved[0].dtype)
     out, mean, variance = saved[count]
     saved[count] = out, np.where(dead, 0, mean).astype(mean.dtype), np.where(dead, 1, variance).astype(variance.dtype)
-    return list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
+    return list(primitive.rule("vjp")(ct, tuple(saved), node.params, node.edges))
 
 
-def _elementwise(node: Node, primitive: Any, ct: Any, position: int, grad: Any) -> Any:
+def _elementwise(node: Node, primitive: Primitive, ct: Any, position: int, grad: Array) -> Any:
     """Zero where the cotangent is; a gradient that was summed over broadcast places is summed again without them."""
     if grad.shape == ct.shape:
         return P.where(ct == 0, 0.0, grad)
     if not isinstance(ct, np.ndarray):
         return grad
     *values, shapes = node.saved
-    terms = primitive.vjp(ct, (*values, None), node.params, [i == position for i in range(primitive.arity)])[position]
+    needs = [i == position for i in range(primitive.arity)]
+    terms = primitive.rule("vjp")(ct, (*values, None), node.params, needs)[position]
     return P.sum_to(P.where(ct == 0, 0.0, terms), shape=shapes[position])
 
 
-def _product(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
+def _product(node: Node, primitive: Primitive, ct: Array, grads: Sequence[Any]) -> list[Any]:
     """Rows of the result that no gradient reaches count for nothing, whatever stands in the rows of the operand."""
     position = 1 if primitive.name == "addmm" else 0
     x = node.saved[position]
@@ -134,7 +136,7 @@ def _product(node: Node, primitive: Any, ct: Any, grads: Any) -> list[Any]:
     saved = list(node.saved)
     if isinstance(x, np.ndarray) and x.shape[:-1] == ct.shape[:-1]:
         saved[position] = np.where(dead, 0, x).astype(x.dtype)
-    again = list(primitive.vjp(ct, tuple(saved), node.params, node.edges))
+    again = list(primitive.rule("vjp")(ct, tuple(saved), node.params, node.edges))
     if again[position] is not None and again[position].shape[:-1] == ct.shape[:-1]:
         again[position] = np.where(dead, 0, again[position]).astype(again[position].dtype)
     return again
