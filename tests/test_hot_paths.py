@@ -12,6 +12,7 @@ import wengert as torch
 from wengert.core.state import state
 from wengert.tensors.evaluation import Watcher, tracing
 from wengert.tracing.names import Names
+from wengert.tracing.reads import Reads
 from wengert.tracing.recorder import Recorder
 
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
@@ -122,7 +123,7 @@ def test_a_number_or_a_small_operand_beside_a_large_one_is_a_large_operation() -
 
 
 def test_a_watcher_knows_the_tracer_around_it_and_forgets_it_when_it_leaves() -> None:
-    outer, inner, recorder = Listener(), Listener(), Recorder("f", Names({}))
+    outer, inner, recorder = Listener(), Listener(), Recorder("f", Names({}), Reads())
     with outer, recorder, inner:
         assert inner.tracer is recorder.tracer is recorder and outer.tracer is None
         assert inner.intercepts and not outer.intercepts and tracing()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wengert.core.trees import Container, Nests, mapping, sequence
+from wengert.core.trees import ContainerKind, Nests, mapping, sequence
 
 
 class Pair(NamedTuple):
@@ -81,7 +81,7 @@ def test_families_take_what_is_derived_and_a_registered_type_itself_alone() -> N
 
 def test_a_container_of_ones_own() -> None:
     nests = Nests({tuple: sequence()})
-    nests.register(set, Container(lambda value: (sorted(value), len(value)), lambda members, size: set(members)))
+    nests.register(set, ContainerKind(lambda value: (sorted(value), len(value)), lambda members, size: set(members)))
     leaves, form = nests.flatten(({3, 1}, 2))
     assert leaves == [1, 3, 2] and form.build([5, 6, 7]) == ({5, 6}, 7)
     assert form == nests.flatten(({8, 9}, 0))[1] != nests.flatten(({8}, 0))[1]

@@ -28,7 +28,7 @@ Lower = Callable[..., Operand]
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class KernelModule:
     """The IR of a kernel, and what a caller must know of it."""
 
     text: str
@@ -39,7 +39,7 @@ class Module:
     lanes: int
 
 
-def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine) -> Module:
+def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine) -> KernelModule:
     """The module of an elementwise kernel.
 
     ``lower(builder, *operands)`` writes the expression; ``pattern`` has a letter an operand: `ARRAY` or `SCALAR`.
@@ -59,7 +59,7 @@ class _Elementwise:
         self.stacks: dict[int, Operand] = {}
         """Room for a vector of each on the stack."""
 
-    def module(self, lower: Lower, pattern: str) -> Module:
+    def module(self, lower: Lower, pattern: str) -> KernelModule:
         """The whole module."""
         code, math, lanes = self.code, self.math, self.math.lanes
         inputs = [k for k, form in enumerate(pattern, 1) if form == ARRAY]
@@ -109,7 +109,7 @@ class _Elementwise:
         for block, place in (("begin", self.places[0]), ("gather", self.stacks[0])):
             for phi, value in zip((out, backwards, step), (place, *known), strict=True):
                 phi.edge(value, block)
-        return Module(module(code), "bool" if result.is_mask else math.dtype, cost, lanes)
+        return KernelModule(module(code), "bool" if result.is_mask else math.dtype, cost, lanes)
 
     def _address(self, k: int, element: str) -> None:
         """An array's place, and room on the stack; the output's are known only when the expression is written."""

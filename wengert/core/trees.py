@@ -1,7 +1,7 @@
 """Nests: tuples, lists and dicts in one another, taken apart into leaves and put together around others.
 
-The one idea to know: a `Container` says of one sort of container what its members are and how another is made of other
-members; a `Nests` says which values are such containers, and everything else is a leaf, None too. Who walks nests
+The one idea to know: a `ContainerKind` says of one sort of container what its members are and how another is made of
+other members; a `Nests` says which values are such containers, and everything else is a leaf, None too. Who walks nests
 states a `Nests` of its own, since each takes other containers from its users. What the leaves are is no matter here.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 Path = tuple[Any, ...]
 
 
-class Container(NamedTuple):
+class ContainerKind(NamedTuple):
     """One sort of container: how it is taken apart, and put together again.
 
     ``apart(value)`` gives the members and the *context*, which is all else that makes the container what it is: its
@@ -26,7 +26,7 @@ class Container(NamedTuple):
     keys: Callable[[Any, int], Iterable[Any]] = lambda context, count: range(count)
 
 
-def sequence(kind: type | None = None) -> Container:
+def sequence(kind: type | None = None) -> ContainerKind:
     """Tuples, lists and named tuples; those that are not named are put together as ``kind``, else as what they were."""
 
     def apart(value: Any) -> tuple[Iterable[Any], Any]:
@@ -35,12 +35,12 @@ def sequence(kind: type | None = None) -> Container:
     def together(members: Sequence[Any], made: Any) -> Any:
         return made(*members) if hasattr(made, "_fields") else made(members)
 
-    return Container(apart, together)
+    return ContainerKind(apart, together)
 
 
-def mapping(kind: type | None = None) -> Container:
+def mapping(kind: type | None = None) -> ContainerKind:
     """Dicts, in the order of their keys; they are put together as ``kind``, else as what they were."""
-    return Container(
+    return ContainerKind(
         lambda value: (value.values(), (kind or type(value), tuple(value))),
         lambda members, context: context[0](zip(context[1], members, strict=True)),
         lambda context, count: context[1],
@@ -56,7 +56,7 @@ class Structure:
     __slots__ = ("children", "container", "context")
 
     def __init__(
-        self, container: Container | None = None, context: Any = None, children: tuple[Structure, ...] = ()
+        self, container: ContainerKind | None = None, context: Any = None, children: tuple[Structure, ...] = ()
     ) -> None:
         self.container, self.context, self.children = container, context, children
 
@@ -110,7 +110,7 @@ LEAF = Structure()
 class Nests:
     """Which values are containers: those of a type that is registered, and those of ``families``, the first that fits.
 
-    A family is a type, or a tuple of types, with all that is derived from it; None instead of a `Container` makes
+    A family is a type, or a tuple of types, with all that is derived from it; None instead of a `ContainerKind` makes
     leaves of it.
 
     >>> nests = Nests({(tuple, list): sequence(), dict: mapping()})
@@ -121,15 +121,15 @@ class Nests:
     {'a': ['x', 'y'], 'b': 'z'}
     """
 
-    def __init__(self, families: Mapping[type | tuple[type, ...], Container | None]) -> None:
+    def __init__(self, families: Mapping[type | tuple[type, ...], ContainerKind | None]) -> None:
         self._families = tuple(families.items())
-        self._types: dict[type, Container | None] = {}
+        self._types: dict[type, ContainerKind | None] = {}
 
-    def register(self, kind: type, container: Container | None) -> None:
+    def register(self, kind: type, container: ContainerKind | None) -> None:
         """Values of exactly this type are such containers; None: they are leaves."""
         self._types[kind] = container
 
-    def container(self, value: Any) -> Container | None:
+    def container(self, value: Any) -> ContainerKind | None:
         """What sort of container a value is; None for a leaf."""
         if type(value) in self._types:
             return self._types[type(value)]

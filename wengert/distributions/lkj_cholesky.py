@@ -41,7 +41,7 @@ class LKJCholesky(Distribution):
         steps = wengert.cat([steps.new_zeros((1,)), steps])
         marginal = self.concentration + 0.5 * (dim - 2)
         # The squared length of the part of each row to the left of the diagonal. The first row has none.
-        self._beta: Any = _Rows(steps + 0.5, marginal.unsqueeze(-1) - 0.5 * steps)
+        self._beta: Any = _RowsOfBeta(steps + 0.5, marginal.unsqueeze(-1) - 0.5 * steps)
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         with wengert.no_grad():
@@ -69,7 +69,7 @@ class LKJCholesky(Distribution):
         return (order * diagonal.log()).sum(-1) - log_constant
 
 
-class _Rows(Beta):
+class _RowsOfBeta(Beta):
     """A beta distribution whose last batch dimension, the rows of a matrix, stays when the others expand."""
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:

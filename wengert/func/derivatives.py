@@ -20,7 +20,7 @@ from ..tensors.tensor import Tensor
 from .trees import flatten
 
 Function = Callable[..., Any]
-Numbers = int | tuple[int, ...]
+Argnums = int | tuple[int, ...]
 
 
 class _Call:
@@ -33,7 +33,7 @@ class _Call:
     form: Structure
     aux: Any
 
-    def __init__(self, op: str, func: Function, argnums: Numbers, has_aux: bool, args: tuple[Any, ...],
+    def __init__(self, op: str, func: Function, argnums: Argnums, has_aux: bool, args: tuple[Any, ...],
                  kwargs: dict[str, Any]) -> None:
         self.op, self.func, self.has_aux, self.args, self.kwargs = op, func, has_aux, args, kwargs
         self.single = isinstance(argnums, int)
@@ -93,7 +93,7 @@ class _Call:
         return form.build(self.settled(leaves))
 
 
-def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
+def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of ``func``, whose result is a scalar, and that result.
 
     ``argnums``: by which arguments, an int or a tuple of them; each a tensor or a nest of tensors. With ``has_aux``,
@@ -117,7 +117,7 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
     return both
 
 
-def grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
+def grad(func: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of ``func``; with ``has_aux``, ``(gradient, aux)``. See `grad_and_value`.
 
     >>> import wengert as torch
@@ -164,7 +164,7 @@ def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, 
     return (*pair, call.extra()) if has_aux else tuple(pair)
 
 
-def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
+def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
     """A function that returns the Jacobian of ``func``: for each output and input a tensor of both their shapes.
 
     One backward run an element of the output. ``chunk_size`` is accepted and changes nothing.
@@ -186,11 +186,11 @@ def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False, chunk
     return by_arguments
 
 
-def jacfwd(func: Function, argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
+def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
     """What `jacrev` returns, and by the same way: there is no forward mode yet, which would pay for few inputs."""
     return jacrev(func, argnums, has_aux=has_aux)
 
 
-def hessian(func: Function, argnums: Numbers = 0) -> Function:
+def hessian(func: Function, argnums: Argnums = 0) -> Function:
     """A function that returns the matrix of second derivatives of ``func``: the Jacobian of its Jacobian."""
     return jacfwd(jacrev(func, argnums), argnums)

@@ -19,7 +19,7 @@ from ..core.spec import Spec, broadcast_shapes
 from ..sampling import gammas, integers, reals
 
 
-class Sampler(NamedTuple):
+class Draw(NamedTuple):
     """``run(generator, *arrays, **params)`` draws an array; ``spec(*specs, **params)`` says which."""
 
     run: Callable[..., Any]
@@ -39,7 +39,7 @@ def _around(mean: Any, std: Any) -> Spec:
     return Spec(broadcast_shapes(*(x.shape for x in given), op="normal"), given[0].dtype)
 
 
-def _filled(sample: Callable[..., Any]) -> Sampler:
+def _filled(sample: Callable[..., Any]) -> Draw:
     """Numbers as an in-place method draws them: in the order of the memory of a row-major tensor."""
 
     def run(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
@@ -47,11 +47,11 @@ def _filled(sample: Callable[..., Any]) -> Sampler:
         reals.fill(target, lambda count: sample(generator, count, target.dtype, *numbers))
         return target
 
-    return Sampler(run, _of_size)
+    return Draw(run, _of_size)
 
 
-def _plain(sample: Callable[..., Any]) -> Sampler:
-    return Sampler(
+def _plain(sample: Callable[..., Any]) -> Draw:
+    return Draw(
         lambda generator, *, size, dtype, numbers=(): sample(generator, size, dtype.numpy, *numbers), _of_size)
 
 
@@ -77,23 +77,23 @@ def _bernoulli_filled(generator: Any, chance: Array | float, *, size: Dims, dtyp
 SAMPLERS = {
     "uniform": _plain(reals.uniform),
     "normal": _plain(reals.normal),
-    "random_from_to": Sampler(
+    "random_from_to": Draw(
         lambda generator, *, size, dtype, low, high: integers.random_from_to(generator, size, low, high, dtype.numpy),
         _of_size),
-    "randperm": Sampler(lambda generator, *, n, dtype: integers.randperm(generator, n, dtype.numpy),
+    "randperm": Draw(lambda generator, *, n, dtype: integers.randperm(generator, n, dtype.numpy),
                         lambda *, n, dtype: Spec((n,), dtype)),
-    "normal_around": Sampler(reals.normal_around, _around),
-    "bernoulli": Sampler(
+    "normal_around": Draw(reals.normal_around, _around),
+    "bernoulli": Draw(
         lambda generator, chance, *, size, dtype: reals.bernoulli(generator, chance, dtype.numpy, size), _of_size),
-    "multinomial": Sampler(
+    "multinomial": Draw(
         integers.multinomial,
         lambda p, *, num_samples, replacement: Spec((*p.shape[:-1], num_samples), from_numpy(np.dtype(np.int64)))),
-    "poisson": Sampler(integers.poisson, _like_first),
-    "binomial": Sampler(integers.binomial, lambda count, prob: Spec(
+    "poisson": Draw(integers.poisson, _like_first),
+    "binomial": Draw(integers.binomial, lambda count, prob: Spec(
         broadcast_shapes(count.shape, prob.shape, op="binomial"), count.dtype)),
-    "gamma": Sampler(gammas.gamma, _like_first),
-    "dirichlet": Sampler(gammas.dirichlet, _like_first),
-    "dropout_mask": Sampler(
+    "gamma": Draw(gammas.gamma, _like_first),
+    "dirichlet": Draw(gammas.dirichlet, _like_first),
+    "dropout_mask": Draw(
         lambda generator, *, size, dtype, p: reals.dropout_mask(generator, size, dtype.numpy, p), _of_size),
     "fill uniform": _filled(reals.uniform),
     "fill exponential": _filled(reals.exponential),
@@ -101,13 +101,13 @@ SAMPLERS = {
     "fill log_normal": _filled(reals.log_normal),
     "fill geometric": _filled(reals.geometric),
     "fill random": _filled(integers.random_),
-    "fill random_from_to": Sampler(
+    "fill random_from_to": Draw(
         lambda generator, *, size, dtype, numbers: _filled(
             lambda g, count, kind, low, high: integers.random_from_to(g, count, low, high, kind)
         ).run(generator, size=size, dtype=dtype, numbers=numbers), _of_size),
-    "fill normal": Sampler(_normal_filled, _of_size),
-    "fill normal pairs": Sampler(_normal_pairs_filled, _of_size),
-    "fill bernoulli": Sampler(_bernoulli_filled, _of_size),
+    "fill normal": Draw(_normal_filled, _of_size),
+    "fill normal pairs": Draw(_normal_pairs_filled, _of_size),
+    "fill bernoulli": Draw(_bernoulli_filled, _of_size),
 }
 """Every way to draw, by name."""
 

@@ -173,7 +173,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
         ]
         reads.settle()
         recorder.release()
-        leaks = sorted({symbol.line for symbol in recorder.living()})
+        leaks = sorted({traced.line for traced in recorder.living()})
         if leaks:
             warnings.warn(
                 f"[capture] tensors made while {name} was recorded are still referred to and have no value: those of "
@@ -181,10 +181,10 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
                 stacklevel=4,
             )
         return Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
-                       recorder.outcomes, backward, [generator for _, generator, _ in recorder.generators.values()])
+                       recorder.conditions, backward, [generator for _, generator, _ in recorder.generators.values()])
     finally:
-        for symbol in recorder.living():
-            symbol.kill()
+        for traced in recorder.living():
+            traced.kill()
 
 
 def _recorded_backward(recorder: Recorder, results: Results, arguments: Arguments) -> Callable[[], Backward] | None:

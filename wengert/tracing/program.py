@@ -18,7 +18,7 @@ from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, Place, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .memory import root_of, step_within, whole_of
-from .quantities import Outcome
+from .quantities import Condition
 from .reads import Reads
 from .recorder import Binding
 from .results import Results
@@ -44,7 +44,7 @@ class Program:
         leaks: list[str],
         reads: Reads,
         quantities: list[QuantitySource],
-        outcomes: list[Outcome],
+        conditions: list[Condition],
         backward: Backward | None,
         generators: list[Any],
     ) -> None:
@@ -52,7 +52,7 @@ class Program:
         self.leaks = leaks
         self._names, self._key, self._modes = names, key, modes()
         self._bindings, self._shared = bindings, shared
-        self._guards, self._reads, self._quantities, self._outcomes = guards, reads, quantities, outcomes
+        self._guards, self._reads, self._quantities, self._conditions = guards, reads, quantities, conditions
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
         self._results, self.backward, self._generators = results, backward, generators
         self.printed = reads.printed
@@ -186,7 +186,7 @@ class Program:
         for quantity, value in zip(self._quantities, quantities, strict=True):
             if type(value) is not float:
                 return f"{quantity.name} was a float then and is {value!r} now"
-        for outcome in self._outcomes:
+        for outcome in self._conditions:
             if not outcome.holds(quantities):
                 return f"{outcome.words} is another now"
         for read in self._reads:

@@ -22,7 +22,7 @@ Number: TypeAlias = Quantity | complex
 """What meets a quantity in arithmetic and comparisons."""
 
 
-class Outcome:
+class Condition:
     """Something that was found out about a quantity while recording, and must come out the same at a call."""
 
     __slots__ = ("find", "found", "test", "words")
@@ -42,7 +42,7 @@ class Traced(Quantity):
     __slots__ = ("find", "meets", "noted", "tensor", "value", "words")
 
     def __init__(
-        self, tensor: Tensor, value: float, find: Find, noted: list[Outcome], words: str, meets: DType | None = None
+        self, tensor: Tensor, value: float, find: Find, noted: list[Condition], words: str, meets: DType | None = None
     ) -> None:
         self.tensor, self.value, self.find, self.noted = tensor, value, find, noted
         self.words, self.meets = words, meets
@@ -51,7 +51,7 @@ class Traced(Quantity):
         return Traced(self.tensor, self.value, self.find, self.noted, self.words, dtype)
 
     def fixed(self) -> float:
-        self.noted.append(Outcome(self.find, float, self.value, f"the value of {self.words}"))
+        self.noted.append(Condition(self.find, float, self.value, f"the value of {self.words}"))
         return self.value
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
@@ -118,13 +118,13 @@ class Traced(Quantity):
             assert type(other) is Traced
             mine, its = self.find, other.find
             found = function(self.value, other.value)
-            self.noted.append(Outcome(lambda q: function(mine(q), its(q)), bool, found,
+            self.noted.append(Condition(lambda q: function(mine(q), its(q)), bool, found,
                                       f"how {self.words} and {other.words} compare"))
             return found
         if type(other) not in (int, float, bool):
             return NotImplemented
         found = function(self.value, other)
-        self.noted.append(Outcome(self.find, lambda value: function(value, other), found,
+        self.noted.append(Condition(self.find, lambda value: function(value, other), found,
                                   f"how {self.words} and {other!r} compare"))
         return found
 

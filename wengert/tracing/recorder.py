@@ -1,11 +1,11 @@
 """The recorder: stands in the place of evaluation and writes down what runs.
 
 While it is in force the tape works as ever, `backward` is the ordinary engine and an optimiser's update is ordinary
-in-place writes; but values are symbols of a graph, and a write replaces the value of a memory of the graph. A tensor of
-the user's that is met (*touched*) enters the graph as a state bound to its memory, and holds a symbol until the end, so
-that no operation can look at its numbers. That and what the tape notes on it meanwhile (nodes, versions, places on
-storages) is put back at the end. Its memory and its ``.grad`` are never touched: gradients live in slots of the
-recorder.
+in-place writes; but values are traced arrays of a graph, and a write replaces the value of a memory of the graph. A
+tensor of the user's that is met (*touched*) enters the graph as a state bound to its memory, and holds a traced array
+until the end, so that no operation can look at its numbers. That and what the tape notes on it meanwhile (nodes,
+versions, places on storages) is put back at the end. Its memory and its ``.grad`` are never touched: gradients live in
+slots of the recorder.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from ..tensors.tensor import Tensor, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
 from .names import Names
-from .quantities import Outcome, Traced
+from .quantities import Condition, Traced
 from .reads import Reads
 from .sources import Argument, Captured, Found, Gradient, Owner, QuantitySource, Setting, Source
-from .values import Memory, Step, Symbol
+from .values import Memory, Step, TracedArray
 
 _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
 
@@ -92,9 +92,9 @@ class Recorder(Tracer):
         self.bindings: dict[str, list[Binding]] = {}
         self.slots: dict[int, Slot] = {}
         self.gradients: dict[int, Gradient] = {}
-        self.symbols: list[weakref.ref[Symbol]] = []
+        self.traced_arrays: list[weakref.ref[TracedArray]] = []
         self.quantities: list[QuantitySource] = []
-        self.outcomes: list[Outcome] = []
+        self.conditions: list[Condition] = []
         self.settings: dict[Any, Traced] = {}
         self.generators: dict[int, tuple[Value, Any, Any]] = {}
 
@@ -106,41 +106,41 @@ class Recorder(Tracer):
         self.keeper.restore()
 
     def release(self) -> None:
-        """Lets go of every tensor, so that those symbols live on to which somebody else refers."""
+        """Lets go of every tensor, so that those traced arrays live on to which somebody else refers."""
         self.slots.clear()
         self.settings.clear()
         self.stand_ins.clear()
         self.memories.clear()
         self.keeper = Keeper()
 
-    def living(self) -> list[Symbol]:
-        """The symbols that there still are."""
+    def living(self) -> list[TracedArray]:
+        """The traced arrays that there still are."""
         return [
-            symbol
-            for symbol in (reference() for reference in self.symbols)
-            if symbol is not None and symbol.alive
+            traced
+            for traced in (reference() for reference in self.traced_arrays)
+            if traced is not None and traced.alive
         ]
 
-    # --- symbols ------------------------------------------------------------------------------------------------------
+    # --- traced arrays ------------------------------------------------------------------------------------------------
 
-    def symbol(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> Symbol:
-        """A new symbol, remembered so that it can be ended with the recording."""
-        made = Symbol(memory, steps, value, array, user_line())
-        self.symbols.append(weakref.ref(made))
+    def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
+        """A new traced array, remembered so that it can be ended with the recording."""
+        made = TracedArray(memory, steps, value, array, user_line())
+        self.traced_arrays.append(weakref.ref(made))
         return made
 
-    def fresh(self, value: Value, array: np.ndarray) -> Symbol:
-        """A symbol for a value on a memory of its own."""
-        return self.symbol(Memory(value, array), (), value, array)
+    def fresh(self, value: Value, array: np.ndarray) -> TracedArray:
+        """A traced array for a value on a memory of its own."""
+        return self.traced_array(Memory(value, array), (), value, array)
 
-    def place(self, tensor: Tensor) -> Symbol:
-        """The symbol of a tensor; one of the user's is captured when it is first touched."""
+    def place(self, tensor: Tensor) -> TracedArray:
+        """The traced array of a tensor; one of the user's is captured when it is first touched."""
         data = tensor._data
-        if type(data) is Symbol:
+        if type(data) is TracedArray:
             return data
         self.keeper.keep(tensor)
         memory, steps = self._capture(tensor, data)
-        found = self.symbol(memory, (), memory.value, memory.array)
+        found = self.traced_array(memory, (), memory.value, memory.array)
         found.steps, found.generation = steps, -1
         tensor._data = found
         self.read(found)
@@ -177,7 +177,7 @@ class Recorder(Tracer):
         found = Value(self.names.free(source.name), Spec((), float64))
         self.graph.inputs.append(found)
         tensor = make(self.fresh(found, np.array(value)), None)
-        return Traced(tensor, value, lambda quantities: quantities[place], self.outcomes, source.name)
+        return Traced(tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
 
     def quantity_of_group(self, group: dict[str, Any], key: str, place: int | None, value: float) -> Traced:
         """A setting of an optimiser as a quantity, the same one whenever it is asked for."""
@@ -191,8 +191,8 @@ class Recorder(Tracer):
         name = self.names.free(name)
         value = Value(name, spec_of(tensor._data))
         self.graph.inputs.append(value)
-        symbol = self.symbol(Memory(value, tensor._data, name), (), value, tensor._data)
-        stand_in = self.stand_ins[place] = make(symbol, None)
+        traced = self.traced_array(Memory(value, tensor._data, name), (), value, tensor._data)
+        stand_in = self.stand_ins[place] = make(traced, None)
         given = tensor._edge
         if tensor.requires_grad:
             leaf = stand_in._edge = Leaf(stand_in)
@@ -203,19 +203,19 @@ class Recorder(Tracer):
                 self.gradients[id(was)] = Gradient(source)
         return stand_in
 
-    def read(self, symbol: Symbol) -> tuple[Value, np.ndarray]:
-        """The value that a symbol stands for now, and its shadow: read anew through its steps after a write."""
-        memory = symbol.memory
-        if symbol.generation != memory.generation:
+    def read(self, traced: TracedArray) -> tuple[Value, np.ndarray]:
+        """The value that a traced array stands for now, and its shadow: read anew through its steps after a write."""
+        memory = traced.memory
+        if traced.generation != memory.generation:
             value, array = memory.value, memory.array
-            for i, (primitive, params) in enumerate(symbol.steps, start=1):
-                key = repr(symbol.steps[:i])
+            for i, (primitive, params) in enumerate(traced.steps, start=1):
+                key = repr(traced.steps[:i])
                 if key not in memory.parts:
                     part = np.asarray(evaluate(primitive, (array,), params))
                     memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
                 value, array = memory.parts[key]
-            symbol.refresh(value, array)
-        return symbol.value, symbol.array
+            traced.refresh(value, array)
+        return traced.value, traced.array
 
     def _emit(
         self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
@@ -226,7 +226,7 @@ class Recorder(Tracer):
 
     def evaluate(
         self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]
-    ) -> Symbol | tuple[Symbol, ...]:
+    ) -> TracedArray | tuple[TracedArray, ...]:
         if primitive.name in _BY_VALUE or (
             primitive.name == "index" and any(_is_mask(x) for x in operands[1:])
         ):
@@ -249,9 +249,9 @@ class Recorder(Tracer):
         if primitive.kind == "view" and shares(array, arrays[0]):
             whole = self.place(operands[0])
             if primitive.name == "slice" and params["index"] == ():
-                return self.symbol(whole.memory, whole.steps, whole.value, whole.array)
+                return self.traced_array(whole.memory, whole.steps, whole.value, whole.array)
             value = self._emit(primitive, tuple(values), params, array)
-            return self.symbol(whole.memory, (*whole.steps, (primitive, params)), value, array)
+            return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
         return self.fresh(self._emit(primitive, tuple(values), params, array), array)
 
     def _operand(self, primitive: Primitive, operand: Any, operands: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -297,21 +297,21 @@ class Recorder(Tracer):
     def shares(self, part: Tensor, whole: Tensor) -> bool:
         return self.place(part).memory is self.place(whole).memory
 
-    def shared(self, tensor: Tensor) -> Symbol:
-        symbol = self.place(tensor)
-        self.read(symbol)
-        return self.symbol(symbol.memory, symbol.steps, symbol.value, symbol.array)
+    def shared(self, tensor: Tensor) -> TracedArray:
+        traced = self.place(tensor)
+        self.read(traced)
+        return self.traced_array(traced.memory, traced.steps, traced.value, traced.array)
 
-    def frozen(self, tensor: Tensor) -> Symbol:
+    def frozen(self, tensor: Tensor) -> TracedArray:
         return self.fresh(*self.read(self.place(tensor)))
 
     def write(self, tensor: Tensor, new: Tensor) -> None:
-        symbol = self.place(tensor)
-        old, shadow = self.read(symbol)
+        traced = self.place(tensor)
+        old, shadow = self.read(traced)
         value, array = self.read(self.place(new))
-        memory = symbol.memory
-        if symbol.steps:
-            params = {"steps": symbol.steps}
+        memory = traced.memory
+        if traced.steps:
+            params = {"steps": traced.steps}
             operands: tuple[Any, ...] = (memory.value, value)
             array = np.asarray(evaluate(P.scatter_view, (memory.array, array), params))
             value = self._emit(P.scatter_view, operands, params, array)
@@ -355,7 +355,7 @@ class Recorder(Tracer):
     def is_outside(self, tensor: Tensor) -> bool:
         """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
         return (
-            type(tensor._data) is not Symbol
+            type(tensor._data) is not TracedArray
             or tensor in self.keeper
             or any(tensor is stand_in for stand_in in self.stand_ins.values())
         )
@@ -425,7 +425,7 @@ class Recorder(Tracer):
         else:
             write(slot.current, P.add(slot.current, ct), "add_")
 
-    def _own(self, ct: Tensor) -> Symbol:
+    def _own(self, ct: Tensor) -> TracedArray:
         """A cotangent on a memory of its own; a copy in the graph only where a copy in memory would lie differently."""
         value, array = self.read(self.place(ct))
         if not array.flags.c_contiguous:

@@ -59,10 +59,10 @@ class Results:
         for slot in recorder.slots.values():
             if slot.source is not None and slot.holds(tensor):
                 return Gradient(slot.source)
-        symbol = recorder.place(tensor)
+        traced = recorder.place(tensor)
         if recorder.is_outside(tensor):
-            return recorder.outside(tensor, str(symbol.memory.source))
-        return recorder.read(symbol)[0]
+            return recorder.outside(tensor, str(traced.memory.source))
+        return recorder.read(traced)[0]
 
 
 def effects(recorder: Recorder, histories: set[str]) -> None:

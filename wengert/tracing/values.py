@@ -1,10 +1,10 @@
-"""What a tensor holds while a function is recorded: a `Symbol`, its place on a `Memory` of the graph.
+"""What a tensor holds while a function is recorded: a `TracedArray`, its place on a `Memory` of the graph.
 
-Note [shadows]: beside its graph value every symbol has an array, its *shadow*, computed from what the arguments and
-states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and strides,
-by which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values (an index
-out of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values, are
-replaced.
+Note [shadows]: beside its graph value every traced array has an array, its *shadow*, computed from what the arguments
+and states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and
+strides, by which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values
+(an index out of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values,
+are replaced.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Memory:
         self.parts = {}
 
 
-class Symbol:
+class TracedArray:
     """A tensor's data while recording: a memory and the view steps that lead from the whole of it to this part.
 
-    When recording has ended the symbol is dead: any use raises `TraceError` with the line that made it.
+    When recording has ended the traced array is dead: any use raises `TraceError` with the line that made it.
     """
 
     __slots__ = ("__weakref__", "_array", "_memory", "_value", "generation", "line", "steps")
@@ -139,7 +139,7 @@ class Symbol:
         self._refuse(f"its memory (.{name})")
 
     def _refuse(self, what: str) -> NoReturn:
-        self.memory  # noqa: B018  (raises where the symbol is dead)
+        self.memory  # noqa: B018  (raises where the traced array is dead)
         raise TraceError(
             f"[capture] an operation asked a tensor for {what} while a function is being recorded, when there is "
             f"none; this operation cannot be recorded in wengert yet: take it out of the function"

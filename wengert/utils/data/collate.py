@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.dtypes import float64
 from ...core.state import state
-from ...core.trees import Container, Nests, sequence
+from ...core.trees import ContainerKind, Nests, sequence
 from ...ops import as_tensor, stack, tensor
 from ...tensors.tensor import Tensor, wrap
 
@@ -115,9 +115,9 @@ def _alike(values: Sequence[Any], pattern: Any) -> Any:
 
 _NESTS = Nests({
     (str, bytes): None,
-    Mapping: Container(lambda value: (value.values(), value), _alike, lambda value, count: value),
+    Mapping: ContainerKind(lambda value: (value.values(), value), _alike, lambda value, count: value),
     tuple: sequence(list),
-    Sequence: Container(lambda value: (value, value), _alike),
+    Sequence: ContainerKind(lambda value: (value, value), _alike),
 })
 for _leaf in (Tensor, np.ndarray, int, float, str):  # the usual leaves are known without asking the families
     _NESTS.register(_leaf, None)

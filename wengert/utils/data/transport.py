@@ -125,7 +125,7 @@ class Lender:
 
     def send(self, channel: Channel, content: Any) -> None:
         """Sends anything. Raises what pickling raises, then nothing was sent; EOFError if nobody is left."""
-        pickler = _Pickler(self, channel.most_descriptors)
+        pickler = _LendingPickler(self, channel.most_descriptors)
         pickler.dump(content)
         payload = pickler.buffer.getvalue()
         spilled = None
@@ -152,7 +152,7 @@ class Lender:
         return None
 
 
-class _Pickler(pickle.Pickler):
+class _LendingPickler(pickle.Pickler):
     """Pickles with large arrays lent."""
 
     def __init__(self, lender: Lender, room: int) -> None:
@@ -230,10 +230,10 @@ class Borrower:
             self._segments.pop(number, None)
         loans: dict[int, _Loan] = {}
         if spilled is None:
-            return _Unpickler(io.BytesIO(message.payload[end:]), self, loans).load()
+            return _BorrowingUnpickler(io.BytesIO(message.payload[end:]), self, loans).load()
         number, length = spilled
         text = segments.place(self.loan(number, loans), np.dtype(np.uint8), (length,)).tobytes()
-        return _Unpickler(io.BytesIO(text), self, loans).load()
+        return _BorrowingUnpickler(io.BytesIO(text), self, loans).load()
 
     def loan(self, number: int, loans: dict[int, _Loan]) -> _Loan:
         """The segment of this number; one loan for all the arrays of a message."""
@@ -251,8 +251,8 @@ class Borrower:
         return numbers
 
 
-class _Unpickler(pickle.Unpickler):
-    """Unpickles what `_Pickler` wrote: memory is looked up with this borrower."""
+class _BorrowingUnpickler(pickle.Unpickler):
+    """Unpickles what `_LendingPickler` wrote: memory is looked up with this borrower."""
 
     def __init__(self, file: io.BytesIO, borrower: Borrower, loans: dict[int, _Loan]) -> None:
         super().__init__(file)
@@ -267,7 +267,7 @@ def _arriving_array(
     borrower: Borrower, loans: dict[int, _Loan], where: int | bytearray, code: str, shape: tuple[int, ...],
     strides: tuple[int, ...] | None = None, offset: int = 0,
 ) -> np.ndarray:
-    """The array that `_Pickler._memory` described."""
+    """The array that `_LendingPickler._memory` described."""
     if isinstance(where, int):
         return segments.place(borrower.loan(where, loans), np.dtype(code), shape, strides, offset)
     return np.frombuffer(where, code).reshape(shape) if where else np.empty(shape, code)
@@ -277,7 +277,7 @@ def _arriving_tensor(
     borrower: Borrower, loans: dict[int, _Loan], dtype: str, memory: tuple[Any, ...], kind: Any = None,
     requires_grad: bool = False, attributes: dict[str, Any] | None = None,
 ) -> Tensor:
-    """The tensor that `_Pickler._tensor` described."""
+    """The tensor that `_LendingPickler._tensor` described."""
     array = _arriving_array(borrower, loans, *memory)
     if array.dtype.kind == "u":
         array = array.view(dtypes.by_name(dtype).numpy)
