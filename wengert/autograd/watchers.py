@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import GradError
+from ..core.frames import user_line
 from ..core.primitive import Primitive
 from ..core.state import state
-from ..tensors.evaluation import Watcher, user_line
+from ..tensors.evaluation import Watcher
 from ..tensors.tape import Node, at_line
 from ..tensors.tensor import Tensor, make
 from .modes import no_grad

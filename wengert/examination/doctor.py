@@ -18,10 +18,10 @@ import numpy as np
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.questions import watch, why_nan, why_none
 from ..autograd.questions.answers import Answer, array_of, finite
+from ..core.frames import user_line
 from ..core.state import state
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
-from ..tensors.evaluation import user_line
 from ..tensors.tensor import Tensor
 from .observer import Observer
 from .report import Report, Symptom, assignment, origin

@@ -8,7 +8,6 @@ nest: each tells the one outside, and the innermost tracer answers.
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -199,14 +198,3 @@ def tell(
 def tracing() -> bool:
     """Whether a tracer stands in the place of evaluation, so that there is no memory to look at."""
     return state.watcher is not None and state.watcher.tracer is not None
-
-
-_INSIDE = __name__.split(".", 1)[0] + "."
-
-
-def user_line() -> str:
-    """``"file:line"`` of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

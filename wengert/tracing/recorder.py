@@ -18,12 +18,13 @@ import numpy as np
 
 from ..core.dtypes import DType, float64, from_numpy
 from ..core.errors import TraceError
+from ..core.frames import user_line
 from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import GENERATOR, InstructionGraph, Value
 from ..tensors.alias import shares, write
-from ..tensors.evaluation import Tracer, user_line
+from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, Node, next_sequence, node_of
 from ..tensors.tensor import Tensor, make
 from .keeping import Keeper

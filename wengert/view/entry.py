@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 
 from ..core.errors import GradError
+from ..core.frames import user_frame
 from ..tensors.tensor import Tensor
 from .build import graph_of_tensors
 from .graph import Graph
-from .names import caller, is_module
+from .names import is_module
 from .record import Recording, record
 
 
@@ -52,7 +53,7 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
             )
     if not flat:
         return Graph()
-    found = graph_of_tensors(flat, gradients, caller())
+    found = graph_of_tensors(flat, gradients, user_frame())
     if gradients is False:
         for node in found:
             node.gradient = None
@@ -61,7 +62,7 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
 
 def graph_of_model(model: Any, inputs: tuple[Any, ...], gradients: bool | None) -> Graph:
     """The graph of ``model(*inputs)``, recorded, so that every node has its module."""
-    with Recording(caller()) as found:
+    with Recording(user_frame()) as found:
         result = model(*inputs)
         if gradients:
             if not isinstance(result, Tensor) or result.numel() != 1:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ast
 import linecache
-import os
-import sys
 import types
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from ..core.errors import InplaceError
@@ -20,22 +17,6 @@ from ..tensors.tensor import TENSORS
 from .model import GraphModel, output_id
 
 _MOST = 200
-
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
-_DEMO = _PACKAGE + "demo" + os.sep
-
-
-def caller() -> types.FrameType | None:
-    """The innermost frame outside this package."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and is_inside(frame.f_code):
-        frame = frame.f_back
-    return frame
-
-
-def is_inside(code: types.CodeType) -> bool:
-    """Whether code belongs to this package (its demo is a program like a user's)."""
-    return code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith(_DEMO)
 
 
 def scopes_of(frame: types.FrameType | None) -> list[dict[str, Any]]:

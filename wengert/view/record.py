@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.frames import is_inside, user_frame
 from ..core.primitive import Primitive, evaluate
 from ..tensors.evaluation import Watcher, tracing
 from ..tensors.tape import Leaf, Node, Out, node_of
 from ..tensors.tensor import TENSORS
 from .build import GraphBuilder, Note, is_custom
 from .graph import Graph
-from .names import caller, is_inside, module_names, modules_in, names_in, scopes_of, values_in
+from .names import module_names, modules_in, names_in, scopes_of, values_in
 from .values import summarize
 
 ndarray = np.ndarray
@@ -50,7 +51,7 @@ def record(histograms: bool = False) -> Recording:
     >>> g["loss"].value.text(), g["w"].gradient.text()
     ('9', '−6')
     """
-    return Recording(caller(), histograms)
+    return Recording(user_frame(), histograms)
 
 
 class RecordedGraph(Graph):

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from ...core.frames import is_inside, user_line
 from ...core.primitive import Primitive
 from ...core.state import state
-from ...tensors.evaluation import Watcher, tracing, user_line
+from ...tensors.evaluation import Watcher, tracing
 from ...tensors.tape import Cell, Leaf, Node, node_of
 from ...tensors.tensor import TENSORS, Tensor
 from .answers import finite, ranges, short, step
 from .numbers import Finding, backward_finding, forward_finding, kind_of
 
-_PACKAGE = __name__.split(".", 1)[0]
-_INSIDE, _MODULES = _PACKAGE + ".", _PACKAGE + ".nn.module"
+_MODULES = __name__.split(".", 1)[0] + ".nn.module"
 _FLOATING = "fcV"
 _MOST_NODES, _MOST_CUTS = 2000, 8
 _MOST_READS = 4
@@ -96,9 +96,9 @@ _lines: dict[tuple[int, int], str] = {}
 
 
 def _kind_of_code(frame: FrameType) -> tuple[Any, bool | None]:
-    name = frame.f_globals.get("__name__", "")
-    call = name == _MODULES and frame.f_code.co_name == "__call__"
-    found = _known[id(frame.f_code)] = frame.f_code, None if call else not name.startswith(_INSIDE)
+    code = frame.f_code
+    call = code.co_name == "__call__" and frame.f_globals.get("__name__") == _MODULES
+    found = _known[id(code)] = code, None if call else not is_inside(code)
     return found
 
 

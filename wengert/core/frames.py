@@ -1,0 +1,29 @@
+"""Which of the frames that run are the user's: everything that names a line of the program asks here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_DEMO = _PACKAGE + "demo" + os.sep
+
+
+def is_inside(code: CodeType) -> bool:
+    """Whether code belongs to this package (its demo is a program like a user's)."""
+    return code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith(_DEMO)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_inside(frame.f_code):
+        frame = frame.f_back
+    return frame
+
+
+def user_line() -> str:
+    """``"file:line"`` of the innermost frame outside this package; "" where there is none."""
+    frame = user_frame()
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
