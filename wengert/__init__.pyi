@@ -32,12 +32,12 @@ from .core.dtypes import (
     int32 as _int, int16 as int16, int32 as int32, int64 as int64, int8 as int8, int64 as _long,
     promote_types as promote_types, set_default_dtype as set_default_dtype, int16 as _short, uint8 as uint8,
 )
+from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.layout import (
     channels_last as channels_last, channels_last_3d as channels_last_3d, contiguous_format as contiguous_format,
     layout as layout, memory_format as memory_format, preserve_format as preserve_format, strided as strided,
 )
 from .core.spec import Size as Size
-from .cuda import OutOfMemoryError as OutOfMemoryError
 from .examination.doctor import doctor as doctor
 from .func.batching import vmap as vmap
 from .io.checkpoint import load as load, save as save

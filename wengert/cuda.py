@@ -11,7 +11,7 @@ from typing import Any
 
 from ._missing import absent, answers
 from .amp import cuda as amp  # noqa: F401  (torch.cuda.amp)
-from .core.errors import DeviceError
+from .core.errors import DeviceError, OutOfMemoryError  # noqa: F401  (torch.cuda.OutOfMemoryError)
 
 # As in a package, so that `import torch.cuda.amp` is tried at all.
 __path__: list[str] = []
@@ -56,10 +56,6 @@ def get_rng_state_all() -> list[Any]:
 def get_arch_list() -> list[str]:
     """No architectures: nothing is compiled for a device."""
     return []
-
-
-class OutOfMemoryError(RuntimeError):
-    """What programs catch when a device has no memory left; nothing raises it here."""
 
 
 class Event:

@@ -287,6 +287,15 @@ def _checked(changed: object, grad: Tensor, hook: Callable[..., Any]) -> Any:
     return changed
 
 
+def _alike(changed: Any, grads: tuple[Any, ...], hook: Any) -> tuple[Any, ...]:
+    """What a node's hook gave in the place of several gradients, each as the one that it was given."""
+    parts = changed if isinstance(changed, tuple) else (changed,)
+    if len(parts) != len(grads):
+        raise RuntimeError(f"[hook] {len(grads)} gradients were expected; got {len(parts)}")
+    return tuple([new if new is None or old is None else _checked(new, old, hook)
+                  for new, old in zip(parts, grads, strict=True)])
+
+
 def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
     """Runs a node's own hooks on grad_outputs, before it."""
     parts = ct if type(ct) is dict else {0: ct}
@@ -294,7 +303,7 @@ def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
     for hook in list(rare["prehooks"].values()):
         changed = hook(grads)
         if changed is not None:
-            grads = changed if isinstance(changed, tuple) else (changed,)
+            grads = _alike(changed, grads, hook)
     parts = {i: _back(grad, tensors) for i, grad in enumerate(grads) if grad is not None}
     return parts if type(ct) is dict else parts.get(0)
 
@@ -307,7 +316,7 @@ def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Any, tensors: boo
     for hook in list(rare["hooks"].values()):
         changed = hook(inputs, outputs)
         if changed is not None:
-            inputs = changed if isinstance(changed, tuple) else (changed,)
+            inputs = _alike(changed, inputs, hook)
     return tuple([_back(grad, tensors) for grad in inputs])
 
 

@@ -217,6 +217,7 @@ def _planned(key: tuple[Any, ...], x: Array, y: Array) -> _Plan | None:
     char, plan = x.dtype.char, None
     library = openblas() if generated_code_is_possible() else None
     if (library is not None and 2 <= x.ndim == y.ndim <= 4 and x.shape[:-2] == y.shape[:-2]
+            and x.shape[-1] == y.shape[-2]
             and char in "fd" and y.dtype.char == char):
         plan = _Plan(library, char, x, y)
     if len(_plans) >= 1024:

@@ -544,7 +544,8 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
     """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel) and ``bias`` (O,).
 
     ``out`` are the sizes of the result, ``padding`` what comes before the input along each dimension (negative: is cut
-    off); what comes after it follows from these. None where numpy should compute it: another dtype than float32 or
+    off); what comes after it follows from these. That the windows lie inside what is there then is for the caller to
+    prove (`check_reach` of `wengert.core.windows`). None where numpy should compute it: another dtype than float32 or
     float64, more than three dimensions.
     """
     folded = _folded(x, out, weight.shape[2:], stride, padding, dilation)
@@ -586,6 +587,7 @@ def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: 
     geometry = _geometry(x, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
     if geometry is None:
         return None
+    memory.check_alike("convolution", (x.shape[0], *ct.shape[1:]), x.dtype, ct)
     plan = _plan(geometry, True, _parts_of_sums(geometry))
     channels, padded = ct.shape[1] // groups, plan.blocks * plan.height
     sums = np.zeros((plan.parts, groups, padded, plan.reads), x.dtype)

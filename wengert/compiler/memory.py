@@ -15,8 +15,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 import numpy as np
+
+from ..core.errors import ShapeError
 
 DATA_OFFSET = object.__basicsize__
 """Bytes from the beginning of an array object to the pointer to its elements: Note [object]."""
@@ -43,6 +46,15 @@ def arrays_are_as_expected() -> bool:
 def address(array: np.ndarray) -> int:
     """Where the elements of an array begin: Note [object]."""
     return ctypes.c_int64.from_address(id(array) + DATA_OFFSET).value
+
+
+def check_alike(op: str, shape: tuple[int, ...], dtype: np.dtype[Any], *arrays: np.ndarray | None) -> None:
+    """Raises ShapeError unless all arrays are of this shape and dtype; None passes. Generated code walks several arrays
+    by the sizes of one: whoever hands it arrays that come from elsewhere, such as cotangents, asks here."""
+    for array in arrays:
+        if array is not None and (array.shape != shape or array.dtype != dtype):
+            raise ShapeError(f"[{op}] an array of shape {list(shape)} and {dtype} was expected; got shape "
+                             f"{list(array.shape)} and {array.dtype}; what a hook returns must be as what it was given")
 
 
 def retain_freed_memory() -> bool:

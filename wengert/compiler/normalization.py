@@ -208,6 +208,10 @@ def normalize_gradient(g: Array, x: Array, weight: Array | None, mean: Array, va
     if found is None or g.dtype != x.dtype or (weight is not None and weight.dtype != x.dtype):
         return None
     shape, along = found
+    memory.check_alike("normalize", x.shape, x.dtype, g)
+    memory.check_alike("normalize", _kept(x, dim), x.dtype, mean, variance)
+    if weight is not None:
+        memory.check_alike("normalize", shapes[0], x.dtype, weight)
     parts = parts_of(x.size, shape[1])
     out = np.empty(x.shape, x.dtype)
     size = (parts, shape[2]) if along else (1, shape[1])

@@ -32,7 +32,8 @@ _SLOTS = [*_POINTERS, "steps", "sequences", "parts", "width"]
 
 
 class Steps(NamedTuple):
-    """The steps in the order in which they are walked, as tables of int64.
+    """The steps in the order in which they are walked, as tables of int64, which `check_steps` of
+    `wengert.prims.recurrent` has found to fit their arrays.
 
     Step s has ``counts[s]`` sequences, in the rows from ``starts[s]`` on; where the walk comes from, these were in the
     rows from ``before_starts[s]`` on, ``before_counts[s]`` of them (the others came from the first state).
@@ -222,6 +223,8 @@ def lstm_gradient(by_hs: Array | None, dh: Array | None, dc: Array | None, gates
     found = _found(gates, width, True)
     if found is None:
         return None
+    memory.check_alike("lstm", cs.shape, cs.dtype, by_hs)
+    memory.check_alike("lstm", c0.shape, cs.dtype, c0, dh, dc)
     h, c = (np.zeros_like(c0, order="C") if ct is None else ct.copy(order="C") for ct in (dh, dc))
     rows = np.empty_like(gates, order="C")
     arrays = {"gates": np.ascontiguousarray(gates), "cs": np.ascontiguousarray(cs), "first_c": np.ascontiguousarray(c0),

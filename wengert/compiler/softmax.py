@@ -109,4 +109,7 @@ def softmax(x: Array, logarithm: bool) -> Array | None:
 
 def softmax_gradient(ct: Array, out: Array, logarithm: bool) -> Array | None:
     """The cotangent of x, from that of the result ``out``; None as in `softmax`."""
-    return _run(True, logarithm, {"x": ct, "y": out}) if ct.dtype == out.dtype else None
+    if ct.dtype != out.dtype:
+        return None
+    memory.check_alike("softmax", out.shape, out.dtype, ct)
+    return _run(True, logarithm, {"x": ct, "y": out})

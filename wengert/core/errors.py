@@ -40,5 +40,25 @@ class DeviceError(RuntimeError, AssertionError):
     """A device that this build of wengert does not have. (PyTorch without CUDA raises AssertionError.)"""
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """There is no memory for what was asked for. (PyTorch raises RuntimeError.)"""
+
+
+def allocation_failed(op: str, error: Exception) -> Exception:
+    """The error to raise for an array that numpy could not make: too large for this machine, or for any."""
+    if isinstance(error, MemoryError):
+        return OutOfMemoryError(f"[{op}] can't allocate memory: {str(error) or 'none is left'}; ask for less, or free "
+                                "some first")
+    return ShapeError(f"[{op}] sizes whose product can be counted were expected; Storage size calculation overflowed: "
+                      f"{error}")
+
+
+def is_of_allocation(error: Exception) -> bool:
+    """Whether an error is numpy's for an array that it could not make."""
+    if isinstance(error, MemoryError):
+        return not isinstance(error, OutOfMemoryError)
+    return str(error).startswith(("array is too big", "Maximum allowed dimension"))
+
+
 class LinAlgError(RuntimeError):
     """A matrix without what was asked of it: an inverse, a Cholesky factor, a decomposition that converges."""

@@ -14,10 +14,28 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import ShapeError, allocation_failed
 
 LARGEST = 2**63 - 1
 """The most bytes, elements or steps that can be said; PyTorch and numpy have the same."""
+
+
+ROOM = 2**24
+"""Bytes that there always are; for more `check_room` asks the system."""
+
+
+def check_room(op: str, shape: Sequence[int], width: int) -> None:
+    """Raises unless there is memory for an array of this shape, each element ``width`` bytes wide: what computes
+    something for each of many elements asks before it begins."""
+    size = prod(shape) * width
+    if size > LARGEST:
+        raise ShapeError(f"[{op}] Storage size calculation overflowed: sizes with a product that can be counted were "
+                         f"expected; got {list(shape)}")
+    if size > ROOM:
+        try:
+            np.empty(size, np.uint8)
+        except (ValueError, MemoryError) as error:
+            raise allocation_failed(op, error) from error
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

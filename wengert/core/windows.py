@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
+from .geometry import LARGEST
 from .operands import Array, Dims, Pairs
+
+_LEAST = {"kernel size": 1, "stride": 1, "dilation": 1, "padding": 0, "output padding": 0}
+
+
+def check_window(op: str, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, extra: Dims = (0,)) -> None:
+    """Raises ShapeError for numbers that make no window: all that comes from programs passes here, and what slides
+    windows over memory relies on it."""
+    for (name, least), values in zip(_LEAST.items(), (kernel, stride, dilation, padding, extra), strict=True):
+        if min(values) < least or max(values) > LARGEST:
+            what = "non-negative" if least == 0 else "greater than zero"
+            raise ShapeError(f"[{op}] {name} should be {what}; got {tuple(values)}")
 
 
 def out_sizes(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
@@ -63,9 +75,19 @@ def reach(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> tuple[int, .
     return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(out, kernel, stride, dilation, strict=True))
 
 
+def check_reach(op: str, sizes: Dims, out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> None:
+    """Raises ShapeError unless ``out`` windows along each dimension lie inside an array of these sizes: what views and
+    generated code that go by windows assume of their callers."""
+    for n, count, k, s, d in zip(sizes, out, kernel, stride, dilation, strict=True):
+        if count < 1 or k < 1 or s < 1 or d < 1 or (count - 1) * s + (k - 1) * d >= n:
+            raise ShapeError(f"[{op}] windows inside an array of sizes {tuple(sizes)} were expected; got {tuple(out)} "
+                             f"windows of {tuple(kernel)} with stride {tuple(stride)} and dilation {tuple(dilation)}")
+
+
 def windowed(x: Array, out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> Array:
     """A view of ``x`` of shape ``(*lead, *kernel, *out)``: at every place of the kernel what each window has there."""
     lead = x.ndim - len(kernel)
+    check_reach("windows", x.shape[lead:], out, kernel, stride, dilation)
     steps = x.strides[lead:]
     strides = (*x.strides[:lead], *(a * d for a, d in zip(steps, dilation, strict=True)),
                *(a * s for a, s in zip(steps, stride, strict=True)))

@@ -112,6 +112,9 @@ def _flipped(norm: Any) -> Any:
 
 
 def _single(n: Any) -> Any:
+    """The size asked for along one dimension: there -1 does not stand for the size that it has."""
+    if n is not None and n < 1:
+        raise ShapeError(f"[fft] Invalid number of data points ({n}) specified; one or more were expected")
     return None if n is None else (n,)
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.errors import allocation_failed, is_of_allocation
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import castable, check_writable, edge_of, type_name
@@ -85,18 +86,23 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
 
     @functools.wraps(plain)
     def full(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and args and type(args[0]) in TENSORS:
-            return plain(*args)
-        if kwargs:
-            for numpy_name, ours in renamed.items():
-                if numpy_name in kwargs and ours not in kwargs:
-                    kwargs[ours] = kwargs.pop(numpy_name)
-            target = kwargs.pop("out", None) if out else None
-            if target is not None:
-                return into(plain(*args, **kwargs), target, name)
-        if takes_tensor and args and type(args[0]) not in TENSORS:
-            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
-        return plain(*args, **kwargs)
+        try:
+            if not kwargs and args and type(args[0]) in TENSORS:
+                return plain(*args)
+            if kwargs:
+                for numpy_name, ours in renamed.items():
+                    if numpy_name in kwargs and ours not in kwargs:
+                        kwargs[ours] = kwargs.pop(numpy_name)
+                target = kwargs.pop("out", None) if out else None
+                if target is not None:
+                    return into(plain(*args, **kwargs), target, name)
+            if takes_tensor and args and type(args[0]) not in TENSORS:
+                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
+            return plain(*args, **kwargs)
+        except (ValueError, MemoryError) as error:
+            if is_of_allocation(error):
+                raise allocation_failed(name, error) from error
+            raise
 
     full.__name__ = full.__qualname__ = name
     return full

@@ -7,6 +7,7 @@ A storage here is a look at the memory from which a tensor was cut; two tensors 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ..core.device import CPU, device
 from ..core.dtypes import DType
 from ..core.errors import DTypeError, ShapeError
-from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
+from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
 from .arguments import integer, integers, sizes_of
@@ -133,10 +134,11 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     check_writable(self, "resize_")
-    root, count = root_of(self._data), int(np.prod(shape))
+    root, count = root_of(self._data), prod(shape)
     start = self.storage_offset()
     whole = _elements(root, self._data.dtype)
     if start + count > whole.size:
+        check_room("resize_", (start + count,), whole.itemsize)
         grown = np.empty(start + count, self._data.dtype)
         grown[:whole.size] = whole
         whole, self._cell = grown, None
@@ -196,6 +198,7 @@ def _placed(storage: UntypedStorage, dtype: np.dtype[Any], offset: Any, size: An
                          f"{start}, or an invalid stride among {list(steps)}")
     check_inside("set_", LARGEST // dtype.itemsize, shape, steps, start)
     if memory.nbytes < (need := room_for(shape, steps, start) * dtype.itemsize):
+        check_room("set_", (need,), 1)
         grown = np.empty(need, np.uint8)
         grown[: memory.nbytes] = memory
         storage._root = memory = grown

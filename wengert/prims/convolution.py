@@ -19,11 +19,12 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, ShapeError
+from ..core.geometry import check_room
 from ..core.operands import Array, Dims, Needs, Numbers, Pairs, Params, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
 from ..core.spec import Spec
-from ..core.windows import checked_out_sizes, framed, out_sizes, reach, windowed
+from ..core.windows import check_reach, checked_out_sizes, framed, out_sizes, reach, windowed
 
 # Multiplications from which on generated code is asked for; it may still decline, and numpy does the rest.
 _LARGE = 100_000
@@ -65,6 +66,17 @@ def _times(x: Array, y: Array) -> Array:
     return P.matmul(x[0], y[0])[None] if len(x) == 1 else P.matmul(x, y)
 
 
+def _mostly_padding(padded: Dims, sizes: Dims, out: Dims) -> bool:
+    """Whether so little of what the windows slide over is input, or is looked at, that generated code is no match for
+    it: its tables grow with the stride and the padding."""
+    return prod(padded) > max(2**20, 64 * (prod(sizes) + prod(out)))
+
+
+def _plain_stride(stride: Dims, out: Dims) -> tuple[int, ...]:
+    """The stride, 1 where there is a single window: there it says nothing, and may be of any size."""
+    return tuple([1 if count == 1 else s for s, count in zip(stride, out, strict=True)])
+
+
 def _thinned(x: Array, kernel: Dims, stride: Dims, padding: Pairs) -> tuple[Array, Dims]:
     """A kernel of one place needs only every stride-th element: those, and the stride that is left."""
     if prod(kernel) == 1 and any(s > 1 for s in stride) and not any(lo or hi for lo, hi in padding):
@@ -80,18 +92,21 @@ def _direct(x: Array, weight: Array, stride: Dims, padding: Pairs, dilation: Dim
     x, stride = _thinned(x, kernel, stride, padding)
     padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], padding, strict=True))
     out = out_sizes(padded, kernel, stride, (0,) * len(kernel), dilation)
-    result = None
+    stride = _plain_stride(stride, out)
+    shape = (x.shape[0], channels, *out)
+    check_room("convolution", shape, x.itemsize)
     if x.size and weight.size and prod(out):
+        check_reach("convolution", padded, out, kernel, stride, dilation)
         generated = _generated(x, x.shape[0] * prod(out) * weight.size)
-        if generated is not None:
+        if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
             result = generated.convolve(x, weight, bias, out, stride, [lo for lo, _ in padding], dilation, groups)
             if result is not None:
                 return result
         columns = _columns(framed(x, padding), out, kernel, stride, dilation, groups)
         rows = _times(columns, weight.reshape(groups, channels // groups, -1).swapaxes(1, 2))
-        result = rows.reshape(groups, len(x), prod(out), -1).transpose(1, 0, 3, 2).reshape(len(x), channels, *out)
+        result = rows.reshape(groups, len(x), prod(out), -1).transpose(1, 0, 3, 2).reshape(shape)
     else:
-        result = np.zeros((x.shape[0], channels, *out), x.dtype)
+        result = np.zeros(shape, x.dtype)
     if bias is not None:
         result += bias.reshape(-1, *(1,) * len(stride))
     return result
@@ -104,9 +119,11 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
     if prod(ct.shape[2:]) == 1:
         return _spread_one(ct, weight, padding, dilation, groups, sizes)
     turned = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2).reshape(channels, -1, *weight.shape[2:])
-    along = [[_phase(phase, *rest) for phase in range(rest[0])] for rest in zip(
-        stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)]
     shape = (ct.shape[0], channels, *sizes)
+    check_room("conv_transpose", shape, ct.itemsize)
+    geometry = zip(stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)
+    along = [[_phase((i + p) % s, s, k, p, d, n, windows) for i in range(min(s, n))]
+             for s, k, p, d, n, windows in geometry]
     result = np.zeros(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
     for phases in product(*along):
         if any(phase is None for phase in phases):
@@ -303,12 +320,15 @@ def _weight_gradient(
                                 groups).astype(x.dtype)
     edges = _edges(padding)
     x, stride = _thinned(x, kernel, stride, edges)
+    stride = _plain_stride(stride, ct.shape[2:])
     out, channels, samples = ct.shape[2:], ct.shape[1], x.shape[0]
     shape = (channels, x.shape[1] // groups, *kernel)
     if not ct.size or not x.size:
         return np.zeros(shape, x.dtype)
+    padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], edges, strict=True))
+    check_reach("convolution_weight", padded, out, kernel, stride, dilation)
     generated = _generated(x, samples * prod(out) * prod(shape))
-    if generated is not None:
+    if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
         result = generated.convolve_weight(x, ct, kernel, stride, padding, dilation, groups)
         if result is not None:
             return result

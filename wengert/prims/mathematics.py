@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -161,33 +162,57 @@ def _lgamma(x: float) -> float:
     return math.lgamma(x)
 
 
+LAST_ORDER = 150
+"""The largest order of polygamma whose factorials are float64 numbers."""
+
+
+@cache
+def _cotangent_derivative(order: int) -> tuple[int, ...]:
+    """The coefficients of the derivative of cot x of this order, a polynomial in cot x, lowest power first."""
+    if order == 0:
+        return 0, 1
+    slopes = [power * c for power, c in enumerate(_cotangent_derivative(order - 1))][1:]
+    return tuple([-a - b for a, b in zip([*slopes, 0, 0], [0, 0, *slopes], strict=True)])
+
+
 def _polygamma(order: int, x: float) -> float:
-    """Digamma (order 0) and its derivatives by the recurrence up to x >= 15 and the asymptotic series
-    (Abramowitz & Stegun, 6.3.18 and 6.4.11); reflection for negative x of digamma."""
+    """Digamma (order 0) and its derivatives by the recurrence up to x >= 15 + order and the asymptotic series
+    (Abramowitz & Stegun, 6.3.18 and 6.4.11); by reflection (6.4.7) for negative x."""
     if math.isnan(x) or math.isinf(x):
         return math.nan if x != math.inf else math.inf if order == 0 else 0.0
     if x <= 0 and x == math.floor(x):
         return (math.nan if x else math.copysign(math.inf, -x or -1.0)) if order == 0 else math.inf
-    if order == 0 and x < 0:
-        return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * x)
-    total = 0.0
     sign = -1.0 if order % 2 == 0 else 1.0
+    if order > LAST_ORDER:  # as PyTorch, which multiplies an infinite factorial by a series that may vanish
+        return sign * math.inf if x > 0 and (order + 1) * math.log(x) < 745 else math.nan
+    if x < 0:
+        cotangent = 1 / math.tan(math.pi * (x - round(x)))
+        slope = sum(c * cotangent**power for power, c in enumerate(_cotangent_derivative(order)) if c)
+        return -sign * _polygamma(order, 1 - x) - math.pi ** (order + 1) * slope
+    total = 0.0
     factorial = math.factorial(order)
-    while x < 15.0:
-        total += sign * factorial / x ** (order + 1)
+    while x < 15.0 + order:
+        total += sign * factorial * x ** -(order + 1)
         x += 1.0
     bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
     if order == 0:
         series = math.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(bernoulli, 1))
         return total + series
-    series = math.factorial(order - 1) / x**order + factorial / (2 * x ** (order + 1))
-    series += sum(b * math.factorial(2 * k + order - 1) / (math.factorial(2 * k) * x ** (2 * k + order))
+    series = math.factorial(order - 1) * x**-order + factorial / 2 * x ** -(order + 1)
+    series += sum(b * (math.factorial(2 * k + order - 1) // math.factorial(2 * k)) * x ** -(2 * k + order)
                   for k, b in enumerate(bernoulli, 1))
     return total + sign * series
 
 
 def _polygamma_each(xp: ModuleType, x: Array, n: int = 0) -> Array:
-    return xp.asarray(np.frompyfunc(lambda v: _polygamma(n, v), 1, 1)(x), dtype=x.dtype)
+    def value(x: float) -> float:
+        try:
+            return _polygamma(n, x)
+        except (OverflowError, ZeroDivisionError):  # beside a pole, where it is - n! / (pole - x)**(n + 1)
+            return math.copysign(math.inf, x - round(x)) if n % 2 == 0 and n and x < round(x) else -math.inf if \
+                n % 2 == 0 else math.inf
+
+    return xp.asarray(np.frompyfunc(value, 1, 1)(x), dtype=x.dtype)
 
 
 lgamma = _unary("lgamma", _each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")

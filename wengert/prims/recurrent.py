@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused
@@ -31,6 +32,26 @@ def _steps(sizes: Dims, reverse: bool) -> list[tuple[int, int]]:
     starts = [0, *accumulate(sizes)][:-1]
     steps = list(zip(starts, sizes, strict=True))
     return steps[::-1] if reverse else steps
+
+
+def check_steps(
+    op: str, gates: int, inputs: Array, states: tuple[Array, ...], weight: Array, sizes: Dims
+) -> None:
+    """Raises ShapeError unless inputs, states and recurrent weight fit together, and the steps fit the inputs: all that
+    follows, generated code too, goes by ``sizes``."""
+    rows, (batch, width) = len(inputs), states[0].shape
+    whole = (rows, gates * width), (gates * width, width)
+    if (inputs.shape, weight.shape) != whole or any(state.shape != (batch, width) for state in states):
+        raise ShapeError(f"[{op}] inputs {list(whole[0])}, a weight {list(whole[1])} and states {[batch, width]} were "
+                         f"expected; got {list(inputs.shape)}, {list(weight.shape)} and "
+                         f"{[list(state.shape) for state in states]}")
+    kinds = {array.dtype for array in (inputs, weight, *states)}
+    if len(kinds) > 1:
+        raise DTypeError(f"[{op}] inputs, weight and states of one dtype were expected; got {sorted(map(str, kinds))}")
+    if not sizes or sizes[0] > batch or sizes[-1] < 0 or sum(sizes) != rows or any(
+            after > before for before, after in zip(sizes, sizes[1:], strict=False)):
+        raise ShapeError(f"[{op}] batch sizes that never grow, from at most {batch}, and are {rows} together were "
+                         f"expected; got {list(sizes)!r:.100}")
 
 
 def _previous(states: Numbers, first: Numbers, sizes: Dims, reverse: bool) -> Any:
@@ -112,6 +133,7 @@ def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, siz
     """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
     if gates.dtype.itemsize == 2:
         return _in_single(_lstm, xp, (gates, h0, c0, weight), sizes=sizes, reverse=reverse)
+    check_steps("lstm", 4, gates, (h0, c0), weight, sizes)
     generated = _generated(gates, h0)
     if generated is not None:
         result = generated.lstm(gates, h0, c0, weight, _tables(generated, sizes, reverse, back=False))
@@ -203,6 +225,7 @@ def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, si
     product; the gates are r, z, n."""
     if gates.dtype.itemsize == 2:
         return _in_single(_gru, xp, (gates, h0, weight, bias), sizes=sizes, reverse=reverse)
+    check_steps("gru", 3, gates, (h0,), weight, sizes)
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
     inner = xp.empty((len(gates), width), gates.dtype)
@@ -280,6 +303,7 @@ def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, r
          relu: bool = False) -> tuple[Array, ...]:
     if inputs.dtype.itemsize == 2:
         return _in_single(_rnn, xp, (inputs, h0, weight), sizes=sizes, reverse=reverse, relu=relu)
+    check_steps("rnn", 1, inputs, (h0,), weight, sizes)
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]

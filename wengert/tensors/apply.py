@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
-from ..core.errors import DTypeError, ShapeError
+from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation
 from ..core.operands import Array
 from ..core.primitive import P, Primitive, evaluate
 from ..core.quantity import Quantity
@@ -27,6 +27,8 @@ from .tensor import TENSORS, Tensor, make
 ndarray = np.ndarray
 new = object.__new__
 NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+FAILURES = (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError)
+"""What evaluation raises where the operands or parameters do not fit; `reworded` puts it into our words."""
 
 
 def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -44,7 +46,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
             data = evaluate(primitive, values, params)
         else:
             data = here["quiet"](primitive.run, *values, **params)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
+    except FAILURES as error:
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
@@ -235,6 +237,8 @@ def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, An
     """The failure in our words: those of the spec rule, or numpy's with the operands named."""
     if isinstance(error, (ShapeError, DTypeError)) or str(error).startswith("["):
         return error
+    if is_of_allocation(error):
+        return allocation_failed(primitive.name, error)
     specs = [spec_of(x) for x in operands]
     try:
         if primitive.promotion == "number":
@@ -242,7 +246,7 @@ def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, An
         primitive.spec(*specs, **params)
     except (ShapeError, DTypeError) as worded:
         return worded
-    except (ValueError, TypeError, IndexError, OverflowError, RuntimeError, MemoryError):
+    except (*FAILURES, RuntimeError):
         pass  # the spec rule fails where evaluation did: its words are not better than those of `error`
     came = ", ".join(str(s) for s in specs)
     kind = IndexError if isinstance(error, IndexError) else DTypeError if isinstance(error, TypeError) else ShapeError

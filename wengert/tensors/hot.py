@@ -23,7 +23,7 @@ from ..core.generated import LARGE, LARGE_PRODUCT, run_large
 from ..core.primitive import Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
-from .apply import NUMBERS, apply, reworded
+from .apply import FAILURES, NUMBERS, apply, reworded
 from .evaluation import tell
 from .tape import Node, next_sequence
 from .tensor import TENSORS, Tensor, make
@@ -64,7 +64,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
             return apply(primitive, (x,), params)
         try:
             data = here["quiet"](rule, np, value, **params) if params else here["quiet"](run, value)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
+        except FAILURES as error:
             raise reworded(primitive, (x,), params, error) from error
         if type(data) is not ndarray:
             data = np.asarray(data)
@@ -129,7 +129,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                 data = run_large(primitive, (x_value, y_value))
             if data is None:
                 data = here["quiet"](run, x_value, y_value)
-        except (ValueError, TypeError, OverflowError) as error:
+        except FAILURES as error:
             raise reworded(primitive, (x, y), {}, error) from error
         if type(data) is not ndarray:
             data = np.asarray(data)
@@ -241,7 +241,7 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
             return general(x, y)
         try:
             data = here["quiet"](x_value.dot, y_value)
-        except ValueError as error:
+        except FAILURES as error:
             raise reworded(primitive, (x, y), {}, error) from error
         out = new(Tensor)
         out._data = data

@@ -13,7 +13,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
-from .apply import reworded
+from .apply import FAILURES, reworded
 from .tensor import TENSORS, Tensor, make
 
 
@@ -102,7 +102,7 @@ def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
             if not isinstance(value, Tensor) and tensor._data.dtype.kind in "iu":
                 source = np.array(source).astype(tensor._data.dtype)
             state.quiet(np.copyto, tensor._data, source, "unsafe")
-        except (ValueError, TypeError, OverflowError) as error:
+        except FAILURES as error:
             raise reworded(P.overwrite, (tensor, value), {}, error) from error
         wrote(tensor)
         return tensor

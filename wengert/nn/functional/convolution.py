@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.primitive import P
+from ...core.windows import check_window
 from ...tensors.tensor import Tensor
 from .geometry import batched, tuple_of
 
@@ -130,7 +131,7 @@ def _convolve(
         input, padding = _padded_by_word(op, input, weight, padding, stride, dilation)
     else:
         padding = tuple_of(padding, rank, op, "padding")
-    _check(op, stride, padding, dilation, groups)
+    _check(op, weight, stride, padding, dilation, groups)
     operands = (input, weight) if bias is None else (input, weight, bias)
     out = P.convolution(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)
     return out.squeeze(0) if alone else out
@@ -166,9 +167,7 @@ def _transpose(
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")
     padding, extra = tuple_of(padding, rank, op, "padding"), tuple_of(output_padding, rank, op, "output_padding")
-    _check(op, stride, padding, dilation, groups)
-    if any(e < 0 for e in extra):
-        raise RuntimeError(f"[{op}] negative output_padding is not supported; got {extra}")
+    _check(op, weight, stride, padding, dilation, groups, extra)
     if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise RuntimeError(
             f"[{op}] output padding must be smaller than either stride or dilation, but got output_padding: {extra}, "
@@ -181,12 +180,9 @@ def _transpose(
     return out.squeeze(0) if alone else out
 
 
-def _check(op: str, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
-    if min(padding) < 0:
-        raise RuntimeError(f"[{op}] negative padding is not supported; got {padding}")
-    if min(stride) <= 0:
-        raise RuntimeError(f"[{op}] non-positive stride is not supported; got {stride}")
-    if min(dilation) <= 0:
-        raise RuntimeError(f"[{op}] dilation should be greater than zero; got {dilation}")
+def _check(
+    op: str, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int, extra: Any = (0,)
+) -> None:
+    check_window(op, weight.shape[2:] or (1,), stride, padding, dilation, extra)
     if groups <= 0:
         raise RuntimeError(f"[{op}] non-positive groups is not supported; got {groups}")

@@ -255,7 +255,7 @@ def multilabel_margin_loss(
     """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.
 
     ``input`` is ``(N, C)`` or ``(C,)``; ``target``, int64 of the same shape, lists the classes of each sample, ended by
-    −1. Raises ShapeError for another shape, IndexError for a class that there is not.
+    −1. Raises ShapeError for another shape, RuntimeError for a class that there is not.
     """
     reduction = choose(reduction, size_average, reduce)
     if input.dim() not in (0, 1, 2) or target.shape != input.shape:
@@ -266,8 +266,11 @@ def multilabel_margin_loss(
     alone = input.dim() < 2
     scores, listed = (input.reshape(1, -1), target.reshape(1, -1)) if alone else (input, target)
     count = scores.shape[1]
-    if bool((listed >= count).any()):
-        raise IndexError(f"[multilabel_margin_loss] expected classes below {count}; got {int(listed.max())}")
+    if bool(((listed >= count) | (listed < -1)).any()):
+        raise RuntimeError(
+            f"[multilabel_margin_loss] argument #2 'target' is out of range: classes from -1 to {count - 1} were "
+            f"expected; got {listed.tolist()!r:.80}"
+        )
     counts = (listed < 0).cumsum(1) == 0  # up to the first -1
     classes = where(counts, listed, zeros_like(listed))
     among = ((classes.unsqueeze(2) == arange(count)) & counts.unsqueeze(2)).any(1)

@@ -9,8 +9,9 @@ from math import prod
 from typing import Any
 
 from ...core.errors import ShapeError
+from ...core.geometry import check_room
 from ...core.primitive import P
-from ...core.windows import out_sizes
+from ...core.windows import check_window, out_sizes
 from ...ops import arange, tensor, zeros
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
@@ -190,11 +191,7 @@ def _window(
         "padding": tuple_of(padding, rank, op, "padding"),
         "dilation": tuple_of(dilation, rank, op, "dilation"),
     }
-    for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
-        if min(window[name]) < least:
-            raise RuntimeError(
-                f"[{op}] {name} must be {'non-negative' if least == 0 else 'greater than zero'}; got {window[name]}"
-            )
+    check_window(op, *window.values())
     for p, k, d in zip(window["padding"], size, window["dilation"], strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
@@ -285,7 +282,13 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
     if len(given) != rank:
         raise ShapeError(f"[{op}] output_size must have {rank} entries; got {tuple(given)}")
-    return tuple(input.shape[dim - rank] if n is None else int(n) for dim, n in enumerate(given))
+    sizes = tuple(input.shape[dim - rank] if n is None else int(n) for dim, n in enumerate(given))
+    if min(sizes) < 0:
+        raise ShapeError(f"[{op}] elements of output_size must be greater than or equal to 0; got {sizes}")
+    if 0 in input.shape[-rank:]:
+        raise ShapeError(f"[{op}] an input with elements in every plane was expected; got {list(input.shape)}")
+    check_room(op, (*input.shape[:-rank], *sizes), input.element_size())
+    return sizes
 
 
 def _evenly(input: Tensor, out: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -325,6 +328,9 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
         labelled(found[0] if return_indices else found, label)
         return found
     lead, sizes = input.shape[:-rank], input.shape[-rank:]
+    if 0 in out:
+        none = input.reshape(*lead, -1)[..., :0].reshape(*lead, *out)
+        return (none, none.long()) if return_indices else none
     # Every window's places in the plane, the shorter windows filled up with their last place.
     places: Any = 0
     for dim, (n, count) in enumerate(zip(sizes, out, strict=True)):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import ShapeError
+from ...core.geometry import check_room
 from ...core.primitive import P
+from ...core.windows import check_window
 from ...ops import tensor
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
@@ -118,14 +119,23 @@ def _target(
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-        return tuple(int(n) for n in many), [None] * rank
-    sizes = tuple(math.floor(n * float(s)) for n, s in zip(input.shape[2:], many, strict=True))
-    if any(n < 1 for n in sizes):
-        raise RuntimeError(
+        return _checked(input, [int(n) for n in many]), [None] * rank
+    scales = [float(s) for s in many]
+    if not all(math.isfinite(s) for s in scales):
+        raise ShapeError(f"[interpolate] finite scale factors were expected; got {scale_factor}")
+    sizes = _checked(input, [math.floor(n * s) for n, s in zip(input.shape[2:], scales, strict=True)])
+    return sizes, [None if recompute else s for s in scales]
+
+
+def _checked(input: Tensor, sizes: list[int]) -> tuple[int, ...]:
+    """The sizes that are wanted, if there can be a result of them."""
+    if min(sizes) < 1 or 0 in input.shape[1:]:
+        raise ShapeError(
             f"[interpolate] Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} "
-            f"and output {sizes}"
+            f"and output {tuple(sizes)}"
         )
-    return sizes, [None if recompute else float(s) for s in many]
+    check_room("interpolate", (*input.shape[:2], *sizes), input.element_size())
+    return tuple(sizes)
 
 
 def _step(n: int, count: int, scale: float | None) -> float:
@@ -200,7 +210,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not
     divide."""
     r = upscale_factor
-    *lead, channels, height, width = input.shape
+    *lead, channels, height, width = _planes("pixel_shuffle", input, "upscale_factor", r)
     if channels % (r * r):
         raise RuntimeError(
             "[pixel_shuffle] pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
@@ -213,7 +223,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The inverse of `pixel_shuffle`. Raises RuntimeError where the factor does not divide."""
     r = downscale_factor
-    *lead, channels, height, width = input.shape
+    *lead, channels, height, width = _planes("pixel_unshuffle", input, "downscale_factor", r)
     for name, dim, n in (("height", -2, height), ("width", -1, width)):
         if n % r:
             raise RuntimeError(
@@ -224,9 +234,25 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return labelled(split.reshape(*lead, channels * r * r, height // r, width // r), "PixelUnshuffle")
 
 
+def _planes(op: str, input: Tensor, name: str, factor: int) -> tuple[int, ...]:
+    """The shape of an input with channels, height and width. Raises ShapeError without these, or without a factor."""
+    if factor < 1:
+        raise ShapeError(f"[{op}] {op} expects a positive {name}, but got {factor}")
+    if input.dim() < 3:
+        raise ShapeError(
+            f"[{op}] {op} expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
+    return input.shape
+
+
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al.,
     2018)."""
+    if input.dim() < 3 or groups < 1:
+        raise ShapeError(
+            "[channel_shuffle] channel_shuffle expects input with > 2 dims and a positive number of groups; got an "
+            f"input with sizes {list(input.shape)} and groups={groups}"
+        )
     samples, channels = input.shape[:2]
     if channels % groups:
         raise RuntimeError(
@@ -273,10 +299,12 @@ def fold(
     return out.squeeze(0) if alone else out
 
 
-def _window(op: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Sequence[int]]:
-    return {
+def _window(op: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, tuple[int, ...]]:
+    window = {
         "size": tuple_of(kernel_size, 2, op, "kernel_size"),
         "stride": tuple_of(stride, 2, op, "stride"),
         "padding": tuple_of(padding, 2, op, "padding"),
         "dilation": tuple_of(dilation, 2, op, "dilation"),
     }
+    check_window(op, *window.values())
+    return window

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from ...core.errors import ShapeError
 from ...ops import cat, empty, stack, zeros
 from ...tensors.tensor import Tensor
 from .. import init
@@ -171,6 +172,8 @@ class RNNBase(Module):
     def _packed(self, input: PackedSequence, states: Any) -> Any:
         data, batch_sizes, order, back = input
         sizes = tuple(batch_sizes.tolist())
+        if not sizes or min(sizes) < 0:
+            raise ShapeError(f"[{type(self).__name__}] batch sizes from 0 on, one or more, were expected; got {sizes}")
         if states is None:
             states = self._initial(sizes[0], data)
         elif order is not None:

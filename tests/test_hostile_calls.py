@@ -1,0 +1,161 @@
+"""Calls with sizes, strides, indices and lengths that make no sense: an error of PyTorch's class, at once, and nothing
+outside the arrays is read or written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+from wengert.core.errors import OutOfMemoryError, ShapeError
+from wengert.nn.utils.rnn import PackedSequence
+
+F = torch.nn.functional
+HUGE = 2**40
+X = torch.ones(1, 2, 9, 8)
+
+NO_WINDOW: dict[str, Callable[[], Any]] = {
+    "a kernel of size 0": lambda: F.conv2d(X, torch.ones(3, 2, 0, 0)),
+    "a transposed kernel of size 0": lambda: F.conv_transpose2d(X, torch.ones(2, 2, 0, 0)),
+    "unfold backwards": lambda: F.unfold(X, 2, dilation=-1),
+    "unfold of nothing": lambda: F.unfold(X, 0),
+    "unfold without a step": lambda: F.unfold(X, 2, stride=0),
+    "unfold with negative padding": lambda: F.unfold(X, 2, padding=-1),
+    "fold of nothing": lambda: F.fold(torch.ones(2, 4, 4), (4, 5), 0),
+    "fold without a step": lambda: F.fold(torch.ones(1, 4, 4), (3, 3), 2, stride=0),
+    "a pool of nothing": lambda: F.max_pool2d(X, 0),
+    "a pool without a step": lambda: F.avg_pool2d(X, 3, 0),
+    "a dilation beyond counting": lambda: F.conv2d(X, torch.ones(3, 2, 3, 3), dilation=2**64),
+    "windows further apart than can be counted": lambda: F.conv_transpose2d(X, torch.ones(2, 2, 3, 3), stride=HUGE),
+    "a negative size": lambda: F.interpolate(X, size=-1),
+    "no size": lambda: F.interpolate(X, size=0),
+    "a negative scale": lambda: F.interpolate(X, scale_factor=-1.0),
+    "a scale of nothing": lambda: F.interpolate(X, scale_factor=0),
+    "an infinite scale": lambda: F.interpolate(X, scale_factor=math.inf),
+    "negative adaptive windows": lambda: F.adaptive_avg_pool1d(X[0], -1),
+    "negative adaptive maxima": lambda: F.adaptive_max_pool2d(X, -3),
+    "pixels dealt to none": lambda: F.pixel_shuffle(X, 0),
+    "pixels gathered from none": lambda: F.pixel_unshuffle(X, 0),
+    "pixels without channels": lambda: F.pixel_shuffle(X[0, 0], 1),
+    "channels of no group": lambda: F.channel_shuffle(X, 0),
+    "a transform of -1 numbers": lambda: torch.fft.fft(torch.ones(4), -1),
+    "a real transform of no number": lambda: torch.fft.irfft(torch.ones(4), 0),
+    "a class that there is not": lambda: F.multilabel_margin_loss(torch.ones(2, 3), torch.full((2, 3), 7)),
+    "a negative class": lambda: F.multilabel_margin_loss(torch.ones(2, 3), torch.full((2, 3), -7)),
+}
+
+
+@pytest.mark.parametrize("case", NO_WINDOW)
+def test_windows_and_sizes_that_there_are_not_raise(case: str) -> None:
+    with pytest.raises(RuntimeError, match=r"^\["):
+        NO_WINDOW[case]()
+
+
+TOO_LARGE: dict[str, Callable[[], Any]] = {
+    "padding": lambda: F.conv2d(X, torch.ones(3, 2, 3, 3), padding=HUGE),
+    "padding of a line": lambda: F.conv1d(X[0], torch.ones(3, 9, 3), padding=HUGE),
+    "padding and stride": lambda: F.conv2d(X, torch.ones(3, 2, 3, 3), padding=HUGE, stride=HUGE),
+    "stride of a transposed line": lambda: F.conv_transpose1d(X[0, :, :, :5], torch.ones(9, 2, 3), stride=HUGE),
+    "pooling": lambda: F.max_pool2d(X, HUGE, padding=HUGE // 2),
+    "adaptive means": lambda: F.adaptive_avg_pool1d(X[0], HUGE),
+    "adaptive maxima": lambda: F.adaptive_max_pool1d(X[0], HUGE),
+    "nearest": lambda: F.interpolate(X[0], size=2**50),
+    "bilinear": lambda: F.interpolate(X, size=HUGE, mode="bilinear"),
+    **{f"{name} of {size}": (lambda name=name, size=size: getattr(torch, name)(*size))
+       for name in ("zeros", "ones", "empty", "rand", "randn")
+       for size in ((2**62,), (2**50,), (HUGE, HUGE))},
+    "arange": lambda: torch.arange(2**50),
+    "eye": lambda: torch.eye(HUGE),
+    "linspace": lambda: torch.linspace(0, 1, 2**50),
+    "full": lambda: torch.full((2**50,), 1.0),
+    "full beyond counting": lambda: torch.full((HUGE, HUGE), 1.0),
+    "randperm": lambda: torch.randperm(2**50),
+    "randint": lambda: torch.randint(0, 3, (2**50,)),
+    "hann_window": lambda: torch.hann_window(2**50),
+    "empty_strided": lambda: torch.empty_strided((HUGE, HUGE), (1, 1)),
+    "repeat": lambda: X.repeat(2**50, 1, 1, 1),
+    "new_ones": lambda: X.new_ones(2**50),
+    "resize_": lambda: torch.ones(3).resize_(2**50),
+    "zero padding": lambda: F.pad(X, (HUGE, HUGE, 0, 0)),
+    "bincount": lambda: torch.bincount(torch.tensor([2**50])),
+    "one_hot": lambda: F.one_hot(torch.tensor([2**50])),
+    "a layer": lambda: nn.Linear(2**31, 2**31),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_what_is_too_large_raises_at_once(case: str) -> None:
+    with pytest.raises((OutOfMemoryError, ShapeError), match=r"^\[|Storage size"):
+        TOO_LARGE[case]()
+
+
+def test_no_memory_is_a_runtime_error_as_in_pytorch_and_a_memory_error() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.zeros(2**50)
+    assert isinstance(caught.value, MemoryError)
+    assert torch.OutOfMemoryError is torch.cuda.OutOfMemoryError is OutOfMemoryError
+
+
+def test_a_stride_beyond_the_input_takes_the_first_window() -> None:
+    weight = torch.ones(3, 2, 3, 3)
+    for stride in (50, 2**31, HUGE, 2**62):
+        x = torch.ones(64, 2, 32, 32, requires_grad=True)
+        out = F.conv2d(x, weight.requires_grad_(), stride=stride)
+        assert out.shape == (64, 3, 1, 1)
+        assert bool((out == 18).all())
+        (grad,) = torch.autograd.grad(out.sum(), x)
+        assert float(grad.sum()) == 64 * 2 * 9 * 3
+    assert F.conv_transpose2d(torch.ones(1, 2, 1, 1), torch.ones(2, 2, 3, 3), stride=HUGE).shape == (1, 2, 3, 3)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("width", [4, 256])
+@pytest.mark.parametrize("sizes", [[4, 3, 9], [2, 3, 4], [4, 3], [-1, 10], [0], [9000], [5, 5], [4, 6, -1], []])
+def test_batch_sizes_that_do_not_fit_their_data_raise(kind: Any, width: int, sizes: list[int]) -> None:
+    packed = PackedSequence(torch.ones(9, 5), torch.tensor(sizes, dtype=torch.int64))
+    for both in (False, True):
+        with pytest.raises(RuntimeError, match=r"^\["):
+            kind(5, width, bidirectional=both)(packed)
+
+
+def test_states_and_weights_of_cells_that_do_not_fit_raise() -> None:
+    for width in (4, 256):
+        weights = torch.ones(4 * width, 5), torch.ones(4 * width, width)
+        for h, c in ((2, 3), (3, 2), (1, 1)):
+            with pytest.raises(RuntimeError, match=r"^\["):
+                torch.lstm_cell(torch.ones(3, 5), (torch.ones(h, width), torch.ones(c, width)), *weights)
+        with pytest.raises(RuntimeError, match=r"^\["):
+            torch.lstm_cell(torch.ones(3, 5), (torch.ones(3, width), torch.ones(3, width)), weights[0],
+                            torch.ones(4 * width, width - 1))
+
+
+def test_polygamma_far_below_zero() -> None:
+    x = torch.tensor([-1e12 - 0.5, -1e3 - 0.5, -3.25], dtype=torch.float64)
+    reflected = 2 * math.pi**2 - float(torch.polygamma(1, torch.tensor(4.25, dtype=torch.float64)))
+    expected = torch.tensor([math.pi**2, 9.868605400173442, reflected], dtype=torch.float64)
+    assert torch.allclose(torch.polygamma(1, x), expected)
+    assert not bool(torch.isfinite(torch.polygamma(2**31, x)).any())
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("width", [4, 256])
+def test_states_of_another_dtype_raise(kind: Any, width: int) -> None:
+    h = torch.zeros(1, 3, width)
+    with pytest.raises(RuntimeError, match=r"^\["):
+        kind(5, width).double()(torch.ones(9, 3, 5, dtype=torch.float64), (h, h) if kind is nn.LSTM else h)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: F.softmax(x, -1), lambda x: F.layer_norm(x, (400,)), lambda x: nn.LSTM(400, 64)(x[None])[0][0],
+    lambda x: F.conv2d(x[None, None], torch.ones(8, 1, 3, 3)),
+])
+def test_hooks_of_nodes_that_change_the_shape_of_a_gradient_do_not_reach_kernels(function: Any) -> None:
+    x = torch.ones(300, 400, requires_grad=True)
+    out = function(x)
+    out.grad_fn.register_prehook(lambda grads: tuple([None if g is None else g[..., :1] for g in grads]))
+    with pytest.raises(RuntimeError):
+        out.sum().backward()
