@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wengert.compiler import cache, code, emit, jit, kernels, threads
+from wengert.compiler import emit, jit, kernels, threads
 from wengert.compiler.vectors import Machine
 from wengert.core.primitive import P
 
@@ -445,120 +443,7 @@ def test_the_tables_are_what_the_tool_prints(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == (ROOT / "wengert" / "compiler" / "tables.py").read_text()
 
 
-# --- processes and the disk -------------------------------------------------------------------------------------------
-
-PROGRAM = """
-import numpy as np
-from wengert.compiler import kernels
-kernel = kernels.compile_elementwise(lambda b, x: b.exp(b.mul(x, {factor})), "float32")
-x = np.linspace(-1, 1, 100_000, dtype=np.float32)
-np.testing.assert_allclose(kernel(np.empty_like(x), x), np.exp(x * np.float32({factor})), rtol=1e-6)
-print(kernels.statistics.compiled, kernels.statistics.cache_hits)
-"""
-
-
-def start(program: str, folder: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "WENGERT_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT), "WENGERT_NUM_THREADS": "2"}
-    return subprocess.Popen([sys.executable, "-W", "always", "-c", program], env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    out, err = process.communicate(timeout=100)
-    assert process.returncode == 0, err
-    return out.strip(), err
-
-
-def run(program: str, folder: Path) -> tuple[str, str]:
-    return finish(start(program, folder))
-
-
-def objects(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*" + cache.SUFFIX))
-
-
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
-    program = PROGRAM.format(factor=1)
-    assert run(program, tmp_path)[0] == "2 0"  # the kernel, and the code that shares it among threads
-    assert len(objects(tmp_path)) == 2
-    assert run(program, tmp_path)[0] == "0 2"
-    assert run(PROGRAM.format(factor=2), tmp_path)[0] == "1 1"
-
-
-def test_corrupted_files_are_made_again(tmp_path: Path) -> None:
-    program = PROGRAM.format(factor=1)
-    run(program, tmp_path)
-    sound = [path.read_bytes() for path in objects(tmp_path)]
-    first, second = objects(tmp_path)
-    first.write_bytes(sound[0][:-100] + bytes([sound[0][-100] ^ 1]) + sound[0][-99:])
-    second.write_bytes(sound[1][: len(sound[1]) // 2])
-    assert run(program, tmp_path)[0] == "2 0"
-    assert [path.read_bytes() for path in objects(tmp_path)] == sound
-    for path in objects(tmp_path):
-        path.write_bytes(b"")
-    assert run(program, tmp_path)[0] == "2 0"
-
-
-def test_without_a_folder_that_can_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    out, err = run(PROGRAM.format(factor=1), tmp_path / "file" / "below")
-    assert out == "2 0"
-    assert err.count("WENGERT_CACHE_DIR") == 1
-
-
-def test_processes_that_write_the_same_files(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "cache"
-    crew = [start(PROGRAM.format(factor=1), folder) for _ in range(4)]
-    for process in crew:
-        assert finish(process)[0] in ("2 0", "1 1", "0 2")
-    assert len(objects(folder)) == 2 and not list(folder.glob(".new-*"))
-    assert run(PROGRAM.format(factor=1), folder)[0] == "0 2"
-
-
-def test_the_cache_is_capped_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WENGERT_CACHE_DIR", str(tmp_path / "cache"))
-    assert cache.clear_cache() == 0
-    for age, key in enumerate("abcd"):
-        cache.write(key, key.encode() * 1000)
-        os.utime(tmp_path / "cache" / (key + cache.SUFFIX), (10**9 - age, 10**9 - age))
-    assert cache.read("d") == b"d" * 1000  # and is now the one used last
-    cache.sweep(limit=2500)
-    assert [path.stem for path in objects(tmp_path / "cache")] == ["a", "d"]
-    assert cache.read("b") is None
-    assert cache.clear_cache() == 2
-    assert cache.read("a") is None
-
-
-def test_the_key_is_the_content() -> None:
-    assert cache.key_of("ab", "c") != cache.key_of("a", "bc")
-    assert cache.key_of("a", "b") == cache.key_of("a", "b")
-    identity = jit.engine().identity
-    assert f"emitter {code.EMITTER_VERSION}" in identity and jit.engine().cpu in identity
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_a_forked_child_has_its_own_workers(tmp_path: Path) -> None:
-    program = PROGRAM.format(factor=1) + """
-import os, sys, warnings
-from wengert.compiler import threads
-threads.set_num_threads(3)
-expected = kernel(np.empty_like(x), x)
-big = np.tile(x, 20)
-kernel(np.empty_like(big), big)
-warnings.simplefilter("ignore")
-child = os.fork()
-if child == 0:
-    same = np.array_equal(kernel(np.empty_like(big), big), np.tile(expected, 20))
-    os._exit(0 if same and len(threads.pool()._workers) == 2 else 1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-    assert run(program, tmp_path)[0].endswith("\n0")
-
-
-def test_importing_needs_no_llvm(tmp_path: Path) -> None:
-    program = "import sys, wengert.compiler.kernels; print('llvmlite' in sys.modules)"
-    assert run(program, tmp_path)[0] == "False"
-
+# --- memory ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the size of the process is read from /proc")
 def test_dropped_kernels_are_freed() -> None:

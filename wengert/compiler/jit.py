@@ -7,6 +7,7 @@ a module; a library's code lives as long as the `Library` object, and is freed w
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -62,21 +63,33 @@ class Engine:
         return self.target.emit_object(module)
 
     def load(self, ir: str, *symbols: str) -> Library:
-        """The linked module, its object from the disk cache where that has it."""
+        """The linked module, its object from the disk cache where that has a sound one."""
         key = disk.key_of(self.identity, ir)
         with self._lock:
             image = disk.read(key)
-            if image is None:
+            tracker = self._linked(image, symbols) if image is not None else None
+            if tracker is None:
                 image = self.compile(ir)
                 statistics.compiled += 1
+                tracker = self._link(image, symbols)
                 disk.write(key, image)
             else:
                 statistics.cache_hits += 1
-            builder = self.llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
-            for symbol in symbols:
-                builder.export_symbol(symbol)
-            tracker = builder.link(self.linker, f"kernel{next(self._names)}")
         return Library(tracker, {symbol: tracker[symbol] for symbol in symbols}, self)
+
+    def _link(self, image: bytes, symbols: Sequence[str]) -> Any:
+        """The object in memory, as a library of its own. Raises `RuntimeError` with LLVM's words where it is none."""
+        builder = self.llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+        for symbol in symbols:
+            builder.export_symbol(symbol)
+        return builder.link(self.linker, f"kernel{next(self._names)}")
+
+    def _linked(self, image: bytes, symbols: Sequence[str]) -> Any:
+        """The same for an object from the disk; None where it cannot be linked."""
+        try:
+            return self._link(image, symbols)
+        except RuntimeError:
+            return None
 
 
 @dataclass(slots=True)
