@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import MissingRuleError
-from ..core.operands import Array, Numbers, Rule
+from ..core.operands import Array, Numbers
 from ..core.primitive import P, elementwise
 from ..core.samples import reals
+from ..core.steps import each, of_float
 
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
 _POINTS = 64
@@ -50,24 +51,14 @@ def _bessel(order: int, scaled: bool) -> Any:
     return evaluate
 
 
-def _unary(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Any:
-    return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
-
-
-i0 = _unary("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3))
-i0e = _unary("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out, "x out", label="SpecialI0E",
+i0 = of_float("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3))
+i0e = of_float("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out, "x out", label="SpecialI0E",
              samples=reals(0.3, 3))
-i1 = _unary("i1", _bessel(1, False), lambda x, out: P.where(x == 0, 0.5, P.i0(x) - out / x), "x out", label="SpecialI1",
-            samples=reals(0.3, 3))
-i1e = _unary("i1e", _bessel(1, True),
+i1 = of_float("i1", _bessel(1, False), lambda x, out: P.where(x == 0, 0.5, P.i0(x) - out / x), "x out",
+              label="SpecialI1", samples=reals(0.3, 3))
+i1e = of_float("i1e", _bessel(1, True),
              lambda x, out: P.where(x == 0, 0.5, P.i0e(x) - out * (P.sgn(x) + 1 / x)), "x out", label="SpecialI1E",
              samples=reals(0.3, 3))
-
-
-def _each(function: Rule) -> Any:
-    """A function of Python floats, applied to each element."""
-    vectorised = np.frompyfunc(function, 1, 1)
-    return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
 
 
 def _erfcx(x: float) -> float:
@@ -105,19 +96,19 @@ def _entropy(xp: ModuleType, x: Array) -> Array:
     return xp.where(x > 0, -x * xp.log(x), xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, x))).astype(x.dtype)
 
 
-erfcx = _unary("erfcx", _each(_erfcx), lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), "x out",
+erfcx = of_float("erfcx", each(_erfcx), lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), "x out",
                label="SpecialErfcx", samples=reals(-2, 8))
-log_ndtr = _unary(
+log_ndtr = of_float(
     "log_ndtr",
-    _each(_log_ndtr),
+    each(_log_ndtr),
     lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)),
     "x",
     label="SpecialLogNdtr",
     samples=reals(-6, 4),
 )
-ndtri = _unary("ndtri", _each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
+ndtri = of_float("ndtri", each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
                label="SpecialNdtri", samples=reals(0.1, 0.9))
-entr = _unary("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr")
+entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr")
 
 
 def _zeta(x: float, q: float) -> float:

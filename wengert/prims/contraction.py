@@ -12,6 +12,7 @@ from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, bilinear, conjugate, fit, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
+from ..core.steps import transposed
 
 
 def _large_product(x: Array, y: Array) -> Any:
@@ -65,31 +66,24 @@ def _rows(x: Spec) -> int:
     return x.shape[-2] if len(x.shape) > 1 else 1
 
 
-def _transposed(x: Numbers) -> Any:
-    """x with its last two dimensions swapped, conjugated where complex."""
-    rank = len(x.shape)
-    swapped = P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2))
-    return conjugate(swapped)
-
-
 def _matmul_left(ct: Numbers, y: Numbers, shape: Dims, params: Params) -> Any:
     if len(y.shape) == 1:
         return fit(ct[..., None] * conjugate(y) if len(shape) > 1 else ct * conjugate(y), shape)
     if len(shape) == 1:
-        row = P.matmul(ct[..., None, :], _transposed(y))
+        row = P.matmul(ct[..., None, :], transposed(y))
         return fit(row[..., 0, :], shape)
-    return fit(P.matmul(ct, _transposed(y)), shape)
+    return fit(P.matmul(ct, transposed(y)), shape)
 
 
 def _matmul_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
     if len(x.shape) == 1:
         return fit(conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * conjugate(x), shape)
     if len(shape) == 1:
-        return fit(P.matmul(_transposed(x), ct[..., None])[..., 0], shape)
+        return fit(P.matmul(transposed(x), ct[..., None])[..., 0], shape)
     if len(shape) == 2 and len(x.shape) > 2:
         rows = P.reshape(x, shape=(-1, x.shape[-1]))
-        return P.matmul(_transposed(rows), P.reshape(ct, shape=(-1, shape[-1])))
-    return fit(P.matmul(_transposed(x), ct), shape)
+        return P.matmul(transposed(rows), P.reshape(ct, shape=(-1, shape[-1])))
+    return fit(P.matmul(transposed(x), ct), shape)
 
 
 def _label(params: Params) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register
 from ..core.samples import cases
+from ..core.steps import picked, picked_jvp, picked_vjp
 
 _ROWS = np.array([2, 0, 2])
 _ALONG = np.array([[0, 2, 1], [2, 0, 0]])
@@ -377,29 +378,10 @@ def _extreme(name: str) -> Any:
             if keepdim:
                 return xp.expand_dims(value, dim), xp.expand_dims(place, dim)
             return value, place
-        place = getattr(xp, "arg" + name)(x, axis=dim, keepdims=True)
-        value = xp.take_along_axis(x, place, dim)
-        return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
+        return picked(xp, x, getattr(xp, "arg" + name)(x, axis=dim, keepdims=True), dim, keepdim)
 
-    def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-        shape, place, dim = saved[-1][0], saved[1][1], params["dim"]
-        grad = ct[0]
-        if not shape:
-            return (grad,)
-        if not params.get("keepdim", False):
-            kept = tuple(1 if d == dim else n for d, n in enumerate(shape))
-            grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
-        return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
-
-    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
-        place, dim = out[1], params["dim"]
-        if params.get("keepdim", False) or not place.shape and not tangents[0].shape:
-            return P.gather(tangents[0], place, dim=dim), None
-        kept = (*place.shape[:dim], 1, *place.shape[dim:])
-        return P.reshape(P.gather(tangents[0], P.reshape(place, shape=kept), dim=dim), shape=tuple(place.shape)), None
-
-    return opaque(f"{name}_dim", evaluate, multiple=True, keeps=(1,), vjp=vjp, jvp=jvp, saves=("out", "shapes"),
-                  label=name.capitalize(),
+    return opaque(f"{name}_dim", evaluate, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp,
+                  saves=("out", "shapes"), label=name.capitalize(),
                   samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "keepdim": True}), ((), {"dim": 0})))
 
 

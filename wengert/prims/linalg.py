@@ -18,15 +18,9 @@ from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule
 from ..core.primitive import P, conjugate, fit, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.spec import Spec, broadcast_shapes
+from ..core.steps import transposed as _h
 
 _LATER = {"jvp": "not in wengert yet"}
-
-
-def _h(x: Numbers) -> Any:
-    """The conjugate transpose of the last two dimensions."""
-    rank = len(x.shape)
-    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
-    return conjugate(swapped)
 
 
 def _mm(*factors: Any) -> Any:
@@ -605,6 +599,4 @@ def _permutation(xp: ModuleType, pivots: Array, rows: int, dtype: DType) -> Arra
 
 
 permutation = opaque(
-    "permutation", _permutation, missing={"vjp": "its operand is a list of positions", "jvp": "its operand is a "
-                                                                                              "list of "
-                                          "positions", "samples": "its operand is a list of positions"})
+    "permutation", _permutation, missing=dict.fromkeys(("vjp", "jvp", "samples"), "its operand is a list of positions"))

@@ -9,50 +9,37 @@ from typing import Any
 
 import numpy as np
 
-from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
+from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import reals
+from ..core.steps import each, of_float
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
-def _each(function: Rule) -> Any:
-    """A function of Python floats, applied to each element."""
-    vectorised = np.frompyfunc(function, 1, 1)
-
-    def evaluate(xp: ModuleType, x: Array) -> Array:
-        return xp.asarray(vectorised(x), dtype=x.dtype)
-
-    return evaluate
-
-
-def _unary(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Any:
-    return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
-
-
 # The vjps of log and sqrt divide, as PyTorch's do, to agree to the last bit.
-exp = _unary("exp", "exp", lambda x, out: out, "out", lower=lambda b, x: b.exp(x))
-exp2 = _unary("exp2", "exp2", lambda x, out: out * math.log(2), "out", lower=lambda b, x: b.exp2(x))
-expm1 = _unary("expm1", "expm1", lambda x, out: out + 1, "out", lower=lambda b, x: b.expm1(x))
+exp = of_float("exp", "exp", lambda x, out: out, "out", lower=lambda b, x: b.exp(x))
+exp2 = of_float("exp2", "exp2", lambda x, out: out * math.log(2), "out", lower=lambda b, x: b.exp2(x))
+expm1 = of_float("expm1", "expm1", lambda x, out: out + 1, "out", lower=lambda b, x: b.expm1(x))
 log = elementwise("log", "log", promotion="float", saves="x", lower=lambda b, x: b.log(x),
                   vjp=lambda ct, saved, params, needs: (ct / conjugate(saved[0]),))
-log2 = _unary("log2", "log2", lambda x, out: 1 / (x * math.log(2)), "x", lower=lambda b, x: b.log2(x))
-log10 = _unary("log10", "log10", lambda x, out: 1 / (x * math.log(10)), "x", lower=lambda b, x: b.log10(x))
-log1p = _unary("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", label="Log1P", lower=lambda b, x: b.log1p(x))
+log2 = of_float("log2", "log2", lambda x, out: 1 / (x * math.log(2)), "x", lower=lambda b, x: b.log2(x))
+log10 = of_float("log10", "log10", lambda x, out: 1 / (x * math.log(10)), "x", lower=lambda b, x: b.log10(x))
+log1p = of_float("log1p", "log1p", lambda x, out: 1 / (x + 1), "x", label="Log1P", lower=lambda b, x: b.log1p(x))
 sqrt = elementwise("sqrt", "sqrt", promotion="float", saves="out", lower=lambda b, x: b.sqrt(x),
                    vjp=lambda ct, saved, params, needs: (ct / (2 * conjugate(saved[1])),))
-rsqrt = _unary("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda x, out: -0.5 * (out * out * out), "out",
+rsqrt = of_float("rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda x, out: -0.5 * (out * out * out), "out",
                lower=lambda b, x: b.rsqrt(x))
-sin = _unary("sin", "sin", lambda x, out: P.cos(x), "x", lower=lambda b, x: b.sin(x))
-cos = _unary("cos", "cos", lambda x, out: -P.sin(x), "x", lower=lambda b, x: b.cos(x))
-tan = _unary("tan", "tan", lambda x, out: 1 + out * out, "out")
-asin = _unary("asin", "arcsin", lambda x, out: P.rsqrt(1 - x * x), "x")
-acos = _unary("acos", "arccos", lambda x, out: -P.rsqrt(1 - x * x), "x")
-atan = _unary("atan", "arctan", lambda x, out: 1 / (1 + x * x), "x")
-sinh = _unary("sinh", "sinh", lambda x, out: P.cosh(x), "x")
-cosh = _unary("cosh", "cosh", lambda x, out: P.sinh(x), "x")
-tanh = _unary("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda b, x: b.tanh(x))
-asinh = _unary("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
+sin = of_float("sin", "sin", lambda x, out: P.cos(x), "x", lower=lambda b, x: b.sin(x))
+cos = of_float("cos", "cos", lambda x, out: -P.sin(x), "x", lower=lambda b, x: b.cos(x))
+tan = of_float("tan", "tan", lambda x, out: 1 + out * out, "out")
+asin = of_float("asin", "arcsin", lambda x, out: P.rsqrt(1 - x * x), "x")
+acos = of_float("acos", "arccos", lambda x, out: -P.rsqrt(1 - x * x), "x")
+atan = of_float("atan", "arctan", lambda x, out: 1 / (1 + x * x), "x")
+sinh = of_float("sinh", "sinh", lambda x, out: P.cosh(x), "x")
+cosh = of_float("cosh", "cosh", lambda x, out: P.sinh(x), "x")
+tanh = of_float("tanh", "tanh", lambda x, out: 1 - out * out, "out", lower=lambda b, x: b.tanh(x))
+asinh = of_float("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
 
 
 def _acosh_derivative(x: Numbers, out: Numbers) -> Any:
@@ -60,8 +47,8 @@ def _acosh_derivative(x: Numbers, out: Numbers) -> Any:
     return P.rsqrt(x - 1) * P.rsqrt(x + 1) if x.dtype.kind == "c" else P.rsqrt(x * x - 1)
 
 
-acosh = _unary("acosh", "arccosh", _acosh_derivative, "x", samples=reals(1.2, 4))
-atanh = _unary("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
+acosh = of_float("acosh", "arccosh", _acosh_derivative, "x", samples=reals(1.2, 4))
+atanh = of_float("atanh", "arctanh", lambda x, out: 1 / (1 - x * x), "x")
 
 
 def _atan2_by_y(y: Numbers, x: Numbers, out: Numbers) -> Any:
@@ -95,7 +82,7 @@ sinc = elementwise(
     vjp=lambda ct, saved, params, needs: (
         P.where(saved[0] == 0, 0.0, ct * conjugate((P.cos(saved[0] * math.pi) - saved[1]) / saved[0])),),
 )
-logit = _unary("logit", lambda xp, x: xp.log(x / (1 - x)),
+logit = of_float("logit", lambda xp, x: xp.log(x / (1 - x)),
                lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
 
 
@@ -123,9 +110,9 @@ xlogy = elementwise("xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float
 xlog1py = elementwise("xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"),
                       vjp=_x_log_vjp("xlog1py", 1), label="SpecialXlog1Py")
 
-erf = _unary("erf", _each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
+erf = of_float("erf", each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
              lower=lambda b, x: b.erf(x))
-erfc = _unary("erfc", _each(math.erfc), lambda x, out: -TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
+erfc = of_float("erfc", each(math.erfc), lambda x, out: -TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
               lower=lambda b, x: b.erfc(x))
 
 
@@ -153,7 +140,7 @@ def _erfinv(x: float) -> float:
     return y
 
 
-erfinv = _unary("erfinv", _each(_erfinv), lambda x, out: (1 / TWO_OVER_SQRT_PI) * P.exp(out * out), "out")
+erfinv = of_float("erfinv", each(_erfinv), lambda x, out: (1 / TWO_OVER_SQRT_PI) * P.exp(out * out), "out")
 
 
 def _lgamma(x: float) -> float:
@@ -215,8 +202,8 @@ def _polygamma_each(xp: ModuleType, x: Array, n: int = 0) -> Array:
     return xp.asarray(np.frompyfunc(value, 1, 1)(x), dtype=x.dtype)
 
 
-lgamma = _unary("lgamma", _each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
-polygamma = _unary("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
+lgamma = of_float("lgamma", each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
+polygamma = of_float("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
                    label=lambda params: "Polygamma" if params.get("n") else "Digamma")
-deg2rad = _unary("deg2rad", "deg2rad", math.pi / 180, "", label="Deg2Rad")
-rad2deg = _unary("rad2deg", "rad2deg", 180 / math.pi, "", label="Rad2Deg")
+deg2rad = of_float("deg2rad", "deg2rad", math.pi / 180, "", label="Deg2Rad")
+rad2deg = of_float("rad2deg", "rad2deg", 180 / math.pi, "", label="Rad2Deg")

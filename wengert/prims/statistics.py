@@ -10,19 +10,9 @@ import numpy as np
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
+from ..core.steps import picked, picked_jvp, picked_vjp
 
 _LATER = {"jvp": "not in wengert yet"}
-
-
-def _picked_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-    """Of a primitive that picks an element of each slice along ``dim``: the cotangent goes to its position."""
-    shape, place, dim, grad = saved[-1][0], saved[1][1], params["dim"], ct[0]
-    if not shape:
-        return (grad,)
-    if not params.get("keepdim", False):
-        kept = tuple(1 if d == dim else n for d, n in enumerate(shape))
-        grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
-    return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
 
 
 def _picking(name: str, position: Rule, **rest: Any) -> Any:
@@ -32,11 +22,9 @@ def _picking(name: str, position: Rule, **rest: Any) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int, keepdim: bool = False) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
-        place = position(xp, x, dim)
-        value = xp.take_along_axis(x, place, dim)
-        return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
+        return picked(xp, x, position(xp, x, dim), dim, keepdim)
 
-    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=_picked_vjp, saves=("out", "shapes"), missing=_LATER,
+    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp, saves=("out", "shapes"),
                   samples=cases(((3, 5), {"dim": 1}), ((3, 4), {"dim": 0, "keepdim": True})), **rest)
 
 

@@ -1,0 +1,62 @@
+"""Steps that the rules of several families share, beside those of `primitive`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
+from .primitive import P, Primitive, conjugate, elementwise
+
+
+def each(function: Rule) -> Rule:
+    """A function of Python floats, applied to each element."""
+    vectorised = np.frompyfunc(function, 1, 1)
+    return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
+
+
+def of_float(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Primitive:
+    """An elementwise primitive of one operand, which integers enter as floats."""
+    return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)
+
+
+def transposed(x: Numbers) -> Any:
+    """The conjugate transpose of the last two dimensions."""
+    rank = len(x.shape)
+    return conjugate(P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2)))
+
+
+# --- primitives that pick an element of each slice along ``dim``: results are (values, indices) -----------------------
+
+
+def picked(xp: ModuleType, x: Array, place: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """The results, given the indices with that dimension kept."""
+    value = xp.take_along_axis(x, place, dim)
+    return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
+
+
+def picked_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+    """The cotangent goes to the element that was picked."""
+    shape, place, dim, grad = saved[-1][0], saved[1][1], params["dim"], ct[0]
+    if not shape:
+        return (grad,)
+    if not params.get("keepdim", False):
+        kept = _kept(place.shape, dim)
+        grad, place = P.reshape(grad, shape=kept), P.reshape(place, shape=kept)
+    return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
+
+
+def picked_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> tuple[Any, None]:
+    """The tangent of the element that was picked."""
+    place, dim = out[1], params["dim"]
+    if params.get("keepdim", False) or not tangents[0].shape:
+        return P.gather(tangents[0], place, dim=dim), None
+    rows = P.gather(tangents[0], P.reshape(place, shape=_kept(place.shape, dim)), dim=dim)
+    return P.reshape(rows, shape=tuple(place.shape)), None
+
+
+def _kept(shape: Dims, dim: int) -> Dims:
+    return (*shape[:dim], 1, *shape[dim:])
