@@ -67,17 +67,10 @@ class profile(_base.profile):
     ``on_trace_ready(profile)`` is called when the context ends, or after the last active step of each cycle.
     """
 
-    def __init__(
-        self,
-        *,
-        activities: Iterable[ProfilerActivity] | None = None,
-        schedule: Callable[[int], ProfilerAction] | None = None,
-        on_trace_ready: Callable[[Any], Any] | None = None,
-        record_shapes: bool = False,
-        profile_memory: bool = False,
-        with_stack: bool = False,
-        **options: Any,
-    ) -> None:
+    def __init__(self, *, activities: Iterable[ProfilerActivity] | None = None,
+                 schedule: Callable[[int], ProfilerAction] | None = None,
+                 on_trace_ready: Callable[[Any], Any] | None = None, record_shapes: bool = False,
+                 profile_memory: bool = False, with_stack: bool = False, **options: Any) -> None:
         super().__init__(record_shapes=record_shapes)
         self._schedule, self._ready = schedule, on_trace_ready
         self.step_num = 0

@@ -25,13 +25,8 @@ class autocast:
     torch.float32
     """
 
-    def __init__(
-        self,
-        device_type: str,
-        dtype: DType | None = None,
-        enabled: bool = True,
-        cache_enabled: bool | None = None,
-    ) -> None:
+    def __init__(self, device_type: str, dtype: DType | None = None, enabled: bool = True,
+                 cache_enabled: bool | None = None) -> None:
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         if device_type not in DEVICES:

@@ -26,10 +26,8 @@ def apart(x: Tensor, connected: bool) -> Tensor:
     return x.detach().requires_grad_()
 
 
-def pull(
-    outputs: Sequence[Tensor], inputs: Sequence[Any], cts: Sequence[Tensor] | None, create_graph: bool = True,
-    strict: str | None = None,
-) -> list[Tensor]:
+def pull(outputs: Sequence[Tensor], inputs: Sequence[Any], cts: Sequence[Tensor] | None, create_graph: bool = True,
+         strict: str | None = None) -> list[Tensor]:
     """The product of cotangents of the outputs with the Jacobian, by one run back; of None, the gradient of a scalar.
 
     Zeros by an input on which nothing depends: there it raises RuntimeError, in the name ``strict`` of an operation.
@@ -54,10 +52,8 @@ def pull(
     return [found[i] for i in range(len(inputs))]
 
 
-def push(
-    function: Flat, inputs: Sequence[Any], tangents: Sequence[Tensor], create_graph: bool = True,
-    strict: str | None = None,
-) -> tuple[Sequence[Tensor], list[Tensor]]:
+def push(function: Flat, inputs: Sequence[Any], tangents: Sequence[Tensor], create_graph: bool = True,
+         strict: str | None = None) -> tuple[Sequence[Tensor], list[Tensor]]:
     """The outputs of a function, and the product of its Jacobian with tangents of the inputs.
 
     It runs back twice: what cotangents are pulled to is linear in them, and its derivative by them is the forward one.

@@ -74,14 +74,8 @@ def leading(order: Sequence[Node | Leaf], targets: set[Node | Leaf]) -> set[Node
     return found
 
 
-def run(
-    roots: list[tuple[Edge, Tensor]],
-    *,
-    inputs: list[Edge] | None,
-    retain_graph: bool,
-    create_graph: bool,
-    accumulate: bool,
-) -> list[Any]:
+def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_graph: bool, create_graph: bool,
+        accumulate: bool) -> list[Any]:
     """Runs the tape back from ``roots``, pairs of an edge and its cotangent (a tensor).
 
     ``inputs``: the edges asked for; their cotangents are returned (None where none arrives). ``accumulate`` adds what
@@ -383,14 +377,9 @@ def _fitting(op: str, i: int, output: Tensor, ct: object) -> Tensor:
     return ct if ct._data.dtype == output._data.dtype else P.cast(ct, dtype=output.dtype, back=ct.dtype)
 
 
-def backward(
-    tensors: Tensor | Sequence[Tensor],
-    grad_tensors: Seeds = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    grad_variables: Seeds = None,
-    inputs: Tensor | Sequence[Tensor] | None = None,
-) -> None:
+def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, retain_graph: bool | None = None,
+             create_graph: bool = False, grad_variables: Seeds = None,
+             inputs: Tensor | Sequence[Tensor] | None = None) -> None:
     """Adds the gradients of ``tensors`` by the leaves of their graph to the leaves' ``.grad``.
 
     ``grad_tensors`` are the cotangents, one a tensor and of its shape; None stands for 1 for a single element.
@@ -424,17 +413,10 @@ def _edge(op: str, tensor: Tensor) -> Edge:
     return edge
 
 
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Seeds = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    only_inputs: bool = True,
-    allow_unused: bool | None = None,
-    is_grads_batched: bool = False,
-    materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Seeds = None,
+         retain_graph: bool | None = None, create_graph: bool = False, only_inputs: bool = True,
+         allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False) -> tuple[Any, ...]:
     """The gradients of ``outputs`` by ``inputs``, in a tuple; no ``.grad`` is touched.
 
     Arguments as for `backward`. An input that the outputs do not depend on raises `GradError`, unless

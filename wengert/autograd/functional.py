@@ -89,14 +89,8 @@ def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     return _result(flat.many_out, outputs, create_graph), _result(flat.many_out, found, create_graph)
 
 
-def jacobian(
-    func: Callable[..., Any],
-    inputs: Tensors,
-    create_graph: bool = False,
-    strict: bool = False,
-    vectorize: bool = False,
-    strategy: str = "reverse-mode",
-) -> Any:
+def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
+             vectorize: bool = False, strategy: str = "reverse-mode") -> Any:
     """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` of several.
     ``vectorize`` is accepted; rows are computed one by one."""
     with enable_grad():
@@ -118,14 +112,8 @@ def _scalar(name: str, output: object) -> Any:
     return P.reshape(output, shape=())
 
 
-def hessian(
-    func: Callable[..., Any],
-    inputs: Tensors,
-    create_graph: bool = False,
-    strict: bool = False,
-    vectorize: bool = False,
-    outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:
+def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
+            vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode") -> Any:
     """The Hessian of a function with a single number as its value: the Jacobian of its gradient."""
     many_in, _ = _tuple("inputs", inputs)
     return jacobian(_gradient_of(func, many_in, "hessian", strict), inputs, create_graph, strict)

@@ -11,12 +11,7 @@ from ..tensors.tensor import Tensor
 from .watchers import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
 __all__ = [
-    "GradientEdge",
-    "Node",
-    "disable_saved_tensors_hooks",
-    "get_gradient_edge",
-    "increment_version",
-    "save_on_cpu",
+    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version", "save_on_cpu",
     "saved_tensors_hooks",
 ]
 

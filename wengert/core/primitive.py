@@ -63,26 +63,12 @@ class Primitive:
     __slots__ = ("_saves", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower", "missing",
                  "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
 
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        eval: str | Rule,
-        *,
-        arity: int = 1,
-        spec: Rule | None = None,
-        vjp: Rule | None = None,
-        saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
-        jvp: Rule | None = None,
-        lower: Rule | None = None,
-        promotion: str | None = None,
-        label: str | Callable[[Params], str] | None = None,
-        multiple: bool = False,
-        keeps: tuple[int, ...] | None = None,
-        samples: Callable[[], Any] | None = None,
-        missing: dict[str, str] | None = None,
-        doc: str = "",
-    ) -> None:
+    def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
+                 vjp: Rule | None = None, saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
+                 jvp: Rule | None = None, lower: Rule | None = None, promotion: str | None = None,
+                 label: str | Callable[[Params], str] | None = None, multiple: bool = False,
+                 keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
+                 missing: dict[str, str] | None = None, doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.lower = vjp, jvp, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
@@ -206,17 +192,9 @@ def register(primitive: Primitive) -> Primitive:
 # --- kinds ------------------------------------------------------------------------------------------------------------
 
 
-def elementwise(
-    name: str,
-    eval: str | Rule,
-    *,
-    derivative: Partial | tuple[Partial, ...] = None,
-    selects: Rule | None = None,
-    vjp: Rule | None = None,
-    saves: str | tuple[str, ...] = "",
-    promotion: str = "same",
-    **rest: Any,
-) -> Primitive:
+def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Partial, ...] = None,
+                selects: Rule | None = None, vjp: Rule | None = None, saves: str | tuple[str, ...] = "",
+                promotion: str = "same", **rest: Any) -> Primitive:
     """A primitive that maps elements to elements, operands broadcast against each other.
 
     Its derivative is said once, in one of three ways; without any, its result has no history:

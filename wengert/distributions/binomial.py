@@ -26,13 +26,8 @@ class Binomial(Binary, Distribution):
     has_enumerate_support = True
     _batched = {"total_count": 0, "probs": 0, "logits": 0}
 
-    def __init__(
-        self,
-        total_count: Any = 1,
-        probs: Tensor | None = None,
-        logits: Tensor | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, total_count: Any = 1, probs: Tensor | None = None, logits: Tensor | None = None,
+                 validate_args: bool | None = None) -> None:
         (self.total_count,) = self._take(probs, logits, total_count)
         self.total_count = self.total_count.type_as(self._param)
         super().__init__(self._param.shape, validate_args=validate_args)

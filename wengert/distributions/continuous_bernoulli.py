@@ -32,13 +32,8 @@ class ContinuousBernoulli(Binary, ExponentialFamily):
     _batched = {"probs": 0, "logits": 0}
     _kept = ("_lims",)
 
-    def __init__(
-        self,
-        probs: Any = None,
-        logits: Any = None,
-        lims: tuple[float, float] = (0.499, 0.501),
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501),
+                 validate_args: bool | None = None) -> None:
         self._take(probs, logits)
         if probs is not None:
             if validate_args is not None and not self.arg_constraints["probs"].check(self.probs).all():

@@ -54,12 +54,8 @@ class Distribution:
             raise ValueError(f"[set_default_validate_args] True or False was expected; got {value!r}")
         Distribution._validate_args = value
 
-    def __init__(
-        self,
-        batch_shape: Sequence[int] = Size(),
-        event_shape: Sequence[int] = Size(),
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, batch_shape: Sequence[int] = Size(), event_shape: Sequence[int] = Size(),
+                 validate_args: bool | None = None) -> None:
         self._batch_shape = Size(batch_shape)
         self._event_shape = Size(event_shape)
         if validate_args is not None:

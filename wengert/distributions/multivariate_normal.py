@@ -56,10 +56,8 @@ def factor_of(form: str, matrix: Tensor) -> Tensor:
     return cholesky(matrix) if form == "covariance_matrix" else factor_of_inverse(matrix)
 
 
-def one_form(
-    covariance_matrix: Tensor | None, precision_matrix: Tensor | None, scale_tril: Tensor | None,
-    refusal: type[Exception],
-) -> tuple[str, Tensor]:
+def one_form(covariance_matrix: Tensor | None, precision_matrix: Tensor | None, scale_tril: Tensor | None,
+             refusal: type[Exception]) -> tuple[str, Tensor]:
     """The one of the three that is given, with its name. Raises ``refusal`` for none or several."""
     forms = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
     given = [(name, matrix) for name, matrix in forms.items() if matrix is not None]
@@ -111,14 +109,8 @@ class MultivariateNormal(Factored, Centred):
     has_rsample = True
     _batched = {"loc": 1, "covariance_matrix": 2, "precision_matrix": 2, "scale_tril": 2}
 
-    def __init__(
-        self,
-        loc: Tensor,
-        covariance_matrix: Tensor | None = None,
-        precision_matrix: Tensor | None = None,
-        scale_tril: Tensor | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, loc: Tensor, covariance_matrix: Tensor | None = None, precision_matrix: Tensor | None = None,
+                 scale_tril: Tensor | None = None, validate_args: bool | None = None) -> None:
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
         name, matrix = one_form(covariance_matrix, precision_matrix, scale_tril, ValueError)

@@ -27,13 +27,8 @@ class ExpRelaxedCategorical(OverCategories):
     _batched = {}
     _kept = ("temperature",)
 
-    def __init__(
-        self,
-        temperature: Any,
-        probs: Tensor | None = None,
-        logits: Tensor | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, temperature: Any, probs: Tensor | None = None, logits: Tensor | None = None,
+                 validate_args: bool | None = None) -> None:
         self.temperature = temperature
         super().__init__(probs, logits, validate_args)
 
@@ -62,13 +57,8 @@ class RelaxedOneHotCategorical(Relaxed, Derived):
     support = constraints.simplex
     has_rsample = True
 
-    def __init__(
-        self,
-        temperature: Any,
-        probs: Tensor | None = None,
-        logits: Tensor | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
+    def __init__(self, temperature: Any, probs: Tensor | None = None, logits: Tensor | None = None,
+                 validate_args: bool | None = None) -> None:
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, self._transforms(), validate_args=validate_args)
 

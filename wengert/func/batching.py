@@ -24,14 +24,8 @@ class _NoDraws(Watcher):
                            "vmap")
 
 
-def vmap(
-    func: Callable[..., Any],
-    in_dims: Any = 0,
-    out_dims: Any = 0,
-    randomness: str = "error",
-    *,
-    chunk_size: int | None = None,
-) -> Callable[..., Any]:
+def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *,
+         chunk_size: int | None = None) -> Callable[..., Any]:
     """A function that maps ``func`` over a dimension of its arguments and stacks the results.
 
     ``in_dims`` says which dimension, for all arguments or one by one (None: the same value for every example);

@@ -99,14 +99,8 @@ class InstructionGraph:
     outputs: list[Value] = field(default_factory=list)
     counted: int = 0
 
-    def add(
-        self,
-        primitive: Primitive,
-        operands: Iterable[Any],
-        params: dict[str, Any],
-        specs: Sequence[Spec],
-        line: str | None = None,
-    ) -> tuple[Value, ...]:
+    def add(self, primitive: Primitive, operands: Iterable[Any], params: dict[str, Any], specs: Sequence[Spec],
+            line: str | None = None) -> tuple[Value, ...]:
         """Appends an instruction with results of ``specs`` and returns these; their names are the next free numbers."""
         start = self.counted
         self.counted += len(specs)

@@ -130,15 +130,8 @@ class SpawnContext(ProcessContext):
     """What `spawn` returns for ``join=False``."""
 
 
-def start_processes(
-    fn: Callable[..., Any],
-    args: tuple[Any, ...] = (),
-    nprocs: int = 1,
-    join: bool = True,
-    daemon: bool = False,
-    start_method: str = "spawn",
-    numa_options: Any = None,
-) -> Any:
+def start_processes(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, join: bool = True,
+                    daemon: bool = False, start_method: str = "spawn", numa_options: Any = None) -> Any:
     """Starts ``nprocs`` processes that call ``fn(number, *args)``; waits for them, or returns a `ProcessContext`.
 
     Raises what `ProcessContext.join` raises, and ValueError for ``numa_options``, which there are none of.
@@ -167,14 +160,8 @@ def start_processes(
     return None
 
 
-def spawn(
-    fn: Callable[..., Any],
-    args: tuple[Any, ...] = (),
-    nprocs: int = 1,
-    join: bool = True,
-    daemon: bool = False,
-    start_method: str = "spawn",
-) -> Any:
+def spawn(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, join: bool = True, daemon: bool = False,
+          start_method: str = "spawn") -> Any:
     """`start_processes` by the start method "spawn": each process imports the program anew, so what is given to it must
     be picklable, and the program's own start belongs under ``if __name__ == "__main__"``.
     """

@@ -35,15 +35,8 @@ class ModuleHooks:
     """The hooks of one module: a dictionary for each moment at which hooks run, in the order in which they do."""
 
     __slots__ = (
-        "backward",
-        "backward_pre",
-        "forward",
-        "forward_pre",
-        "legacy_backward",
-        "load_state_dict_post",
-        "load_state_dict_pre",
-        "state_dict_post",
-        "state_dict_pre",
+        "backward", "backward_pre", "forward", "forward_pre", "legacy_backward", "load_state_dict_post",
+        "load_state_dict_pre", "state_dict_post", "state_dict_pre",
     )
 
     def __init__(self) -> None:

@@ -204,14 +204,8 @@ class Module(Stateful["Module"]):
         """
         return add_hook(self._own_hooks().forward_pre, Hook(hook, with_kwargs), prepend)
 
-    def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
         """Calls ``hook(module, args, output)`` after every forward; what it returns, if not None, is the output then.
 
         With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``; with ``always_call`` it also runs when

@@ -26,13 +26,8 @@ class DataParallel(Module):
 
     module: Module
 
-    def __init__(
-        self,
-        module: Module,
-        device_ids: Sequence[Any] | None = None,
-        output_device: Any = None,
-        dim: int = 0,
-    ) -> None:
+    def __init__(self, module: Module, device_ids: Sequence[Any] | None = None, output_device: Any = None,
+                 dim: int = 0) -> None:
         super().__init__()
         self.module = module
         self.device_ids: list[int] = []

@@ -137,16 +137,9 @@ class Stateful(Hooked, ModuleTree[Part]):
             raise RuntimeError(f"Error(s) in loading state_dict for {self._get_name()}:\n\t{lines}")
         return keys
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any],
+                              strict: bool, missing_keys: list[str], unexpected_keys: list[str],
+                              error_msgs: list[str]) -> None:
         """Takes this module's own tensors out of ``state_dict``, and notes what did not fit in the three lists.
 
         Subclasses may override it.
@@ -240,15 +233,8 @@ class Stateful(Hooked, ModuleTree[Part]):
         return add_hook(self._own_hooks().load_state_dict_post, Hook(hook))
 
 
-def _load(
-    module: Stateful[Any],
-    state: dict[str, Any],
-    prefix: str,
-    metadata: Mapping[str, Any],
-    assign: bool,
-    keys: _IncompatibleKeys,
-    errors: list[str],
-) -> None:
+def _load(module: Stateful[Any], state: dict[str, Any], prefix: str, metadata: Mapping[str, Any], assign: bool,
+          keys: _IncompatibleKeys, errors: list[str]) -> None:
     local_metadata = dict(metadata.get(prefix[:-1], {}))
     if assign:
         local_metadata["assign_to_params_buffers"] = True

@@ -219,13 +219,8 @@ class ModuleTree(Generic[Child]):
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
-    def _named_members(
-        self,
-        get_members_fn: Callable[[Child], Any],
-        prefix: str = "",
-        recurse: bool = True,
-        remove_duplicate: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
+    def _named_members(self, get_members_fn: Callable[[Child], Any], prefix: str = "", recurse: bool = True,
+                       remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
         seen: set[Any] = set()
         all_modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
         modules: Any = all_modules if recurse else ((prefix, self),)

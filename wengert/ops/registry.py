@@ -33,14 +33,8 @@ _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input"
 
 
 def function(
-    *,
-    method: bool = True,
-    inplace: bool = False,
-    out: bool = True,
-    public: bool = True,
-    aliases: tuple[str, ...] = (),
-    takes_tensor: bool = True,
-    direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+    *, method: bool = True, inplace: bool = False, out: bool = True, public: bool = True, aliases: tuple[str, ...] = (),
+    takes_tensor: bool = True, direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
     ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct(full)``

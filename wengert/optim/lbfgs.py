@@ -43,17 +43,9 @@ class LBFGS(Optimizer):
     [1.0, 2.0]
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float | Tensor = 1,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
-        history_size: int = 100,
-        line_search_fn: str | None = None,
-    ) -> None:
+    def __init__(self, params: Parameters, lr: float | Tensor = 1, max_iter: int = 20, max_eval: int | None = None,
+                 tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
+                 line_search_fn: str | None = None) -> None:
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

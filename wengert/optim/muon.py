@@ -23,18 +23,9 @@ class Muon(Optimizer):
     (``"match_rms_adamw"``). Raises ValueError for settings out of range and parameters that are no matrices.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: float = 1e-3,
-        weight_decay: float = 0.1,
-        momentum: float = 0.95,
-        nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (_A, _B, _C),
-        eps: float = 1e-7,
-        ns_steps: int = 5,
-        adjust_lr_fn: str | None = None,
-    ) -> None:
+    def __init__(self, params: Parameters, lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,
+                 nesterov: bool = True, ns_coefficients: tuple[float, float, float] = (_A, _B, _C), eps: float = 1e-7,
+                 ns_steps: int = 5, adjust_lr_fn: str | None = None) -> None:
         check_settings({"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")

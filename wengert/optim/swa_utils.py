@@ -19,12 +19,7 @@ from .lr_scheduler.scheduler import LRScheduler, Rates, for_each_group
 from .optimizer import Optimizer
 
 __all__ = [
-    "AveragedModel",
-    "SWALR",
-    "get_ema_avg_fn",
-    "get_ema_multi_avg_fn",
-    "get_swa_avg_fn",
-    "get_swa_multi_avg_fn",
+    "AveragedModel", "SWALR", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",
     "update_bn",
 ]
 
@@ -97,14 +92,8 @@ class AveragedModel(Module):
 
     n_averaged: Tensor
 
-    def __init__(
-        self,
-        model: Module,
-        device: Any = None,
-        avg_fn: One | None = None,
-        multi_avg_fn: Many | None = None,
-        use_buffers: bool = False,
-    ) -> None:
+    def __init__(self, model: Module, device: Any = None, avg_fn: One | None = None, multi_avg_fn: Many | None = None,
+                 use_buffers: bool = False) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
             raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
@@ -180,14 +169,8 @@ class SWALR(LRScheduler):
     Raises ValueError for another ``anneal_strategy`` or a negative ``anneal_epochs``.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        swa_lr: Any,
-        anneal_epochs: int = 10,
-        anneal_strategy: str = "cos",
-        last_epoch: int = -1,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos",
+                 last_epoch: int = -1) -> None:
         for rate, group in zip(for_each_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):

@@ -208,10 +208,8 @@ def _spec(x: Array | None) -> Any:
     return None if x is None else Spec(x.shape, from_numpy(x.dtype))
 
 
-def _convolution_spec(
-    x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1,
-    transposed: bool = False, extra: Dims | None = None,
-) -> Spec:
+def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Dims, padding: Dims, dilation: Dims,
+                      groups: int = 1, transposed: bool = False, extra: Dims | None = None) -> Spec:
     op, rank = "conv_transpose" if transposed else "convolution", len(stride)
     for other, name in ((weight, "weight"), (bias, "bias")):
         if other is not None and other.dtype is not x.dtype:

@@ -21,14 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = [
-    "PrintOptions",
-    "get_printoptions",
-    "printoptions",
-    "set_printoptions",
-    "tensor_format",
-    "tensor_repr",
-]
+__all__ = ["PrintOptions", "get_printoptions", "printoptions", "set_printoptions", "tensor_format", "tensor_repr"]
 
 
 class PrintOptions(NamedTuple):
@@ -50,14 +43,8 @@ _PROFILES: dict[str, dict[str, Any]] = {
 _options = PrintOptions()
 
 
-def set_printoptions(
-    precision: int | None = None,
-    threshold: float | None = None,
-    edgeitems: int | None = None,
-    linewidth: float | None = None,
-    profile: str | None = None,
-    sci_mode: bool | None = None,
-) -> None:
+def set_printoptions(precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
+                     linewidth: float | None = None, profile: str | None = None, sci_mode: bool | None = None) -> None:
     """Choose how tensors are printed, for the whole process.
 
     What is None stays as it was, except ``sci_mode``, which each call sets anew (as in PyTorch).
@@ -140,15 +127,8 @@ def printoptions(**options: Any) -> Iterator[None]:
         set_printoptions(**before)
 
 
-def tensor_repr(
-    array: np.ndarray,
-    *,
-    dtype_name: str,
-    default_dtype_name: str,
-    requires_grad: bool = False,
-    grad_fn_name: str | None = None,
-    kind: str = "tensor",
-) -> str:
+def tensor_repr(array: np.ndarray, *, dtype_name: str, default_dtype_name: str, requires_grad: bool = False,
+                grad_fn_name: str | None = None, kind: str = "tensor") -> str:
     """What ``repr`` of a tensor with this data gives.
 
     Args:

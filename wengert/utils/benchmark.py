@@ -86,20 +86,10 @@ class Timer:
     10
     """
 
-    def __init__(
-        self,
-        stmt: str = "pass",
-        setup: str = "pass",
-        global_setup: str = "",
-        timer: Callable[[], float] = timeit.default_timer,
-        globals: dict[str, Any] | None = None,
-        label: str | None = None,
-        sub_label: str | None = None,
-        description: str | None = None,
-        env: str | None = None,
-        num_threads: int = 1,
-        language: Any = "python",
-    ) -> None:
+    def __init__(self, stmt: str = "pass", setup: str = "pass", global_setup: str = "",
+                 timer: Callable[[], float] = timeit.default_timer, globals: dict[str, Any] | None = None,
+                 label: str | None = None, sub_label: str | None = None, description: str | None = None,
+                 env: str | None = None, num_threads: int = 1, language: Any = "python") -> None:
         if str(language).lower() not in ("py", "python", "language.python", "0"):
             raise NotImplementedError(f"[Timer] statements of Python are timed only; got language={language!r}")
         if global_setup:

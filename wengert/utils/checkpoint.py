@@ -33,14 +33,9 @@ def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManag
 
 
 def checkpoint(
-    function: Callable[..., Any],
-    *args: Any,
-    use_reentrant: bool | None = None,
+    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None,
     context_fn: Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]] = noop_context_fn,
-    determinism_check: str = "default",
-    debug: bool = False,
-    early_stop: bool = True,
-    preserve_rng_state: bool = True,
+    determinism_check: str = "default", debug: bool = False, early_stop: bool = True, preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
     """``function(*args, **kwargs)``, which is run again in backward instead of keeping what it saves.
@@ -202,13 +197,8 @@ class CheckpointFunction(Function):
         return (None, None, *(x.grad if isinstance(x, Tensor) else None for x in args))
 
 
-def checkpoint_sequential(
-    functions: Sequence[Callable[..., Any]] | Iterable[Callable[..., Any]],
-    segments: int,
-    input: Any,
-    use_reentrant: bool | None = None,
-    preserve_rng_state: bool = True,
-) -> Any:
+def checkpoint_sequential(functions: Sequence[Callable[..., Any]] | Iterable[Callable[..., Any]], segments: int,
+                          input: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True) -> Any:
     """The functions (or the children of a Sequential) one after another, in ``segments`` pieces of which all but the
     last are checkpointed."""
     chain = list(functions.children()) if hasattr(functions, "children") else list(functions)

@@ -113,13 +113,8 @@ def _check_sizes(graph: GraphModel, around: dict[int, tuple[str, ...]], most: in
         )
 
 
-def _arrows(
-    graph: GraphModel,
-    edges: list[tuple[GraphEdge, str]],
-    where: dict[int, int],
-    items: list[Item],
-    symbols: dict[int, str],
-) -> list[Arrow]:
+def _arrows(graph: GraphModel, edges: list[tuple[GraphEdge, str]], where: dict[int, int], items: list[Item],
+            symbols: dict[int, str]) -> list[Arrow]:
     """The arrows of one level; values from and to outside get ports."""
     arrows: list[Arrow] = []
     seen: set[tuple[int, int]] = set()

@@ -16,15 +16,9 @@ __all__ = ["make_grid", "save_image"]
 
 
 @torch.no_grad()
-def make_grid(
-    tensor: Tensor | list[Tensor],
-    nrow: int = 8,
-    padding: int = 2,
-    normalize: bool = False,
-    value_range: tuple[float, float] | None = None,
-    scale_each: bool = False,
-    pad_value: float = 0.0,
-) -> Tensor:
+def make_grid(tensor: Tensor | list[Tensor], nrow: int = 8, padding: int = 2, normalize: bool = False,
+              value_range: tuple[float, float] | None = None, scale_each: bool = False,
+              pad_value: float = 0.0) -> Tensor:
     """Images side by side in rows, as one image ``(C, H, W)``; grey ones become three equal channels.
 
     ``tensor`` is ``(N, C, H, W)``, a list of ``(C, H, W)``, one image, or a matrix ``(H, W)``. ``nrow`` is the number

@@ -14,15 +14,8 @@ from .reduction import choose
 _NEVER = -1e30
 
 
-def ctc_loss(
-    log_probs: Tensor,
-    targets: Tensor,
-    input_lengths: Any,
-    target_lengths: Any,
-    blank: int = 0,
-    reduction: str = "mean",
-    zero_infinity: bool = False,
-) -> Tensor:
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
+             reduction: str = "mean", zero_infinity: bool = False) -> Tensor:
     """−log P(targets | log_probs) (Graves et al., *Connectionist Temporal Classification*, 2006, section 4.1).
 
     ``log_probs`` is ``(T, N, C)`` or ``(T, C)``, the result of `log_softmax`; ``targets`` ``(N, S)``, or all targets

@@ -10,19 +10,10 @@ from ...tensors.tensor import Tensor
 from .affine import embedding
 
 
-def embedding_bag(
-    input: Tensor,
-    weight: Tensor,
-    offsets: Tensor | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2,
-    scale_grad_by_freq: bool = False,
-    mode: str = "mean",
-    sparse: bool = False,
-    per_sample_weights: Tensor | None = None,
-    include_last_offset: bool = False,
-    padding_idx: int | None = None,
-) -> Tensor:
+def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
+                  norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+                  per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+                  padding_idx: int | None = None) -> Tensor:
     """The ``"sum"``, ``"mean"`` or ``"max"`` of the embeddings in every bag, ``(bags, width)``; 0 of an empty one.
 
     ``input`` holds int64 row numbers: ``(bags, n)``, or ``(n,)`` with ``offsets``, the start of every bag (and, with

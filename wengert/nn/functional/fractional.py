@@ -12,14 +12,8 @@ from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
 
-def fractional_max_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
+def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+                          return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
     """The maxima of ``output_size`` windows of ``kernel_size``, laid over ``(N, C, H, W)`` or ``(C, H, W)`` at drawn
     distances.
 
@@ -32,14 +26,8 @@ def fractional_max_pool2d(
     return pooled if return_indices else pooled[0]
 
 
-def fractional_max_pool3d(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
+def fractional_max_pool3d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+                          return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
     """`fractional_max_pool2d` over the last three dimensions; ``_random_samples`` is ``(N, C, 3)``."""
     pooled = _pool(3, input, kernel_size, output_size, output_ratio, _random_samples)
     return pooled if return_indices else pooled[0]

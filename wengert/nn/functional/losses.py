@@ -15,14 +15,8 @@ from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
 
-def mse_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x − y)². Warns where the shapes differ and are broadcast.
 
     ``weight``, of the shape of ``input``, weighs the elements; the mean is then a weighted mean.
@@ -39,14 +33,8 @@ def mse_loss(
     return _weighted_mean(P.mse_loss(input, target, reduction="none"), weight, reduction)
 
 
-def l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+            reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """|x − y|. Warns where the shapes differ and are broadcast. ``weight`` as for `mse_loss`."""
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
@@ -55,14 +43,8 @@ def l1_loss(
     return reduced(loss, reduction) if weight is None else _weighted_mean(loss, weight, reduction)
 
 
-def smooth_l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    beta: float = 1.0,
-) -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β. Raises RuntimeError for a negative β."""
     reduction = choose(reduction, size_average, reduce)
     if beta < 0:
@@ -88,14 +70,8 @@ def huber_loss(
     return reduced(_weighted(P.huber_loss(input, target, reduction="none", delta=delta), weight), reduction)
 
 
-def kl_div(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    log_target: bool = False,
-) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+           reduction: str = "mean", log_target: bool = False) -> Tensor:
     """The Kullback-Leibler divergence y (log y − x), of log-probabilities x and probabilities y.
 
     ``log_target`` says that the target holds logarithms too. ``reduction="batchmean"`` is the divergence itself;
@@ -115,14 +91,8 @@ def kl_div(
     return total / input.shape[0] if batch_mean and input.dim() else total
 
 
-def binary_cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """−(y log x + (1 − y) log(1 − x)), of probabilities x and targets y in [0, 1] of the same shape.
 
     ``weight`` is broadcast to that shape. Raises ValueError for different shapes and RuntimeError for an x outside
@@ -139,15 +109,9 @@ def binary_cross_entropy(
     return P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
 
 
-def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    pos_weight: Tensor | None = None,
-) -> Tensor:
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                     size_average: bool | None = None, reduce: bool | None = None,
+                                     reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     """`binary_cross_entropy` of σ(x), computed from x without loss of accuracy.
 
     ``weight`` and ``pos_weight``, the weight of positive targets, are broadcast to the shape of ``input``. Raises
@@ -164,15 +128,8 @@ def binary_cross_entropy_with_logits(
     return P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
 
 
-def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+             ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """−x[n, target[n]]: the negative log-likelihood of classes, given log-probabilities.
 
     ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``; ``target`` ``()``, ``(N,)`` or ``(N, d₁, ...)`` of int64.
@@ -188,16 +145,9 @@ def nll_loss(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
     """`nll_loss` of ``log_softmax(input)``.
 
     ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``. ``target`` holds classes, as for `nll_loss`, or
@@ -249,16 +199,8 @@ def _probabilities(
     return total / (input.numel() // classes) if reduction == "mean" else total
 
 
-def _smoothed(
-    hard: Tensor,
-    log_probabilities: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
-    dim: int,
-) -> Tensor:
+def _smoothed(hard: Tensor, log_probabilities: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,
+              reduction: str, smoothing: float, dim: int) -> Tensor:
     """The loss for classes, with the share ``smoothing`` of it replaced by that of the uniform distribution."""
     classes = log_probabilities.shape[dim]
     if weight is None:

@@ -15,15 +15,9 @@ from .affine import pairwise_distance
 from .reduction import choose, reduced
 
 
-def margin_ranking_loss(
-    input1: Tensor,
-    input2: Tensor,
-    target: Tensor,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
+                        size_average: bool | None = None, reduce: bool | None = None,
+                        reduction: str = "mean") -> Tensor:
     """max(0, −y (x₁ − x₂) + margin), with y = ±1 saying which should be the larger. Raises ShapeError."""
     reduction = choose(reduction, size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
@@ -34,14 +28,8 @@ def margin_ranking_loss(
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
-def hinge_embedding_loss(
-    input: Tensor,
-    target: Tensor,
-    margin: float = 1.0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None,
+                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin − x) where it is −1."""
     reduction = choose(reduction, size_average, reduce)
     near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
@@ -49,15 +37,9 @@ def hinge_embedding_loss(
     return reduced(near + far, reduction)
 
 
-def cosine_embedding_loss(
-    input1: Tensor,
-    input2: Tensor,
-    target: Tensor,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
+                          size_average: bool | None = None, reduce: bool | None = None,
+                          reduction: str = "mean") -> Tensor:
     """1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin) where it is −1.
 
     Inputs are ``(N, D)`` with target ``(N,)``, or ``(D,)`` with target ``()``. Raises ShapeError.
@@ -76,18 +58,9 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
-def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
+                        eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
+                        reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference along the last dimension.
 
     ``swap`` takes the smaller of d(a, n) and d(p, n) (Balntas et al., 2016). Raises ValueError unless margin > 0.
@@ -102,16 +75,9 @@ def triplet_margin_loss(
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
 
-def triplet_margin_with_distance_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    *,
-    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Tensor:
+def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *,
+                                      distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+                                      margin: float = 1.0, swap: bool = False, reduction: str = "mean") -> Tensor:
     """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` if None."""
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
@@ -119,43 +85,23 @@ def triplet_margin_with_distance_loss(
     return _triplet(anchor, positive, negative, distance, margin, swap, choose(reduction))
 
 
-def _triplet(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    distance: Callable[[Tensor, Tensor], Tensor],
-    margin: float,
-    swap: bool,
-    reduction: str,
-) -> Tensor:
+def _triplet(anchor: Tensor, positive: Tensor, negative: Tensor, distance: Callable[[Tensor, Tensor], Tensor],
+             margin: float, swap: bool, reduction: str) -> Tensor:
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = P.minimum(far, distance(positive, negative))
     return reduced(P.clamp(near - far + margin, low=0.0), reduction)
 
 
-def soft_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                     reduction: str = "mean") -> Tensor:
     """log(1 + e^(−y x)), with y = ±1."""
     reduction = choose(reduction, size_average, reduce)
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 
-def multi_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    p: int = 1,
-    margin: float = 1.0,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+                      size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
     ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``."""
     reduction = choose(reduction, size_average, reduce)
@@ -175,14 +121,9 @@ def multi_margin_loss(
     return reduced(loss.squeeze(0) if alone else loss, reduction)
 
 
-def multilabel_soft_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                size_average: bool | None = None, reduce: bool | None = None,
+                                reduction: str = "mean") -> Tensor:
     """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x))."""
     reduction = choose(reduction, size_average, reduce)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
@@ -191,16 +132,9 @@ def multilabel_soft_margin_loss(
     return reduced(loss.sum(-1) / input.shape[-1], reduction)
 
 
-def poisson_nll_loss(
-    input: Tensor,
-    target: Tensor,
-    log_input: bool = True,
-    full: bool = False,
-    size_average: bool | None = None,
-    eps: float = 1e-8,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
+                     size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
+                     reduction: str = "mean") -> Tensor:
     """eˣ − y x, of the logarithm x of a Poisson rate, or x − y log(x + eps) of the rate itself; ``full`` adds
     Stirling's approximation of log y! where y > 1."""
     reduction = choose(reduction, size_average, reduce)
@@ -211,14 +145,8 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
-def gaussian_nll_loss(
-    input: Tensor,
-    target: Tensor,
-    var: Any,
-    full: bool = False,
-    eps: float = 1e-6,
-    reduction: str = "mean",
-) -> Tensor:
+def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6,
+                      reduction: str = "mean") -> Tensor:
     """½ (log v + (x − y)² / v), of mean x and variance v, which is at least ``eps``; ``full`` adds ½ log 2π.
 
     ``var`` has the shape of ``input``, or 1 in the last dimension, or lacks it. Raises ValueError for another, or a
@@ -245,13 +173,8 @@ def gaussian_nll_loss(
     return reduced(loss, reduction)
 
 
-def multilabel_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+                           reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.
 
     ``input`` is ``(N, C)`` or ``(C,)``; ``target``, int64 of the same shape, lists the classes of each sample, ended by

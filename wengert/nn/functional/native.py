@@ -58,18 +58,8 @@ def _layers(mode: str, first: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor
     return _packed(mode, first, *args, **kwargs) if packed else _padded(mode, first, *args, **kwargs)
 
 
-def _padded(
-    mode: str,
-    input: Tensor,
-    hx: Any,
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _padded(mode: str, input: Tensor, hx: Any, params: Sequence[Tensor], has_biases: bool, num_layers: int,
+            dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
     steps_first = input.transpose(0, 1) if batch_first else input
     steps, batch = steps_first.shape[:2]
     data = steps_first.reshape(steps * batch, -1)
@@ -79,34 +69,14 @@ def _padded(
     return out.transpose(0, 1) if batch_first else out, last
 
 
-def _packed(
-    mode: str,
-    data: Tensor,
-    batch_sizes: Tensor,
-    hx: Any,
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _packed(mode: str, data: Tensor, batch_sizes: Tensor, hx: Any, params: Sequence[Tensor], has_biases: bool,
+            num_layers: int, dropout: float, train: bool, bidirectional: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
     sizes = tuple(batch_sizes.tolist())
     return _run(mode, data, sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
 
 
-def _run(
-    mode: str,
-    data: Tensor,
-    sizes: tuple[int, ...],
-    hx: Any,
-    params: Sequence[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout_p: float,
-    train: bool,
-    bidirectional: bool,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _run(mode: str, data: Tensor, sizes: tuple[int, ...], hx: Any, params: Sequence[Tensor], has_biases: bool,
+         num_layers: int, dropout_p: float, train: bool, bidirectional: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
     states = tuple(hx) if mode == "LSTM" else (hx,)
     directions = 2 if bidirectional else 1
     per, rest = divmod(len(params), num_layers * directions)
@@ -196,17 +166,8 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
     return affine_grid(theta, size, align_corners)
 
 
-def convolution(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> Tensor:
+def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int],
+                dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int) -> Tensor:
     """The convolution, or transposed convolution, of as many dimensions as ``weight`` has beyond two."""
     rank = weight.dim() - 3
     if transposed:
@@ -215,15 +176,8 @@ def convolution(
     return (conv1d, conv2d, conv3d)[rank](input, weight, bias, stride, padding, dilation, groups)
 
 
-def ctc_loss(
-    log_probs: Tensor,
-    targets: Tensor,
-    input_lengths: Any,
-    target_lengths: Any,
-    blank: int = 0,
-    reduction: int = 1,
-    zero_infinity: bool = False,
-) -> Tensor:
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
+             reduction: int = 1, zero_infinity: bool = False) -> Tensor:
     """`nn.functional.ctc_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
     return _ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, _WORDS[reduction], zero_infinity)
 
@@ -235,16 +189,8 @@ def poisson_nll_loss(
     return _poisson(input, target, log_input, full, eps=eps, reduction=_WORDS[reduction])
 
 
-def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    reduction: int = 1,
-) -> Tensor:
+def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
+                        eps: float = 1e-6, swap: bool = False, reduction: int = 1) -> Tensor:
     """`nn.functional.triplet_margin_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
     return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=_WORDS[reduction])
 

@@ -15,16 +15,8 @@ from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
 
-def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """(x − mean) / √(variance + eps) · weight + bias for every channel of ``(N, C, ...)`` (Ioffe & Szegedy, 2015).
 
     In ``training``, mean and variance are those of the batch, and the running ones, if given, move towards them in
@@ -79,13 +71,8 @@ def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any
     return tuple(parts)
 
 
-def layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:
+def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
     """Every example to mean 0 and variance 1 over its last dimensions, which are ``normalized_shape`` (Ba et al.,
     2016).
 
@@ -154,16 +141,9 @@ def group_norm(
     return out.reshape(input.shape)
 
 
-def instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+                  weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
+                  momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """Every channel of every example of ``(N, C, ...)`` to mean 0 and variance 1 (Ulyanov et al., 2016).
 
     The running statistics, if given, move in place towards the means over the batch; without ``use_input_stats`` they

@@ -13,14 +13,8 @@ from .affine import linear
 Sizes = tuple[int, ...]
 
 
-def recurrence(
-    mode: str,
-    input: Tensor,
-    sizes: Sizes,
-    states: tuple[Tensor, ...],
-    weights: tuple[Tensor | None, ...],
-    reverse: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def recurrence(mode: str, input: Tensor, sizes: Sizes, states: tuple[Tensor, ...], weights: tuple[Tensor | None, ...],
+               reverse: bool = False) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All hidden states, packed as ``input`` is, and the last states.
 
     ``mode`` is ``"LSTM"``, ``"GRU"``, ``"RNN_TANH"`` or ``"RNN_RELU"``; ``input`` is ``(rows, in)``, ``sizes`` how many

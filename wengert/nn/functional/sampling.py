@@ -20,13 +20,8 @@ GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
 
 
-def grid_sample(
-    input: Tensor,
-    grid: Tensor,
-    mode: str = "bilinear",
-    padding_mode: str = "zeros",
-    align_corners: bool | None = None,
-) -> Tensor:
+def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
+                align_corners: bool | None = None) -> Tensor:
     """``input``, ``(N, C, H, W)`` or ``(N, C, D, H, W)``, read at the places ``grid``, ``(N, *sizes, 2)`` or
     ``(N, *sizes, 3)``: ``(N, C, *sizes)`` (Jaderberg et al., *Spatial Transformer Networks*, 2015).
 

@@ -10,18 +10,9 @@ from .affine import linear
 from .losses import cross_entropy
 
 
-def linear_cross_entropy(
-    input: Tensor,
-    linear_weight: Tensor,
-    target: Tensor,
-    *,
-    linear_bias: Tensor | None = None,
-    weight: Tensor | None = None,
-    reduction: str = "mean",
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    options: Any = None,
-) -> Tensor:
+def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
+                         weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None,
+                         label_smoothing: float = 0.0, options: Any = None) -> Tensor:
     """`cross_entropy` of the logits ``linear(input, linear_weight, linear_bias)``.
 
     ``input`` is ``(N, F)`` or ``(F,)``; ``linear_weight`` ``(C, F)``, or ``(C, *sizes, F)`` for targets of more

@@ -28,22 +28,9 @@ class Convolution(Module):
     weight: Parameter
     bias: Parameter | None
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: Any,
-        dilation: tuple[int, ...],
-        output_padding: tuple[int, ...],
-        groups: int,
-        bias: bool,
-        padding_mode: str,
-        transposed: bool,
-        device: Any,
-        dtype: Any,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: tuple[int, ...], stride: tuple[int, ...],
+                 padding: Any, dilation: tuple[int, ...], output_padding: tuple[int, ...], groups: int, bias: bool,
+                 padding_mode: str, transposed: bool, device: Any, dtype: Any) -> None:
         super().__init__()
         _check_channels(in_channels, out_channels, groups)
         _check_padding(padding, stride, padding_mode)
@@ -124,20 +111,9 @@ class _Direct(Convolution):
     rank: int
     function: Callable[..., Tensor]
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
+                 dtype: Any = None) -> None:
         rank = self.rank
         super().__init__(
             in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
@@ -161,21 +137,9 @@ class _Transposed(Convolution):
     rank: int
     function: Callable[..., Tensor]
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         rank = self.rank

@@ -177,17 +177,8 @@ class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d, becomes=ConvTranspo
 class _LazyNormalization(Lazy, Normalization):
     """A normalising layer whose ``num_features`` are those of the first input."""
 
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
         super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         for name, there in (("weight", affine), ("bias", affine and bias)):
             self.register_parameter(name, _lazy_parameter(there, device, dtype))

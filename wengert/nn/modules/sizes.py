@@ -6,12 +6,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 __all__ = [
-    "_ntuple",
-    "_pair",
-    "_quadruple",
-    "_reverse_repeat_tuple",
-    "_single",
-    "_triple",
+    "_ntuple", "_pair", "_quadruple", "_reverse_repeat_tuple", "_single", "_triple",
     "consume_prefix_in_state_dict_if_present",
 ]
 

@@ -41,16 +41,9 @@ def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = F
     return fused
 
 
-def fuse_conv_bn_weights(
-    conv_w: Tensor,
-    conv_b: Tensor | None,
-    bn_rm: Tensor,
-    bn_rv: Tensor,
-    bn_eps: float,
-    bn_w: Tensor | None,
-    bn_b: Tensor | None,
-    transpose: bool = False,
-) -> tuple[Parameter, Parameter]:
+def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float,
+                         bn_w: Tensor | None, bn_b: Tensor | None,
+                         transpose: bool = False) -> tuple[Parameter, Parameter]:
     """Weight and bias of the fused convolution, from its own, and the running mean and variance, ε, γ and β."""
     bias = zeros_like(bn_rm) if conv_b is None else conv_b
     scale = rsqrt(bn_rv + bn_eps) * (ones_like(bn_rm) if bn_w is None else bn_w)

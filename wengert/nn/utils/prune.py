@@ -22,23 +22,9 @@ from .pre_hooks import remove_pre_hook
 ModuleT = TypeVar("ModuleT", bound=Module)
 
 __all__ = [
-    "BasePruningMethod",
-    "CustomFromMask",
-    "Identity",
-    "L1Unstructured",
-    "LnStructured",
-    "PruningContainer",
-    "RandomStructured",
-    "RandomUnstructured",
-    "custom_from_mask",
-    "global_unstructured",
-    "identity",
-    "is_pruned",
-    "l1_unstructured",
-    "ln_structured",
-    "random_structured",
-    "random_unstructured",
-    "remove",
+    "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured", "PruningContainer",
+    "RandomStructured", "RandomUnstructured", "custom_from_mask", "global_unstructured", "identity", "is_pruned",
+    "l1_unstructured", "ln_structured", "random_structured", "random_unstructured", "remove",
 ]
 
 
@@ -358,12 +344,8 @@ def custom_from_mask(module: ModuleT, name: str, mask: Tensor) -> ModuleT:
     return module
 
 
-def global_unstructured(
-    parameters: Iterable[tuple[Module, str]],
-    pruning_method: type[BasePruningMethod],
-    importance_scores: dict[tuple[Module, str], Tensor] | None = None,
-    **kwargs: Any,
-) -> None:
+def global_unstructured(parameters: Iterable[tuple[Module, str]], pruning_method: type[BasePruningMethod],
+                        importance_scores: dict[tuple[Module, str], Tensor] | None = None, **kwargs: Any) -> None:
     """Prunes the parameters given as pairs of module and name as if they were one vector.
 
     ``pruning_method`` is one of single elements, made of the other arguments. Raises TypeError for anything else.

@@ -29,13 +29,8 @@ class PackedSequence(_Fields):
 
     __slots__ = ()
 
-    def __new__(
-        cls,
-        data: Tensor,
-        batch_sizes: Tensor | None = None,
-        sorted_indices: Tensor | None = None,
-        unsorted_indices: Tensor | None = None,
-    ) -> Self:
+    def __new__(cls, data: Tensor, batch_sizes: Tensor | None = None, sorted_indices: Tensor | None = None,
+                unsorted_indices: Tensor | None = None) -> Self:
         if batch_sizes is None:
             raise ValueError("batch_sizes must always be provided; use pack_padded_sequence or pack_sequence")
         if unsorted_indices is None:
@@ -179,12 +174,8 @@ def pad_packed_sequence(
     return padded, lengths
 
 
-def pad_sequence(
-    sequences: Tensor | Iterable[Tensor],
-    batch_first: bool = False,
-    padding_value: float = 0.0,
-    padding_side: str = "right",
-) -> Tensor:
+def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0,
+                 padding_side: str = "right") -> Tensor:
     """Tensors ``(length, ...)`` of different lengths as one, ``(T, N, ...)`` or with ``batch_first`` ``(N, T, ...)``.
 
     >>> import wengert as torch

@@ -13,15 +13,8 @@ from ..parallel import DataParallel
 __all__ = ["functional_call"]
 
 
-def functional_call(
-    module: Module,
-    parameters_and_buffers: Mapping[str, Tensor],
-    args: Any = None,
-    kwargs: dict[str, Any] | None = None,
-    *,
-    tie_weights: bool = True,
-    strict: bool = False,
-) -> Any:
+def functional_call(module: Module, parameters_and_buffers: Mapping[str, Tensor], args: Any = None,
+                    kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False) -> Any:
     """`torch.func.functional_call`, under the name it had before: the result of calling ``module`` with the tensors of
     ``parameters_and_buffers``, by dotted path, in the place of its own.
 

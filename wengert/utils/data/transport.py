@@ -263,20 +263,16 @@ class _BorrowingUnpickler(pickle.Unpickler):
         return partial(found, self._borrower, self._loans) if found in (_arriving_array, _arriving_tensor) else found
 
 
-def _arriving_array(
-    borrower: Borrower, loans: dict[int, _Loan], where: int | bytearray, code: str, shape: tuple[int, ...],
-    strides: tuple[int, ...] | None = None, offset: int = 0,
-) -> np.ndarray:
+def _arriving_array(borrower: Borrower, loans: dict[int, _Loan], where: int | bytearray, code: str,
+                    shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0) -> np.ndarray:
     """The array that `_LendingPickler._memory` described."""
     if isinstance(where, int):
         return segments.place(borrower.loan(where, loans), np.dtype(code), shape, strides, offset)
     return np.frombuffer(where, code).reshape(shape) if where else np.empty(shape, code)
 
 
-def _arriving_tensor(
-    borrower: Borrower, loans: dict[int, _Loan], dtype: str, memory: tuple[Any, ...], kind: Any = None,
-    requires_grad: bool = False, attributes: dict[str, Any] | None = None,
-) -> Tensor:
+def _arriving_tensor(borrower: Borrower, loans: dict[int, _Loan], dtype: str, memory: tuple[Any, ...], kind: Any = None,
+                     requires_grad: bool = False, attributes: dict[str, Any] | None = None) -> Tensor:
     """The tensor that `_LendingPickler._tensor` described."""
     array = _arriving_array(borrower, loans, *memory)
     if array.dtype.kind == "u":

@@ -58,11 +58,8 @@ def write_file(filename: str | os.PathLike[str], data: Tensor) -> None:
         file.write(data.numpy().tobytes())
 
 
-def decode_image(
-    input: Tensor | str | os.PathLike[str],
-    mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
-    apply_exif_orientation: bool = False,
-) -> Tensor:
+def decode_image(input: Tensor | str | os.PathLike[str], mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
+                 apply_exif_orientation: bool = False) -> Tensor:
     """The image in the bytes given (a tensor as `read_file` makes it), or in a file, as ``(C, H, W)`` of uint8.
 
     ``mode`` says which channels are wanted, ``apply_exif_orientation`` turns a photograph upright as its file says.
@@ -89,11 +86,8 @@ def decode_image(
 decode_png = decode_jpeg = decode_image
 
 
-def read_image(
-    path: str | os.PathLike[str],
-    mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
-    apply_exif_orientation: bool = False,
-) -> Tensor:
+def read_image(path: str | os.PathLike[str], mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
+               apply_exif_orientation: bool = False) -> Tensor:
     """The image in a file as ``(C, H, W)`` of uint8; see `decode_image`."""
     return decode_image(read_file(path), mode, apply_exif_orientation)
 

@@ -28,14 +28,8 @@ class ImageClassification:
     tensors of 0…1, and normalised by ImageNet's mean and deviation.
     """
 
-    def __init__(
-        self,
-        *,
-        crop_size: int = 224,
-        resize_size: int = 256,
-        mean: tuple[float, ...] = (0.485, 0.456, 0.406),
-        std: tuple[float, ...] = (0.229, 0.224, 0.225),
-    ) -> None:
+    def __init__(self, *, crop_size: int = 224, resize_size: int = 256, mean: tuple[float, ...] = (0.485, 0.456, 0.406),
+                 std: tuple[float, ...] = (0.229, 0.224, 0.225)) -> None:
         self.crop_size, self.resize_size, self.mean, self.std = crop_size, resize_size, mean, std
 
     def __call__(self, img: Any) -> Tensor:

@@ -192,12 +192,8 @@ class AutoAugment(nn.Module):
     ``policy`` says which list; ``interpolation`` and ``fill`` are those of turns and shears. Tensors must be of uint8.
     """
 
-    def __init__(
-        self,
-        policy: AutoAugmentPolicy = AutoAugmentPolicy.IMAGENET,
-        interpolation: InterpolationMode = InterpolationMode.NEAREST,
-        fill: Any = None,
-    ) -> None:
+    def __init__(self, policy: AutoAugmentPolicy = AutoAugmentPolicy.IMAGENET,
+                 interpolation: InterpolationMode = InterpolationMode.NEAREST, fill: Any = None) -> None:
         super().__init__()
         if policy not in _POLICIES:
             raise ValueError(f"The provided policy {policy} is not recognized.")
@@ -237,14 +233,8 @@ def _parsed(change: str) -> tuple[str, float, int | None]:
 class RandAugment(nn.Module):
     """``num_ops`` changes drawn, all of the strength ``magnitude`` of ``num_magnitude_bins`` (Cubuk et al., 2020)."""
 
-    def __init__(
-        self,
-        num_ops: int = 2,
-        magnitude: int = 9,
-        num_magnitude_bins: int = 31,
-        interpolation: InterpolationMode = InterpolationMode.NEAREST,
-        fill: Any = None,
-    ) -> None:
+    def __init__(self, num_ops: int = 2, magnitude: int = 9, num_magnitude_bins: int = 31,
+                 interpolation: InterpolationMode = InterpolationMode.NEAREST, fill: Any = None) -> None:
         super().__init__()
         self.num_ops, self.magnitude, self.num_magnitude_bins = num_ops, magnitude, num_magnitude_bins
         self.interpolation, self.fill = interpolation, fill
@@ -270,12 +260,8 @@ class RandAugment(nn.Module):
 class TrivialAugmentWide(nn.Module):
     """One change drawn, of a strength drawn from ``num_magnitude_bins`` (Müller and Hutter, 2021)."""
 
-    def __init__(
-        self,
-        num_magnitude_bins: int = 31,
-        interpolation: InterpolationMode = InterpolationMode.NEAREST,
-        fill: Any = None,
-    ) -> None:
+    def __init__(self, num_magnitude_bins: int = 31, interpolation: InterpolationMode = InterpolationMode.NEAREST,
+                 fill: Any = None) -> None:
         super().__init__()
         self.num_magnitude_bins, self.interpolation, self.fill = num_magnitude_bins, interpolation, fill
 

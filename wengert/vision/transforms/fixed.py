@@ -82,13 +82,8 @@ class Normalize(nn.Module):
 class Resize(nn.Module):
     """An image of another size: ``(height, width)``, or the length of the shorter edge. See `functional.resize`."""
 
-    def __init__(
-        self,
-        size: int | Sequence[int],
-        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-        max_size: int | None = None,
-        antialias: bool | None = True,
-    ) -> None:
+    def __init__(self, size: int | Sequence[int], interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+                 max_size: int | None = None, antialias: bool | None = True) -> None:
         super().__init__()
         if not isinstance(size, (int, Sequence)):
             raise TypeError(f"Size should be int or sequence. Got {type(size)}")

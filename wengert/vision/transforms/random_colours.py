@@ -23,13 +23,8 @@ class ColorJitter(nn.Module):
     -0.5…0.5, a number d stands for (-d, d). Raises TypeError and ValueError.
     """
 
-    def __init__(
-        self,
-        brightness: float | Sequence[float] = 0,
-        contrast: float | Sequence[float] = 0,
-        saturation: float | Sequence[float] = 0,
-        hue: float | Sequence[float] = 0,
-    ) -> None:
+    def __init__(self, brightness: float | Sequence[float] = 0, contrast: float | Sequence[float] = 0,
+                 saturation: float | Sequence[float] = 0, hue: float | Sequence[float] = 0) -> None:
         super().__init__()
         self.brightness = _factors(brightness, "brightness")
         self.contrast = _factors(contrast, "contrast")
@@ -48,9 +43,7 @@ class ColorJitter(nn.Module):
     def forward(self, img: Any) -> Any:
         order, *factors = self.get_params(self.brightness, self.contrast, self.saturation, self.hue)
         changes = (
-            functional.adjust_brightness,
-            functional.adjust_contrast,
-            functional.adjust_saturation,
+            functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation,
             functional.adjust_hue,
         )
         for place in order.tolist():

@@ -77,14 +77,8 @@ class RandomCrop(nn.Module):
     `functional.pad`). Raises ValueError for an image that is too small.
     """
 
-    def __init__(
-        self,
-        size: int | Sequence[int],
-        padding: int | Sequence[int] | None = None,
-        pad_if_needed: bool = False,
-        fill: Any = 0,
-        padding_mode: str = "constant",
-    ) -> None:
+    def __init__(self, size: int | Sequence[int], padding: int | Sequence[int] | None = None,
+                 pad_if_needed: bool = False, fill: Any = 0, padding_mode: str = "constant") -> None:
         super().__init__()
         self.size = tuple(two_sizes(size))
         self.padding, self.pad_if_needed, self.fill, self.padding_mode = padding, pad_if_needed, fill, padding_mode
@@ -167,14 +161,10 @@ class RandomResizedCrop(nn.Module):
     none that fits, it is the largest one in the middle.
     """
 
-    def __init__(
-        self,
-        size: int | Sequence[int],
-        scale: Sequence[float] = (0.08, 1.0),
-        ratio: Sequence[float] = (3.0 / 4.0, 4.0 / 3.0),
-        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-        antialias: bool | None = True,
-    ) -> None:
+    def __init__(self, size: int | Sequence[int], scale: Sequence[float] = (0.08, 1.0),
+                 ratio: Sequence[float] = (3.0 / 4.0, 4.0 / 3.0),
+                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+                 antialias: bool | None = True) -> None:
         super().__init__()
         self.size = two_sizes(size)
         _check_ranges(scale, ratio)
@@ -215,14 +205,9 @@ class RandomResizedCrop(nn.Module):
 class RandomRotation(nn.Module):
     """A turn by an angle drawn from ``degrees``: (from, to), or one number d for (-d, d). See `functional.rotate`."""
 
-    def __init__(
-        self,
-        degrees: float | Sequence[float],
-        interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
-        expand: bool = False,
-        center: Sequence[float] | None = None,
-        fill: Any = 0,
-    ) -> None:
+    def __init__(self, degrees: float | Sequence[float],
+                 interpolation: InterpolationMode | int = InterpolationMode.NEAREST, expand: bool = False,
+                 center: Sequence[float] | None = None, fill: Any = 0) -> None:
         super().__init__()
         self.degrees = range_of(degrees, "degrees")
         if center is not None:
@@ -256,16 +241,10 @@ class RandomAffine(nn.Module):
     None is left out.
     """
 
-    def __init__(
-        self,
-        degrees: float | Sequence[float],
-        translate: Sequence[float] | None = None,
-        scale: Sequence[float] | None = None,
-        shear: float | Sequence[float] | None = None,
-        interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
-        fill: Any = 0,
-        center: Sequence[float] | None = None,
-    ) -> None:
+    def __init__(self, degrees: float | Sequence[float], translate: Sequence[float] | None = None,
+                 scale: Sequence[float] | None = None, shear: float | Sequence[float] | None = None,
+                 interpolation: InterpolationMode | int = InterpolationMode.NEAREST, fill: Any = 0,
+                 center: Sequence[float] | None = None) -> None:
         super().__init__()
         self.degrees = range_of(degrees, "degrees")
         if translate is not None:
@@ -283,13 +262,9 @@ class RandomAffine(nn.Module):
         self.interpolation = mode_of(interpolation)
 
     @staticmethod
-    def get_params(
-        degrees: Sequence[float],
-        translate: Sequence[float] | None,
-        scale_ranges: Sequence[float] | None,
-        shears: Sequence[float] | None,
-        img_size: Sequence[int],
-    ) -> tuple[float, tuple[int, int], float, tuple[float, float]]:
+    def get_params(degrees: Sequence[float], translate: Sequence[float] | None, scale_ranges: Sequence[float] | None,
+                   shears: Sequence[float] | None,
+                   img_size: Sequence[int]) -> tuple[float, tuple[int, int], float, tuple[float, float]]:
         """Angle, shift, scale, shear; ``img_size`` is ``(width, height)``."""
         angle = uniform(float(degrees[0]), float(degrees[1]))
         across = down = 0
@@ -323,13 +298,8 @@ class RandomAffine(nn.Module):
 class RandomPerspective(nn.Module):
     """With the probability ``p`` a view at an angle: each corner moved in by up to ``distortion_scale`` / 2."""
 
-    def __init__(
-        self,
-        distortion_scale: float = 0.5,
-        p: float = 0.5,
-        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-        fill: Any = 0,
-    ) -> None:
+    def __init__(self, distortion_scale: float = 0.5, p: float = 0.5,
+                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Any = 0) -> None:
         super().__init__()
         self.p, self.distortion_scale, self.fill = p, distortion_scale, check_fill(fill)
         self.interpolation = mode_of(interpolation)
@@ -363,14 +333,8 @@ class RandomErasing(nn.Module):
     filled with: a number, one for each channel, or ``"random"`` for normally distributed ones.
     """
 
-    def __init__(
-        self,
-        p: float = 0.5,
-        scale: Sequence[float] = (0.02, 0.33),
-        ratio: Sequence[float] = (0.3, 3.3),
-        value: float | str | Sequence[float] = 0,
-        inplace: bool = False,
-    ) -> None:
+    def __init__(self, p: float = 0.5, scale: Sequence[float] = (0.02, 0.33), ratio: Sequence[float] = (0.3, 3.3),
+                 value: float | str | Sequence[float] = 0, inplace: bool = False) -> None:
         super().__init__()
         if not isinstance(value, (int, float, str, tuple, list)):
             raise TypeError("Argument value should be either a number or str or a sequence")
@@ -432,13 +396,8 @@ class ElasticTransform(nn.Module):
     number or one for x and one for y.
     """
 
-    def __init__(
-        self,
-        alpha: float | Sequence[float] = 50.0,
-        sigma: float | Sequence[float] = 5.0,
-        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-        fill: Any = 0,
-    ) -> None:
+    def __init__(self, alpha: float | Sequence[float] = 50.0, sigma: float | Sequence[float] = 5.0,
+                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Any = 0) -> None:
         super().__init__()
         self.alpha, self.sigma = _two_floats(alpha, "alpha"), _two_floats(sigma, "sigma")
         self.interpolation = mode_of(interpolation)

@@ -54,13 +54,8 @@ def resized(height: int, width: int, size: Sequence[int], max_size: int | None =
     return (new_long, new_short) if width <= height else (new_short, new_long)
 
 
-def resize(
-    img: Any,
-    size: int | Sequence[int],
-    interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-    max_size: int | None = None,
-    antialias: bool | None = True,
-) -> Any:
+def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+           max_size: int | None = None, antialias: bool | None = True) -> Any:
     """An image, a picture or a tensor ``(..., C, H, W)``, of another size.
 
     ``size`` is ``(height, width)``, or the length of the shorter edge: the longer one follows, up to ``max_size``.
@@ -139,16 +134,9 @@ def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
     return crop(img, round((rows - height) / 2), round((columns - width) / 2), height, width)
 
 
-def resized_crop(
-    img: Any,
-    top: int,
-    left: int,
-    height: int,
-    width: int,
-    size: int | Sequence[int],
-    interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-    antialias: bool | None = True,
-) -> Any:
+def resized_crop(img: Any, top: int, left: int, height: int, width: int, size: int | Sequence[int],
+                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+                 antialias: bool | None = True) -> Any:
     """`crop`, then `resize`."""
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
@@ -195,12 +183,8 @@ def four_sides(padding: Any) -> list[int]:
     return list(padding) * (4 // len(padding))
 
 
-def pad(
-    img: Any,
-    padding: int | Sequence[int],
-    fill: float | Sequence[float] | None = 0,
-    padding_mode: str = "constant",
-) -> Any:
+def pad(img: Any, padding: int | Sequence[int], fill: float | Sequence[float] | None = 0,
+        padding_mode: str = "constant") -> Any:
     """An image with a frame.
 
     ``padding`` is one width, or that of the sides and of top and bottom, or left, top, right, bottom; negative ones cut

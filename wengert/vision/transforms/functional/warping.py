@@ -48,14 +48,8 @@ def inverse_affine(
     return rows
 
 
-def rotate(
-    img: Any,
-    angle: float,
-    interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
-    expand: bool = False,
-    center: Sequence[float] | None = None,
-    fill: Fill = None,
-) -> Any:
+def rotate(img: Any, angle: float, interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
+           expand: bool = False, center: Sequence[float] | None = None, fill: Fill = None) -> Any:
     """An image turned counter-clockwise by ``angle`` degrees about ``center``, ``(x, y)``, by default the middle.
 
     ``expand`` makes the result large enough for the whole image; what lies outside of the image becomes ``fill``.
@@ -74,16 +68,9 @@ def rotate(
     return _sample(img, _affine_grid(matrix, img, *size), mode, fill)
 
 
-def affine(
-    img: Any,
-    angle: float,
-    translate: Sequence[float],
-    scale: float,
-    shear: float | Sequence[float],
-    interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
-    fill: Fill = None,
-    center: Sequence[float] | None = None,
-) -> Any:
+def affine(img: Any, angle: float, translate: Sequence[float], scale: float, shear: float | Sequence[float],
+           interpolation: InterpolationMode | int = InterpolationMode.NEAREST, fill: Fill = None,
+           center: Sequence[float] | None = None) -> Any:
     """An image turned clockwise, moved (pixels right and down), scaled and sheared (degrees along x, or x and y).
 
     ``center``, ``(x, y)``, stays where it is, by default the middle; what lies outside of the image becomes ``fill``.
@@ -185,13 +172,8 @@ def _sample(img: Tensor, grid: Tensor, mode: InterpolationMode, fill: Fill) -> T
     return like(result, img) if img.ndim > 2 else like(result[0], img[None])[0]
 
 
-def perspective(
-    img: Any,
-    startpoints: Sequence[Sequence[int]],
-    endpoints: Sequence[Sequence[int]],
-    interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-    fill: Fill = None,
-) -> Any:
+def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Sequence[Sequence[int]],
+                interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
     """An image seen at an angle: the four ``startpoints``, ``(x, y)``, come to lie at the four ``endpoints``."""
     mode = mode_of(interpolation)
     if len(startpoints) != 4 or len(endpoints) != 4:
@@ -225,12 +207,8 @@ def _perspective_grid(coefficients: Sequence[float], img: Tensor) -> Tensor:
     return (flat @ above / (flat @ below) - 1.0).reshape(1, down, across, 2)
 
 
-def elastic_transform(
-    img: Any,
-    displacement: Tensor,
-    interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
-    fill: Fill = None,
-) -> Any:
+def elastic_transform(img: Any, displacement: Tensor,
+                      interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
     """An image whose pixels come from places moved by ``displacement``, ``(1, H, W, 2)``: x and y, in half sizes."""
     mode = mode_of(interpolation)
     if not isinstance(displacement, Tensor):
