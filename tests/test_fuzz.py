@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
+from tests.fuzz import guard
 from tests.fuzz.processes import run_apart
 from tests.fuzz.registry import targets
 
 
 @pytest.mark.parametrize("name", targets())
 def test_hostile_cases_break_no_promise(name: str) -> None:
-    count = targets()[name]().quick
+    target = targets()[name]()
+    if target.missing:
+        pytest.skip(target.missing)
+    count = target.quick
     report = run_apart(name, 0, count)
     assert report.faults == []
     assert sum(report.results.values()) == count
+
+
+OUTSIDE = """
+import ctypes
+import numpy as np
+from tests.fuzz import guard
+guard.start()
+x = np.zeros(1000, np.float32)
+place = ctypes.c_float.from_address(x.ctypes.data + {offset})
+{what}
+del x
+"""
+
+
+@pytest.mark.parametrize(("start", "offset", "what", "end"), [
+    (False, 3996, "place.value", 0), (False, 4000, "place.value", -signal.SIGSEGV),
+    (False, -4, "place.value = 1", -signal.SIGABRT), (True, 0, "place.value", 0),
+    (True, -4, "place.value", -signal.SIGSEGV), (True, 4000, "place.value = 1", -signal.SIGABRT),
+])
+def test_the_guard_ends_a_process_that_reads_or_writes_outside(start: bool, offset: int, what: str, end: int) -> None:
+    if guard.missing():
+        pytest.skip(guard.missing())
+    program = OUTSIDE.format(offset=offset, what=what)
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **guard.environment(start)},
+                          capture_output=True)
+    assert done.returncode == end, done.stderr

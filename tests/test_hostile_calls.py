@@ -122,6 +122,42 @@ def test_batch_sizes_that_do_not_fit_their_data_raise(kind: Any, width: int, siz
             kind(5, width, bidirectional=both)(packed)
 
 
+def test_packed_sequences_that_do_not_fit_are_not_padded() -> None:
+    for sizes in ([2**31, 3, 2], [4, 3], [2, 3, 4], []):
+        with pytest.raises(RuntimeError, match=r"^\["):
+            nn.utils.rnn.pad_packed_sequence(PackedSequence(torch.ones(9, 5), torch.tensor(sizes, dtype=torch.int64)))
+    with pytest.raises(RuntimeError, match=r"^\["):
+        nn.utils.rnn.pad_packed_sequence(PackedSequence(torch.ones(9, 5), torch.tensor([4, 3, 2])), total_length=HUGE)
+
+
+INSIDE: dict[str, Callable[[], Any]] = {
+    "a dimension that a shape lacks": lambda: F.glu(torch.ones(4), dim=3),
+    "shapes that numpy cannot broadcast": lambda: torch.masked_select(X, torch.ones(3, 3, dtype=torch.bool)),
+    "a matrix of no dimension": lambda: torch.lu_unpack(torch.ones(3), torch.ones(3)),
+    "a norm of order 0": lambda: F.lp_pool2d(X, 0, 2),
+    "frequencies of -1 numbers": lambda: torch.fft.fftfreq(-1),
+    "a window of a word": lambda: nn.ConstantPad1d("x", 0.5),
+    "a ratio without end": lambda: F.fractional_max_pool2d(X, 2, output_ratio=math.inf),
+    "a kernel below 0": lambda: F.fractional_max_pool2d(X, -5, output_size=3),
+    "the gamma function of many dimensions": lambda: torch.mvlgamma(torch.ones(6), 2**31 * 1000),
+}
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_errors_from_inside_are_worded(case: str) -> None:
+    with pytest.raises((RuntimeError, IndexError, TypeError), match=r"^\[|\(\): argument"):
+        INSIDE[case]()
+
+
+def test_errors_of_code_that_was_called_pass_through() -> None:
+    class Strange:
+        def __index__(self) -> int:
+            raise ZeroDivisionError("the program's own")
+
+    with pytest.raises(ZeroDivisionError, match="the program's own"):
+        torch.zeros(Strange())
+
+
 def test_states_and_weights_of_cells_that_do_not_fit_raise() -> None:
     for width in (4, 256):
         weights = torch.ones(4 * width, 5), torch.ones(4 * width, width)

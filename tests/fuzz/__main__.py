@@ -24,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"one of {', '.join(names)} was expected; got {', '.join(options.target)}")
     failed = False
     for name in chosen:
+        missing = targets()[name]().missing
+        if missing:
+            print(f"{name}: left out: {missing}", flush=True)
+            continue
         report = run_apart(name, options.seed, options.count)
         failed |= bool(report.faults)
         results = ", ".join(f"{count:,} {word}" for word, count in report.results.most_common())

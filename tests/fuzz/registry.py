@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .target import Target
 
-MODULES = ("checkpoints", "threads")
+MODULES = ("calls", "checkpoints", "threads")
 
 
 def targets() -> dict[str, Callable[[], Target]]:

@@ -23,7 +23,8 @@ class Target:
     ``refusals``: any other error is a fault. ``samples`` are cases that must not be refused. The rest bounds what a
     case may take: memory beyond ``memory`` bytes and ``per_byte`` for each of the case's own (None: any amount), CPU
     time, and whether any code may run that the case brings along, or any file be opened, but those in ``may``.
-    ``environment`` is that of the process, ``quick`` how many cases run in the plain suite.
+    ``environment`` is that of the process, ``quick`` how many cases run in the plain suite; ``missing`` says why the
+    target cannot run here at all.
     """
 
     make: Callable[[random.Random], Any]
@@ -38,6 +39,7 @@ class Target:
     may: tuple[str, ...] = ()
     environment: Callable[[], dict[str, str]] = dict
     quick: int = 400
+    missing: str = ""
 
 
 # What running code, or reaching for files, would have to do. (Importing is an event as well, but wengert itself

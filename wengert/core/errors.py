@@ -5,6 +5,10 @@ Messages have one form: ``[op] what was expected; what came; how to fix it``. Th
 
 from __future__ import annotations
 
+import dis
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
 
 class ShapeError(RuntimeError, ValueError):
     """Operands whose shapes do not fit together."""
@@ -51,6 +55,23 @@ def allocation_failed(op: str, error: Exception) -> Exception:
                                 "some first")
     return ShapeError(f"[{op}] sizes whose product can be counted were expected; Storage size calculation overflowed: "
                       f"{error}")
+
+
+def worded(op: str, error: Exception) -> Exception | None:
+    """The error to raise in the place of one that came from inside, from numpy or from Python itself; None for one that
+    wengert raised, or code of the program that it called."""
+    if is_of_allocation(error):
+        return allocation_failed(op, error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    assert trace is not None
+    code, home = trace.tb_frame.f_code, trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+    raised = code.co_code[trace.tb_lasti] == _RAISE
+    if not (home == "numpy" or home == __name__.partition(".")[0] and not raised):
+        return None
+    kind = OutOfRangeError if isinstance(error, IndexError) else ShapeError
+    return kind(f"[{op}] arguments that fit together were expected; {error}")
 
 
 def is_of_allocation(error: Exception) -> bool:

@@ -25,7 +25,11 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
     def __getitem__(self, index: Any) -> Any:
-        found = tuple.__getitem__(self, index)
+        try:
+            found = tuple.__getitem__(self, index)
+        except IndexError:
+            raise OutOfRangeError(f"[shape] Dimension out of range: a tensor of more dimensions than {len(self)} was "
+                                  f"expected; got {self}, which has no size at {index}") from None
         return Size(found) if isinstance(index, slice) else found
 
     def __add__(self, other: Any) -> Size:

@@ -101,6 +101,9 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
     warnings.warn(
         "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning, stacklevel=3
     )
+    if b._data.ndim < 2 or A._data.ndim < 2:
+        raise ShapeError("[triangular_solve] b and A of two dimensions or more were expected; got shapes "
+                         f"{list(b._data.shape)} and {list(A._data.shape)}")
     factor, side = (A.mT, not upper) if transpose else (A, upper)
     return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), P.clone(A)))
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import DTypeError
+from ..core.geometry import check_room
 from ..core.primitive import P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
@@ -179,6 +180,7 @@ def mvlgamma(input: Any, p: int) -> Tensor:
     """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
+    check_room("mvlgamma", (p, *input._data.shape), input._data.itemsize)
     total = P.lgamma(input)
     for j in range(1, p):
         total = total + P.lgamma(input - 0.5 * j)

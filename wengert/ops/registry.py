@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.errors import allocation_failed, is_of_allocation
+from ..core.errors import worded
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import castable, check_writable, edge_of, type_name
@@ -93,10 +93,11 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
-        except (ValueError, MemoryError) as error:
-            if is_of_allocation(error):
-                raise allocation_failed(name, error) from error
-            raise
+        except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
+            wording = worded(name, error)
+            if wording is None:
+                raise
+            raise wording from error
 
     full.__name__ = full.__qualname__ = name
     return full

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...core.dtypes import bool_
+from ...core.errors import ShapeError
 from ...ops import cat, full, ones, zeros
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
@@ -41,8 +42,11 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         )
     if enable_gqa:
         heads = query.shape[-3]
+        if not key.shape[-3] or not value.shape[-3]:
+            raise ShapeError("[scaled_dot_product_attention] keys and values of one head or more were expected; got "
+                             f"{list(key.shape)} and {list(value.shape)}")
         key, value = (x.repeat_interleave(heads // x.shape[-3], -3) for x in (key, value))
-    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    factor = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     weights = (query * factor) @ key.transpose(-2, -1)
     if is_causal:
         weights = weights.masked_fill(_later(query.shape[-2], key.shape[-2]), -math.inf)

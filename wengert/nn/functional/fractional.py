@@ -54,12 +54,14 @@ def _pool(
     sizes, kernel = input.shape[-rank:], tuple_of(kernel_size, rank, op, "kernel_size")
     if output_size is None:
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
+        if not all(0 < ratio < 1 for ratio in ratios):
+            raise ShapeError(f"[{op}] ratios between 0 and 1 were expected; got output_ratio={output_ratio}")
         output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=True)]
     counts = tuple_of(output_size, rank, op, "output_size")
     # PyTorch asks for room to spare in three dimensions, though none is needed.
     spare = 1 if rank == 3 else 0
     for n, k, count in zip(sizes, kernel, counts, strict=True):
-        if count + k - 1 + spare > n:
+        if count < 1 or k < 1 or count + k - 1 + spare > n:
             raise ShapeError(
                 f"[{op}] {count} windows of {k} do not fit into {n} elements; at most {n - k + 1 - spare} do"
             )

@@ -12,6 +12,8 @@ from ...tensors.tensor import Tensor
 def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
     """``value`` for each of ``rank`` dimensions: an int stands for all. Raises ShapeError for another number of
     them."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{op}(): argument '{name}' must be int, or a tuple of ints, not {type(value).__name__}")
     if not isinstance(value, Iterable):
         return (int(value),) * rank
     given = tuple(int(v) for v in value)

@@ -13,6 +13,7 @@ from ...core.geometry import check_room
 from ...core.primitive import P
 from ...core.windows import check_window, out_sizes
 from ...ops import arange, tensor, zeros
+from ...ops.arguments import integer
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -269,6 +270,8 @@ def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, 
 
 def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     size = tuple_of(kernel_size, rank, f"lp_pool{rank}d", "kernel_size")
+    if norm == 0:
+        raise ShapeError(f"[lp_pool{rank}d] a norm_type other than 0 was expected")
     mean = _avg_pool(rank, input.pow(norm), size, stride, 0, ceil_mode, True, None)
     return (mean.sign() * P.relu(mean.abs())).mul(prod(size)).pow(1.0 / norm)
 
@@ -282,7 +285,7 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
     if len(given) != rank:
         raise ShapeError(f"[{op}] output_size must have {rank} entries; got {tuple(given)}")
-    sizes = tuple(input.shape[dim - rank] if n is None else int(n) for dim, n in enumerate(given))
+    sizes = tuple(input.shape[dim - rank] if n is None else integer(n, op) for dim, n in enumerate(given))
     if min(sizes) < 0:
         raise ShapeError(f"[{op}] elements of output_size must be greater than or equal to 0; got {sizes}")
     if 0 in input.shape[-rank:]:

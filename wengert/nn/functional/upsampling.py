@@ -115,7 +115,7 @@ def _target(
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         return _checked(input, [int(n) for n in many]), [None] * rank
     scales = [float(s) for s in many]
-    if not all(math.isfinite(s) for s in scales):
+    if not all(math.isfinite(n * s) for n, s in zip(input.shape[2:], scales, strict=True)):
         raise ShapeError(f"[interpolate] finite scale factors were expected; got {scale_factor}")
     sizes = _checked(input, [math.floor(n * s) for n, s in zip(input.shape[2:], scales, strict=True)])
     return sizes, [None if recompute else s for s in scales]

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 from ...core.dtypes import int64
+from ...core.errors import ShapeError
+from ...core.geometry import check_room
 from ...ops import arange, cat, empty_like, full, tensor, where
 from ...tensors.tensor import Tensor
 
@@ -145,6 +147,11 @@ def pad_packed_sequence(
     ``total_length`` is the T that is wanted, at least the longest length: ValueError otherwise.
     """
     sizes = sequence.batch_sizes.tolist()
+    if not sizes or sizes[-1] < 0 or sum(sizes) != len(sequence.data) or sizes != sorted(sizes, reverse=True):
+        raise ShapeError(
+            f"[pad_packed_sequence] batch sizes that never grow, and are {len(sequence.data)} together, were expected; "
+            f"got {sizes!r:.100}"
+        )
     longest, batch = len(sizes), sizes[0]
     steps = longest if total_length is None else total_length
     if steps < longest:
@@ -152,6 +159,7 @@ def pad_packed_sequence(
             f"Expected total_length to be at least the length of the longest sequence in input, but got total_length="
             f"{total_length} and max sequence length being {longest}"
         )
+    check_room("pad_packed_sequence", (steps, batch, *sequence.data.shape[1:]), sequence.data.element_size())
     lengths = tensor([sum(n > k for n in sizes) for k in range(batch)])
     data = sequence.data
     if steps == longest and sizes[-1] == batch:
@@ -160,10 +168,10 @@ def pad_packed_sequence(
         starts = [0]
         for n in sizes:
             starts.append(starts[-1] + n)
-        rows = tensor(
-            [starts[t] + k if t < longest and k < sizes[t] else 0 for t in range(steps) for k in range(batch)]
-        )
-        there = (arange(steps).unsqueeze(1) < lengths).reshape(steps, batch, *(1,) * (data.dim() - 1))
+        inside = arange(steps).unsqueeze(1) < lengths
+        first = tensor(starts[:-1] + [0] * (steps - longest)).unsqueeze(1)
+        rows = ((first + arange(batch)) * inside).reshape(-1)
+        there = inside.reshape(steps, batch, *(1,) * (data.dim() - 1))
         padded = data.index_select(0, rows).reshape(steps, batch, *data.shape[1:])
         padded = where(there, padded, full((), padding_value, dtype=data.dtype))
     if batch_first:
@@ -202,6 +210,9 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
     """The sequences that `pad_sequence` has put together."""
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
+    if len(rows) != len(lengths):
+        raise ShapeError(f"[unpad_sequence] a length for each of {len(rows)} sequences was expected; "
+                         f"got {len(lengths)}")
     return [row[: int(length)] for row, length in zip(rows, lengths.tolist(), strict=True)]
 
 
