@@ -20,8 +20,6 @@ from .jit import engine
 from .kernels import generated_code_is_possible
 from .math import MathBuilder
 
-__all__ = ["update"]
-
 Array = np.ndarray[Any, Any]
 Rule = Callable[..., tuple[Symbol, ...]]
 

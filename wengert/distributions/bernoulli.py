@@ -14,8 +14,6 @@ from .exp_family import ExponentialFamily
 from .probability import Binary
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Bernoulli"]
-
 
 class Bernoulli(Binary, ExponentialFamily):
     """1 with probability ``probs``, else 0; ``logits`` may be given in the place of ``probs``."""

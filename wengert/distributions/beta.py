@@ -13,8 +13,6 @@ from .dirichlet import Dirichlet
 from .exp_family import ExponentialFamily
 from .utils import is_number
 
-__all__ = ["Beta"]
-
 
 class Beta(ExponentialFamily):
     """Numbers x of (0, 1) with a density proportional to x^(concentration1 − 1) · (1 − x)^(concentration0 − 1): the

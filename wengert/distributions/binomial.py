@@ -12,8 +12,6 @@ from . import constraints
 from .distribution import Distribution
 from .probability import Binary
 
-__all__ = ["Binomial"]
-
 
 class Binomial(Binary, Distribution):
     """The number of successes in ``total_count`` trials of probability ``probs``, or of odds exp(``logits``)."""

@@ -12,8 +12,6 @@ from . import constraints
 from .distribution import Distribution
 from .probability import Categories
 
-__all__ = ["Categorical"]
-
 
 class Categorical(Categories, Distribution):
     """Category k of K with probability ``probs[..., k]``.

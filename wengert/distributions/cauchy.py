@@ -10,8 +10,6 @@ from wengert import Size, Tensor
 
 from .location import LocationScale
 
-__all__ = ["Cauchy"]
-
 
 class Cauchy(LocationScale):
     """The Cauchy (Lorentz) distribution of median ``loc`` and half width ``scale``; it has no moments."""

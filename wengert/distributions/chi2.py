@@ -10,8 +10,6 @@ from wengert import Tensor
 from . import constraints
 from .gamma import Gamma
 
-__all__ = ["Chi2"]
-
 
 class Chi2(Gamma):
     """The sum of the squares of ``df`` standard normal numbers: the gamma distribution of shape df / 2 and rate 1/2."""

@@ -16,8 +16,6 @@ from .exp_family import ExponentialFamily
 from .probability import Binary
 from .utils import batch_shape_of, broadcast_all, clamp_probs
 
-__all__ = ["ContinuousBernoulli"]
-
 
 class ContinuousBernoulli(Binary, ExponentialFamily):
     """Numbers x of [0, 1] with a density proportional to λ^x (1 − λ)^(1 − x), for λ = ``probs``, or its ``logits``.

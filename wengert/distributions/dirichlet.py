@@ -10,8 +10,6 @@ from wengert import Size, Tensor
 from . import constraints
 from .exp_family import ExponentialFamily
 
-__all__ = ["Dirichlet"]
-
 
 class Dirichlet(ExponentialFamily):
     """Points of the simplex of K parts, with a density proportional to Π x_k^(concentration_k − 1).

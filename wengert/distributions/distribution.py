@@ -17,8 +17,6 @@ from wengert import Size, Tensor
 from . import constraints
 from .utils import lazy_property
 
-__all__ = ["Distribution"]
-
 
 def _holds(constraint: constraints.Constraint, value: Tensor) -> bool:
     """Whether all of ``value`` satisfies the constraint; nothing of the check is recorded."""

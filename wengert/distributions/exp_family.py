@@ -7,8 +7,6 @@ from wengert import Tensor
 
 from .distribution import Distribution
 
-__all__ = ["ExponentialFamily"]
-
 
 class ExponentialFamily(Distribution):
     """A family with densities ``exp(⟨t(x), θ⟩ − F(θ) + k(x))``.

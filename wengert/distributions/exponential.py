@@ -12,8 +12,6 @@ from . import constraints
 from .exp_family import ExponentialFamily
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Exponential"]
-
 
 class Exponential(ExponentialFamily):
     """The waiting time for the next of events that come at ``rate`` a unit of time."""

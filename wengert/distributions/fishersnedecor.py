@@ -13,8 +13,6 @@ from .distribution import Distribution
 from .gamma import Gamma
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["FisherSnedecor"]
-
 
 class FisherSnedecor(Distribution):
     """The ratio of two chi-squared numbers of ``df1`` and ``df2`` degrees of freedom, each divided by them."""

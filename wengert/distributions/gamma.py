@@ -12,8 +12,6 @@ from . import constraints
 from .exp_family import ExponentialFamily
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Gamma"]
-
 
 class Gamma(ExponentialFamily):
     """The gamma distribution of shape ``concentration`` and ``rate``: its density is proportional to

@@ -13,8 +13,6 @@ from . import constraints
 from .distribution import Distribution
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["GeneralizedPareto"]
-
 
 class GeneralizedPareto(Distribution):
     """Excesses over a threshold ``loc``: the survival function is (1 + ξ z)^(−1/ξ), for z = (x − loc) / scale and

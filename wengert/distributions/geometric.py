@@ -14,8 +14,6 @@ from .distribution import Distribution
 from .probability import Binary
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Geometric"]
-
 
 class Geometric(Binary, Distribution):
     """The number of failures before the first success of probability ``probs``, or of odds exp(``logits``).

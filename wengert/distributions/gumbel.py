@@ -14,8 +14,6 @@ from .transforms import AffineTransform, ExpTransform, Transform
 from .uniform import Uniform
 from .utils import broadcast_all, euler_constant, is_number
 
-__all__ = ["Gumbel"]
-
 
 class Gumbel(Derived):
     """The distribution of the largest of many: its distribution function is exp(−exp(−(x − loc) / scale))."""

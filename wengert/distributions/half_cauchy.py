@@ -10,8 +10,6 @@ from wengert import Tensor
 from .cauchy import Cauchy
 from .half import Half
 
-__all__ = ["HalfCauchy"]
-
 
 class HalfCauchy(Half):
     """The absolute values of Cauchy numbers of median 0 and half width ``scale``."""

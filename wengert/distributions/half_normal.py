@@ -9,8 +9,6 @@ from wengert import Tensor
 from .half import Half
 from .normal import Normal
 
-__all__ = ["HalfNormal"]
-
 
 class HalfNormal(Half):
     """The absolute values of normal numbers of mean 0 and standard deviation ``scale``."""

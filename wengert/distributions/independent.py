@@ -11,8 +11,6 @@ from . import constraints
 from .distribution import Distribution
 from .utils import _sum_rightmost
 
-__all__ = ["Independent"]
-
 
 class Independent(Distribution):
     """``base_distribution`` with its last ``reinterpreted_batch_ndims`` batch dimensions as dimensions of the event.

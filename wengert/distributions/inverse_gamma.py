@@ -12,8 +12,6 @@ from .gamma import Gamma
 from .transformed_distribution import Derived
 from .transforms import PowerTransform, Transform
 
-__all__ = ["InverseGamma"]
-
 
 class InverseGamma(Derived):
     """The reciprocals of gamma numbers of shape ``concentration`` and ``rate``."""

@@ -13,8 +13,6 @@ from .transforms import AffineTransform, PowerTransform, Transform
 from .uniform import Uniform
 from .utils import broadcast_all, euler_constant
 
-__all__ = ["Kumaraswamy"]
-
 
 class Kumaraswamy(Derived):
     """Numbers of (0, 1) with the distribution function 1 − (1 − x^concentration1)^concentration0."""

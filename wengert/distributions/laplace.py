@@ -9,8 +9,6 @@ from wengert import Size, Tensor
 
 from .location import LocationScale
 
-__all__ = ["Laplace"]
-
 
 class Laplace(LocationScale):
     """Numbers with a density proportional to exp(−|x − loc| / scale)."""

@@ -14,8 +14,6 @@ from .beta import Beta
 from .distribution import Distribution
 from .utils import broadcast_all
 
-__all__ = ["LKJCholesky"]
-
 
 class LKJCholesky(Distribution):
     """Cholesky factors (dim, dim) of correlation matrices C with a density proportional to det(C)^(concentration − 1).

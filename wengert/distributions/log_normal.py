@@ -11,8 +11,6 @@ from .normal import Normal
 from .transformed_distribution import Derived
 from .transforms import ExpTransform, Transform
 
-__all__ = ["LogNormal"]
-
 
 class LogNormal(Derived):
     """Numbers whose logarithms are normal with mean ``loc`` and standard deviation ``scale``."""

@@ -12,8 +12,6 @@ from .normal import Normal
 from .transformed_distribution import Derived
 from .transforms import StickBreakingTransform, Transform
 
-__all__ = ["LogisticNormal"]
-
 
 class LogisticNormal(Derived):
     """Points of the simplex of K parts, made of K − 1 normal numbers of ``loc`` and ``scale`` (..., K − 1) by breaking

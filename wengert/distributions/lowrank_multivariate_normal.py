@@ -13,8 +13,6 @@ from .location import Centred
 from .multivariate_normal import log_diagonal, squared_lengths, times_vectors
 from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
-__all__ = ["LowRankMultivariateNormal"]
-
 
 class LowRankMultivariateNormal(Centred):
     """Normal vectors of mean ``loc`` (..., N) and covariances W Wᵀ + D, for W = ``cov_factor`` (..., N, M) and the

@@ -12,8 +12,6 @@ from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
 
-__all__ = ["MixtureSameFamily"]
-
 
 class MixtureSameFamily(Distribution):
     """A draw of one of the distributions along the last batch dimension of ``component_distribution``, chosen by

@@ -12,8 +12,6 @@ from . import constraints
 from .binomial import Binomial
 from .categorical import OverCategories
 
-__all__ = ["Multinomial"]
-
 
 class Multinomial(OverCategories):
     """How often each of K categories comes up in ``total_count`` draws; parameters as of `Categorical`.

@@ -13,8 +13,6 @@ from .distribution import Distribution
 from .location import Centred
 from .utils import HALF_LOG_TWO_PI, _standard_normal, lazy_property
 
-__all__ = ["MultivariateNormal"]
-
 
 def times_vectors(matrices: Tensor, vectors: Tensor) -> Tensor:
     """The products of matrices (..., N, M) with vectors (..., M), broadcast."""

@@ -15,8 +15,6 @@ from .gamma import Gamma
 from .probability import Binary
 from .utils import lazy_property
 
-__all__ = ["NegativeBinomial"]
-
 
 class NegativeBinomial(Binary, Distribution):
     """The number of successes of probability ``probs`` (or of odds exp(``logits``)) before ``total_count`` failures.

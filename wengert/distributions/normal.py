@@ -12,8 +12,6 @@ from .exp_family import ExponentialFamily
 from .location import LocationScale
 from .utils import HALF_LOG_TWO_PI, _standard_normal
 
-__all__ = ["Normal"]
-
 
 class Normal(LocationScale, ExponentialFamily):
     """The normal (Gaussian) distribution of mean ``loc`` and standard deviation ``scale``.

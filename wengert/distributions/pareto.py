@@ -12,8 +12,6 @@ from .transformed_distribution import Derived
 from .transforms import AffineTransform, ExpTransform, Transform
 from .utils import broadcast_all
 
-__all__ = ["Pareto"]
-
 
 class Pareto(Derived):
     """Numbers from ``scale`` on with a density proportional to x^(−alpha − 1)."""
@@ -52,5 +50,3 @@ class Pareto(Derived):
 
     def entropy(self) -> Tensor:
         return (self.scale / self.alpha).log() + (1 + self.alpha.reciprocal())
-
-

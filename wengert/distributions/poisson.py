@@ -12,8 +12,6 @@ from . import constraints
 from .exp_family import ExponentialFamily
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Poisson"]
-
 
 class Poisson(ExponentialFamily):
     """The number of events of which ``rate`` are expected."""

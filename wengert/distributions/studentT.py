@@ -14,8 +14,6 @@ from .chi2 import Chi2
 from .distribution import Distribution
 from .utils import _standard_normal, broadcast_all
 
-__all__ = ["StudentT"]
-
 
 class StudentT(Distribution):
     """Student's t distribution of ``df`` degrees of freedom, stretched by ``scale`` and moved by ``loc``."""

@@ -14,8 +14,6 @@ from .independent import Independent
 from .transforms import ComposeTransform, Transform
 from .utils import _sum_rightmost
 
-__all__ = ["TransformedDistribution"]
-
 
 class TransformedDistribution(Distribution):
     """The distribution of f(x) for draws x of ``base_distribution``; f is one transform or a list, the first first.

@@ -12,8 +12,6 @@ from . import constraints
 from .distribution import Distribution
 from .utils import batch_shape_of, broadcast_all
 
-__all__ = ["Uniform"]
-
 
 class Uniform(Distribution):
     """Numbers spread evenly over [low, high)."""

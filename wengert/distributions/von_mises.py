@@ -13,8 +13,6 @@ from . import constraints
 from .location import Centred
 from .utils import broadcast_all, lazy_property
 
-__all__ = ["VonMises"]
-
 
 class VonMises(Centred):
     """Angles with a density proportional to exp(concentration · cos(x − loc)). Draws lie in [−π, π).

@@ -13,8 +13,6 @@ from .transformed_distribution import Derived
 from .transforms import AffineTransform, PowerTransform, Transform
 from .utils import broadcast_all, euler_constant
 
-__all__ = ["Weibull"]
-
 
 class Weibull(Derived):
     """Life times: the distribution function is 1 − exp(−(x / scale)^concentration)."""

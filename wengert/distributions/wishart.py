@@ -16,8 +16,6 @@ from .exp_family import ExponentialFamily
 from .multivariate_normal import Factored, factor_of, log_diagonal, one_form
 from .utils import is_number
 
-__all__ = ["Wishart"]
-
 _TRIES = 10  # to replace draws that rounding made singular
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from .._public import publish as _publish
 from .module import Module
 
-__all__ = ["DataParallel"]
-
 
 class DataParallel(Module):
     """Calls ``module``; its parameters and state have ``module.`` before their names, as programs expect.

@@ -1,5 +1,3 @@
 """PyTorch's path to `AdamW`, which shares its file with Adam."""
 
-from .adam import AdamW
-
-__all__ = ["AdamW"]
+from .adam import AdamW as AdamW

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.random import MT19937
 
-__all__ = ["MersenneTwister"]
-
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
 BLOCK = 624  # the words that MT19937 makes at a time: the length of its state

@@ -18,8 +18,7 @@ enters itself, as the class stands above this module."""
 
 def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     """A new array holding ``data``: a number, nested sequences, an array or a tensor; the dtype inferred as PyTorch
-    does
-    (Python ints are int64, floats the default dtype) unless given.
+    does (Python ints are int64, floats the default dtype) unless given.
 
     Raises ValueError for sequences of unequal length and for ints beyond 64 bits, `DTypeError` for what is no number,
     RuntimeError for a number that ``dtype`` does not hold.

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from .programs import Statement
 
-__all__ = ["MATRIX"]
-
 
 def leaf(*shape: int) -> Statement:
     return Statement("leaf", shape=shape)

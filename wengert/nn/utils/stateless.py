@@ -10,8 +10,6 @@ from ...tensors.tensor import Tensor
 from ..module import Module
 from ..parallel import DataParallel
 
-__all__ = ["functional_call"]
-
 
 def functional_call(module: Module, parameters_and_buffers: Mapping[str, Tensor], args: Any = None,
                     kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False) -> Any:
