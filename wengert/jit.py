@@ -35,11 +35,8 @@ def _as_it_is(what: str, obj: Any) -> Any:
     global _said
     if not _said:
         _said = True
-        warnings.warn(
-            f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
-            UserWarning,
-            stacklevel=3,
-        )
+        warnings.warn(f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
+                      UserWarning, stacklevel=3)
     if isinstance(obj, Module) and not hasattr(obj, "save"):
         obj.__dict__["save"] = save
     return obj

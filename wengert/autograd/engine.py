@@ -343,10 +343,8 @@ def _cotangents(op: str, outputs: list[Tensor], given: Seeds) -> list[tuple[Edge
 def _implied(op: str, output: Tensor) -> Tensor:
     """The cotangent 1 of a single real element."""
     if output._data.size != 1:
-        raise GradError(
-            f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
-            f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient"
-        )
+        raise GradError(f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
+                        f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient")
     if output._data.dtype.kind == "c":
         raise GradError(
             f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "

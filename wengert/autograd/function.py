@@ -54,10 +54,8 @@ class FunctionContext:
         """Keeps tensors (or None) for ``backward``, where `saved_tensors` gives them back. Call it once."""
         for i, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"save_for_backward can only save variables, but argument {i} is of type "
-                    f"{type(tensor).__name__}; keep other values as attributes of ctx"
-                )
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type "
+                                f"{type(tensor).__name__}; keep other values as attributes of ctx")
         self._to_save = tensors
 
     def mark_dirty(self, *tensors: Tensor) -> None:
@@ -220,10 +218,8 @@ class Function:
     _node_class: type[FunctionNode]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
-            f"[{type(self).__name__}] a Function is not made but applied: call "
-            f"{type(self).__name__}.apply(...), with static forward and backward"
-        )
+        raise RuntimeError(f"[{type(self).__name__}] a Function is not made but applied: call "
+                           f"{type(self).__name__}.apply(...), with static forward and backward")
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)

@@ -57,10 +57,8 @@ def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, 
         return (make(np.ones_like(like[0]._data), None),)
     _, vectors = _tuple("vector v", v)
     if len(vectors) != len(like) or any(a._data.shape != b._data.shape for a, b in zip(vectors, like, strict=True)):
-        raise RuntimeError(
-            f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
-            f"{[list(x._data.shape) for x in vectors]}"
-        )
+        raise RuntimeError(f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
+                           f"{[list(x._data.shape) for x in vectors]}")
     return vectors
 
 

@@ -113,10 +113,8 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
     """The positions of the inputs to differentiate by."""
     wanted = [i for i, x in enumerate(tensors) if isinstance(x, Tensor) and edge_of(x) is not None]
     if not wanted:
-        raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
-            "requires_grad=True."
-        )
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have "
+                         "requires_grad=True.")
     for i in wanted:
         array = tensors[i]._data
         if array.dtype not in (np.float64, np.complex128):
@@ -307,10 +305,8 @@ def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted:
         if g.size and np.abs(g).max() > 0:
             raise GradcheckError("backward not multiplied by grad_output")
         if g.shape != x._data.shape or (check_dtypes and g.dtype != x._data.dtype):
-            raise GradcheckError(
-                f"grad is incorrect size or type: got {list(g.shape)} {g.dtype} for an input of "
-                f"{list(x._data.shape)} {x._data.dtype}"
-            )
+            raise GradcheckError(f"grad is incorrect size or type: got {list(g.shape)} {g.dtype} for an input of "
+                                 f"{list(x._data.shape)} {x._data.dtype}")
 
 
 def _check_undefined(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:

@@ -154,9 +154,7 @@ class Distribution:
 
     def sample_n(self, n: int) -> Tensor:
         """``sample((n,))``, the old way of saying it."""
-        warnings.warn(
-            "sample_n(n) will be deprecated. Use .sample((n,)) instead.", FutureWarning, stacklevel=2
-        )
+        warnings.warn("sample_n(n) will be deprecated. Use .sample((n,)) instead.", FutureWarning, stacklevel=2)
         return self.sample(Size((n,)))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -202,11 +200,9 @@ class Distribution:
                 continue  # computed from the other parameters, which are checked
             value = getattr(self, name)
             if not _holds(constraint, value):
-                raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
-                    f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
-                    f"values:\n{value}"
-                )
+                raise ValueError(f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
+                                 f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
+                                 f"values:\n{value}")
 
     def _check_sample(self, value: Tensor) -> None:
         """`_validate_sample`, where this distribution checks its arguments."""
@@ -231,11 +227,9 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
-            warnings.warn(
-                f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
-                f"distribution with `validate_args=False` to turn off validation.",
-                stacklevel=3,
-            )
+            warnings.warn(f"{type(self)} does not define `support` to enable sample validation. Please initialize the "
+                          f"distribution with `validate_args=False` to turn off validation.",
+                          stacklevel=3)
             return
         if not _holds(support, value):
             raise ValueError(

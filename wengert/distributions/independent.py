@@ -25,10 +25,8 @@ class Independent(Distribution):
     ) -> None:
         batch = base_distribution.batch_shape
         if reinterpreted_batch_ndims > len(batch):
-            raise ValueError(
-                f"Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual "
-                f"{reinterpreted_batch_ndims} vs {len(batch)}"
-            )
+            raise ValueError(f"Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual "
+                             f"{reinterpreted_batch_ndims} vs {len(batch)}")
         shape = batch + base_distribution.event_shape
         kept = len(batch) - reinterpreted_batch_ndims
         self.base_dist = base_distribution

@@ -78,12 +78,10 @@ def _find(type_p: type, type_q: type) -> Formula | None:
             left = min(orders)[2]
             right = min((by_q, by_p, pair) for by_p, by_q, pair in orders)[2]
             if _KL_REGISTRY[left] is not _KL_REGISTRY[right]:
-                warnings.warn(
-                    f"Ambiguous kl_divergence({type_p.__name__}, {type_q.__name__}). Please register_kl("
-                    f"{left[0].__name__}, {right[1].__name__})",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
+                warnings.warn(f"Ambiguous kl_divergence({type_p.__name__}, {type_q.__name__}). Please register_kl("
+                              f"{left[0].__name__}, {right[1].__name__})",
+                              RuntimeWarning,
+                              stacklevel=3)
             _found[key] = _KL_REGISTRY[left]
     return _found[key]
 

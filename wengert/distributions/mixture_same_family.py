@@ -34,16 +34,12 @@ class MixtureSameFamily(Distribution):
         of_mixture, of_components = mixture_distribution.batch_shape, component_distribution.batch_shape[:-1]
         for ours, theirs in zip(reversed(of_mixture), reversed(of_components), strict=False):
             if ours != theirs and ours != 1 and theirs != 1:
-                raise ValueError(
-                    f"`mixture_distribution.batch_shape` ({of_mixture}) is not compatible with "
-                    f"`component_distribution.batch_shape`({of_components})"
-                )
+                raise ValueError(f"`mixture_distribution.batch_shape` ({of_mixture}) is not compatible with "
+                                 f"`component_distribution.batch_shape`({of_components})")
         categories, components = mixture_distribution.logits.shape[-1], component_distribution.batch_shape[-1]
         if categories != components:
-            raise ValueError(
-                f"`mixture_distribution component` ({categories}) does not equal "
-                f"`component_distribution.batch_shape[-1]` ({components})"
-            )
+            raise ValueError(f"`mixture_distribution component` ({categories}) does not equal "
+                             f"`component_distribution.batch_shape[-1]` ({components})")
         self._num_component = categories
         self._event_ndims = len(component_distribution.event_shape)
         super().__init__(of_components, component_distribution.event_shape, validate_args=validate_args)

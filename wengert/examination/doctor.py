@@ -61,10 +61,8 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
                 loss = loss_fn(output) if targets is None else loss_fn(output, targets)
             examined.in_loss = False
             if not isinstance(loss, Tensor) or loss._data.size != 1:
-                raise ValueError(
-                    f"[doctor] loss_fn should return a tensor of one element; got {_named(loss)}; "
-                    "reduce it with .mean() or .sum()"
-                )
+                raise ValueError(f"[doctor] loss_fn should return a tensor of one element; got {_named(loss)}; "
+                                 "reduce it with .mean() or .sum()")
             if loss.requires_grad:
                 loss.backward(retain_graph=True)
         symptoms.extend(examined.symptoms(caller))

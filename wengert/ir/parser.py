@@ -31,9 +31,7 @@ def parse_graph(text: str) -> InstructionGraph:
             elif line:
                 _read_line(graph, line, known)
         except (ValueError, TypeError, SyntaxError, KeyError, AttributeError) as error:
-            raise GraphError(
-                f"[parse_graph] a line of a graph was expected; got {line!r}: {error}"
-            ) from error
+            raise GraphError(f"[parse_graph] a line of a graph was expected; got {line!r}: {error}") from error
     if graph is None:
         raise GraphError("[parse_graph] the text of a graph was expected; got nothing")
     return graph

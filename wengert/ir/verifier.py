@@ -20,9 +20,7 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
 
     def define(value: Value, where: str) -> None:
         if value.name in names:
-            raise GraphError(
-                f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}"
-            )
+            raise GraphError(f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}")
         names.add(value.name)
         defined.add(value)
 
@@ -48,15 +46,11 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
         _check_effect(effect, defined, targets)
         place = (effect.kind == "write", effect.target)
         if place in done:
-            raise GraphError(
-                f"[verify] a target is written once; got a second effect on it: {format_effect(effect)}"
-            )
+            raise GraphError(f"[verify] a target is written once; got a second effect on it: {format_effect(effect)}")
         done.add(place)
     for value in graph.outputs:
         if value not in defined:
-            raise GraphError(
-                f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}"
-            )
+            raise GraphError(f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}")
     return graph
 
 
@@ -65,25 +59,19 @@ def _check_specs(instr: Instr) -> None:
     try:
         found = instr.primitive.spec(*operands, **instr.params)
     except Exception as error:
-        raise GraphError(
-            f"[verify] the rule of {instr.primitive.name} does not take its operands: {error}; in: "
-            f"{format_instr(instr)}"
-        ) from error
+        raise GraphError(f"[verify] the rule of {instr.primitive.name} does not take its operands: {error}; in: "
+                         f"{format_instr(instr)}") from error
     specs = (found,) if isinstance(found, Spec) else tuple(found)
     declared = tuple(result.spec for result in instr.results)
     if specs != declared:
-        raise GraphError(
-            f"[verify] the rule of {instr.primitive.name} gives {', '.join(map(str, specs))}; got "
-            f"{', '.join(map(str, declared))}, in: {format_instr(instr)}"
-        )
+        raise GraphError(f"[verify] the rule of {instr.primitive.name} gives {', '.join(map(str, specs))}; got "
+                         f"{', '.join(map(str, declared))}, in: {format_instr(instr)}")
 
 
 def _check_effect(effect: Effect, defined: set[Value], targets: dict[str, Value]) -> None:
     where = format_effect(effect)
     if (effect.value is None) != (effect.kind == "clear"):
-        raise GraphError(
-            f"[verify] effects that write or set have a value, those that clear have none; got: {where}"
-        )
+        raise GraphError(f"[verify] effects that write or set have a value, those that clear have none; got: {where}")
     if effect.value is not None and effect.value not in defined:
         raise GraphError(f"[verify] effects refer to defined values; got {effect.value!r}, in: {where}")
     if effect.kind == "write":

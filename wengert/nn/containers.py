@@ -435,8 +435,6 @@ class ParameterDict(Module):
 
 def _checked_key(key: Any) -> str:
     if not isinstance(key, str):
-        raise TypeError(
-            "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
-            f"'{type(key).__name__}')."
-        )
+        raise TypeError("Index given to ParameterDict cannot be used as a key as it is not a string (type is "
+                        f"'{type(key).__name__}').")
     return key

@@ -241,10 +241,8 @@ class _BackwardWatch:
             changed = hook(self.module, gradients, *more)
             if changed is not None:
                 if len(changed) != len(gradients):
-                    raise RuntimeError(
-                        f"{kind} returned an invalid number of {name}, got {len(changed)}, but expected "
-                        f"{len(gradients)}"
-                    )
+                    raise RuntimeError(f"{kind} returned an invalid number of {name}, got {len(changed)}, but expected "
+                                       f"{len(gradients)}")
                 gradients = tuple(changed)
         return gradients
 

@@ -64,11 +64,8 @@ class Stateful(Hooked, ModuleTree[Part]):
         dictionary to fill instead of a new one; ``prefix`` is put before every name.
         """
         if args:
-            warnings.warn(
-                "Positional args are being deprecated, use kwargs instead: destination, prefix, keep_vars",
-                FutureWarning,
-                stacklevel=2,
-            )
+            warnings.warn("Positional args are being deprecated, use kwargs instead: destination, prefix, keep_vars",
+                          FutureWarning, stacklevel=2)
             given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
             destination = given["destination"] if destination is None else destination
             prefix = prefix or given.get("prefix", "")

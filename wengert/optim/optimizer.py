@@ -50,10 +50,8 @@ class Optimizer:
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                f"{params.type()}"
-            )
+            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                            f"{params.type()}")
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -120,10 +118,8 @@ class Optimizer:
         named = "param_names" in group
         for other in self.param_groups:
             if named != ("param_names" in other):
-                raise ValueError(
-                    "all optimizer param groups should be with/without names. cannot add param group "
-                    f"{'with' if named else 'without'} names to the optimizer"
-                )
+                raise ValueError("all optimizer param groups should be with/without names. cannot add param group "
+                                 f"{'with' if named else 'without'} names to the optimizer")
             if not own.isdisjoint(other["params"]):
                 raise ValueError("some parameters appear in more than one parameter group")
 

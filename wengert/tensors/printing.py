@@ -94,9 +94,7 @@ def _count(name: str, value: int) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(
-            f"[set_printoptions] {name} must be an integer; got {value!r}; pass an int"
-        ) from None
+        raise TypeError(f"[set_printoptions] {name} must be an integer; got {value!r}; pass an int") from None
     if number < 0:
         raise ValueError(f"[set_printoptions] {name} must not be negative; got {number}; pass 0 or more")
     return number

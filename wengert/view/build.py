@@ -57,10 +57,8 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
     for i, root in enumerate(roots):
         edge = edge_of(root)
         if edge is None:
-            raise GradError(
-                f"[graph] a tensor computed from one with requires_grad=True was expected; root {i} (shape "
-                f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?"
-            )
+            raise GradError(f"[graph] a tensor computed from one with requires_grad=True was expected; root {i} (shape "
+                            f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?")
         edges.append(edge)
     scopes = scopes_of(frame)
     builder = GraphBuilder(edges, {}, names_in(scopes))

@@ -107,10 +107,8 @@ def _check_sizes(graph: GraphModel, around: dict[int, tuple[str, ...]], most: in
     counts.update(parent for parent, _ in inner)
     largest = max(counts.values(), default=0)
     if largest > most:
-        raise ValueError(
-            f"[graph] at most {most:,} boxes in one level make a page; got {largest:,}; draw a part "
-            "(g.subgraph(...), g.upstream(...)), or g.save('g.json')"
-        )
+        raise ValueError(f"[graph] at most {most:,} boxes in one level make a page; got {largest:,}; draw a part "
+                         "(g.subgraph(...), g.upstream(...)), or g.save('g.json')")
 
 
 def _arrows(graph: GraphModel, edges: list[tuple[GraphEdge, str]], where: dict[int, int], items: list[Item],

@@ -71,10 +71,8 @@ def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[in
     except (ValueError, RecursionError) as error:
         raise ValueError(f"[graph] JSON text was expected; {error}; was the file cut off?") from None
     if not isinstance(data, dict) or data.get("wengert graph") != VERSION:
-        raise ValueError(
-            f'[graph] an object with "wengert graph": {VERSION} was expected; got '
-            f"{str(data)[:60]!r}; write the file with Graph.to_json()"
-        )
+        raise ValueError(f'[graph] an object with "wengert graph": {VERSION} was expected; got '
+                         f"{str(data)[:60]!r}; write the file with Graph.to_json()")
     nodes: dict[int, GraphNode] = {}
     for i, row in enumerate(_list(data, "nodes")):
         node = _item(row, f"nodes[{i}]", GraphNode, _NODE)
@@ -88,10 +86,8 @@ def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[in
         if edge.source not in order or edge.target not in order:
             raise ValueError(f"[graph] edges[{i}]: ids of nodes were expected; got {edge.source} → {edge.target}")
         if order[edge.source] >= order[edge.target]:
-            raise ValueError(
-                f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
-                f"{edge.source} → {edge.target}; a computation has no cycles"
-            )
+            raise ValueError(f"[graph] edges[{i}]: an edge from an earlier node to a later one was expected; got "
+                             f"{edge.source} → {edge.target}; a computation has no cycles")
         edges.append(edge)
     _check_partials(nodes, edges)
     roots = _list(data, "roots")
@@ -112,10 +108,8 @@ def _check_partials(nodes: dict[int, GraphNode], edges: list[GraphEdge]) -> None
         columns = len(edge.partial[0])
         wanted = bundles.setdefault(source.id, columns) if source.shape is None else math.prod(source.shape)
         if (len(edge.partial), columns) != (rows, wanted):
-            raise ValueError(
-                f"[graph] edges[{i}].partial: a matrix of {rows}×{wanted} was expected; got "
-                f"{len(edge.partial)}×{columns}"
-            )
+            raise ValueError(f"[graph] edges[{i}].partial: a matrix of {rows}×{wanted} was expected; got "
+                             f"{len(edge.partial)}×{columns}")
 
 
 def _list(data: dict[str, Any], what: str) -> list[Any]:

@@ -139,10 +139,8 @@ class Recording(Watcher):
         if len(self.nodes) >= MOST:
             if len(self.nodes) == MOST:
                 self.nodes.append(None)
-                warnings.warn(
-                    f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
-                    stacklevel=3,
-                )
+                warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
+                              stacklevel=3)
             return
         note = self.notes[node.sequence] = Note()
         edges, last, self.last = node.edges, self.last, None

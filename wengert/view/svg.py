@@ -38,10 +38,8 @@ def svg(graph: GraphModel, direction: str | None = None, depth: int | None = Non
     lone = sum(1 for node in graph if node.id not in groups and not node.inline)
     boxes = lone + len(set(groups.values()))
     if boxes > MOST:
-        raise ValueError(
-            f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part "
-            "(g.subgraph(...), g.upstream(...)), print(g) for a table, or g.save('g.json')"
-        )
+        raise ValueError(f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part "
+                         "(g.subgraph(...), g.upstream(...)), print(g) for a table, or g.save('g.json')")
     return render(draw(graph, groups, direction), describe(graph), legend)
 
 

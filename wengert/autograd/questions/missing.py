@@ -58,25 +58,16 @@ def _of_parameter(param: Tensor) -> Answer | None:
     """What can be said from the parameter alone."""
     edge = edge_of(param)
     if param._data.dtype.kind not in "fcV":
-        return Answer(
-            "integer",
-            f"a tensor of {param.dtype} cannot have a gradient: only floating and complex ones can",
-            "make it floating: .float(), or write 1.0 where you wrote 1",
-        )
+        return Answer("integer",
+                      f"a tensor of {param.dtype} cannot have a gradient: only floating and complex ones can",
+                      "make it floating: .float(), or write 1.0 where you wrote 1")
     if edge is None:
         cut = _cuts_of(param)
         if cut is not None:
-            return Answer(
-                cut.kind,
-                f"requires_grad is False: the tensor came from {cut.op}, {_how(cut)}",
-                _CURES.get(cut.kind, ""),
-                cut.line,
-            )
-        return Answer(
-            "frozen",
-            "requires_grad is False, so nothing is recorded for it",
-            "call requires_grad_() on it before the forward pass, or make it an nn.Parameter",
-        )
+            return Answer(cut.kind, f"requires_grad is False: the tensor came from {cut.op}, {_how(cut)}",
+                          _CURES.get(cut.kind, ""), cut.line)
+        return Answer("frozen", "requires_grad is False, so nothing is recorded for it",
+                      "call requires_grad_() on it before the forward pass, or make it an nn.Parameter")
     if type(edge) is not Leaf:
         node = node_of(edge)
         kept = " and retain_grad() was not called" if not param.retains_grad else ""
@@ -115,13 +106,8 @@ _CURES = {
 def _from_cut(cut: Cut, leaf: Leaf) -> Answer:
     """The answer for a cut behind which the parameter lies."""
     way = way_of(cut.leaves.get(leaf))
-    return Answer(
-        cut.kind,
-        f"the way to it is cut by {cut.op}, {_how(cut)}",
-        _CURES[cut.kind],
-        cut.line,
-        (cut.op, *reversed(way), "the parameter"),
-    )
+    return Answer(cut.kind, f"the way to it is cut by {cut.op}, {_how(cut)}", _CURES[cut.kind], cut.line,
+                  (cut.op, *reversed(way), "the parameter"))
 
 
 def _without_history(leaf: Leaf, loss: Tensor) -> Answer:
@@ -130,25 +116,20 @@ def _without_history(leaf: Leaf, loss: Tensor) -> Answer:
         if leaf in cut.leaves:
             return _from_cut(cut, leaf)
     if loss._data.dtype.kind not in "fcV":
-        return Answer(
-            "integer",
-            f"the loss is of {loss.dtype}: counting and comparing have no derivative",
-            "use a loss of real numbers, such as cross_entropy instead of the accuracy",
-        )
+        return Answer("integer", f"the loss is of {loss.dtype}: counting and comparing have no derivative",
+                      "use a loss of real numbers, such as cross_entropy instead of the accuracy")
     lost = _lost(leaf)
     if lost is not None:
         return lost
     used = (leaf.rare or {}).get("used")
     off = " Recording is off right now (no_grad)." if not state.grad else ""
     known = f" It was last used at {short(used)}." if used else ""
-    return Answer(
-        "no_history",
-        f"the loss has no history: nothing it was computed from requires a gradient, or it was "
-        "computed under no_grad, detached, or made anew from a number (item(), numpy(), tensor(x)), or "
-        f"requires_grad was set only after it was computed.{off}{known}",
-        f"call requires_grad_() before the forward pass; to see more, {WATCH}",
-        used,
-    )
+    return Answer("no_history",
+                  f"the loss has no history: nothing it was computed from requires a gradient, or it was "
+                  "computed under no_grad, detached, or made anew from a number (item(), numpy(), tensor(x)), or "
+                  f"requires_grad was set only after it was computed.{off}{known}",
+                  f"call requires_grad_() before the forward pass; to see more, {WATCH}",
+                  used)
 
 
 def _not_reached(param: Tensor, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
@@ -158,9 +139,8 @@ def _not_reached(param: Tensor, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
             for cut in reversed(group):
                 if leaf in cut.leaves:
                     answer = _from_cut(cut, leaf)
-                    return Answer(
-                        answer.reason, answer.text, answer.cure, answer.line, ("the loss", step(node), *answer.path)
-                    )
+                    return Answer(answer.reason, answer.text, answer.cure, answer.line,
+                                  ("the loss", step(node), *answer.path))
     others = [node for node in order if type(node) is Leaf]
     replaced = _replaced(param, others) or _lost(leaf) or _without_module(param)
     if replaced is not None:
@@ -171,13 +151,11 @@ def _not_reached(param: Tensor, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
     watched = any(type(node) is not Leaf and node.line is not None for node in order)
     used = (leaf.rare or {}).get("used")
     if used:
-        return Answer(
-            "not_used",
-            f"it is used at {short(used)}, but what came of that does not reach this loss: it was "
-            "overwritten, thrown away, or left the tape as a number (item(), numpy(), tensor(x))",
-            "follow the result of that line to the loss",
-            used,
-        )
+        return Answer("not_used",
+                      f"it is used at {short(used)}, but what came of that does not reach this loss: it was "
+                      "overwritten, thrown away, or left the tape as a number (item(), numpy(), tensor(x))",
+                      "follow the result of that line to the loss",
+                      used)
     cure = "use it in forward(), or do not register it" if watched else f"if forward() does use it, {WATCH}"
     extra = "" if watched else ", or the way to it is cut (detach, no_grad, integers, item())"
     return Answer("not_used", f"the loss does not depend on it: it is not used{extra}", cure)
@@ -194,12 +172,10 @@ def _replaced(param: Tensor, others: list[Any]) -> Answer | None:
         and np.may_share_memory(node.variable._data, param._data)
     ]
     if same and param._data.size:
-        return Answer(
-            "replaced",
-            "the loss was computed with another leaf on the same memory: this one, or that, was "
-            "made by detach(), .data, Parameter(...) or Variable(...), and has a gradient of its own",
-            _KEEP,
-        )
+        return Answer("replaced",
+                      "the loss was computed with another leaf on the same memory: this one, or that, was "
+                      "made by detach(), .data, Parameter(...) or Variable(...), and has a gradient of its own",
+                      _KEEP)
     gone = [node for node in others if node.variable is None and getattr(node.grad, "shape", None) == param.shape]
     if gone:
         return _gone(gone[0], "it")
@@ -214,12 +190,10 @@ def _replaced(param: Tensor, others: list[Any]) -> Answer | None:
         and (param._data != param._data.flat[0]).any()
     ]
     if twins:
-        return Answer(
-            "replaced",
-            "the loss was computed with another leaf that holds the same values: one is a copy of "
-            "the other (clone, deepcopy, or an old model kept by the optimizer)",
-            _KEEP,
-        )
+        return Answer("replaced",
+                      "the loss was computed with another leaf that holds the same values: one is a copy of "
+                      "the other (clone, deepcopy, or an old model kept by the optimizer)",
+                      _KEEP)
     return None
 
 
@@ -298,37 +272,28 @@ def _of_flow(param: Tensor, leaf: Leaf, root: Edge, loss: Tensor, order: list[No
     flow = Flow([(root, np.ones_like(loss._data))], order)
     if flow.freed is not None:
         if param.grad is None:
-            return Answer(
-                "not_run",
-                "the way to it is whole, and backward() has run through the graph, but there is no "
-                "gradient: zero_grad() cleared it since, or backward(inputs=...) or grad() asked for others",
-                "read .grad between backward() and zero_grad()",
-            )
+            return Answer("not_run",
+                          "the way to it is whole, and backward() has run through the graph, but there is no "
+                          "gradient: zero_grad() cleared it since, or backward(inputs=...) or grad() asked for others",
+                          "read .grad between backward() and zero_grad()")
         if np.any(param.grad._data):
             return Answer("fine", "it has a gradient that is not zero")
-        return Answer(
-            "freed",
-            "its gradient is zero, and what would say why was freed by backward()",
-            "ask before backward(), or use backward(retain_graph=True)",
-        )
+        return Answer("freed", "its gradient is zero, and what would say why was freed by backward()",
+                      "ask before backward(), or use backward(retain_graph=True)")
     found = flow.arrived.get(leaf)
     if found is not None and not finite(found):
         return Answer("nan", "its gradient is not finite", "ask autograd.why_nan(loss)")
     if found is not None and not _zero(found):
         if param.grad is None:
-            return Answer(
-                "not_run",
-                "the way to it is whole and a gradient that is not zero would arrive: backward() was "
-                "not called on this loss yet, or zero_grad() has cleared the gradient since",
-                "call loss.backward(), and read .grad before zero_grad()",
-            )
+            return Answer("not_run",
+                          "the way to it is whole and a gradient that is not zero would arrive: backward() was "
+                          "not called on this loss yet, or zero_grad() has cleared the gradient since",
+                          "call loss.backward(), and read .grad before zero_grad()")
         if not np.any(param.grad._data):
-            return Answer(
-                "hook",
-                "a gradient that is not zero arrives, but .grad is zero: a hook changed it, or "
-                "zero_() cleared it since",
-                "look at the hooks registered on the tensor",
-            )
+            return Answer("hook",
+                          "a gradient that is not zero arrives, but .grad is zero: a hook changed it, or "
+                          "zero_() cleared it since",
+                          "look at the hooks registered on the tensor")
         return Answer("fine", "it has a gradient that is not zero")
     return _blocked(flow, leaf, order)
 
@@ -344,11 +309,8 @@ def _blocked(flow: Flow, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
         ]
         if all((node, position) not in flow.sent or _zero(flow.sent[node, position]) for position, _ in ways):
             return _reason(flow, node, ways[0], leaf, leads)
-    return Answer(
-        "zero",
-        "its gradient is exactly zero: the contributions along its paths cancel, or each is zero",
-        "print the graph with gradients: print(wengert.graph(loss, gradients=True))",
-    )
+    return Answer("zero", "its gradient is exactly zero: the contributions along its paths cancel, or each is zero",
+                  "print the graph with gradients: print(wengert.graph(loss, gradients=True))")
 
 
 def _reason(flow: Flow, node: Node, way: tuple[int, Any], leaf: Leaf, leads: set[Any]) -> Answer:

@@ -61,11 +61,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     else:
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
-            raise ShapeError(
-                "[prelu] Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                f"{weight.numel()} and channel size = {channels} (input of shape {tuple(input.shape)}); "
-                f"use num_parameters={channels}"
-            )
+            raise ShapeError("[prelu] Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                             f"{weight.numel()} and channel size = {channels} (input of shape {tuple(input.shape)}); "
+                             f"use num_parameters={channels}")
         weight = weight.view(-1, *(1,) * (input.dim() - 2))
     return P.prelu(input, weight)
 

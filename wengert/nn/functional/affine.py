@@ -40,10 +40,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
                 f"{expected} (weight of shape {tuple(weight.shape)})"
             )
     if input1.shape[:-1] != input2.shape[:-1]:
-        raise ShapeError(
-            "[bilinear] input batch dimensions do not match: got "
-            f"{tuple(input1.shape[:-1])} and {tuple(input2.shape[:-1])}"
-        )
+        raise ShapeError("[bilinear] input batch dimensions do not match: got "
+                         f"{tuple(input1.shape[:-1])} and {tuple(input2.shape[:-1])}")
     rows = input1.reshape(-1, weight.shape[1])
     # (out, N, in2): every output's matrix applied to every row of the first input.
     halfway = rows @ weight

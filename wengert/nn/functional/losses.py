@@ -79,12 +79,10 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     """
     batch_mean = reduction == "batchmean"
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-            stacklevel=2,
-        )
+        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
+                      "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+                      "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+                      stacklevel=2)
     reduction = choose("sum" if batch_mean else reduction, size_average, reduce)
     loss = target.exp() * (target - input) if log_target else xlogy(target, target) - target * input
     total = reduced(loss, reduction)
@@ -274,13 +272,9 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> None
         )
     given, expected = tuple(target.shape), (*input.shape[:1], *input.shape[2:]) if rank > 1 else ()
     if rank > 1 and input.shape[0] != (given[0] if given else None):
-        raise ValueError(
-            f"[nll_loss] Expected input batch_size ({input.shape[0]}) to match target batch_size "
-            f"({given[0] if given else 0}); got input {tuple(input.shape)} and target {given}"
-        )
+        raise ValueError(f"[nll_loss] Expected input batch_size ({input.shape[0]}) to match target batch_size "
+                         f"({given[0] if given else 0}); got input {tuple(input.shape)} and target {given}")
     if given != expected and not (rank == 1 and given == (1,)):
-        raise ShapeError(
-            f"[nll_loss] Expected target size {list(expected)}, got {list(given)} (input of shape "
-            f"{tuple(input.shape)}: the second dimension is that of the classes)"
-        )
+        raise ShapeError(f"[nll_loss] Expected target size {list(expected)}, got {list(given)} (input of shape "
+                         f"{tuple(input.shape)}: the second dimension is that of the classes)")
     _check_class_weight(weight, input.shape[0 if rank == 1 else 1])

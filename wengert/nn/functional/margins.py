@@ -21,10 +21,8 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     """max(0, −y (x₁ − x₂) + margin), with y = ±1 saying which should be the larger. Raises ShapeError."""
     reduction = choose(reduction, size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
-        raise ShapeError(
-            "[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
-            f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
-        )
+        raise ShapeError("[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
+                         f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} ")
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 

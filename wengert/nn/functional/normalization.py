@@ -108,15 +108,11 @@ def _trailing(
         )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and given._data.shape != shape:
-            raise ShapeError(
-                f"[{op}] Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                f"{list(given.shape)} and normalized_shape = {list(shape)}"
-            )
+            raise ShapeError(f"[{op}] Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                             f"{list(given.shape)} and normalized_shape = {list(shape)}")
     if input._data.shape[-len(shape) :] != shape:
-        raise ShapeError(
-            f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, "
-            f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
-        )
+        raise ShapeError(f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, "
+                         f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}")
     return shape
 
 

@@ -16,9 +16,8 @@ def choose(reduction: str, size_average: bool | None = None, reduce: bool | None
     if reduction in _WORDS:
         return reduction
     if reduction == "elementwise_mean":
-        warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=stacklevel
-        )
+        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
+                      stacklevel=stacklevel)
         return "mean"
     raise ValueError(f"{reduction} is not a valid value for reduction")
 
@@ -31,8 +30,6 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 def from_flags(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
     """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
     word = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.",
-        stacklevel=stacklevel,
-    )
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.",
+                  stacklevel=stacklevel)
     return word

@@ -89,10 +89,8 @@ def _check_sampling(input: Tensor, grid: Tensor, mode: str) -> None:
     if mode == "bicubic" and input.dim() != 4:
         raise ShapeError("[grid_sample] bicubic interpolation only supports 4D input")
     if input.dtype is not grid.dtype:
-        raise RuntimeError(
-            "[grid_sample] expected input and grid to have the same dtype; got input of "
-            f"{input.dtype} and grid of {grid.dtype}; convert one: grid.to(input.dtype)"
-        )
+        raise RuntimeError("[grid_sample] expected input and grid to have the same dtype; got input of "
+                           f"{input.dtype} and grid of {grid.dtype}; convert one: grid.to(input.dtype)")
 
 
 def _unnormalised(x: Tensor, n: int, align: bool) -> Tensor:

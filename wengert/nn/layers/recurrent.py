@@ -70,11 +70,9 @@ class RNNBase(Module):
                 "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
             )
         if dropout > 0 and self.num_layers == 1:
-            warnings.warn(
-                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
-                stacklevel=4,
-            )
+            warnings.warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+                          f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
+                          stacklevel=4)
         if not isinstance(self.hidden_size, int):
             raise TypeError(f"hidden_size should be of type int, got: {type(self.hidden_size).__name__}")
         if self.hidden_size <= 0:
@@ -300,10 +298,8 @@ class RNNCellBase(Module):
             )
         for state in states:
             if tuple(state.shape) != (input.shape[0], self.hidden_size):
-                raise RuntimeError(
-                    f"[{name}] hidden has inconsistent shape: got {list(state.shape)}, expected "
-                    f"{[input.shape[0], self.hidden_size]}"
-                )
+                raise RuntimeError(f"[{name}] hidden has inconsistent shape: got {list(state.shape)}, expected "
+                                   f"{[input.shape[0], self.hidden_size]}")
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         _, last = recurrence(mode, input, (input.shape[0],), states, weights)
         return tuple([state.squeeze(0) for state in last]) if alone else last

@@ -46,7 +46,5 @@ class Unflatten(Module):
 def _check_sizes(sizes: Any) -> None:
     for position, size in enumerate(sizes):
         if not isinstance(size, int):
-            raise TypeError(
-                "unflattened_size must be tuple of ints, but found element of type "
-                f"{type(size).__name__} at pos {position}"
-            )
+            raise TypeError("unflattened_size must be tuple of ints, but found element of type "
+                            f"{type(size).__name__} at pos {position}")

@@ -175,9 +175,7 @@ class OneCycleLR(_WithMomentum):
         self._warn_outside_step()
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         phases = self._schedule_phases
         number = next((n for n, phase in enumerate(phases[:-1]) if step <= phase["end_step"]), len(phases) - 1)
         phase = phases[number]

@@ -90,9 +90,7 @@ class StackDataset(Dataset[Any]):
             many = callable(getattr(dataset, "__getitems__", None))
             column = dataset.__getitems__(indices) if many else [dataset[index] for index in indices]
             if len(column) != len(indices):
-                raise ValueError(
-                    f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(column)}"
-                )
+                raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(column)}")
             columns.append(column)
         rows = zip(*columns, strict=True)
         return [dict(zip(self.datasets, row, strict=True)) for row in rows] if named else list(rows)
@@ -200,7 +198,6 @@ def _lengths_of_fractions(total: int, fractions: Sequence[float]) -> list[int]:
         lengths[extra % len(lengths)] += 1
     for position, length in enumerate(lengths):
         if length == 0:
-            warnings.warn(
-                f"Length of split at index {position} is 0. This might result in an empty dataset.", stacklevel=3
-            )
+            warnings.warn(f"Length of split at index {position} is 0. This might result in an empty dataset.",
+                          stacklevel=3)
     return lengths

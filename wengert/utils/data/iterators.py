@@ -340,9 +340,8 @@ class WorkerIterator(LoaderIterator):
 
 def _warn_of_pinning(device: str) -> None:
     if device:
-        warnings.warn(
-            f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}", stacklevel=5
-        )
+        warnings.warn(f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}",
+                      stacklevel=5)
     warnings.warn(
         "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
         stacklevel=5,

@@ -79,10 +79,8 @@ class CelebA(VisionDataset):
             extract_archive(archive)
         if not self._check_integrity():
             what = "CelebA cannot be downloaded by wengert" if download else "Dataset not found or corrupted"
-            raise RuntimeError(
-                f"{what}; get img_align_celeba.zip and the text files from "
-                f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put them into {self._path('')}"
-            )
+            raise RuntimeError(f"{what}; get img_align_celeba.zip and the text files from "
+                               f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put them into {self._path('')}")
 
     def _table(self, name: str, header: bool) -> _Table:
         rows = [line.split() for line in Path(self._path(name)).read_text(encoding="utf-8").splitlines() if line]

@@ -94,10 +94,8 @@ def download_from(urls: Sequence[str], target: Path, md5: str | None = None) -> 
             return _fetch(url, target, md5)
         except (*NETWORK_ERRORS, RuntimeError) as error:
             answers.append(f"  {url}: {getattr(error, 'reason', None) or error or type(error).__name__}")
-    raise RuntimeError(
-        f"[download] {os.path.basename(target)} could not be downloaded:\n" + "\n".join(answers) + "\n"
-        f"If this machine has no network, get the file elsewhere and put it at {target}"
-    )
+    raise RuntimeError(f"[download] {os.path.basename(target)} could not be downloaded:\n" + "\n".join(answers) + "\n"
+                       f"If this machine has no network, get the file elsewhere and put it at {target}")
 
 
 def download_url(

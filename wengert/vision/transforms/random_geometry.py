@@ -89,9 +89,7 @@ class RandomCrop(nn.Module):
         _, rows, columns = functional.get_dimensions(img)
         height, width = output_size
         if rows < height or columns < width:
-            raise ValueError(
-                f"Required crop size {(height, width)} is larger than input image size {(rows, columns)}"
-            )
+            raise ValueError(f"Required crop size {(height, width)} is larger than input image size {(rows, columns)}")
         if (rows, columns) == (height, width):
             return 0, 0, rows, columns
         top = _integer(0, rows - height + 1)
@@ -376,10 +374,8 @@ class RandomErasing(nn.Module):
             values = self.value if isinstance(self.value, Sequence) else [self.value]
             content = [float(value) for value in values]
         if content is not None and len(content) not in (1, img.shape[-3]):
-            raise ValueError(
-                "If value is a sequence, it should have either a single value or "
-                f"{img.shape[-3]} (number of input channels)"
-            )
+            raise ValueError("If value is a sequence, it should have either a single value or "
+                             f"{img.shape[-3]} (number of input channels)")
         return functional.erase(img, *self.get_params(img, self.scale, self.ratio, content), self.inplace)
 
     def __repr__(self) -> str:

@@ -74,9 +74,8 @@ def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode
         return img
     if is_picture(img):
         if antialias is False:
-            warnings.warn(
-                "Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.", stacklevel=2
-            )
+            warnings.warn("Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.",
+                          stacklevel=2)
         return img.resize(new[::-1], PILLOW_NUMBERS[mode])
     smooth = mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
     result = functional.interpolate(
@@ -249,10 +248,8 @@ def fill_of(img: Any, fill: Any) -> Any:
     if len(values) == 1:
         values *= channels
     if len(values) != channels:
-        raise ValueError(
-            "The number of elements in 'fill' does not match the number of channels of the image "
-            f"({len(values)} != {channels})"
-        )
+        raise ValueError("The number of elements in 'fill' does not match the number of channels of the image "
+                         f"({len(values)} != {channels})")
     if img.mode != "F":
         values = [int(value) for value in values]
     return values[0] if channels == 1 and not isinstance(fill, (list, tuple)) else tuple(values)

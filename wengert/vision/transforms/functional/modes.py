@@ -37,10 +37,8 @@ def mode_of(interpolation: InterpolationMode | int) -> InterpolationMode:
     for mode, number in PILLOW_NUMBERS.items():
         if isinstance(interpolation, int) and number == interpolation:
             return mode
-    raise TypeError(
-        "Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant; "
-        f"got {interpolation!r}"
-    )
+    raise TypeError("Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant; "
+                    f"got {interpolation!r}")
 
 
 def check_image(image: Tensor) -> Tensor:
