@@ -49,7 +49,7 @@ def test_what_blas_cannot_read_goes_to_numpy() -> None:
 def test_numpys_threads_come_back_however_many_threads_multiply() -> None:
     library = blas.openblas()
     assert library is not None
-    before = library._get_threads()
+    before = library.get_threads()
     x = np.random.default_rng(2).normal(size=(200, 200)).astype(np.float32)
     expected, results = x @ x, []
 
@@ -62,7 +62,7 @@ def test_numpys_threads_come_back_however_many_threads_multiply() -> None:
         worker.start()
     for worker in workers:
         worker.join()
-    assert library._get_threads() == before
+    assert library.get_threads() == before
     assert len(results) == 200
     for result in results:
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)

@@ -11,16 +11,16 @@ Where numpy has another BLAS, or its library is not found, `product` declines an
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
 from functools import cache
 from itertools import product as pairs_of
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from . import threads
+from . import memory, runtime, threads
 from .code import POINTER, WORD, Code, Operand, module
 from .kernels import generated_code_is_possible
 
@@ -45,26 +45,23 @@ _NAMES = {name: number for number, name in enumerate(_SLOTS)}
 class OpenBlas:
     """OpenBLAS as numpy has loaded it: its products' addresses by dtype, and the integers it takes (``word``).
 
-    Within ``with library:`` it uses one thread, as the caller has threads of its own.
+    A kernel with its ``guard`` has it with one thread, as the pool has threads of its own.
     """
 
     def __init__(self, products: dict[str, int], word: str, get_threads: Any, set_threads: Any) -> None:
         self.products, self.word = products, word
-        self._get_threads, self._set_threads = get_threads, set_threads
-        self._lock, self._users, self._usual = Lock(), 0, 1
+        self.get_threads, self._set_threads = get_threads, set_threads
+        self._slots = threads.table(runtime.SET + 1)
+        self._slots[runtime.GET :] = [ctypes.cast(each, ctypes.c_void_p).value for each in (get_threads, set_threads)]
+        self.guard = memory.address(self._slots)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                self._usual = self._get_threads()
-                self._set_threads(1)
-            self._users += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._set_threads(self._usual)
+    def _after_fork(self) -> None:
+        """The child has none of the threads that were multiplying."""
+        if self._slots[runtime.USERS]:
+            self._set_threads(int(self._slots[runtime.USUAL]))
+        self._slots[: runtime.USUAL] = 0
 
 
 @cache
@@ -73,7 +70,7 @@ def openblas() -> OpenBlas | None:
     package = Path(np.__file__).parent
     folders = (package.parent / "numpy.libs", package / ".dylibs")
     for path in (path for folder in folders for path in sorted(folder.glob("*openblas*"))):
-        library = ctypes.PyDLL(str(path))  # its settings are read and written with the interpreter's lock held
+        library = ctypes.PyDLL(str(path))
         for prefix, suffix in pairs_of(("scipy_", ""), ("64_", "")):
             word = "i64" if suffix else "i32"
             single, double, get, set_ = (
@@ -146,8 +143,8 @@ def write_product(code: Code, element: str, word: str, function: Operand, sizes:
 
 
 @cache
-def _kernel(char: str, word: str) -> threads.Parts:
-    return threads.Parts(_text("float" if char == "f" else "double", word), arrays=3)
+def _kernel(char: str, library: OpenBlas) -> threads.Parts:
+    return threads.Parts(_text("float" if char == "f" else "double", library.word), arrays=3, guard=library.guard)
 
 
 def _order(x: Array) -> tuple[int, int] | None:
@@ -183,7 +180,7 @@ class _Plan:
             inner, cut = lead[-1], (0, 0)
             self.parts = lead[0] * inner if rank == 4 else inner
             strides = [stride for a in (x, y, out) for stride in (a.strides[0] if rank == 4 else 0, a.strides[-3])]
-        self.kernel = _kernel(char, library.word)
+        self.kernel = _kernel(char, library)
         self.worth = out.size * depth / 8
         self.numbers = threads.table(len(_SLOTS))
         lines, sizes = (orders[0][1], orders[1][1], columns), (rows, columns, depth)
@@ -204,11 +201,8 @@ def product(x: Array, y: Array) -> Array | None:
         plan = _planned(key, x, y)
     if plan is None:
         return None
-    library = openblas()
-    assert library is not None
     out = np.empty(plan.shape, x.dtype)
-    with library:
-        plan.kernel.run(plan.parts, plan.worth, plan.numbers, x, y, out)
+    plan.kernel.run(plan.parts, plan.worth, plan.numbers, x, y, out)
     return out
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.generated import LARGE, Elementwise
+from ..core.generated import LARGE, Elementwise, too_late
 from . import memory, runtime, threads
 from .emit import ARRAY, SCALAR, Lower, elementwise_module
 from .jit import engine, statistics
@@ -59,9 +59,9 @@ class Kernel:
         self.cost = (module.cost + 3 * (1 + len(pattern))) / module.lanes
         self.least = LARGE_IF_CHEAP if module.cost < CHEAP else LARGE
         arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form == ARRAY)
-        self._descriptor = (ctypes.c_int64 * 5)(self._library.addresses["kernel"], arrays,
+        self._descriptor = (ctypes.c_int64 * 6)(self._library.addresses["kernel"], arrays,
                                                 self.result.itemsize.bit_length() - 1,
-                                                CHUNK_BYTES // self.dtype.itemsize, SMALLEST_CHUNK)
+                                                CHUNK_BYTES // self.dtype.itemsize, SMALLEST_CHUNK, 0)
         self._address = ctypes.addressof(self._descriptor)
         self._padding = _PADDING[len(pattern)]
 
@@ -90,13 +90,13 @@ class Kernel:
 
 
 def generated_code_is_possible() -> bool:
-    """Whether this interpreter's arrays are laid out as generated code expects."""
-    return _possible
+    """Whether this interpreter's arrays are laid out as generated code expects, and it can still make some."""
+    return _possible and not too_late()
 
 
 def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY) -> Kernel | None:
     """The kernel of an expression; None where the dtype lacks one of its operations. Only the caller keeps it."""
-    if not _possible:
+    if not generated_code_is_possible():
         return None
     try:
         return Kernel(lower, dtype, pattern)

@@ -171,21 +171,18 @@ def _parts(sequences: int) -> int:
 def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: Steps, sequences: int,
          width: int) -> None:
     """Run over all sequences."""
-    library = blas.openblas()
-    assert library is not None
     parts = _parts(sequences)
     values = {name: memory.address(array) for name, array in arrays.items()}
     values |= {name: memory.address(table) for name, table in zip(Steps._fields, steps, strict=True)}
     values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}
     numbers = threads.table(len(_SLOTS))
     numbers[:] = [values.get(name, 0) for name in _SLOTS]
-    with library:
-        kernel.run(parts, int(steps.counts.sum()) * width * width / 2, numbers)
+    kernel.run(parts, int(steps.counts.sum()) * width * width / 2, numbers)
 
 
 @cache
-def _kernel(dtype: str, word: str, whole: bool, backward: bool) -> threads.Parts:
-    return threads.Parts(_Recurrence(dtype, word, whole).text(backward))
+def _kernel(dtype: str, library: blas.OpenBlas, whole: bool, backward: bool) -> threads.Parts:
+    return threads.Parts(_Recurrence(dtype, library.word, whole).text(backward), guard=library.guard)
 
 
 def _found(x: Array, width: int, backward: bool) -> tuple[threads.Parts, int] | None:
@@ -194,7 +191,7 @@ def _found(x: Array, width: int, backward: bool) -> tuple[threads.Parts, int] | 
     if library is None:
         return None
     lanes = engine().machine.vector_bytes // x.itemsize
-    return _kernel(x.dtype.name, library.word, width % lanes == 0, backward), library.products[x.dtype.char]
+    return _kernel(x.dtype.name, library, width % lanes == 0, backward), library.products[x.dtype.char]
 
 
 def lstm(given: Array, h0: Array, c0: Array, weight: Array, steps: Steps) -> tuple[Array, ...] | None:

@@ -15,6 +15,9 @@ and only then waits for ``INSIDE`` to reach 0. All four are sequentially consist
 cleared and leaves, or the caller sees the worker and waits. A worker that counted itself in late and finds the
 *next* job's ticket may join that: its fields were written before its ticket.
 
+Note [guards]: Python runs the handler of a signal between any two of its instructions, and Ctrl-C raises there. What
+must be put back, as a library's number of threads, is therefore changed and put back within one foreign call.
+
 Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
 then rests in short sleeps, so that its own processor is free for the worker.
 """
@@ -36,9 +39,14 @@ SEGMENT = OPERAND + LINE
 sets ``SEGMENTS`` (the number of threads), ``REST`` (the address of a C function of one int that sleeps for a moment,
 such as ``usleep``) and ``DATA`` (where in an array object the pointer to its elements stands); the rest is 0."""
 
-CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK = range(5)
+CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK, GUARD = range(6)
 """Slots of a descriptor: the kernel's address; a bit an operand, set for arrays and clear for scalars; the binary
-logarithm of the output's element size; the elements of the largest chunk and of the smallest."""
+logarithm of the output's element size; the elements of the largest chunk and of the smallest; a guard or 0."""
+
+LOCK, USERS, USUAL, GET, SET = range(5)
+"""Slots of a guard, of a library that has threads of its own: while any kernel with this guard runs, it has one. 1
+while a thread changes the guard; how many kernels run; the library's threads without them; the addresses of its
+functions that tell and set how many it has. See Note [guards]."""
 
 CHUNKS_PER_THREAD = 4
 SPIN = 500
@@ -59,7 +67,7 @@ def runtime_module(triple: str) -> str:
     rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
     """
     processor = triple.split("-")[0]
-    return module(_work(), _launch(processor), _serve(processor))
+    return module(_work(), _share(processor), _enter(), _leave(), _launch(), _serve(processor))
 
 
 def _pause(code: Code, processor: str) -> None:
@@ -111,9 +119,67 @@ def _work() -> Code:
     return code
 
 
-def _launch(processor: str) -> Code:
-    operands = {f"operand{k}": WORD for k in range(OPERANDS)}
-    code = Code("launch", {"control": POINTER, "descriptor": POINTER, "count": WORD, **operands})
+_JOB = {"control": POINTER, "descriptor": POINTER, "count": WORD, **{f"operand{k}": WORD for k in range(OPERANDS)}}
+
+
+def _launch() -> Code:
+    code = Code("launch", _JOB)
+    control, descriptor = code.parameters[:2]
+    guard = code.address(descriptor, GUARD)
+    guarded = code.compare("ne", code.word(descriptor, GUARD), 0)
+    with code.when(guarded):
+        code.call("void", "enter", control, guard)
+    code.call("void", "share", *code.parameters)
+    with code.when(guarded):
+        code.call("void", "leave", control, guard)
+    code.done()
+    return code
+
+
+def _enter() -> Code:
+    """``enter(control, guard)``: the library has one thread, until as many have left as have entered."""
+    code = Code("enter", {"control": POINTER, "guard": POINTER}, visible=False)
+    guard = _locked(code)
+    users = code.word(guard, USERS)
+    with code.when(code.compare("eq", users, 0)):
+        usual = code.convert("zext", code.call("i32", code.address(guard, GET)), WORD)
+        code.store(usual, code.at(WORD, guard, USUAL), align=8)
+        code.call("void", code.address(guard, SET), Operand("1", "i32"))
+    code.store(code.add(users, 1), code.at(WORD, guard, USERS), align=8)
+    code.atomic_store(0, code.at(WORD, guard, LOCK), "release")
+    code.done()
+    return code
+
+
+def _leave() -> Code:
+    """``leave(control, guard)``: the last to leave gives the library its threads back."""
+    code = Code("leave", {"control": POINTER, "guard": POINTER}, visible=False)
+    guard = _locked(code)
+    users = code.sub(code.word(guard, USERS), 1)
+    code.store(users, code.at(WORD, guard, USERS), align=8)
+    with code.when(code.compare("eq", users, 0)):
+        code.call("void", code.address(guard, SET), code.convert("trunc", code.word(guard, USUAL), "i32"))
+    code.atomic_store(0, code.at(WORD, guard, LOCK), "release")
+    code.done()
+    return code
+
+
+def _locked(code: Code) -> Operand:
+    """The guard, which no other thread changes until its lock is 0 again. Others are rarely met, so this rests."""
+    control, guard = code.parameters
+    code.fall("knock")
+    taken = code.compare("ne", code.atomic_update("xchg", code.at(WORD, guard, LOCK), 1, "acquire"), 0)
+    code.branch(taken, "taken", "mine")
+    code.label("taken")
+    code.call("i32", code.address(control, REST), Operand("1", "i32"))
+    code.jump("knock")
+    code.label("mine")
+    return guard
+
+
+def _share(processor: str) -> Code:
+    """``share`` is `launch` without a guard."""
+    code = Code("share", _JOB, visible=False)
     control, descriptor, count, *given = code.parameters
     table_type = f"[{OPERANDS} x i64]"
     table = code.stack(table_type)

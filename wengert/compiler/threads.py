@@ -21,12 +21,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import memory, runtime
-from .jit import engine
+from .jit import Library, engine
 
 PATIENCE = 1e-3
 """Seconds that a worker without a job spins before it sleeps: longer than what a training step does between two
@@ -55,6 +56,13 @@ class _Sleeper(NamedTuple):
     bell: threading.Lock
     processors: set[int]
 
+    def ring(self) -> None:
+        """Wakes it. Rung again before it wakes, or just after, it wakes once or once more than it need."""
+        try:
+            self.bell.release()
+        except RuntimeError:
+            pass  # it has been rung already
+
 
 class Pool:
     """``threads - 1`` workers and the control block that they share with the thread that has a job.
@@ -64,22 +72,19 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.library = engine().load(runtime.runtime_module(engine().triple), "launch", "serve")
-        word, address = ctypes.c_int64, self.library.addresses
+        word, address = ctypes.c_int64, _library().addresses
         self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * (3 + runtime.OPERANDS))(address["launch"])
         self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
-        slots = runtime.control_slots(threads)
-        self._memory = (word * (slots + runtime.LINE))()
-        self.control = -(-ctypes.addressof(self._memory) // 64) * 64
-        self._slots = (word * slots).from_address(self.control)
+        self._slots = table(runtime.control_slots(threads))
+        self.control = memory.address(self._slots)
         self._slots[runtime.SEGMENTS] = threads
-        self._slots[runtime.REST] = _rest_address()
+        self._slots[runtime.REST] = _rest()
         self._slots[runtime.DATA] = memory.DATA_OFFSET
         self._starting = threading.Lock()
         self._owed = 0.0
         self._asleep: list[_Sleeper] = []
         self._workers: list[threading.Thread] = []
-        self._unstarted = threads > 1
+        self._unstarted = threads > 1 and not _state.exiting
 
     def run(self, descriptor: int, count: int, worth: float, *operands: int) -> None:
         """Runs the kernel with this descriptor over ``count`` elements.
@@ -95,25 +100,29 @@ class Pool:
         self.launch(self.control, descriptor, count, *operands)
 
     def _wake(self) -> None:
-        """Starts the workers, or wakes those that sleep, on other processors than this thread's: Note [placement]."""
+        """Starts the workers, or wakes those that sleep, on other processors than this thread's: Note [placement].
+        A sleeper leaves the list by itself: an interrupt here loses none."""
         if self._unstarted:
             self._start()
         here = _current_processor()
-        while self._asleep:
-            sleeper = self._asleep.pop()
-            _allow(sleeper.thread, sleeper.processors - {here})
-            sleeper.bell.release()
+        for sleeper in tuple(self._asleep):
+            if sleeper.bell.locked():
+                _allow(sleeper.thread, sleeper.processors - {here})
+                sleeper.ring()
 
     def _start(self) -> None:
         with self._starting:
             if not self._unstarted:
                 return
-            self._unstarted = False
-            patience = self._rounds(PATIENCE)
-            self._workers = [threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
-                                              name=f"wengert-worker-{segment}") for segment in range(1, self.threads)]
+            if not self._workers:
+                patience = self._rounds(PATIENCE)
+                self._workers = [threading.Thread(target=self._serve, args=(segment, patience), daemon=True,
+                                                  name=f"wengert-worker-{segment}")
+                                 for segment in range(1, self.threads)]
             for worker in self._workers:
-                worker.start()
+                if worker.ident is None:  # an interrupt may have come when some ran already
+                    worker.start()
+            self._unstarted = False
 
     def _rounds(self, seconds: float) -> int:
         """How many rounds of ``serve`` take this long."""
@@ -134,27 +143,33 @@ class Pool:
             if ticket < 0:
                 return
             processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
-            self._asleep.append(_Sleeper(threading.get_native_id(), bell, processors))
+            sleeper = _Sleeper(threading.get_native_id(), bell, processors)
+            self._asleep.append(sleeper)
             bell.acquire()
+            self._asleep.remove(sleeper)
             _allow(0, processors)
 
     def stop(self) -> None:
         """Ends the workers and waits for them. A job under way is finished by the thread that has it."""
         with self._starting:
+            self._unstarted = False
             self._slots[runtime.STOP] = 1
-            while any(worker.is_alive() for worker in self._workers):
-                while self._asleep:
-                    self._asleep.pop().bell.release()
-                for worker in self._workers:
+            for worker in self._workers:
+                while worker.is_alive():
+                    for sleeper in tuple(self._asleep):
+                        sleeper.ring()
                     worker.join(0.001)
 
 
 class _State:
-    """The process's pool, made when first asked for."""
+    """The process's pool, made when first asked for, and those before it whose workers may not have ended yet. While
+    the interpreter is ``exiting`` no thread can start."""
 
     def __init__(self) -> None:
         self.threads = 0
         self.pool: Pool | None = None
+        self.retired: list[Pool] = []
+        self.exiting = False
         self.lock = threading.Lock()
 
 
@@ -176,10 +191,10 @@ class Parts:
     """A kernel that is dealt out by parts: ``void kernel(ptr operands, i64 start, i64 stop)`` does the parts from
     ``start`` to ``stop``. Its first operand is a table of words; ``arrays`` more are array objects."""
 
-    def __init__(self, text: str, arrays: int = 0) -> None:
+    def __init__(self, text: str, arrays: int = 0, guard: int = 0) -> None:
         self.library = engine().load(text, "kernel")
         marks = ((1 << arrays) - 1) << 1
-        self._descriptor = (ctypes.c_int64 * 5)(self.library.addresses["kernel"], marks, 0, 1, 1)
+        self._descriptor = (ctypes.c_int64 * 6)(self.library.addresses["kernel"], marks, 0, 1, 1, guard)
         self._address = ctypes.addressof(self._descriptor)
         self._padding = (0,) * (runtime.OPERANDS - 1 - arrays)
 
@@ -207,21 +222,30 @@ def set_num_threads(threads: int) -> None:
     """Sets how many threads share a large kernel. Raises `ValueError` unless ``threads`` is a positive int."""
     if type(threads) is not int or threads < 1:
         raise ValueError(f"[set_num_threads] a positive int was expected; got {threads!r}")
+    _state.threads = threads
+    _retire()
+
+
+def _retire() -> None:
+    """Ends the workers of the pool, and of earlier ones where an interrupt came between."""
     with _state.lock:
-        _state.threads = threads
-        old, _state.pool = _state.pool, None
-    if old is not None:
+        if _state.pool is not None:
+            _state.retired, _state.pool = [*_state.retired, _state.pool], None
+        retired = _state.retired
+    for old in retired:
         old.stop()
+    with _state.lock:
+        _state.retired = [each for each in _state.retired if each not in retired]
 
 
 def _stop_at_exit() -> None:
-    if _state.pool is not None:
-        _state.pool.stop()
+    _state.exiting = True
+    _retire()
 
 
 def _after_fork() -> None:
     """The child has none of the parent's threads, and a lock of theirs may be held for ever: all is made anew."""
-    _state.pool, _state.lock = None, threading.Lock()
+    _state.pool, _state.retired, _state.lock = None, [], threading.Lock()
 
 
 def _choose_current_processor() -> Callable[[], int | None]:
@@ -242,7 +266,14 @@ def _allow(thread: int, processors: set[int]) -> None:
             pass  # what the process may use has just changed; then placement is left to the system
 
 
-def _rest_address() -> int:
+@cache
+def _library() -> Library:
+    """The code that shares a kernel; that of all pools, so that one can be made when it is too late to compile."""
+    return engine().load(runtime.runtime_module(engine().triple), "launch", "serve")
+
+
+@cache
+def _rest() -> int:
     """The address of a C function of one int that sleeps for a moment when called with 1."""
     if os.name == "nt":
         function = ctypes.WinDLL("kernel32").Sleep  # type: ignore[attr-defined]

@@ -7,12 +7,17 @@ the elementwise primitives ask through one slot, `by_kernel`, that the layer of 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 ndarray = np.ndarray
+
+too_late = sys.is_finalizing
+"""Whether the interpreter is exiting, where nothing can be imported any more: what runs then, in ``__del__``, is left
+to numpy."""
 
 LARGE = 16384
 """Elements of an array from which on generated code beats numpy."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, ShapeError
+from ..core.generated import too_late
 from ..core.geometry import check_room
 from ..core.operands import Array, Dims, Needs, Numbers, Pairs, Params, Saved
 from ..core.primitive import P, fused
@@ -40,7 +41,7 @@ def _edges(padding: Dims) -> tuple[tuple[int, int], ...]:
 
 def _generated(x: Array, work: int) -> Any:
     """The module of generated convolutions, where it should be asked; it is loaded by the first that is large."""
-    if work < _LARGE or x.dtype.char not in "fd":
+    if work < _LARGE or x.dtype.char not in "fd" or too_late():
         return None
     from ..compiler import convolution
 

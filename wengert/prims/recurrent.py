@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DTypeError, ShapeError
-from ..core.generated import LARGE_PRODUCT
+from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
@@ -110,7 +110,7 @@ def _grads_of_weight(rows: Numbers, before: Numbers) -> Any:
 
 def _generated(gates: Numbers, h0: Numbers) -> Any:
     """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
-    if type(gates) is not ndarray or gates.size * h0.shape[1] < LARGE_PRODUCT:
+    if type(gates) is not ndarray or gates.size * h0.shape[1] < LARGE_PRODUCT or too_late():
         return None
     from ..compiler import recurrent
 

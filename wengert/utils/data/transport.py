@@ -40,26 +40,22 @@ class _Loan:
     def __init__(self, segment: Segment, number: int, ended: list[int]) -> None:
         self.segment, self.number, self.ended = segment, number, ended
         self.descriptor = None  # it goes back, so it is shown to no third process
-        self._forks = _forks
+        self._forks = len(_forks)
 
     @property
     def address(self) -> int | None:
         return self.segment.address
 
     def __del__(self) -> None:
-        self.ended.append(self.number if self._forks == _forks else ~self.number)
+        self.ended.append(self.number if self._forks == len(_forks) else ~self.number)
 
 
-_forks = 0
-
-
-def _count_fork() -> None:
-    global _forks
-    _forks += 1
-
+_forks: list[None] = []
+"""As long as this process has forked often. No function of Python counts: a Ctrl-C that comes during the fork would be
+raised in it, where it is lost."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=_count_fork)
+    os.register_at_fork(after_in_parent=partial(_forks.append, None))
 
 
 class Lender:
