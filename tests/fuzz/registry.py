@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .target import Target
 
-MODULES = ("calls", "checkpoints", "threads")
+MODULES = ("calls", "checkpoints", "interrupts", "threads")
 
 
 def targets() -> dict[str, Callable[[], Target]]:
