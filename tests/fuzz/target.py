@@ -22,9 +22,9 @@ class Target:
     ``make`` makes a case of a source of chance; ``run`` tries it and says in a word what came of it, or raises one of
     ``refusals``: any other error is a fault. ``samples`` are cases that must not be refused. The rest bounds what a
     case may take: memory beyond ``memory`` bytes and ``per_byte`` for each of the case's own (None: any amount), CPU
-    time, and whether any code may run that the case brings along, or any file be opened, but those in ``may``.
-    ``environment`` is that of the process, ``quick`` how many cases run in the plain suite; ``missing`` says why the
-    target cannot run here at all.
+    time (and 20 microseconds for each byte), and whether any code may run that the case brings along, or any file be
+    opened, but those in ``may``. ``environment`` is that of the process, ``quick`` how many cases run in the plain
+    suite; ``missing`` says why the target cannot run here at all.
     """
 
     make: Callable[[random.Random], Any]
@@ -105,7 +105,7 @@ def judge(target: Target, case: Any, measured: bool = True) -> str:
         if weighed:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-    if measured and seconds > target.seconds:
+    if measured and seconds > target.seconds + 20e-6 * (target.length(case) if weighed else 0):
         raise Fault(f"it took {seconds:.1f} s")
     if weighed and target.memory is not None:
         room = target.memory + target.per_byte * target.length(case)

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.dtypes import DType
-from .errors import CheckpointError, reporting
+from .errors import CheckpointError, reporting, shown
 from .layout import check_truths, fill, swap
 
 _KIND = "a checkpoint of PyTorch (a zip archive)"
@@ -30,14 +30,14 @@ class Archive:
 
     def __init__(self, file: IO[bytes]) -> None:
         with reporting(_KIND):
-            length = file.seek(0, 2)
+            self.length = file.seek(0, 2)
             self._zip = zipfile.ZipFile(file)
             entries = self._zip.infolist()
             if any(entry.filename.endswith("/constants.pkl") for entry in entries):
                 raise CheckpointError(_TORCHSCRIPT)
             for entry in entries:
                 _check_entry(entry)
-            if sum(entry.file_size for entry in entries) > length:
+            if sum(entry.file_size for entry in entries) > self.length:
                 raise ValueError("its records are together longer than the file")
             self._entries = {entry.filename: entry for entry in entries}
             if len(self._entries) != len(entries):
@@ -55,7 +55,7 @@ class Archive:
         name = f"{self._folder}/byteorder"
         order = self._read(name).decode("ascii") if name in self._entries else "little"
         if order not in ("little", "big"):
-            raise ValueError(f"its byte order is {order!r}")
+            raise ValueError(f"its byte order is {shown(order)}")
         return order != sys.byteorder
 
     def _read(self, name: str) -> bytes:
@@ -68,16 +68,14 @@ class Archive:
 
     def storage(self, key: Any, dtype: DType | None, count: Any) -> np.ndarray:
         """The numbers of one storage, ``count`` of them; bytes if ``dtype`` is None."""
-        if not isinstance(key, str) or not _KEY.fullmatch(key) or type(count) is not int:
-            raise ValueError(f"{key!r} names no storage")
+        if type(key) is not str or not _KEY.fullmatch(key) or type(count) is not int:
+            raise ValueError(f"{shown(key)} names no storage")
         name = f"{self._folder}/data/{key}"
         if name not in self._entries:
             raise ValueError(f"the record {name} is missing")
         entry, width = self._entries[name], 1 if dtype is None else dtype.itemsize
         if entry.file_size != count * width:
-            raise ValueError(
-                f"the record {name} has {entry.file_size} bytes, where {count} elements take {count * width}"
-            )
+            raise ValueError(f"the record {name} has {entry.file_size} bytes; {shown(count)} elements take others")
         array = np.empty(count, np.uint8 if dtype is None else dtype.numpy)
         with self._zip.open(entry) as source:
             fill(source, array)
@@ -100,7 +98,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     ):
         raise CheckpointError(
             f"[load] records in one folder were expected; got one that names a place outside of it: "
-            f"{entry.orig_filename!r}"
+            f"{shown(entry.orig_filename)}"
         )
     if (
         entry.compress_type != zipfile.ZIP_STORED
@@ -108,7 +106,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         or entry.flag_bits & 1
     ):
         raise CheckpointError(
-            f"[load] records as torch.save writes them were expected; {entry.filename!r} is compressed or "
+            f"[load] records as torch.save writes them were expected; {shown(entry.filename)} is compressed or "
             f"encrypted; unpack the archive and zip it again without"
         )
 

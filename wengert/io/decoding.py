@@ -22,9 +22,9 @@ from ..nn.parameter import Parameter
 from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, wrap
 from .encoding import VERSION, may_be_set
-from .errors import CheckpointError, reporting
+from .errors import CheckpointError, reporting, shown
 from .keys import Budget
-from .layout import Arrays
+from .layout import DTYPES, Arrays, check_truths, numpy_dtype
 
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 
@@ -36,10 +36,11 @@ def decode(text: str, arrays: Arrays) -> Any:
         version = document["version"]
         if version != VERSION:
             raise CheckpointError(
-                f"[load] version {VERSION} of wengert's checkpoints was expected; got version {version!r}; "
+                f"[load] version {VERSION} of wengert's checkpoints was expected; got version {shown(version)}; "
                 f"a newer wengert wrote it: update this one"
             )
-        return _Decoder(document["tensors"], arrays, Budget(len(text))).value(document["object"])
+        budget = Budget(len(text) + sum(array.nbytes for array in arrays.values()))
+        return _Decoder(document["tensors"], arrays, budget).value(document["object"])
 
 
 def set_attributes(tensor: Tensor, attributes: dict[str, Any]) -> None:
@@ -47,9 +48,16 @@ def set_attributes(tensor: Tensor, attributes: dict[str, Any]) -> None:
     for name, value in attributes.items():
         if not may_be_set(type(tensor), name):
             raise CheckpointError(
-                f"[load] an attribute of a tensor was expected; {name!r} is none that can be set"
+                f"[load] an attribute of a tensor was expected; {shown(name)} is none that can be set"
             )
         tensor.__dict__[name] = value
+
+
+def check_view(truths: np.ndarray, budget: Budget) -> None:
+    """Raises ValueError for an array of truth values in memory that may hold anything, if it holds others."""
+    once = truths[tuple([slice(0, None if step else 1) for step in truths.strides])]
+    budget.charge(once.size)
+    check_truths(once)
 
 
 class _Decoder:
@@ -67,13 +75,18 @@ class _Decoder:
         kind = next(iter(node), None)
         make = _KINDS.get(kind or "")
         if make is None:
-            raise CheckpointError(f"[load] one of the kinds {', '.join(_KINDS)} was expected; got {kind!r}")
+            raise CheckpointError(f"[load] one of the kinds {', '.join(_KINDS)} was expected; got {shown(kind)}")
         return make(self, node)
 
     def sequence(self, node: Any) -> list[Any]:
         if not isinstance(node, list):
             raise TypeError(f"a list was expected; got {type(node).__name__}")
         return [self.value(part) for part in node]
+
+    def text(self, node: Any) -> str:
+        if type(node) is not str:
+            raise TypeError(f"a text was expected; got a {type(node).__name__}")
+        return node
 
     def items(self, node: Any) -> dict[Any, Any]:
         if isinstance(node, dict):
@@ -85,8 +98,7 @@ class _Decoder:
     def keys(self, node: Any) -> list[Any]:
         """The values of a list of nodes, all of which can be hashed at no great cost."""
         keys = self.sequence(node)
-        for key in keys:
-            self._budget.check_key(key)
+        self._budget.check_keys(keys)
         return keys
 
     def ordered(self, node: dict[str, Any]) -> OrderedDict[Any, Any]:
@@ -99,7 +111,7 @@ class _Decoder:
 
     def tensor(self, kind: str, number: Any) -> Any:
         if type(number) is not int or not 0 <= number < len(self._entries):
-            raise IndexError(f"there is no tensor {number!r}")
+            raise IndexError(f"there is no tensor {shown(number)}")
         key = kind, number
         if key not in self._made:
             entry = self._entries[number]
@@ -129,12 +141,17 @@ class _Decoder:
         record = self._arrays[name]
         dtype = record.dtype
         if "dtype" in entry:
-            if record.dtype.name != _COMPLEX[entry["dtype"]]:
-                raise ValueError(f"the parts of {entry['dtype']} numbers cannot be {record.dtype}")
-            dtype = np.dtype(entry["dtype"])
+            if entry["dtype"] not in DTYPES:
+                raise ValueError(f"{shown(entry['dtype'])} is no type of numbers")
+            dtype = numpy_dtype(entry["dtype"])
         if "strides" in entry:
-            return _strided(record, dtype, entry)
-        if dtype is not record.dtype:
+            array = _strided(record, dtype, entry)
+            if dtype.kind == "b" and record.dtype.kind != "b":
+                check_view(array, self._budget)
+            return array
+        if dtype != record.dtype:
+            if record.dtype.name != _COMPLEX.get(dtype.name):
+                raise ValueError(f"the parts of {dtype} numbers cannot be {record.dtype}")
             record = record.reshape(-1).view(dtype).reshape(record.shape[:-1])
         if "order" not in entry:
             return record
@@ -146,7 +163,7 @@ class _Decoder:
                 np.ascontiguousarray(record.transpose(order)).transpose(np.argsort(order)),
             )
         if self._ordered[name][0] != order:
-            raise ValueError(f"two orders of the record {name!r}")
+            raise ValueError(f"two orders of the record {shown(name)}")
         return self._ordered[name][1]
 
 
@@ -155,7 +172,7 @@ def _strided(record: np.ndarray, dtype: np.dtype[Any], entry: dict[str, Any]) ->
     shape, strides, offset = tuple(entry["shape"]), tuple(entry["strides"]), entry["offset"]
     if any(step % dtype.itemsize for step in (*strides, offset)):
         raise ValueError(
-            f"the strides {strides} and the offset {offset} do not fit elements of {dtype.itemsize} bytes"
+            f"the strides {shown(strides)} and the offset {shown(offset)} do not fit elements of {dtype.itemsize} bytes"
         )
     return laid_out("load", record.reshape(-1).view(np.uint8), dtype, shape, strides, offset)
 
@@ -172,8 +189,8 @@ _KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {
     "complex": lambda decoder, node: complex(*decoder.sequence(node["complex"])),
     "bytes": lambda decoder, node: base64.b64decode(node["bytes"], validate=True),
     "bytearray": lambda decoder, node: bytearray(base64.b64decode(node["bytearray"], validate=True)),
-    "dtype": lambda decoder, node: dtypes.by_name(node["dtype"]),
-    "device": lambda decoder, node: device(node["device"]),
+    "dtype": lambda decoder, node: dtypes.by_name(decoder.text(node["dtype"])),
+    "device": lambda decoder, node: device(decoder.text(node["device"])),
     "tensor": lambda decoder, node: decoder.tensor("tensor", node["tensor"]),
     "ndarray": lambda decoder, node: decoder.tensor("ndarray", node["ndarray"]),
     "scalar": lambda decoder, node: decoder.tensor("scalar", node["scalar"]),

@@ -4,7 +4,7 @@ The document is ``{"version": 1, "object": node, "tensors": [entry, ...]}``. A n
 finite number or list for itself, and an object with one kind as its first key for everything else: ``{"dict": {...}}``,
 ``{"tuple": [...]}``, ``{"tensor": 3}``. The last is a place in ``tensors``, so that a tensor met twice is one tensor
 again. An entry says where a tensor's numbers are: ``{"record": name}``, and what differs from the array of that name.
-Tensors that share memory refer to one record, with offset and strides in bytes.
+Tensors that share memory refer to one record, with offset and strides in bytes, and a dtype where theirs is another.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import base64
 import json
 import math
 import re
+import sys
 from collections import Counter, OrderedDict
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..nn.state import StateDict
 from ..tensors.tensor import Tensor, root_of
-from .keys import may_be_key
+from .keys import Budget
 
 VERSION = 1
 # Beyond these an object is not written in this format: a reader would refuse its header, or take it for an attack.
@@ -43,14 +44,15 @@ def encode(obj: Any) -> tuple[str, dict[str, np.ndarray]]:
     node = encoder.node(obj, ())
     document = {"version": VERSION, "object": node, "tensors": encoder.entries()}
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    if len(text) > _MOST_TEXT:
-        raise NotPlainError(f"{len(text)} bytes of JSON")
+    if len(text) > _MOST_TEXT or encoder.budget.spent > Budget(len(text)).limit:
+        raise NotPlainError(f"{len(text)} bytes of JSON, or keys that cost much")
     return text, encoder.records
 
 
 class _Encoder:
     def __init__(self) -> None:
         self.records: dict[str, np.ndarray] = {}
+        self.budget = Budget(sys.maxsize)  # what reading it again will cost
         self._found: list[
             tuple[Any, np.ndarray, dict[str, Any], str]
         ] = []  # object, its array, its entry, a name for it
@@ -84,8 +86,11 @@ class _Encoder:
         try:
             if kind is list:
                 return self._sequence(obj, path)
-            if isinstance(obj, (dict, set, frozenset)) and not all(map(may_be_key, obj)):
-                raise NotPlainError(f"{_said(path)} has keys or members that are neither numbers nor strings")
+            if isinstance(obj, (dict, set, frozenset)):
+                try:
+                    self.budget.check_keys(obj)
+                except (TypeError, ValueError) as error:
+                    raise NotPlainError(f"{_said(path)} has keys that a reader refuses: {error}") from error
             if kind in _SEQUENCES:
                 return {_SEQUENCES[kind]: self._sequence(obj, path)}
             if kind is dict or kind is Counter:
@@ -137,9 +142,9 @@ class _Encoder:
 
     def entries(self) -> list[dict[str, Any]]:
         """The entries of all tensors found, whose numbers are put into ``records``."""
-        sharing: dict[tuple[int, np.dtype[Any]], list[int]] = {}
+        sharing: dict[int, list[int]] = {}
         for number, (_, array, _, _) in enumerate(self._found):
-            sharing.setdefault((id(root_of(array)), array.dtype), []).append(number)
+            sharing.setdefault(id(root_of(array)), []).append(number)
         for numbers in sharing.values():
             arrays = [self._found[number][1] for number in numbers]
             if len({_geometry(array) for array in arrays}) == 1 and not _repeats(arrays[0]):
@@ -168,32 +173,30 @@ class _Encoder:
 
         Returns False, and does nothing, where the memory has gaps of its own, or the arrays lie askew in it.
         """
-        root, dtype = root_of(arrays[0]), arrays[0].dtype
+        root = root_of(arrays[0])
         bounds = [np.lib.array_utils.byte_bounds(array) for array in arrays if array.size]
         start = _address(root)
-        low, high = (
-            min((low for low, _ in bounds), default=start),
-            max((high for _, high in bounds), default=start),
-        )
-        steps = [step for array in arrays for step in (*array.strides, _address(array) - low) if array.size]
+        low, high = min((low for low, _ in bounds), default=start), max((high for _, high in bounds), default=start)
+        low -= (low - start) % max(array.itemsize for array in arrays)
         if not (root.flags.c_contiguous or root.flags.f_contiguous) or any(
-            step % dtype.itemsize for step in steps
+            step % array.itemsize for array in arrays for step in (*array.strides, _address(array) - low) if array.size
         ):
             return False
-        part = root.reshape(-1, order="A").view(np.uint8)[low - start : high - start].view(dtype)
-        # Where one of them is all of it, other readers of the file see it in its shape.
-        whole = next(
-            (n for n, array in enumerate(arrays) if array.size == part.size and array.flags.c_contiguous),
-            None,
-        )
-        shown, namesake = (part, 0) if whole is None else (arrays[whole], whole)
-        name = self._record(shown, self._found[numbers[namesake]][3])
+        part = root.reshape(-1, order="A").view(np.uint8)[low - start : high - start]
+        # Where one of them is all of it, other readers of the file see it in its shape. Memory that is also read as
+        # other numbers is never said to be truth values, which a reader checks.
+        kinds = {array.dtype: None for array in arrays}
+        dtype = next((d for d in kinds if part.size % d.itemsize == 0 and (d.kind != "b" or len(kinds) == 1)), None)
+        whole = next((n for n, array in enumerate(arrays)
+                      if array.dtype == dtype and array.nbytes == part.size and array.flags.c_contiguous), None)
+        shown = arrays[whole] if whole is not None else part if dtype is None else part.view(dtype)
+        name = self._record(shown, self._found[numbers[whole or 0]][3])
         for number, array in zip(numbers, arrays, strict=True):
             offset = _address(array) - low if array.size else 0
             entry = self._found[number][2]
             entry.update(record=name, shape=list(array.shape), strides=list(array.strides), offset=offset)
-            if dtype.kind == "c":
-                entry["dtype"] = dtype.name
+            if array.dtype != self.records[name].dtype:
+                entry["dtype"] = array.dtype.name
         return True
 
     def _record(self, array: np.ndarray, path: str) -> str:

@@ -92,21 +92,26 @@ def reporting(what: str) -> Iterator[None]:
             raise
         raise CheckpointError(
             f"[load] {what} was expected, but it is damaged or not what it claims to be: "
-            f"{str(error)[:300] or type(error).__name__}; take the file from where it was written once more"
+            f"{escaped(str(error)) or type(error).__name__}; take the file from where it was written once more"
         ) from error
 
 
+def escaped(text: str) -> str:
+    """A text without characters that would move a terminal's cursor or cannot be encoded; of a long one, the start."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[:200])
+
+
 def shown(value: Any) -> str:
-    """A value from a file in few characters, none of which moves a terminal's cursor.
+    """A value from a file in few characters.
 
     A number or a text is shown, of anything else the type alone: what a file nests may be endless.
     """
     if type(value) is int and value.bit_length() > 100:
         return f"an int of {value.bit_length()} bits"
     if type(value) in (str, bytes):
-        return ascii(value[:60]) if len(value) <= 60 else f"{ascii(value[:60])}..."
+        return ascii(value) if len(value) <= 60 else f"{ascii(value[:60])}..."
     if type(value) in (int, float, bool, type(None)):
         return repr(value)
-    if type(value) in (tuple, list) and len(value) <= 8 and all(type(part) is int for part in value):
+    if isinstance(value, (tuple, list)) and len(value) <= 8 and all(type(part) is int for part in value):
         return f"[{', '.join(map(shown, value))}]"
     return f"a {type(value).__name__}"

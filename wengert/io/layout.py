@@ -37,6 +37,8 @@ _CODES = {
     "float64": "F64",
     "complex64": "C64",
 }
+DTYPES = (*_CODES, "complex128")
+"""All types of numbers that an array in a checkpoint has, by numpy's names."""
 _NAMES = {code: name for name, code in _CODES.items()}
 _LONGEST_HEADER = 100_000_000  # the format's own limit
 _MOST_DIMENSIONS = 64

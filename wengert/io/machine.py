@@ -2,7 +2,7 @@
 
 A pickle is a program. Python's own machine looks up any name the program asks for and calls it. This one asks
 ``resolve``, which answers from a list, and calls nothing but what that list holds. Its work and its memory are bounded
-by the length of the program: lengths are checked against what is left of it, copies are counted.
+by the length of the program: lengths are checked against what is left of it, copies are counted (`keys.Budget`).
 The instructions are described in the standard library's ``pickletools``.
 """
 
@@ -13,8 +13,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .errors import CheckpointError
-from .keys import Budget
+from .errors import CheckpointError, escaped
+from .keys import Budget, check_depth
 
 
 class Global(NamedTuple):
@@ -32,7 +32,8 @@ _MAPPINGS = (dict, OrderedDict, Counter)
 class PickleMachine:
     """Runs one pickle. ``resolve(module, name)`` answers for globals, ``persistent(id)`` for persistent ids;
     ``classes`` are those that the user has declared safe, on whose objects the program's state may be set;
-    ``encoding`` is that of the strings of Python 2."""
+    ``encoding`` is that of the strings of Python 2; ``budget`` what it may cost, if the file is more than the pickle;
+    ``at`` is where in ``data`` the pickle begins."""
 
     def __init__(
         self,
@@ -41,22 +42,29 @@ class PickleMachine:
         persistent: Callable[[Any], Any],
         classes: frozenset[type] = frozenset(),
         encoding: str = "ascii",
+        budget: Budget | None = None,
+        at: int = 0,
     ) -> None:
         self._encoding = encoding
-        self._data, self._at, self._classes = data, 0, classes
+        self._data, self.at, self._classes = data, at, classes
         self._resolve, self._persistent = resolve, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self.budget = Budget(len(data))
+        self.budget = Budget(len(data)) if budget is None else budget
 
     def run(self) -> Any:
-        """The object that the program makes. Damaged programs raise LookupError, ValueError, TypeError or the like."""
+        """The object that the program makes; ``at`` is behind it then.
+
+        Damaged programs raise LookupError, ValueError, TypeError or the like.
+        """
         instructions, data = _INSTRUCTIONS, self._data
         while True:
-            code = data[self._at]
-            self._at += 1
+            code = data[self.at]
+            self.at += 1
             if code == _STOP:
-                return self.pop()
+                made = self.pop()
+                check_depth(made)
+                return made
             instruction = instructions.get(code)
             if instruction is None:
                 raise CheckpointError(
@@ -68,19 +76,19 @@ class PickleMachine:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def take(self, count: int) -> bytes:
-        start, end = self._at, self._at + count
+        start, end = self.at, self.at + count
         if end > len(self._data):
             raise EOFError("it ends early")
-        self._at = end
+        self.at = end
         return self._data[start:end]
 
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "little")
 
     def line(self) -> str:
-        end = self._data.index(b"\n", self._at)
-        text = self._data[self._at : end].decode("utf-8")
-        self._at = end + 1
+        end = self._data.index(b"\n", self.at)
+        text = self._data[self.at : end].decode("utf-8")
+        self.at = end + 1
         return text
 
     # -- the stack -------------------------------------------------------------------------------------------------
@@ -115,8 +123,8 @@ class PickleMachine:
         mapping = self.top()
         if type(mapping) not in _MAPPINGS or len(pairs) % 2:
             raise TypeError(f"items for a {type(mapping).__name__}")
+        self.budget.check_keys(pairs[::2], mapping)
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            self.budget.check_key(key)
             mapping[key] = value
 
     def call(self) -> None:
@@ -124,12 +132,17 @@ class PickleMachine:
         if type(what) is not Global or what.call is None or type(arguments) is not tuple:
             raise CheckpointError(
                 f"[load] the maker of a tensor or container was expected; the pickle calls "
-                f"{what.name if type(what) is Global else type(what).__name__}"
+                f"{escaped(what.name) if type(what) is Global else type(what).__name__}"
             )
-        for argument in arguments:
-            if isinstance(argument, (str, bytes, bytearray, list, tuple, set, dict)):
-                self.budget.charge(len(argument))
+        self._charge(arguments)
         self.push(what.call(*arguments))
+
+    def _charge(self, values: tuple[Any, ...]) -> None:
+        """Takes account of what may be copied."""
+        self.budget.charge(len(values))
+        for value in values:
+            if isinstance(value, (str, bytes, bytearray, list, tuple, set, frozenset, dict)):
+                self.budget.charge(len(value))
 
     def new(self) -> None:
         arguments, what = self.pop(), self.pop()
@@ -144,17 +157,20 @@ class PickleMachine:
         state, made = self.pop(), self.top()
         if type(made) is OrderedDict:
             # The versions of the modules that a state_dict is from; PyTorch knows no other.
-            if type(state) is not dict or set(state) != {"_metadata"}:
+            if type(state) is not dict or len(state) != 1 or "_metadata" not in state:
                 raise CheckpointError(
                     "[load] the _metadata of an OrderedDict was expected; the pickle sets others of its "
                     "attributes"
                 )
             made._metadata = state["_metadata"]  # type: ignore[attr-defined]
         elif type(made) in self._classes:
+            self._charge(state if type(state) is tuple else (state,))
             if hasattr(made, "__setstate__"):
                 made.__setstate__(state)
-            else:
+            elif type(state) is dict:
                 made.__dict__.update(state)
+            else:
+                raise TypeError(f"a {type(state).__name__} as the state of an object")
         else:
             raise CheckpointError(
                 f"[load] a container was expected; the pickle sets the state of a {type(made).__name__}"
@@ -169,15 +185,13 @@ class PickleMachine:
         self._memo[number] = self.top()
 
     def make_set(self, kind: type, values: list[Any]) -> None:
-        for value in values:
-            self.budget.check_key(value)
+        self.budget.check_keys(values)
         self.push(kind(values))
 
     def extend(self, values: list[Any]) -> None:
         target = self.top()
         if type(target) is set:
-            for value in values:
-                self.budget.check_key(value)
+            self.budget.check_keys(values, target)
             target.update(values)
         elif type(target) is list:
             target.extend(values)

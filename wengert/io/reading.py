@@ -21,16 +21,16 @@ from ..core import dtypes
 from ..core.device import device, require_cpu
 from ..core.dtypes import DType
 from ..core.errors import DeviceError
-from ..core.geometry import laid_out
+from ..core.geometry import LARGEST, laid_out
 from ..core.spec import Size
 from ..nn.parameter import Parameter
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, wrap
 from .archive import Archive
-from .decoding import set_attributes
-from .errors import CheckpointError, reporting
-from .layout import check_truths
+from .decoding import check_view, set_attributes
+from .errors import CheckpointError, escaped, reporting, shown
+from .keys import Budget
 from .machine import Global, PickleMachine
 
 STORAGES = {
@@ -108,16 +108,16 @@ class Reader:
         self._storages: dict[str, tuple[Any, UntypedStorage]] = {}
         self._places: list[tuple[UntypedStorage, str]] = []
         self._cells: dict[int, list[Any]] = {}
-        self._truthful: set[int] = set()  # storages without any other byte than 0 and 1
-        self._machine: PickleMachine | None = None
+        self._budget = Budget(archive.length)
         self._table = self._make_table()
 
     def restricted(self) -> Any:
         """The object, made of tensors and containers only. Raises `CheckpointError`, naming what else it asks."""
         with reporting("a checkpoint of PyTorch"):
             classes = frozenset(value for value in self._safe.values() if isinstance(value, type))
-            self._machine = PickleMachine(self._archive.pickle(), self._look_up, self._persistent, classes)
-            made = self._machine.run()
+            made = PickleMachine(
+                self._archive.pickle(), self._look_up, self._persistent, classes, budget=self._budget
+            ).run()
         self._check_places()
         return made
 
@@ -147,9 +147,9 @@ class Reader:
                 f"[load] tensors that wengert has were expected; the file holds {reason} ({full})"
             )
         raise CheckpointError(
-            f"[load] a file of tensors and containers was expected; this one asks for {full}, which is neither and was "
-            f"not brought in. If it comes from someone you trust, load(..., weights_only=False) runs what it says; "
-            f"serialization.add_safe_globals([{name}]) allows this one name"
+            f"[load] a file of tensors and containers was expected; this one asks for {escaped(full)}, which is "
+            f"neither and was not brought in. If it comes from someone you trust, load(..., weights_only=False) runs "
+            f"what it says; serialization.add_safe_globals([{escaped(name)}]) allows this one name"
         )
 
     def find_class(self, module: str, name: str) -> Any:
@@ -180,7 +180,7 @@ class Reader:
             "builtins.complex": (_complex, complex),
             "_codecs.encode": (_encode, None),
             "torch.Size": (_size, Size),
-            "torch.device": (device, device),
+            "torch.device": (_device, device),
             "torch.Tensor": (None, Tensor),
             "torch.nn.parameter.Parameter": (None, Parameter),
             "torch.storage.UntypedStorage": (None, UntypedStorage),
@@ -200,42 +200,36 @@ class Reader:
 
     # -- containers ------------------------------------------------------------------------------------------------
 
-    def _check_keys(self, keys: Any) -> None:
-        if self._machine is not None:
-            for key in keys:
-                self._machine.budget.check_key(key)
-
     def _ordered(self, pairs: Any = ()) -> OrderedDict[Any, Any]:
-        self._check_keys(key for key, _ in pairs)
+        self._budget.check_keys([key for key, _ in _sequence(pairs)])
         return OrderedDict(pairs)
 
     def _counter(self, counts: Any = None) -> Counter[Any]:
-        self._check_keys(counts or ())
-        return Counter(dict(counts or {}))
+        if type(counts) not in (dict, type(None)):
+            raise TypeError("counts that are no dict")
+        return Counter(counts)
 
     def _set(self, kind: Any, values: Any = ()) -> Any:
-        self._check_keys(values)
+        self._budget.check_keys(_sequence(values))
         return kind(values)
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
     def _persistent(self, pid: Any) -> UntypedStorage:
-        word, kind, key, location, count = pid
-        if word != "storage":
-            raise ValueError(f"{word!r} is no storage")
+        word, kind, key, location, count = _sequence(pid)
+        if type(word) is not str or word != "storage" or type(key) is not str or type(location) is not str:
+            raise ValueError("a persistent id of something else than a storage")
         dtype = kind.value if type(kind) is Global else kind
         dtype = None if dtype is UntypedStorage else dtype
         if dtype is not None and not isinstance(dtype, DType):
-            raise TypeError(f"{kind!r} is no class of storages")
+            raise TypeError(f"{shown(kind)} is no class of storages")
         known = self._storages.get(key)
         if known is not None:
             if known[0] is not dtype:
-                raise ValueError(f"the storage {key} is of two types")
+                raise ValueError(f"the storage {shown(key)} is of two types")
             return known[1]
         array = self._archive.storage(key, dtype, count)
         storage = UntypedStorage(array) if dtype is None else TypedStorage(wrap(array))
-        if not isinstance(location, str):
-            raise TypeError(f"a storage at {location!r:.100}")
         self._places.append((storage, location))
         self._storages[key] = dtype, storage
         return storage
@@ -278,25 +272,25 @@ class Reader:
         """A tensor in the memory of a storage; offset and strides count elements."""
         if not isinstance(storage, UntypedStorage) or not isinstance(dtype, DType):
             raise TypeError("a tensor without a storage")
-        size, stride = tuple(size), tuple(stride)
+        size, stride = tuple(_sequence(size)), tuple(_sequence(stride))
         numbers = (offset, *size, *stride)
         if (
             len(size) != len(stride)
             or len(size) > _MOST_DIMENSIONS
-            or any(type(n) is not int or n < 0 for n in numbers)
+            or any(type(n) is not int or not 0 <= n <= LARGEST for n in numbers)
         ):
-            raise ValueError(
-                f"a tensor of size {size!r:.100}, strides {stride!r:.100} and offset {offset!r:.100}"
-            )
+            raise ValueError(f"a tensor of size {shown(size)}, strides {shown(stride)} and offset {shown(offset)}")
         memory = storage._root.view(np.uint8)
         width = dtype.itemsize
         array = laid_out("load", memory, dtype.numpy, size, [n * width for n in stride], offset * width)
-        if dtype.kind == "b" and id(storage) not in self._truthful:
-            check_truths(memory.view(bool))
-            self._truthful.add(id(storage))
+        if dtype.kind == "b" and storage._root.dtype.kind != "b":
+            check_view(array, self._budget)
         if metadata:
-            array = array.conj() if metadata.get("conj") else array
-            array = -array if metadata.get("neg") else array
+            if type(metadata) is not dict:
+                raise TypeError("metadata of a tensor that are no dict")
+            self._budget.charge(array.nbytes)  # each of these copies
+            array = array.conj() if metadata.get("conj") is True else array
+            array = -array if metadata.get("neg") is True else array
         tensor = wrap(array)
         # Tensors that share memory share the count of what is written to it.
         tensor._cell = self._cells.setdefault(id(storage), version_cell(tensor))
@@ -306,14 +300,12 @@ class Reader:
         """A tensor with attributes of its own."""
         wanted = kind.value if type(kind) is Global else kind
         function = make.call if type(make) is Global else make
-        if function not in (self._tensor, self._tensor_of_bytes, _parameter) or wanted not in (
-            Tensor,
-            Parameter,
-        ):
+        rebuilds = self._tensor, self._tensor_of_bytes, _parameter
+        if not callable(function) or function not in rebuilds or (wanted is not Tensor and wanted is not Parameter):
             raise CheckpointError(
                 "[load] a Tensor or a Parameter was expected; the file holds a tensor of another class"
             )
-        tensor = function(*arguments)
+        tensor = function(*_sequence(arguments))
         if wanted is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
         _set_state(tensor, state)
@@ -347,18 +339,33 @@ def _set_state(tensor: Tensor, state: Any) -> None:
     if isinstance(state, tuple) and len(state) == 2 and state[1] is None:
         state = state[0]
     if state:
-        set_attributes(tensor, dict(state))
+        if not isinstance(state, dict):
+            raise TypeError("attributes of a tensor that are no dict")
+        set_attributes(tensor, state)
+
+
+def _sequence(values: Any) -> Any:
+    """The values, if they are a container that Python's own code walks through."""
+    if not isinstance(values, (tuple, list, set, frozenset, dict)):
+        raise TypeError(f"a {type(values).__name__} where a sequence was expected")
+    return values
+
+
+def _device(kind: Any = "cpu", index: Any = None) -> device:
+    if type(kind) is not str or type(index) not in (int, type(None)):
+        raise TypeError("a device of something else than a name and a number")
+    return device(kind, index)
 
 
 def _size(values: Any = ()) -> Size:
-    if any(type(value) is not int for value in values):
+    if any(type(value) is not int for value in _sequence(values)):
         raise TypeError("a size of something else than ints")
     return Size(values)
 
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     """How pickles of protocol 2 spell bytes."""
-    if type(text) is not str or encoding not in ("latin1", "latin-1"):
+    if type(text) is not str or type(encoding) is not str or encoding not in ("latin1", "latin-1"):
         raise TypeError("bytes that are not spelt in latin1")
     return text.encode("latin1")
 

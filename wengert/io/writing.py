@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core import dtypes
 from ..core.device import device
 from ..core.dtypes import DType
 from ..core.spec import Size
@@ -54,19 +55,23 @@ class _Storage:
 class _Pickler(pickle._Pickler):
     """Python's pickler, in Python, since its own `save_global` insists on importing what it names.
 
-    ``strict`` refuses every name that PyTorch's restricted reader would refuse.
+    ``strict`` refuses every name that PyTorch's restricted reader would refuse. ``mixed`` are the ids of memories that
+    are read as numbers of several types: their storages have none, and each tensor says its own. Those are known only
+    when all has been pickled once (`mixed` gathers them).
     """
 
     if TYPE_CHECKING:  # the standard library has no types for these
         write: Any
         memoize: Any
 
-    def __init__(self, file: io.BytesIO, protocol: int, strict: bool) -> None:
+    def __init__(self, file: io.BytesIO, protocol: int, strict: bool, mixed: frozenset[int] = frozenset()) -> None:
         super().__init__(file, protocol)
-        self._strict = strict
+        self._strict, self._untyped = strict, mixed
+        self.mixed: set[int] = set()
+        self._first: dict[int, np.dtype[Any]] = {}
         self._names: dict[tuple[str, str], _Name] = {}
         # By the id of an array that is kept alive here, in the value.
-        self._memories: dict[tuple[int, np.dtype[Any]], tuple[_Storage, np.ndarray]] = {}
+        self._memories: dict[tuple[int, np.dtype[Any] | None], tuple[_Storage, np.ndarray]] = {}
         self.records: list[np.ndarray] = []
 
     def persistent_id(self, obj: Any) -> Any:
@@ -96,10 +101,9 @@ class _Pickler(pickle._Pickler):
         return NotImplemented
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
-        if type(obj) is DType:
-            obj = self._name("torch", obj.name)
-        if type(obj) is _Name:
-            self.write(b"c" + f"{obj.module}\n{obj.name}\n".encode())
+        if type(obj) is DType or type(obj) is _Name:
+            module = obj.module if type(obj) is _Name else "torch"
+            self.write(b"c" + f"{module}\n{obj.name}\n".encode())
             self.memoize(obj)
             return
         where = str(getattr(obj, "__module__", None)), str(getattr(obj, "__qualname__", name))
@@ -127,6 +131,9 @@ class _Pickler(pickle._Pickler):
             OrderedDict(),
         )
         rebuild = self._name("torch._utils", "_rebuild_tensor_v2")
+        if id(memory) in self._untyped:
+            rebuild = self._name("torch._utils", "_rebuild_tensor_v3")
+            arguments = (*arguments, self._name("torch", dtypes.from_numpy(array.dtype).name))
         if not tensor.__dict__ or type(tensor) is Buffer:
             return rebuild, arguments
         kind = self._name("torch", "Tensor")
@@ -141,16 +148,21 @@ class _Pickler(pickle._Pickler):
         """The storage that the array lies in, and the memory that it stands for: the array's whole memory as PyTorch
         keeps it, or a copy of the array where that memory is not made of its elements."""
         root = root_of(array)
+        untyped = id(root) in self._untyped
         offset = _address(array) - _address(root) if array.size else 0
-        steps = (offset, root.nbytes, *array.strides) if array.size else ()
+        steps = (offset, 0 if untyped else root.nbytes, *array.strides) if array.size else ()
         flat = root.flags.c_contiguous or root.flags.f_contiguous
         if not flat or any(step % array.itemsize or step < 0 for step in steps):
-            root = np.ascontiguousarray(array)
-        key = id(root), array.dtype
+            root, untyped = np.ascontiguousarray(array), False
+        elif self._first.setdefault(id(root), array.dtype) != array.dtype:
+            self.mixed.add(id(root))
+        key = id(root), None if untyped else array.dtype
         if key not in self._memories:
             memory = root.reshape(-1, order="A").view(np.uint8)
-            kind = self._name("torch", _STORAGE_OF[array.dtype.name])
-            storage = _Storage(kind, str(len(self.records)), memory.size // array.itemsize)
+            kind = self._name("torch.storage", "UntypedStorage")
+            if not untyped:
+                kind = self._name("torch", _STORAGE_OF[array.dtype.name])
+            storage = _Storage(kind, str(len(self.records)), memory.size // (1 if untyped else array.itemsize))
             self._memories[key] = storage, root
             self.records.append(memory)
         return self._memories[key]
@@ -163,8 +175,12 @@ def _address(array: np.ndarray) -> int:
 def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> None:
     """Writes ``obj`` as an archive of PyTorch's layout to a path (atomically) or a binary file object."""
     program = io.BytesIO()
-    writer = _Pickler(program, protocol, strict)
-    writer.dump(obj)
+    writer = first = _Pickler(program, protocol, strict)
+    first.dump(obj)
+    if first.mixed:
+        program = io.BytesIO()
+        writer = _Pickler(program, protocol, strict, frozenset(first.mixed))
+        writer.dump(obj)
 
     def pack(file: Any) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import lzma
 import math
 import os
 import shutil
@@ -10,13 +10,15 @@ import string
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 import wengert as torch
 from wengert import Tensor
 
+from ...io import CheckpointError
+from ...io.layout import fill
 from ..pillow import picture_of
 from .utils import download_and_extract_archive, download_from, extract_archive, open_compressed, verify_str_arg
 from .vision import NOT_FOUND, Transform, VisionDataset
@@ -26,26 +28,49 @@ _NUMBERS = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
-    """The array in an IDX file, which may be compressed (``.gz``). Raises RuntimeError for a file that is none.
+    """The array in an IDX file, which may be compressed (``.gz``, ``.bz2``, ``.xz``).
+
+    Raises CheckpointError (a RuntimeError) for a file that is none, and for a compressed one that would grow to more
+    than `MOST_GROWTH` times its length (and 16 megabytes).
 
     The format: two zero bytes, one for the kind of numbers, one for the number of dimensions, the sizes as four bytes
     each, and the numbers (http://yann.lecun.com/exdb/mnist/).
     """
     try:
         with open_compressed(path) as file:
-            data = bytearray(file.read())
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise RuntimeError(f"[read_idx] a compressed IDX file was expected; {path} is damaged: {error}") from error
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _NUMBERS or not 1 <= data[3] <= 3:
-        raise RuntimeError(f"[read_idx] an IDX file was expected; {path} begins with {bytes(data[:4])!r}")
-    kind, start = np.dtype(_NUMBERS[data[2]]), 4 + 4 * data[3]
-    shape = tuple(int.from_bytes(data[place : place + 4]) for place in range(4, start, 4))
-    if len(data) - start != math.prod(shape) * kind.itemsize:
-        raise RuntimeError(
-            f"[read_idx] {kind.itemsize} bytes for each number of the shape {shape} were expected; {path} holds "
-            f"{len(data) - start}"
+            return _read_idx(file, path, os.path.getsize(path))
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise CheckpointError(
+            f"[read_idx] a compressed IDX file was expected; {path} is damaged: {error}; get it once more"
+        ) from error
+
+
+MOST_GROWTH = 200
+"""How many times as long as its file an array may be, when it is unpacked; those of MNIST are five times as long."""
+
+
+def _read_idx(file: IO[bytes], path: str | Path, length: int) -> np.ndarray[Any, Any]:
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _NUMBERS or not 1 <= head[3] <= 3:
+        raise CheckpointError(f"[read_idx] an IDX file was expected; {path} begins with {head!r}")
+    sizes = file.read(4 * head[3])
+    if len(sizes) < 4 * head[3]:
+        raise EOFError("it ends in its sizes")
+    kind = np.dtype(_NUMBERS[head[2]])
+    shape = tuple(int.from_bytes(sizes[place : place + 4]) for place in range(0, len(sizes), 4))
+    needed = math.prod(shape) * kind.itemsize
+    if needed > MOST_GROWTH * length + 16_000_000:
+        raise CheckpointError(
+            f"[read_idx] an array of at most {MOST_GROWTH} times its file's length was expected; {path} has {length} "
+            f"bytes and says {needed}; if you trust it, unpack it yourself"
         )
-    return np.frombuffer(data, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="), copy=False)
+    array = np.empty(shape, kind)
+    fill(file, array)
+    if file.read(1):
+        raise CheckpointError(f"[read_idx] {needed} bytes for the shape {shape} were expected; {path} holds more")
+    return array.astype(kind.newbyteorder("="), copy=False)
 
 
 class MNIST(VisionDataset):
