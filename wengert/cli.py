@@ -55,11 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog="wengert",
-        description="Automatic differentiation you can see, in Python, at machine speed.",
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="wengert", description="Automatic differentiation you can see, in Python, at machine speed.",
+                    allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"wengert {wengert.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     demo = commands.add_parser(

@@ -223,9 +223,8 @@ class Function:
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        cls._node_class = type(
-            f"{cls.__name__}Backward", (FunctionNode,), {"function": cls, "__module__": cls.__module__}
-        )
+        cls._node_class = type(f"{cls.__name__}Backward", (FunctionNode,),
+                               {"function": cls, "__module__": cls.__module__})
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

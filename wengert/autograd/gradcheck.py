@@ -90,20 +90,10 @@ def gradgradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any],
         found = grad(outs, wanted, cts, create_graph=True, allow_unused=True)
         return tuple([g for g in found if g is not None])
 
-    return gradcheck(
-        gradient,
-        (*tensors, *cotangents),
-        eps=eps,
-        atol=atol,
-        rtol=rtol,
-        raise_exception=raise_exception,
-        nondet_tol=nondet_tol,
-        check_undefined_grad=check_undefined_grad,
-        check_grad_dtypes=check_grad_dtypes,
-        check_batched_grad=check_batched_grad,
-        fast_mode=fast_mode,
-        masked=masked,
-    )
+    return gradcheck(gradient, (*tensors, *cotangents), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
+                     nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad,
+                     check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad, fast_mode=fast_mode,
+                     masked=masked)
 
 
 # --- values and directions --------------------------------------------------------------------------------------------

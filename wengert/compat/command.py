@@ -18,20 +18,17 @@ BAD_ARGUMENTS = 2
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``wengert run``."""
-    parser.add_argument(
-        "--report", action="store_true", help="list the names of torch asked for, before and after the run"
-    )
-    parser.add_argument(
-        "--compare", action="store_true", help="run under PyTorch too, and report the first number that differs"
-    )
+    parser.add_argument("--report", action="store_true",
+                        help="list the names of torch asked for, before and after the run")
+    parser.add_argument("--compare", action="store_true",
+                        help="run under PyTorch too, and report the first number that differs")
     parser.add_argument("--rtol", type=_tolerance, default=1e-3, metavar="X", help="relative tolerance of --compare")
     parser.add_argument("--atol", type=_tolerance, default=1e-5, metavar="X", help="absolute tolerance of --compare")
     parser.add_argument("--out", metavar="FILE", help="where the executed notebook goes (default: beside it)")
     parser.add_argument("-m", "--module", action="store_true", help="PROGRAM is a module's name, as after python -m")
     parser.add_argument("program", metavar="PROGRAM", help="a script (.py) or a notebook (.ipynb)")
-    rest = parser.add_argument(
-        "arguments", metavar="...", nargs=argparse.REMAINDER, help="what the program gets as its own arguments"
-    )
+    rest = parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER,
+                               help="what the program gets as its own arguments")
     rest.required = False  # or a call without a program would be told that it lacks these too
 
 

@@ -30,9 +30,8 @@ class Gumbel(Derived):
         if is_number(loc) and is_number(scale):
             base = Uniform(low, high, validate_args=validate_args)
         else:
-            base = Uniform(
-                wengert.full_like(self.loc, low), wengert.full_like(self.loc, high), validate_args=validate_args
-            )
+            base = Uniform(wengert.full_like(self.loc, low), wengert.full_like(self.loc, high),
+                           validate_args=validate_args)
         super().__init__(base, self._transforms(), validate_args=validate_args)
 
     def _transforms(self) -> list[Transform]:

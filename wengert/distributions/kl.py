@@ -265,9 +265,8 @@ def _(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
 def _trace_of_ratio(factor_q: Tensor, factor_p: Tensor) -> Tensor:
     """tr((L_q L_qᵀ)⁻¹ A Aᵀ) = |L_q⁻¹ A|², for A (..., N, M)."""
     shape = wengert.broadcast_shapes(factor_q.shape[:-2], factor_p.shape[:-2])
-    inner = solve_triangular(
-        factor_q.expand((*shape, *factor_q.shape[-2:])), factor_p.expand((*shape, *factor_p.shape[-2:])), upper=False
-    )
+    inner = solve_triangular(factor_q.expand((*shape, *factor_q.shape[-2:])),
+                             factor_p.expand((*shape, *factor_p.shape[-2:])), upper=False)
     return inner.square().sum((-2, -1))
 
 

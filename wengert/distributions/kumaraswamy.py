@@ -24,11 +24,8 @@ class Kumaraswamy(Derived):
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
-        base = Uniform(
-            wengert.full_like(self.concentration0, 0),
-            wengert.full_like(self.concentration0, 1),
-            validate_args=validate_args,
-        )
+        base = Uniform(wengert.full_like(self.concentration0, 0), wengert.full_like(self.concentration0, 1),
+                       validate_args=validate_args)
         super().__init__(base, self._transforms(), validate_args=validate_args)
 
     def _transforms(self) -> list[Transform]:

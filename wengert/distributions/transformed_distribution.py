@@ -146,9 +146,8 @@ class Derived(TransformedDistribution):
         raise NotImplementedError
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = self._get_checked_instance(
-            next(kind for kind in type(self).__mro__ if Derived in kind.__bases__), _instance
-        )
+        new = self._get_checked_instance(next(kind for kind in type(self).__mro__ if Derived in kind.__bases__),
+                                         _instance)
         shape = Size(batch_shape)
         for name in self._batched or ():
             new.__dict__[name] = self.__dict__[name].expand(shape)

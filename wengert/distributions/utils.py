@@ -60,9 +60,8 @@ def batch_shape_of(tensor: Tensor, *given: Any) -> wengert.Size:
 
 def _standard_normal(shape: Sequence[int], dtype: Any, device: Any = None) -> Tensor:
     """Standard normal numbers."""
-    return wengert.normal(
-        wengert.zeros(shape, dtype=dtype, device=device), wengert.ones(shape, dtype=dtype, device=device)
-    )
+    return wengert.normal(wengert.zeros(shape, dtype=dtype, device=device),
+                          wengert.ones(shape, dtype=dtype, device=device))
 
 
 def _sum_rightmost(value: Any, dim: int) -> Any:

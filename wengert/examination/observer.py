@@ -45,9 +45,8 @@ class Observer(Watcher):
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
         if self.in_loss and primitive.kind == "elementwise":
-            self._meeting(
-                primitive.name, [tuple(x.shape) for x in operands if isinstance(x, Tensor)], tuple(result.shape)
-            )
+            self._meeting(primitive.name, [tuple(x.shape) for x in operands if isinstance(x, Tensor)],
+                          tuple(result.shape))
         elif self.in_loss and primitive.name == "expand":
             self._expansion(tuple(operands[0].shape), tuple(result.shape))
         elif primitive.name in ACTIVATIONS and not self.in_loss and result.ndim > 1 and result.shape[0] > 1:
@@ -79,13 +78,11 @@ class Observer(Watcher):
 
     def _broadcast(self, op: str, x: tuple[int, ...], y: tuple[int, ...], result: tuple[int, ...], line: str) -> None:
         self.found.append(
-            Symptom(
-                "broadcast",
-                f"{op} broadcasts {list(x)} and {list(y)} to {list(result)}: every output is compared with every "
-                "target",
-                line,
-                "give both the same shape: output.squeeze(1), or target.unsqueeze(1)",
-            )
+            Symptom("broadcast",
+                    f"{op} broadcasts {list(x)} and {list(y)} to {list(result)}: every output is compared with every "
+                    "target",
+                    line,
+                    "give both the same shape: output.squeeze(1), or target.unsqueeze(1)")
         )
 
     def _units(self, primitive: Primitive, operands: Any, params: dict[str, Any], result: Any) -> None:

@@ -72,11 +72,9 @@ def _all_names(module: Any, given: Mapping[str, Tensor], tie_weights: bool, stri
         missing, unexpected = {name for name, _ in own} - set(replaced), set(replaced) - {name for name, _ in own}
         if missing or unexpected:
             raise RuntimeError("functional_call with strict=True: "
-                               + "; ".join(
-                                   f"{what} key(s): {', '.join(sorted(keys))}"
-                                   for what, keys in (("Unexpected", unexpected), ("Missing", missing))
-                                   if keys
-                               ))
+                               + "; ".join(f"{what} key(s): {', '.join(sorted(keys))}"
+                                           for what, keys in (("Unexpected", unexpected), ("Missing", missing))
+                                           if keys))
     return replaced
 
 

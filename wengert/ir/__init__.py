@@ -11,16 +11,6 @@ from .parser import parse_graph
 from .verifier import verify
 
 __all__ = [
-    "GENERATOR",
-    "Effect",
-    "GraphError",
-    "Instr",
-    "InstructionGraph",
-    "Interpreter",
-    "Value",
-    "format_effect",
-    "format_graph",
-    "parse_graph",
-    "prune",
-    "verify",
+    "GENERATOR", "Effect", "GraphError", "Instr", "InstructionGraph", "Interpreter", "Value", "format_effect",
+    "format_graph", "parse_graph", "prune", "verify",
 ]

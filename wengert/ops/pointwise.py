@@ -385,9 +385,8 @@ _declare_pairs({
     "gcd": (P.gcd, "The greatest common divisor."),
     "lcm": (P.lcm, "The least common multiple."),
 }, "iu", inplace=True)
-_declare_pairs(
-    {"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True, scalars=True
-)
+_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True,
+               scalars=True)
 _declare_pairs({
     "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
     "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),

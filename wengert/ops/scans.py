@@ -99,9 +99,8 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         return heights * ((1 if dx is None else dx) / 2.0), where
     if x._data.ndim == 1:
         widths = diff(x)
-        return heights * P.reshape(
-            widths, shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))
-        ) / 2.0, where
+        return heights * P.reshape(widths,
+                                   shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))) / 2.0, where
     return heights * diff(x, dim=where - y._data.ndim) / 2.0, where
 
 

@@ -98,19 +98,10 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
 
 
 @function(out=False)
-def stft(
-    input: Tensor,
-    n_fft: int,
-    hop_length: int | None = None,
-    win_length: int | None = None,
-    window: Tensor | None = None,
-    center: bool = True,
-    pad_mode: str = "reflect",
-    normalized: bool = False,
-    onesided: bool | None = None,
-    return_complex: bool | None = None,
-    align_to_window: bool | None = None,
-) -> Tensor:
+def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
+         window: Tensor | None = None, center: bool = True, pad_mode: str = "reflect", normalized: bool = False,
+         onesided: bool | None = None, return_complex: bool | None = None,
+         align_to_window: bool | None = None) -> Tensor:
     """The spectra of pieces of a signal ``(..., time)``, ``n_fft`` long and ``hop_length`` apart: ``(..., frequency,
     piece)``, complex. ``center`` pads so that piece t is around sample t · hop_length.
 
@@ -150,18 +141,9 @@ def _reflected(input: Tensor, width: int) -> Tensor:
 
 
 @function(out=False)
-def istft(
-    input: Tensor,
-    n_fft: int,
-    hop_length: int | None = None,
-    win_length: int | None = None,
-    window: Tensor | None = None,
-    center: bool = True,
-    normalized: bool = False,
-    onesided: bool | None = None,
-    length: int | None = None,
-    return_complex: bool = False,
-) -> Tensor:
+def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
+          window: Tensor | None = None, center: bool = True, normalized: bool = False, onesided: bool | None = None,
+          length: int | None = None, return_complex: bool = False) -> Tensor:
     """The signal of which `stft` gave ``input``, by least squares: overlapping pieces are added and divided by the sum
     of the squared windows (Griffin & Lim, *Signal estimation from modified short-time Fourier transform*, 1984).
 

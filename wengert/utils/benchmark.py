@@ -124,9 +124,7 @@ class Timer:
             return self._measured(number, times)
 
     def _measured(self, number: int, times: list[float]) -> Measurement:
-        return Measurement(
-            number, times, self.stmt, self.label, self.sub_label, self.description, self.num_threads
-        )
+        return Measurement(number, times, self.stmt, self.label, self.sub_label, self.description, self.num_threads)
 
     @contextmanager
     def _threads(self) -> Iterator[None]:

@@ -215,7 +215,6 @@ def checkpoint_sequential(functions: Sequence[Callable[..., Any]] | Iterable[Cal
         return run
 
     for i in range(segments - 1):
-        input = checkpoint(
-            piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state
-        )
+        input = checkpoint(piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant,
+                           preserve_rng_state=preserve_rng_state)
     return piece((segments - 1) * size, len(chain))(input)

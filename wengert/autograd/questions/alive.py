@@ -211,8 +211,6 @@ def _hints(graphs: list[LiveGraph], carried: list[LiveGraph]) -> list[str]:
     if any(graph.nodes > 100 * max(1, graph.count) and graph.operation in ("add", "sub") for graph in graphs):
         hints.append("a history grows by adding: total += loss.item(), or update parameters under no_grad()")
     elif carried:
-        hints.append(
-            f"a history of {carried[0].nodes:,} nodes repeats the same step: a state that is carried from one "
-            "iteration to the next keeps all before it; h = h.detach() between them"
-        )
+        hints.append(f"a history of {carried[0].nodes:,} nodes repeats the same step: a state that is carried from one "
+                     "iteration to the next keeps all before it; h = h.detach() between them")
     return hints

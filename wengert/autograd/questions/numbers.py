@@ -184,13 +184,11 @@ def backward_cure(op: str, zero: bool) -> tuple[str, str]:
             "make the operand safe before the operation: where(ok, log(where(ok, x, 1)), 0); or run backward under "
             "autograd.strict_zero()",
         )
-    return _BACKWARD.get(
-        op,
-        (
-            f"the derivative of {op} is not finite there",
-            "keep its operands away from the ends of its domain; clip gradients",
-        ),
-    )
+    return _BACKWARD.get(op,
+                         (
+                             f"the derivative of {op} is not finite there",
+                             "keep its operands away from the ends of its domain; clip gradients",
+                         ))
 
 
 _BACKWARD: dict[str, tuple[str, str]] = {

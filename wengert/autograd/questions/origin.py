@@ -89,9 +89,8 @@ def _searched_forward(order: list[Node | Leaf]) -> Finding | None:
         values[node] = value
         if not finite(value) and not any(x is None for x in operands):
             rare = node.rare or {}
-            finding = forward_finding(
-                node.primitive.name, operands, node.params, value, rare.get("line") or "", rare.get("module") or ""
-            )
+            finding = forward_finding(node.primitive.name, operands, node.params, value, rare.get("line") or "",
+                                      rare.get("module") or "")
             if finding is not None and not finding.entered:
                 return finding
             entered = entered or finding

@@ -280,14 +280,9 @@ class watch(Watcher):
         if self.first is None and not all(map(finite, group["params"])):
             broken = next(p for p in group["params"] if not finite(p))
             line, _ = locate()
-            self.first = Finding(
-                "forward",
-                kind_of(broken),
-                "the optimizer's step",
-                line,
-                operands=[ranges("the parameter", broken), ranges("its gradient", broken.grad)],
-                cure="a smaller learning rate",
-            )
+            self.first = Finding("forward", kind_of(broken), "the optimizer's step", line,
+                                 operands=[ranges("the parameter", broken), ranges("its gradient", broken.grad)],
+                                 cure="a smaller learning rate")
 
     # --- histories that grow ------------------------------------------------------------------------------------------
 

@@ -14,15 +14,8 @@ from ...tensors.tensor import Tensor
 from .geometry import batched, tuple_of
 
 
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
     """The sum of products of ``weight``, ``(O, C / groups, k)``, with every window of ``input``, ``(N, C, L)``.
 
     ``padding`` is also ``"valid"`` (none) or ``"same"`` (as much as keeps the size; stride 1 only). Raises ShapeError,
@@ -31,15 +24,8 @@ def conv1d(
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
     """`conv1d` with ``weight`` ``(O, C / groups, kh, kw)`` over ``(N, C, H, W)``.
 
     >>> import wengert as torch
@@ -49,29 +35,14 @@ def conv2d(
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
     """`conv1d` with ``weight`` ``(O, C / groups, kd, kh, kw)`` over ``(N, C, D, H, W)``."""
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv_transpose1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
+def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv1d`: every element of ``input``, ``(N, C, L)``, spreads ``weight``, ``(C, O / groups, k)``.
 
     ``output_padding`` chooses among the sizes that `conv1d` would have brought to that of ``input``. Raises ShapeError,
@@ -80,30 +51,14 @@ def conv_transpose1d(
     return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
+def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv2d`, with ``weight`` ``(C, O / groups, kh, kw)``; see `conv_transpose1d`."""
     return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def conv_transpose3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
+def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                     output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv3d`, with ``weight`` ``(C, O / groups, kd, kh, kw)``; see `conv_transpose1d`."""
     return _transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
@@ -114,16 +69,8 @@ def same_padding(kernel: Any, dilation: Any) -> list[tuple[int, int]]:
     return [(total // 2, total - total // 2) for total in totals]
 
 
-def _convolve(
-    rank: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Tensor:
+def _convolve(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
+              groups: int) -> Tensor:
     op = f"conv{rank}d"
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")
@@ -152,17 +99,8 @@ def _padded_by_word(
     return P.pad(input, widths=((0, 0), (0, 0), *ends)), (0,) * len(stride)
 
 
-def _transpose(
-    rank: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
-) -> Tensor:
+def _transpose(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
+               output_padding: Any, groups: int, dilation: Any) -> Tensor:
     op = f"conv_transpose{rank}d"
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")

@@ -26,9 +26,8 @@ def recurrence(mode: str, input: Tensor, sizes: Sizes, states: tuple[Tensor, ...
     if mode == "GRU":
         if second is None:
             second = zeros(recurrent.shape[0], dtype=input.dtype)
-        all_h, last, *_ = P.gru(
-            linear(input, to_gates, bias), states[0], recurrent, second, sizes=sizes, reverse=reverse
-        )
+        all_h, last, *_ = P.gru(linear(input, to_gates, bias), states[0], recurrent, second, sizes=sizes,
+                                reverse=reverse)
         return all_h, (last,)
     inputs = linear(input, to_gates, None if bias is None or second is None else bias + second)
     if mode == "LSTM":

@@ -27,10 +27,8 @@ def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *
     logits = linear(input, linear_weight.reshape(-1, features), bias).reshape(*input.shape[:-1], classes, *sizes)
     if target.shape == logits.shape and ignore_index is not None:
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
-    return cross_entropy(
-        logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
+    return cross_entropy(logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index,
+                         reduction=reduction, label_smoothing=label_smoothing)
 
 
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

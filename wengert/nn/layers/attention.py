@@ -166,9 +166,8 @@ class TransformerEncoderLayer(_Block):
         padding, mask = additive(src_key_padding_mask, "src_key_padding_mask", src), additive(src_mask, "src_mask", src)
 
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(
-                x, x, x, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=is_causal
-            )[0]
+            return self.self_attn(x, x, x, attn_mask=mask, key_padding_mask=padding, need_weights=False,
+                                  is_causal=is_causal)[0]
 
         return self._sum(src, [attend, self._feed_forward])
 
@@ -184,16 +183,13 @@ class TransformerDecoderLayer(_Block):
         """``tgt`` and the encoder's result ``memory``; returns a tensor of the shape of ``tgt``."""
 
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(
-                x, x, x, attn_mask=tgt_mask, key_padding_mask=tgt_key_padding_mask, is_causal=tgt_is_causal,
-                need_weights=False,
-            )[0]
+            return self.self_attn(x, x, x, attn_mask=tgt_mask, key_padding_mask=tgt_key_padding_mask,
+                                  is_causal=tgt_is_causal, need_weights=False)[0]
 
         def look(x: Tensor) -> Tensor:
-            return self.multihead_attn(
-                x, memory, memory, attn_mask=memory_mask, key_padding_mask=memory_key_padding_mask,
-                is_causal=memory_is_causal, need_weights=False,
-            )[0]
+            return self.multihead_attn(x, memory, memory, attn_mask=memory_mask,
+                                       key_padding_mask=memory_key_padding_mask, is_causal=memory_is_causal,
+                                       need_weights=False)[0]
 
         return self._sum(tgt, [attend, look, self._feed_forward])
 
@@ -239,10 +235,8 @@ class TransformerDecoder(Module):
                 tgt_is_causal: bool | None = None, memory_is_causal: bool = False) -> Tensor:
         """``tgt`` through all layers, each of which sees ``memory``; a tensor of the shape of ``tgt``."""
         for layer in self.layers:
-            tgt = layer(
-                tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal),
-                memory_is_causal,
-            )
+            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
+                        bool(tgt_is_causal), memory_is_causal)
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -290,10 +284,8 @@ class Transformer(Module):
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             raise RuntimeError("the feature number of src and tgt must be equal to d_model")
         memory = self.encoder(src, src_mask, src_key_padding_mask, bool(src_is_causal))
-        return self.decoder(
-            tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal),
-            memory_is_causal,
-        )
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
+                            bool(tgt_is_causal), memory_is_causal)
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:

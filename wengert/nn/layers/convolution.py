@@ -115,11 +115,9 @@ class _Direct(Convolution):
                  dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
                  dtype: Any = None) -> None:
         rank = self.rank
-        super().__init__(
-            in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
-            padding if isinstance(padding, str) else _spread(padding, rank), _spread(dilation, rank), (0,) * rank,
-            groups, bias, padding_mode, False, device, dtype,
-        )
+        super().__init__(in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
+                         padding if isinstance(padding, str) else _spread(padding, rank), _spread(dilation, rank),
+                         (0,) * rank, groups, bias, padding_mode, False, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)
@@ -143,17 +141,15 @@ class _Transposed(Convolution):
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         rank = self.rank
-        super().__init__(
-            in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank), _spread(padding, rank),
-            _spread(dilation, rank), _spread(output_padding, rank), groups, bias, padding_mode, True, device, dtype,
-        )
+        super().__init__(in_channels, out_channels, _spread(kernel_size, rank), _spread(stride, rank),
+                         _spread(padding, rank), _spread(dilation, rank), _spread(output_padding, rank), groups, bias,
+                         padding_mode, True, device, dtype)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """``output_size`` chooses the sizes of the result where several are possible. Raises ValueError."""
         extra = self.output_padding if output_size is None else self._output_padding(input, output_size)
-        return type(self).function(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
-        )
+        return type(self).function(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+                                   self.dilation)
 
     def _output_padding(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
         """What must be added to the smallest possible result to reach ``output_size``."""
@@ -168,9 +164,8 @@ class _Transposed(Convolution):
             )
         least = [
             (n - 1) * s - 2 * p + d * (k - 1) + 1
-            for n, s, p, d, k in zip(
-                input.shape[lead:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
-            )
+            for n, s, p, d, k in zip(input.shape[lead:], self.stride, self.padding, self.dilation, self.kernel_size,
+                                     strict=True)
         ]
         most = [n + s - 1 for n, s in zip(least, self.stride, strict=True)]
         if any(not low <= n <= high for n, low, high in zip(wanted, least, most, strict=True)):

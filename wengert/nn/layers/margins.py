@@ -97,9 +97,8 @@ class TripletMarginLoss(Loss):
         self.swap = swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return functional.triplet_margin_loss(
-            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction
-        )
+        return functional.triplet_margin_loss(anchor, positive, negative, self.margin, self.p, self.eps, self.swap,
+                                              reduction=self.reduction)
 
 
 class TripletMarginWithDistanceLoss(Loss):
@@ -134,9 +133,8 @@ class PoissonNLLLoss(Loss):
         self.eps = eps
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
-        return functional.poisson_nll_loss(
-            log_input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
-        )
+        return functional.poisson_nll_loss(log_input, target, self.log_input, self.full, eps=self.eps,
+                                           reduction=self.reduction)
 
 
 class GaussianNLLLoss(Loss):

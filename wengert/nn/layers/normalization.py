@@ -149,10 +149,8 @@ class SyncBatchNorm(BatchNormBase):
         parameters and buffers."""
         result = module
         if isinstance(module, BatchNormBase):
-            result = cls(
-                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
-                process_group, bias=module.bias is not None,
-            )
+            result = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                         process_group, bias=module.bias is not None)
             result.weight, result.bias = module.weight, module.bias
             result.running_mean, result.running_var = module.running_mean, module.running_var
             result.num_batches_tracked = module.num_batches_tracked
@@ -181,10 +179,8 @@ class InstanceNormBase(Normalization):
             )
         by_instance = self.training or not self.track_running_stats
         momentum = 0.0 if self.momentum is None else self.momentum
-        out = functional.instance_norm(
-            input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, self.weight, self.bias,
-            by_instance, momentum, self.eps,
-        )
+        out = functional.instance_norm(input.unsqueeze(0) if alone else input, self.running_mean, self.running_var,
+                                       self.weight, self.bias, by_instance, momentum, self.eps)
         return out.squeeze(0) if alone else out
 
 

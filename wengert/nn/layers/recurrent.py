@@ -115,12 +115,8 @@ class RNNBase(Module):
                 f"{input.shape[-1]}"
             )
         count = self.num_layers * (2 if self.bidirectional else 1)
-        for name, state, width in zip(
-            ("hidden[0]", "hidden[1]") if self.mode == "LSTM" else ("hidden",),
-            states,
-            (self.proj_size or self.hidden_size, self.hidden_size),
-            strict=False,
-        ):
+        for name, state, width in zip(("hidden[0]", "hidden[1]") if self.mode == "LSTM" else ("hidden",), states,
+                                      (self.proj_size or self.hidden_size, self.hidden_size), strict=False):
             if tuple(state.shape) != (count, batch, width):
                 raise RuntimeError(
                     f"[{type(self).__name__}] Expected {name} size {(count, batch, width)}, got {list(state.shape)}"

@@ -169,11 +169,10 @@ class LinearCrossEntropyLoss(WeightedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         shape = (self.num_classes, *self.out_features)
         bias = self.linear.bias
-        return linear_cross_entropy(
-            input, self.linear.weight.reshape(*shape, self.linear.in_features), target,
-            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight, reduction=self.reduction,
-            ignore_index=self.ignore_index, label_smoothing=self.label_smoothing, options=self.options,
-        )
+        return linear_cross_entropy(input, self.linear.weight.reshape(*shape, self.linear.in_features), target,
+                                    linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
+                                    reduction=self.reduction, ignore_index=self.ignore_index,
+                                    label_smoothing=self.label_smoothing, options=self.options)
 
     def extra_repr(self) -> str:
         return (

@@ -388,8 +388,6 @@ def is_pruned(module: Module) -> bool:
     >>> nn.utils.prune.is_pruned(nn.Linear(2, 1))
     False
     """
-    return any(
-        isinstance(hook.function, BasePruningMethod)
-        for each in module.modules()
-        for hook in (each._hooks.forward_pre.values() if each._hooks is not None else ())
-    )
+    return any(isinstance(hook.function, BasePruningMethod)
+               for each in module.modules()
+               for hook in (each._hooks.forward_pre.values() if each._hooks is not None else ()))

@@ -44,15 +44,9 @@ class CelebA(VisionDataset):
     ]
     archive_md5 = "00d2c5bc6d35e252742224ab0c1e8fcb"
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str = "train",
-        target_type: list[str] | str = "attr",
-        transform: Transform | None = None,
-        target_transform: Transform | None = None,
-        download: bool = False,
-    ) -> None:
+    def __init__(self, root: str | Path, split: str = "train", target_type: list[str] | str = "attr",
+                 transform: Transform | None = None, target_transform: Transform | None = None,
+                 download: bool = False) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.split = split
         self.target_type = target_type if isinstance(target_type, list) else [target_type]

@@ -42,13 +42,9 @@ def find_classes(directory: str | Path) -> tuple[list[str], dict[str, int]]:
     return classes, {name: place for place, name in enumerate(classes)}
 
 
-def make_dataset(
-    directory: str | Path,
-    class_to_idx: dict[str, int] | None = None,
-    extensions: Extensions | None = None,
-    is_valid_file: Check | None = None,
-    allow_empty: bool = False,
-) -> list[tuple[str, int]]:
+def make_dataset(directory: str | Path, class_to_idx: dict[str, int] | None = None,
+                 extensions: Extensions | None = None, is_valid_file: Check | None = None,
+                 allow_empty: bool = False) -> list[tuple[str, int]]:
     """The files below the folder of each class, at any depth, each with the number of its class.
 
     Which files count is said by ``extensions`` or by ``is_valid_file``, one of the two: else ValueError. Raises
@@ -86,16 +82,9 @@ class DatasetFolder(VisionDataset):
     are the paths with their classes' numbers, ``targets`` the numbers, ``classes`` the names. Raises FileNotFoundError.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        loader: Callable[[str], Any],
-        extensions: tuple[str, ...] | None = None,
-        transform: Transform | None = None,
-        target_transform: Transform | None = None,
-        is_valid_file: Check | None = None,
-        allow_empty: bool = False,
-    ) -> None:
+    def __init__(self, root: str | Path, loader: Callable[[str], Any], extensions: tuple[str, ...] | None = None,
+                 transform: Transform | None = None, target_transform: Transform | None = None,
+                 is_valid_file: Check | None = None, allow_empty: bool = False) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.classes, self.class_to_idx = self.find_classes(self.root)
         self.samples = self.make_dataset(self.root, self.class_to_idx, extensions, is_valid_file, allow_empty)
@@ -103,13 +92,8 @@ class DatasetFolder(VisionDataset):
         self.loader, self.extensions = loader, extensions
 
     @staticmethod
-    def make_dataset(
-        directory: str | Path,
-        class_to_idx: dict[str, int],
-        extensions: tuple[str, ...] | None = None,
-        is_valid_file: Check | None = None,
-        allow_empty: bool = False,
-    ) -> list[tuple[str, int]]:
+    def make_dataset(directory: str | Path, class_to_idx: dict[str, int], extensions: tuple[str, ...] | None = None,
+                     is_valid_file: Check | None = None, allow_empty: bool = False) -> list[tuple[str, int]]:
         """The samples; a subclass may find others."""
         if class_to_idx is None:
             raise ValueError("The class_to_idx parameter cannot be None.")
@@ -130,15 +114,9 @@ class DatasetFolder(VisionDataset):
 class ImageFolder(DatasetFolder):
     """Images in folders, ``root/class/name.png``: pictures in the mode RGB. See `DatasetFolder`."""
 
-    def __init__(
-        self,
-        root: str | Path,
-        transform: Transform | None = None,
-        target_transform: Transform | None = None,
-        loader: Callable[[str], Any] = default_loader,
-        is_valid_file: Check | None = None,
-        allow_empty: bool = False,
-    ) -> None:
+    def __init__(self, root: str | Path, transform: Transform | None = None, target_transform: Transform | None = None,
+                 loader: Callable[[str], Any] = default_loader, is_valid_file: Check | None = None,
+                 allow_empty: bool = False) -> None:
         extensions = IMG_EXTENSIONS if is_valid_file is None else None
         super().__init__(root, loader, extensions, transform, target_transform, is_valid_file, allow_empty)
         self.imgs = self.samples

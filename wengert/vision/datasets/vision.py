@@ -22,13 +22,8 @@ class VisionDataset(Dataset[Any]):
 
     _repr_indent = 4
 
-    def __init__(
-        self,
-        root: str | Path | None = None,
-        transforms: Callable[[Any, Any], Any] | None = None,
-        transform: Transform | None = None,
-        target_transform: Transform | None = None,
-    ) -> None:
+    def __init__(self, root: str | Path | None = None, transforms: Callable[[Any, Any], Any] | None = None,
+                 transform: Transform | None = None, target_transform: Transform | None = None) -> None:
         self.root: Any = os.path.expanduser(root) if isinstance(root, str) else root
         separate = transform is not None or target_transform is not None
         if transforms is not None and separate:

@@ -78,13 +78,8 @@ def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode
                           stacklevel=2)
         return img.resize(new[::-1], PILLOW_NUMBERS[mode])
     smooth = mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
-    result = functional.interpolate(
-        as_batch(img),
-        new,
-        mode=mode.value,
-        align_corners=False if smooth else None,
-        antialias=bool(antialias) and smooth,
-    )
+    result = functional.interpolate(as_batch(img), new, mode=mode.value, align_corners=False if smooth else None,
+                                    antialias=bool(antialias) and smooth)
     if mode is InterpolationMode.BICUBIC and img.dtype == torch.uint8:
         result = result.clamp(0, 255)
     return like(result, img)
