@@ -559,6 +559,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
     geometry = _geometry(x, out, weight.shape[0], weight.shape[2:], stride, padding, dilation, groups)
     if geometry is None:
         return None
+    # A window is one sum, always in the order of the reads: how the items are cut changes no bit of it.
     plan = _plan(geometry, False, threads.get_num_threads())
     channels, height = weight.shape[0] // groups, plan.height
     padded = plan.blocks * height
