@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 
 import pytest
 
+import wengert as torch
 from tests.fuzz import guard
 from tests.fuzz.processes import run_apart
 from tests.fuzz.registry import targets
+from tests.fuzz.target import Fault, Target, judge
 
 
 @pytest.mark.parametrize("name", targets())
@@ -23,6 +27,26 @@ def test_hostile_cases_break_no_promise(name: str) -> None:
     report = run_apart(name, 0, count)
     assert report.faults == []
     assert sum(report.results.values()) == count
+
+
+def test_the_watch_sees_code_that_runs() -> None:
+    """A pickle that may run is seen to; so is an allocation, and an error of another class."""
+    file = io.BytesIO()
+    torch.save(Namespace(a=1), file)
+    content = file.getvalue()
+
+    def run(case: bytes) -> str:
+        torch.load(io.BytesIO(case), weights_only=False)
+        return "loaded"
+
+    target = Target(make=lambda chance: content, run=run, refusals=())
+    assert judge(target, content, measured=False) == "loaded"
+    with pytest.raises(Fault, match=r"pickle\.find_class"):
+        judge(target, content)
+    with pytest.raises(Fault, match="bytes of memory"):
+        judge(Target(make=lambda chance: b"", run=lambda case: str(len(bytes(10_000_000))), refusals=()), b"")
+    with pytest.raises(Fault, match="it raised ZeroDivisionError"):
+        judge(Target(make=lambda chance: b"", run=lambda case: str(1 / 0), refusals=(ValueError,)), b"")
 
 
 OUTSIDE = """

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wengert as torch
+from wengert.core import segments
 from wengert.core.errors import ShapeError
 from wengert.core.geometry import bytes_of, check_inside, first_and_last, laid_out
 
@@ -124,3 +125,15 @@ def test_unpickling_refuses_a_tensor_outside_its_memory() -> None:
     for geometry in (((1000,), (4,), 0), ((HUGE,), (16,), 0), ((1,), (4,), -4)):
         with pytest.raises(ShapeError):
             rebuild(*arguments[:3], geometry, *arguments[4:])
+
+
+def test_shared_memory_is_laid_out_inside_it() -> None:
+    if not segments.AVAILABLE:
+        pytest.skip("this system passes no memory between processes")
+    segment = segments.allocate(64)
+    kind = np.dtype(np.float64)
+    assert segments.place(segment, kind, (8,)).tolist() == [0.0] * 8
+    assert segments.place(segment, kind, (4,), (-16,), 56).tolist() == [0.0] * 4
+    for shape, strides, offset in (((9,), None, 0), ((8,), None, 8), ((HUGE,), (16,), 0), ((2,), (-8,), 0)):
+        with pytest.raises(ShapeError, match=r"\[share_memory_\]"):
+            segments.place(segment, kind, shape, strides, offset)

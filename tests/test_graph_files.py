@@ -6,6 +6,7 @@ import copy
 import json
 import random
 import shutil
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,14 @@ def test_a_renderer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(exports.shutil, "which", lambda name: str(broken) if name == "rsvg-convert" else None)
     with pytest.raises(RuntimeError, match="rsvg-convert could not make g.png: no fonts"):
         several().save(tmp_path / "g.png")
+
+
+def test_names_of_any_characters(tmp_path: Path) -> None:
+    """Control characters are no XML, and halves of characters have no encoding."""
+    table = json.loads(torch.graph(torch.ones(2).requires_grad_().exp().sum()).to_json())
+    table["nodes"][0]["name"] = "a\x00\x1b[2J\ud800\ufffe<&>"
+    graph = Graph.from_json(json.dumps(table))
+    ElementTree.fromstring(graph.svg().encode())
+    assert json.loads(graph.to_json().encode())["nodes"][0]["name"] == table["nodes"][0]["name"]
+    for ending in ("svg", "html", "dot", "mmd", "json", "txt"):
+        assert graph.save(tmp_path / f"a.{ending}").read_bytes()

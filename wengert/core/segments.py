@@ -7,7 +7,7 @@ processes. So nothing has to be cleaned up, and a kill leaks nothing.
 Python's own ``mmap`` keeps a descriptor open as long as the mapping lives, of which a process may have a thousand; here
 a mapping needs none, so that any number of tensors can be kept that came from elsewhere.
 
-This module imports nothing of wengert; it knows arrays, not tensors.
+This module knows arrays, not tensors.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import weakref
 from typing import Any, Protocol
 
 import numpy as np
+
+from .geometry import check_inside, row_major
 
 AVAILABLE = os.name == "posix"
 """Whether the system hands descriptors from process to process; Windows does not."""
@@ -67,6 +69,9 @@ class Owner(Protocol):
     @property
     def address(self) -> int | None: ...
 
+    @property
+    def size(self) -> int: ...
+
 
 class _Place:
     """What numpy asks for an array in a segment; it is the array's ``base`` and keeps the owner of the memory."""
@@ -85,10 +90,14 @@ class _Place:
 def place(
     owner: Owner, dtype: np.dtype, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0
 ) -> np.ndarray:
-    """An array in the memory of ``owner``, which is a `Segment` or keeps one and says its ``address``.
+    """An array in the memory of ``owner``, which is a `Segment` or keeps one and says its ``address`` and ``size``.
 
     ``strides`` and ``offset`` are in bytes; without strides the array is C-contiguous. The owner lives as long as it.
+    Raises `ShapeError` where the array would reach outside.
     """
+    if strides is None:
+        strides = tuple([step * dtype.itemsize for step in row_major(shape)])
+    check_inside("share_memory_", owner.size, shape, strides, offset, dtype.itemsize)
     # numpy has no name of its own for bfloat16: its bits, and then a look at them.
     typestr = f"<u{dtype.itemsize}" if dtype.kind == "V" else dtype.str
     array = np.asarray(_Place(owner, typestr, shape, strides, offset))

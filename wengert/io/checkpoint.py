@@ -149,18 +149,18 @@ def refuse_others(head: bytes) -> None:
         kind = "an empty file"
     elif head.startswith(_LEGACY):
         kind = (
-            "a file of PyTorch before 1.6 (a bare pickle, which cannot be read without running it); load it in PyTorch "
-            "and save it again"
+            "a file of PyTorch before 1.6 (several bare pickles), which wengert does not read; load it in PyTorch and "
+            "save it again"
         )
     elif head[257:262] == b"ustar":
         kind = (
-            "a tar archive, as PyTorch before 0.1.10 wrote (pickles, which cannot be read without running them); load "
-            "it in PyTorch and save it again"
+            "a tar archive, as PyTorch before 0.1.10 wrote, which wengert does not read; load it in PyTorch and save "
+            "it again"
         )
     elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
         kind = (
-            "a bare pickle, which cannot be read without running it; if you trust it, open it with Python's pickle, "
-            "and save its tensors with save"
+            "a bare pickle, which wengert does not read; if you trust it, open it with Python's pickle, which runs "
+            "what it says, and save its tensors with save"
         )
     else:
         kind = f"a file that begins with {head[:8]!r}; it is of another kind, or damaged"

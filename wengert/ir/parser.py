@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import by_name
-from ..core.primitive import P
+from ..core.primitive import P, Primitive
 from ..core.spec import Spec
 from .graph import GENERATOR, Effect, GraphError, Instr, InstructionGraph, Value
 
+# What a text that is none makes Python and numpy raise: the last three where it nests too deep, or counts too far.
+_UNREADABLE = (
+    ValueError, TypeError, SyntaxError, LookupError, AttributeError, NotImplementedError, RecursionError, MemoryError,
+    ArithmeticError,
+)
+_MOST_ELEMENTS = 2**28  # of one value: the verifier evaluates each line on ones
 _DECLARED = re.compile(r"%([\w.]+): (\w+)\[([\d,]*)\]")
 _NAME = re.compile(r"%([\w.]+)")
 
@@ -30,7 +37,7 @@ def parse_graph(text: str) -> InstructionGraph:
                 graph.inputs = _declare(inputs, known)
             elif line:
                 _read_line(graph, line, known)
-        except (ValueError, TypeError, SyntaxError, KeyError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise GraphError(f"[parse_graph] a line of a graph was expected; got {line!r}: {error}") from error
     if graph is None:
         raise GraphError("[parse_graph] the text of a graph was expected; got nothing")
@@ -60,14 +67,23 @@ def _read_line(graph: InstructionGraph, line: str, known: dict[str, Value]) -> N
         head, _, call = line.partition(" = ")
         name, operands, params = _call(_parsed(call), known)
         results = tuple(_declare(head, known))
-        graph.instrs.append(Instr(getattr(P, name), operands, params, results))
+        graph.instrs.append(Instr(_primitive(name), operands, params, results))
         graph.counted += len(results)
+
+
+def _primitive(name: str) -> Primitive:
+    if name not in P:
+        raise ValueError(f"there is no primitive called {name!r}")
+    return getattr(P, name)
 
 
 def _declare(text: str, known: dict[str, Value]) -> list[Value]:
     found = []
     for name, dtype, sizes in _DECLARED.findall(text):
-        value = Value(name, Spec(tuple(int(n) for n in sizes.split(",") if n), by_name(dtype)))
+        shape = tuple(int(n) for n in sizes.split(",") if n)
+        if math.prod(shape) > _MOST_ELEMENTS:
+            raise ValueError(f"%{name} has more than {_MOST_ELEMENTS} elements")
+        value = Value(name, Spec(shape, by_name(dtype)))
         known[name] = value
         found.append(value)
     return found
@@ -104,7 +120,7 @@ def _read(node: ast.AST, known: dict[str, Value]) -> Any:
             return value
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_read(operand, known)
-        case ast.BinOp(left=left, op=op, right=right):
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
             second = _read(right, known)
             return _read(left, known) + (-second if isinstance(op, ast.Sub) else second)
         case ast.Tuple(elts=items):
@@ -116,7 +132,7 @@ def _read(node: ast.AST, known: dict[str, Value]) -> Any:
                 _read(key, known): _read(value, known) for key, value in zip(keys, values, strict=True) if key
             }
         case ast.Attribute(value=ast.Name(id="P"), attr=name):
-            return getattr(P, name)
+            return _primitive(name)
         case ast.Name(id=name):
             return _NUMBERS[name] if name in _NUMBERS else by_name(name)
         case ast.Call(func=ast.Name(id="value"), args=[ast.Constant(value=str(name))]):

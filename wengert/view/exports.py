@@ -84,7 +84,7 @@ def save(graph: GraphModel, path: Path, direction: str | None = None) -> Path:
         return _save_png(svg(graph, direction), path)
     if ending not in kinds:
         raise ValueError(f"[graph] a file that ends in {', '.join(kinds)} or .png was expected; got {path.name!r}")
-    path.write_text(kinds[ending]() + "\n", encoding="utf-8")
+    path.write_text(kinds[ending]() + "\n", encoding="utf-8", errors="replace")
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from importlib import resources
 from typing import Any
 
@@ -12,7 +11,7 @@ from .levels import Level, levels
 from .model import GraphEdge, GraphModel, GraphNode
 from .names import source_excerpt
 from .reading import strict_json
-from .svg import MOST, STYLE, describe
+from .svg import MOST, STYLE, describe, escape
 from .text import COMPUTED, formula, partial_text, symbol_of, text
 from .values import Summary, number
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,13 +26,16 @@ def to_json(graph: GraphModel, indent: int | None = None) -> str:
 
 
 def strict_json(data: Any, **options: Any) -> str:
-    """JSON text in which NaN and the infinities, which JSON does not have, are words."""
+    """JSON text in which NaN and the infinities, which JSON does not have, are words; halves of characters, which no
+    encoding has, are JSON's escapes."""
     try:
-        return json.dumps(data, ensure_ascii=False, allow_nan=False, **options)
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False, **options)
     except ValueError:
-        return json.dumps(_strict(data), ensure_ascii=False, allow_nan=False, **options)
+        text = json.dumps(_strict(data), ensure_ascii=False, allow_nan=False, **options)
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 

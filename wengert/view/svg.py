@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
+import re
 from importlib import resources
 
 from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, text_width
@@ -16,6 +17,8 @@ COLLAPSED_FROM = FORMULAS
 """Graphs of more nodes are drawn with modules collapsed, unless ``depth`` says otherwise."""
 
 MARGIN = 24.0
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 STYLE = resources.files(__package__).joinpath("picture.css").read_text("utf-8")
 
@@ -157,3 +160,8 @@ def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
         )
         x += 26 + text_width(words, 12) + 18
     return "".join([*parts, "</g>"]), x - 18
+
+
+def escape(text: str) -> str:
+    """Text for XML; the characters that XML cannot hold, control characters and halves of others, are replaced."""
+    return html.escape(_NO_XML.sub("\ufffd", text))

@@ -46,6 +46,10 @@ class _Loan:
     def address(self) -> int | None:
         return self.segment.address
 
+    @property
+    def size(self) -> int:
+        return self.segment.size
+
     def __del__(self) -> None:
         self.ended.append(self.number if self._forks == len(_forks) else ~self.number)
 
