@@ -19,6 +19,13 @@ from wengert.nn import functional as F
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+def close(found: Any, expected: Any) -> bool:
+    """Whether two tensors are the same up to rounding: a compiled step adds up in another order."""
+    same = found.dtype == expected.dtype and found.shape == expected.shape
+    wide = 1e-10 if found.dtype == torch.float64 else 2e-5
+    return same and torch.allclose(found.double(), expected.double(), rtol=wide, atol=wide / 10, equal_nan=True)
+
+
 def trained(compiled: bool, make: Callable[[], tuple[Any, Any]], steps: int = 5, **options: Any) -> list[Any]:
     """What ``steps`` calls of a step give, and the state of the model afterwards."""
     torch.manual_seed(0)
@@ -32,7 +39,7 @@ def trained(compiled: bool, make: Callable[[], tuple[Any, Any]], steps: int = 5,
 
 def same(make: Callable[[], tuple[Any, Any]], programs: int = 1, **options: Any) -> None:
     plain, compiled = trained(False, make, **options), trained(True, make, **options)
-    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(plain, compiled, strict=True))
+    assert all(close(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(plain, compiled, strict=True))
 
 
 def classifier() -> Any:
@@ -84,7 +91,7 @@ def test_training_steps_with_every_optimiser_and_a_schedule(name: str) -> None:
     plain = trained(False, make)
     compiled = True
     found = trained(False, make)
-    assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True))
+    assert all(close(a, b) for a, b in zip(plain, found, strict=True))
     assert len(steps[1].programs) == 1, "a schedule is no reason to record anew"
 
 
@@ -127,7 +134,7 @@ def test_batch_norm_in_both_modes() -> None:
     compiled = False
     plain = trained(False, make)
     compiled = True
-    assert all(torch.equal(a, b) for a, b in zip(plain, trained(False, make), strict=True))
+    assert all(close(a, b) for a, b in zip(plain, trained(False, make), strict=True))
 
 
 def test_two_steps_over_shared_state() -> None:
@@ -156,7 +163,7 @@ def test_two_steps_over_shared_state() -> None:
         return [value for _ in range(4)
                 for value in (step_critic(torch.randn(5, 3), torch.randn(5, 2)), step_generator(torch.randn(5, 2)))]
 
-    assert run(True) == run(False)
+    assert all(map(close, run(True), run(False)))
 
 
 # --- differentiated outside -------------------------------------------------------------------------------------------
@@ -174,7 +181,7 @@ def test_a_compiled_model_is_differentiated_outside() -> None:
         f(x * 2).square().sum().backward()
         return [x.grad, *(p.grad for p in model.parameters())]
 
-    assert all(torch.equal(a, b) for a, b in zip(gradients(compiled), gradients(model), strict=True))
+    assert all(close(a, b) for a, b in zip(gradients(compiled), gradients(model), strict=True))
     assert compiled(x).grad_fn.name() == "CompiledFunctionBackward0"
     with torch.no_grad():
         assert not compiled(x).requires_grad
@@ -269,7 +276,7 @@ def test_python_values_that_a_function_reads_are_guarded(monkeypatch: pytest.Mon
     x = torch.tensor([1.0, 2.0])
 
     def check(count: int) -> None:
-        assert torch.equal(compiled(x), function(x))
+        assert close(compiled(x), function(x))
         assert len(compiled.programs) == count
 
     check(1)
@@ -306,12 +313,12 @@ def test_modules_are_guarded(change: Callable[[Any], Any]) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.0), torch.nn.LayerNorm(4))
     compiled = torch.compile(model, fullgraph=True)
     x = torch.randn(2, 4)
-    assert torch.equal(compiled(x), model(x))
+    assert close(compiled(x), model(x))
     change(model)
     torch.manual_seed(3)
     plain = model(x)
     torch.manual_seed(3)
-    assert torch.equal(compiled(x), plain)
+    assert close(compiled(x), plain)
 
 
 # --- nothing is silent ------------------------------------------------------------------------------------------------
@@ -402,13 +409,13 @@ def test_methods_decorators_nesting_and_copies() -> None:
 
     model = Model()
     x = torch.ones(1, 2)
-    assert torch.equal(model(x), model.layer(x) * 2)
+    assert close(model(x), model.layer(x) * 2)
 
     @torch.compile(fullgraph=True)
     def outer(x: Any) -> Any:
         return model(x) + 1
 
-    assert torch.equal(outer(x), model(x) + 1)
+    assert close(outer(x), model(x) + 1)
     plain = torch.nn.Linear(2, 2)
     plain.compile()
     assert plain(x).grad_fn.name() == "CompiledFunctionBackward0"
@@ -464,12 +471,12 @@ def test_check_runs_both_and_tells_a_difference(monkeypatch: pytest.MonkeyPatch)
 
     plain = trained(False, make)
     found = trained(True, make, check=3)
-    assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True))
-    from wengert.ir import Interpreter
+    assert all(close(a, b) for a, b in zip(plain, found, strict=True))
+    from wengert.native import Runner
 
     f = torch.compile(lambda x: x * 2, check=1)
-    run = Interpreter.__call__
-    monkeypatch.setattr(Interpreter, "__call__", lambda *a: ([], [run(*a)[1][0] + 1]))
+    run = Runner.__call__
+    monkeypatch.setattr(Runner, "__call__", lambda *a: ([], [run(*a)[1][0] + 1]))
     with pytest.raises(TraceError, match=r"result 0 differs: at \(0,\) 2.0 was expected, 3.0 came"):
         f(torch.ones(2))
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("compiler", "_public"),
     ("sampling",),
     ("prims", "ir"),
-    ("tensors",),
+    ("tensors", "native"),
     ("autograd",),
     ("ops",),
     ("tracing", "func"),

@@ -99,8 +99,8 @@ def _text(element: str, word: str) -> str:
     function = code.convert("inttoptr", slots["function"], POINTER)
 
     orders = [code.convert("trunc", slots[name], "i32") for name in ("left_order", "right_order")]
-    lines = [_whole(code, word, slots[name]) for name in ("left_line", "right_line", "out_line")]
-    depth = _whole(code, word, slots["depth"])
+    lines = [whole_of_word(code, word, slots[name]) for name in ("left_line", "right_line", "out_line")]
+    depth = whole_of_word(code, word, slots["depth"])
     with code.loop(stop, start=start) as part:
         outer = code.div(part.index, slots["inner"])
         inner = code.sub(part.index, code.mul(outer, slots["inner"]))
@@ -113,19 +113,28 @@ def _text(element: str, word: str) -> str:
             step = slots[f"{name}_step"]
             left = code.sub(slots[f"{name}s"], code.mul(part.index, step))
             size = code.select(code.compare("eq", step, 0), slots[f"{name}s"], code.least(step, left))
-            sizes.append(_whole(code, word, size))
+            sizes.append(whole_of_word(code, word, size))
         pairs = list(zip(places, lines, strict=True))
-        _write_call(code, element, function, orders, (*sizes, depth), pairs[0], pairs[1], "0.0", pairs[2])
+        write_call(code, element, function, orders, (*sizes, depth), pairs[0], pairs[1], "0.0", pairs[2])
     code.done()
     return module(code)
 
 
-def _whole(code: Code, word: str, value: Operand) -> Operand:
+def whole_of_word(code: Code, word: str, value: Operand) -> Operand:
     """A number as wide as this OpenBLAS takes them."""
     return value if word == WORD else code.convert("trunc", value, word)
 
 
-def _write_call(code: Code, element: str, function: Operand, orders: Sequence[Operand], sizes: Sequence[Operand],
+def matrix_order(strides: Sequence[int], shape: Sequence[int]) -> tuple[int, int]:
+    """How BLAS should read a matrix with these strides, in elements, one of which is 1: plain or transposed, and the
+    elements from line to line."""
+    (down, right), (rows, columns) = strides, shape
+    if (right == 1 or columns == 1) and (down >= columns or rows == 1):
+        return _PLAIN, max(down, columns)
+    return _TRANSPOSED, max(right, rows)
+
+
+def write_call(code: Code, element: str, function: Operand, orders: Sequence[Operand], sizes: Sequence[Operand],
                 left: Matrix, right: Matrix, keep: str, out: Matrix) -> None:
     """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the step from line to line."""
     code.call("void", function, Operand(str(_ROW_MAJOR), "i32"), *orders, *sizes, Operand("1.0", element), *left,
@@ -136,9 +145,9 @@ def write_product(code: Code, element: str, word: str, function: Operand, sizes:
                   right: Matrix, keep: str, out: Matrix) -> None:
     """Write ``out = keep * out + left @ right`` for plain matrices, pairs of an address and the elements from line to
     line; ``sizes`` are rows, columns and depth, ``function`` the address of OpenBLAS's product."""
-    pairs = [(place, _whole(code, word, line)) for place, line in (left, right, out)]
+    pairs = [(place, whole_of_word(code, word, line)) for place, line in (left, right, out)]
     plain = Operand(str(_PLAIN), "i32")
-    _write_call(code, element, function, (plain, plain), [_whole(code, word, size) for size in sizes],
+    write_call(code, element, function, (plain, plain), [whole_of_word(code, word, size) for size in sizes],
                 pairs[0], pairs[1], keep, pairs[2])
 
 
@@ -173,7 +182,7 @@ class _Plan:
         if orders[0] is None or orders[1] is None or not self.possible:
             return
         if rank == 2:
-            inner, cut = _cut(rows, depth, columns)
+            inner, cut = cut_of(rows, depth, columns)
             self.parts = inner
             strides = [0, cut[0] * x.strides[0], 0, cut[1] * y.strides[1], 0, (cut[0] * columns + cut[1]) * size]
         else:
@@ -220,7 +229,7 @@ def _planned(key: tuple[Any, ...], x: Array, y: Array) -> _Plan | None:
     return found
 
 
-def _cut(rows: int, depth: int, columns: int) -> tuple[int, tuple[int, int]]:
+def cut_of(rows: int, depth: int, columns: int) -> tuple[int, tuple[int, int]]:
     """How one product is cut along its longer side: the number of parts, and the rows or columns of one.
 
     OpenBLAS may add up in another order for another number of rows, so this is a matter of sizes alone: results are

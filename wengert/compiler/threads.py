@@ -73,6 +73,7 @@ class Pool:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         word, address = ctypes.c_int64, _library().addresses
+        self.launch_address = address["launch"]
         self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * (3 + runtime.OPERANDS))(address["launch"])
         self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
         self._slots = table(runtime.control_slots(threads))
@@ -93,11 +94,16 @@ class Pool:
         size of the job in instructions.
         """
         if self._asleep or self._unstarted:
+            self.await_work(worth)
+        self.launch(self.control, descriptor, count, *operands)
+
+    def await_work(self, worth: float) -> None:
+        """Wakes the workers, where some sleep and the work that they have slept through is worth it."""
+        if self._asleep or self._unstarted:
             self._owed += worth
             if self._owed >= WAKE_WORTH:
                 self._owed = 0.0
                 self._wake()
-        self.launch(self.control, descriptor, count, *operands)
 
     def _wake(self) -> None:
         """Starts the workers, or wakes those that sleep, on other processors than this thread's: Note [placement].

@@ -17,6 +17,7 @@ from ..autograd.engine import run
 from ..core.errors import GradError
 from ..core.primitive import Primitive
 from ..ir import InstructionGraph, Interpreter, Value
+from ..native import Runner
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Node, ancestors
 from ..tensors.tensor import make
@@ -36,7 +37,7 @@ class Backward:
         sources: list[Source]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
-        self.run = Interpreter(graph)
+        self.run: Interpreter | Runner = Interpreter(graph)
 
 
 def open_ends(results: list[Any]) -> list[Any]:
@@ -102,7 +103,8 @@ class CompiledNode(Node):
             return self._pull_tensors(parts, as_tensors)
         cts = [parts[i] if parts.get(i) is not None else np.zeros(*shape) for i, shape in enumerate(self.shapes)]
         backward = self.backward
-        _, grads = backward.run([*(self.arrays[value] for value in backward.kept), *cts], [])
+        given = [*(self.arrays[value] for value in backward.kept), *cts]
+        _, grads = backward.run([np.asarray(array, order="C") for array in given], [])
         return [np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad for grad in grads]
 
     def _pull_tensors(self, parts: Any, as_tensors: Callable[[Any, Any], Any]) -> Sequence[Any]:

@@ -97,6 +97,7 @@ class Compiled:
         start = time.perf_counter()
         try:
             program = record(self.function, self._names, arguments)
+            program.compile()
         except (TraceError, KeyboardInterrupt):
             raise
         except Exception as error:

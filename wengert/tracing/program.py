@@ -12,6 +12,7 @@ from ..core.errors import TraceError
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import InstructionGraph, Interpreter, Value, format_effect
+from ..native import WRITTEN, Runner
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
@@ -57,7 +58,14 @@ class Program:
         self._results, self.backward, self._generators = results, backward, generators
         self.printed = reads.printed
         self.calls = 0
-        self._run = Interpreter(graph)
+        self._run: Interpreter | Runner = Interpreter(graph)
+
+    def compile(self) -> None:
+        """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
+        reads, the states are written last, from copies, as that wants them as they were."""
+        self._run = Runner(self.graph, in_place=self.backward is None)
+        if self.backward is not None:
+            self.backward.run = Runner(self.backward.graph, in_place=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph on these arguments and the states as they are now, and applies the effects."""
@@ -153,7 +161,7 @@ class Program:
     ) -> None:
         """Applies the effects. All their values are there, apart from all memory, before the first write."""
         effects = self.graph.effects
-        ready = [value if value is None else _own(value, memories, given) for value in values]
+        ready = [value if value is None or value is WRITTEN else _own(value, memories, given) for value in values]
         for effect, array in zip(effects, ready, strict=True):
             if effect.kind == "write" and array is not None:
                 whole = wholes.get(effect.target)
@@ -162,7 +170,8 @@ class Program:
                     whole, written = tensors[place]._data, [tensors[place]]
                 else:
                     written = [binding.find(tensors) for binding in self._bindings[effect.target]]
-                np.copyto(whole, array)
+                if array is not WRITTEN:
+                    np.copyto(whole, array)
                 cells: list[Any] = []
                 for tensor in written:
                     if not any(tensor._cell is cell for cell in cells):
@@ -234,6 +243,7 @@ class Program:
                 f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
                 for where in self._results.where
             ],
+            "native": ["interpreted"] if isinstance(self._run, Interpreter) else self._run.describe(),
             "leaked": self.leaks,
         }
         lines = [f"{graph.name}: {len(graph.instrs)} instructions"]

@@ -147,15 +147,16 @@ def _folder(path: str) -> str:
 _OURS = _folder(os.path.dirname(os.path.dirname(__file__)))
 _INSTALLED = tuple({_folder(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
 _LIBRARY = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
-_NUMPY = _folder(os.path.dirname(np.__file__))
+_SITE = os.path.dirname(os.path.dirname(np.__file__))
+_OWN = (_OURS, _folder(os.path.join(_SITE, "numpy")), _folder(os.path.join(_SITE, "llvmlite")))
 
 
 def is_users(filename: str) -> bool:
-    """Whether a file is neither wengert's nor numpy's nor of the standard library."""
+    """Whether a file is neither wengert's, nor of what it stands on, nor of the standard library."""
     if filename.startswith("<frozen"):
         return False
     path = os.path.realpath(filename)
-    return not path.startswith((_OURS, _NUMPY)) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
+    return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
 
 
 _UNSEEN: dict[Any, str] = {

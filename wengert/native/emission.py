@@ -1,0 +1,509 @@
+"""From a nest to LLVM's text: one function a nest.
+
+``void nest(ptr operands, i64 start, i64 stop)`` does the *items* from ``start`` to ``stop``; the first operand is a
+table of addresses, one a place: so nests that differ in their places alone share a function. An item is a combination
+of indices of the kept dimensions (of the vectors' dimension a block), and one piece of what is reduced. So the items
+can be dealt out to threads, and what one computes depends on sizes alone.
+
+The one idea to know: an expression's node is written at the outermost place at which all that it depends on is known:
+a scalar before the loops, a row's mean before the loop along the row. Within the loop along the *vector dimension* a
+value is one vector of neighbours; outside, a vector of equal lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..compiler.code import Code, Index, Operand
+from ..compiler.math import MathBuilder
+from ..compiler.vectors import Machine
+from .loops import REALS, Nest, Node, Place, Reduce, Store
+
+BLOCK = 2048
+"""Elements along the vector dimension that are one item, where there are more."""
+
+TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
+         "uint8": "i8", "bool": "i1"}
+_ALIGN = Operand("1", "i32 immarg")
+
+
+@dataclass(slots=True)
+class Function:
+    """A nest's code, how many items it has, and roughly how many cycles they take together."""
+
+    code: Code
+    items: int
+    cycles: float
+
+
+@dataclass(slots=True, eq=False)
+class _Dim:
+    """One dimension of the space as the loops see it. ``strides`` by place."""
+
+    size: int
+    reduced: bool
+    cut: bool
+    strides: dict[Place, int]
+
+
+def places_of(nest: Nest) -> list[Place]:
+    """The places of a nest in the order in which its function finds them."""
+    return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op == "load"),
+                               *(root.place for root in nest.roots)]))
+
+
+def form_of(nest: Nest) -> tuple[Any, ...]:
+    """All that the function of a nest depends on: nests of one form differ in their places alone."""
+    nodes = {node: number for number, node in enumerate(nest.nodes())}
+    places = {place: number for number, place in enumerate(places_of(nest))}
+    lines = [(node.op, node.dtype, node.over, *[
+        ("%", nodes[x]) if type(x) is Node else ("b", places[x]) if type(x) is Place else repr(x) for x in node.args])
+        for node in nodes]
+    roots = [(type(root) is Store, nodes[root.value], places[root.place],
+              () if type(root) is Store else (root.op, root.split_stride)) for root in nest.roots]  # type: ignore
+    return (nest.shape, nest.reduced, tuple(lines), tuple(roots),
+            tuple([(place.strides, place.buffer.dtype) for place in places]))
+
+
+def function_of(nest: Nest, name: str, machine: Machine) -> Function:
+    """The code of a verified nest, which has no empty dimension."""
+    return _Emission(nest, name, machine).function()
+
+
+class _Emission:
+    def __init__(self, nest: Nest, name: str, machine: Machine) -> None:
+        self.nest = nest
+        self.code = Code(name, visible=False)
+        self.nodes = nest.nodes()
+        self.places = places_of(nest)
+        reduced, self.split = nest.reduced
+        self.dims = _collapsed(nest.shape, reduced, self.split, self.places)
+        stored = {root.place for root in nest.roots}
+        kinds = {node.dtype for node in self.nodes} | {place.buffer.dtype for place in self.places}
+        wide = not kinds & {"float32", "int32"}
+        lanes = machine.vector_bytes // (8 if wide else 4)
+        self.vector = _vector_dim(self.dims, lanes, stored)
+        self.lanes = 1 if self.vector is None else lanes
+        self.machine = machine
+        self.depends = self._dependences()
+        self.reals = {dtype: self._math(dtype) for dtype in REALS}
+
+    def _math(self, dtype: str) -> MathBuilder:
+        size = self.lanes * np.dtype(dtype).itemsize
+        full = size == self.machine.vector_bytes
+        machine = replace(self.machine, vector_bytes=size, avx512=self.machine.avx512 and full)
+        return MathBuilder(self.code, dtype, machine)
+
+    def _dependences(self) -> dict[Node, frozenset[_Dim]]:
+        found: dict[Node, frozenset[_Dim]] = {}
+        for node in self.nodes:
+            if node.op == "load":
+                found[node] = frozenset(dim for dim in self.dims if dim.strides[node.args[0]])
+            else:
+                found[node] = frozenset().union(*[found[x] for x in node.nodes()])
+        return found
+
+    # --- the loops ----------------------------------------------------------------------------------------------------
+
+    def function(self) -> Function:
+        code, vector = self.code, self.vector
+        operands, start, stop = code.parameters
+        outer = [dim for dim in self.dims if not dim.reduced and dim is not vector]
+        inner = [dim for dim in self.dims if dim.reduced and dim is not vector]
+        long = vector is not None and not vector.reduced and vector.size > 2 * BLOCK
+        blocks = -(-vector.size // BLOCK) if vector is not None and long else 1
+        counts = [dim.size for dim in outer] + [blocks, self.split]
+        table = code.address(operands, 0)
+        bases = {place: code.address(table, number) for number, place in enumerate(self.places)}
+        fixed: dict[Node, Operand] = {}
+        self._write(frozenset(), fixed, bases, None)
+        with code.loop(stop, start=start) as item:
+            indices = _unravelled(code, item.index, counts)
+            piece = indices.pop()
+            block = indices.pop()
+            places = self._moved(bases, list(zip(outer, indices, strict=True)))
+            if self.split > 1:
+                places = self._in_piece(places, piece)
+            values = dict(fixed)
+            known = frozenset(outer)
+            self._write(known, values, places, None)
+            ranges = self._ranges(vector, block, blocks, piece)
+            if vector is None:
+                sums = self._reduced(inner, known, values, places, self._start(values), ranges, None)
+                self._finish(sums, places, None)
+            elif vector.reduced:
+                sums = self._reduced(inner, known, values, places, self._start(values), ranges, vector)
+                self._finish([self._across(root, x) for root, x in zip(self._reductions(), sums, strict=True)], places,
+                             None)
+            else:
+                self._swept(vector, ranges[vector], lambda index, mask: self._column(
+                    inner, known, values, places, ranges, index, mask))
+        code.done()
+        vectors = prod([-(-dim.size // self.lanes) if dim is vector else dim.size for dim in self.dims])
+        cost = sum(node.cost for node in self.nodes) + 2 * len(self.places) + 2
+        return Function(code, prod(counts), vectors * cost)
+
+    def _reductions(self) -> list[Reduce]:
+        return [root for root in self.nest.roots if type(root) is Reduce]
+
+    def _moved(self, places: dict[Place, Operand], steps: Sequence[tuple[_Dim, Index]]) -> dict[Place, Operand]:
+        """The places further on along dimensions."""
+        code, found = self.code, dict(places)
+        for place, pointer in places.items():
+            for dim, index in steps:
+                stride = dim.strides[place] * np.dtype(place.buffer.dtype).itemsize
+                if stride and index != 0:
+                    pointer = code.at("i8", pointer, code.mul(index, stride))
+            found[place] = pointer
+        return found
+
+    def _in_piece(self, places: dict[Place, Operand], piece: Operand) -> dict[Place, Operand]:
+        """The results of a piece of the reduction stand apart."""
+        found = dict(places)
+        for root in self._reductions():
+            step = root.split_stride * np.dtype(root.place.buffer.dtype).itemsize
+            found[root.place] = self.code.at("i8", places[root.place], self.code.mul(piece, step))
+        return found
+
+    def _ranges(self, vector: _Dim | None, block: Operand, blocks: int, piece: Operand
+                ) -> dict[_Dim, tuple[Index, Index]]:
+        """Where the loops within an item begin and end."""
+        code, ranges = self.code, {dim: (0, dim.size) for dim in self.dims}
+        found: dict[_Dim, tuple[Index, Index]] = dict(ranges)
+        if blocks > 1 and vector is not None:
+            low = code.mul(block, BLOCK)
+            found[vector] = low, code.least(code.add(low, BLOCK), vector.size)
+        for dim in self.dims:
+            if dim.cut and self.split > 1:
+                size = -(-dim.size // self.split)
+                low = code.mul(piece, size)
+                found[dim] = low, code.least(code.add(low, size), dim.size)
+        return found
+
+    def _reduced(self, loops: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
+                 places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[_Dim, tuple[Index, Index]],
+                 vector: _Dim | None, mask: Operand | None = None) -> Sequence[Operand]:
+        """The loops along what is reduced; the last of them, if any, is along the vectors."""
+        code = self.code
+        if loops:
+            dim, rest = loops[0], loops[1:]
+            low, high = ranges[dim]
+            with code.loop(high, start=low, carried=sums) as loop:
+                inside, further = dict(values), self._moved(places, [(dim, loop.index)])
+                self._write(known | {dim}, inside, further, mask)
+                loop.next = self._reduced(rest, known | {dim}, inside, further, loop.carried, ranges, vector, mask)
+            return loop.carried
+        if vector is None:
+            self._store(places, values, mask)
+            return self._added(sums, values, mask)
+        low, high = ranges[vector]
+        return self._vectors(vector, low, high, known, values, places, sums)
+
+    def _vectors(self, dim: _Dim, low: Index, high: Index, known: frozenset[_Dim], values: dict[Node, Operand],
+                 places: dict[Place, Operand], sums: Sequence[Operand]) -> Sequence[Operand]:
+        """The loop along a row: full vectors, and what is left of it under a mask."""
+        code, lanes = self.code, self.lanes
+
+        def body(index: Index, before: Sequence[Operand], mask: Operand | None) -> Sequence[Operand]:
+            inside, further = dict(values), self._moved(places, [(dim, index)])
+            self._write(known | {dim}, inside, further, mask)
+            self._store(further, inside, mask)
+            return self._added(before, inside, mask)
+
+        exact = isinstance(low, int) and isinstance(high, int)
+        if exact:
+            assert isinstance(high, int)
+            last: Index = high - high % lanes
+        else:
+            last = code.sub(high, code.rest(code.sub(high, low), lanes))
+        if not exact or (isinstance(last, int) and last > 0):
+            with code.loop(last, start=low, step=lanes, carried=sums) as loop:
+                loop.next = body(loop.index, loop.carried, None)
+            sums = loop.carried
+        if exact:
+            if last != high:
+                assert isinstance(high, int) and isinstance(last, int)
+                sums = body(last, sums, self._first_lanes(Operand(str(high - last), "i64")))
+            return sums
+        with code.when(code.less(last, high), sums) as tail:
+            tail.results = body(last, sums, self._first_lanes(code.sub(high, last)))
+        return tail.results
+
+    def _swept(self, dim: _Dim, bounds: tuple[Index, Index], body: Callable[[Index, Operand | None], None]) -> None:
+        """The loop along kept vectors."""
+        code, lanes = self.code, self.lanes
+        low, high = bounds
+        if isinstance(low, int) and isinstance(high, int):
+            last = high - high % lanes
+            if last:
+                with code.loop(last, step=lanes) as loop:
+                    body(loop.index, None)
+            if last != high:
+                body(last, self._first_lanes(Operand(str(high - last), "i64")))
+            return
+        ragged = dim.size % lanes != 0
+        end = code.sub(high, code.rest(code.sub(high, low), lanes)) if ragged else high
+        with code.loop(end, start=low, step=lanes) as loop:
+            body(loop.index, None)
+        if ragged:
+            with code.when(code.less(end, high)):
+                body(end, self._first_lanes(code.sub(high, end)))
+
+    def _column(self, inner: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
+                places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]], index: Index,
+                mask: Operand | None) -> None:
+        """One vector of kept neighbours: the whole of its reductions, if there are any."""
+        assert self.vector is not None
+        inside, further = dict(values), self._moved(places, [(self.vector, index)])
+        self._write(known | {self.vector}, inside, further, mask)
+        sums = self._reduced(inner, known | {self.vector}, inside, further, self._start(inside), ranges, None, mask)
+        self._finish(sums, further, mask)
+
+    def _first_lanes(self, count: Operand) -> Operand:
+        return self.reals["float64"].first_lanes(count)
+
+    # --- reductions ---------------------------------------------------------------------------------------------------
+
+    def _sum_dtype(self, root: Reduce) -> str:
+        if root.op != "sum":
+            return root.value.dtype
+        return "float64" if root.value.dtype in REALS else "int64"
+
+    def _neutral(self, root: Reduce) -> Operand:
+        dtype = self._sum_dtype(root)
+        if dtype in REALS:
+            return self.reals[dtype].const({"sum": 0.0, "max": float("-inf"), "min": float("inf")}[root.op])
+        info = np.iinfo(dtype)
+        number = {"sum": 0, "max": info.min, "min": info.max}[root.op]
+        return self._constant(number, dtype)
+
+    def _start(self, values: dict[Node, Operand]) -> list[Operand]:
+        return [self._neutral(root) for root in self._reductions()]
+
+    def _combine(self, root: Reduce, x: Operand, y: Operand) -> Operand:
+        dtype = self._sum_dtype(root)
+        if dtype in REALS:
+            math = self.reals[dtype]
+            return {"sum": math.add, "max": math.max, "min": math.min}[root.op](x, y)
+        if root.op == "sum":
+            return self.code.binary("add", x, y)
+        sign = "u" if dtype == "uint8" else "s"
+        better = self.code.emit(f"icmp {sign}{'gt' if root.op == 'max' else 'lt'} {x.type} {x}, {y}",
+                                f"<{self.lanes} x i1>")
+        return self.code.select(better, x, y)
+
+    def _added(self, sums: Sequence[Operand], values: dict[Node, Operand], mask: Operand | None) -> list[Operand]:
+        found = []
+        for root, before in zip(self._reductions(), sums, strict=True):
+            value = self._cast(values[root.value], root.value.dtype, self._sum_dtype(root))
+            if mask is not None and self.vector is not None and self.vector.reduced:
+                value = self.code.select(mask, value, self._neutral(root))
+            found.append(self._combine(root, before, value))
+        return found
+
+    def _across(self, root: Reduce, x: Operand) -> Operand:
+        """The combination of the lanes, in each of them."""
+        step = self.lanes // 2
+        while step:
+            order = ", ".join(f"i32 {(lane + step) % self.lanes}" for lane in range(self.lanes))
+            turned = f"shufflevector {x.type} {x}, {x.type} poison, <{self.lanes} x i32> <{order}>"
+            other = self.code.emit(turned, x.type)
+            x = self._combine(root, x, other)
+            step //= 2
+        return x
+
+    def _finish(self, sums: Sequence[Operand], places: dict[Place, Operand], mask: Operand | None) -> None:
+        """What was reduced goes to its place: a vector where the vectors are kept, else one element."""
+        code = self.code
+        kept = self.vector is not None and not self.vector.reduced
+        for root, value in zip(self._reductions(), sums, strict=True):
+            place = root.place
+            value = self._cast(value, self._sum_dtype(root), place.buffer.dtype)
+            if kept:
+                self._put(place, value, places[place], mask)
+                continue
+            value = self._stored(value)
+            element = value.type.split(" x ")[1][:-1]
+            code.store(code.emit(f"extractelement {value.type} {value}, i64 0", element), places[place])
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def _write(self, known: frozenset[_Dim], values: dict[Node, Operand], places: dict[Place, Operand],
+               mask: Operand | None) -> None:
+        """Writes every node that depends on nothing but ``known``, and is not written yet."""
+        for node in self.nodes:
+            if node not in values and self.depends[node] <= known:
+                values[node] = self._node(node, values, places, mask)
+
+    def _node(self, node: Node, values: dict[Node, Operand], places: dict[Place, Operand], mask: Operand | None
+              ) -> Operand:
+        if node.op == "load":
+            return self._load(node.args[0], places[node.args[0]], mask)
+        if node.op == "const":
+            return self._constant(node.args[0], node.dtype)
+        operands = [values[x] for x in node.args]
+        if node.op == "cast":
+            return self._cast(operands[0], node.args[0].dtype, node.dtype)
+        if node.op == "select":
+            return self.code.select(*operands)
+        if node.op.startswith("logical"):
+            math: Any = self.reals["float64"]
+            return getattr(math, node.op)(*operands)
+        if node.over in REALS:
+            math = self.reals[node.over]
+            if node.op == "pow":
+                return math.intrinsic("pow", *operands)
+            return getattr(math, node.op)(*operands)
+        return self._integer(node, operands)
+
+    def _integer(self, node: Node, xs: Sequence[Operand]) -> Operand:
+        code = self.code
+        if node.op in ("add", "sub", "mul"):
+            return code.binary(node.op, *xs)
+        if node.op == "neg":
+            return code.binary("sub", self._constant(0, node.dtype), xs[0])
+        sign = "u" if node.over == "uint8" else "s"
+        name = {"eq": "eq", "ne": "ne", "min": f"{sign}lt", "max": f"{sign}gt"}.get(node.op, sign + node.op)
+        found = code.emit(f"icmp {name} {xs[0].type} {xs[0]}, {xs[1]}", f"<{self.lanes} x i1>")
+        return code.select(found, *xs) if node.op in ("min", "max") else found
+
+    def _constant(self, number: Any, dtype: str) -> Operand:
+        if dtype in REALS:
+            return self.reals[dtype].const(number)
+        text = str(bool(number)).lower() if dtype == "bool" else str(int(number))
+        return Operand(f"splat ({TYPES[dtype]} {text})", self._type(dtype))
+
+    def _type(self, dtype: str) -> str:
+        return f"<{self.lanes} x {TYPES[dtype]}>"
+
+    def _cast(self, x: Operand, was: str, dtype: str) -> Operand:
+        if was == dtype:
+            return x
+        code, type = self.code, self._type(dtype)
+        if dtype == "bool":
+            word = "fcmp une" if was in REALS else "icmp ne"
+            return code.emit(f"{word} {x.type} {x}, zeroinitializer", type)
+        unsigned = was in ("bool", "uint8")
+        if dtype in REALS:
+            if was in REALS:
+                return code.convert("fpext" if dtype == "float64" else "fptrunc", x, type)
+            return code.convert("uitofp" if unsigned else "sitofp", x, type)
+        if was in REALS:
+            return code.convert("fptosi", x, type)
+        mine, its = np.dtype(was).itemsize, np.dtype(dtype).itemsize
+        if was != "bool" and mine >= its:
+            return x if mine == its else code.convert("trunc", x, type)
+        return code.convert("zext" if unsigned else "sext", x, type)
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _stride(self, place: Place) -> int:
+        return 0 if self.vector is None else self.vector.strides[place]
+
+    def _stored(self, value: Operand) -> Operand:
+        """Truth values take a byte."""
+        return self.code.convert("zext", value, f"<{self.lanes} x i8>") if value.is_mask else value
+
+    def _load(self, place: Place, pointer: Operand, mask: Operand | None) -> Operand:
+        code, dtype, lanes = self.code, place.buffer.dtype, self.lanes
+        element = "i8" if dtype == "bool" else TYPES[dtype]
+        type, stride = f"<{lanes} x {element}>", self._stride(place)
+        math = self.reals["float64"]
+        if stride == 0:
+            found = math.splat(code.load(element, pointer))
+        elif stride == 1 and mask is None:
+            found = code.load(type, pointer)
+        elif stride == 1 and mask is not None:
+            found = code.call(type, f"llvm.masked.load.v{lanes}{_suffix(element)}.p0", pointer, _ALIGN, mask,
+                              Operand("zeroinitializer", type))
+        else:
+            pointers = self._pointers(element, pointer, stride)
+            lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+            found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN,
+                              lanes_on, Operand("zeroinitializer", type))
+        return code.emit(f"icmp ne {type} {found}, zeroinitializer", f"<{lanes} x i1>") if dtype == "bool" else found
+
+    def _pointers(self, element: str, pointer: Operand, stride: int) -> Operand:
+        steps = ", ".join(f"i64 {lane * stride}" for lane in range(self.lanes))
+        return self.code.emit(f"getelementptr {element}, ptr {pointer}, <{self.lanes} x i64> <{steps}>",
+                              f"<{self.lanes} x ptr>")
+
+    def _store(self, places: dict[Place, Operand], values: dict[Node, Operand], mask: Operand | None) -> None:
+        for root in self.nest.roots:
+            if type(root) is Store:
+                self._put(root.place, values[root.value], places[root.place], mask)
+
+    def _put(self, place: Place, value: Operand, pointer: Operand, mask: Operand | None) -> None:
+        code, lanes = self.code, self.lanes
+        value, stride = self._stored(value), self._stride(place)
+        element = "i8" if place.buffer.dtype == "bool" else TYPES[place.buffer.dtype]
+        if self.vector is None or (stride == 1 and mask is None):
+            code.store(value, pointer)
+        elif stride == 1:
+            assert mask is not None
+            code.call("void", f"llvm.masked.store.v{lanes}{_suffix(element)}.p0", value, pointer, _ALIGN, mask)
+        else:
+            lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+            code.call("void", f"llvm.masked.scatter.v{lanes}{_suffix(element)}.v{lanes}p0", value,
+                      self._pointers(element, pointer, stride), _ALIGN, lanes_on)
+
+
+def _suffix(element: str) -> str:
+    return {"float": "f32", "double": "f64"}.get(element, element)
+
+
+def _unravelled(code: Code, index: Operand, counts: Sequence[int]) -> list[Any]:
+    """The index of each dimension, the last of them the fastest; 0 where there is one only."""
+    found: list[Any] = []
+    left: Any = index
+    real = [n for n in counts if n > 1]
+    for n in reversed(counts):
+        if n == 1:
+            found.append(0)
+            continue
+        real.pop()
+        if real:
+            found.append(code.rest(left, n))
+            left = code.div(left, n)
+        else:
+            found.append(left)
+    return found[::-1]
+
+
+def _collapsed(shape: Sequence[int], reduced: Sequence[int], split: int, places: Sequence[Place]) -> list[_Dim]:
+    """The dimensions of more than one element; neighbours that every place runs through in one go are one."""
+    dims: list[_Dim] = []
+    for d, n in enumerate(shape):
+        cut = split > 1 and bool(reduced) and d == reduced[0]
+        if n == 1 and not cut:
+            continue
+        dim = _Dim(n, d in reduced, cut, {place: place.strides[d] for place in places})
+        if dims:
+            last = dims[-1]
+            together = all(last.strides[place] == dim.strides[place] * n for place in places)
+            if together and last.reduced == dim.reduced and not (last.cut or dim.cut):
+                dims[-1] = _Dim(last.size * n, dim.reduced, False, dim.strides)
+                continue
+        dims.append(dim)
+    return dims
+
+
+def _vector_dim(dims: Sequence[_Dim], lanes: int, stored: set[Place]) -> _Dim | None:
+    """The dimension along which vectors lie: the one with the fewest elements that are apart, and lanes that idle."""
+
+    def cost(dim: _Dim) -> float:
+        price = 1.0
+        for place, stride in dim.strides.items():
+            price += 0.3 if stride == 0 else 1.0 if stride == 1 else 12.0 if place in stored else 8.0
+        return price * (-(-dim.size // lanes) * lanes / dim.size)
+
+    best = None
+    for dim in reversed(dims):
+        if best is None or cost(dim) < cost(best):
+            best = dim
+    return best

@@ -1,0 +1,309 @@
+"""The loop IR: what stands between a graph and LLVM's text.
+
+The one idea to know: a `Nest` is one pass over an iteration space. At every point of it expressions are computed from
+elements of buffers; an expression is stored, at its point, or reduced along some dimensions of the space, in an order
+that depends on sizes alone. Expressions are DAGs of `Node`; equal nodes of one plan are one object (`Nodes`), so that
+common subexpressions need no pass of their own.
+
+The text of a nest::
+
+    nest 3 over 64x10
+      %0 = load b4[0; 10,1] : float32
+      %1 = exp %0 : float32
+      store b5[0; 10,1] <- %1 : float32
+      sum b6[0; 1] <- %1 over 1 : float32
+
+``b4[0; 10,1]`` is the buffer 4 from element 0 on, with a stride a dimension, in elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+REALS = ("float32", "float64")
+INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+DTYPES = (*REALS, *INTEGERS, "bool")
+
+
+class LoopError(ValueError):
+    """A nest that is not well formed."""
+
+
+@dataclass(slots=True, eq=False)
+class Buffer:
+    """Memory for ``size`` elements. ``kind`` says whose: ``"given"`` comes with each call (``number`` says which of the
+    arrays), ``"constant"`` is part of the program, ``"fresh"`` is given out, ``"arena"`` holds what is in between."""
+
+    number: int
+    kind: str
+    dtype: str
+    size: int
+    name: str = ""
+    slot: int = -1
+    offset: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return self.size * np.dtype(self.dtype).itemsize
+
+    def __repr__(self) -> str:
+        return f"b{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Elements of a buffer: the first, and the step from neighbour to neighbour a dimension."""
+
+    buffer: Buffer
+    offset: int
+    strides: Shape
+
+    def __repr__(self) -> str:
+        return f"{self.buffer!r}[{self.offset}; {','.join(map(str, self.strides))}]"
+
+
+class Node:
+    """One operation of an expression. ``over`` is the dtype that it works in, ``dtype`` that of its result."""
+
+    __slots__ = ("args", "cost", "depth", "dtype", "leaves", "op", "over", "weight")
+
+    def __init__(self, op: str, args: tuple[Any, ...], dtype: str, over: str) -> None:
+        self.op, self.args, self.dtype, self.over = op, args, dtype, over
+        self.cost = self.weight = COSTS.get(op, 1)
+        self.depth = 1
+        """The operations one after the other that lead here."""
+        self.leaves: tuple[Place, ...] = args if op == "load" else ()
+        """The places that are read."""
+        for x in self.nodes():
+            self.depth = max(self.depth, 1 + x.depth)
+            self.weight = min(self.weight + x.weight, 10**6)
+            self.leaves = tuple(dict.fromkeys((*self.leaves, *x.leaves))) if self.leaves else x.leaves
+
+    @property
+    def is_mask(self) -> bool:
+        """What builders of expressions ask of a value."""
+        return self.dtype == "bool"
+
+    def nodes(self) -> Iterator[Node]:
+        return (x for x in self.args if type(x) is Node)
+
+
+COSTS = {"load": 0, "const": 0, "cast": 1, "exp": 12, "exp2": 12, "expm1": 16, "log": 16, "log2": 16, "log10": 16,
+         "log1p": 20, "sin": 20, "cos": 20, "tanh": 20, "sigmoid": 18, "erf": 20, "erfc": 30, "normal_cdf": 20,
+         "div": 4, "sqrt": 6, "rsqrt": 8, "reciprocal": 4, "pow": 60}
+"""Roughly how many cycles a vector takes, where that is not one."""
+
+
+class Nodes:
+    """The nodes of a plan, each of which is there once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Node] = {}
+
+    def node(self, op: str, args: tuple[Any, ...], dtype: str, over: str | None = None) -> Node:
+        over = over or dtype
+        key = op, tuple([id(x) if type(x) is Node else repr(x) for x in args]), dtype, over
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Node(op, args, dtype, over)
+        return found
+
+    def load(self, place: Place) -> Node:
+        key = "load", id(place.buffer), place.offset, place.strides
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Node("load", (place,), place.buffer.dtype, place.buffer.dtype)
+        return found
+
+    def const(self, number: float | int | bool, dtype: str) -> Node:
+        return self.node("const", (number,), dtype)
+
+
+def order(roots: Sequence[Node]) -> list[Node]:
+    """All nodes under these, operands first."""
+    done: dict[Node, None] = {}
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if node in done:
+            continue
+        if ready:
+            done[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((x, False) for x in node.nodes())
+    return list(done)
+
+
+@dataclass(slots=True, eq=False)
+class Store:
+    """The value of every point goes to its place."""
+
+    value: Node
+    place: Place
+
+
+@dataclass(slots=True, eq=False)
+class Reduce:
+    """What the values combine to along ``dims`` goes to the place; its strides along these are 0.
+
+    ``split``: the first of the dimensions is cut into so many pieces, each of which has a result of its own,
+    ``split_stride`` elements apart; a sum of float32 is then left in float64.
+    """
+
+    op: str
+    value: Node
+    place: Place
+    dims: Shape
+    split: int = 1
+    split_stride: int = 0
+
+
+Root = Store | Reduce
+
+
+@dataclass(slots=True, eq=False)
+class Nest:
+    """One pass over ``shape``. All reductions are along the same dimensions with the same split."""
+
+    shape: Shape
+    roots: list[Root] = field(default_factory=list)
+
+    @property
+    def reduced(self) -> tuple[Shape, int]:
+        for root in self.roots:
+            if type(root) is Reduce:
+                return root.dims, root.split
+        return (), 1
+
+    def nodes(self) -> list[Node]:
+        return order([root.value for root in self.roots])
+
+    def __str__(self) -> str:
+        names: dict[Node, str] = {}
+        lines = [f"nest over {'x'.join(map(str, self.shape)) or 'a point'}"]
+        for node in self.nodes():
+            names[node] = f"%{len(names)}"
+            args = " ".join(names[x] if type(x) is Node else repr(x) for x in node.args)
+            over = "" if node.over == node.dtype else f" of {node.over}"
+            lines.append(f"  {names[node]} = {node.op} {args} : {node.dtype}{over}")
+        for root in self.roots:
+            word = "store" if type(root) is Store else root.op  # type: ignore[union-attr]
+            tail = ""
+            if type(root) is Reduce:
+                tail = f" over {','.join(map(str, root.dims))}" + (f" in {root.split}" if root.split > 1 else "")
+            lines.append(f"  {word} {root.place!r} <- {names[root.value]}{tail}")
+        return "\n".join(lines)
+
+
+def verify(nest: Nest) -> Nest:
+    """Returns the nest if it is well formed; else raises `LoopError`, which names what is wrong."""
+    rank = len(nest.shape)
+
+    def inside(place: Place, what: str) -> None:
+        if len(place.strides) != rank:
+            raise LoopError(f"[verify] a stride for each of {rank} dimensions was expected; got {what} {place!r}")
+        low = high = place.offset
+        for n, stride in zip(nest.shape, place.strides, strict=True):
+            low, high = low + min(0, stride * (n - 1)), high + max(0, stride * (n - 1))
+        if prod(nest.shape) and not (0 <= low and high < place.buffer.size):
+            raise LoopError(f"[verify] places inside a buffer of {place.buffer.size} elements were expected; got "
+                            f"{what} {place!r} over {nest.shape}")
+
+    for node in nest.nodes():
+        if node.dtype not in DTYPES or node.over not in DTYPES:
+            raise LoopError(f"[verify] a dtype among {', '.join(DTYPES)} was expected; got {node.op} of {node.dtype}")
+        if node.op == "load":
+            inside(node.args[0], "load")
+        elif node.op not in OPERATIONS and node.op not in ("const", "cast"):
+            raise LoopError(f"[verify] a known operation was expected; got {node.op}")
+        for x in node.nodes():
+            if node.op not in ("cast", "select") and x.dtype != node.over:
+                raise LoopError(f"[verify] operands of {node.over} were expected; got {x.op} of {x.dtype} in {node.op}")
+    kept = {(root.dims, root.split) for root in nest.roots if type(root) is Reduce}
+    if len(kept) > 1:
+        raise LoopError(f"[verify] reductions along the same dimensions were expected; got {sorted(kept)}")
+    for root in nest.roots:
+        inside(root.place, "store")
+        if type(root) is Reduce:
+            if root.op not in REDUCTIONS or any(root.place.strides[d] for d in root.dims):
+                raise LoopError(f"[verify] a sum or an extreme along {root.dims} was expected; got {root.op} to "
+                                f"{root.place!r}")
+        elif root.value.dtype != root.place.buffer.dtype:
+            raise LoopError(f"[verify] a value of {root.place.buffer.dtype} was expected; got {root.value.dtype}")
+    return nest
+
+
+# --- the meaning, with numpy: what the emitter is held against --------------------------------------------------------
+
+
+def _erf(x: Any) -> Any:
+    import math
+
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
+def _erfc(x: Any) -> Any:
+    import math
+
+    return np.vectorize(math.erfc, otypes=[x.dtype])(x)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "neg": np.negative, "abs": np.abs,
+    "fma": lambda x, y, z: x * y + z, "min": np.minimum, "max": np.maximum, "sqrt": np.sqrt,
+    "rsqrt": lambda x: 1 / np.sqrt(x), "reciprocal": lambda x: 1 / x, "floor": np.floor, "ceil": np.ceil,
+    "round": np.rint, "trunc": np.trunc, "copysign": np.copysign, "lt": np.less, "le": np.less_equal,
+    "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal, "isnan": np.isnan,
+    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "select": np.where,
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
+    "log1p": np.log1p, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "erf": _erf, "erfc": _erfc, "normal_cdf": lambda x: 0.5 * (1 + _erf(x * x.dtype.type(0.5**0.5))), "pow": np.power,
+}
+REDUCTIONS: dict[str, Any] = {"sum": np.add, "max": np.maximum, "min": np.minimum}
+
+
+def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None:
+    """Runs a nest on flat arrays, one a buffer."""
+
+    def seen(place: Place) -> Any:
+        flat = arrays[place.buffer]
+        strides = [s * flat.itemsize for s in place.strides]
+        return np.lib.stride_tricks.as_strided(flat[place.offset:], nest.shape, strides)
+
+    values: dict[Node, Any] = {}
+    with np.errstate(all="ignore"):
+        for node in nest.nodes():
+            if node.op == "load":
+                values[node] = np.array(seen(node.args[0]))
+            elif node.op == "const":
+                values[node] = np.array(node.args[0], node.dtype)
+            elif node.op == "cast":
+                values[node] = values[node.args[0]].astype(node.dtype)
+            else:
+                values[node] = np.asarray(OPERATIONS[node.op](*[values[x] for x in node.args])).astype(node.dtype)
+        for root in nest.roots:
+            value, place = np.broadcast_to(values[root.value], nest.shape), seen(root.place)
+            if type(root) is Store:
+                place[...] = value
+                continue
+            assert type(root) is Reduce
+            one = tuple([0 if d in root.dims else slice(None) for d in range(len(nest.shape))])
+            first, pieces = root.dims[0], root.split
+            size = -(-nest.shape[first] // pieces)
+            for piece in range(pieces):
+                cut = (slice(None),) * first + (slice(piece * size, (piece + 1) * size),)
+                wide = np.float64 if value.dtype.kind == "f" and root.op == "sum" else value.dtype
+                found = REDUCTIONS[root.op].reduce(value[cut], axis=root.dims, dtype=wide)
+                flat = arrays[root.place.buffer]
+                moved = np.lib.stride_tricks.as_strided(
+                    flat[root.place.offset + piece * root.split_stride:], nest.shape,
+                    [s * flat.itemsize for s in root.place.strides])
+                moved[one] = found

@@ -1,0 +1,344 @@
+"""The plan of a program: expressions over places, and the steps that compute what must be in memory.
+
+The one idea to know: a value of the graph is an `Expr`, elements of a space computed from elements of buffers, and
+costs nothing until something needs it in memory. Then it becomes a root of a nest: of one that is there already where
+the space is the same, else of a new one. A view of an expression is the expression of views, so views cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..ir import Instr
+from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
+
+SMALL = 4096
+"""Spaces of up to so many points share a nest even where they have nothing in common."""
+
+LARGEST_NEST = 24
+"""Roots of a nest."""
+
+DEAR = 10
+"""Cycles a vector from which on a value is not computed twice."""
+
+PIECES, PIECE = 16, 2**13
+"""A reduction of which nothing else would give several items is cut into so many pieces at most, of so many points at
+least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """The elements of a space of ``shape``: loads in it have a stride a dimension."""
+
+    shape: Shape
+    node: Node
+
+    @property
+    def dtype(self) -> str:
+        return self.node.dtype
+
+
+@dataclass(slots=True, eq=False)
+class Matrices:
+    """What a product reads or writes: where it begins, and its strides, those of the batch first."""
+
+    place: Place
+    shape: Shape
+
+
+@dataclass(slots=True, eq=False)
+class Product:
+    """``out = left @ right``, for each of a batch."""
+
+    left: Matrices
+    right: Matrices
+    out: Matrices
+    dtype: str
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """An instruction that numpy computes. Operands are places with shapes, numbers, or generators by their number."""
+
+    instr: Instr
+    operands: list[Any]
+    results: list[Buffer]
+
+
+@dataclass(slots=True, eq=False)
+class Guard:
+    """The program goes on only where this number is 0; else the graph is interpreted, which says what is wrong."""
+
+    place: Place
+
+
+Step = Nest | Product | Call | Guard
+
+
+class Plan:
+    """Steps in order, and the buffers that they work on."""
+
+    def __init__(self) -> None:
+        self.nodes = Nodes()
+        self.buffers: list[Buffer] = []
+        self.constants: dict[Buffer, np.ndarray[Any, Any]] = {}
+        self.steps: list[Step] = []
+        self.written: dict[Buffer, int] = {}
+        """The last step that writes a buffer."""
+        self.barrier = -1
+        """The last step that may fail."""
+        self._nests: dict[Shape, list[int]] = {}
+        self._kept: dict[tuple[Shape, Node], Expr] = {}
+        self._read: dict[int, set[Place]] = {}
+        """What the nest at a step reads."""
+
+    # --- buffers ------------------------------------------------------------------------------------------------------
+
+    def buffer(self, kind: str, dtype: str, size: int, name: str = "") -> Buffer:
+        found = Buffer(len(self.buffers), kind, dtype, size, name)
+        self.buffers.append(found)
+        return found
+
+    def whole(self, buffer: Buffer, shape: Shape, strides: Shape | None = None, offset: int = 0) -> Expr:
+        """All of a buffer, in rows where no strides are given."""
+        steps = row_major(shape) if strides is None else strides
+        return Expr(shape, self.nodes.load(Place(buffer, offset, steps)))
+
+    def constant(self, array: np.ndarray[Any, Any]) -> Expr:
+        """An array that is part of the program; a single number is part of the expression."""
+        if array.size == 1 and array.dtype.name in DTYPES:
+            return Expr(array.shape, self.nodes.const(array.reshape(())[()].item(), array.dtype.name))
+        buffer = self.buffer("constant", array.dtype.name, array.size)
+        self.constants[buffer] = np.ascontiguousarray(array)
+        return self.whole(buffer, array.shape)
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def mapped(self, node: Node, change: Callable[[Place], Place]) -> Node:
+        """The expression with other places in its loads."""
+        found: dict[Node, Node] = {}
+        for x in order([node]):
+            if x.op == "load":
+                found[x] = self.nodes.load(change(x.args[0]))
+            elif x.args and type(x.args[0]) is Node:
+                found[x] = self.nodes.node(x.op, tuple([found[y] for y in x.args]), x.dtype, x.over)
+            else:
+                found[x] = x
+        return found[node]
+
+    def expand(self, x: Expr, shape: Shape) -> Expr:
+        """Repeated to a shape. What is dear goes to memory before it is computed many times."""
+        if x.shape == shape:
+            return x
+        if prod(shape) > 8 * prod(x.shape) and x.node.weight >= (DEAR if x.shape else 4):
+            x = self.in_memory(x)
+        lead = len(shape) - len(x.shape)
+
+        def change(place: Place) -> Place:
+            kept = [0 if n == 1 and m != 1 else s
+                    for n, m, s in zip(x.shape, shape[lead:], place.strides, strict=True)]
+            return Place(place.buffer, place.offset, (0,) * lead + tuple(kept))
+
+        return Expr(shape, self.mapped(x.node, change))
+
+    def viewed(self, x: Expr, view: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Expr:
+        """A view, found by looking at arrays without numbers that lie as the expression's places do."""
+        try:
+            return self._viewed(x, view)
+        except _Copied:
+            x = self.in_memory(x, again=True)
+            try:
+                return self._viewed(x, view)
+            except _Copied:
+                raise NotImplementedError("a view that copies") from None
+
+    def _viewed(self, x: Expr, view: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Expr:
+        shape: Shape | None = None
+
+        def change(place: Place) -> Place:
+            nonlocal shape
+            dtype = np.dtype(place.buffer.dtype)
+            memory = np.empty(place.buffer.size, dtype)
+            part = np.lib.stride_tricks.as_strided(
+                memory[place.offset:], x.shape, [s * dtype.itemsize for s in place.strides])
+            seen = view(part)
+            if seen.size and not np.may_share_memory(seen, memory):
+                raise _Copied
+            shape = seen.shape
+            offset = (_start(seen) - _start(memory)) // dtype.itemsize if seen.size else 0
+            return Place(place.buffer, offset, tuple([s // dtype.itemsize for s in seen.strides]))
+
+        node = self.mapped(x.node, change)
+        if shape is None:  # constants alone
+            shape = view(np.lib.stride_tricks.as_strided(np.zeros(1), x.shape, (0,) * len(x.shape))).shape
+        return Expr(shape, node)
+
+    # --- what must be in memory ---------------------------------------------------------------------------------------
+
+    def in_memory(self, x: Expr, again: bool = False) -> Expr:
+        """The expression as elements of a buffer; ``again`` also where it is, but not in rows."""
+        if x.node.op == "load" and (not again or x.node.args[0].strides == row_major(x.shape)):
+            return x
+        key = x.shape, x.node
+        found = self._kept.get(key)
+        if found is None:
+            buffer = self.buffer("arena", x.dtype, prod(x.shape))
+            self.store(x, Place(buffer, 0, row_major(x.shape)))
+            found = self._kept[key] = self.whole(buffer, x.shape)
+        return found
+
+    def store(self, x: Expr, place: Place, first: int = 0) -> Nest:
+        """A root that leaves the expression at a place, in a step from ``first`` on."""
+        if not prod(x.shape):
+            return Nest(x.shape)
+        first = max(first, self.written.get(place.buffer, -1) + 1)
+        return self._root(x, lambda node: Store(node, place), place, first)
+
+    def reduce(self, op: str, x: Expr, dims: Shape, keepdim: bool, dtype: str) -> Expr:
+        """The combination of elements along dimensions, of which none is empty."""
+        kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
+        final = kept if keepdim else tuple([n for d, n in enumerate(x.shape) if d not in dims])
+        if not prod(x.shape):
+            raise NotImplementedError("nothing to reduce")
+        dims = tuple([d for d in sorted(dims) if x.shape[d] > 1])
+        if not dims:
+            node = x.node if x.dtype == dtype else self.nodes.node("cast", (x.node,), dtype, x.dtype)
+            return self.viewed(Expr(x.shape, node), lambda array: array.reshape(final))
+        pieces = self._pieces(x.shape, dims)
+        size = prod(kept)
+        if pieces > 1:
+            wide = "float64" if op == "sum" and x.dtype in REALS else dtype
+            parts = self.buffer("arena", wide, pieces * size)
+            self._reduction(op, x, dims, kept, parts, pieces)
+            return self.reduce(op, self.whole(parts, (pieces, *final)), (0,), False, dtype)
+        buffer = self.buffer("arena", dtype, size)
+        self._reduction(op, x, dims, kept, buffer, 1)
+        return self.whole(buffer, final)
+
+    def _pieces(self, shape: Shape, dims: Shape) -> int:
+        last = len(shape) - 1
+        points, kept = prod(shape), prod([n for d, n in enumerate(shape) if d not in dims])
+        if last not in dims:
+            kept = max(1, kept // shape[last]) * -(-shape[last] // 4096)
+        if kept >= PIECES or points < 2 * PIECE:
+            return 1
+        most = min(PIECES, shape[dims[0]], points // PIECE)
+        if most < 2:
+            return 1
+        return -(-shape[dims[0]] // -(-shape[dims[0]] // most))
+
+    def _reduction(self, op: str, x: Expr, dims: Shape, kept: Shape, buffer: Buffer, pieces: int) -> None:
+        strides = tuple([0 if n == 1 else s for n, s in zip(kept, row_major(kept), strict=True)])
+        place = Place(buffer, 0, strides)
+        self._root(x, lambda node: Reduce(op, node, place, dims, pieces, prod(kept)), place, 0, (dims, pieces))
+
+    def _root(self, x: Expr, root: Callable[[Node], Any], place: Place, first: int, along: Any = None) -> Nest:
+        """Puts a root into a nest that fits, or into one of its own."""
+        leaves = x.node.leaves
+        needed = max([self.written.get(leaf.buffer, -1) for leaf in leaves], default=-1)
+        for at in self._nests.get(x.shape, ()):
+            nest = self.steps[at]
+            assert type(nest) is Nest
+            if at < max(needed, first) or len(nest.roots) >= LARGEST_NEST:
+                continue
+            if along is not None and nest.reduced[0] and nest.reduced != along:
+                continue
+            # What is given is read as it came, also where the nest writes it.
+            own: dict[Place, Node] = {r.place: r.value for r in nest.roots
+                                      if type(r) is Store and r.place.buffer.kind != "given"}
+            mine = [leaf for leaf in leaves if self.written.get(leaf.buffer, -1) == at]
+            if any(leaf not in own for leaf in mine):
+                continue
+            if not mine and prod(x.shape) > SMALL and self._read[at].isdisjoint(leaves):
+                continue
+            node = self._replaced(x.node, own) if mine else x.node
+            nest.roots.append(root(node))
+            self._read[at].update(node.leaves)
+            self._note(place.buffer, at)
+            return nest
+        nest = Nest(x.shape, [root(x.node)])
+        self._add(nest)
+        self._nests.setdefault(x.shape, []).append(len(self.steps) - 1)
+        self._read[len(self.steps) - 1] = set(leaves)
+        self._note(place.buffer, len(self.steps) - 1)
+        return nest
+
+    def _note(self, buffer: Buffer, at: int) -> None:
+        if buffer.kind != "given":
+            self.written[buffer] = at
+
+    def _replaced(self, node: Node, own: dict[Place, Node]) -> Node:
+        """The expression with what a nest stores itself in the place of its loads."""
+        found: dict[Node, Node] = {}
+        for x in order([node]):
+            if x.op == "load":
+                found[x] = own.get(x.args[0], x)
+            elif x.args and type(x.args[0]) is Node:
+                found[x] = self.nodes.node(x.op, tuple([found[y] for y in x.args]), x.dtype, x.over)
+            else:
+                found[x] = x
+        return found[node]
+
+    def _add(self, step: Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+    # --- other steps --------------------------------------------------------------------------------------------------
+
+    def product(self, x: Expr, y: Expr) -> Expr:
+        """``x @ y`` of at least two dimensions each, with equal leading sizes, by OpenBLAS."""
+        left, right = self._matrices(x), self._matrices(y)
+        shape = (*x.shape[:-1], y.shape[-1])
+        buffer = self.buffer("arena", x.dtype, prod(shape))
+        out = self.whole(buffer, shape)
+        self.written[buffer] = self._add(Product(left, right, Matrices(out.node.args[0], shape), x.dtype))
+        return out
+
+    def _matrices(self, x: Expr) -> Matrices:
+        x = self.in_memory(x)
+        rows, columns = x.shape[-2:]
+        place: Place = x.node.args[0]
+        down, right = place.strides[-2:]
+        plain = (right == 1 or columns == 1) and (down >= columns or rows == 1)
+        turned = (down == 1 or rows == 1) and (right >= rows or columns == 1)
+        if not (plain or turned):
+            x = self.in_memory(x, again=True)
+        return Matrices(x.node.args[0], x.shape)
+
+    def call(self, instr: Instr, operands: list[Any]) -> list[Expr]:
+        """What numpy computes, as fresh arrays."""
+        specs = [value.spec for value in instr.results]
+        results = [self.buffer("called", spec.dtype.name, prod(spec.shape)) for spec in specs]
+        self.barrier = self._add(Call(instr, operands, results))
+        for buffer in results:
+            self.written[buffer] = self.barrier
+        return [self.whole(buffer, tuple(spec.shape)) for buffer, spec in zip(results, specs, strict=True)]
+
+    def guard(self, wrong: Expr) -> None:
+        """Nothing may be wrong anywhere in a space of truth values."""
+        count = Expr(wrong.shape, self.nodes.node("cast", (wrong.node,), "int64", "bool"))
+        found = self.reduce("sum", count, tuple(range(len(wrong.shape))), False, "int64")
+        found = self.in_memory(found)
+        self.barrier = self._add(Guard(found.node.args[0]))
+
+
+class _Copied(Exception):
+    """A view of this place would be a copy."""
+
+
+def row_major(shape: Shape) -> Shape:
+    """The strides, in elements, of an array in rows; 0 along dimensions of one element."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step if n != 1 else 0)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
+
+
+def _start(array: np.ndarray[Any, Any]) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -1,0 +1,368 @@
+"""A native program: its code, its memory, and a call of it.
+
+The one idea to know: all code works on one *frame*, a table of addresses: OpenBLAS's products, the arena, and the
+arrays of a call. A call puts the array objects into the frame and enters the code once; only where numpy has something
+to compute does it come back in between. Nothing of the user's is written before everything that can fail is done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..compiler import memory, threads
+from ..compiler.blas import cut_of, matrix_order, openblas, whole_of_word, write_call
+from ..compiler.code import POINTER, WORD, Code, Operand, module, word
+from ..compiler.jit import engine
+from ..compiler.kernels import generated_code_is_possible
+from ..core.primitive import evaluate
+from ..ir import InstructionGraph, Interpreter
+from .emission import Function, form_of, function_of, places_of
+from .loops import Buffer, Nest, Place
+from .plan import Call, Guard, Product
+from .schedule import Schedule
+
+WRITTEN = object()
+"""Stands for the value of an effect that the program has already written where it belongs."""
+
+WORTH_SHARING = 16000
+"""Cycles from which on a step is shared among threads."""
+
+_BLAS, _ARENA, _CONTROL, _LAUNCH, _WRONG, _FIRST = {"float32": 0, "float64": 1}, 2, 3, 4, 5, 6
+"""Slots of the frame: the two products, the arena, the pool's control block, its ``launch``, whether a guard has found
+something wrong, and the first array."""
+
+
+def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False
+           ) -> NativeProgram | None:
+    """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
+    generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself."""
+    every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
+    if not generated_code_is_possible() or any(value.spec.dtype.numpy.kind == "V" for value in every):
+        return None
+    try:
+        schedule = Schedule(graph, given, in_place)
+    except NotImplementedError:
+        return None
+    if not any(type(step) in (Nest, Product) for step in schedule.steps):
+        return None
+    if openblas() is None and any(type(step) is Product for step in schedule.steps):
+        return None
+    return NativeProgram(schedule)
+
+
+class Runner:
+    """Runs a graph as a native program, made when it is first called for arrays that lie as they do then; interpreted
+    where nothing of it has a native form. Called like an `Interpreter`."""
+
+    def __init__(self, graph: InstructionGraph, in_place: bool) -> None:
+        self.graph, self.in_place = graph, in_place
+        self.program: NativeProgram | None = None
+        self._run: Any = None
+
+    def __call__(
+        self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]] = (),
+        generators: Sequence[Any] = ()
+    ) -> tuple[list[Any], list[np.ndarray[Any, Any]]]:
+        """The values of the effects and the outputs; `WRITTEN` for an effect that is done."""
+        if self._run is None:
+            self.program = native(self.graph, [*inputs, *states], self.in_place)
+            self._run = self.program or Interpreter(self.graph)
+        return self._run(inputs, states, generators)
+
+    def describe(self) -> list[str]:
+        """What is native and what is not, as lines of text."""
+        if self._run is None:
+            return ["compiled when it is first run"]
+        return ["interpreted: nothing in it has a native form"] if self.program is None else self.program.describe()
+
+
+class NativeProgram:
+    """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule, self.graph = schedule, schedule.graph
+        self._lock = threading.Lock()
+        self._frame_of(schedule)
+        writer = _Entries(schedule, self.array_slots, self.slots)
+        self.text = writer.text()
+        self.library = engine().load(self.text, *writer.entries)
+        blas = openblas()
+        products = blas is not None and any(type(step) is Product for step in schedule.steps)
+        guard = blas.guard if blas is not None and products else 0
+        # A part is one item of a job: so OpenBLAS has one thread while it runs.
+        self.parts: list[Any] = [(ctypes.c_int64 * 6)(self.library.addresses[part], 0, 0, 1, 1, guard)
+                                 if isinstance(part, str) else part for part in writer.parts]
+        self.cycles = writer.cycles
+        self._interpreter: Interpreter | None = None
+        self._fresh = [(buffer, expr.shape, np.dtype(buffer.dtype))
+                       for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple
+                       for buffer, expr in [found]]
+        self._fresh = list(dict.fromkeys(self._fresh))
+        self._shapes = [tuple(value.spec.shape) for value in (*self.graph.inputs, *self.graph.states)]
+
+    def _frame_of(self, schedule: Schedule) -> None:
+        """Numbers the slots, and fills those that stay."""
+        arrays = [b for b in schedule.plan.buffers if b.kind in ("given", "constant", "fresh", "called")]
+        for slot, buffer in enumerate(arrays, start=_FIRST):
+            buffer.slot, buffer.offset = slot, 0
+        for buffer in schedule.plan.buffers:
+            if buffer.kind == "arena":
+                buffer.slot = _ARENA
+        self.array_slots, self.slots = len(arrays), _FIRST + len(arrays)
+        table = threads.table(self.slots + self.array_slots)
+        self._table, self._frame = table, memory.address(table)
+        self._words = (ctypes.c_int64 * len(table)).from_address(self._frame)
+        library = openblas()
+        if library is not None:
+            self._words[0], self._words[1] = library.products["f"], library.products["d"]
+        room = np.empty(schedule.arena + 64, np.uint8)
+        self._arena, self._words[_ARENA] = room, -(-memory.address(room) // 64) * 64
+        self._called = [b for b in arrays if b.kind == "called"]
+        self._nothing = np.empty(0)  # stands for what numpy has not computed yet
+        self._constants = dict(schedule.plan.constants)
+        for buffer, array in self._constants.items():
+            self._put(buffer, array)
+
+    def _put(self, buffer: Buffer, array: np.ndarray[Any, Any]) -> None:
+        self._words[buffer.slot + self.array_slots] = id(array)
+
+    def __call__(
+        self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]] = (),
+        generators: Sequence[Any] = ()
+    ) -> tuple[list[Any], list[np.ndarray[Any, Any]]]:
+        """The values of the effects (None for those that clear, `WRITTEN` for those that are done) and the outputs.
+        All are arrays of their own, but for outputs that are inputs or states."""
+        schedule = self.schedule
+        arrays = [*inputs, *states]
+        with self._lock:
+            words, shift = self._words, self.array_slots
+            words[_FIRST + shift:_FIRST + shift + len(arrays)] = [id(array) for array in arrays]
+            fresh = {}
+            for buffer, shape, dtype in self._fresh:
+                array = fresh[buffer] = np.empty(shape, dtype)
+                words[buffer.slot + shift] = id(array)
+            called: dict[Buffer, np.ndarray[Any, Any]] = {}
+            for buffer in self._called:
+                self._put(buffer, self._nothing)
+            pool = threads.pool()
+            pool.await_work(self.cycles)
+            words[_CONTROL], words[_LAUNCH], words[_WRONG] = pool.control, pool.launch_address, 0
+            for part in self.parts:
+                if type(part) is Call:
+                    self._call(part, arrays, fresh, called, generators)
+                else:
+                    pool.launch(pool.control, ctypes.addressof(part), 1, self._frame, 0, 0, 0)
+                if words[_WRONG]:
+                    return self._interpreted(inputs, states, generators)
+        effects: list[Any] = []
+        for effect, found in zip(self.graph.effects, schedule.effects, strict=True):
+            effects.append(fresh[found[0]] if found is not None else None if effect.value is None else WRITTEN)
+        return effects, [fresh[x[0]] if isinstance(x, tuple) else arrays[x] for x in schedule.outputs]
+
+    def describe(self) -> list[str]:
+        """Passes, products and numpy calls, as lines of text."""
+        steps = self.schedule.steps
+        calls = Counter(step.instr.primitive.name for step in steps if type(step) is Call)
+        lines = [f"{count} {word}" for kind, word in ((Nest, "passes over memory"), (Product, "products of matrices"))
+                 for count in [sum(type(step) is kind for step in steps)]]
+        return [*lines, f"{self.schedule.arena} bytes for what is in between",
+                *(f"numpy computes {name} ({count})" for name, count in calls.items())]
+
+    def _interpreted(self, *given: Any) -> Any:
+        """What the graph means: it raises the error that a guard has noticed."""
+        if self._interpreter is None:
+            self._interpreter = Interpreter(self.graph)
+        return self._interpreter(*given)
+
+    # --- what numpy computes ------------------------------------------------------------------------------------------
+
+    def _call(self, step: Call, arrays: Sequence[np.ndarray[Any, Any]], fresh: dict[Buffer, np.ndarray[Any, Any]],
+              called: dict[Buffer, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
+        operands = []
+        for x in step.operands:
+            if type(x) is not tuple:
+                operands.append(x)
+            elif type(x[0]) is Place:
+                operands.append(self._seen(x[0], x[1], arrays, fresh, called))
+            else:
+                operands.append(generators[x[1]])
+        found = evaluate(step.instr.primitive, operands, step.instr.params)
+        results = found if step.instr.primitive.multiple else (found,)
+        for buffer, array in zip(step.results, results, strict=True):
+            array = np.ascontiguousarray(array)
+            called[buffer] = array
+            self._put(buffer, array)
+
+    def _seen(self, place: Place, shape: tuple[int, ...], arrays: Sequence[np.ndarray[Any, Any]],
+              fresh: dict[Buffer, np.ndarray[Any, Any]], called: dict[Buffer, np.ndarray[Any, Any]]) -> Any:
+        """The array that lies at a place."""
+        buffer = place.buffer
+        dtype = np.dtype(buffer.dtype)
+        strides = [s * dtype.itemsize for s in place.strides]
+        if buffer.kind == "arena":
+            begin = self._words[_ARENA] - memory.address(self._arena) + buffer.offset + place.offset * dtype.itemsize
+            return np.ndarray(shape, dtype, self._arena, begin, strides)
+        if buffer.kind == "given":
+            base = arrays[buffer.slot - _FIRST]
+        else:
+            base = {"constant": self._constants, "fresh": fresh, "called": called}[buffer.kind][buffer]
+        if not place.offset and shape == base.shape:
+            return base if tuple(strides) == base.strides else np.lib.stride_tricks.as_strided(base, shape, strides)
+        flat = np.lib.stride_tricks.as_strided(base, (buffer.size,), (dtype.itemsize,))
+        return np.lib.stride_tricks.as_strided(flat[place.offset:], shape, strides)
+
+
+class _Entries:
+    """Writes the module of a schedule: a function a step, and an entry for each run of steps without a numpy call."""
+
+    def __init__(self, schedule: Schedule, arrays: int, slots: int) -> None:
+        self.arrays, self.slots = arrays, slots
+        self.functions: list[Code] = []
+        self.entries: list[str] = []
+        self.parts: list[Any] = []
+        self.cycles = 0.0
+        self._made: dict[Any, Function] = {}
+        run: list[Any] = []
+        for step in schedule.steps:
+            if type(step) is Call:
+                self._entry(run)
+                self.parts.append(step)
+                run = []
+            elif type(step) is Guard:
+                run.append(step)
+            elif type(step) is Product:
+                run.append((self._product(step), [step.left.place, step.right.place, step.out.place],
+                            _BLAS[step.dtype]))
+            else:
+                assert type(step) is Nest
+                run.append((self._nest(step), places_of(step), None))
+        self._entry(run)
+
+    def _nest(self, nest: Nest) -> Function:
+        form = form_of(nest)
+        if form not in self._made:
+            self._made[form] = function_of(nest, f"nest{len(self._made)}", engine().machine)
+            self.functions.append(self._made[form].code)
+        return self._made[form]
+
+    def _product(self, product: Product) -> Function:
+        sides = product.left, product.right, product.out
+        form = product.dtype, *[(side.shape, side.place.strides) for side in sides]
+        if form not in self._made:
+            self._made[form] = product_function(product, f"product{len(self._made)}")
+            self.functions.append(self._made[form].code)
+        return self._made[form]
+
+    def text(self) -> str:
+        return module(*self.functions)
+
+    def _entry(self, run: list[Any]) -> None:
+        if not run:
+            return
+        name = f"part{len(self.entries)}"
+        code = Code(name)
+        operands, start, stop = code.parameters
+        frame = code.address(operands, 0)
+        with code.loop(stop, start=start):
+            self._steps(code, run, frame)
+        code.done()
+        self.functions.append(code)
+        self.entries.append(name)
+        self.parts.append(name)
+
+    def _steps(self, code: Code, run: list[Any], frame: Operand) -> None:
+        """The steps one after the other."""
+        control, launch = code.address(frame, _CONTROL), code.address(frame, _LAUNCH)
+        with code.loop(self.arrays) as loop:
+            array = code.address(frame, code.add(loop.index, self.slots))
+            data = code.address(code.at("i8", array, memory.DATA_OFFSET), 0)
+            code.store(data, code.at(POINTER, frame, code.add(loop.index, _FIRST)), align=8)
+        most = max([1, *[len(step[1]) + 1 for step in run if type(step) is tuple]])
+        # On a line of the cache, so that the runtime deals out no shorter piece first, as it does to align an output.
+        places = code.stack(f"[{most} x ptr]", align=64)
+        operands, descriptor = code.stack("[4 x ptr]"), code.stack("[6 x i64]")
+        code.store(places, operands, align=8)
+        bases: dict[int, Operand] = {}
+        for number, step in enumerate(run):
+            if type(step) is Guard:
+                self._check(code, step, frame, number)
+                continue
+            function, read, blas = step
+            self.cycles += function.cycles
+            addresses = [self._address(code, frame, bases, place) for place in read]
+            if blas is not None:
+                addresses.append(code.address(frame, blas))
+            for slot, address in enumerate(addresses):
+                code.store(address, code.at(POINTER, places, slot), align=8)
+            if function.cycles < WORTH_SHARING or function.items < 2:
+                code.call("void", function.code.name, operands, word(0), word(function.items))
+                continue
+            largest = max(1, function.items // 16)
+            for slot, value in enumerate((Operand(f"@{function.code.name}", POINTER), 0, 0, largest, 1, 0)):
+                code.store(word(value), code.at(WORD, descriptor, slot), align=8)
+            given = (code.convert("ptrtoint", places, WORD), word(0), word(0), word(0))
+            code.call("void", launch, control, descriptor, word(function.items), *given)
+
+    def _address(self, code: Code, frame: Operand, bases: dict[int, Operand], place: Place) -> Operand:
+        """Where a place begins."""
+        buffer = place.buffer
+        if buffer.slot not in bases:
+            bases[buffer.slot] = code.address(frame, buffer.slot)
+        offset = buffer.offset + place.offset * np.dtype(buffer.dtype).itemsize
+        return code.at("i8", bases[buffer.slot], offset) if offset else bases[buffer.slot]
+
+    def _check(self, code: Code, guard: Guard, frame: Operand, number: int) -> None:
+        buffer = guard.place.buffer
+        found = code.word(code.at("i8", code.address(frame, buffer.slot), buffer.offset), guard.place.offset)
+        code.branch(code.compare("ne", found, 0), f"wrong{number}", f"right{number}")
+        code.label(f"wrong{number}")
+        code.store(word(1), code.at(WORD, frame, _WRONG), align=8)
+        code.done()
+        code.label(f"right{number}")
+
+
+def product_function(product: Product, name: str) -> Function:
+    """``out = left @ right`` by OpenBLAS; the items are the matrices of a batch, or parts of one."""
+    code = Code(name, visible=False)
+    operands, start, stop = code.parameters
+    table = code.address(operands, 0)
+    library = openblas()
+    assert library is not None
+    sides = (product.left, product.right, product.out)
+    size = np.dtype(product.dtype).itemsize
+    *bases, function = [code.address(table, number) for number in range(len(sides) + 1)]
+    rows, depth, columns = *product.left.shape[-2:], product.right.shape[-1]
+    lead = product.out.shape[:-2]
+    inner, (row_step, column_step) = (prod(lead), (0, 0)) if lead else cut_of(rows, depth, columns)
+    orders = [matrix_order(side.place.strides[-2:], side.shape[-2:]) for side in sides]
+    with code.loop(stop, start=start) as part:
+        if lead:
+            last = lead[-1]
+            indices = [code.div(part.index, last), code.rest(part.index, last)] if len(lead) == 2 else [part.index]
+            places = []
+            for base, side in zip(bases, sides, strict=True):
+                for index, stride in zip(indices, side.place.strides[:-2], strict=True):
+                    base = code.at("i8", base, code.mul(index, stride * size)) if stride else base
+                places.append(base)
+            sizes = [word(rows), word(columns)]
+        else:
+            down, right = code.mul(part.index, row_step), code.mul(part.index, column_step)
+            places = [code.at("i8", bases[0], code.mul(down, product.left.place.strides[0] * size)),
+                      code.at("i8", bases[1], code.mul(right, product.right.place.strides[1] * size)),
+                      code.at("i8", bases[2], code.mul(code.add(code.mul(down, columns), right), size))]
+            sizes = [code.least(word(row_step), code.sub(rows, down)) if row_step else word(rows),
+                     code.least(word(column_step), code.sub(columns, right)) if column_step else word(columns)]
+        whole = [whole_of_word(code, library.word, x) for x in (*sizes, word(depth))]
+        lines = [whole_of_word(code, library.word, word(line)) for _, line in orders]
+        pairs = list(zip(places, lines, strict=True))
+        write_call(code, "float" if size == 4 else "double", function,
+                   [Operand(str(order), "i32") for order, _ in orders[:2]], whole, pairs[0], pairs[1], "0.0", pairs[2])
+    code.done()
+    return Function(code, inner, prod(product.out.shape) * depth / 8)

@@ -1,0 +1,174 @@
+"""From primitives that work element by element to nodes of the loop IR.
+
+The one idea to know: a primitive's ``lower`` rule names operations of a builder; given a `Writer` it writes nodes down
+instead of instructions. Primitives that have no such rule, as a kernel of one dtype could not hold them, have one here,
+or are evaluated as they are on symbols (`core/symbols.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from ..core.symbols import Symbol
+from .loops import INTEGERS, REALS, Node, Nodes
+
+_COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+_REAL = frozenset({"add", "sub", "mul", "div", "neg", "abs", "fma", "min", "max", "sqrt", "rsqrt", "reciprocal",
+                   "floor", "ceil", "round", "trunc", "copysign", "exp", "exp2", "expm1", "log", "log2", "log10",
+                   "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "erfc", "normal_cdf", "pow"})
+_INTEGER = frozenset({"add", "sub", "mul", "neg", "min", "max"})
+
+
+class Writer:
+    """A builder of expressions that writes nodes of one dtype."""
+
+    def __init__(self, nodes: Nodes, dtype: str) -> None:
+        self.nodes, self.dtype = nodes, dtype
+
+    def const(self, number: Any) -> Node:
+        return self.nodes.const(number, self.dtype)
+
+    def _term(self, x: Any) -> Node:
+        return x if type(x) is Node else self.const(x)
+
+    def __getattr__(self, name: str) -> Callable[..., Node]:
+        if name in _COMPARISONS:
+            return lambda x, y: self.nodes.node(name, (self._term(x), self._term(y)), "bool", self.dtype)
+        if name not in (_REAL if self.dtype in REALS else _INTEGER if self.dtype in INTEGERS else ()):
+            raise NotImplementedError(f"there is no {name} of {self.dtype}")
+        if name in ("sin", "cos") and self.dtype == "float64":
+            raise NotImplementedError("sin and cos of float64 are left to numpy")
+        return lambda *xs: self.nodes.node(name, tuple(map(self._term, xs)), self.dtype)
+
+    def isnan(self, x: Any) -> Node:
+        if self.dtype not in REALS:
+            return self.nodes.const(False, "bool")
+        return self.nodes.node("isnan", (self._term(x),), "bool", self.dtype)
+
+    def truth(self, x: Any) -> Node:
+        x = self._term(x)
+        return x if x.is_mask else self.nodes.node("ne", (x, self.nodes.const(0, x.dtype)), "bool", x.dtype)
+
+    def logical_and(self, x: Any, y: Any) -> Node:
+        return self.nodes.node("logical_and", (self.truth(x), self.truth(y)), "bool")
+
+    def logical_or(self, x: Any, y: Any) -> Node:
+        return self.nodes.node("logical_or", (self.truth(x), self.truth(y)), "bool")
+
+    def logical_not(self, x: Any) -> Node:
+        return self.nodes.node("logical_not", (self.truth(x),), "bool")
+
+    def select(self, condition: Node, x: Any, y: Any) -> Node:
+        x, y = self._term(x), self._term(y)
+        return self.nodes.node("select", (self.truth(condition), x, y), x.dtype)
+
+
+def _pow(b: Writer, x: Any, y: Any) -> Node:
+    """The exponents for which eager evaluation has short ways too; the others by the function."""
+    if b.dtype not in REALS:
+        raise NotImplementedError("powers of integers are left to numpy")
+    if type(y) in (int, float) and y in _POWERS:
+        return _POWERS[y](b, x)
+    return b.pow(x, y)
+
+
+_POWERS: dict[float, Callable[[Writer, Any], Node]] = {
+    2: lambda b, x: b.mul(x, x), 3: lambda b, x: b.mul(b.mul(x, x), x), 1: lambda b, x: x, 0.5: lambda b, x: b.sqrt(x),
+    -0.5: lambda b, x: b.rsqrt(x), -1: lambda b, x: b.reciprocal(x), -2: lambda b, x: b.reciprocal(b.mul(x, x)),
+}
+
+
+def _compare(name: str) -> Callable[..., Node]:
+    def lower(b: Writer, x: Any, y: Any) -> Node:
+        if b.dtype == "bool":
+            different = b.logical_or(b.logical_and(x, b.logical_not(y)), b.logical_and(y, b.logical_not(x)))
+            if name not in ("eq", "ne"):
+                raise NotImplementedError("truth values are not ordered")
+            return different if name == "ne" else b.logical_not(different)
+        return getattr(b, name)(x, y)
+
+    return lower
+
+
+def _bitwise(name: str) -> Callable[..., Node]:
+    def lower(b: Writer, *xs: Any) -> Node:
+        if b.dtype != "bool":
+            raise NotImplementedError("the bits of integers are left to numpy")
+        return getattr(b, name)(*xs)
+
+    return lower
+
+
+def _isinf(b: Writer, x: Any) -> Node:
+    return b.eq(b.abs(x), float("inf"))
+
+
+RULES: dict[str, Callable[..., Node]] = {
+    **{name: _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "logical_and": lambda b, x, y: b.logical_and(x, y), "logical_or": lambda b, x, y: b.logical_or(x, y),
+    "logical_xor": lambda b, x, y: _compare("ne")(Writer(b.nodes, "bool"), b.truth(x), b.truth(y)),
+    "logical_not": lambda b, x: b.logical_not(x), "isnan": lambda b, x: b.isnan(x), "isinf": _isinf,
+    "isfinite": lambda b, x: b.lt(b.abs(x), float("inf")), "positive": lambda b, x: x, "pow": _pow,
+    "bitwise_and": _bitwise("logical_and"), "bitwise_or": _bitwise("logical_or"),
+    "bitwise_not": _bitwise("logical_not"), "conj": lambda b, x: x,
+    "masked_fill": lambda b, x, mask, value: b.select(mask, value, x),
+    "sgn": lambda b, x: b.select(b.gt(x, 0), 1, b.select(b.lt(x, 0), -1, 0)),
+    "sign": lambda b, x: b.select(b.gt(x, 0), 1, b.select(b.lt(x, 0), -1, 0)),
+}
+"""Rules of primitives whose own ``lower`` would not do: several dtypes, or a parameter."""
+
+AS_THEY_ARE = frozenset({"softplus", "leaky_relu", "elu", "log_sigmoid", "mish", "lerp", "addcmul", "addcdiv", "frac",
+                         "gelu_tanh"})
+"""Primitives whose evaluation is made of what symbols can do."""
+
+
+class _Symbols:
+    """What stands for numpy where a primitive is evaluated on symbols."""
+
+    def __getattr__(self, name: str) -> Any:
+        operation = _NAMES.get(name)
+        if operation is None:
+            raise NotImplementedError(f"symbols have no {name}")
+
+        def apply(*xs: Any) -> Symbol:
+            b = next(x.builder for x in xs if type(x) is Symbol)
+            return Symbol(b, getattr(b, operation)(*[x.value if type(x) is Symbol else x for x in xs]))
+
+        return apply
+
+
+_NAMES = {"where": "select", "minimum": "min", "maximum": "max", "absolute": "abs", "negative": "neg", "add": "add",
+          "subtract": "sub", "multiply": "mul", "true_divide": "div",
+          **{name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt", "abs", "trunc", "floor")}}
+
+
+def _clamp(b: Writer, x: Node, low: Any = None, high: Any = None) -> Node:
+    if low is not None and high is not None and low > high:
+        return b.const(high)
+    x = x if low is None else b.max(x, b.const(low))
+    return x if high is None else b.min(x, b.const(high))
+
+
+RULES.update({
+    "clamp": _clamp, "hardtanh": _clamp,
+    "threshold": lambda b, x, limit, value: b.select(b.gt(x, limit), x, value),
+    "deg2rad": lambda b, x: b.mul(x, np.pi / 180), "rad2deg": lambda b, x: b.mul(x, 180 / np.pi),
+    "cosh": lambda b, x: b.mul(b.add(b.exp(x), b.exp(b.neg(x))), 0.5),
+})
+
+
+def lowered(primitive: Primitive, nodes: Nodes, dtype: str, operands: tuple[Any, ...], params: dict[str, Any]) -> Node:
+    """The primitive on nodes and numbers, worked in ``dtype``. Raises `NotImplementedError` where it has no rule."""
+    b: Any = Writer(nodes, dtype)
+    rule = RULES.get(primitive.name) or primitive.lower
+    if rule is not None:
+        found = rule(b, *operands, **params)
+        return found if type(found) is Node else b.const(found)
+    if primitive.name in AS_THEY_ARE and dtype in REALS:
+        symbols = [Symbol(b, x) if type(x) is Node else x for x in operands]
+        return primitive.eval(_Symbols(), *symbols, **params).value  # type: ignore[operator]
+    raise NotImplementedError(f"{primitive.name} has no rule")

@@ -1,0 +1,127 @@
+"""A plan with its ends: what is given out, what is written where it lies, and where everything lies in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..ir import InstructionGraph
+from .loops import Buffer, Nest, Place, Store, verify
+from .plan import Call, Expr, Guard, Plan, Product, Step, row_major
+from .translation import Translation
+
+LINE = 64
+"""Buffers of the arena begin on lines of the cache."""
+
+
+class Schedule:
+    """The steps of a graph, the buffer of each effect's value and of each output, and the arena's size.
+
+    Where ``in_place``, writes into the memory of states and inputs are steps too; their effects have the buffer None.
+    Else outputs that are inputs or states are these themselves, by their number.
+    """
+
+    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool) -> None:
+        self.graph = graph
+        self.translation = Translation(graph, given)
+        self.plan: Plan = self.translation.plan
+        self.given = self.translation.given
+        self.effects: list[tuple[Buffer, Expr] | None] = []
+        whole = {} if in_place else {value: at for at, value in enumerate((*graph.inputs, *graph.states))}
+        self.outputs: list[tuple[Buffer, Expr] | int] = [
+            whole[value] if value in whole else self._given_out(self.translation.expr(value))
+            for value in graph.outputs]
+        targets = {value.name: value for value in (*graph.inputs, *graph.states)}
+        writes: list[tuple[Expr, Expr]] = []
+        for effect in graph.effects:
+            if effect.value is None:
+                self.effects.append(None)
+            elif effect.kind == "write" and in_place:
+                writes.append((self.translation.expr(targets[effect.target]), self.translation.expr(effect.value)))
+                self.effects.append(None)
+            else:
+                self.effects.append(self._given_out(self.translation.expr(effect.value)))
+        self._write(writes)
+        self.steps: list[Step] = self.plan.steps
+        for step in self.steps:
+            if type(step) is Nest:
+                verify(step)
+        self.arena = self._arranged()
+
+    def _given_out(self, x: Expr) -> tuple[Buffer, Expr]:
+        """The buffer of an array that the caller gets, and its elements there."""
+        node, plan = x.node, self.plan
+        place: Place | None = node.args[0] if node.op == "load" else None
+        if (place is not None and place.buffer.kind == "arena" and not place.offset
+                and place.strides == row_major(x.shape) and place.buffer.size == prod(x.shape)):
+            place.buffer.kind = "fresh"
+            return place.buffer, x
+        buffer = plan.buffer("fresh", x.dtype, prod(x.shape))
+        plan.store(x, Place(buffer, 0, row_major(x.shape)))
+        return buffer, plan.whole(buffer, x.shape)
+
+    def _write(self, writes: list[tuple[Expr, Expr]]) -> None:
+        """Writes come after all that may fail, and after the last look at what was there; else by way of a copy."""
+        plan = self.plan
+        roots: list[tuple[Expr, Place, Nest]] = []
+        for target, value in writes:
+            place = target.node.args[0]
+            if value.node is target.node or not prod(target.shape):
+                continue
+            roots.append((target, place, plan.store(value, place, first=plan.barrier + 1)))
+        for target, place, nest in roots:
+            at = plan.steps.index(nest)
+            late = any(place.buffer is read.buffer for step in plan.steps[at + 1:] for read in _reads(step))
+            late = late or any(read.buffer is place.buffer and read != place for read in _reads(nest))
+            late = late or any(other is not nest and its.buffer is place.buffer for _, its, other in roots)
+            if late:
+                between = plan.buffer("arena", place.buffer.dtype, prod(target.shape))
+                root = next(r for r in nest.roots if type(r) is Store and r.place is place)
+                root.place = Place(between, 0, row_major(target.shape))
+                plan.written[between] = at
+                final = Nest(target.shape, [Store(plan.nodes.load(root.place), place)])
+                plan.steps.append(final)
+
+    def _arranged(self) -> int:
+        """Gives every buffer of the arena its place: none that are in use at the same time overlap."""
+        life: dict[Buffer, list[int]] = {}
+        for at, step in enumerate(self.steps):
+            for place in (*_reads(step), *_writes(step)):
+                if place.buffer.kind == "arena":
+                    life.setdefault(place.buffer, [at, at])[1] = at
+        placed: list[tuple[int, int, int]] = []  # the last step, begin and end
+        size = 0
+        for buffer, (first, last) in sorted(life.items(), key=lambda item: item[1][0]):
+            placed = [entry for entry in placed if entry[0] >= first]
+            begin, need = 0, -(-buffer.bytes // LINE) * LINE
+            for _, low, high in sorted(placed, key=lambda entry: entry[1]):
+                if low - begin >= need:
+                    break
+                begin = max(begin, high)
+            buffer.offset = begin
+            placed.append((last, begin, begin + need))
+            size = max(size, begin + need)
+        return size
+
+
+def _reads(step: Step) -> Iterator[Place]:
+    if type(step) is Nest:
+        yield from (node.args[0] for node in step.nodes() if node.op == "load")
+    elif type(step) is Product:
+        yield from (step.left.place, step.right.place)
+    elif type(step) is Call:
+        yield from (x[0] for x in step.operands if type(x) is tuple and type(x[0]) is Place)
+    elif type(step) is Guard:
+        yield step.place
+
+
+def _writes(step: Step) -> Iterator[Place]:
+    if type(step) is Nest:
+        yield from (root.place for root in step.roots)
+    elif type(step) is Product:
+        yield step.out.place
+    elif type(step) is Call:
+        yield from (Place(buffer, 0, ()) for buffer in step.results)

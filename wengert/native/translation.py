@@ -1,0 +1,434 @@
+"""From the instructions of a graph to expressions and steps of a plan.
+
+`Translation` walks the graph once. An instruction that maps elements to elements, shows, repeats or converts them
+gives an expression; reductions and products give steps; what is left is a call of numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import DType
+from ..core.primitive import P, evaluate
+from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
+from .loops import DTYPES, REALS, Node, Place, Shape
+from .plan import Expr, Plan, row_major
+from .rules import lowered
+
+FOLDED = 2**20
+"""Elements up to which what depends on constants alone is computed at once."""
+
+SMALL_PRODUCT = 4096
+"""Products of matrices of up to so many multiplications are loops; larger ones are OpenBLAS's."""
+
+DEEPEST = 40
+"""Operations one after the other in an expression; what is deeper goes to memory."""
+
+_SHAPE_ONLY = frozenset({"fill", "zeros_like", "zeros_of"})
+
+
+class Translation:
+    """A graph's plan; ``given`` are the arrays of inputs and states, or ones that lie like them."""
+
+    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]]) -> None:
+        self.graph, self.plan = graph, Plan()
+        self.values: dict[Value, Expr] = {}
+        self.arrays: dict[Value, np.ndarray[Any, Any]] = {}
+        """What is known without running: constants, and what follows from them."""
+        self.generators = {value: number for number, value in enumerate(graph.generators)}
+        self.given = []
+        for value, array in zip((*graph.inputs, *graph.states), given, strict=True):
+            size = array.dtype.itemsize
+            if any(s % size for s in array.strides) or any(s < 0 for s in array.strides):
+                raise NotImplementedError(f"%{value.name} does not lie on the grid of its elements")
+            strides = tuple([0 if n == 1 else s // size for n, s in zip(array.shape, array.strides, strict=True)])
+            extent = 1 + sum(s * (n - 1) for n, s in zip(array.shape, strides, strict=True)) if array.size else 0
+            buffer = self.plan.buffer("given", array.dtype.name, extent, value.name)
+            self.given.append(buffer)
+            self.values[value] = self.plan.whole(buffer, array.shape, strides)
+        for value, array in graph.constants:
+            self.arrays[value] = array
+        for instr in _living(graph):
+            self._instr(instr)
+
+    def expr(self, value: Value) -> Expr:
+        """A value as an expression."""
+        found = self.values.get(value)
+        if found is None:
+            found = self.values[value] = self.plan.constant(self.arrays[value])
+        return found
+
+    def _instr(self, instr: Instr) -> None:
+        name = instr.primitive.name
+        values = list(instr.values())
+        small = sum(prod(r.spec.shape) for r in instr.results) <= FOLDED
+        if values and all(v in self.arrays for v in values) and small and instr.primitive.kind != "random":
+            operands = [self.arrays[x] if type(x) is Value else x for x in instr.operands]
+            found = evaluate(instr.primitive, operands, instr.params)
+            results = found if instr.primitive.multiple else (found,)
+            self.arrays.update(zip(instr.results, map(np.asarray, results), strict=True))
+            return
+        try:
+            handler = _HANDLERS.get(name)
+            if any(x.spec.dtype.name not in DTYPES for x in (*values, *instr.results) if x.spec is not GENERATOR):
+                raise NotImplementedError("a dtype that loops do not have")
+            if handler is not None:
+                exprs: Any = handler(self, instr)
+            elif instr.primitive.kind == "view":
+                exprs = self._view(instr)
+            elif instr.primitive.kind == "elementwise":
+                exprs = self._elementwise(instr)
+            else:
+                raise NotImplementedError(f"{name} is numpy's")
+        except NotImplementedError:
+            exprs = self._call(instr)
+        for value, expr in zip(instr.results, [exprs] if type(exprs) is Expr else exprs, strict=True):
+            if (expr.shape, expr.dtype) != (tuple(value.spec.shape), value.spec.dtype.name):
+                raise GraphError(f"[native] {value.spec} was expected of {instr.primitive.name}; got {expr.dtype}"
+                                 f"{list(expr.shape)}; a rule of wengert's is wrong")
+            if expr.node.depth > DEEPEST:
+                expr = self.plan.in_memory(expr)
+            self.values[value] = expr
+
+    def _call(self, instr: Instr) -> list[Expr]:
+        operands: list[Any] = []
+        for x in instr.operands:
+            if type(x) is not Value:
+                operands.append(x)
+            elif x in self.generators:
+                operands.append(("generator", self.generators[x]))
+            elif x in self.arrays:
+                operands.append(self.arrays[x])
+            else:
+                expr = self.plan.in_memory(self.expr(x))
+                operands.append((expr.node.args[0], expr.shape))
+        return self.plan.call(instr, operands)
+
+    # --- sorts of instructions ----------------------------------------------------------------------------------------
+
+    def _view(self, instr: Instr) -> Expr:
+        source, run = self.expr(instr.operands[0]), instr.primitive.run
+        if instr.primitive.name == "reshape":
+            shape = tuple(instr.results[0].spec.shape)
+            if row_major(source.shape) == row_major(shape) and source.shape == shape:
+                return source
+        if instr.primitive.name == "expand":
+            return self.plan.expand(source, tuple(instr.results[0].spec.shape))
+        return self.plan.viewed(source, lambda array: run(array, **instr.params))
+
+    def operand(self, x: Any, shape: Shape) -> Any:
+        """An operand in the space of the result: a node, or a number."""
+        return self.plan.expand(self.expr(x), shape).node if type(x) is Value else x
+
+    def _elementwise(self, instr: Instr) -> Expr:
+        out = instr.results[0].spec
+        shape, dtype = tuple(out.shape), out.dtype.name
+        params = {name: value for name, value in instr.params.items() if name != "label"}
+        nodes = [self.operand(x, shape) for x in instr.operands]
+        return Expr(shape, self.combine(instr.primitive, nodes, params, dtype))
+
+    def combine(self, primitive: Any, operands: Sequence[Any], params: dict[str, Any], dtype: str) -> Node:
+        """An elementwise primitive on nodes and numbers. Nodes of several dtypes meet as numpy's arrays do."""
+        nodes = [x for x in operands if type(x) is Node]
+        met = nodes[1:] if primitive.name in ("where",) and len(nodes) > 1 else nodes
+        met = met[:1] if primitive.name == "masked_fill" else met
+        common = _met({x.dtype for x in met}) if met else dtype
+        if primitive.name == "where":
+            common = dtype
+        if dtype != "bool" and dtype in REALS and common not in REALS:
+            common = dtype
+        if common not in DTYPES:
+            raise NotImplementedError("a dtype that loops do not have")
+        operands = [self.cast(x, common) if type(x) is Node and x in met else x for x in operands]
+        if any(isinstance(x, complex) for x in operands):
+            raise NotImplementedError("complex numbers")
+        if common not in REALS and any(type(x) is float for x in operands):
+            raise NotImplementedError("integers with real numbers")
+        found = lowered(primitive, self.plan.nodes, common, tuple(operands), params)
+        return self.cast(found, dtype)
+
+    def cast(self, node: Node, dtype: str) -> Node:
+        """A node as another dtype."""
+        if node.dtype == dtype:
+            return node
+        if node.dtype in REALS and dtype not in REALS and dtype != "bool":
+            raise NotImplementedError("real numbers to integers")
+        if node.op == "const":
+            return self.plan.nodes.const(np.dtype(dtype).type(node.args[0]).item(), dtype)
+        return self.plan.nodes.node("cast", (node,), dtype, node.dtype)
+
+    # --- compositions, for the handlers -------------------------------------------------------------------------------
+
+    def apply(self, name: str, *operands: Any, dtype: str | None = None, **params: Any) -> Expr:
+        """An elementwise primitive on expressions and numbers."""
+        exprs = [x for x in operands if type(x) is Expr]
+        shape = np.broadcast_shapes(*[x.shape for x in exprs])
+        nodes = [self.plan.expand(x, shape).node if type(x) is Expr else x for x in operands]
+        return Expr(shape, self.combine(getattr(P, name), nodes, params, dtype or exprs[-1].dtype))
+
+    def reduced(self, op: str, x: Expr, dims: Shape, keepdim: bool = True) -> Expr:
+        return self.plan.reduce(op, x, dims, keepdim, x.dtype)
+
+
+Handler = Callable[[Translation, Instr], Any]
+
+
+def _living(graph: InstructionGraph) -> list[Instr]:
+    """The instructions that something needs: an effect, an output, or a check that only they make."""
+    needed, kept = set(graph.roots()), []
+    for instr in reversed(graph.instrs):
+        name = instr.primitive.name
+        checks = instr.primitive.kind not in ("elementwise", "view") and name not in _HANDLERS or name in _CHECKING
+        if checks or not needed.isdisjoint(instr.results):
+            kept.append(instr)
+            if name not in _SHAPE_ONLY:
+                needed.update(instr.values())
+    return kept[::-1]
+
+
+def _met(dtypes: set[str]) -> str:
+    """The dtype in which arrays meet."""
+    return dtypes.pop() if len(dtypes) == 1 else np.result_type(*map(np.dtype, dtypes)).name
+
+
+def _dims(instr: Instr) -> Shape:
+    dim = instr.params["dim"]
+    return tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+
+
+def _operand(t: Translation, instr: Instr, place: int = 0) -> Expr:
+    return t.expr(instr.operands[place])
+
+
+def _sum(t: Translation, instr: Instr) -> Expr:
+    x, dtype = _operand(t, instr), instr.results[0].spec.dtype.name
+    if x.dtype not in REALS:
+        x = Expr(x.shape, t.cast(x.node, dtype))
+    return t.plan.reduce("sum", x, _dims(instr), instr.params.get("keepdim", False), dtype)
+
+
+def _mean(t: Translation, instr: Instr) -> Expr:
+    x = _operand(t, instr)
+    if x.dtype not in REALS:
+        raise NotImplementedError("a mean of integers")
+    dims = _dims(instr)
+    total = t.plan.reduce("sum", x, dims, instr.params.get("keepdim", False), x.dtype)
+    return t.apply("div", total, float(prod([x.shape[d] for d in dims])))
+
+
+def _sum_to(t: Translation, instr: Instr) -> Expr:
+    x, shape = _operand(t, instr), tuple(instr.params["shape"])
+    extra = len(x.shape) - len(shape)
+    dims = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1))
+    found = t.plan.reduce("sum", x, dims, True, x.dtype) if dims else x
+    return t.plan.viewed(found, lambda array: array.reshape(shape))
+
+
+def _extreme(op: str) -> Handler:
+    def handle(t: Translation, instr: Instr) -> Expr:
+        x = _operand(t, instr)
+        if x.dtype == "bool":
+            raise NotImplementedError("an extreme of truth values")
+        return t.plan.reduce(op, x, _dims(instr), instr.params.get("keepdim", False), x.dtype)
+
+    return handle
+
+
+def _cast(t: Translation, instr: Instr) -> Expr:
+    dtype = instr.params["dtype"]
+    x = _operand(t, instr)
+    return Expr(x.shape, t.cast(x.node, (dtype.numpy if isinstance(dtype, DType) else np.dtype(dtype)).name))
+
+
+def _fill(t: Translation, instr: Instr) -> Expr:
+    out = instr.results[0].spec
+    number = np.array(instr.params.get("value", 0)).astype(out.dtype.numpy).item()
+    return Expr(tuple(out.shape), t.plan.nodes.const(number, out.dtype.name))
+
+
+def _overwrite(t: Translation, instr: Instr) -> Expr:
+    out, new = instr.results[0].spec, instr.operands[1]
+    dtype = out.dtype.name
+    if type(new) is not Value:
+        return Expr(tuple(out.shape), t.plan.nodes.const(np.array(new).astype(out.dtype.numpy).item(), dtype))
+    return Expr(tuple(out.shape), t.cast(t.operand(new, tuple(out.shape)), dtype))
+
+
+def _same(t: Translation, instr: Instr) -> Expr:
+    return _operand(t, instr)
+
+
+def _matmul(t: Translation, instr: Instr) -> Expr:
+    return _product(t, _operand(t, instr), _operand(t, instr, 1))
+
+
+def _linear(t: Translation, instr: Instr) -> Expr:
+    x, weight = _operand(t, instr), _operand(t, instr, 1)
+    if len(weight.shape) != 2 or len(x.shape) < 2:
+        raise NotImplementedError("a vector")
+    out = _product(t, x, t.plan.viewed(weight, lambda array: array.T))
+    bias = instr.operands[2] if len(instr.operands) > 2 else None
+    return out if bias is None else t.apply("add", out, t.expr(bias))
+
+
+def _addmm(t: Translation, instr: Instr) -> Expr:
+    out = _product(t, _operand(t, instr, 1), _operand(t, instr, 2))
+    beta, alpha = instr.params.get("beta", 1), instr.params.get("alpha", 1)
+    out = out if alpha == 1 else t.apply("mul", out, alpha)
+    if beta == 0:
+        return out
+    base = _operand(t, instr)
+    return t.apply("add", out, base if beta == 1 else t.apply("mul", base, beta))
+
+
+def _product(t: Translation, x: Expr, y: Expr) -> Expr:
+    plain = min(len(x.shape), len(y.shape)) >= 2 and x.dtype in REALS and y.dtype == x.dtype
+    if not plain or not prod(x.shape + y.shape):
+        raise NotImplementedError("a product that numpy computes")
+    lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
+    if prod(lead) * rows * depth * columns <= SMALL_PRODUCT:
+        return _loops(t, x, y, lead)
+    if len(y.shape) == 2 and len(x.shape) > 2:
+        flat = t.plan.viewed(x, lambda array: array.reshape(-1, depth))
+        return t.plan.viewed(t.plan.product(flat, y), lambda array: array.reshape(*lead, rows, columns))
+    if len(lead) > 2:
+        raise NotImplementedError("a batch of more than two dimensions")
+    x, y = t.plan.in_memory(x), t.plan.in_memory(y)
+    return t.plan.product(t.plan.expand(x, (*lead, rows, depth)), t.plan.expand(y, (*lead, depth, columns)))
+
+
+def _loops(t: Translation, x: Expr, y: Expr, lead: Shape) -> Expr:
+    """A small product as a sum of products."""
+    rank = len(lead)
+    x = t.plan.viewed(x, lambda array: array[..., :, None, :])
+    y = t.plan.viewed(y, lambda array: np.swapaxes(array, -1, -2)[..., None, :, :])
+    return t.reduced("sum", t.apply("mul", x, y), (rank + 2,), keepdim=False)
+
+
+def _softmax(logarithm: bool) -> Handler:
+    def handle(t: Translation, instr: Instr) -> Expr:
+        x, dims = _operand(t, instr), _dims(instr)
+        if not x.shape or x.dtype not in REALS:
+            raise NotImplementedError("a number")
+        shifted = t.apply("sub", x, t.reduced("max", x, dims))
+        powers = t.apply("exp", shifted)
+        if logarithm:
+            return t.apply("sub", shifted, t.apply("log", t.reduced("sum", powers, dims)))
+        powers = t.plan.in_memory(powers)
+        return t.apply("div", powers, t.reduced("sum", powers, dims))
+
+    return handle
+
+
+def _normalize(t: Translation, instr: Instr) -> list[Expr]:
+    x, dims = _operand(t, instr), _dims(instr)
+    count = float(prod([x.shape[d] for d in dims]))
+    mean = t.plan.in_memory(t.apply("div", t.reduced("sum", x, dims), count))
+    centred = t.apply("sub", x, mean)
+    variance = t.plan.in_memory(t.apply("div", t.reduced("sum", t.apply("mul", centred, centred), dims), count))
+    scale = t.plan.in_memory(t.apply("rsqrt", t.apply("add", variance, instr.params["eps"])))
+    out = t.apply("mul", centred, scale)
+    for name, operand in zip(("mul", "add"), instr.operands[1:], strict=False):
+        if operand is not None:
+            out = t.apply(name, out, t.expr(operand))
+    return [out, mean, variance]
+
+
+def _reduction(t: Translation, x: Expr, reduction: str) -> Expr:
+    if reduction == "none":
+        return x
+    total = t.reduced("sum", x, tuple(range(len(x.shape))), keepdim=False)
+    return t.apply("div", total, float(prod(x.shape))) if reduction == "mean" else total
+
+
+def _mse(t: Translation, instr: Instr) -> Expr:
+    difference = t.apply("sub", _operand(t, instr), _operand(t, instr, 1))
+    return _reduction(t, t.apply("mul", difference, difference), instr.params.get("reduction", "mean"))
+
+
+def _nll(t: Translation, instr: Instr) -> Expr:
+    """The loss of each example's class, found by comparing; a class that there is not is found out by a guard."""
+    x, target = _operand(t, instr), _operand(t, instr, 1)
+    if len(x.shape) != 2 or (len(instr.operands) > 2 and instr.operands[2] is not None) or x.shape[1] > 256:
+        raise NotImplementedError("weights, pictures or many classes")
+    reduction, ignored = instr.params.get("reduction", "mean"), instr.params.get("ignore_index", -100)
+    classes = x.shape[1]
+    counts = t.apply("ne", target, ignored, dtype="bool")
+    wrong = t.apply("logical_or", t.apply("lt", target, 0, dtype="bool"), t.apply("ge", target, classes, dtype="bool"))
+    t.plan.guard(t.apply("logical_and", wrong, counts))
+    column = t.plan.viewed(target, lambda array: array[:, None])
+    numbers = t.plan.constant(np.arange(classes).reshape(1, classes))
+    hot = t.apply("logical_and", t.apply("eq", column, numbers, dtype="bool"),
+                  t.plan.viewed(counts, lambda array: array[:, None]))
+    chosen = Expr(x.shape, t.plan.nodes.node("select", (hot.node, x.node, t.plan.nodes.const(0.0, x.dtype)), x.dtype))
+    if reduction == "none":
+        return t.apply("sub", 0.0, t.reduced("sum", chosen, (1,), keepdim=False))
+    total = t.apply("sub", 0.0, t.reduced("sum", chosen, (0, 1), keepdim=False))
+    if reduction != "mean":
+        return total
+    number = t.plan.reduce("sum", Expr(counts.shape, t.cast(counts.node, "int64")), (0,), False, "int64")
+    return t.apply("div", total, Expr((), t.cast(number.node, x.dtype)))
+
+
+def _scatter_view(t: Translation, instr: Instr) -> Expr:
+    """A copy of the base, and then the part."""
+    steps, base = instr.params["steps"], _operand(t, instr)
+    return _with_part(t, base, instr.operands[1], lambda array: _follow(array, steps))
+
+
+def _view_adjoint(t: Translation, instr: Instr) -> Expr:
+    (primitive, params), out = instr.params["step"], instr.results[0].spec
+    if primitive.name not in ("slice", "diagonal", "permute", "reshape"):
+        raise NotImplementedError("a view whose elements overlap")
+    zeros = Expr(tuple(out.shape), t.plan.nodes.const(0, out.dtype.name))
+    return _with_part(t, zeros, instr.operands[0], lambda array: primitive.run(array, **params))
+
+
+def _with_part(t: Translation, base: Expr, part: Any, view: Callable[[Any], Any]) -> Expr:
+    if not prod(base.shape):
+        raise NotImplementedError("an empty base")
+    buffer = t.plan.buffer("arena", base.dtype, prod(base.shape))
+    whole = t.plan.whole(buffer, base.shape)
+    shown = t.plan.viewed(whole, view)
+    value = Expr(shown.shape, t.operand(part, shown.shape)) if type(part) is Value else None
+    if value is None or value.dtype != base.dtype:
+        raise NotImplementedError("a number as a part")
+    t.plan.store(base, whole.node.args[0])
+    t.plan.store(value, shown.node.args[0])
+    return whole
+
+
+def _follow(array: Any, steps: Any) -> Any:
+    for primitive, params in steps:
+        array = primitive.run(array, **params)
+    return array
+
+
+def _cat(t: Translation, instr: Instr) -> Expr:
+    out, dim = instr.results[0].spec, instr.params["dim"]
+    shape, dtype = tuple(out.shape), out.dtype.name
+    if not prod(shape):
+        raise NotImplementedError("nothing")
+    buffer, start = t.plan.buffer("arena", dtype, prod(shape)), 0
+    strides = row_major(shape)
+    for x in instr.operands:
+        part = t.expr(x)
+        t.plan.store(Expr(part.shape, t.cast(part.node, dtype)), Place(buffer, start * strides[dim], strides))
+        start += part.shape[dim]
+    return t.plan.whole(buffer, shape)
+
+
+_HANDLERS: dict[str, Handler] = {
+    "sum": _sum, "mean": _mean, "sum_to": _sum_to, "amax": _extreme("max"), "amin": _extreme("min"), "cast": _cast,
+    "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
+    "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True), "normalize": _normalize,
+    "mse_loss": _mse, "nll_loss": _nll, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
+    "masked_fill": Translation._elementwise,
+}
+_CHECKING = frozenset({"nll_loss"})
+"""What must run although nothing needs it, as it finds mistakes."""
