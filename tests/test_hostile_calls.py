@@ -139,6 +139,11 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "a window of a word": lambda: nn.ConstantPad1d("x", 0.5),
     "a ratio without end": lambda: F.fractional_max_pool2d(X, 2, output_ratio=math.inf),
     "a kernel below 0": lambda: F.fractional_max_pool2d(X, -5, output_size=3),
+    "the size of no dimension": lambda: torch.tensor(1.0).size(0),
+    "the stride of no dimension": lambda: torch.tensor(1.0).stride(0),
+    "widths of words": lambda: F.pad(X, (1, "x")),
+    "probabilities of too many dimensions": lambda: F.ctc_loss(torch.ones(2, 3, 1, 4), torch.ones(2, 2), [2], [1]),
+    "a permutation beyond counting": lambda: torch.randperm(2**63 - 1),
     "the gamma function of many dimensions": lambda: torch.mvlgamma(torch.ones(6), 2**31 * 1000),
 }
 
@@ -195,3 +200,12 @@ def test_hooks_of_nodes_that_change_the_shape_of_a_gradient_do_not_reach_kernels
     out.grad_fn.register_prehook(lambda grads: tuple([None if g is None else g[..., :1] for g in grads]))
     with pytest.raises(RuntimeError):
         out.sum().backward()
+
+
+def test_differences_of_any_order_and_gradients_of_layers_without_width() -> None:
+    assert torch.diff(torch.ones(2, 3), n=2**62).shape == (2, 0)
+    x = torch.ones(2, 3, 0, requires_grad=True)
+    weight = torch.ones(4, 0, requires_grad=True)
+    F.linear(x, weight).sum().backward()
+    assert x.grad is not None and x.grad.shape == (2, 3, 0)
+    assert weight.grad is not None and weight.grad.shape == (4, 0)

@@ -321,6 +321,8 @@ def _limit(guarded: bool) -> None:
     faulthandler.register(signal.SIGPROF, all_threads=False, chain=True)
     if guarded:
         _use_kernels_for_small_arrays()
+    for kind in "fdFD":  # OpenBLAS crashes where it cannot have the memory that it keeps: it has it before the limit
+        _ = np.ones((300, 300), kind) @ np.ones((300, 300), kind)
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
     if guarded:
@@ -380,7 +382,7 @@ def _target(guarded: str) -> Target:
     start, missing = guarded == "start", guard.missing() if guarded else ""
     return Target(make=call, run=lambda text: _run(text, bool(guarded)), refusals=(), memory=None, watched=False,
                   seconds=SECONDS, environment=lambda: guard.environment(start) if guarded else {},
-                  quick=150 if guarded else 300,
+                  quick=100 if guarded else 200,
                   missing=missing)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..core.errors import DTypeError, GradError, ShapeError
+from ..core.errors import DTypeError, GradError, ShapeError, worded
 from ..core.operands import Array
 from ..core.primitive import P
 from ..core.state import state
@@ -138,6 +138,11 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             grads = grad = None  # a cotangent that only its node waits for is that node's own
             if not retain_graph:
                 node.free()
+    except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
+        wording = worded("backward", error)
+        if wording is None:
+            raise
+        raise wording from error
     finally:
         state.grad = grad_before
     if inputs is None:

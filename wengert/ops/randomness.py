@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core import dtypes
+from ..core.errors import worded
+from ..core.geometry import check_room
 from ..core.primitive import P
 from ..core.state import state
 from ..prims.draws import SAMPLERS
@@ -152,8 +154,10 @@ def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, l
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
     check_options(device, layout)
-    return _leaf(drawn("randperm", generator, n=integer(n, "randperm"), dtype=dtype_of(dtype) or dtypes.int64),
-                 requires_grad)
+    count = integer(n, "randperm")
+    if count > 0:
+        check_room("randperm", (count,), 8)
+    return _leaf(drawn("randperm", generator, n=count, dtype=dtype_of(dtype) or dtypes.int64), requires_grad)
 
 
 @function(method=False, takes_tensor=False)
@@ -237,7 +241,13 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
             sampler = "fill normal pairs"
         values = drawn(sampler, generator, *turned, size=size, dtype=tensor.dtype, **params)
         return write(tensor, values.permute([order.index(dim) for dim in range(len(order))]), op)
-    fill(_generator(generator), tensor._data)
+    try:
+        fill(_generator(generator), tensor._data)
+    except (ValueError, MemoryError) as error:
+        wording = worded(op, error)
+        if wording is None:
+            raise
+        raise wording from error
     wrote(tensor)
     if state.grad:
         rebase(tensor, None)

@@ -81,7 +81,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     where = wrap_dim(dim, input._data.ndim, "diff")
     parts = [part for part in (prepend, input, append) if part is not None]
     x = parts[0] if len(parts) == 1 else P.cat(*parts, dim=where)
-    for _ in range(n):
+    for _ in range(min(n, x._data.shape[where])):  # nothing is left to take differences of
         later, earlier = _along(x, where, 1, None), _along(x, where, None, -1)
         x = P.ne(later, earlier) if x._data.dtype.kind == "b" else later - earlier
     return x

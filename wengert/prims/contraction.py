@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from types import ModuleType
 from typing import Any
 
@@ -155,9 +156,9 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
     x, weight, shapes = saved[0], saved[1], saved[-1]
     for_x = P.matmul(ct, conjugate(weight)) if needs[0] else None
     for_weight = None
-    flat = ct if len(ct.shape) == 2 else P.reshape(ct, shape=(-1, ct.shape[-1]))
+    flat = ct if len(ct.shape) == 2 else P.reshape(ct, shape=(prod(ct.shape[:-1]), ct.shape[-1]))
     if needs[1]:
-        rows = x if len(x.shape) == 2 else P.reshape(x, shape=(-1, x.shape[-1]))
+        rows = x if len(x.shape) == 2 else P.reshape(x, shape=(prod(x.shape[:-1]), x.shape[-1]))
         for_weight = P.matmul(P.permute(flat, dims=(1, 0)), conjugate(rows))
     if len(needs) < 3:
         return for_x, for_weight

@@ -16,7 +16,7 @@ from .._missing import MissingError
 from ..core import dtypes
 from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
-from ..core.errors import DTypeError, GradError
+from ..core.errors import DTypeError, GradError, OutOfRangeError
 from ..core.geometry import bytes_of, laid_out
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.operands import Array
@@ -136,6 +136,8 @@ class Tensor:
         if dim is None:
             return Size(self._data.shape)
         shape = self._data.shape
+        if not shape:
+            raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")
         return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
 
     def dim(self) -> int:
@@ -168,7 +170,11 @@ class Tensor:
         """The steps, in elements, from one index to the next, of every dimension or of one."""
         array = self._data
         strides = tuple(s // array.itemsize for s in array.strides)
-        return strides if dim is None else strides[dim]
+        if dim is None:
+            return strides
+        if not strides:
+            raise OutOfRangeError(f"[stride] Dimension specified as {dim} but tensor has no dimensions")
+        return strides[wrap_dim(dim, len(strides), "stride")]
 
     def storage_offset(self) -> int:
         """The position of the first element in its memory, in elements."""

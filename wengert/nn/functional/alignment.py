@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...core.dtypes import int64
+from ...core.errors import ShapeError
 from ...ops import arange, cat, full, full_like, stack, tensor, where, zeros_like
 from ...tensors.tensor import Tensor
 from .reduction import choose
@@ -30,6 +31,8 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     if alone:
         log_probs = log_probs.unsqueeze(1)
         targets = targets.unsqueeze(0) if targets.dim() == 1 else targets
+    if log_probs.dim() != 3:
+        raise ShapeError(f"[ctc_loss] log_probs (T, N, C) or (T, C) were expected; got {list(log_probs.shape)}")
     steps, batch, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise RuntimeError(f"[ctc_loss] blank must be in label range: from 0 to {classes - 1}; got {blank}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import arange
+from ...ops.arguments import integers
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
@@ -24,7 +25,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
     tensor([[3, 2, 1, 2, 3, 2]])
     """
-    widths = [int(n) for n in pad]
+    widths = list(integers(tuple(pad), "pad"))
     if len(widths) % 2:
         raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
     if len(widths) // 2 > input.dim():
