@@ -33,6 +33,8 @@ Partial = Rule | float | None
 OUT = "out"
 _OPERANDS = ("x", "y", "z", "w")
 
+_COMPUTING = ("elementwise", "reduction", "bilinear", "fused")
+
 # Values on which a rule computes at once; anything else is a tensor and goes to the dispatcher.
 _PLAIN = frozenset({np.ndarray, float, int, bool, complex, type(None), tuple, list, *np.sctypeDict.values()})
 
@@ -57,18 +59,24 @@ class Primitive:
     missing    rules that it lacks, each with the reason
     keeps      of several outputs, the numbers of those that ``out`` in ``saves`` keeps (``saved`` has None for others)
     records    whether its result can have a history: false for elementwise primitives without a vjp
+    agree      the places of the operands that must be of one dtype: those that PyTorch does not let meet
+    mixes      whether beside an operand in half precision the others of ``agree`` may be float32, all of them
+    widens     whether operands in half precision are computed with in float32, and what comes is rounded once: what
+               computes does, what moves or compares elements need not
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower", "missing",
-                 "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec", "vjp")
+    __slots__ = ("_saves", "agree", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower",
+                 "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "run", "samples", "spec",
+                 "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
                  vjp: Rule | None = None, saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
                  jvp: Rule | None = None, lower: Rule | None = None, promotion: str | None = None,
                  label: str | Callable[[Params], str] | None = None, multiple: bool = False,
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
-                 missing: dict[str, str] | None = None, doc: str = "") -> None:
+                 missing: dict[str, str] | None = None, agree: tuple[int, ...] = (), mixes: bool = False,
+                 widens: bool | None = None, doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.lower = vjp, jvp, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
@@ -77,7 +85,8 @@ class Primitive:
         self.samples, self.missing, self.doc = samples, missing or {}, doc
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
-        self.records = True
+        self.records, self.agree, self.mixes = True, agree, mixes
+        self.widens = kind in _COMPUTING and promotion != "compare" if widens is None else widens
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
 
     def bind(self, module: ModuleType) -> Rule:
@@ -144,11 +153,43 @@ def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: Params) 
 
 def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any:
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
+    if primitive.widens:
+        for x in values:
+            if type(x) is ndarray and x.dtype.char in HALVES:
+                return state.quiet(widened, primitive, values, params)
     if primitive.lower is not None and not params:
         result = run_large(primitive, values)
         if result is not None:
             return result
     return state.quiet(primitive.run, *values, **params)
+
+
+HALVES = "eE"
+"""numpy's letters for half precision: float16, and the bfloat16 of ml_dtypes."""
+
+
+def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The evaluation in float32 of a primitive on arrays of which some are in half precision, rounded once to the
+    dtype of the first of them: sums would stand still at 2048 (float16) or 256 (bfloat16), and squares overflow."""
+    narrow, wide = None, []
+    for x in values:
+        if type(x) is ndarray and x.dtype.char in HALVES and primitive.widens:
+            narrow = narrow or x.dtype
+            x = x.astype(np.float32)
+        wide.append(x)
+    found = run_large(primitive, wide) if primitive.lower is not None and not params else None
+    if found is None:
+        found = primitive.run(*wide, **params)
+    return tuple([_rounded(part, narrow) for part in found]) if primitive.multiple else _rounded(found, narrow)
+
+
+def summing_dtype(dtype: Any) -> Any:
+    """The dtype in which elements of ``dtype`` are added up where a primitive sees to that itself."""
+    return np.float32 if dtype.char in HALVES else dtype
+
+
+def _rounded(result: Any, narrow: Any) -> Any:
+    return result.astype(narrow) if narrow is not None and result.dtype.kind == "f" else result
 
 
 class Namespace:
@@ -436,10 +477,10 @@ def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float
     dummies = [np.ones(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
     with np.errstate(all="ignore"):
         try:
-            result = primitive.run(*dummies, **params)
+            result = widened(primitive, dummies, params)
         except IndexError:  # an index of 1 into a single place: 0 is right for any that is not empty
-            zeros = (x * 0 if isinstance(x, np.ndarray) and x.dtype.kind in "iu" else x for x in dummies)
-            result = primitive.run(*zeros, **params)
+            zeros = [x * 0 if isinstance(x, np.ndarray) and x.dtype.kind in "iu" else x for x in dummies]
+            result = widened(primitive, zeros, params)
     if primitive.multiple:
         return tuple(Spec(r.shape, from_numpy(r.dtype)) for r in result)
     return Spec(result.shape, from_numpy(result.dtype))

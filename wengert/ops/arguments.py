@@ -10,6 +10,7 @@ from ..core import dtypes
 from ..core.device import require_cpu
 from ..core.dtypes import DType
 from ..core.layout import strided
+from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor, make
 
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
@@ -34,6 +35,19 @@ def check_options(device: Any = None, layout: Any = None) -> None:
         require_cpu(device)
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"layout {layout!r} is not in wengert yet; use torch.strided")
+
+
+def check_one_dtype(op: str, *operands: Any) -> None:
+    """Raises unless those of the operands that are given are of one dtype."""
+    first = None
+    for x in operands:
+        if x is None:
+            continue
+        if first is None:
+            first = x
+        elif x._data.dtype != first._data.dtype:
+            raise RuntimeError(f"[{op}] operands must have the same dtype, but got {type_name(first._data.dtype)} and "
+                               f"{type_name(x._data.dtype)}; convert one of them with .to(...)")
 
 
 def finish(array: Any, requires_grad: bool) -> Tensor:

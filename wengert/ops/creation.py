@@ -13,9 +13,10 @@ from ..core.dtypes import DType
 from ..core.layout import contiguous_format
 from ..core.primitive import P
 from ..core.spec import Size
+from ..tensors.apply import check_number
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, finish, integer, sizes_of
+from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, sizes_of
 from .registry import function
 
 _COPY_ADVICE = ("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -175,7 +176,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
     check_options(device, layout)
     wanted = _fill_dtype(fill_value, dtype)
     number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return finish(np.full(sizes_of((size,), "full"), array_from(number, wanted), wanted.numpy), requires_grad)
+    check_number("full", number, wanted, halves=False)
+    return finish(np.full(sizes_of((size,), "full"), array_from(number, wanted)), requires_grad)
 
 
 @function(method=False, out=False)
@@ -184,8 +186,9 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
     """A tensor of the shape and dtype of ``input`` filled with one number."""
     check_options(device, layout)
     array = _like(input, dtype, memory_format)
-    array[...] = array_from(fill_value.item() if isinstance(fill_value, Tensor) else fill_value,
-                            dtypes.from_numpy(array.dtype))
+    number, wanted = fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype)
+    check_number("full_like", number, wanted)
+    array[...] = array_from(number, wanted)
     return finish(array, requires_grad)
 
 
@@ -371,6 +374,7 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
 @function(method=False)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex numbers of the given absolute values and angles."""
+    check_one_dtype("polar", abs, angle)
     return P.complex(abs * P.cos(angle), abs * P.sin(angle))
 
 

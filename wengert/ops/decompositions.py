@@ -11,6 +11,8 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..tensors.tensor import Tensor, make
 from . import linalg
+from .arguments import check_one_dtype
+from .halves import in_float32
 from .named import named
 from .reductions import vector_norm
 from .registry import function
@@ -55,6 +57,7 @@ def cholesky(input: Any, upper: bool = False) -> Tensor:
 @function()
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     """X of ``A X = input``, for the A of which L is the Cholesky factor."""
+    check_one_dtype("cholesky_solve", input, L)
     factor = linalg.mirrored(L) if upper else L
     inner = P.solve_triangular(factor, input, upper=False)
     return P.solve_triangular(linalg.mirrored(factor), inner, upper=True)
@@ -143,6 +146,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any) -> Any:
 
 
 @function()
+@in_float32
 def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
     if dim is None:

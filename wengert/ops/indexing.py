@@ -9,11 +9,11 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
-from ..tensors.apply import number_for
+from ..tensors.apply import check_number, number_for
 from ..tensors.evaluation import tracing
 from ..tensors.inplace import inplace
 from ..tensors.tensor import Tensor, make
-from .arguments import integer
+from .arguments import check_one_dtype, integer
 from .conversion import cast
 from .registry import function, method
 
@@ -75,9 +75,14 @@ def _row(index: Tensor, op: str) -> Tensor:
     return index if index._data.ndim else P.reshape(index, shape=(1,))
 
 
-def _like(x: Tensor, value: Any) -> Any:
-    """A value to put into ``x``: a tensor in its dtype, or a number of its kind."""
-    return cast(value, x.dtype) if isinstance(value, Tensor) else number_for(value, x.dtype)
+def _like(op: str, x: Tensor, value: Any) -> Any:
+    """A value to put into ``x``: a tensor in its dtype, or a number of its kind. Raises where it is out of range."""
+    if isinstance(value, Tensor):
+        if not value._data.ndim and value._data.dtype != x._data.dtype and not tracing():
+            check_number(op, value.detach().item(), x.dtype)
+        return cast(value, x.dtype)
+    check_number(op, value, x.dtype)
+    return number_for(value, x.dtype)
 
 
 # --- along a dimension ------------------------------------------------------------------------------------------------
@@ -129,7 +134,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     if not (input._data.ndim and index._data.ndim):
         row, places, values = _rows(input, index, src)
         return P.reshape(scatter(row, 0, places, values, reduce=reduce), shape=input._data.shape)
-    source = _like(input, src)
+    source = _like("scatter", input, src)
     if reduce is None:
         return P.scatter(input, index, source, dim=place)
     names = {"add": "sum", "multiply": "prod"}
@@ -239,8 +244,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):  # by a mask, so that a position that is named twice counts once in the gradient
         inside = np.zeros((input._data.shape[place],) + (1,) * (input._data.ndim - place - 1), bool)
         inside[row._data] = True
-        return P.where(make(inside, None), _like(input, value), input)
-    return P.index_put(input, _like(input, value), row, places=_head(place), label="IndexFill")
+        return P.where(make(inside, None), _like("index_fill", input, value), input)
+    return P.index_put(input, _like("index_fill", input, value), row, places=_head(place), label="IndexFill")
 
 
 @function(inplace=True)
@@ -275,6 +280,7 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     if index.numel() != source.numel():
         raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got "
                            f"source.numel() = {source.numel()}, index.numel() = {index.numel()}")
+    check_one_dtype("put_", self, source)
     row, places = P.reshape(self, shape=(self.numel(),)), P.reshape(index, shape=(index.numel(),))
     put = P.index_put(row, P.reshape(source, shape=(source.numel(),)), places, places=(True,), accumulate=accumulate)
     return P.reshape(put, shape=tuple(self._data.shape))
@@ -303,11 +309,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
     elif isinstance(value, complex) and not input.is_complex():
         raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    elif isinstance(value, float) and input._data.dtype.kind in "iu" and value != int(value):
-        value = int(value)
     if isinstance(value, Tensor):
-        return P.where(mask, _like(input, value), input)
-    return P.masked_fill(input, mask, value=_like(input, value))
+        return P.where(mask, _like("masked_fill", input, value), input)
+    return P.masked_fill(input, mask, value=_like("masked_fill", input, value))
 
 
 @function()
@@ -383,7 +387,7 @@ def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tenso
         raise RuntimeError("all dimensions of input must be of equal length")
     mask = np.zeros(shape, bool)
     np.fill_diagonal(mask, True, wrap)
-    return P.where(make(mask, None), _like(self, fill_value), self)
+    return P.where(make(mask, None), _like("fill_diagonal_", self, fill_value), self)
 
 
 _filled_diagonal.__name__ = "fill_diagonal"

@@ -15,6 +15,7 @@ from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.tensor import TENSORS, make
+from .arguments import check_one_dtype
 from .conversion import cast
 from .matrix import matmul
 from .named import named
@@ -159,6 +160,7 @@ _lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values
 def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """The X that minimises ‖A X − B‖, as (solution, residuals, rank, singular_values)."""
     _matrices("lstsq", A)
+    check_one_dtype("linalg.lstsq", A, B)
     vector = B._data.ndim == A._data.ndim - 1
     right = B[..., None] if vector else B
     rows, columns = A._data.shape[-2:]
@@ -430,6 +432,7 @@ def multi_dot(tensors: Any) -> Any:
     listed = list(tensors)
     if len(listed) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(listed)}")
+    check_one_dtype("multi_dot", *listed)
     first_is_row, last_is_column = listed[0]._data.ndim == 1, listed[-1]._data.ndim == 1
     if first_is_row:
         listed[0] = listed[0][None, :]
@@ -451,6 +454,7 @@ def multi_dot(tensors: Any) -> Any:
 @_here
 def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     """The cross product of vectors of three elements along ``dim``; the rest broadcasts."""
+    check_one_dtype("linalg.cross", input, other)
     where = wrap_dim(dim, max(input._data.ndim, other._data.ndim), "linalg.cross") - max(
         input._data.ndim, other._data.ndim
     )
@@ -468,6 +472,7 @@ def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
 @_here
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The sums of products along ``dim``, the first operand conjugated."""
+    check_one_dtype("linalg.vecdot", x, y)
     first = P.conj(x) if x._data.dtype.kind == "c" else x
     product = first * y
     return P.sum(product, dim=wrap_dims(dim, product._data.ndim, "linalg.vecdot"))

@@ -14,10 +14,14 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
+from ..tensors.apply import result_type
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, wrap
+from .arguments import check_one_dtype
+from .conversion import cast
+from .halves import in_float32
 from .registry import METHODS, function
 
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
@@ -178,6 +182,7 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) ->
 
 
 @function(inplace=True)
+@in_float32
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · (mat @ vec)``."""
     _check_rank("addmv", mat, 2, "mat")
@@ -194,6 +199,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 @function(inplace=True)
+@in_float32
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch."""
     _check_operands("addbmm", input, batch1, batch2)
@@ -202,6 +208,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
 
 
 @function(inplace=True)
+@in_float32
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · outer(vec1, vec2)``."""
     product_ = outer(vec1, vec2)
@@ -323,6 +330,8 @@ def _pair(x: Any, x_term: str, y: Any, y_term: str, wanted: set[str]) -> tuple[A
     inner_ = "".join(c for c in shared if c not in wanted)
     rows = "".join(c for c in x_term if c not in shared)
     columns = "".join(c for c in y_term if c not in shared)
+    if not inner_ and x._data.dtype != y._data.dtype:  # no sums: a product of elements, whose dtypes may meet
+        x, y = (cast(each, result_type("einsum", (x, y))) for each in (x, y))
     left = _arranged(x, x_term, (batch, rows, inner_), sizes)
     right = _arranged(y, y_term, (batch, inner_, columns), sizes)
     found = P.matmul(left, right, label="Bmm")
@@ -387,6 +396,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     if x1._data.shape[-1] != x2._data.shape[-1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
                            f"{x2._data.shape[-1]}")
+    check_one_dtype("cdist", x1, x2)
     differences = x1[..., :, None, :] - x2[..., None, :, :]
     return labelled(P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,)), "Cdist")
 

@@ -16,11 +16,12 @@ from ..core.geometry import check_room
 from ..core.primitive import P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import apply, result_type
+from ..tensors.apply import apply, check_number, number_for, result_type
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
 from .conversion import cast
+from .halves import in_float32
 from .registry import METHODS, function
 
 _add, _sub, _mul, _div, _neg = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div), unary(P.neg)
@@ -237,16 +238,22 @@ def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
     return _mul(other, alpha) if type(other) in TENSORS else other * alpha
 
 
+@in_float32
+def _plus(op: str, run: Any, input: Any, other: Any, alpha: Any) -> Any:
+    """``run(input, alpha · other)``."""
+    return run(input, _scaled(op, input, other, alpha))
+
+
 @function(direct=lambda full: binary(P.add, full=full))
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha · other``."""
-    return _add(input, other) if alpha == 1 else _add(input, _scaled("add", input, other, alpha))
+    return _add(input, other) if alpha == 1 else _plus("add", _add, input, other, alpha)
 
 
 @function(aliases=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
-    return _sub(input, other) if alpha == 1 else _sub(input, _scaled("sub", input, other, alpha))
+    return _sub(input, other) if alpha == 1 else _plus("sub", _sub, input, other, alpha)
 
 
 @function(method=False)
@@ -415,7 +422,7 @@ _clamp = unary(P.clamp)
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient
     passes where the element is within the bounds or on them. Raises RuntimeError without bounds."""
-    if input._data.dtype.kind == "f" and type(min) in _BOUNDS and type(max) in _BOUNDS and (min, max) != _NONE:
+    if input._data.dtype.char in "fd" and type(min) in _BOUNDS and type(max) in _BOUNDS and (min, max) != _NONE:
         return _clamp(input, params={"low": min, "high": max})
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
@@ -430,8 +437,10 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
         if min is not None:
             value = P.where(P.lt(value, min), min, value)
         return labelled(value if max is None else P.where(P.gt(value, max), max, value), "ClampBackward0")
-    if value._data.dtype.kind in "iub":
-        min, max = (None if bound is None else int(bound) for bound in (min, max))
+    target = value.dtype
+    for bound in (min, max):
+        check_number("clamp", bound, target)
+    min, max = (None if bound is None else number_for(bound, target) for bound in (min, max))
     return P.clamp(value, low=min, high=max)
 
 
@@ -488,6 +497,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
                            f"{type_name(condition._data.dtype)}")
     if type(input) not in TENSORS and type(other) not in TENSORS:
         input = make(np.array(input, result_type("where", (input, other)).numpy), None)
+    for number in (input, other):
+        if type(number) in (int, float):
+            check_number("where", number, result_type("where", (input, other)), halves=False)
     return P.where(condition, input, other)
 
 

@@ -19,6 +19,7 @@ from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
 from .arguments import dtype_of
 from .conversion import cast
+from .halves import in_float32
 from .named import named
 from .registry import FUNCTIONS, METHODS, function
 
@@ -297,6 +298,7 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 
 
 @function(inplace=True)
+@in_float32
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
     _floating("renorm", input)
@@ -307,6 +309,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
 
 
 @function()
+@in_float32
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The ``p``-norm of ``input − other``."""
     difference = FUNCTIONS["sub"](input, other)

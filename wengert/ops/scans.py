@@ -11,6 +11,7 @@ from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor
 from .arguments import dtype_of
 from .conversion import cast
+from .halves import in_float32
 from .named import named
 from .registry import function
 
@@ -105,6 +106,7 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
 
 
 @function(aliases=("trapz",), method=False)
+@in_float32
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or at distance ``dx`` (1)."""
     panels, where = _panels("trapezoid", y, x, dx, dim)
@@ -112,6 +114,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
 
 
 @function(method=False)
+@in_float32
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The running integral of ``y`` along ``dim`` by the trapezoidal rule; one element less than ``y``."""
     panels, where = _panels("cumulative_trapezoid", y, x, dx, dim)

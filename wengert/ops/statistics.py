@@ -13,6 +13,8 @@ from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
 from ..tensors.tensor import TENSORS, Tensor, make
+from .arguments import check_one_dtype
+from .halves import in_float32
 from .named import named
 from .registry import function
 
@@ -173,6 +175,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
     if type(bins) in TENSORS:
+        check_one_dtype("histogram", input, bins)
         edges = bins._concrete("histogram")
     else:
         low, high = (0.0, 0.0) if range is None else range
@@ -189,6 +192,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 
 
 @function(out=False)
+@in_float32
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
     """The covariance matrix of variables (rows) over observations (columns), the latter counted ``fweights`` times and
     weighted by ``aweights``."""
@@ -224,6 +228,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 
 
 @function(out=False)
+@in_float32
 def corrcoef(input: Any) -> Tensor:
     """The matrix of Pearson's correlations of variables (rows) over observations (columns)."""
     if input._data.ndim > 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.dtypes import finfo
+from ..core.dtypes import finfo, float32, promote_types
 from ..ops import minimum
 from ..tensors.tensor import Tensor
 from .optimizer import Group, Parameters, check_settings
@@ -60,27 +60,32 @@ class Adafactor(StatefulOptimizer):
             state = self._fitting_state(
                 parameter, group, ("variance",) if parameter.dim() < 2 else ("row_var", "col_var"))
             state["step"].add_(1)
-            gradient = -parameter.grad if group["maximize"] else parameter.grad
+            wide = promote_types(parameter.dtype, float32)  # half precision moves in float32, and is rounded once
+            value, gradient = parameter.to(wide), parameter.grad.to(wide)
+            if group["maximize"]:
+                gradient = -gradient
             # The size of the step goes by the parameter as it was before the decay.
-            size = _rms(parameter).clamp(min=group["eps"][1]) * _smaller(lr, state["step"])
+            size = _rms(value).clamp(min=group["eps"][1]) * _smaller(lr, state["step"])
             if weight_decay != 0:
-                parameter.mul_(1 - lr * weight_decay)
+                value = value * (1 - lr * weight_decay)
             move = self._direction(parameter, gradient, state, group)
             shorter = (_rms(move) / group["d"]).clamp(min=1.0)
-            parameter.sub_(move * (size / shorter))
+            parameter.copy_(value - move * (size / shorter))
 
     def _direction(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> Tensor:
         """The gradient over the root of its estimated variance."""
         least = finfo(parameter.dtype).eps if group["eps"][0] is None else group["eps"][0]
-        pull = (state["step"] ** group["beta2_decay"]).to(parameter.dtype)
+        pull = (state["step"] ** group["beta2_decay"]).to(gradient.dtype)
         square = gradient * gradient
         if parameter.dim() < 2:
-            variance = state["variance"]
-            variance.add_((square - variance) * pull)
+            variance = state["variance"] + (square - state["variance"]) * pull
+            state["variance"].copy_(variance)
         else:
             rows, columns = state["row_var"], state["col_var"]
-            rows.add_((square.mean(-1, keepdim=True) - rows) * pull)
-            columns.add_((square.mean(-2, keepdim=True) - columns) * pull)
+            rows = rows + (square.mean(-1, keepdim=True) - rows) * pull
+            columns = columns + (square.mean(-2, keepdim=True) - columns) * pull
+            state["row_var"].copy_(rows)
+            state["col_var"].copy_(columns)
             variance = rows @ columns / rows.mean(-2, keepdim=True).clamp(min=least)
         return gradient * variance.clamp(min=least * least).rsqrt()
 

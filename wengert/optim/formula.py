@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import float32, promote_types
 from ..core.generated import LARGE
 from ..core.state import state as thread
 from ..ops import view_as_real
@@ -106,10 +107,11 @@ def move_tensors(step: Formula, row: Row, numbers: Sequence[Any]) -> None:
     """Writes the results of a formula into a row of any sort, as operations on tensors that can be recorded."""
     if row[0].is_complex():
         row = tuple([view_as_real(tensor) for tensor in row])  # real and imaginary parts move as two parameters
-    dtype, targets = row[0].dtype, row[:-1]
+    targets = row[:-1]
+    dtype = promote_types(row[0].dtype, float32)  # half precision moves in float32, and is rounded once
     # Backward may read a value that is about to be overwritten.
     values = [snapshot(tensor, True) for tensor in targets] if thread.grad else targets
     shared = [number.to(dtype) if isinstance(number, Tensor) else number for number in numbers]
-    for tensor, result in zip(targets, step(*values, row[-1], *shared), strict=True):
+    for tensor, result in zip(targets, step(*[x.to(dtype) for x in (*values, row[-1])], *shared), strict=True):
         check_writable(tensor, "step")
-        write(tensor, result, "step")
+        write(tensor, result.to(tensor.dtype), "step")

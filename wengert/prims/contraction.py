@@ -25,15 +25,7 @@ def _large_product(x: Array, y: Array) -> Any:
     return product(x, y)
 
 
-def _widened(x: Array) -> Array:
-    """Half-precision operands are multiplied in float32."""
-    return x.astype("float32") if x.dtype.itemsize == 2 and x.dtype.kind not in "iu" else x
-
-
 def _matmul(xp: ModuleType, x: Array, y: Array) -> Array:
-    narrow = x.dtype
-    if narrow.itemsize == 2 and narrow.kind not in "iu":
-        return _matmul(xp, _widened(x), _widened(y)).astype(narrow)
     if x.ndim == 2 and y.ndim == 2:
         result = _large_product(x, y) if x.shape[1] == y.shape[0] else None
         return x.dot(y) if result is None else result
@@ -93,7 +85,7 @@ def _label(params: Params) -> str:
 
 matmul = bilinear(
     "matmul", lambda xp, x, y, label="": _matmul(xp, x, y),
-    spec=lambda x, y, label="": _matmul_spec(x, y), label=_label,
+    spec=lambda x, y, label="": _matmul_spec(x, y), label=_label, agree=(0, 1),
     transposes=(_matmul_left, _matmul_right),
     samples=cases(((2, 3), (3, 4)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 1, 2, 3), (4, 3, 2)),
                   ((2, 4, 3), (3, 2)), ((4, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))),
@@ -121,7 +113,7 @@ def _addmm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple
 
 
 addmm = fused(
-    "addmm", _addmm, arity=3, vjp=_addmm_vjp, label=lambda params: str(params.get("label", "Addmm")),
+    "addmm", _addmm, arity=3, agree=(0, 1, 2), vjp=_addmm_vjp, label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["z"] * needs[1] + ["y"] * needs[2],
     spec=lambda base, x, y, beta=1, alpha=1, label="": _matmul_spec(x, y),
     samples=cases(((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0}),
@@ -167,7 +159,7 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
 
 
 linear = fused(
-    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, promotion="same",
+    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, agree=(0, 1, 2),
     label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
     missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),

@@ -31,10 +31,6 @@ from ..core.windows import check_reach, checked_out_sizes, framed, out_sizes, re
 _LARGE = 100_000
 
 
-def _narrow(x: Array) -> bool:
-    return x.dtype.itemsize == 2
-
-
 def _edges(padding: Dims) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in padding)
 
@@ -190,10 +186,6 @@ def _adjoint_sizes(out: Dims, kernel: Dims, stride: Dims, padding: Dims, dilatio
 
 def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = None, *, stride: Dims, padding: Dims,
                  dilation: Dims, groups: int = 1, transposed: bool = False, extra: Dims | None = None) -> Array:
-    if _narrow(x):
-        wide: list[Any] = [None if a is None else a.astype(np.float32) for a in (x, weight, bias)]
-        return _convolution(xp, *wide, stride=stride, padding=padding, dilation=dilation, groups=groups,
-                            transposed=transposed, extra=extra).astype(x.dtype)
     _convolution_spec(_spec(x), _spec(weight), _spec(bias), stride=stride, padding=padding, dilation=dilation,
                       groups=groups, transposed=transposed, extra=extra)
     if transposed:
@@ -301,7 +293,8 @@ def _samples() -> Any:
 
 
 convolution = fused(
-    "convolution", _convolution, arity=3, spec=_convolution_spec, vjp=_convolution_vjp, jvp=_convolution_jvp,
+    "convolution", _convolution, arity=3, agree=(0, 1, 2), spec=_convolution_spec, vjp=_convolution_vjp,
+    jvp=_convolution_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], samples=_samples(),
     doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in "
         "x, whose weight is (C, O / groups, *kernel) and whose result is larger by extra.",
@@ -314,9 +307,6 @@ convolution = fused(
 def _weight_gradient(
     xp: ModuleType, x: Array, ct: Array, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1
 ) -> Array:
-    if _narrow(x):
-        return _weight_gradient(xp, x.astype(np.float32), ct.astype(np.float32), kernel, stride, padding, dilation,
-                                groups).astype(x.dtype)
     edges = _edges(padding)
     x, stride = _thinned(x, kernel, stride, edges)
     stride = _plain_stride(stride, ct.shape[2:])

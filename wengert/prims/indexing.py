@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
-from ..core.primitive import P, Primitive, fit, opaque, register
+from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
 from ..core.steps import picked, picked_jvp, picked_vjp
 
@@ -89,13 +89,13 @@ def _accumulate_rows(target: Array, rows: Array, values: Array) -> None:
 
 
 def _index_adjoint(xp: ModuleType, ct: Array, *indices: Array, shape: Dims, places: Sequence[bool]) -> Array:
-    zeros = xp.zeros(shape, ct.dtype)
+    zeros = xp.zeros(shape, summing_dtype(ct.dtype))
     where = _positions(places, indices)
     if len(indices) == 1 and indices[0].dtype == bool:
         zeros[where] = ct
     else:
         _accumulate(zeros, where, ct)
-    return zeros
+    return zeros.astype(ct.dtype, copy=False)
 
 
 def _index_adjoint_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -140,7 +140,7 @@ def _index_put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
 
 index_put = register(Primitive(
     "index_put", "linear", _index_put, arity=-1, label=lambda params: params.get("label", "IndexPut"),
-    vjp=_index_put_vjp, saves=lambda needs: ["shapes", *range(2, len(needs))],
+    vjp=_index_put_vjp, widens=True, saves=lambda needs: ["shapes", *range(2, len(needs))],
     jvp=_linear_jvp("index_put"),
     samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,),
                                                                                                   "accumulate": True}),
@@ -224,7 +224,7 @@ scatter_add = register(Primitive(
     vjp=lambda ct, saved, params, needs: (
         ct if needs[0] else None, None,
         _back_to_source(ct, saved[1], params["dim"], saved[-1][2]) if needs[2] else None),
-    saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"),
+    saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"), widens=True,
     samples=cases(((3, 4), _ALONG, (2, 4), {"dim": 0}), ((2, 4), _ALONG, (2, 3), {"dim": 1})),
 ))
 _COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -302,7 +302,7 @@ def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers,
 
 
 scatter_reduce = register(Primitive(
-    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp,
+    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp, widens=True,
     missing={"jvp": "not in wengert yet"},
     saves=("x", "y", "z", "out", "shapes"),
     samples=cases(*(((3, 4), _ALONG, (2, 3), {"dim": 0, "reduce": reduce, "include_self": include})

@@ -102,7 +102,8 @@ def _probabilities(*shape: int, seed: int = 0) -> Any:
 
 
 binary_cross_entropy = fused(
-    "binary_cross_entropy", _binary, arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", missing=_LATER,
+    "binary_cross_entropy", _binary, arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", agree=(0, 1),
+    missing=_LATER,
     doc="−(y log x + (1 − y) log(1 − x)), times an optional weight; logarithms are cut off at −100.",
     samples=cases(*[(_probabilities(3, 4), _probabilities(3, 4, seed=1), *weight, how)
                     for how in _REDUCTIONS for weight in ((), ((3, 4),))]),
@@ -228,7 +229,7 @@ def _nll_saves(needs: Needs) -> tuple[Any, ...]:
 _TARGETS = np.array([[0, 2], [3, 1], [2, 2]])
 
 nll_loss = fused(
-    "nll_loss", _nll, arity=3, vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_LATER,
+    "nll_loss", _nll, arity=3, agree=(0, 2), vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_LATER,
     doc="−x[n, target[n]] for x (N, C, ...) and target (N, ...), with optional weights of the C classes; the mean is "
         "weighted, and elements whose target is ignore_index count nothing.",
     samples=cases(*[((3, 4, 2), _TARGETS, *weight, {"ignore_index": ignored, **how}) for how in _REDUCTIONS

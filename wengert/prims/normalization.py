@@ -149,7 +149,8 @@ def _saves(needs: Needs) -> list[str]:
 
 
 normalize = fused(
-    "normalize", _normalize, arity=3, multiple=True, keeps=(1, 2), vjp=_vjp, saves=_saves,
+    "normalize", _normalize, arity=3, multiple=True, widens=False, agree=(0, 1, 2), mixes=True, keeps=(1, 2),
+    vjp=_vjp, saves=_saves,
     missing={"jvp": "not in wengert yet"},
     label=lambda params: params.get("label", "NativeBatchNorm"),
     samples=cases(((3, 2, 4), (1, 2, 1), (1, 2, 1), {"dim": (0, 2), "eps": 0.1}),

@@ -39,7 +39,7 @@ softshrink = elementwise(
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 prelu = elementwise(
-    "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel",
+    "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel", agree=(0, 1),
     derivative=(lambda x, weight, out: P.where(x > 0, 1.0, weight), lambda x, weight, out: P.where(x > 0, 0.0, x)),
     saves=("x y", "x"), samples=reals((-2, 2), (0.1, 0.9)),
 )

@@ -191,8 +191,6 @@ def _ones(size: Dims) -> tuple[int, ...]:
 
 
 def _window_sum(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, ceil: bool = False) -> Array:
-    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
-        return _window_sum(xp, x.astype(xp.float32), size, stride, padding, ceil).astype(x.dtype)
     out, padded = _frame("avg_pool", x, size, stride, padding, _ones(size), ceil, 0)
     first, *rest = places(out, size, stride, _ones(size))
     total = padded[first].copy()
@@ -232,14 +230,15 @@ def _spread_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
 
 
 window_sum = linear(
-    "window_sum", _window_sum, transpose=_sum_transpose, label=lambda params: f"AvgPool{len(params['size'])}D",
+    "window_sum", _window_sum, transpose=_sum_transpose, widens=True,
+    label=lambda params: f"AvgPool{len(params['size'])}D",
     samples=cases(((2, 4, 5), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0)}),
                   ((1, 5), {"size": (3,), "stride": (2,), "padding": (1,)}),
                   ((1, 6), {"size": (3,), "stride": (2,), "padding": (0,), "ceil": True})),
     doc="The sum of every window; padding counts as zero.",
 )
 window_spread = linear(
-    "window_spread", _window_spread, transpose=_spread_transpose, label="AvgPool2DBackward",
+    "window_spread", _window_spread, transpose=_spread_transpose, widens=True, label="AvgPool2DBackward",
     samples=cases(((2, 2, 2), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0), "sizes": (4, 5)}),
                   ((1, 3), {"size": (3,), "stride": (2,), "padding": (1,), "sizes": (5,)})),
     doc="The adjoint of window_sum: each window's value added to every element that it covers.",
@@ -273,7 +272,7 @@ patches = linear(
     doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
 )
 patches_sum = linear(
-    "patches_sum", _patches_sum, label="Col2Im",
+    "patches_sum", _patches_sum, label="Col2Im", widens=True,
     transpose=lambda ct, shape, params: P.patches(ct, **_without(params, "sizes")),
     samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})),
     doc="The adjoint of patches: columns added where they came from.",

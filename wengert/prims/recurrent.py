@@ -10,7 +10,6 @@ Backward, what does not depend on later steps is computed for all steps at once;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
 from types import ModuleType
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
-from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
+from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
 
@@ -94,12 +93,6 @@ def _of_steps(ct: ByOutput, kept: int) -> Any:
     return second if first is None else first if second is None else first + second
 
 
-def _in_single(function: Rule, xp: ModuleType, arrays: Sequence[Array], **params: Any) -> tuple[Array, ...]:
-    """The function of arrays of half precision, computed in single precision."""
-    outs = function(xp, *[a.astype(xp.float32) for a in arrays], **params)
-    return tuple([a.astype(arrays[0].dtype) for a in outs])
-
-
 def _zeros(x: Numbers) -> Any:
     return P.zeros_like(x)
 
@@ -131,8 +124,6 @@ def _tables(generated: Any, sizes: Dims, reverse: bool, back: bool) -> Any:
 def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, sizes: Dims,
           reverse: bool = False) -> tuple[Array, ...]:
     """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
-    if gates.dtype.itemsize == 2:
-        return _in_single(_lstm, xp, (gates, h0, c0, weight), sizes=sizes, reverse=reverse)
     check_steps("lstm", 4, gates, (h0, c0), weight, sizes)
     generated = _generated(gates, h0)
     if generated is not None:
@@ -207,7 +198,7 @@ def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
-    "lstm", _lstm, arity=4, multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
+    "lstm", _lstm, arity=4, agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
     saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
@@ -223,8 +214,6 @@ def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, si
          reverse: bool = False) -> tuple[Array, ...]:
     """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form, where the reset gate comes after the
     product; the gates are r, z, n."""
-    if gates.dtype.itemsize == 2:
-        return _in_single(_gru, xp, (gates, h0, weight, bias), sizes=sizes, reverse=reverse)
     check_steps("gru", 3, gates, (h0,), weight, sizes)
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
@@ -287,7 +276,8 @@ def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 
 gru = fused(
-    "gru", _gru, arity=4, multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp, saves=("y", "z", "out"), missing=_LATER,
+    "gru", _gru, arity=4, agree=(0, 1, 2, 3), multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp,
+    saves=("y", "z", "out"), missing=_LATER,
     label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
                   ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
@@ -301,8 +291,6 @@ gru = fused(
 
 def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, reverse: bool = False,
          relu: bool = False) -> tuple[Array, ...]:
-    if inputs.dtype.itemsize == 2:
-        return _in_single(_rnn, xp, (inputs, h0, weight), sizes=sizes, reverse=reverse, relu=relu)
     check_steps("rnn", 1, inputs, (h0,), weight, sizes)
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
@@ -334,7 +322,8 @@ def _rnn_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 
 rnn = fused(
-    "rnn", _rnn, arity=3, multiple=True, keeps=(2,), vjp=_rnn_vjp, saves=("y", "z", "out"), missing=_LATER, label="Rnn",
+    "rnn", _rnn, arity=3, agree=(0, 1, 2), multiple=True, keeps=(2,), vjp=_rnn_vjp,
+    saves=("y", "z", "out"), missing=_LATER, label="Rnn",
     samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
     doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): "

@@ -68,20 +68,13 @@ mean = linear(
 )
 
 
-def _wide(x: Array) -> Array:
-    """Half precision as float32: what is rounded once is rounded at the end."""
-    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
-
-
 def _var(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1,
          whole: bool = False) -> Array:
-    narrow, x = x.dtype, _wide(x)
     count = _count(x.shape, dim) if x.ndim else 1
     centred = x - _sum(xp, x, dim, True) / x.dtype.type(count)
     squares = (centred * centred.conj()).real if x.dtype.kind == "c" else centred * centred
     freedom = max(count - correction, 0)
-    result = _sum(xp, squares, dim, keepdim) / squares.dtype.type(freedom)
-    return result.astype(narrow) if narrow.itemsize == 2 else result
+    return _sum(xp, squares, dim, keepdim) / squares.dtype.type(freedom)
 
 
 def _var_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -142,7 +135,7 @@ def _prod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
 def _prod(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     if x.dtype.kind in "biu":
         return xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
-    return xp.multiply.reduce(_wide(x), axis=dim, keepdims=keepdim).astype(x.dtype)
+    return xp.multiply.reduce(x, axis=dim, keepdims=keepdim)
 
 
 prod = reduction(
@@ -197,24 +190,20 @@ all = reduction("all", lambda xp, x, dim, keepdim=False: xp.logical_and.reduce(x
 
 def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False) -> Array:
     """The ``ord``-norm of the vectors along ``dim``; 0 counts what is not zero, ±inf are the extremes."""
-    wide = _wide(x)
     if ord == 2 and x.dtype.kind != "c":
-        result = xp.sqrt(xp.add.reduce(wide * wide, axis=dim, keepdims=keepdim))
-    else:
-        size = xp.abs(wide)
-        if ord == inf:
-            result = xp.maximum.reduce(size, axis=dim, keepdims=keepdim)
-        elif ord == -inf:
-            result = xp.minimum.reduce(size, axis=dim, keepdims=keepdim)
-        elif ord == 0:
-            result = xp.add.reduce(size != 0, axis=dim, keepdims=keepdim, dtype=size.dtype)
-        elif ord == 1:
-            result = xp.add.reduce(size, axis=dim, keepdims=keepdim)
-        elif ord == 2:
-            result = xp.sqrt(xp.add.reduce(size * size, axis=dim, keepdims=keepdim))
-        else:
-            result = xp.add.reduce(size**ord, axis=dim, keepdims=keepdim) ** (1 / ord)
-    return result.astype(x.dtype) if x.dtype.itemsize == 2 else result
+        return xp.sqrt(xp.add.reduce(x * x, axis=dim, keepdims=keepdim))
+    size = xp.abs(x)
+    if ord == inf:
+        return xp.maximum.reduce(size, axis=dim, keepdims=keepdim)
+    if ord == -inf:
+        return xp.minimum.reduce(size, axis=dim, keepdims=keepdim)
+    if ord == 0:
+        return xp.add.reduce(size != 0, axis=dim, keepdims=keepdim, dtype=size.dtype)
+    if ord == 1:
+        return xp.add.reduce(size, axis=dim, keepdims=keepdim)
+    if ord == 2:
+        return xp.sqrt(xp.add.reduce(size * size, axis=dim, keepdims=keepdim))
+    return xp.add.reduce(size**ord, axis=dim, keepdims=keepdim) ** (1 / ord)
 
 
 def _norm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ def _scan(ufunc: str) -> Any:
 
 
 cumsum = linear("cumsum", _scan("add"), transpose=lambda ct, shape, params: _reverse_cumsum(ct, params["dim"]),
-                samples=_ALONG)
+                widens=True, samples=_ALONG)
 
 
 def _others_up_to(x: Numbers, dim: int, i: int) -> Any:

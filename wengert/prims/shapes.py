@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.geometry import bytes_of, laid_out, room_for, row_major
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
-from ..core.primitive import P, Primitive, linear, register, view
+from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
 from ..core.samples import cases
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
@@ -195,13 +195,13 @@ stack_parts = linear(
 def _view_adjoint(xp: ModuleType, ct: Array, step: Any, shape: Dims) -> Array:
     """Zeros of ``shape`` with ``ct`` added in through the view ``step``; overlapping elements accumulate."""
     primitive, params = step
-    zeros = xp.zeros(shape, ct.dtype)
-    target = primitive.run(zeros, **params)
     if primitive.name == "unfold":
+        zeros = xp.zeros(shape, summing_dtype(ct.dtype))
         places = primitive.run(xp.arange(zeros.size).reshape(shape), **params)
         xp.add.at(zeros.reshape(-1), places.reshape(-1), xp.asarray(ct).reshape(-1))
-        return zeros
-    target[...] = ct
+        return zeros.astype(ct.dtype, copy=False)
+    zeros = xp.zeros(shape, ct.dtype)
+    primitive.run(zeros, **params)[...] = ct
     return zeros
 
 

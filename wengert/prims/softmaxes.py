@@ -15,8 +15,6 @@ from ..core.samples import cases
 
 
 def _logsumexp(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False) -> Array:
-    if x.dtype.itemsize == 2:
-        return _logsumexp(xp, x.astype(xp.float32), dim, keepdim).astype(x.dtype)
     if not x.ndim:
         return x.copy()
     peak = xp.maximum.reduce(x, axis=dim, keepdims=True)
@@ -61,8 +59,6 @@ def _normalised(logarithm: bool) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         if not x.ndim:
             return xp.zeros_like(x) if logarithm else xp.ones_like(x)
-        if x.dtype.itemsize == 2:
-            return evaluate(xp, x.astype(xp.float32), dim).astype(x.dtype)
         if x.size >= LARGE and dim == x.ndim - 1:
             found = _generated().softmax(x, logarithm)
             if found is not None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,13 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation
-from ..core.operands import Array
-from ..core.primitive import P, Primitive, evaluate
+from ..core.primitive import HALVES, P, Primitive, evaluate, widened
 from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .alias import attach_view, edge_of, shares, type_name
 from .evaluation import tell
-from .tape import Edge, Node, Out
+from .tape import Edge, HalfNode, Node, Out
 from .tensor import TENSORS, Tensor, make
 
 ndarray = np.ndarray
@@ -35,13 +35,17 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
     here = state.here
     watcher = here["watcher"]
-    values, edges, dtype = _read(primitive, operands, here["grad"])
+    values, edges, dtype, half = _read(primitive, operands, here["grad"])
+    if dtype is None and primitive.agree:
+        _check_agreement(primitive, operands)
     if dtype is None and primitive.promotion is not None:
         operands = promote(primitive, operands)
-        values, edges, dtype = _read(primitive, operands, here["grad"])
+        values, edges, dtype, half = _read(primitive, operands, here["grad"])
     try:
         if watcher is not None and watcher.intercepts:
             data = watcher.evaluate(primitive, operands, params)
+        elif half and primitive.widens:
+            data = here["quiet"](widened, primitive, values, params)
         elif primitive.lower is not None and not params:
             data = evaluate(primitive, values, params)
         else:
@@ -50,13 +54,11 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         raise reworded(primitive, operands, params, error) from error
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
-    elif primitive.promotion is not None and data.dtype.kind == "f" and (dtype is None or dtype.kind == "V"):
-        out = bare(_narrowed(data, operands))
     else:
         out = bare(data)
     node = None
     if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
-        node = record(primitive, operands, edges, out, params)
+        node = record(primitive, operands, edges, out, params, half)
     if primitive.kind == "view":
         whole = operands[0]
         tracer = None if watcher is None else watcher.tracer
@@ -67,9 +69,10 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     return out
 
 
-def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, Any]:
-    """The values of the operands; their edges, or None where nothing is to be recorded; and the dtype in which they
-    are, if the primitive can compute with them so: tensors of one dtype, and beside floating ones Python numbers."""
+def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[list[Any], Any, Any, bool]:
+    """The values of the operands; their edges, or None where nothing is to be recorded; the dtype in which they are,
+    if the primitive can compute with them so: tensors of one dtype, and beside floating ones Python numbers; and
+    whether the first is in half precision."""
     promotion = primitive.promotion
     values: list[Any] = []
     edges: list[Any] = []
@@ -92,13 +95,27 @@ def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[
                     needed = True
         else:
             values.append(x)
-            kind = type(x)
-            if kind is not float and kind is not int:
-                alike = False
+            if x is not None:
+                kind = type(x)
+                if kind is not float and kind is not int:
+                    alike = False
         edges.append(edge)
-    if not alike or (dtype is not None and (kind is not None or promotion == "float") and dtype.kind not in "fc"):
+    half = dtype is not None and dtype.char in HALVES
+    if not alike or (dtype is not None and (kind is not None or promotion == "float") and dtype.kind not in "fc"
+                     and not (half and primitive.widens)):
         dtype = None
-    return values, tuple(edges) if needed and primitive.records else None, dtype
+    return values, tuple(edges) if needed and primitive.records else None, dtype, half
+
+
+def _check_agreement(primitive: Primitive, operands: tuple[Any, ...]) -> None:
+    """Raises if operands that must be of one dtype are not."""
+    first, *others = [operands[place]._data.dtype for place in primitive.agree
+                      if place < len(operands) and type(operands[place]) in TENSORS]
+    mixed = primitive.mixes and first.char in HALVES and all(other == np.float32 for other in others)
+    if not mixed and any(other != first for other in others):
+        names = [type_name(from_numpy(dtype).name) for dtype in (first, *others)]
+        raise RuntimeError(f"[{primitive.name}] operands must have the same dtype, but got {', '.join(names[:-1])} and "
+                           f"{names[-1]}; convert one of them, or the module, with .to(...)")
 
 
 def bare(data: Any) -> Tensor:
@@ -109,18 +126,11 @@ def bare(data: Any) -> Tensor:
     return out
 
 
-def _narrowed(data: Array, operands: Sequence[Any]) -> Array:
-    """A result in bfloat16 if the operands met in it: numpy, whose own it is not, widens it beside a Python float."""
-    for x in operands:
-        if type(x) in TENSORS and x._data.dtype.kind == "V":
-            return data.astype(dtypes.bfloat16.numpy)
-    return data
-
-
 def record(
-    primitive: Primitive, operands: Sequence[Any], edges: tuple[Edge | None, ...], out: Any, params: dict[str, Any]
+    primitive: Primitive, operands: Sequence[Any], edges: tuple[Edge | None, ...], out: Any, params: dict[str, Any],
+    half: bool
 ) -> Node:
-    """Puts a node on the tape for ``out``, a tensor or a tuple of tensors."""
+    """Puts a node on the tape for ``out``, a tensor or a tuple of tensors; ``half`` of operands in half precision."""
     needs = tuple([edge is not None for edge in edges])
     positions, wants_shapes = primitive.plans.get(needs) or primitive.plan(needs)
     count = len(operands)
@@ -150,7 +160,12 @@ def record(
         if primitive.kind != "elementwise" or any(
                 [shape != out._data.shape for shape, x in zip(shapes, operands, strict=True) if type(x) in TENSORS]):
             saved[-1] = tuple(shapes)
-    node = Node(primitive, params, edges, tuple(saved), guards)
+    node: Node
+    if half and primitive.kind != "view":
+        node = HalfNode(primitive, params, edges, tuple(saved), guards)
+        node.dtypes = [from_numpy(x._data.dtype) if type(x) in TENSORS else None for x in operands]
+    else:
+        node = Node(primitive, params, edges, tuple(saved), guards)
     if type(out) is tuple:
         for i, tensor in enumerate(out):
             if tensor._data.dtype.kind in "fcV":
@@ -165,7 +180,9 @@ def record(
 
 def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Operands in the dtype in which they meet; Python numbers stay numbers, of a kind that fits it."""
-    if ndarray in [type(x) for x in operands]:  # a constant of a rule
+    if ndarray in [type(x) for x in operands]:  # a constant of a rule, beside a tensor
+        if not any([type(x) in TENSORS for x in operands]):
+            raise TypeError(f"{primitive.name}(): argument 'input' (position 1) must be Tensor, not numpy.ndarray")
         operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
     if primitive.promotion == "number":
         _refuse_truth_values(primitive.name, operands)
@@ -205,8 +222,10 @@ def result_type(op: str, operands: Sequence[Any]) -> DType:
 def _meet(x: Any, target: DType, compares: bool) -> Any:
     if type(x) in TENSORS:
         return x if x._data.dtype == target.numpy else P.cast(x, dtype=target, back=from_numpy(x._data.dtype))
-    if x is None or compares:
+    if x is None or (compares and not (target.itemsize == 2 and target.kind == "f")):
         return x
+    if compares:  # with the number that the dtype can hold
+        return float(state.quiet(np.asarray, x, target.numpy))
     return number_for(x, target)
 
 
@@ -223,6 +242,28 @@ def number_for(x: Any, target: DType) -> Any:
     value, bits = int(x), 8 * target.itemsize
     wrapped = value & ((1 << bits) - 1)
     return wrapped - (1 << bits) if target.kind == "i" and wrapped >> (bits - 1) else wrapped
+
+
+def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None:
+    """Raises for a Python number beyond the range of ``dtype``, in which it is to be written. Negative ones may wrap
+    round in an unsigned type, and NaN and infinity are in the range of floating types; without ``halves`` everything
+    is in that of half precision, as where PyTorch makes a tensor of the number first."""
+    kind = type(value)
+    if kind is int and not -2**63 <= value < 2**64:
+        raise OverflowError(f"[{op}] an integer of 64 bits was expected; got {value}, which is too big to convert")
+    if (kind is not int and kind is not float) or dtype.kind in "bc":
+        return
+    if dtype.kind == "f":
+        if value != value or abs(value) == inf or (dtype.itemsize == 2 and not halves):
+            return
+        high = dtypes.finfo(dtype).max
+        low = -high
+    else:
+        limits = dtypes.iinfo(dtype)
+        low, high = limits.min if dtype.kind == "i" else -limits.max, limits.max
+    if not low <= value <= high:
+        raise RuntimeError(f"[{op}] value cannot be converted to type {dtype.name} without overflow: {low} to {high} "
+                           f"was expected; got {value}; convert the tensor to a wider dtype")
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType
 from ..core.errors import DTypeError
+from ..core.state import state
 
 TENSORS: set[type] = set()
 """`Tensor` and every subclass: an exact type test against it is the cheapest test for a tensor that there is. Each
@@ -41,7 +42,7 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     target = dtype or _inferred(data, kinds)
     if dtype is not None and plain.size:
         _check_fits(plain, dtype)
-    return plain.astype(target.numpy)
+    return state.quiet(plain.astype, target.numpy)  # beyond the range of half precision is infinity
 
 
 def _plain(data: Any, kinds: set[type]) -> Any:
@@ -125,9 +126,6 @@ def _check_fits(plain: np.ndarray, dtype: DType) -> None:
         limits = np.iinfo(dtype.numpy)
         low = -int(limits.max) if dtype.kind == "u" else int(limits.min)
         beyond = not (low <= plain.min() and plain.max() <= int(limits.max))
-    elif dtype.kind == "f" and dtype.itemsize == 2 and plain.dtype.kind in "iuf":
-        finite = np.abs(plain[np.isfinite(plain)])
-        beyond = bool(finite.size) and float(finite.max()) > dtypes.finfo(dtype).max
     else:
         beyond = plain.dtype.kind == "c" and dtype.kind != "c"
     if beyond:

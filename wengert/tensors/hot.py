@@ -41,14 +41,16 @@ def _given(*arguments: Any) -> list[Any]:
     return [x for x in arguments if x is not _MISSING]
 
 
-# The kinds of dtypes that a primitive computes in as they are.
-_KINDS = {None: "fciubV", "same": "fciub", "number": "fciu", "float": "fc", "compare": "fciub"}
+# The dtypes, by numpy's letters, that a primitive computes in as they are: half precision is computed with in float32.
+_FLOATS, _INTEGERS = "fdFD", "bBhHiIlLqQ"
+_CHARS = {None: _FLOATS + _INTEGERS + "?", "same": _FLOATS + _INTEGERS + "?", "number": _FLOATS + _INTEGERS,
+          "float": _FLOATS, "compare": _FLOATS + _INTEGERS + "?e"}
 
 
 def unary(primitive: Primitive) -> Callable[..., Any]:
     """The function of one tensor, and of the primitive's parameters as a dict, for a primitive with one result."""
     run, rule, lowered = primitive.run, primitive.eval, primitive.lower is not None
-    kinds = _KINDS.get(primitive.promotion, "")
+    chars = _CHARS.get(primitive.promotion, "") + ("eE" if primitive.kind == "view" else "")
     records = primitive.records and primitive.promotion != "compare"
     elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
     places, wants_shapes = primitive.plan((True,))
@@ -60,7 +62,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         if type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
             return apply(primitive, (x,), params)
         value = x._data
-        if value.dtype.kind not in kinds or (lowered and value.size >= LARGE):
+        if value.dtype.char not in chars or (lowered and value.size >= LARGE):
             return apply(primitive, (x,), params)
         try:
             data = here["quiet"](rule, np, value, **params) if params else here["quiet"](run, value)
@@ -104,7 +106,9 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     nor number raises, or gives ``otherwise`` (operators leave it to the other side). Calls with keywords, or of a first
     operand that is no tensor, go to ``full``."""
     run, lowered = primitive.run, primitive.lower is not None
-    same, records = primitive.promotion != "float", primitive.promotion != "compare"
+    # What is one step of numpy's is rounded once in half precision too.
+    same = primitive.promotion != "float" and (isinstance(primitive.eval, str) or not primitive.widens)
+    chars, records = _CHARS.get(primitive.promotion, ""), primitive.promotion != "compare"
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 
@@ -116,10 +120,10 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         x_value = x._data
         if type(y) in TENSORS:
             y_value = y._data
-            if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.kind in "fc"):
+            if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.char in chars):
                 return apply(primitive, (x, y), {})
             y_edge = y._edge if y._alias is None else edge_of(y)
-        elif (type(y) is float or type(y) is int) and x_value.dtype.kind in "fc":
+        elif (type(y) is float or type(y) is int) and x_value.dtype.char in _FLOATS:
             y_value, y_edge = y, None
         else:
             return general(x, y, options)

@@ -15,6 +15,7 @@ from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, write, wrote
+from .apply import check_number
 from .evaluation import tracing
 from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
@@ -60,18 +61,21 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     basic, places, arrays = parse(x, index)
     if isinstance(value, np.ndarray):
         value = wrap(value)
+    elif arrays and isinstance(value, Tensor) and value._data.dtype != x._data.dtype:
+        _check_dtypes(x, value, arrays)
     part = x if basic is None else _slice(x, basic)
     if isinstance(value, Tensor) and value._data.ndim:
         value = _drop_leading(value, part._data.ndim if not arrays else _rank(part, arrays))
     if not arrays:
         overwrite(part, value, "setitem")
         return
+    check_number("setitem", value, x.dtype, halves=False)
     check_writable(part, "setitem")
     if state.watcher is None and not needs_tape(part, value):
         source = value._data if isinstance(value, Tensor) else value
         where = _where(places, arrays)
         try:
-            part._data[where] = np.asarray(source).astype(part._data.dtype)
+            part._data[where] = state.quiet(np.asarray(source).astype, part._data.dtype)
         except IndexError as error:
             raise _out_of_range(part, places, arrays, error) from error
         except ValueError as error:
@@ -80,6 +84,13 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         return
     put = P.index_put(snapshot(part, False), value, *arrays, places=places)
     write(part, put, "setitem")
+
+
+def _check_dtypes(x: Tensor, value: Tensor, arrays: Sequence[Tensor]) -> None:
+    """Raises for a value of another dtype, but for a 0-d one where only masks say where it goes."""
+    if value._data.ndim or any(a._data.dtype != bool for a in arrays):
+        raise RuntimeError(f"[setitem] Index put requires the source and destination dtypes match; got {value.dtype} "
+                           f"for a tensor of {x.dtype}; convert the value with .to({x.dtype})")
 
 
 def _rank(part: Tensor, arrays: Sequence[Tensor]) -> int:

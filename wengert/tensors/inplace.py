@@ -13,7 +13,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
-from .apply import FAILURES, reworded
+from .apply import FAILURES, check_number, reworded
 from .tensor import TENSORS, Tensor, make
 
 
@@ -63,7 +63,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     def method(self: Tensor, other: Any, **kwargs: Any) -> Any:
         target, here = self._data, state.here
         grad, alias = here["grad"], self._alias
-        if (kwargs or here["watcher"] is not None or target.dtype.kind not in "fc"
+        if (kwargs or here["watcher"] is not None or target.dtype.char not in "fdFD"
                 or (grad and (self._edge is not None or (alias is not None and alias.storage.edge is not None)))):
             return general(self, other, **kwargs)
         if type(other) in TENSORS:
@@ -120,6 +120,7 @@ def _storable(tensor: Tensor, value: Any, op: str) -> Any:
             kind = from_numpy(tensor._data.dtype).name
             raise RuntimeError(f"[{op}] value cannot be converted to type {kind} without overflow: {value} is complex; "
                                "pass a real number")
+        check_number(op, value, from_numpy(tensor._data.dtype), halves=op != "setitem")
         return value.real if real and isinstance(value, (complex, np.complexfloating)) else value
     target, shape = tensor._data.shape, value._data.shape
     if shape != target:

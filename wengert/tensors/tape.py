@@ -16,9 +16,10 @@ from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 
+from ..core.dtypes import DType, float32
 from ..core.errors import GradError, InplaceError
 from ..core.operands import Saved
-from ..core.primitive import Primitive
+from ..core.primitive import P, Primitive
 from ..core.state import state
 
 Edge: TypeAlias = "Node | Out | Leaf"
@@ -204,6 +205,40 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
+class HalfNode(Node):
+    """A node with operands in half precision: its rule runs in float32, and what that gives is rounded once."""
+
+    __slots__ = ("dtypes",)
+
+    dtypes: list[DType | None]
+    """Those of the operands that are tensors."""
+
+    def pull(self, ct: Any, as_tensors: Restorer | None) -> Sequence[Any]:
+        rule = self.primitive.rule("vjp")
+        saved = self.unpack(as_tensors)
+        run = state.quiet if as_tensors is None else _called
+        grads = run(rule, _wide(ct), (*[_wide(value) for value in saved[:-1]], saved[-1]), self.params, self.edges)
+        return [grad if grad is None or dtype is None or getattr(grad.dtype, "numpy", grad.dtype) == dtype.numpy
+                else P.cast(grad, dtype=dtype, back=grad.dtype)
+                for grad, dtype in zip(grads, self.dtypes, strict=False)]
+
+
+def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _wide(value: Any) -> Any:
+    """What is in half precision, of arrays, tensors, and tuples and dicts of them, in float32."""
+    if type(value) is tuple:
+        return tuple([_wide(part) for part in value])
+    if type(value) is dict:
+        return {place: _wide(part) for place, part in value.items()}
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or dtype.itemsize != 2 or dtype.kind not in "fV":
+        return value
+    return P.cast(value, dtype=float32, back=dtype)
+
+
 def restored(data: Any, edge: Edge | None) -> Any:
     """How a saved array becomes a tensor on the tape again. The class `Tensor`, of which nodes know nothing, puts
     `make` here."""
@@ -298,7 +333,7 @@ def labelled(out: Any, label: str, given: Any = None) -> Any:
     ``given`` is the function's operand, which keeps its own name where it is handed back as it came.
     """
     node = out._edge
-    if type(node) is Node and out is not given:
+    if type(node) in (Node, HalfNode) and out is not given:
         node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
     return out
 

@@ -11,7 +11,9 @@ from ...core.dtypes import float64
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import empty, ones_like
+from ...ops.halves import in_float32
 from ...tensors.alias import check_writable, write
+from ...tensors.dispatch import dispatch
 from ...tensors.inplace import needs_tape, snapshot
 from ...tensors.tensor import Tensor
 
@@ -23,7 +25,7 @@ SELU_SCALE = 1.0507009873554805
 def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
     """``primitive(input)``, or the same written over ``input``."""
     if not inplace:
-        return primitive(input, **params)
+        return dispatch(primitive, (input,), params)
     name = f"{primitive.name}_"
     check_writable(input, name)
     return write(input, primitive(snapshot(input, needs_tape(input)), **params), name)
@@ -128,6 +130,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return P.softplus(input, beta=beta, threshold=threshold)
 
 
+@in_float32
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (input.abs() + 1)
@@ -187,6 +190,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return _run(inplace, P.threshold, input, limit=threshold, value=value)
 
 
+@in_float32
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a σ(b), with a and b the halves of ``input`` along ``dim`` (Dauphin et al., 2017). Raises ShapeError."""
     if input.dim() == 0:

@@ -6,6 +6,7 @@ from ...autograd.modes import no_grad
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import arange, div, triu_indices, unique, where
+from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
 from ...tensors.tensor import Tensor
 
@@ -27,6 +28,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
 
 
+@in_float32
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x₁ᵀ W x₂ + b.
 
@@ -124,6 +126,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == arange(num_classes)).long()
 
 
+@in_float32
 def normalize(
     input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: Tensor | None = None
 ) -> Tensor:
@@ -132,12 +135,14 @@ def normalize(
     return input / norms if out is None else div(input, norms, out=out)
 
 
+@in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
     norms = x1.norm(2, dim, keepdim=True).clamp_min(eps), x2.norm(2, dim, keepdim=True).clamp_min(eps)
     return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
 
 
+@in_float32
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)

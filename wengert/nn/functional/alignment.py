@@ -8,6 +8,7 @@ from typing import Any
 from ...core.dtypes import int64
 from ...core.errors import ShapeError
 from ...ops import arange, cat, full, full_like, stack, tensor, where, zeros_like
+from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .reduction import choose
 
@@ -15,6 +16,7 @@ from .reduction import choose
 _NEVER = -1e30
 
 
+@in_float32
 def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
              reduction: str = "mean", zero_infinity: bool = False) -> Tensor:
     """−log P(targets | log_probs) (Graves et al., *Connectionist Temporal Classification*, 2006, section 4.1).

@@ -8,12 +8,14 @@ from typing import Any
 from ...core.dtypes import bool_
 from ...core.errors import ShapeError
 from ...ops import cat, full, ones, zeros
+from ...ops.halves import in_float32
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .affine import linear
 from .dropouts import dropout
 
 
+@in_float32
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
                                  dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
                                  enable_gqa: bool = False) -> Tensor:
@@ -84,6 +86,7 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     return mask
 
 
+@in_float32
 def multi_head_attention_forward(
     query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int, in_proj_weight: Tensor | None,
     in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None, add_zero_attn: bool, dropout_p: float,

@@ -6,6 +6,7 @@ import math
 
 from ...core.dtypes import int64
 from ...ops import full, tensor
+from ...ops.arguments import check_one_dtype
 from ...tensors.tensor import Tensor
 from .affine import embedding
 
@@ -46,6 +47,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     rows = input.reshape(-1)
     picked = embedding(rows, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
+        check_one_dtype("embedding_bag", picked, per_sample_weights)
         picked = picked * per_sample_weights.reshape(-1, 1)
     if not places.numel():
         return picked.new_zeros((places.shape[0], weight.shape[1])) + picked.sum() * 0

@@ -11,6 +11,7 @@ from ...core.dtypes import int64, uint8
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import broadcast_tensors, xlogy
+from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
@@ -84,6 +85,7 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
                       "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
                       stacklevel=2)
     reduction = choose("sum" if batch_mean else reduction, size_average, reduce)
+    _check_floats("kl_div", input, target)
     loss = target.exp() * (target - input) if log_target else xlogy(target, target) - target * input
     total = reduced(loss, reduction)
     return total / input.shape[0] if batch_mean and input.dim() else total
@@ -107,6 +109,12 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
 
 
+def _check_floats(op: str, *operands: Tensor) -> None:
+    for x in operands:
+        if not x.is_floating_point():
+            raise RuntimeError(f"[{op}] floating input and target were expected; got {x.dtype}; convert with .float()")
+
+
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: bool | None = None, reduce: bool | None = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
@@ -122,6 +130,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    if target._data.dtype is not input._data.dtype:
+        _check_floats("binary_cross_entropy_with_logits", input, target)
     weights = [weight, pos_weight] if pos_weight is not None else [weight] if weight is not None else []
     return P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
 
@@ -143,6 +153,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     return _nll(input, target, weight, reduction, ignore_index)
 
 
+@in_float32
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                   ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
                   label_smoothing: float = 0.0) -> Tensor:

@@ -9,12 +9,15 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import arange, full_like, where, zeros_like
+from ...ops.arguments import check_one_dtype
+from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
 from .affine import pairwise_distance
 from .reduction import choose, reduced
 
 
+@in_float32
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         size_average: bool | None = None, reduce: bool | None = None,
                         reduction: str = "mean") -> Tensor:
@@ -26,6 +29,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
+@in_float32
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None,
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin − x) where it is −1."""
@@ -35,6 +39,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
     return reduced(near + far, reduction)
 
 
+@in_float32
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                           size_average: bool | None = None, reduce: bool | None = None,
                           reduction: str = "mean") -> Tensor:
@@ -56,6 +61,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return reduced(loss, reduction)
 
 
+@in_float32
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
                         eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
@@ -91,6 +97,7 @@ def _triplet(anchor: Tensor, positive: Tensor, negative: Tensor, distance: Calla
     return reduced(P.clamp(near - far + margin, low=0.0), reduction)
 
 
+@in_float32
 def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
     """log(1 + e^(−y x)), with y = ±1."""
@@ -98,6 +105,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 
+@in_float32
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
                       size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
@@ -113,12 +121,14 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
     slack = slack if p == 1 else slack * slack
     if weight is not None:
+        check_one_dtype("multi_margin_loss", input, weight)
         slack = slack * weight[classes].unsqueeze(1)
     slack = where(arange(scores.shape[1]) == chosen, zeros_like(slack), slack)
     loss = slack.sum(1) / scores.shape[1]
     return reduced(loss.squeeze(0) if alone else loss, reduction)
 
 
+@in_float32
 def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                 size_average: bool | None = None, reduce: bool | None = None,
                                 reduction: str = "mean") -> Tensor:
@@ -130,6 +140,7 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     return reduced(loss.sum(-1) / input.shape[-1], reduction)
 
 
+@in_float32
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
                      size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
@@ -171,6 +182,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     return reduced(loss, reduction)
 
 
+@in_float32
 def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                            reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.

@@ -7,9 +7,10 @@ from math import prod
 from typing import Any
 
 from ...autograd.modes import no_grad
-from ...core.dtypes import finfo
+from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
 from ...core.primitive import P
+from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
@@ -32,6 +33,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     ):
         if given is not None and given.numel() != channels:
             raise ShapeError(f"[batch_norm] {name} should contain {channels} elements not {given.numel()}")
+    for given in (weight, bias, running_mean, running_var):
+        if given is not None and given._data.dtype is not input._data.dtype:
+            _check_mixed("batch_norm", input, weight, bias, running_mean, running_var)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("[batch_norm] running_mean and running_var must be defined in evaluation mode")
@@ -51,15 +55,25 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return out
 
 
+def _check_mixed(op: str, input: Tensor, *parameters: Tensor | None) -> None:
+    """Raises unless the parameters are all of the input's dtype, or all float32 beside an input in half precision."""
+    dtypes = {x.dtype for x in parameters if x is not None}
+    if dtypes != {input.dtype} and not (dtypes == {float32} and input.dtype in (float16, bfloat16)):
+        raise RuntimeError(f"[{op}] parameters and statistics of the input's dtype, {input.dtype}, were expected (or "
+                           f"all of float32 beside half precision); got {', '.join(sorted(map(str, dtypes)))}; convert "
+                           "the input or the module with .to(...)")
+
+
 def _by_running(
     input: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
     shape = (1, -1, *(1,) * (input.dim() - 2))
-    scale = (variance + eps).rsqrt()
+    wide = promote_types(input.dtype, float32)
+    scale = (variance.to(wide) + eps).rsqrt()
     if weight is not None:
         scale = scale * weight
-    out = (input - mean.reshape(shape)) * scale.reshape(shape)
-    return out if bias is None else out + bias.reshape(shape)
+    out = (input - mean.reshape(shape).to(wide)) * scale.reshape(shape)
+    return (out if bias is None else out + bias.reshape(shape)).to(input.dtype)
 
 
 def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
@@ -86,6 +100,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     return P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps, label="NativeLayerNorm")[0]
 
 
+@in_float32
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
@@ -163,6 +178,7 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     return out
 
 
+@in_float32
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012)."""
     if input.dim() < 3:

@@ -8,6 +8,7 @@ from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import arange
 from ...ops.arguments import integers
+from ...tensors.apply import check_number
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
@@ -35,6 +36,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         )
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
     if mode == "constant":
+        check_number("pad", value, input.dtype)
         return _constant(input, pairs, 0.0 if value is None else value)
     if value not in (None, 0):
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')

@@ -14,6 +14,7 @@ from ...core.primitive import P
 from ...core.windows import check_window, out_sizes
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
+from ...ops.halves import in_float32
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -180,6 +181,7 @@ def _max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
     return out, indices
 
 
+@in_float32
 def _avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
               count_include_pad: bool, divisor: int | None) -> Tensor:
     op = f"avg_pool{rank}d"
@@ -211,6 +213,7 @@ def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, 
     return counts.to(total.dtype)
 
 
+@in_float32
 def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     size = tuple_of(kernel_size, rank, f"lp_pool{rank}d", "kernel_size")
     if norm == 0:
@@ -249,6 +252,7 @@ def _bounds(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -((i + 1) * size // -count)) for i in range(count)]
 
 
+@in_float32
 def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
     out = _wanted(f"adaptive_avg_pool{rank}d", rank, input, output_size)
     if all(n == 1 for n in out) and input.numel():

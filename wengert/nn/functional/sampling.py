@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ...core.errors import ShapeError
 from ...ops import cat, linspace, ones, where, zeros_like
+from ...ops.halves import in_float32
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
@@ -20,6 +21,7 @@ GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
 
 
+@in_float32
 def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
                 align_corners: bool | None = None) -> Tensor:
     """``input``, ``(N, C, H, W)`` or ``(N, C, D, H, W)``, read at the places ``grid``, ``(N, *sizes, 2)`` or
@@ -37,7 +39,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     """
     _check_words(mode, padding_mode)
     if align_corners is None:
-        warnings.warn(_DEFAULT_CHANGED, stacklevel=2)
+        warnings.warn(_DEFAULT_CHANGED, stacklevel=3)
     _check_sampling(input, grid, mode)
     align = bool(align_corners)
     sizes = input.shape[2:]

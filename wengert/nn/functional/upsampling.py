@@ -17,6 +17,7 @@ from ...core.geometry import check_room
 from ...core.primitive import P
 from ...core.windows import check_window
 from ...ops import tensor
+from ...ops.halves import in_float32
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
@@ -26,6 +27,7 @@ from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
 
 
+@in_float32
 def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
                 align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
                 antialias: bool = False) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.errors import ShapeError
+from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .affine import linear
 from .losses import cross_entropy
 
 
+@in_float32
 def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
                          weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None,
                          label_smoothing: float = 0.0, options: Any = None) -> Tensor:

@@ -169,6 +169,10 @@ class RNNBase(Module):
 
     def _padded(self, input: Tensor, states: Any) -> Any:
         name = type(self).__name__
+        weight = self.weight_ih_l0
+        if input._data.dtype != weight._data.dtype:
+            raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert "
+                             f"input: input.to({weight.dtype}), or convert model: model.to({input.dtype})")
         if input.dim() not in (2, 3):
             raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         alone = input.dim() == 2

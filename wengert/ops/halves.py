@@ -1,0 +1,55 @@
+"""Functions of several operations that compute in float32 what they are given in half precision.
+
+A primitive does so by itself (`core.primitive.widened`). A function that is composed of several would round between
+them, and overflow where only a step of its computation is large, such as the square in a norm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from ..core.dtypes import DType, float32
+from ..tensors.tensor import TENSORS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_float32(function: F) -> F:
+    """The function, computed in float32 where its first tensor is in half precision; its result, a tensor or a tuple of
+    them, is rounded once."""
+
+    @wraps(function)
+    def wide(*args: Any, **kwargs: Any) -> Any:
+        for first in args or kwargs.values():
+            if type(first) in TENSORS:
+                break
+        else:
+            return function(*args, **kwargs)
+        if not _is_half(first) or not all(_meets(x, first.dtype) for x in (*args, *kwargs.values())):
+            return function(*args, **kwargs)
+        result = function(*[_wide(x) for x in args], **{key: _wide(x) for key, x in kwargs.items()})
+        return _narrow(result, first.dtype)
+
+    return wide  # type: ignore[return-value]
+
+
+def _is_half(x: Any) -> bool:
+    return type(x) in TENSORS and x._data.dtype.itemsize == 2 and x.is_floating_point()
+
+
+def _meets(x: Any, dtype: DType) -> bool:
+    """Whether an argument leaves the result in ``dtype``: floating tensors of another do not."""
+    return type(x) not in TENSORS or x.dtype is dtype or not (x.is_floating_point() or x.is_complex())
+
+
+def _wide(x: Any) -> Any:
+    return x.to(float32) if _is_half(x) else x
+
+
+def _narrow(result: Any, dtype: DType) -> Any:
+    if isinstance(result, tuple):
+        return type(result)(*[_narrow(part, dtype) for part in result]) if hasattr(result, "_fields") else tuple(
+            [_narrow(part, dtype) for part in result])
+    return result.to(dtype) if type(result) in TENSORS and result.dtype is float32 else result
