@@ -249,3 +249,28 @@ def test_a_recorded_step_in_half_precision_is_the_eager_one(dtype: Any) -> None:
     x = torch.linspace(-2, 2, 32).reshape(8, 4).to(dtype)
     for got, want in zip(torch.compile(step)(w, x), step(w, x), strict=True):
         assert got.dtype is dtype and torch.equal(got, want)
+
+
+# --- dtypes that do not meet ------------------------------------------------------------------------------------------
+
+# These are asked by functions that have looked at the dtypes, or take what they are given into the first one's.
+LOOKED_AT = {"overwrite", "index_put", "scatter", "scatter_add", "scatter_reduce", "scatter_view", "cat", "complex",
+             "solve", "solve_triangular", "convolution_weight", "standard_gamma_grad", "dirichlet_grad", "bincount",
+             "histogram",
+             "window_winner", "window_take", "window_put"}
+TOGETHER = [p for p in P if p.promotion is None and p.samples is not None and p.name not in LOOKED_AT and any(
+    sum(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in operands) > 1 for operands, _ in p.samples())]
+
+
+@pytest.mark.parametrize("primitive", TOGETHER, ids=lambda p: p.name)
+def test_operands_that_compute_together_are_of_one_dtype(primitive: Any) -> None:
+    refused = 0
+    for operands, params in primitive.samples():
+        floats = [i for i, x in enumerate(operands) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+        for other in floats[1:]:
+            tensors = [torch.tensor(x, dtype=torch.float32 if i == other else None) if isinstance(x, np.ndarray) else x
+                       for i, x in enumerate(operands)]
+            with pytest.raises(RuntimeError, match="must have the same dtype, but got Double"):
+                primitive(*tensors, **params)
+            refused += 1
+    assert refused
