@@ -270,7 +270,7 @@ def test_operands_that_compute_together_are_of_one_dtype(primitive: Any) -> None
         for other in floats[1:]:
             tensors = [torch.tensor(x, dtype=torch.float32 if i == other else None) if isinstance(x, np.ndarray) else x
                        for i, x in enumerate(operands)]
-            with pytest.raises(RuntimeError, match="must have the same dtype, but got Double"):
+            with pytest.raises(RuntimeError, match="the same dtype|of one dtype|should be the same"):
                 primitive(*tensors, **params)
             refused += 1
     assert refused

@@ -37,7 +37,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     watcher = here["watcher"]
     values, edges, dtype, half = _read(primitive, operands, here["grad"])
     if dtype is None and primitive.agree:
-        _check_agreement(primitive, operands)
+        _check_agreement(primitive, operands, params)
     if dtype is None and primitive.promotion is not None:
         operands = promote(primitive, operands)
         values, edges, dtype, half = _read(primitive, operands, here["grad"])
@@ -107,15 +107,15 @@ def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[
     return values, tuple(edges) if needed and primitive.records else None, dtype, half
 
 
-def _check_agreement(primitive: Primitive, operands: tuple[Any, ...]) -> None:
+def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
     """Raises if operands that must be of one dtype are not."""
     first, *others = [operands[place]._data.dtype for place in primitive.agree
                       if place < len(operands) and type(operands[place]) in TENSORS]
     mixed = primitive.mixes and first.char in HALVES and all(other == np.float32 for other in others)
     if not mixed and any(other != first for other in others):
         names = [type_name(from_numpy(dtype).name) for dtype in (first, *others)]
-        raise RuntimeError(f"[{primitive.name}] operands must have the same dtype, but got {', '.join(names[:-1])} and "
-                           f"{names[-1]}; convert one of them, or the module, with .to(...)")
+        error = TypeError(f"operands must have the same dtype, but got {', '.join(names[:-1])} and {names[-1]}")
+        raise reworded(primitive, operands, params, error)
 
 
 def bare(data: Any) -> Tensor:
