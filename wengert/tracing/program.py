@@ -58,6 +58,8 @@ class Program:
         self._results, self.backward, self._generators = results, backward, generators
         self.printed = reads.printed
         self.calls = 0
+        self._met: list[tuple[Binding, np.ndarray]] | None = None
+        """The states' arrays in the call that fitted last."""
         self._run: Interpreter | Runner = Interpreter(graph)
 
     def compile(self) -> None:
@@ -208,12 +210,30 @@ class Program:
                 return f"{source.name} required a gradient then and does not now"
             if there is not None and (leaf.grad is not None) is not there:
                 return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
-        for value in self.graph.states:
+        unmoved = self._unmoved(tensors)
+        if unmoved and not tensors:
+            return None
+        for value in () if unmoved else self.graph.states:
             reason = _moved(value, self._bindings[value.name], tensors)
             if reason is not None:
                 return reason
-        shared = sharing(self.graph, self._bindings, tensors)
-        return None if shared == self._shared else "other tensors among arguments and states share memory now"
+        if sharing(self.graph, self._bindings, tensors) != self._shared:
+            return "other tensors among arguments and states share memory now"
+        if not unmoved:
+            found = [(binding, binding.source.find(tensors)) for bound in self._bindings.values() for binding in bound]
+            self._met = [(binding, tensor._data) for binding, tensor in found if tensor is not None]
+        return None
+
+    def _unmoved(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether every state is the very array that it was in the call that fitted last, wanting gradients as then.
+        (How an array lies never changes; a tensor that is to lie otherwise gets another one.)"""
+        if self._met is None:
+            return False
+        for binding, array in self._met:
+            tensor = binding.source.find(tensors)
+            if tensor is None or tensor._data is not array or (tensor._edge is not None) is not binding.requires_grad:
+                return False
+        return True
 
     # --- for people ---------------------------------------------------------------------------------------------------
 
