@@ -326,3 +326,20 @@ def test_a_compiled_function_that_is_dropped_is_freed() -> None:
     found = [made() for _ in range(3)]
     gc.collect()
     assert all(program() is None and w() is None for program, w in found)
+
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.int8,
+          torch.uint8, torch.int16, torch.int32, torch.int64, torch.bool]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_dtype_computes_what_it_does_in_eager_mode(dtype: Any) -> None:
+    w = torch.arange(9).view(3, 3).to(dtype)
+
+    def step(x: Any) -> Any:
+        y = x.sum(0) + w if dtype is not torch.bool else x.any(0) & w
+        return y, torch.where(y == y, y, w), y.to(torch.float32), y.clone()
+
+    x = torch.ones(2, 3, dtype=dtype)
+    for mine, its in zip(torch.compile(step, fullgraph=True)(x), step(x), strict=True):
+        assert mine.dtype is its.dtype and mine.tolist() == its.tolist()

@@ -138,8 +138,9 @@ def test_to_empty_and_compile() -> None:
     layer = nn.Linear(2, 2)
     weight = layer.weight
     assert layer.to_empty(device="cpu").weight is weight
-    with pytest.warns(UserWarning, match="leaves the module as it is"):
-        layer.compile()
+    plain = layer(torch.ones(1, 2))
+    layer.compile()
+    assert layer(torch.ones(1, 2)).tolist() == plain.tolist()
 
 
 # --- optimisers -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ..compiler.kernels import generated_code_is_possible
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from .emission import Function, form_of, function_of, places_of
-from .loops import Buffer, Nest, Place
+from .loops import DTYPES, Buffer, Nest, Place
 from .plan import Call, Guard, Product
 from .schedule import Schedule
 
@@ -44,7 +44,7 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
     """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
     generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself."""
     every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
-    if not generated_code_is_possible() or any(value.spec.dtype.numpy.kind == "V" for value in every):
+    if not generated_code_is_possible() or any(value.spec.dtype.name not in DTYPES for value in every):
         return None
     try:
         schedule = Schedule(graph, given, in_place)
