@@ -485,3 +485,83 @@ def test_nothing_warns_where_nothing_is_wrong() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         torch.compile(lambda x: x.relu().sum())(torch.ones(3, requires_grad=True)).backward()
+
+
+def test_a_backward_half_leaves_out_what_nobody_wants() -> None:
+    """Here the gradient with regard to x, which the rule of group normalisation gives as well."""
+    model = torch.nn.GroupNorm(2, 4)
+    f = torch.compile(lambda x: model(x).sum() + model.bias.sum(), fullgraph=True)
+    f(torch.randn(3, 4)).backward()
+    assert model.bias.grad is not None and model.bias.grad.tolist() == [4.0] * 4
+
+
+def test_what_is_factored_or_inverted_is_recorded() -> None:
+    def f(x: Any) -> Any:
+        square = x @ x.mT + torch.eye(3)
+        return torch.linalg.cholesky(square), torch.linalg.inv(square), torch.linalg.solve(square, x)
+
+    x = torch.randn(3, 3)
+    assert all(torch.equal(a, b) for a, b in zip(torch.compile(f, fullgraph=True)(x), f(x), strict=True))
+
+
+def test_tensors_that_take_another_shape_in_place() -> None:
+    def run(wrap: Callable[[Any], Any]) -> list[Any]:
+        s, view, leaf = torch.arange(6.0).view(2, 3), torch.arange(6.0)[1:5], torch.ones(2, 1, requires_grad=True)
+        s = s.clone()
+
+        def f(x: Any) -> Any:
+            s.t_().add_(1)
+            x.unsqueeze_(0).mul_(2)
+            view.unsqueeze_(-1)
+            with torch.no_grad():
+                leaf.squeeze_()
+                leaf.unsqueeze_(-1)
+            return s * 2
+
+        f, x = wrap(f), torch.ones(3)
+        return [f(x).tolist() for _ in range(3)] + [t.tolist() for t in (x, s, view, leaf)] + [s.shape, x.shape]
+
+    assert run(torch.compile) == run(lambda f: f)
+    assert run(lambda f: torch.compile(f, fullgraph=True)) == run(lambda f: f)
+
+
+def test_values_that_depend_on_nothing_can_be_looked_at() -> None:
+    def f(x: Any) -> Any:
+        places = torch.arange(3) % 2 == 0
+        return x[places], x * places.sum().item(), x.sum() if places.any() else x, x[[True, False, True]]
+
+    x = torch.randn(3)
+    assert all(torch.equal(a, b) for a, b in zip(torch.compile(f, fullgraph=True)(x), f(x), strict=True))
+
+
+def test_items_are_numbers_that_are_computed_with_and_returned() -> None:
+    def f(x: Any) -> Any:
+        total = x.sum().item()
+        return total, x / total, {"mean": total / 3 + 1}
+
+    compiled = torch.compile(f, fullgraph=True)
+    for x in (torch.tensor([1.0, 2.0, 4.0]), torch.tensor([1.5, -2.0, 0.1])):
+        total, scaled, means = compiled(x)
+        assert type(total) is float and (total, means) == (f(x)[0], f(x)[2]) and torch.equal(scaled, f(x)[1])
+    assert len(compiled.programs) == 1
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_a_function_that_fails_leaves_what_it_left(fullgraph: bool) -> None:
+    calls, w = [0], torch.zeros(2)
+
+    def f(x: Any) -> Any:
+        w.add_(1)
+        calls[0] += 1
+        raise ValueError("no")
+
+    def g(x: Any) -> Any:
+        w.add_(1)
+        return x @ torch.ones(7)
+
+    for function, error in ((f, ValueError), (g, RuntimeError)):
+        w.zero_()
+        with pytest.raises(error):
+            torch.compile(function, fullgraph=fullgraph)(torch.ones(2))
+        assert w.tolist() == [1.0, 1.0]
+    assert calls == [1]

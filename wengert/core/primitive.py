@@ -346,6 +346,13 @@ def opaque(name: str, eval: str | Rule, **rest: Any) -> Primitive:
 # --- steps that rules share -------------------------------------------------------------------------------------------
 
 
+def is_final() -> bool:
+    """Whether a function is being recorded, and what a rule computes now will not be differentiated itself: then it may
+    record its form for plain arrays as one primitive, so that the bits are the same."""
+    watcher = state.watcher
+    return watcher is not None and watcher.tracer is not None and not state.grad
+
+
 def fit(grad: Numbers, shape: Dims | None) -> Any:
     """A cotangent in the shape of its operand, summed where that was broadcast; ``shape`` is None where it was not."""
     return grad if shape is None or grad.shape == shape else P.sum_to(grad, shape=shape)
@@ -471,10 +478,16 @@ def _elementwise_spec(primitive: Primitive, *specs: Spec | float, **params: Any)
 
 
 def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float, **params: Any) -> Any:
-    """The shape and dtype of the result, read off an evaluation on ones."""
+    """The shape and dtype of the result, read off an evaluation on ones; in matrices with halves off the diagonal, so
+    that they can be inverted and factored."""
     from .dtypes import from_numpy
 
     dummies = [np.ones(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
+    for dummy in dummies:
+        if isinstance(dummy, np.ndarray) and dummy.ndim >= 2 and dummy.dtype.kind in "fc":
+            places = range(min(dummy.shape[-2:]))
+            dummy[...] = 0.5
+            dummy[..., places, places] = 1
     with np.errstate(all="ignore"):
         try:
             result = widened(primitive, dummies, params)

@@ -89,7 +89,7 @@ def _scaled_inplace(full: Any, quick: Any, ufunc: Any, name: str) -> Callable[..
     general = inplace_forms.inplace(full, name)
 
     def method(self: Any, other: Any, *, alpha: Any = 1) -> Any:
-        if alpha == 1:
+        if type(alpha) is int and alpha == 1:
             return quick(self, other)
         if type(other) in TENSORS and writes_directly(self, other, alpha):
             term = other._data * alpha

@@ -25,7 +25,7 @@ def frexp(input: Tensor) -> Any:
     """Mantissas from 0.5 to 1 and powers of two whose products are ``input``: ``(mantissa, exponent)``."""
     if not input.is_floating_point():
         raise DTypeError(f"[frexp] torch.frexp() only supports floating-point dtypes; got {input.dtype}")
-    exponent = make(np.frexp(input._data)[1].astype(np.int32), None)
+    exponent = P.frexp_exponent(input.detach())
     return _Frexp((input * P.pow(2.0, -exponent.to(input.dtype)), exponent))
 
 

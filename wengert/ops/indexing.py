@@ -333,8 +333,14 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} "
                            f"and {source.dtype}")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
-    under = np.broadcast_to(mask._data, shape)
     wide = input if input._data.shape == shape else P.expand(input, shape=shape)
+    if tracing():  # the number of them is not known: each takes the element of its own rank
+        chosen = mask if mask._data.shape == shape else P.expand(mask, shape=shape)
+        flat = P.reshape(chosen, shape=(-1,))
+        rank = P.cumsum(P.cast(flat, dtype=np.dtype(np.int64)), dim=0) - 1
+        picked = P.index(P.reshape(source, shape=(-1,)), P.clamp(rank, low=0, high=source.numel() - 1), places=(True,))
+        return P.where(chosen, P.reshape(picked, shape=shape), wide)
+    under = np.broadcast_to(mask._data, shape)
     count = int(under.sum())
     if count > source.numel():
         raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask "
@@ -371,8 +377,8 @@ def argwhere(input: Tensor) -> Tensor:
 @function(method=False, takes_tensor=False)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of ``elements`` is one of ``test_elements``."""
-    arrays = [x._data if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements)]
-    return make(np.isin(arrays[0], arrays[1], assume_unique=assume_unique, invert=invert), None)
+    pair = [x.detach() if isinstance(x, Tensor) else make(np.asarray(x), None) for x in (elements, test_elements)]
+    return P.isin(*pair, unique=assume_unique, invert=invert)
 
 
 # --- fills ------------------------------------------------------------------------------------------------------------
@@ -410,7 +416,7 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
 
 
 def _replaced(x: Tensor, part: Tensor, index: tuple[Any, ...], op: str) -> Tensor:
-    shown = x._data[index].shape
+    shown = np.broadcast_to(np.empty(()), x._data.shape)[index].shape
     if shown != part._data.shape:
         raise ShapeError(f"[{op}] expected src to have a size equal to the slice of self. src size = "
                          f"{list(part.shape)}, slice size = "

@@ -247,13 +247,13 @@ def _plus(op: str, run: Any, input: Any, other: Any, alpha: Any) -> Any:
 @function(direct=lambda full: binary(P.add, full=full))
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha · other``."""
-    return _add(input, other) if alpha == 1 else _plus("add", _add, input, other, alpha)
+    return _add(input, other) if type(alpha) is int and alpha == 1 else _plus("add", _add, input, other, alpha)
 
 
 @function(aliases=("subtract",))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
-    return _sub(input, other) if alpha == 1 else _plus("sub", _sub, input, other, alpha)
+    return _sub(input, other) if type(alpha) is int and alpha == 1 else _plus("sub", _sub, input, other, alpha)
 
 
 @function(method=False)

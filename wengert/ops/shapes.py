@@ -17,6 +17,7 @@ from ..core.geometry import bytes_of, check_inside
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
+from ..core.state import state
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tensor import Tensor, make, root_of
@@ -485,7 +486,11 @@ def _in_place(name: str, change: Any) -> None:
         check_writable(self, name)
         place = self._alias
         part = change(self, *args, **kwargs)
-        self._data, self._edge = part._data, part._edge
+        if state.watcher is not None and state.watcher.tracer is not None:
+            state.watcher.tracer.relaid(self, plain, (args, kwargs))
+        self._data = part._data
+        if state.grad:
+            self._edge = part._edge
         # Without other tensors on its storage it stays the whole; else it becomes a view like any other.
         self._alias = None if place is None else part._alias
         wrote(self)

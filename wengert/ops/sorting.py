@@ -130,21 +130,18 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
         raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while "
                            "right was True")
     after: Any = "right" if right or side == "right" else "left"
-    sequence = sorted_sequence._data if sorter is None else np.take_along_axis(sorted_sequence._data, sorter._data, -1)
-    wanted = input._data if isinstance(input, Tensor) else np.asarray(input, sequence.dtype)
+    sequence = sorted_sequence.detach()
+    if sorter is not None:
+        sequence = P.gather(sequence, sorter, dim=sequence._data.ndim - 1)
+    wanted = input.detach() if isinstance(input, Tensor) else make(np.asarray(input, sequence._data.dtype), None)
     if sequence.ndim > 1 and sequence.shape[:-1] != wanted.shape[:-1]:
         raise ShapeError(f"torch.searchsorted(): boundaries tensor should be 1 "
                          f"dimension or the first N-1 dimensions of boundaries "
                          f"tensor and input value tensor must match, but we got boundaries tensor "
                          f"{list(sequence.shape)} and input value "
                          f"tensor {list(wanted.shape)}")
-    if sequence.ndim == 1:
-        found = np.searchsorted(sequence, wanted, after)
-    else:
-        rows, keys = sequence.reshape(-1, sequence.shape[-1]), wanted.reshape(-1, wanted.shape[-1])
-        found = np.stack([np.searchsorted(row, key, after) for row, key in zip(rows, keys,
-                                                                               strict=True)]).reshape(wanted.shape)
-    return make(np.asarray(found).astype((dtypes.int32 if out_int32 else dtypes.int64).numpy), None)
+    found = P.searchsorted(sequence, wanted, side=after)
+    return found.to(dtypes.int32) if out_int32 else found
 
 
 @function(method=False, takes_tensor=False)

@@ -12,6 +12,7 @@ from ..core.errors import OutOfRangeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
+from ..tensors.evaluation import tracing
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_one_dtype
 from .halves import in_float32
@@ -95,7 +96,9 @@ def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) 
     last = rows._data.ndim - 1
     values, _ = P.sort(rows, dim=last)
     nan = P.isnan(values)
-    numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)._concrete("quantile")
+    if tracing():
+        return _traced_interpolation(values, nan, ranks, interpolation, ignores_nan)
+    numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)._data
     top = numbers - 1 if ignores_nan else np.full_like(numbers, rows._data.shape[-1] - 1)
     place = np.maximum(top, 0) * ranks
     place = _ROUNDED[interpolation](place) if interpolation in _ROUNDED else place
@@ -107,6 +110,23 @@ def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) 
     if not spoilt.any():
         return result
     return P.where(make(np.broadcast_to(spoilt, result._data.shape).copy(), None), float("nan"), result)
+
+
+def _traced_interpolation(values: Any, nan: Any, ranks: Any, interpolation: str, ignores_nan: bool) -> Any:
+    """The same of sorted values where it is not known how many are NaN."""
+    last, wide, whole = values._data.ndim - 1, np.dtype(np.float64), np.dtype(np.int64)
+    count = values._data.shape[-1]
+    numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)
+    top = P.clamp(numbers - 1, low=0) if ignores_nan else P.zeros_of(numbers, shape=numbers._data.shape) + (count - 1)
+    place = P.cast(top, dtype=wide) * make(ranks.astype(wide), None)
+    if interpolation in _ROUNDED:
+        place = {"lower": P.floor, "higher": P.ceil, "nearest": P.round}[interpolation](place)
+    below, above = P.floor(place), P.ceil(place)
+    low, high = (P.gather(values, P.cast(index, dtype=whole), dim=last) for index in (below, above))
+    weight = P.zeros_of(place, shape=place._data.shape) + 0.5 if interpolation == "midpoint" else place - below
+    result = P.lerp(low, high, P.cast(weight, dtype=values._data.dtype))
+    spoilt = P.eq(numbers, 0) if ignores_nan else P.lt(numbers, count)
+    return P.where(spoilt, float("nan"), result)
 
 
 @function()
@@ -143,10 +163,11 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     return P.bincount(input, weights.detach(), minlength=minlength)
 
 
-def _edges(op: str, x: Any, bins: int, low: float, high: float) -> np.ndarray:
+def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.ndarray:
     if bins <= 0:
         raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
-    if low == high and x.size:
+    if low == high and tensor._data.size:
+        x = tensor._concrete(op)
         low, high = float(x.min()), float(x.max())
     if low == high:
         low, high = low - (0.5 if op == "histogram" else 1), high + (0.5 if op == "histogram" else 1)
@@ -161,7 +182,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
-    return P.histogram(x, edges=tuple(_edges("histc", x._concrete("histc"), bins, min, max).tolist()))
+    return P.histogram(x, edges=tuple(_edges("histc", x, bins, min, max).tolist()))
 
 
 _histogram = named("histogram", "hist", "bin_edges")
@@ -179,7 +200,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
         edges = bins._concrete("histogram")
     else:
         low, high = (0.0, 0.0) if range is None else range
-        edges = _edges("histogram", x._concrete("histogram"), bins, low, high)
+        edges = _edges("histogram", x, bins, low, high)
     edges = edges.astype(x._data.dtype)
     counts = P.histogram(x, *(() if weight is None else (weight.detach(),)), edges=tuple(edges.tolist()))
     widths = make(np.diff(edges), None)

@@ -7,6 +7,9 @@ from math import prod
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
@@ -52,7 +55,8 @@ def _matmul_spec(x: Spec, y: Spec) -> Spec:
     lead = broadcast_shapes(x.shape[:-2], y.shape[:-2], op="matmul")
     rows = x.shape[-2:-1] if len(x.shape) > 1 else ()
     columns = y.shape[-1:] if len(y.shape) > 1 else ()
-    return Spec(lead + rows + columns, x.dtype)
+    dtype = x.dtype if x.dtype is y.dtype else from_numpy(np.result_type(x.dtype.numpy, y.dtype.numpy))
+    return Spec(lead + rows + columns, dtype)
 
 
 def _rows(x: Spec) -> int:

@@ -131,8 +131,7 @@ def _index_put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
     if needs[0]:
         for_x = ct
         if not params.get("accumulate"):
-            nothing = P.zeros_like(P.index(ct, *indices, places=places))
-            for_x = P.index_put(ct, nothing, *indices, places=places)
+            for_x = P.index_put(ct, 0.0, *indices, places=places)
     if needs[1]:
         for_values = fit(P.index(ct, *indices, places=places), shapes[1])
     return (for_x, for_values) + (None,) * len(indices)

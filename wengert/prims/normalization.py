@@ -15,8 +15,8 @@ import numpy as np
 
 from ..core.generated import LARGE
 from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
-from ..core.primitive import P, fit, fused
-from ..core.samples import cases
+from ..core.primitive import P, fit, fused, is_final, opaque
+from ..core.samples import cases, uniform
 
 
 def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Array | None = None, *, dim: Dims,
@@ -74,8 +74,13 @@ def _vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any,
     _, mean, variance = outs
     dim, count = params["dim"], prod([x.shape[d] for d in params["dim"]])
     g = ct.get(0)
-    if g is not None and type(g) is np.ndarray and type(x) is np.ndarray and len(ct) == 1 and x.dtype.itemsize > 2:
-        return _tuned(g, x, weight, mean, variance, params, needs, shapes)
+    if g is not None and len(ct) == 1 and x.dtype.itemsize > 2:
+        if type(g) is np.ndarray and type(x) is np.ndarray:
+            return _tuned(g, x, weight, mean, variance, params, needs, shapes)
+        if is_final():
+            found = iter(P.normalize_gradient(g, x, weight, mean, variance, dim=dim, eps=params["eps"],
+                                              needs=tuple(map(bool, needs)), shapes=tuple(shapes)))
+            return tuple([next(found) if need else None for need in needs])
     centred = x - mean
     grads: list[Any] = [None] * len(needs)
     for_x = None
@@ -142,6 +147,22 @@ def _tuned(g: Array, x: Array, weight: Array | None, mean: Array, variance: Arra
         work *= factor
         grads[0] = work
     return tuple(grads)
+
+
+def _gradient(
+    xp: Any, g: Any, x: Any, weight: Any, mean: Any, variance: Any, *, dim: Any, eps: float, needs: Any, shapes: Any
+) -> Any:
+    found = _tuned(g, x, weight, mean, variance, {"dim": dim, "eps": eps}, needs, shapes)
+    return tuple([grad for grad, need in zip(found, needs, strict=True) if need])
+
+
+normalize_gradient = opaque(
+    "normalize_gradient", _gradient, arity=5, multiple=True,
+    missing={"vjp": "where a derivative is wanted, it is written out", "jvp": "not in wengert yet"},
+    samples=cases(((3, 4), (3, 4), (4,), (3, 1), uniform(0.5, 1, 3, 1),
+                   {"dim": (1,), "eps": 0.1, "needs": (True, True, True), "shapes": ((3, 4), (4,), (4,))})),
+    doc="The cotangents of normalize's operands (those in needs), of the cotangent of its result.",
+)
 
 
 def _saves(needs: Needs) -> list[str]:

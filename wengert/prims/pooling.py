@@ -277,3 +277,43 @@ patches_sum = linear(
     samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})),
     doc="The adjoint of patches: columns added where they came from.",
 )
+
+
+# --- fractional: where the windows lie is drawn ----------------------------------------------------------------------
+
+
+def _fractional_places(xp: Any, samples: Any, sizes: Any, kernel: Any, counts: Any) -> Any:
+    """The place in its plane of every element of every window: ``(N, C, windows, elements)``.
+
+    Of two dimensions the first sample is of the width, of three it is of the depth, as in PyTorch.
+    """
+    rank = len(sizes)
+    lead = samples.shape[:2]
+    result = np.zeros((*lead, *(1,) * (2 * rank)), np.int64)
+    for dim, (n, k, count) in enumerate(zip(sizes, kernel, counts, strict=True)):
+        drawn = samples[..., rank - 1 - dim if rank == 2 else dim]
+        starts = _fractional_starts(drawn, n, k, count)
+        line = starts[..., :, None] + np.arange(k)
+        shape = [1] * (2 * rank)
+        shape[dim], shape[rank + dim] = count, k
+        result = result * n + line.reshape(*lead, *shape)
+    return result.reshape(*lead, int(np.prod(counts)), int(np.prod(kernel)))
+
+
+def _fractional_starts(drawn: Any, n: int, k: int, count: int) -> Any:
+    """Where each window begins; the last ends with the plane. In the precision of the sample, as in PyTorch."""
+    if count == 1:
+        return np.full((*drawn.shape, 1), n - k)
+    step = drawn.dtype.type(n - k) / drawn.dtype.type(count - 1)
+    drawn = drawn[..., None]
+    starts = ((np.arange(count).astype(drawn.dtype) + drawn) * step).astype(np.int64)
+    starts -= (drawn * step).astype(np.int64)
+    starts[..., -1] = n - k
+    return starts
+
+
+fractional_places = opaque(
+    "fractional_places", _fractional_places, arity=1, missing={"vjp": "it gives places", "jvp": "it gives places"},
+    samples=cases((uniform(0, 1, 1, 2, 2), {"sizes": (5, 6), "kernel": (2, 2), "counts": (2, 3)})),
+    doc="Where in its plane every element of every window of a fractional pooling lies; of numbers between 0 and 1.",
+)

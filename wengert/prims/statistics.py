@@ -106,3 +106,23 @@ def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges:
 
 histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
                    samples=cases(((7,), {"edges": (-2.0, 0.0, 2.0)})))
+
+
+# --- among sorted numbers, among given ones ---------------------------------------------------------------------------
+
+
+def _searchsorted(xp: Any, sequence: Any, keys: Any, *, side: str) -> Any:
+    if sequence.ndim == 1:
+        return xp.asarray(xp.searchsorted(sequence, keys, side), np.int64)
+    pairs = zip(sequence.reshape(-1, sequence.shape[-1]), keys.reshape(-1, keys.shape[-1]), strict=True)
+    return xp.stack([xp.searchsorted(row, key, side) for row, key in pairs]).reshape(keys.shape).astype(np.int64)
+
+
+_PLACES = _no("it gives places")
+searchsorted = opaque("searchsorted", _searchsorted, arity=2, missing=_PLACES,
+                      samples=cases(((3,), (2, 4), {"side": "left"}), ((2, 3), (2, 4), {"side": "right"})),
+                      doc="Where numbers would go into the ascending last dimension of the first operand.")
+isin = opaque("isin", lambda xp, x, y, unique=False, invert=False: xp.isin(x, y, assume_unique=unique, invert=invert),
+              arity=2, missing=_no("it gives truths"), samples=cases((np.arange(6).reshape(2, 3), np.array([1, 4]))))
+frexp_exponent = opaque("frexp_exponent", lambda xp, x: xp.asarray(xp.frexp(x)[1], np.int32), arity=1,
+                        missing=_no("it gives exponents"), samples=cases(((3, 4),)))

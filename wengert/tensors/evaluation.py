@@ -166,8 +166,24 @@ class Tracer(Watcher, ABC):
         """The data for another tensor on the memory of this one."""
 
     @abstractmethod
+    def value(self, tensor: Any, what: str) -> Any:
+        """The elements of a tensor, as an array, for ``what``; raises where they are not known."""
+
+    @abstractmethod
+    def known(self, tensor: Any) -> Any:
+        """The elements of a tensor, as an array, where they are known; None where they are not."""
+
+    @abstractmethod
+    def item(self, tensor: Any) -> Any:
+        """The value of a tensor of one element as a Python number, or what stands for it."""
+
+    @abstractmethod
     def frozen(self, tensor: Any) -> Any:
         """The data of a tensor as it is now, which a write will not change."""
+
+    @abstractmethod
+    def relaid(self, tensor: Any, change: Callable[..., Any], arguments: tuple[Any, Any]) -> None:
+        """Called before a tensor itself takes another shape, in the same memory, by ``change`` and its arguments."""
 
     @abstractmethod
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -193,6 +209,13 @@ def tell(
     if node is not None:
         watcher.recorded(node)
     watcher.computed(primitive, operands, params, out)
+
+
+def known(tensor: Any) -> Any:
+    """The elements of a tensor, as an array; None where a function is being recorded, and they depend on what it is
+    given."""
+    watcher = state.watcher
+    return tensor._data if watcher is None or watcher.tracer is None else watcher.tracer.known(tensor)
 
 
 def tracing() -> bool:

@@ -16,7 +16,7 @@ from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, write, wrote
 from .apply import check_number
-from .evaluation import tracing
+from .evaluation import known, tracing
 from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
 from .tensor import TENSORS, Tensor, wrap
@@ -125,6 +125,8 @@ def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ..
                                              for i in index) \
             and not all(isinstance(i, (list, Tensor)) for i in index):
         items = tuple(index)
+    if state.watcher is not None and tracing():
+        items = _without_masks(items)
     items = _spread_ellipsis(tuple([i if type(i) is int else _item(i) for i in items]), x._data.ndim)
     if TENSORS.isdisjoint(map(type, items)):
         return items, (), []
@@ -148,6 +150,16 @@ def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ..
     return (None if nothing else tuple(basic)), tuple(places), arrays
 
 
+def _without_masks(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An index for a recording: masks, where they are known, as the places that they show."""
+    plain: list[Any] = []
+    for item in items:
+        mask = _item(item) if isinstance(item, (list, np.ndarray, *TENSORS)) else None
+        array = known(mask) if mask is not None and mask._data.dtype == bool and mask._data.ndim else None
+        plain += [item] if array is None else map(wrap, array.nonzero())
+    return tuple(plain)
+
+
 def _item(item: Any) -> Any:
     """One entry of an index: an int, a checked slice, None, Ellipsis, or a tensor of int64 or bool."""
     if isinstance(item, (bool, np.bool_)):
@@ -162,8 +174,8 @@ def _item(item: Any) -> Any:
         array = item._data
         if array.dtype.kind not in "iub":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if not array.ndim and array.dtype.kind in "iu" and not tracing():
-            return int(array)
+        if not array.ndim and array.dtype.kind in "iu" and (number := known(item)) is not None:
+            return int(number)
         return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
     if isinstance(item, (list, tuple, range, np.ndarray)):
         plain: Any = item if isinstance(item, np.ndarray) else [getattr(i, "_data", i) for i in item]

@@ -440,18 +440,20 @@ class Tensor:
     # --- Python values ------------------------------------------------------------------------------------------------
 
     def _concrete(self, what: str) -> Any:
-        """The array, where there is one: while a function is being recorded, `taken` raises."""
+        """The array. While a function is being recorded there is one only for values that do not depend on what the
+        function is given."""
         if state.watcher is not None:
             state.watcher.taken(self, what)
+            if state.watcher.tracer is not None:
+                return state.watcher.tracer.value(self, what)
         return self._data
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
-        array = self._concrete("item")
-        if array.size != 1:
-            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
-        value = array.item()
-        return float(value) if array.dtype.kind == "V" else value
+        watcher = state.watcher
+        if watcher is not None and watcher.tracer is not None:
+            return watcher.tracer.item(self)
+        return item_of(self._concrete("item"))
 
     def tolist(self) -> Any:
         """The elements as (nested lists of) Python numbers."""
@@ -645,6 +647,14 @@ def root_of(array: Array) -> Any:
     while isinstance(array.base, ndarray):
         array = array.base
     return array
+
+
+def item_of(array: ndarray) -> Any:
+    """The value of an array of one element, as a Python number."""
+    if array.size != 1:
+        raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+    value = array.item()
+    return float(value) if array.dtype.kind == "V" else value
 
 
 def make(data: Any, edge: Edge | None) -> Tensor:

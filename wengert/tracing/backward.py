@@ -8,6 +8,7 @@ graph becomes a forward one, which also gives what the backward one reads, and a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,11 @@ class Backward:
         sources: list[Source]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
-        self.run: Interpreter | Runner = Interpreter(graph)
+
+    @functools.cached_property
+    def run(self) -> Interpreter | Runner:
+        """Runs the graph, which is complete when it first does."""
+        return Interpreter(self.graph)
 
 
 def open_ends(results: list[Any]) -> list[Any]:

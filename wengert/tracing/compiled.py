@@ -60,6 +60,10 @@ class Compiled:
             except TraceError as error:
                 self._give_up(error)
                 program = None
+            except Exception as error:  # most likely the function's own: then it fails again, and leaves what it leaves
+                result = self.function(*args, **kwargs)
+                self._give_up(_unrecorded(self.name, error))
+                return result
             if program is not None:
                 if program.calls < self.check:
                     return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
@@ -95,15 +99,8 @@ class Compiled:
 
     def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
         start = time.perf_counter()
-        try:
-            program = record(self.function, self._names, arguments)
-            program.compile()
-        except (TraceError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if error.__traceback__ is not None and _was_users(error):
-                raise
-            raise TraceError(f"[compile] {self.name} cannot be recorded: {type(error).__name__}: {error}") from error
+        program = record(self.function, self._names, arguments)
+        program.compile()
         for line in program.printed:
             _warn(f"[compile] {line} prints while {self.name} is recorded, and not when it runs compiled")
         if "recompile" in _wanted_logs() or ("compile" in _wanted_logs() and reason is None):
@@ -201,7 +198,8 @@ def _line_of(error: BaseException) -> str | None:
     return lines[-1] if lines else None
 
 
-def _was_users(error: BaseException) -> bool:
-    """Whether the user's own line raised an error (a mistake of the recorder's comes from a line of wengert's)."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and is_users(frames[-1].filename)
+def _unrecorded(name: str, error: Exception) -> TraceError:
+    """That a function which works failed while it was recorded: a mistake of the recorder's."""
+    made = TraceError(f"[compile] {name} cannot be recorded: {type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made.with_traceback(error.__traceback__)

@@ -181,7 +181,11 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
                 stacklevel=4,
             )
         return Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
-                       recorder.conditions, backward, [generator for _, generator, _ in recorder.generators.values()])
+                       recorder.conditions, backward, [generator for _, generator, _ in recorder.generators.values()],
+                       recorder.layouts)
+    except BaseException:
+        reads.undo()
+        raise
     finally:
         for traced in recorder.living():
             traced.kill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Program:
         conditions: list[Condition],
         backward: Backward | None,
         generators: list[Any],
+        layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]],
     ) -> None:
         self.graph = graph
         self.leaks = leaks
@@ -56,6 +57,7 @@ class Program:
         self._guards, self._reads, self._quantities, self._conditions = guards, reads, quantities, conditions
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
         self._results, self.backward, self._generators = results, backward, generators
+        self._layouts = layouts
         self.printed = reads.printed
         self.calls = 0
         self._met: list[tuple[Binding, np.ndarray]] | None = None
@@ -105,7 +107,14 @@ class Program:
             if type(where) is Value
         }
         self._apply(effects, tensors, wholes, memories, given)
+        for source, grad, change, (args, kwargs) in self._layouts:
+            before, state.grad = state.grad, grad
+            try:
+                change(source.find(tensors), *args, **kwargs)
+            finally:
+                state.grad = before
         if node is not None and self.backward is not None:
+            node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             self._attach(node, self.backward.places, made)
         for i, where in enumerate(self._results.where):
             if not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied

@@ -8,16 +8,20 @@ has now, and is noted: a call in which it comes out otherwise is another recordi
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ..core.dtypes import DType
+from ..core.errors import TraceError
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
 
-Find = Callable[[Sequence[float]], float]
-"""Works out a number from the quantities of a call."""
+Find = Callable[[Sequence[float]], float] | None
+"""Works out a number from the quantities of a call; None for one that comes from a tensor, which nobody can."""
 Number: TypeAlias = Quantity | complex
 """What meets a quantity in arithmetic and comparisons."""
 
@@ -27,7 +31,9 @@ class Condition:
 
     __slots__ = ("find", "found", "test", "words")
 
-    def __init__(self, find: Find, test: Callable[[float], Any], found: Any, words: str) -> None:
+    def __init__(
+        self, find: Callable[[Sequence[float]], Any], test: Callable[[float], Any], found: Any, words: str
+    ) -> None:
         self.find, self.test, self.found, self.words = find, test, found, words
 
     def holds(self, quantities: Sequence[float]) -> bool:
@@ -51,26 +57,29 @@ class Traced(Quantity):
         return Traced(self.tensor, self.value, self.find, self.noted, self.words, dtype)
 
     def fixed(self) -> float:
-        self.noted.append(Condition(self.find, float, self.value, f"the value of {self.words}"))
+        self.noted.append(Condition(self._found(), float, self.value, f"the value of {self.words}"))
         return self.value
+
+    def _found(self) -> Callable[[Sequence[float]], float]:
+        if self.find is None:
+            raise TraceError(
+                "[item] the value of a tensor was asked for while a function is being recorded, when there are no "
+                "values yet; compute with it, or return it, but let nothing depend on it (torch.where instead of if)"
+            )
+        return self.find
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
     def _with(self, function: Callable[..., Any], other: Number, reflected: bool = False) -> Any:
-        if isinstance(other, Quantity):
-            assert type(other) is Traced
-            mine, its = self.find, other.find
-            return Traced(function(self.tensor, other.tensor), function(self.value, other.value),
-                          lambda quantities: function(mine(quantities), its(quantities)), self.noted,
-                          f"({self.words}, {other.words})")
-        if type(other) not in (int, float, bool):
+        if not isinstance(other, Traced) and type(other) not in (int, float, bool):
             return NotImplemented
-        find = self.find
-        if reflected:
-            return Traced(function(other, self.tensor), function(other, self.value),
-                          lambda quantities: function(other, find(quantities)), self.noted, self.words)
-        return Traced(function(self.tensor, other), function(self.value, other),
-                      lambda quantities: function(find(quantities), other), self.noted, self.words)
+        pair = (other, self) if reflected else (self, other)
+        x, y = (part.find if isinstance(part, Traced) else (lambda _, part=part: part) for part in pair)
+        find = None if x is None or y is None else lambda quantities: function(x(quantities), y(quantities))
+        tensors = [part.tensor if isinstance(part, Traced) else part for part in pair]
+        values = [part.value if isinstance(part, Traced) else part for part in pair]
+        words = f"({self.words}, {other.words})" if isinstance(other, Traced) else self.words
+        return Traced(function(*tensors), function(*values), find, self.noted, words)
 
     def __add__(self, other: Number) -> Any:
         return self._with(operator.add, other)
@@ -114,17 +123,17 @@ class Traced(Quantity):
     # --- what is found out --------------------------------------------------------------------------------------------
 
     def _compare(self, function: Callable[[Any, Any], bool], other: object) -> Any:
-        if isinstance(other, Quantity):
-            assert type(other) is Traced
-            mine, its = self.find, other.find
+        if not isinstance(other, Traced) and type(other) not in (int, float, bool):
+            return NotImplemented
+        mine = self._found()
+        if isinstance(other, Traced):
+            its = other._found()
             found = function(self.value, other.value)
             self.noted.append(Condition(lambda q: function(mine(q), its(q)), bool, found,
                                       f"how {self.words} and {other.words} compare"))
             return found
-        if type(other) not in (int, float, bool):
-            return NotImplemented
         found = function(self.value, other)
-        self.noted.append(Condition(self.find, lambda value: function(value, other), found,
+        self.noted.append(Condition(mine, lambda value: function(value, other), found,
                                   f"how {self.words} and {other!r} compare"))
         return found
 
@@ -148,6 +157,33 @@ class Traced(Quantity):
 
     def __bool__(self) -> bool:
         return bool(self != 0.0)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.fixed(), digits)
+
+    def __trunc__(self) -> int:
+        return int(self.fixed())
+
+    def __floor__(self) -> int:
+        return math.floor(self.fixed())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self.fixed())
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.fixed() // other
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return other // self.fixed()
+
+    def __mod__(self, other: Any) -> Any:
+        return self.fixed() % other
+
+    def __rmod__(self, other: Any) -> Any:
+        return other % self.fixed()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.fixed(), dtype)
 
     def __float__(self) -> float:
         return self.fixed()

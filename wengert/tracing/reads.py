@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import enum
+import functools
 import gc
 import inspect
 import logging
@@ -151,12 +152,18 @@ _SITE = os.path.dirname(os.path.dirname(np.__file__))
 _OWN = (_OURS, _folder(os.path.join(_SITE, "numpy")), _folder(os.path.join(_SITE, "llvmlite")))
 
 
+@functools.cache
 def is_users(filename: str) -> bool:
     """Whether a file is neither wengert's, nor of what it stands on, nor of the standard library."""
     if filename.startswith("<frozen"):
         return False
     path = os.path.realpath(filename)
     return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
+
+
+@functools.cache
+def _is_of_nn(filename: str) -> bool:
+    return os.path.realpath(filename).startswith(_OURS + "nn" + os.sep)
 
 
 _UNSEEN: dict[Any, str] = {
@@ -239,7 +246,7 @@ class Reads:
             return self._enter
         if code in _PRINTING:
             return self._prints
-        if code.co_varnames[:1] == ("self",) and os.path.realpath(code.co_filename).startswith(_OURS + "nn" + os.sep):
+        if code.co_varnames[:1] == ("self",) and _is_of_nn(code.co_filename):
             return self._enter_module
         return None
 
@@ -326,9 +333,12 @@ class Reads:
 
     # --- afterwards ---------------------------------------------------------------------------------------------------
 
-    def changed(self) -> list[Read]:
-        """The places that do not hold any more what was noted."""
-        return [read for read in self if not read.holds()]
+    def undo(self) -> list[Read]:
+        """Makes all places what they were when they were noted; returns those that had changed."""
+        changed = [read for read in self if not read.holds()]
+        for read in changed:
+            read.put_back()
+        return changed
 
     def settle(self) -> None:
         """Ends the noting: of a place with a tensor it matters from now on that it has one, or the same as another."""
@@ -344,9 +354,7 @@ class Reads:
     def refuse_changes(self) -> None:
         """Raises `TraceError` where the recorded function changed something besides tensors, after making it what it
         was, or took something from outside the program: no replay would do that again."""
-        changed = self.changed()
-        for read in changed:
-            read.put_back()
+        changed = self.undo()
         if changed:
             read = changed[0]
             raise TraceError(

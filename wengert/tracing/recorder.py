@@ -26,7 +26,7 @@ from ..ir import GENERATOR, InstructionGraph, Value
 from ..tensors.alias import shares, write
 from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, Node, next_sequence, node_of
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import Tensor, item_of, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
 from .names import Names
@@ -98,6 +98,10 @@ class Recorder(Tracer):
         self.conditions: list[Condition] = []
         self.settings: dict[Any, Traced] = {}
         self.generators: dict[int, tuple[Value, Any, Any]] = {}
+        self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
+        """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
+        self.independent: set[Value] = set()
+        """Values that depend on nothing that the function is given: these can be looked at."""
 
     def line(self) -> str:
         return user_line()
@@ -221,7 +225,15 @@ class Recorder(Tracer):
     def _emit(
         self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
     ) -> Value:
-        return self.graph.add(primitive, operands, params, (spec_of(array),), user_line())[0]
+        return self._add(primitive, operands, params, (spec_of(array),))[0]
+
+    def _add(
+        self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], specs: Sequence[Spec]
+    ) -> tuple[Value, ...]:
+        made = self.graph.add(primitive, operands, params, specs, user_line())
+        if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
+            self.independent.update(made)
+        return made
 
     # --- what a tracer is asked ---------------------------------------------------------------------------------------
 
@@ -244,7 +256,7 @@ class Recorder(Tracer):
         result = evaluate(primitive, arrays, params)
         if primitive.multiple:
             parts = [np.asarray(part) for part in result]
-            made = self.graph.add(primitive, values, params, [spec_of(part) for part in parts], user_line())
+            made = self._add(primitive, values, params, [spec_of(part) for part in parts])
             return tuple([self.fresh(value, part) for value, part in zip(made, parts, strict=True)])
         array = np.asarray(result)
         if primitive.kind == "view" and shares(array, arrays[0]):
@@ -287,6 +299,7 @@ class Recorder(Tracer):
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
         self.graph.constants.append((value, array.copy()))
+        self.independent.add(value)
         return value
 
     def made(self, tensor: Tensor) -> None:
@@ -340,11 +353,26 @@ class Recorder(Tracer):
             )
         super().pulled(node, ct, grads)
 
-    def taken(self, tensor: Tensor, what: str) -> None:
+    def known(self, tensor: Tensor) -> np.ndarray | None:
+        value, array = self.read(self.place(tensor))
+        return array.copy() if value in self.independent else None
+
+    def value(self, tensor: Tensor, what: str) -> np.ndarray:
+        array = self.known(tensor)
+        if array is not None:
+            return array
         raise TraceError(
             f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
             "values yet; compute with tensors (torch.where instead of if), or take the value outside the function"
         )
+
+    def item(self, tensor: Tensor) -> Any:
+        value, array = self.read(self.place(tensor))
+        if value in self.independent or array.size != 1 or array.dtype.kind not in "fV":
+            return item_of(self.value(tensor, "item"))
+        single = make(self.evaluate(P.reshape, (tensor,), {"shape": ()}), None)
+        wide = make(self.evaluate(P.cast, (single,), {"dtype": float64, "back": spec_of(array).dtype}), None)
+        return Traced(wide, item_of(array), None, self.conditions, "a tensor")
 
     def changes(self, tensor: Tensor, op: str) -> None:
         if self.is_outside(tensor):
@@ -352,6 +380,16 @@ class Recorder(Tracer):
                 f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
                 "recording leaves as it is; do this before the function runs"
             )
+
+    def relaid(self, tensor: Tensor, change: Callable[..., Any], arguments: tuple[Any, Any]) -> None:
+        if not self.is_outside(tensor):
+            return
+        places = (place for place, stand_in in self.stand_ins.items() if stand_in is tensor)
+        place = next(places, None)
+        symbol = self.place(tensor)
+        name = str(symbol.memory.source)
+        source = self.outside(tensor, name) if place is None else Argument(place, name)
+        self.layouts.append((source, state.grad, change, arguments))
 
     def is_outside(self, tensor: Tensor) -> bool:
         """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""

@@ -17,6 +17,7 @@ from ..autograd import Function, backward, enable_grad, is_grad_enabled, set_gra
 from ..autograd.graph import saved_tensors_hooks
 from ..core.errors import InplaceError
 from ..tensors.alias import version_cell
+from ..tensors.evaluation import tracing
 from ..tensors.generator import default_generator
 from ..tensors.tensor import Tensor
 
@@ -57,6 +58,8 @@ def checkpoint(
         raise ValueError(
             f"[checkpoint] determinism_check should be one of ['default', 'none'] but got {determinism_check}"
         )
+    if tracing():  # what a compiled program keeps is for it to say
+        return function(*args, **kwargs)
     if use_reentrant:
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))

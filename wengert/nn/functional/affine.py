@@ -8,6 +8,7 @@ from ...core.primitive import P
 from ...ops import arange, div, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
+from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 
 _PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
@@ -116,6 +117,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.type()}")
     if tensor.numel() == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if num_classes > 0 and tracing():  # the values are not there to be checked
+        return (tensor.unsqueeze(-1) == arange(num_classes)).long()
     if tensor.numel() and int(tensor.min()) < 0:
         raise RuntimeError("Class values must be non-negative.")
     largest = int(tensor.max()) if tensor.numel() else -1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import ShapeError
-from ...ops import rand, tensor
+from ...core.primitive import P
+from ...ops import rand
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
@@ -73,40 +72,10 @@ def _pool(
         raise ShapeError(
             f"[{op}] expected _random_samples of shape {(batch, channels, rank)}; got {list(samples.shape)}"
         )
-    places = _places(samples.numpy(), sizes, kernel, counts)
+    places = P.fractional_places(samples.detach(), sizes=tuple(sizes), kernel=tuple(kernel), counts=tuple(counts))
     flat = input.reshape(batch, channels, -1)
-    windows = flat.gather(2, tensor(places.reshape(batch, channels, -1))).reshape(places.shape)
+    windows = flat.gather(2, places.reshape(batch, channels, -1)).reshape(places.shape)
     best, chosen = windows.max(-1)
-    index = tensor(places).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    index = places.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     shape = (*input.shape[:-rank], *counts)
     return best.reshape(shape), index.reshape(shape)
-
-
-def _places(samples: Any, sizes: Any, kernel: tuple[int, ...], counts: tuple[int, ...]) -> Any:
-    """The place in its plane of every element of every window: ``(N, C, windows, elements)``.
-
-    Of two dimensions the first sample is of the width, of three it is of the depth, as in PyTorch.
-    """
-    rank = len(sizes)
-    lead = samples.shape[:2]
-    result = np.zeros((*lead, *(1,) * (2 * rank)), np.int64)
-    for dim, (n, k, count) in enumerate(zip(sizes, kernel, counts, strict=True)):
-        drawn = samples[..., rank - 1 - dim if rank == 2 else dim]
-        starts = _starts(drawn, n, k, count)
-        line = starts[..., :, None] + np.arange(k)
-        shape = [1] * (2 * rank)
-        shape[dim], shape[rank + dim] = count, k
-        result = result * n + line.reshape(*lead, *shape)
-    return result.reshape(*lead, int(np.prod(counts)), int(np.prod(kernel)))
-
-
-def _starts(drawn: Any, n: int, k: int, count: int) -> Any:
-    """Where each window begins; the last ends with the plane. In the precision of the sample, as in PyTorch."""
-    if count == 1:
-        return np.full((*drawn.shape, 1), n - k)
-    step = drawn.dtype.type(n - k) / drawn.dtype.type(count - 1)
-    drawn = drawn[..., None]
-    starts = ((np.arange(count).astype(drawn.dtype) + drawn) * step).astype(np.int64)
-    starts -= (drawn * step).astype(np.int64)
-    starts[..., -1] = n - k
-    return starts

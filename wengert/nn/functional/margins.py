@@ -11,6 +11,7 @@ from ...core.primitive import P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
+from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
 from .affine import pairwise_distance
@@ -165,7 +166,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = full_like(input.detach(), float(var))
-    elif bool((var < 0).any()):
+    elif not tracing() and bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -199,7 +200,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     alone = input.dim() < 2
     scores, listed = (input.reshape(1, -1), target.reshape(1, -1)) if alone else (input, target)
     count = scores.shape[1]
-    if bool(((listed >= count) | (listed < -1)).any()):
+    if not tracing() and bool(((listed >= count) | (listed < -1)).any()):
         raise RuntimeError(
             f"[multilabel_margin_loss] argument #2 'target' is out of range: classes from -1 to {count - 1} were "
             f"expected; got {listed.tolist()!r:.80}"

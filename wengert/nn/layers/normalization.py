@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.dtypes import int64
+from ...core.dtypes import float64, int64
 from ...ops import empty, ones, tensor, zeros
 from ...tensors.tensor import Tensor
 from .. import init
@@ -88,7 +88,7 @@ class BatchNormBase(Normalization):
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:  # the plain mean over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+                momentum = 1.0 / self.num_batches_tracked.to(float64).item()
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
         running = (
             (self.running_mean, self.running_var) if not self.training or self.track_running_stats else (None, None)

@@ -1,0 +1,76 @@
+"""Random training steps, recorded: each gives and leaves behind what it gives and leaves behind as it is.
+
+A step that cannot be recorded must say so with the user's line. What differs by rounding alone is counted as "close":
+some rules of backward have a faster form for plain arrays, whose last bits differ from those of the recorded one.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import wengert as torch
+from wengert.core.errors import TraceError
+
+from .steps import Step, outcomes, random_step
+from .target import Fault, Target
+
+
+def run(case: tuple[Step, list[Any]]) -> str:
+    """What came of a step: it is the "same", "close", or refused, for which the error names one of its lines."""
+    step, expected = case
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            found = outcomes(step, lambda function: torch.compile(function, fullgraph=True))
+        except TraceError as error:
+            lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == step.file]
+            if not lines and step.file not in str(error):
+                raise Fault(f"refused without a line of the step: {error}\n{step.source}") from error
+            raise
+        except Exception as error:
+            raise Fault(f"{type(error).__name__}: {error}\n{step.source}") from error
+    pairs = [pair for call, wanted in zip(found, expected, strict=True) for pair in zip(call, wanted, strict=True)]
+    if all(_same(came, wanted) for came, wanted in pairs):
+        return "same"
+    for number, (came, wanted) in enumerate(pairs):
+        if not _close(came, wanted):
+            raise Fault(f"value {number} is {came} where {wanted} was expected\n{step.source}")
+    return "close"
+
+
+def _same(came: Any, wanted: Any) -> bool:
+    if came is None or wanted is None:
+        return came is wanted
+    return came.dtype == wanted.dtype and came.shape == wanted.shape and (
+        came.dtype.kind == "V" or np.array_equal(came, wanted, equal_nan=came.dtype.kind in "fc")) and (
+        came.dtype.kind != "V" or came.tobytes() == wanted.tobytes())
+
+
+def _close(came: Any, wanted: Any) -> bool:
+    if _same(came, wanted):
+        return True
+    if came is None or wanted is None or came.dtype != wanted.dtype or came.shape != wanted.shape:
+        return False
+    if came.dtype.kind not in "fc":
+        return False
+    scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=0)
+    unit = float(np.finfo(came.dtype).eps)
+    return np.allclose(came, wanted, rtol=1e3 * unit, atol=1e2 * unit * float(scale) + unit, equal_nan=True)
+
+
+def make(chance: random.Random) -> tuple[Step, list[Any]]:
+    return random_step(chance.randrange(2**40))
+
+
+def target() -> Target:
+    return Target(make=make, run=run, refusals=(TraceError,), length=lambda case: len(case[0].source), memory=None,
+                  watched=False, seconds=60.0, quick=60)  # fmt: skip
+
+
+TARGETS: dict[str, Callable[[], Target]] = {"programs": target}
