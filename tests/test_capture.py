@@ -586,7 +586,7 @@ def test_values_are_taken_before_the_first_write() -> None:
     part, same = captured()
     assert a.tolist() == [3.0, 4.0] and b.tolist() == [1.0, 2.0] and part.tolist() == [3.0] and same is b
     captured()
-    assert a.tolist() == [1.0, 2.0] and part.tolist() == [3.0]
+    assert a.tolist() == [1.0, 2.0] and part.tolist() == [1.0], "a view of a, as it is without capture"
 
 
 # --- what cannot be recorded ------------------------------------------------------------------------------------------
@@ -623,9 +623,8 @@ def test_histories_from_outside_are_refused() -> None:
     w = torch.ones(2, requires_grad=True)
     h = w * 2
     loss = h.sum()
-    with pytest.raises(TraceError, match="MulBackward0 computed outside"):
-        torch.capture(lambda: h + 1).record()
-    with pytest.raises(TraceError, match="SumBackward0"):
+    assert torch.capture(lambda: h + 1)().grad_fn is not None, "its history goes on outside"
+    with pytest.raises(TraceError, match="without a history outside"):
         torch.capture(lambda: loss.backward()).record()
     loss.backward()
     assert w.grad.tolist() == [2.0, 2.0]

@@ -155,7 +155,9 @@ def _without_masks(items: tuple[Any, ...]) -> tuple[Any, ...]:
     plain: list[Any] = []
     for item in items:
         mask = _item(item) if isinstance(item, (list, np.ndarray, *TENSORS)) else None
-        array = known(mask) if type(mask) in TENSORS and mask._data.dtype == bool and mask._data.ndim else None
+        array = None
+        if isinstance(mask, Tensor) and mask._data.dtype == bool and mask._data.ndim:
+            array = known(mask)
         plain += [item] if array is None else map(wrap, array.nonzero())
     return tuple(plain)
 

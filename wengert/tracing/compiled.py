@@ -25,6 +25,7 @@ from ..tensors.evaluation import tracing
 from .arguments import Arguments
 from .checking import checked
 from .function import parameters_of, record
+from .names import has_unmade_parameters
 from .program import Program
 from .reads import is_users
 
@@ -87,6 +88,8 @@ class Compiled:
                     self.programs.insert(0, self.programs.pop(place))
                 return program
         reason = self.programs[0].mismatch(arguments) if self.programs else None
+        if has_unmade_parameters(self.function):
+            return None
         if len(self.programs) >= LIMIT:
             if not self._said_limit:
                 self._said_limit = True

@@ -182,7 +182,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
             )
         return Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
                        recorder.conditions, backward, [generator for _, generator, _ in recorder.generators.values()],
-                       recorder.layouts)
+                       recorder.layouts, recorder.assigned)
     except BaseException:
         reads.undo()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensors.alias import edge_of
+from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
 
 
@@ -42,7 +43,8 @@ class Keeper:
         return [
             tensor
             for tensor, _, node, alias, *_ in self._tensors.values()
-            if (id(alias.storage) in moved if alias is not None else edge_of(tensor) is not node)
+            if (id(alias.storage) in moved if alias is not None and tensor._alias is not None else
+                edge_of(tensor) is not node and type(tensor._edge) is not Leaf)
         ]
 
     def restore(self) -> None:

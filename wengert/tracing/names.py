@@ -20,6 +20,13 @@ def tensors_seen_by(function: Callable[..., Any]) -> list[tuple[str, Tensor]]:
     return list(found.values())
 
 
+def has_unmade_parameters(function: Callable[..., Any]) -> bool:
+    """Whether a function's variables lead to parameters of lazy modules, which take their shape in the first call."""
+    modules = [thing for thing in (function, *(thing for _, thing in _variables(function)))
+               if hasattr(thing, "named_parameters") and not inspect.isclass(thing)]
+    return any(hasattr(parameter, "materialize") for module in modules for _, parameter in module.named_parameters())
+
+
 def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """What the function can see, modules before optimisers, so that state can be named after its parameter."""
     called: Any = function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]

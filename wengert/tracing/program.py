@@ -21,7 +21,7 @@ from .backward import COMPILED, Backward, CompiledNode
 from .memory import root_of, step_within, whole_of
 from .quantities import Condition
 from .reads import Reads
-from .recorder import Binding
+from .recorder import Binding, hooks_of
 from .results import Results
 from .sources import Owner, QuantitySource
 
@@ -49,6 +49,7 @@ class Program:
         backward: Backward | None,
         generators: list[Any],
         layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]],
+        assigned: list[tuple[Owner, Owner]],
     ) -> None:
         self.graph = graph
         self.leaks = leaks
@@ -57,7 +58,7 @@ class Program:
         self._guards, self._reads, self._quantities, self._conditions = guards, reads, quantities, conditions
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
         self._results, self.backward, self._generators = results, backward, generators
-        self._layouts = layouts
+        self._layouts, self._assigned = layouts, assigned
         self.printed = reads.printed
         self.calls = 0
         self._met: list[tuple[Binding, np.ndarray]] | None = None
@@ -107,6 +108,10 @@ class Program:
             if type(where) is Value
         }
         self._apply(effects, tensors, wholes, memories, given)
+        for owner, source in self._assigned:
+            leaf = owner.find(tensors)._edge
+            assert isinstance(leaf, Leaf), leaf
+            leaf.grad = source.find(tensors)
         for source, grad, change, (args, kwargs) in self._layouts:
             before, state.grad = state.grad, grad
             try:
@@ -336,6 +341,8 @@ def _moved(value: Value, bound: list[Binding], tensors: Sequence[Tensor]) -> str
             return f"tensors that shared the memory of %{value.name} do not share it now"
         if step_within(whole, tensor._data) != binding.steps:
             return f"a view of %{value.name} lies elsewhere now"
+        if hooks_of(tensor) != binding.hooks:
+            return f"{binding.source.name} had other hooks then"
         if (tensor._edge is not None) is not binding.requires_grad:
             return f"{binding.source.name} {'required' if binding.requires_grad else 'did not require'} a gradient then"
     return None

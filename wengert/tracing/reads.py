@@ -103,6 +103,53 @@ class Read:
         return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
 
 
+class Look(Read):
+    """Something that a function finds; it can be looked at, and compared, and not put back."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return self.container()
+
+    def put_back(self) -> None:
+        """Nothing: what is looked at is not what a recorded function changes."""
+
+
+class Numbers(Read):
+    """The numbers of an array of numpy."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return self.container.copy()
+
+    def holds(self) -> bool:
+        return bool(np.array_equal(self.container, self.value, equal_nan=self.value.dtype.kind in "fc"))
+
+    def put_back(self) -> None:
+        np.copyto(self.container, self.value)
+
+
+class Chance(Read):
+    """The state of a generator of numpy's random numbers."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        source = self.container
+        return source.get_state(legacy=False) if isinstance(source, np.random.RandomState) else \
+            source.bit_generator.state
+
+    def holds(self) -> bool:
+        return str(self.now()) == str(self.value)
+
+    def put_back(self) -> None:
+        if isinstance(self.container, np.random.RandomState):
+            self.container.set_state(self.value)
+        else:
+            self.container.bit_generator.state = self.value
+
+
 class _Same:
     """In the place of a tensor: that there is one, and the one at another place where it was that."""
 
@@ -204,9 +251,13 @@ class Reads:
         self._rooted: set[int] = set()
         self._alive: list[Any] = []  # or the id of something noted might be given to something else
         self._outer: Any = None
+        self._chance: Any = None
+        self._drawn: Any = None
 
     def __enter__(self) -> Reads:
         self._outer, self._collects = sys.getprofile(), gc.isenabled()
+        self._chance = random.getstate()
+        self._drawn = Chance(np.random.mtrand._rand, None, "numpy.random", np.random)
         gc.collect(0)  # what is young from now on was made by the function: Note [young]
         gc.disable()
         sys.setprofile(self._event)
@@ -214,6 +265,10 @@ class Reads:
 
     def __exit__(self, *exception: object) -> None:
         sys.setprofile(self._outer)
+        if self.unseen is None and not self._drawn.holds():  # its functions are not seen to be called
+            code = next((code for code in self._codes if is_users(code.co_filename)), None)
+            line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
+            self.unseen = "numpy.random", line
         young = {id(thing) for thing in gc.get_objects(generation=0)}
         if self._collects:
             gc.enable()
@@ -246,6 +301,8 @@ class Reads:
             return self._enter
         if code in _PRINTING:
             return self._prints
+        if code is os._Environ.__getitem__.__code__:
+            return self._asks_environment
         if code.co_varnames[:1] == ("self",) and _is_of_nn(code.co_filename):
             return self._enter_module
         return None
@@ -256,6 +313,10 @@ class Reads:
             below = below.f_back
         if below is not None:
             self.printed.append(_line_of(below))
+
+    def _asks_environment(self, frame: types.FrameType) -> None:
+        key = frame.f_locals["key"]
+        self.look(("environment", key), lambda: os.environ.get(key), f"os.environ[{key!r}]", os.environ)
 
     def _enter_module(self, frame: types.FrameType) -> None:
         owner = frame.f_locals.get("self")
@@ -270,6 +331,16 @@ class Reads:
         for name, value in attributes.items():
             if is_plain(value):
                 self.note(attributes, name, f"{type(module).__name__}.{name}", module)
+        self.parts(module, type(module).__name__)
+
+    def parts(self, module: Any, words: str) -> None:
+        """Notes which layers, parameters, buffers and hooks a module has."""
+        for part in ("_modules", "_parameters", "_buffers"):
+            entries = vars(module)[part]
+            self.note(entries, _MISSING, f"{words}.{part}", module)
+            for name in entries:
+                self.note(entries, name, f"{words}.{name}", module)
+        self.look((id(module), "hooks"), lambda: _hooks_of(module), f"the hooks of {words}", module)
 
     def _enter(self, frame: types.FrameType) -> None:
         code, variables = frame.f_code, frame.f_locals
@@ -308,8 +379,33 @@ class Reads:
             if is_users(plain.__code__.co_filename):
                 self._globals(exploration, plain.__code__, plain.__globals__)
 
+    def look(self, place: Any, find: Callable[[], Any], words: str, owner: Any) -> None:
+        """Notes what ``find`` gives, if the place was not noted before."""
+        if place not in self._places:
+            self._rooted.add(id(owner))
+            self._alive.append(owner)
+            self._places[place] = Look(find, None, words, owner)
+
+    def array(self, array: np.ndarray, words: str) -> None:
+        """Notes the numbers of an array."""
+        place = id(array), "numbers"
+        if place not in self._places:
+            self._rooted.add(id(array))
+            self._alive.append(array)
+            self._places[place] = Numbers(array, None, words, array)
+
+    def chance(self, source: Any, words: str) -> None:
+        """Notes the state of a generator: one that draws changes it."""
+        place = id(source), "state"
+        if place not in self._places:
+            self._rooted.add(id(source))
+            self._alive.append(source)
+            self._places[place] = Chance(source, None, words, source)
+
     def closure(self, function: types.FunctionType) -> None:
-        """Notes the variables of a function's closure."""
+        """Notes the variables of a function's closure, and its defaults."""
+        self.look((id(function), "defaults"), lambda: (function.__defaults__, *(function.__kwdefaults__ or {}).items()),
+                  f"the defaults of {function.__name__}", function)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self.note(cell, None, name)
 
@@ -338,6 +434,9 @@ class Reads:
         changed = [read for read in self if not read.holds()]
         for read in changed:
             read.put_back()
+        if self.unseen is not None and self._chance is not None:
+            random.setstate(self._chance)
+            self._drawn.put_back()
         return changed
 
     def settle(self) -> None:
@@ -398,6 +497,11 @@ def _line_of(frame: types.FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def _hooks_of(module: Any) -> tuple[Any, ...]:
+    hooks = getattr(module, "_hooks", None)
+    return () if hooks is None else tuple([hook for name in hooks.__slots__ for hook in getattr(hooks, name).values()])
+
+
 def is_module(thing: object) -> bool:
     """Whether a thing is a module of layers (this floor lies below them, so by what it has)."""
     attributes = getattr(thing, "__dict__", None)
@@ -431,6 +535,10 @@ class _Exploration:
             self._members(value, words)
         elif isinstance(value, dict):
             self._entries(value, words)
+        elif isinstance(value, np.ndarray):
+            self._reads.array(value, words)
+        elif isinstance(value, (np.random.Generator, np.random.RandomState)):
+            self._reads.chance(value, words)
         elif isinstance(value, types.ModuleType):
             if is_users(getattr(value, "__file__", None) or "<frozen"):
                 self._attributes(vars(value), words, value)
@@ -481,13 +589,15 @@ class _Exploration:
     def _of_object(self, thing: object, words: str) -> None:
         attributes = getattr(thing, "__dict__", None)
         if hasattr(thing, "param_groups"):
-            return  # an optimiser: its numbers are inputs
+            # An optimiser: its numbers are inputs.
+            self._reads.look((id(thing), "groups"), lambda: tuple(
+                [part for group in thing.param_groups for part in (group, *group["params"])]), f"{words}.param_groups",
+                thing)
+            return
         if isinstance(attributes, dict):
             self._attributes(attributes, words, thing)
             if is_module(thing):
-                for part in ("_modules", "_parameters", "_buffers"):
-                    for name, value in attributes[part].items():
-                        self._note(attributes[part], name, f"{words}.{name}", thing)
-                        if part == "_modules":
-                            self.into(value, f"{words}.{name}")
+                self._reads.parts(thing, words)
+                for name, value in attributes["_modules"].items():
+                    self.into(value, f"{words}.{name}")
         self._of_class(type(thing), words, thing)

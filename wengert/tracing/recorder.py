@@ -23,7 +23,7 @@ from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import GENERATOR, InstructionGraph, Value
-from ..tensors.alias import shares, write
+from ..tensors.alias import edge_of, shares, write
 from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, Node, next_sequence, node_of
 from ..tensors.tensor import Tensor, item_of, make
@@ -32,7 +32,7 @@ from .memory import root_of, same_strides, step_within, whole_of
 from .names import Names
 from .quantities import Condition, Traced
 from .reads import Reads
-from .sources import Argument, Captured, Found, Gradient, Owner, QuantitySource, Setting, Source
+from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting, Source
 from .values import Memory, Step, TracedArray
 
 _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
@@ -67,11 +67,12 @@ class Slot:
 class Binding:
     """A tensor of the user's on a captured memory: where to find it, and how it lay there when recorded."""
 
-    __slots__ = ("requires_grad", "source", "spec", "steps")
+    __slots__ = ("hooks", "requires_grad", "source", "spec", "steps")
 
     def __init__(self, source: Source, tensor: Tensor, steps: tuple[Step, ...]) -> None:
         self.source, self.steps, self.spec = source, steps, spec_of(tensor._data)
         self.requires_grad = tensor._edge is not None
+        self.hooks = hooks_of(tensor)
 
     def find(self, arguments: Sequence[Tensor]) -> Tensor:
         """The tensor, which is known to be there."""
@@ -98,6 +99,10 @@ class Recorder(Tracer):
         self.conditions: list[Condition] = []
         self.settings: dict[Any, Traced] = {}
         self.generators: dict[int, tuple[Value, Any, Any]] = {}
+        self.histories: set[int] = set()
+        """The leaves that stand for histories outside, by their identity."""
+        self.assigned: list[tuple[Owner, Owner]] = []
+        """Leaves of which ``.grad`` becomes a tensor of the user's: where both are found."""
         self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
         """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
         self.independent: set[Value] = set()
@@ -144,6 +149,10 @@ class Recorder(Tracer):
         if type(data) is TracedArray:
             return data
         self.keeper.keep(tensor)
+        if type(edge_of(tensor)) not in (Leaf, type(None)):  # its history goes on outside: here it is a leaf
+            tensor._alias = None
+            tensor._edge = Leaf(tensor)
+            self.histories.add(id(tensor._edge))
         memory, steps = self._capture(tensor, data)
         found = self.traced_array(memory, (), memory.value, memory.array)
         found.steps, found.generation = steps, -1
@@ -384,12 +393,29 @@ class Recorder(Tracer):
     def relaid(self, tensor: Tensor, change: Callable[..., Any], arguments: tuple[Any, Any]) -> None:
         if not self.is_outside(tensor):
             return
+        self.layouts.append((self.source_of(tensor), state.grad, change, arguments))
+
+    def source_of(self, tensor: Tensor) -> Owner:
+        """Where a program finds a tensor of the user's."""
         places = (place for place, stand_in in self.stand_ins.items() if stand_in is tensor)
         place = next(places, None)
-        symbol = self.place(tensor)
-        name = str(symbol.memory.source)
-        source = self.outside(tensor, name) if place is None else Argument(place, name)
-        self.layouts.append((source, state.grad, change, arguments))
+        name = str(self.place(tensor).memory.source)
+        return self.outside(tensor, name) if place is None else Argument(place, name)
+
+    def part_of(self, tensor: Tensor) -> Part | None:
+        """Where a program finds a tensor without a history that is a view of one of the user's; None if it is not."""
+        traced = self.place(tensor)
+        memory, steps = traced.memory, list(traced.steps)
+        if memory.source is None or edge_of(tensor) is not None or not steps:
+            return None
+        for place, stand_in in self.stand_ins.items():
+            if self.place(stand_in).memory is memory and edge_of(stand_in) is None:
+                return Part(Argument(place, memory.source), steps, memory.source)
+        for binding in self.bindings.get(memory.source, ()):
+            first = list(binding.steps)
+            if not binding.requires_grad and not isinstance(binding.source, Gradient) and steps[: len(first)] == first:
+                return Part(binding.source, steps[len(first):], memory.source)
+        return None
 
     def is_outside(self, tensor: Tensor) -> bool:
         """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
@@ -497,6 +523,15 @@ class TracedGroup(dict[str, Any]):
             return tuple([recorder.quantity_of_group(self._group, key, i, part) for i, part in enumerate(value)])
         recorder.reads.note(self._group, key, f"param_group[{key!r}]", rooted=True)
         return value
+
+
+def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
+    """The hooks on the gradient of a leaf."""
+    rare = getattr(tensor._edge, "rare", None)
+    if rare is None:
+        return ()
+    return (*[hook for hooks in rare.get("tensor_hooks", {}).values() for hook in hooks.values()],
+            *rare.get("post_hooks", {}).values())
 
 
 def spec_of(array: np.ndarray) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from ..core.errors import TraceError
@@ -12,7 +13,7 @@ from ..tensors.tensor import Tensor
 from .arguments import NESTS, PLAIN, FloatPlace, Place
 from .quantities import Traced
 from .recorder import Recorder
-from .sources import Argument, Gradient, Source
+from .sources import Argument, Gradient, Part, Source
 
 
 class Results:
@@ -23,7 +24,7 @@ class Results:
     """
 
     def __init__(self, recorder: Recorder, result: object) -> None:
-        self.where: list[Source | Value] = []
+        self.where: list[Source | Part | Value] = []
         self.tensors: list[Any] = []
         """For each of these the tensor itself, while the recording lasts."""
         self._places: dict[int, Place] = {}
@@ -46,12 +47,14 @@ class Results:
             return FloatPlace(len(self.where) - 1)
         if isinstance(value, PLAIN):
             return value
+        if inspect.iscoroutine(value):
+            value.close()
         raise TraceError(
             f"[capture] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "
             f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
         )
 
-    def _find(self, tensor: Tensor) -> Source | Value:
+    def _find(self, tensor: Tensor) -> Source | Part | Value:
         recorder = self._recorder
         for place, stand_in in recorder.stand_ins.items():
             if tensor is stand_in:
@@ -62,7 +65,8 @@ class Results:
         traced = recorder.place(tensor)
         if recorder.is_outside(tensor):
             return recorder.outside(tensor, str(traced.memory.source))
-        return recorder.read(traced)[0]
+        part = recorder.part_of(tensor)
+        return recorder.read(traced)[0] if part is None else part
 
 
 def effects(recorder: Recorder, histories: set[str]) -> None:
@@ -78,7 +82,7 @@ def effects(recorder: Recorder, histories: set[str]) -> None:
         if slot.source is None or not slot.assigned or (slot.looked and slot.holds(slot.was)):
             continue
         target = f"{slot.source.name}.grad"
-        if slot.source.name in histories:
+        if slot.source.name in histories or id(slot.leaf) in recorder.histories:
             raise TraceError(
                 f"[backward] tensors without a history outside the recorded function were expected; got "
                 f"{slot.source.name}, through whose history backward() would go on; compute the loss inside and call "
@@ -87,10 +91,7 @@ def effects(recorder: Recorder, histories: set[str]) -> None:
         if slot.current is None:
             graph.effects.append(Effect("clear", target))
         elif recorder.is_outside(slot.current):
-            raise TraceError(
-                f"[capture] a gradient made inside the recorded function was expected; got {target} assigned a tensor "
-                "from outside, which is not in wengert yet; assign a clone() of it"
-            )
+            recorder.assigned.append((slot.source, recorder.source_of(slot.current)))
         else:
             graph.effects.append(Effect("set", target, recorder.read(recorder.place(slot.current))[0]))
     _check_histories(recorder)

@@ -51,6 +51,19 @@ class Gradient:
         return leaf.grad if type(leaf) is Leaf else None
 
 
+class Part:
+    """A view of the user's tensor at ``whole``, by ``steps``."""
+
+    def __init__(self, whole: Argument | Captured | Found, steps: Sequence[Any], name: str) -> None:
+        self.whole, self.steps, self.name = whole, steps, name
+
+    def find(self, arguments: Sequence[Tensor]) -> Any:
+        tensor: Any = self.whole.find(arguments)
+        for primitive, params in self.steps:
+            tensor = primitive(tensor, **params)
+        return tensor
+
+
 Owner = Argument | Captured | Found
 Source = Owner | Gradient
 
