@@ -501,7 +501,7 @@ def test_what_is_factored_or_inverted_is_recorded() -> None:
         return torch.linalg.cholesky(square), torch.linalg.inv(square), torch.linalg.solve(square, x)
 
     x = torch.randn(3, 3)
-    assert all(torch.equal(a, b) for a, b in zip(torch.compile(f, fullgraph=True)(x), f(x), strict=True))
+    assert all(torch.allclose(a, b, rtol=1e-4) for a, b in zip(torch.compile(f, fullgraph=True)(x), f(x), strict=True))
 
 
 def test_tensors_that_take_another_shape_in_place() -> None:

@@ -27,7 +27,7 @@ def run(case: tuple[Step, list[Any]]) -> str:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            found = outcomes(step, lambda function: torch.compile(function, fullgraph=True))
+            found = outcomes(step, torch.capture)
         except TraceError as error:
             lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == step.file]
             if not lines and step.file not in str(error):
