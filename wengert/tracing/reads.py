@@ -536,9 +536,11 @@ class _Exploration:
         elif isinstance(value, dict):
             self._entries(value, words)
         elif isinstance(value, np.ndarray):
-            self._reads.array(value, words)
+            if self.rooted:  # arrays are never young, as the collector does not know them
+                self._reads.array(value, words)
         elif isinstance(value, (np.random.Generator, np.random.RandomState)):
-            self._reads.chance(value, words)
+            if self.rooted:
+                self._reads.chance(value, words)
         elif isinstance(value, types.ModuleType):
             if is_users(getattr(value, "__file__", None) or "<frozen"):
                 self._attributes(vars(value), words, value)
