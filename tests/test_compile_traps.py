@@ -1218,6 +1218,17 @@ def a_result_is_a_view_of_a_state(compile: Any) -> Any:
 
 
 @works
+def a_view_of_an_input_that_has_taken_another_shape(compile: Any) -> Any:
+    def f(x: Any) -> Any:
+        part = x[0]
+        x.t_()
+        return x.detach(), part, x[1]
+
+    f = compile(f)
+    return [f(torch.arange(6.0).view(2, 3)), f(torch.arange(6.0).view(2, 3) * 2)]
+
+
+@works
 def the_same_tensor_returned_twice(compile: Any) -> Any:
     def f(x: Any) -> Any:
         y = x * 2

@@ -343,6 +343,7 @@ class Recorder(Tracer):
             array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
             value = self._emit(P.overwrite, (old, value), {}, array)
         memory.replace(value, array)
+        memory.line = user_line()
 
     def recorded(self, node: Node) -> None:
         for edge in node.edges:
@@ -409,8 +410,11 @@ class Recorder(Tracer):
         if memory.source is None or edge_of(tensor) is not None or not steps:
             return None
         for place, stand_in in self.stand_ins.items():
-            if self.place(stand_in).memory is memory and edge_of(stand_in) is None:
-                return Part(Argument(place, memory.source), steps, memory.source)
+            first = list(self.place(stand_in).steps)
+            if self.place(stand_in).memory is memory and edge_of(stand_in) is None and steps[: len(first)] == first:
+                return Part(Argument(place, memory.source), steps[len(first):], memory.source)
+        if self.layouts:  # these tensors lie differently when the program looks for them
+            return None
         for binding in self.bindings.get(memory.source, ()):
             first = list(binding.steps)
             if not binding.requires_grad and not isinstance(binding.source, Gradient) and steps[: len(first)] == first:

@@ -106,8 +106,8 @@ def _check_histories(recorder: Recorder) -> None:
         if edge_of(tensor) is not None and type(tensor._edge) is not Leaf
     ]
     if moved:
-        name = recorder.place(moved[0]).memory.source
+        memory = recorder.place(moved[0]).memory
         raise TraceError(
-            f"[capture] tensors from outside were expected to end without history; got %{name}, into which a value "
-            "that requires grad was written; write under no_grad(), or write a detach()ed value"
+            f"[capture] tensors from outside were expected to end without history; got %{memory.source}, into which a "
+            f"value that requires grad was written at {memory.line}; write under no_grad(), or write a detach()ed value"
         )

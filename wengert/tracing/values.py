@@ -26,12 +26,13 @@ class Memory:
     that have been read from the current value.
     """
 
-    __slots__ = ("array", "first", "generation", "parts", "source", "value")
+    __slots__ = ("array", "first", "generation", "line", "parts", "source", "value")
 
     def __init__(self, value: Value, array: np.ndarray, source: str | None = None) -> None:
         self.value = self.first = value
         self.array, self.source = array, source
         self.generation = 0
+        self.line = ""  # that of the last write
         self.parts: dict[str, tuple[Value, np.ndarray]] = {}
 
     def replace(self, value: Value, array: np.ndarray) -> None:
