@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import torch.autograd.forward_ad as forward
-from torch.nn import functional
 
 import wengert
 from wengert.core.primitive import P, Primitive
+
+torch = pytest.importorskip("torch")
+forward = pytest.importorskip("torch.autograd.forward_ad")
+functional = torch.nn.functional
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),

@@ -157,7 +157,7 @@ def _gradient(
 
 
 normalize_gradient = opaque(
-    "normalize_gradient", _gradient, arity=5, multiple=True,
+    "normalize_gradient", _gradient, arity=5, multiple=True, widens=True, agree=(0, 1, 2, 3, 4), mixes=True,
     missing={"vjp": "where a derivative is wanted, it is written out", "jvp": "not in wengert yet"},
     samples=cases(((3, 4), (3, 4), (4,), (3, 1), uniform(0.5, 1, 3, 1),
                    {"dim": (1,), "eps": 0.1, "needs": (True, True, True), "shapes": ((3, 4), (4,), (4,))})),
