@@ -119,7 +119,7 @@ def _searchsorted(xp: Any, sequence: Any, keys: Any, *, side: str) -> Any:
 
 
 _PLACES = _no("it gives places")
-searchsorted = opaque("searchsorted", _searchsorted, arity=2, agree=(0, 1), missing=_PLACES,
+searchsorted = opaque("searchsorted", _searchsorted, arity=2, missing=_PLACES,
                       samples=cases(((3,), (2, 4), {"side": "left"}), ((2, 3), (2, 4), {"side": "right"})),
                       doc="Where numbers would go into the ascending last dimension of the first operand.")
 isin = opaque("isin", lambda xp, x, y, unique=False, invert=False: xp.isin(x, y, assume_unique=unique, invert=invert),
