@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import numpy as np
+
+from .operands import Array
+
 
 class _Named:
     """A constant of the package's namespace that prints, copies and pickles as its name."""
@@ -39,3 +45,47 @@ channels_last_3d = memory_format("channels_last_3d")
 
 CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}
 """The formats with the channels innermost, and the number of dimensions that each is for."""
+
+
+def in_rows(array: Array) -> Array:
+    """The array in row-major order, in which a new result lies: numpy lets results lie as their operands do."""
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def has_channels_last(array: Array) -> bool:
+    """Whether an (N, C, ...) array lies with its channels innermost, and not in row-major order as well. Sizes of 1
+    leave that open; then it is row-major, as in PyTorch."""
+    if not 4 <= array.ndim <= 5 or not array.size:
+        return False
+    least, strides = 0, array.strides
+    if strides[1] == 0:
+        return False
+    for dim in (1, *range(array.ndim - 1, 1, -1), 0):
+        if strides[dim] < least or (dim == 0 and least == strides[1]):
+            return False
+        least = strides[dim] * max(array.shape[dim], 1) if array.shape[dim] > 1 else strides[dim]
+    return True
+
+
+def laid_as(array: Array, *sources: Array) -> Array:
+    """The array with its channels innermost where one of the sources lies so, in row-major order else: how what is
+    computed of images lies."""
+    for source in sources:
+        if not source.flags.c_contiguous and has_channels_last(source):
+            last = (0, *range(2, array.ndim), 1)
+            return np.ascontiguousarray(array.transpose(last)).transpose((0, array.ndim - 1, *range(1, array.ndim - 1)))
+    return in_rows(array)
+
+
+def order_of(array: Array) -> Literal["C", "K"]:
+    """numpy's word for how a copy of the array lies: as the array does, in row-major order where that is expanded."""
+    return "C" if 0 in array.strides else "K"
+
+
+def like_first(array: Array, first: Array) -> Array:
+    """The array in the order in which another of its shape lies."""
+    if first.flags.c_contiguous:
+        return in_rows(array)
+    result = np.empty_like(first, array.dtype, order=order_of(first))
+    result[...] = array
+    return result

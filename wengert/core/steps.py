@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .layout import in_rows
 from .operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from .primitive import P, Primitive, conjugate, elementwise
 
@@ -35,7 +36,9 @@ def transposed(x: Numbers) -> Any:
 def picked(xp: ModuleType, x: Array, place: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The results, given the indices with that dimension kept."""
     value = xp.take_along_axis(x, place, dim)
-    return (value, place) if keepdim else (xp.squeeze(value, dim), xp.squeeze(place, dim))
+    if not keepdim:
+        value, place = xp.squeeze(value, dim), xp.squeeze(place, dim)
+    return in_rows(value), in_rows(place)
 
 
 def picked_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

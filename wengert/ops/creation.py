@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
-from ..core.layout import contiguous_format
+from ..core.layout import contiguous_format, order_of
 from ..core.primitive import P
 from ..core.spec import Size
 from ..tensors.apply import check_number
@@ -115,8 +115,8 @@ def _numpy_dtype(dtype: Any) -> Any:
 def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     """An uninitialised array of a tensor's shape, in its order in memory unless another is asked for."""
     target = dtype_of(dtype)
-    order: Any = "C" if memory_format is contiguous_format else "K"
     data = input._data
+    order: Any = "C" if memory_format is contiguous_format else order_of(data)
     if type(data) is not np.ndarray:  # what stands for it while a function is recorded: its geometry is enough
         data = np.lib.stride_tricks.as_strided(np.empty(1, data.dtype), data.shape, data.strides)
     return np.empty_like(data, None if target is None else target.numpy, order=order)

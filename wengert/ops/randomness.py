@@ -97,8 +97,9 @@ def _leaf(tensor: Tensor, requires_grad: bool) -> Tensor:
     return tensor.requires_grad_() if requires_grad else tensor
 
 
-def _sampled(name: str, sampler: str, summary: str) -> None:
-    """Registers a function of a size and its ``_like`` form."""
+def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str) -> None:
+    """Registers a function of a size and its ``_like`` form. What does not lie in row-major order is drawn in the order
+    of its memory, as ``fill(tensor, generator)`` does."""
 
     def plain(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
               device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
@@ -110,6 +111,9 @@ def _sampled(name: str, sampler: str, summary: str) -> None:
              device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
         check_options(device, layout)
         wanted = dtype_of(dtype) or input.dtype
+        made = FUNCTIONS["empty_like"](input, dtype=wanted, memory_format=memory_format)
+        if not made.is_contiguous():
+            return _leaf(fill(made, generator), requires_grad)
         return _leaf(drawn(sampler, generator, size=input._data.shape, dtype=wanted), requires_grad)
 
     plain.__name__, like.__name__ = name, f"{name}_like"
@@ -119,8 +123,6 @@ def _sampled(name: str, sampler: str, summary: str) -> None:
     function(method=False, out=False)(like)
 
 
-_sampled("rand", "uniform", "Numbers spread evenly over [0, 1)")
-_sampled("randn", "normal", "Numbers of the standard normal distribution")
 
 
 @function(method=False, takes_tensor=False)
@@ -145,6 +147,10 @@ def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Genera
                  memory_format: Any = None) -> Tensor:
     """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``."""
     bounds = (0, low) if high is None else (low, high)
+    made = FUNCTIONS["empty_like"](input, dtype=dtype, memory_format=memory_format)
+    if not made.is_contiguous():
+        check_options(device, layout)
+        return _leaf(random_(made, *bounds, generator=generator), requires_grad)
     return randint(*bounds, tuple(input._data.shape), generator=generator, dtype=dtype_of(dtype) or input.dtype,
                    layout=layout, device=device, requires_grad=requires_grad)
 
@@ -318,3 +324,9 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
     chance = p if isinstance(p, Tensor) else float(p)
     return _refill(self, "bernoulli_", "fill bernoulli", generator, lambda source, target: reals.bernoulli_fill(
         source, target, chance._data if isinstance(chance, Tensor) else chance), chance)
+
+
+_sampled("rand", "uniform", lambda made, generator: made.uniform_(generator=generator),
+         "Numbers spread evenly over [0, 1)")
+_sampled("randn", "normal", lambda made, generator: normal_(made, generator=generator),
+         "Numbers of the standard normal distribution")

@@ -68,7 +68,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     if not input._data.ndim:
         return _Kth(ordered)
     entry = slice(k - 1, k) if keepdim else k - 1
-    return _Kth(tuple(P.clone(P.slice(part, index=(slice(None),) * place + (entry,))) for part in ordered))
+    return _Kth(tuple(P.clone(P.slice(part, index=(slice(None),) * place + (entry,)), order="C") for part in ordered))
 
 
 # --- distinct values --------------------------------------------------------------------------------------------------

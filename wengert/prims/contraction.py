@@ -12,6 +12,7 @@ import numpy as np
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
+from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, bilinear, conjugate, fit, fused
 from ..core.samples import cases
@@ -38,7 +39,7 @@ def _matmul(xp: ModuleType, x: Array, y: Array) -> Array:
         result = _large_product(x, y)
         if result is not None:
             return result
-    return xp.matmul(x, y)
+    return in_rows(xp.matmul(x, y))
 
 
 def _matmul_spec(x: Spec, y: Spec) -> Spec:

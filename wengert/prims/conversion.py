@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import DType
+from ..core.layout import order_of
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, elementwise, fit, linear, opaque
 from ..core.samples import cases
@@ -24,7 +25,7 @@ def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
     x = xp.asarray(x)
     if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
         x = x.real
-    return x.astype(target)
+    return x.astype(target, order_of(x))
 
 
 def _cast_lower(b: Any, x: Any, dtype: DType | np.dtype[Any], back: DType | np.dtype[Any] | None = None) -> Any:
@@ -47,7 +48,8 @@ cast = opaque(
     samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
-clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order), transpose=lambda ct, shape, params: ct,
+clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order if order == "C" else order_of(x)),
+               transpose=lambda ct, shape, params: ct,
                samples=cases(((2, 3), {}), ((), {"order": "C"})))
 
 
@@ -89,7 +91,7 @@ fill = opaque(
     samples=cases(((2, 3), {"value": 1.5}), ((), {})),
     doc="A constant in the shape and dtype of the operand.",
 )
-zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x),
+zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x, order=order_of(x)),
                     transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})))
 
 conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,

@@ -21,6 +21,7 @@ from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import too_late
 from ..core.geometry import check_room
+from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, Needs, Numbers, Pairs, Params, Saved
 from ..core.primitive import P, fused
 from ..core.samples import cases
@@ -101,7 +102,7 @@ def _direct(x: Array, weight: Array, stride: Dims, padding: Pairs, dilation: Dim
                 return result
         columns = _columns(framed(x, padding), out, kernel, stride, dilation, groups)
         rows = _times(columns, weight.reshape(groups, channels // groups, -1).swapaxes(1, 2))
-        result = rows.reshape(groups, len(x), prod(out), -1).transpose(1, 0, 3, 2).reshape(shape)
+        result = in_rows(rows.reshape(groups, len(x), prod(out), -1).transpose(1, 0, 3, 2)).reshape(shape)
     else:
         result = np.zeros(shape, x.dtype)
     if bias is not None:
@@ -193,8 +194,9 @@ def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = N
         out = _spread(x, weight, stride, padding, dilation, groups, sizes)
         if bias is not None:
             out += bias.reshape(-1, *(1,) * len(stride))
-        return out
-    return _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
+    else:
+        out = _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
+    return laid_as(out, x, weight) if out.ndim == 4 else out
 
 
 def _spec(x: Array | None) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import in_rows, like_first
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
@@ -150,7 +151,7 @@ index_put = register(Primitive(
 def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
     if not x.ndim:
         return xp.broadcast_to(x, index.shape).copy()
-    return xp.take_along_axis(x[_fitting(x, index, dim)], index, dim)
+    return in_rows(xp.take_along_axis(x[_fitting(x, index, dim)], index, dim))
 
 
 def _fitting(x: Numbers, index: Numbers, dim: int) -> tuple[slice, ...]:
@@ -182,7 +183,7 @@ def _places_along(xp: ModuleType, index: Array, dim: int) -> tuple[Any, ...]:
 
 
 def _scatter(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, reduce: str = "") -> Array:
-    result = xp.array(x)
+    result = xp.array(x, order="C")
     if not index.ndim and not result.ndim:
         index, target = index.reshape(1), result.reshape(1)
     else:
@@ -242,7 +243,7 @@ def _neutral(reduce: str, dtype: DType) -> Any:
 
 def _scatter_reduce(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, reduce: str,
                     include_self: bool) -> Array:
-    result = xp.array(x)
+    result = xp.array(x, order="C")
     target, index = (result, index) if result.ndim else (result.reshape(1), index.reshape(1))
     source = source.reshape(1) if not source.ndim else source[tuple(slice(n) for n in index.shape)]
     where = _places_along(xp, index, dim)
@@ -318,7 +319,7 @@ masked_select = opaque(
 
 
 masked_fill = opaque(
-    "masked_fill", lambda xp, x, mask, value: xp.where(mask, xp.asarray(value, x.dtype), x), arity=2,
+    "masked_fill", lambda xp, x, mask, value: in_rows(xp.where(mask, xp.asarray(value, x.dtype), x)), arity=2,
     vjp=lambda ct, saved, params, needs: (fit(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
     saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.masked_fill(tangents[0], operands[1], value=0),
@@ -331,7 +332,7 @@ def _sort(xp: ModuleType, x: Array, dim: int, descending: bool = False, stable: 
     if not x.ndim:
         return x.copy(), xp.zeros((), np.int64)
     order = _argsort(xp, x, dim, descending)
-    return xp.take_along_axis(x, order, dim), order
+    return like_first(xp.take_along_axis(x, order, dim), x), like_first(order, x)
 
 
 def _argsort(xp: ModuleType, x: Array, dim: int, descending: bool) -> Array:
@@ -361,7 +362,7 @@ sort = opaque("sort", _sort, multiple=True, keeps=(1,), vjp=_by_order, jvp=_orde
 def _topk(xp: ModuleType, x: Array, k: int, dim: int, largest: bool = True) -> Any:
     values, order = _sort(xp, x, dim, largest)
     head = (slice(None),) * dim + (slice(k),)
-    return (values, order) if not x.ndim else (values[head], order[head])
+    return (values, order) if not x.ndim else (in_rows(values[head]), in_rows(order[head]))
 
 
 topk = opaque("topk", _topk, multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
@@ -375,8 +376,8 @@ def _extreme(name: str) -> Any:
         if x.dtype.kind != "V":
             place, value = getattr(x, "arg" + name)(dim), getattr(xp, name + "imum").reduce(x, dim)
             if keepdim:
-                return xp.expand_dims(value, dim), xp.expand_dims(place, dim)
-            return value, place
+                value, place = xp.expand_dims(value, dim), xp.expand_dims(place, dim)
+            return in_rows(value), in_rows(place)
         return picked(xp, x, getattr(xp, "arg" + name)(x, axis=dim, keepdims=True), dim, keepdim)
 
     return opaque(f"{name}_dim", evaluate, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp,

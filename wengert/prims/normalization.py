@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE
+from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
 from ..core.primitive import P, fit, fused, is_final, opaque
 from ..core.samples import cases, uniform
@@ -43,7 +44,7 @@ def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Arra
             xp.multiply(out, weight, out)
     if bias is not None:
         xp.add(out, bias, out)
-    return out, mean, variance
+    return laid_as(out, x) if 0 in dim else in_rows(out), mean, variance
 
 
 def _generated() -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused, linear, opaque
 from ..core.samples import cases, uniform
@@ -64,7 +65,7 @@ def _max_pool(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims,
     best = padded[first].copy()
     for place in rest:
         xp.maximum(best, padded[place], out=best)
-    return best
+    return laid_as(best, x)
 
 
 def _max_pool_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -196,7 +197,7 @@ def _window_sum(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dim
     total = padded[first].copy()
     for place in rest:
         total += padded[place]
-    return total
+    return laid_as(total, x) if total.ndim < 5 else in_rows(total)
 
 
 def _window_spread(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: Dims, sizes: Dims) -> Array:

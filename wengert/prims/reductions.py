@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction
 from ..core.samples import cases
@@ -17,13 +18,13 @@ from ..core.samples import cases
 def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     """Half precision is summed in float32; integers and truth values in int64."""
     if x.dtype.char in "fdFD":
-        return xp.add.reduce(x, dim, None, None, keepdim)
+        return in_rows(xp.add.reduce(x, dim, None, None, keepdim))
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
-        return xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32).astype(x.dtype)
+        return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32).astype(x.dtype))
     if kind in "biu":
-        return xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
-    return xp.add.reduce(x, axis=dim, keepdims=keepdim)
+        return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
+    return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim))
 
 
 def _many(name: str) -> Any:
@@ -55,7 +56,8 @@ def _count(shape: Dims, dim: Dims) -> int:
 def _mean(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     count = _count(x.shape, dim) if x.ndim else 1
     if x.dtype.itemsize == 2:
-        return (xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32) / np.float32(count)).astype(x.dtype)
+        total = xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32)
+        return in_rows((total / np.float32(count)).astype(x.dtype))
     return xp.true_divide(_sum(xp, x, dim, keepdim), x.dtype.type(count))
 
 
@@ -134,8 +136,8 @@ def _prod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 def _prod(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     if x.dtype.kind in "biu":
-        return xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64)
-    return xp.multiply.reduce(x, axis=dim, keepdims=keepdim)
+        return in_rows(xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
+    return in_rows(xp.multiply.reduce(x, axis=dim, keepdims=keepdim))
 
 
 prod = reduction(
@@ -167,7 +169,7 @@ def _extreme_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
 
 def _extreme(name: str, ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
-        return getattr(xp, ufunc).reduce(x, dim, None, None, keepdim)
+        return in_rows(getattr(xp, ufunc).reduce(x, dim, None, None, keepdim))
 
     label = {"amax": "Max", "amin": "Min"}[name]
     return reduction(name, evaluate, vjp=_extreme_vjp, jvp=_extreme_jvp, saves=("x", "out"), samples=_SAMPLES,
@@ -182,14 +184,18 @@ def _no(reason: str) -> dict[str, str]:
     return {"vjp": reason, "jvp": reason}
 
 
-any = reduction("any", lambda xp, x, dim, keepdim=False: xp.logical_or.reduce(x, axis=dim, keepdims=keepdim),
+any = reduction("any", lambda xp, x, dim, keepdim=False: in_rows(xp.logical_or.reduce(x, axis=dim, keepdims=keepdim)),
                 missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
-all = reduction("all", lambda xp, x, dim, keepdim=False: xp.logical_and.reduce(x, axis=dim, keepdims=keepdim),
+all = reduction("all", lambda xp, x, dim, keepdim=False: in_rows(xp.logical_and.reduce(x, axis=dim, keepdims=keepdim)),
                 missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
 
 
 def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False) -> Array:
     """The ``ord``-norm of the vectors along ``dim``; 0 counts what is not zero, ±inf are the extremes."""
+    return in_rows(_powers(xp, x, ord, dim, keepdim))
+
+
+def _powers(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool) -> Array:
     if ord == 2 and x.dtype.kind != "c":
         return xp.sqrt(xp.add.reduce(x * x, axis=dim, keepdims=keepdim))
     size = xp.abs(x)
@@ -267,5 +273,5 @@ def _position(name: str) -> Any:
 
 argmax = _position("argmax")
 argmin = _position("argmin")
-count_nonzero = opaque("count_nonzero", lambda xp, x, dim: xp.asarray(np.count_nonzero(x, axis=dim)),
+count_nonzero = opaque("count_nonzero", lambda xp, x, dim: in_rows(xp.asarray(np.count_nonzero(x, axis=dim))),
                        missing=_no("its result is a count"), samples=cases(((3, 4), {"dim": (1,)})))

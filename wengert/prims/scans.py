@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, linear, opaque, reduction
 from ..core.samples import cases
@@ -20,7 +21,7 @@ def _reverse_cumsum(ct: Numbers, dim: int) -> Any:
 
 def _scan(ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
-        return getattr(xp, ufunc).accumulate(x, axis=dim) if x.ndim else x.copy()
+        return in_rows(getattr(xp, ufunc).accumulate(x, axis=dim)) if x.ndim else x.copy()
 
     return evaluate
 
@@ -66,7 +67,7 @@ def _running(name: str, ufunc: str) -> Any:
         attains = (x == values) | (x != x)
         along = tuple(-1 if d == dim else 1 for d in range(x.ndim))
         places = xp.where(attains, xp.arange(x.shape[dim]).reshape(along), 0)
-        return values, xp.maximum.accumulate(places, axis=dim)
+        return in_rows(values), in_rows(xp.maximum.accumulate(places, axis=dim))
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         grad, places, shape = ct[0], saved[1][1], saved[-1][0]
@@ -86,7 +87,7 @@ def _logcumsumexp(xp: ModuleType, x: Array, dim: int) -> Array:
     if not x.ndim or not x.shape[dim]:
         return x.copy()
     # A NaN before the first number would not spoil it; -inf there is the logarithm of an empty sum.
-    return xp.logaddexp.accumulate(x, axis=dim)
+    return in_rows(xp.logaddexp.accumulate(x, axis=dim))
 
 
 def _logcumsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.geometry import bytes_of, laid_out, room_for, row_major
+from ..core.layout import has_channels_last, in_rows, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
 from ..core.samples import cases
@@ -262,7 +263,10 @@ scatter_view = register(Primitive(
 
 
 def _cat(xp: ModuleType, *arrays: Array, dim: int) -> Array:
-    return xp.concatenate(arrays, axis=dim)
+    result = xp.concatenate(arrays, axis=dim)
+    if result.flags.c_contiguous:
+        return result
+    return result if all([x.shape[dim] > 1 and has_channels_last(x) for x in arrays]) else in_rows(result)
 
 
 def _cat_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -285,13 +289,14 @@ cat = register(Primitive(
 
 def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:
     """The order along ``dims`` reversed, in an array of its own."""
-    return x[tuple([slice(None, None, -1) if dim in dims else slice(None) for dim in range(x.ndim)])].copy()
+    return x[tuple([slice(None, None, -1) if dim in dims else slice(None) for dim in range(x.ndim)])].copy(
+        order=order_of(x))
 
 
 flip = linear("flip", _flip,
               transpose=lambda ct, shape, params: P.flip(ct, **params),
               samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
-roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
+roll = linear("roll", lambda xp, x, shifts, dims: in_rows(xp.roll(x, shifts, dims)),
               transpose=lambda ct, shape, params: P.roll(
                   ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]),
               samples=cases(((2, 3), {"shifts": (1, -2), "dims": (0, 1)})))
@@ -299,7 +304,7 @@ roll = linear("roll", lambda xp, x, shifts, dims: xp.roll(x, shifts, dims),
 
 def _tri(name: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, diagonal: int = 0) -> Array:
-        return getattr(xp, name)(x, diagonal)
+        return in_rows(getattr(xp, name)(x, diagonal))
 
     return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params),
                   samples=cases(((3, 4), {}), ((2, 3, 3), {"diagonal": -1})))

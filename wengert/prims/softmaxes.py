@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE
+from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, reduction
 from ..core.samples import cases
@@ -20,7 +21,7 @@ def _logsumexp(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False) -> Ar
     peak = xp.maximum.reduce(x, axis=dim, keepdims=True)
     peak = xp.where(xp.isfinite(peak), peak, x.dtype.type(0))
     total = xp.log(xp.add.reduce(xp.exp(x - peak), axis=dim, keepdims=True)) + peak
-    return total if keepdim else xp.squeeze(total, axis=dim)
+    return in_rows(total if keepdim else xp.squeeze(total, axis=dim))
 
 
 def _logsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -67,9 +68,10 @@ def _normalised(logarithm: bool) -> Any:
             return x.copy()
         shifted = x - xp.maximum.reduce(x, dim, None, None, True)
         if logarithm:
-            return xp.subtract(shifted, xp.log(xp.add.reduce(xp.exp(shifted), dim, None, None, True)), shifted)
+            total = xp.log(xp.add.reduce(xp.exp(shifted), dim, None, None, True))
+            return in_rows(xp.subtract(shifted, total, shifted))
         shifted = xp.exp(shifted, shifted)
-        return xp.divide(shifted, xp.add.reduce(shifted, dim, None, None, True), shifted)
+        return in_rows(xp.divide(shifted, xp.add.reduce(shifted, dim, None, None, True), shifted))
 
     return evaluate
 

@@ -214,7 +214,7 @@ def multinomial(generator: MersenneTwister, probabilities: Array, num_samples: i
         if num_samples == 1:
             chosen = np.argmax(quotients, axis=1, keepdims=True)
         else:
-            chosen = np.argsort(-quotients, axis=1, kind="stable")[:, :num_samples]
+            chosen = np.ascontiguousarray(np.argsort(-quotients, axis=1, kind="stable")[:, :num_samples])
     return chosen.reshape(*p.shape[:-1], num_samples).astype(np.int64, copy=False)
 
 

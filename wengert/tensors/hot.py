@@ -200,7 +200,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
             return general(*_given(x), **given, **({"keepdim": keepdim} if keepdim is not False else {}), **options)
         value = x._data
         rank = value.ndim
-        if rank > 8 or value.dtype.char not in "fdFD":
+        if (rank > 2 and (rank > 8 or not value.flags.c_contiguous)) or value.dtype.char not in "fdFD":
             return general(x, dim, keepdim)
         if dim is None and keepdim is False:
             params = everything[rank]

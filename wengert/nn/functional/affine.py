@@ -48,7 +48,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     rows = input1.reshape(-1, weight.shape[1])
     # (out, N, in2): every output's matrix applied to every row of the first input.
     halfway = rows @ weight
-    result = (halfway * input2.reshape(1, -1, weight.shape[2])).sum(-1).t()
+    result = (halfway * input2.reshape(1, -1, weight.shape[2])).sum(-1).t().contiguous()
     result = result.reshape(*input1.shape[:-1], weight.shape[0])
     return result if bias is None else result + bias
 

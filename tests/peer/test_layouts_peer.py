@@ -1,0 +1,195 @@
+"""How results lie in memory, held against PyTorch: the strides of what many operations give of tensors that lie in many
+ways, and what is drawn in the order of memory. A program's `view` works or fails by the one, its dropout by both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import wengert
+from tests.peer.agreement import MODULES, flat, is_tensor
+
+Function = Callable[[Any, Any], Any]
+SHAPES = {3: (4, 6, 5), 4: (2, 4, 6, 5), 5: (2, 4, 3, 6, 5)}
+
+
+def numbers(T: Any, *shape: int) -> Any:
+    return T.from_numpy(np.random.RandomState(3).standard_normal(shape))
+
+
+def laid(T: Any, shape: tuple[int, ...], how: str) -> Any:
+    """A tensor of the shape that lies in memory as the word says."""
+    rank = len(shape)
+    whole: dict[str, Callable[[], Any]] = {
+        "in rows": lambda: numbers(T, *shape),
+        "turned round": lambda: numbers(T, *shape[::-1]).permute(*reversed(range(rank))),
+        "transposed": lambda: numbers(T, *shape[:-2], shape[-1], shape[-2]).transpose(-1, -2),
+        "channels last": lambda: numbers(T, shape[0], *shape[2:], shape[1]).permute(0, rank - 1, *range(1, rank - 1)),
+        "channels first": lambda: numbers(T, shape[1], shape[0], *shape[2:]).transpose(0, 1),
+        "sliced": lambda: numbers(T, *(2 * n for n in shape))[(slice(None, None, 2),) * rank],
+        "expanded": lambda: numbers(T, 1, *shape[1:]).expand(*shape),
+    }
+    return whole[how]()
+
+
+HOW = ["in rows", "turned round", "transposed", "channels last", "channels first", "sliced", "expanded"]
+
+
+def along(name: str, *places: Any, **options: Any) -> Function:
+    return lambda T, x: getattr(T, name)(x, *places, **options)
+
+
+def _reductions() -> dict[str, Function]:
+    names = ["sum", "mean", "prod", "amax", "amin", "std", "var", "logsumexp", "norm", "argmax", "argmin", "median",
+             "nansum", "nanmean", "nanmedian", "max", "min", "std_mean", "var_mean"]
+    cases = {f"{name} {dim} {keepdim}": along(name, dim=dim, keepdim=keepdim)
+             for name in names for dim in (0, 1, -1) for keepdim in (False, True)}
+    cases |= {f"{name} {dim}": (lambda T, x, name=name, dim=dim: getattr(T, name)(x > 0, dim))
+              for name in ("any", "all", "count_nonzero") for dim in (0, 1, -1)}
+    cases |= {f"aminmax {dim}": along("aminmax", dim=dim) for dim in (0, 1, -1)}
+    return cases | {"sum (0, 2)": along("sum", (0, 2)), "sum of integers": lambda T, x: (x > 0).sum(1),
+                    "kthvalue": along("kthvalue", 2, 1), "kthvalue kept": along("kthvalue", 2, 0, True)}
+
+
+def _scans() -> dict[str, Function]:
+    names = ["cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "softmax", "log_softmax", "sort", "argsort"]
+    return {f"{name} {dim}": along(name, dim=dim) for name in names for dim in (0, 1, -1)}
+
+
+def _moves() -> dict[str, Function]:
+    cases: dict[str, Function] = {f"{name} {dim}": (lambda T, x, name=name, dim=dim: getattr(T, name)([x, x], dim))
+                                  for name in ("cat", "stack") for dim in (0, 1, 2, -1)}
+    cases |= {f"cat with rows {dim}": (lambda T, x, dim=dim: T.cat([x, x.contiguous()], dim)) for dim in (0, 1, -1)}
+    cases |= {f"topk {dim}": along("topk", 2, dim) for dim in (0, 1, -1)}
+    cases |= {f"flip {dim}": along("flip", [dim]) for dim in (0, 1, -1)}
+    return cases | {
+        "hstack": lambda T, x: T.hstack([x, x]), "vstack": lambda T, x: T.vstack([x, x]),
+        "clone": lambda T, x: x.clone(), "contiguous": lambda T, x: x.contiguous(), "float": lambda T, x: x.float(),
+        "zeros_like": along("zeros_like"), "empty_like": along("empty_like"), "full_like": along("full_like", 2.0),
+        "where": lambda T, x: T.where(x > 0, x, 0.0), "masked_fill": lambda T, x: x.masked_fill(x > 0, 1.0),
+        "gather": lambda T, x: x.gather(1, T.zeros_like(x).long()), "tril": along("tril"),
+        "scatter": lambda T, x: x.scatter(1, T.zeros_like(x).long(), 1.0),
+        "take_along_dim": lambda T, x: T.take_along_dim(x, T.zeros_like(x).long(), 1),
+        "index_select": lambda T, x: x.index_select(1, T.tensor([0, 1, 0])), "diff": along("diff"),
+        "repeat": lambda T, x: x.repeat(2, *(1,) * (x.dim() - 1)), "tile": lambda T, x: x.tile(2),
+        "repeat_interleave": lambda T, x: x.repeat_interleave(2, 1), "reshape": lambda T, x: x.reshape(-1),
+        "flatten": lambda T, x: x.flatten(1), "roll": lambda T, x: x[0].roll(1, 0), "abs": along("abs"),
+        "exp": along("exp"), "clamp": along("clamp", -1, 1), "times a row": lambda T, x: x * numbers(T, 5),
+    }
+
+
+def _products() -> dict[str, Function]:
+    return {
+        "matmul": lambda T, x: x @ x.transpose(-1, -2), "matmul right": lambda T, x: x @ numbers(T, 5, 3),
+        "matmul left": lambda T, x: numbers(T, 3, 6) @ x, "matmul vector": lambda T, x: x @ numbers(T, 5),
+        "linear": lambda T, x: T.nn.functional.linear(x, numbers(T, 3, 5), numbers(T, 3)),
+        "bilinear": lambda T, x: T.nn.functional.bilinear(x, x[..., :3], numbers(T, 7, 5, 3), numbers(T, 7)),
+        "layer_norm": lambda T, x: T.nn.functional.layer_norm(x, (5,)),
+        "layer_norm of two": lambda T, x: T.nn.functional.layer_norm(x, (6, 5)),
+        "instance_norm": lambda T, x: T.nn.functional.instance_norm(x),
+        "batch_norm": lambda T, x: T.nn.functional.batch_norm(x, None, None, training=True),
+        "pad": lambda T, x: T.nn.functional.pad(x[0], (1, 1)), "relu": lambda T, x: T.relu(x),
+        "dropout": lambda T, x: T.nn.functional.dropout(x, 0.5),
+    }
+
+
+def _three() -> dict[str, Function]:
+    terms = {"ijk->kji": (), "ijk->ik": (), "ijk,ijl->ikl": ((4, 6, 3),), "ijk,lk->ijl": ((3, 5),), "ijk->jik": ()}
+    cases: dict[str, Function] = {
+        f"einsum {term}": (lambda T, x, term=term, rest=rest: T.einsum(term, x, *(numbers(T, *s) for s in rest)))
+        for term, rest in terms.items()}
+    options: dict[str, dict[str, Any]] = {"": {}, " padded": {"padding": 1}, " grouped": {"groups": 2}}
+    cases |= {f"conv1d{name}": (lambda T, x, o=o: T.nn.functional.conv1d(
+        x, numbers(T, 2, 6 // o.get("groups", 1), 3), **o)) for name, o in options.items()}
+    return cases | {
+        "conv_transpose1d": lambda T, x: T.nn.functional.conv_transpose1d(x, numbers(T, 6, 2, 3)),
+        "max_pool1d": lambda T, x: T.nn.functional.max_pool1d(x, 2), "bmm": lambda T, x: T.bmm(x, x.mT),
+        "baddbmm": lambda T, x: T.baddbmm(numbers(T, 4, 6, 6), x, x.mT), "cdist": lambda T, x: T.cdist(x, x),
+        "multinomial": lambda T, x: x[0].abs().multinomial(3), "quantile": lambda T, x: x.quantile(0.3, 1),
+    }
+
+
+def _four() -> dict[str, Function]:
+    weights: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+        "": ((3, 4, 3, 3), {}), " of one channel": ((1, 4, 3, 3), {"padding": 1}), " of a place": ((8, 4, 1, 1), {}),
+        " grouped": ((4, 2, 3, 3), {"groups": 2}), " depthwise": ((4, 1, 3, 3), {"groups": 4}),
+        " strided": ((3, 4, 3, 3), {"stride": 2, "padding": 1}), " dilated": ((3, 4, 2, 2), {"dilation": 2}),
+    }
+    cases: dict[str, Function] = {
+        f"conv2d{name}": (lambda T, x, w=w, o=o: T.nn.functional.conv2d(x, numbers(T, *w), **o))
+        for name, (w, o) in weights.items()}
+    cases |= {f"conv2d{name}, weight channels last": (lambda T, x, w=w, o=o: T.nn.functional.conv2d(
+        x.contiguous(), numbers(T, *w).contiguous(memory_format=T.channels_last), **o))
+        for name, (w, o) in weights.items() if name != " of a place"}
+    return cases | {
+        "conv_transpose2d": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3), stride=2),
+        "conv_transpose2d of stride 1": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3)),
+        "conv_transpose2d grouped": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3), groups=2),
+        "max_pool2d": lambda T, x: T.nn.functional.max_pool2d(x, 2), "var": lambda T, x: x.var((0, 2)),
+        "avg_pool2d": lambda T, x: T.nn.functional.avg_pool2d(x, 3, 1, 1),
+        "group_norm": lambda T, x: T.nn.functional.group_norm(x[:, :, :3].transpose(2, 3), 2),
+        "unfold": lambda T, x: T.nn.functional.unfold(x, 2),
+        "pixel_shuffle": lambda T, x: T.nn.functional.pixel_shuffle(x, 2),
+    }
+
+
+def _five() -> dict[str, Function]:
+    return {
+        "conv3d": lambda T, x: T.nn.functional.conv3d(x, numbers(T, 3, 4, 2, 3, 3)),
+        "conv_transpose3d": lambda T, x: T.nn.functional.conv_transpose3d(x, numbers(T, 4, 2, 2, 3, 3)),
+        "max_pool3d": lambda T, x: T.nn.functional.max_pool3d(x, 2),
+        "avg_pool3d": lambda T, x: T.nn.functional.avg_pool3d(x, 2),
+        "batch_norm": lambda T, x: T.nn.functional.batch_norm(x, None, None, training=True),
+    }
+
+
+EVERY = _reductions() | _scans() | _moves() | _products()
+CASES = ([(name, function, rank) for rank in (3, 4) for name, function in EVERY.items()]
+         + [(name, function, rank) for rank, group in ((3, _three()), (4, _four()), (5, _five()))
+            for name, function in group.items()])
+
+
+@pytest.mark.parametrize(("name", "function", "rank"), CASES, ids=[f"{name}-{rank}d" for name, _, rank in CASES])
+def test_results_lie_in_memory_as_pytorchs(name: str, function: Function, rank: int) -> None:
+    for how in HOW:
+        if name.startswith("stack") and rank == 4 and how == "channels last":
+            continue  # images stacked lie in rows here, and with their channels last in PyTorch
+        found = []
+        for T in MODULES:
+            T.manual_seed(0)
+            found.append([tuple(step for step, n in zip(part.stride(), part.shape, strict=True) if n > 1)
+                          for part in flat(function(T, laid(T, SHAPES[rank], how))) if is_tensor(part)])
+        assert found[0] == found[1], how
+
+
+DRAWS: dict[str, Function] = {
+    "rand_like": lambda T, x: T.rand_like(x), "randn_like": lambda T, x: T.randn_like(x),
+    "randint_like": lambda T, x: T.randint_like(x, 3, 90), "bernoulli": lambda T, x: T.bernoulli(x.sigmoid()),
+    "dropout": lambda T, x: T.nn.functional.dropout(x, 0.5),
+    "dropout2d": lambda T, x: T.nn.functional.dropout2d(x, 0.5),
+    "alpha_dropout": lambda T, x: T.nn.functional.alpha_dropout(x, 0.5, True),
+    "dropout after a convolution": lambda T, x: T.nn.functional.dropout(
+        T.nn.functional.conv2d(x, numbers(T, 3, 4, 3, 3)), 0.5),
+    "normal_": lambda T, x: T.empty_like(x).normal_(), "uniform_": lambda T, x: T.empty_like(x).uniform_(),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_numbers_are_drawn_in_the_order_of_memory(name: str) -> None:
+    for how in HOW:
+        results = []
+        for T in MODULES:
+            T.manual_seed(0)
+            results.append(DRAWS[name](T, laid(T, SHAPES[4], how)))
+        got, want = results
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12, err_msg=how)
+
+
+@pytest.mark.parametrize("module", [wengert, torch])
+def test_a_convolution_of_few_channels_can_be_viewed_flat(module: Any) -> None:
+    h = module.nn.functional.relu(module.nn.Conv2d(1, 3, 3, groups=1)(module.zeros(2, 1, 8, 8)))
+    assert h.view(h.size(0), -1).shape == (2, 108)
