@@ -27,6 +27,10 @@ from .loops import REALS, Nest, Node, Place, Reduce, Store
 BLOCK = 2048
 """Elements along the vector dimension that are one item, where there are more."""
 
+LONG_ROW, FEW_CYCLES, MOST_SUMS = 96, 8, 4
+"""Elements from which on a row is long, cycles a vector that may be spent again for every row, and how many rows of
+sums the first-level cache is to hold."""
+
 TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
          "uint8": "i8", "bool": "i1"}
 _ALIGN = Operand("1", "i32 immarg")
@@ -140,6 +144,8 @@ class _Emission:
                 sums = self._reduced(inner, known, values, places, self._start(values), ranges, vector)
                 self._finish([self._across(root, x) for root, x in zip(self._reductions(), sums, strict=True)], places,
                              None)
+            elif self._by_rows(vector, inner):
+                self._rows(inner, known, values, places, ranges)
             else:
                 self._swept(vector, ranges[vector], lambda index, mask: self._column(
                     inner, known, values, places, ranges, index, mask))
@@ -263,6 +269,58 @@ class _Emission:
         self._write(known | {self.vector}, inside, further, mask)
         sums = self._reduced(inner, known | {self.vector}, inside, further, self._start(inside), ranges, None, mask)
         self._finish(sums, further, mask)
+
+    def _by_rows(self, vector: _Dim, inner: list[_Dim]) -> bool:
+        """Whether reductions of columns go row by row, as the elements lie: where the rows are long, and little is to
+        be computed once a column."""
+        once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
+        return bool(inner) and vector.size >= LONG_ROW and len(self._reductions()) <= MOST_SUMS and once <= FEW_CYCLES
+
+    def _rows(self, inner: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
+              places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]]) -> None:
+        """The reductions of an item's columns, kept in memory of the function's own, row by row."""
+        vector = self.vector
+        assert vector is not None
+        low, high = ranges[vector]
+        roots, code = self._reductions(), self.code
+        room = min(vector.size, 2 * BLOCK) + self.lanes
+        sums = [code.stack(f"[{room} x {TYPES[self._sum_dtype(root)]}]", align=64) for root in roots]
+
+        def at(root: Reduce, index: Index) -> Operand:
+            return code.at(TYPES[self._sum_dtype(root)], sums[roots.index(root)],
+                           index if low == 0 else code.sub(index, low))
+
+        def first(index: Index, mask: Operand | None) -> None:
+            for root in roots:
+                code.store(self._neutral(root), at(root, index))
+
+        def further(dims: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
+                    places: dict[Place, Operand]) -> None:
+            if dims:
+                start, stop = ranges[dims[0]]
+                with code.loop(stop, start=start) as loop:
+                    inside, moved = dict(values), self._moved(places, [(dims[0], loop.index)])
+                    self._write(known | {dims[0]}, inside, moved, None)
+                    further(dims[1:], known | {dims[0]}, inside, moved)
+                return
+
+            def body(index: Index, mask: Operand | None) -> None:
+                inside, moved = dict(values), self._moved(places, [(vector, index)])
+                self._write(known | {vector}, inside, moved, mask)
+                self._store(moved, inside, mask)
+                before = [code.load(self._type(self._sum_dtype(root)), at(root, index)) for root in roots]
+                for root, total in zip(roots, self._added(before, inside, mask), strict=True):
+                    code.store(total, at(root, index))
+
+            self._swept(vector, (low, high), body)
+
+        def last(index: Index, mask: Operand | None) -> None:
+            totals = [code.load(self._type(self._sum_dtype(root)), at(root, index)) for root in roots]
+            self._finish(totals, self._moved(places, [(vector, index)]), mask)
+
+        self._swept(vector, (low, high), first)
+        further(inner, known, values, places)
+        self._swept(vector, (low, high), last)
 
     def _first_lanes(self, count: Operand) -> Operand:
         return self.reals["float64"].first_lanes(count)
