@@ -7,7 +7,7 @@ the space is the same, else of a new one. A view of an expression is the express
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -93,7 +93,7 @@ class Plan:
         self.barrier = -1
         """The last step that may fail."""
         self._nests: dict[Shape, list[int]] = {}
-        self._kept: dict[tuple[Shape, Node], Expr] = {}
+        self._kept: dict[tuple[Shape, Node], Buffer] = {}
         self._read: dict[int, set[Place]] = {}
         """What the nest at a step reads."""
 
@@ -181,16 +181,44 @@ class Plan:
     # --- what must be in memory ---------------------------------------------------------------------------------------
 
     def in_memory(self, x: Expr, again: bool = False) -> Expr:
-        """The expression as elements of a buffer; ``again`` also where it is, but not in rows."""
+        """The expression as elements of a buffer, in the order of what it reads; ``again``: in rows of its own shape,
+        also where it is in memory already. What is there in another view is not stored a second time."""
         if x.node.op == "load" and (not again or x.node.args[0].strides == row_major(x.shape)):
             return x
-        key = x.shape, x.node
+        order = tuple(range(len(x.shape))) if again else lying_order(x.shape, x.node.leaves)
+        lying = self._permuted(x, order)
+        key = self._merged(lying)
         found = self._kept.get(key)
         if found is None:
-            buffer = self.buffer("arena", x.dtype, prod(x.shape))
-            self.store(x, Place(buffer, 0, row_major(x.shape)))
-            found = self._kept[key] = self.whole(buffer, x.shape)
-        return found
+            found = self._kept[key] = self.buffer("arena", x.dtype, prod(x.shape))
+            self.store(lying, Place(found, 0, row_major(lying.shape)))
+        strides = dict(zip(order, row_major(lying.shape), strict=True))
+        return self.whole(found, x.shape, tuple([strides[d] for d in range(len(x.shape))]))
+
+    def _permuted(self, x: Expr, order: Sequence[int]) -> Expr:
+        """The same elements with the dimensions in another order."""
+        if list(order) == list(range(len(x.shape))):
+            return x
+        node = self.mapped(x.node, lambda place: Place(
+            place.buffer, place.offset, tuple([place.strides[d] for d in order])))
+        return Expr(tuple([x.shape[d] for d in order]), node)
+
+    def _merged(self, x: Expr) -> tuple[Shape, Node]:
+        """The shape and the node with neighbouring dimensions that all places run through in one go as one: equal for
+        all views of the same elements in the same order."""
+        leaves = x.node.leaves
+        groups: list[list[int]] = []
+        for d, n in enumerate(x.shape):
+            if n == 1:
+                continue
+            if groups and all(leaf.strides[groups[-1][-1]] == leaf.strides[d] * n for leaf in leaves):
+                groups[-1].append(d)
+            else:
+                groups.append([d])
+        shape = tuple([prod([x.shape[d] for d in group]) for group in groups])
+        node = self.mapped(x.node, lambda place: Place(
+            place.buffer, place.offset, tuple([place.strides[group[-1]] for group in groups])))
+        return shape, node
 
     def store(self, x: Expr, place: Place, first: int = 0) -> Nest:
         """A root that leaves the expression at a place, in a step from ``first`` on."""
@@ -205,6 +233,11 @@ class Plan:
         final = kept if keepdim else tuple([n for d, n in enumerate(x.shape) if d not in dims])
         if not prod(x.shape):
             raise NotImplementedError("nothing to reduce")
+        order = lying_order(x.shape, x.node.leaves)
+        if list(order) != list(range(len(order))):
+            lying = self.reduce(op, self._permuted(x, order), tuple([order.index(d) for d in dims]), True, dtype)
+            return self.viewed(lying, lambda array: array.transpose(
+                [order.index(d) for d in range(len(order))]).reshape(final))
         dims = tuple([d for d in sorted(dims) if x.shape[d] > 1])
         if not dims:
             node = x.node if x.dtype == dtype else self.nodes.node("cast", (x.node,), dtype, x.dtype)
@@ -329,6 +362,22 @@ class Plan:
 
 class _Copied(Exception):
     """A view of this place would be a copy."""
+
+
+def lying_order(shape: Shape, leaves: Sequence[Place]) -> Shape:
+    """The dimensions in the order in which the largest of the places lies, where that has all of them; else as they
+    are."""
+    size = {leaf: prod([n for n, s in zip(shape, leaf.strides, strict=True) if s]) for leaf in leaves}
+    largest = max(leaves, key=size.__getitem__, default=None)
+    given = tuple(range(len(shape)))
+    if largest is None or any(n > 1 and not s for n, s in zip(shape, largest.strides, strict=True)):
+        return given
+    # Dimensions of one element stay beside the neighbours that they have.
+    steps, step = [], 0
+    for d in given:
+        step = abs(largest.strides[d]) if shape[d] > 1 else step
+        steps.append(step)
+    return tuple(sorted(given, key=lambda d: -steps[d]))
 
 
 def row_major(shape: Shape) -> Shape:
