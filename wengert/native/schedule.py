@@ -45,7 +45,7 @@ class Schedule:
             else:
                 self.effects.append(self._given_out(self.translation.expr(effect.value)))
         self._write(writes)
-        self.steps: list[Step] = self.plan.steps
+        self.steps: list[Step] = list(_read_later(self.plan.steps))[::-1]
         for step in self.steps:
             if type(step) is Nest:
                 verify(step)
@@ -105,6 +105,19 @@ class Schedule:
             placed.append((last, begin, begin + need))
             size = max(size, begin + need)
         return size
+
+
+def _read_later(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps from the last to the first, without what nests leave in the arena for nobody: a nest that computes a
+    value and uses it need not store it."""
+    read: set[Buffer] = set()
+    for step in reversed(steps):
+        if type(step) is Nest:
+            step.roots = [root for root in step.roots if root.place.buffer.kind != "arena" or root.place.buffer in read]
+            if not step.roots:
+                continue
+        read.update(place.buffer for place in _reads(step))
+        yield step
 
 
 def _reads(step: Step) -> Iterator[Place]:

@@ -6,6 +6,7 @@ gives an expression; reductions and products give steps; what is left is a call 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -16,7 +17,7 @@ from ..core.dtypes import DType
 from ..core.primitive import P, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .loops import DTYPES, REALS, Node, Place, Shape
-from .plan import Expr, Plan, row_major
+from .plan import DEAR, SMALL, Expr, Plan, row_major
 from .rules import lowered
 
 FOLDED = 2**20
@@ -52,7 +53,9 @@ class Translation:
             self.values[value] = self.plan.whole(buffer, array.shape, strides)
         for value, array in graph.constants:
             self.arrays[value] = array
-        for instr in _living(graph):
+        living = _living(graph)
+        self.uses = _uses(graph, living)
+        for instr in living:
             self._instr(instr)
 
     def expr(self, value: Value) -> Expr:
@@ -90,9 +93,19 @@ class Translation:
             if (expr.shape, expr.dtype) != (tuple(value.spec.shape), value.spec.dtype.name):
                 raise GraphError(f"[native] {value.spec} was expected of {instr.primitive.name}; got {expr.dtype}"
                                  f"{list(expr.shape)}; a rule of wengert's is wrong")
-            if expr.node.depth > DEEPEST:
+            if expr.node.depth > DEEPEST or self.uses[value] > 1 and self._worth_keeping(expr):
                 expr = self.plan.in_memory(expr)
             self.values[value] = expr
+
+    def _worth_keeping(self, x: Expr) -> bool:
+        """Whether what is used several times is better read than computed again: where it reads several arrays of its
+        size, or is dear. It is in memory anyway if a product or a call needs it."""
+        size = prod(x.shape)
+        if x.node.op == "load" or size < SMALL:
+            return False
+        large = sum(prod([n for n, s in zip(x.shape, leaf.strides, strict=True) if s]) * 2 > size
+                    for leaf in x.node.leaves)
+        return large > 1 or x.node.weight >= DEAR
 
     def _call(self, instr: Instr) -> list[Expr]:
         operands: list[Any] = []
@@ -188,6 +201,15 @@ def _living(graph: InstructionGraph) -> list[Instr]:
             if name not in _SHAPE_ONLY:
                 needed.update(instr.values())
     return kept[::-1]
+
+
+def _uses(graph: InstructionGraph, living: Sequence[Instr]) -> Counter[Value]:
+    """How many instructions, outputs and effects need a value; what needs a view of it counts as needing it."""
+    uses = Counter(graph.roots())
+    for instr in reversed(living):
+        for value in {*instr.values()}:
+            uses[value] += max(1, uses[instr.results[0]]) if instr.primitive.kind == "view" else 1
+    return uses
 
 
 def _met(dtypes: set[str]) -> str:
