@@ -19,6 +19,7 @@ from ..core.dtypes import float32, float64, get_default_dtype
 from ..core.primitive import P
 from ..core.state import state as thread
 from ..ops import full, full_like
+from ..tensors.alias import version_cell
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import Tensor
 from .formula import Arrays, Row, Rule, arrays_of, formula, move_arrays, move_tensors
@@ -45,7 +46,7 @@ class StatefulOptimizer(Optimizer):
 
     def _count(self, parameter: Tensor, state: State, group: Group, lr: Scalar) -> tuple[Scalar, ...]:
         """Counts a step in the 0-d numbers of ``state``, and returns those that `_numbers` depends on."""
-        return (read(state["step"].add_(1)),)
+        return (counted(state["step"]),)
 
     def _numbers(self, group: Group, lr: Scalar, *counts: Scalar) -> tuple[Any, ...]:
         """The numbers that the elements share in the step that has just been counted."""
@@ -82,13 +83,15 @@ class StatefulOptimizer(Optimizer):
         return state
 
     def _update(self, group: Group) -> None:
-        names, lr = self._averages(group), read(group["lr"])
+        names, lr = self._averages(group), group["lr"]
+        lr = lr if type(lr) is float else read(lr)
         weight_decay, decay = group.get("weight_decay", 0), ""
         if weight_decay != 0:
             decay = "parameter" if group.get("decoupled_weight_decay") else "gradient"
         step = formula(self._rule(group), names, bool(group["maximize"]), decay)
 
-        recorded, plain = is_recorded(), thread.watcher is None and not thread.grad
+        plain = is_plain()
+        recorded = not plain and is_recorded()
         batches: dict[Any, tuple[list[float], list[tuple[Row, Arrays]]]] = {}
         for parameter in group["params"]:
             gradient = parameter.grad
@@ -131,6 +134,22 @@ def number(value: float) -> Tensor:
 def is_recorded() -> bool:
     """Whether the numbers of the step are themselves values of a recording, or on the tape."""
     return thread.grad or tracing()
+
+
+def is_plain() -> bool:
+    """Whether nobody watches or records the step, so that it may be taken on arrays."""
+    here = thread.here
+    return here["watcher"] is None and not here["grad"]
+
+
+def counted(counter: Tensor) -> Scalar:
+    """The count of steps, one more than before: `read` of it after ``add_(1)``, by the short way for a plain step."""
+    if not is_plain():
+        return read(counter.add_(1))
+    data = counter._data
+    data += 1
+    version_cell(counter)[0] += 1
+    return np.float64(data.item())
 
 
 def read(value: Any) -> Scalar:

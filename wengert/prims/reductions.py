@@ -21,7 +21,7 @@ def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool
         return in_rows(xp.add.reduce(x, dim, None, None, keepdim))
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
-        return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.float32).astype(x.dtype))
+        return in_rows(xp.add.reduce(x, dim, xp.float32, None, keepdim).astype(x.dtype))
     if kind in "biu":
         return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
     return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE, LARGE_PRODUCT, run_large
-from ..core.primitive import Primitive
+from ..core.primitive import HALVES, Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
 from .apply import FAILURES, NUMBERS, apply, reworded
@@ -201,6 +201,8 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
         value = x._data
         rank = value.ndim
         if (rank > 2 and (rank > 8 or not value.flags.c_contiguous)) or value.dtype.char not in "fdFD":
+            if rank <= 8 and value.dtype.char in HALVES and dim is None and keepdim is False:
+                return apply(primitive, (x,), everything[rank])
             return general(x, dim, keepdim)
         if dim is None and keepdim is False:
             params = everything[rank]
