@@ -1,7 +1,8 @@
-"""Runs the workloads on wengert and on PyTorch in turn, so that both see the same drift of the machine."""
+"""Runs the workloads on each side in turn, so that all see the same drift of the machine."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,9 @@ from statistics import median
 from time import sleep
 from typing import NamedTuple
 
-from benchmarks.eager import Workload
-from benchmarks.worker import THREADS
+from benchmarks.sides import ALL, EAGER, THREADS, Side
+from benchmarks.workloads import Workload, workloads_of
 
-LIBRARIES = ("wengert", "torch")
 # Both libraries' idle threads spin for a while before they sleep (OpenBLAS's for 2**26 cycles, some 25 ms); the other's
 # turn begins after that.
 PAUSE = 0.1
@@ -21,35 +21,46 @@ IMPORT = "from time import perf_counter as now; start = now(); import {}; print(
 
 
 class Result(NamedTuple):
-    """What came out for one workload: for both libraries the seconds of each round."""
+    """What came out for one workload: for each side that ran it the seconds of each round, for the others why not."""
 
     workload: Workload
-    ours: list[float]
-    theirs: list[float]
+    seconds: dict[Side, list[float]]
+    failures: dict[Side, str]
 
     @property
-    def medians(self) -> tuple[float, float]:
-        """The median seconds of wengert and of PyTorch."""
-        return median(self.ours), median(self.theirs)
+    def ours(self) -> Side:
+        """The side that the others are the peers of."""
+        return next(side for side in ALL if side in self.seconds or side in self.failures)
+
+    @property
+    def best(self) -> Side:
+        """The quickest side of another library."""
+        peers = [side for side in self.seconds if side.library != self.ours.library]
+        return min(peers, key=self.median)
+
+    def median(self, side: Side) -> float:
+        """The median seconds of a side."""
+        return median(self.seconds[side])
 
     @property
     def ratios(self) -> list[float]:
-        """wengert's seconds over PyTorch's, round by round: the drift of a shared machine cancels."""
-        return sorted(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
+        """wengert's seconds over those of the best peer, round by round: the drift of a shared machine cancels."""
+        pairs = zip(self.seconds[self.ours], self.seconds[self.best], strict=True)
+        return sorted(ours / theirs for ours, theirs in pairs)
 
     @property
     def reached(self) -> bool:
         """Whether the median reached the target."""
-        return (self.medians[0] if self.workload.build is None else median(self.ratios)) <= self.workload.target
+        return (self.median(self.ours) if self.workload.build is None else median(self.ratios)) <= self.workload.target
 
 
 class Worker:
-    """A process that times workloads with one library, two threads."""
+    """A process that times the workloads of a suite on one side, two threads."""
 
-    def __init__(self, library: str) -> None:
-        self.library = library
+    def __init__(self, suite: str, side: Side) -> None:
+        self.side = side
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", library],
+            [sys.executable, "-m", "benchmarks.worker", suite, side.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,13 +68,16 @@ class Worker:
         )
 
     def time(self, number: int) -> float:
-        """The seconds of one call of workload `number`."""
+        """The seconds of one call of workload `number`. Raises `Failure` where this side cannot run it."""
         assert self.process.stdin is not None and self.process.stdout is not None
         print(number, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the worker of {self.library} ended; its own message stands above")
-        return float(answer)
+            raise RuntimeError(f"the worker of {self.side.name} ended; its own message stands above")
+        found = json.loads(answer)
+        if isinstance(found, str):
+            raise Failure(found)
+        return float(found)
 
     def close(self) -> None:
         """End the process by ending its input."""
@@ -72,19 +86,33 @@ class Worker:
         self.process.wait()
 
 
-def compare(workloads: Sequence[Workload], rounds: int) -> Iterator[Result]:
-    """Measure every workload `rounds` times on each library; the one that goes first changes from round to round."""
-    workers = [Worker(library) for library in LIBRARIES]
+class Failure(Exception):
+    """Why a side cannot run a workload."""
+
+
+def compare(suite: str, workloads: Sequence[Workload], sides: Sequence[Side] = EAGER, rounds: int = 31
+            ) -> Iterator[Result]:
+    """Measure the suite's workloads `rounds` times on each side, the first being wengert's; the one that goes first
+    changes from round to round."""
+    all_workloads = workloads_of(suite)
+    workers = [Worker(suite, side) for side in sides]
     try:
-        for number, workload in enumerate(workloads):
-            seconds: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+        for workload in workloads:
+            number = all_workloads.index(workload)
+            seconds: dict[Side, list[float]] = {}
+            failures: dict[Side, str] = {}
             for worker in workers:
-                seconds_of(number, workload, worker)
+                try:
+                    seconds_of(number, workload, worker)
+                    seconds[worker.side] = []
+                except Failure as failure:
+                    failures[worker.side] = str(failure)
+            able = [worker for worker in workers if worker.side in seconds]
             for turn in range(rounds):
-                for worker in workers if turn % 2 else reversed(workers):
+                for worker in able if turn % 2 else reversed(able):
                     sleep(PAUSE)
-                    seconds[worker.library].append(seconds_of(number, workload, worker))
-            yield Result(workload, seconds["wengert"], seconds["torch"])
+                    seconds[worker.side].append(seconds_of(number, workload, worker))
+            yield Result(workload, seconds, failures)
     finally:
         for worker in workers:
             worker.close()
@@ -92,7 +120,7 @@ def compare(workloads: Sequence[Workload], rounds: int) -> Iterator[Result]:
 
 def seconds_of(number: int, workload: Workload, worker: Worker) -> float:
     """One measurement of workload `number`: by the worker, or of an import in a process of its own."""
-    return import_seconds(worker.library) if workload.build is None else worker.time(number)
+    return import_seconds(worker.side.library) if workload.build is None else worker.time(number)
 
 
 def import_seconds(library: str) -> float:

@@ -9,24 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks import networks
+from benchmarks.workloads import Build, Workload
 
-Build = Callable[[ModuleType], Callable[[], Any]]
 SMALL = (8, 8)
 LARGE = 1_000_000
-
-
-class Workload(NamedTuple):
-    """Something to time. `target` is the ratio to PyTorch to reach, or for an import the seconds.
-
-    Without a `build` the workload is the import of the library in a fresh process.
-    """
-
-    name: str
-    target: float
-    build: Build | None = None
 
 
 def recording(operation: str, operands: int) -> Build:

@@ -19,7 +19,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.comparison import LIBRARIES, environment
+from benchmarks.comparison import environment
+from benchmarks.sides import LIBRARIES
 
 WORKERS, BATCH = 2, 64
 

@@ -13,8 +13,8 @@ import sys
 from importlib import import_module
 
 from benchmarks import networks
-from benchmarks.comparison import LIBRARIES, environment
-from benchmarks.worker import THREADS
+from benchmarks.comparison import environment
+from benchmarks.sides import LIBRARIES, THREADS
 
 BAR = 1.5
 STEPS = 3

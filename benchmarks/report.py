@@ -7,24 +7,34 @@ import platform
 import re
 from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from math import exp, log
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from benchmarks.comparison import Result
-from benchmarks.worker import THREADS
+from benchmarks.first_call import First
+from benchmarks.sides import ALL, THREADS, Side
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADER = ("workload", "wengert", "PyTorch", "ratio", "lowest–highest", "target", "")
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+BAR = 40
+"""Characters for a ratio of 1 in the chart."""
 
 
 def table(results: Sequence[Result]) -> str:
-    """A Markdown table whose columns also line up as plain text."""
-    rows = [HEADER, *(row(result) for result in results)]
-    widths = [max(len(cells[column]) for cells in rows) for column in range(len(HEADER))]
-    rows.insert(1, tuple("-" * (width - 1) + ("-" if column == 0 else ":") for column, width in enumerate(widths)))
-    return "\n".join(f"| {' | '.join(map(pad, range(len(HEADER)), cells, widths))} |" for cells in rows)
+    """Each workload's medians, the median ratio to the best peer and its range, and whether the target is reached."""
+    sides = sides_of(results)
+    header = ("workload", *[side.title for side in sides], "ratio", "lowest–highest", "target", "")
+    return lined_up([header, *(row(result, sides) for result in results)])
+
+
+def lined_up(rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table, the head first, whose columns also line up as plain text."""
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
+    line = tuple("-" * (width - 1) + ("-" if column == 0 else ":") for column, width in enumerate(widths))
+    return "\n".join(f"| {' | '.join(map(pad, range(len(cells)), cells, widths))} |"
+                     for cells in (rows[0], line, *rows[1:]))
 
 
 def pad(column: int, cell: str, width: int) -> str:
@@ -32,20 +42,63 @@ def pad(column: int, cell: str, width: int) -> str:
     return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
-def row(result: Result) -> tuple[str, ...]:
-    """One workload's line: medians, the median ratio and its range, and whether the target is reached."""
-    ours, theirs = result.medians
+def sides_of(results: Sequence[Result]) -> list[Side]:
+    """The sides that ran a workload, in their order."""
+    return [side for side in ALL if any(side in result.seconds for result in results)]
+
+
+def row(result: Result, sides: Sequence[Side]) -> tuple[str, ...]:
+    """One workload's line."""
+    medians = [duration(result.median(side)) if side in result.seconds else "–" for side in sides]
+    target = f"≤ {result.workload.target:g}" + (" s" if result.workload.build is None else "")
+    if result.ours not in result.seconds:
+        return result.workload.name, *medians, "–", "–", target, "failed"
     ratios = result.ratios
-    target = f"{result.workload.target:g}" + (" s" if result.workload.build is None else "")
     return (
         result.workload.name,
-        duration(ours),
-        duration(theirs),
+        *medians,
         f"{median(ratios):.2f}",
         f"{ratios[0]:.2f}–{ratios[-1]:.2f}",
-        f"≤ {target}",
+        target,
         "reached" if result.reached else "missed",
     )
+
+
+def first_table(results: Sequence[Result], firsts: Sequence[First]) -> str:
+    """First calls, memory and floors of compiled steps."""
+    header = ("workload", "first call", "in a second process", "peak memory", "PyTorch's", "floor", "of a step")
+    rows = []
+    for result, first in zip(results, firsts, strict=True):
+        memory = [f"{size / 2**20:.0f} MB" if size else "–" for size in (first.peak, first.peak_of_torch)]
+        share = first.floor / result.median(result.ours)
+        rows.append((result.workload.name, duration(first.cold), duration(first.warm), *memory, duration(first.floor),
+                     f"{share:.0%}"))
+    return lined_up([header, *rows])
+
+
+def chart(results: Sequence[Result]) -> str:
+    """A bar a workload: its ratio to the best peer, and where that would be 1."""
+    width = max(len(result.workload.name) for result in results)
+    lines = [f"{'':{width}}  0{'1'.rjust(BAR - 1)}"]
+    for result in results:
+        ratio = median(result.ratios)
+        drawn = "█" * max(1, round(min(ratio, 2) * BAR))
+        lines.append(f"{result.workload.name:{width}}  {drawn} {ratio:.2f} of {result.best.title}")
+    return "\n".join(lines)
+
+
+def failures(results: Sequence[Result]) -> list[str]:
+    """Which side could not run which workload, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        for side, reason in result.failures.items():
+            found.setdefault((side.title, reason), []).append(result.workload.name)
+    return [f"{side}: {', '.join(names)}: {reason}" for (side, reason), names in found.items()]
+
+
+def geometric_mean(results: Sequence[Result]) -> float:
+    """The geometric mean of the workloads' median ratios."""
+    return exp(fmean(log(median(result.ratios)) for result in results))
 
 
 def duration(seconds: float) -> str:
@@ -65,9 +118,18 @@ def machine() -> str:
         *([f"{int(memory[1]) / 2**20:.0f} GiB"] if memory else []),
         f"{platform.system()} {platform.machine()}",
         f"Python {platform.python_version()}",
-        *(f"{name} {version(package)}" for name, package in (("NumPy", "numpy"), ("PyTorch", "torch"))),
+        *(f"{name} {found}" for name, package in (("NumPy", "numpy"), ("PyTorch", "torch"), ("jax", "jax"))
+          if (found := installed(package))),
     ]
     return ", ".join(parts)
+
+
+def installed(package: str) -> str:
+    """The version of a package; nothing where there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def read(path: str) -> str:
@@ -78,19 +140,19 @@ def read(path: str) -> str:
         return ""
 
 
-def section(suite: str, results: Sequence[Result], rounds: int) -> str:
-    """The part of `RESULTS.md` that belongs to a suite."""
+def section(suite: str, results: Sequence[Result], rounds: int, more: str = "") -> str:
+    """The part of `RESULTS.md` that belongs to a suite; ``more`` follows its table."""
     return (
         f"## {suite}\n\n`python -m benchmarks {suite} --write`, {date.today():%Y-%m-%d}, {THREADS} threads.\n"
         f"{machine()}.\n\n"
-        f"Medians of {rounds} rounds in which the two libraries take turns, each in a process of its own;\n"
-        "`ratio` is the median of wengert's time over PyTorch's, round by round.\n\n"
-        f"{table(results)}\n"
+        f"Medians of {rounds} rounds in which the sides take turns, each in a process of its own;\n"
+        "`ratio` is the median of wengert's time over that of the best of the others, round by round.\n\n"
+        f"{table(results)}\n{more}"
     )
 
 
-def write(suite: str, results: Sequence[Result], rounds: int) -> None:
+def write(suite: str, results: Sequence[Result], rounds: int, more: str = "") -> None:
     """Put the suite's section into `RESULTS.md`, in place of an older one."""
     title, *sections = re.split(r"(?m)^(?=## )", RESULTS.read_text(encoding="utf-8"))
     kept = [text for text in sections if not text.startswith(f"## {suite}\n")]
-    RESULTS.write_text(title + "\n".join([section(suite, results, rounds), *kept]), encoding="utf-8")
+    RESULTS.write_text(title + "\n".join([section(suite, results, rounds, more), *kept]), encoding="utf-8")

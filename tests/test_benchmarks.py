@@ -9,12 +9,23 @@ import pytest
 import wengert
 from benchmarks import report
 from benchmarks.comparison import Result
-from benchmarks.eager import WORKLOADS, Workload
+from benchmarks.eager import WORKLOADS
+from benchmarks.first_call import First
+from benchmarks.sides import JAX, TORCH, TORCH_COMPILE, WENGERT, WENGERT_COMPILE
 from benchmarks.worker import calls_in, measure
+from benchmarks.workloads import Workload, workloads_of
 
 RESULTS = [
-    Result(Workload("import", 0.3), ours=[0.2, 0.4, 0.2], theirs=[1.0, 2.0, 2.0]),
-    Result(Workload("add", 0.9, lambda torch: torch.zeros), ours=[3e-6, 2e-6, 1e-6], theirs=[2e-6, 2e-6, 4e-6]),
+    Result(Workload("import", 0.3), {WENGERT: [0.2, 0.4, 0.2], TORCH: [1.0, 2.0, 2.0]}, {}),
+    Result(Workload("add", 0.9, lambda torch: torch.zeros), {WENGERT: [3e-6, 2e-6, 1e-6], TORCH: [2e-6, 2e-6, 4e-6]},
+           {}),
+]
+COMPILED = [
+    Result(Workload("mlp", 0.5, lambda torch: torch.zeros),
+           {WENGERT_COMPILE: [1e-3] * 3, WENGERT: [2e-3] * 3, TORCH: [8e-3] * 3, TORCH_COMPILE: [4e-3] * 3},
+           {JAX: "not written for jax"}),
+    Result(Workload("ode", 0.5, lambda torch: torch.zeros), {WENGERT_COMPILE: [4e-3] * 3, TORCH: [4e-3] * 3},
+           {JAX: "not written for jax"}),
 ]
 TABLE = """\
 | workload | wengert | PyTorch | ratio | lowest–highest |  target |         |
@@ -23,7 +34,10 @@ TABLE = """\
 | add      | 2.00 µs | 2.00 µs |  1.00 |      0.25–1.50 |   ≤ 0.9 |  missed |"""
 
 
-@pytest.mark.parametrize("workload", [w for w in WORKLOADS if w.build is not None], ids=lambda workload: workload.name)
+EVERY = {workload.name: workload for workload in (*WORKLOADS, *workloads_of("compiled"))}
+
+
+@pytest.mark.parametrize("workload", [w for w in EVERY.values() if w.build is not None], ids=lambda w: w.name)
 def test_workloads_run(workload: Workload) -> None:
     assert workload.build is not None
     call = workload.build(wengert)
@@ -49,3 +63,29 @@ def test_a_section_replaces_its_older_self_and_no_other(monkeypatch: pytest.Monk
     assert path.read_text() == first
     assert first.startswith("# Results\n\n## eager\n") and TABLE in first
     assert "old" not in first and first.endswith("## graphs\n\nkept\n")
+
+
+def test_a_step_is_held_against_the_best_of_its_peers() -> None:
+    table = report.table(COMPILED).splitlines()
+    assert table[0].split()[1::2][:6] == ["workload", "compiled", "wengert", "PyTorch", "torch.compile", "ratio"]
+    assert [cell.strip() for cell in table[2].split("|")[1:-1]] == [
+        "mlp", "1.00 ms", "2.00 ms", "8.00 ms", "4.00 ms", "0.25", "0.25–0.25", "≤ 0.5", "reached"]
+    assert [cell.strip() for cell in table[3].split("|")[1:-1]] == [
+        "ode", "4.00 ms", "–", "4.00 ms", "–", "1.00", "1.00–1.00", "≤ 0.5", "missed"]
+    assert report.geometric_mean(COMPILED) == pytest.approx(0.5)
+
+
+def test_the_chart_and_the_first_calls() -> None:
+    lines = report.chart(COMPILED).splitlines()
+    assert lines[1] == f"mlp  {'█' * 10} 0.25 of torch.compile" and lines[2] == f"ode  {'█' * 40} 1.00 of PyTorch"
+    firsts = [First(0.5, 0.25, 100 * 2**20, 300 * 2**20, 1e-4), First(1.0, 0.5, 0, 0, 1e-3)]
+    rows = report.first_table(COMPILED, firsts).splitlines()
+    assert [cell.strip() for cell in rows[2].split("|")[1:-1]] == [
+        "mlp", "500 ms", "250 ms", "100 MB", "300 MB", "100 µs", "10%"]
+    assert report.failures(COMPILED) == ["jax.jit: mlp, ode: not written for jax"]
+
+
+def test_every_workload_of_the_compiled_suite_is_recorded_whole() -> None:
+    """A small one as a sample of the machinery: the worker's side makes an error of what cannot be compiled."""
+    call = WENGERT_COMPILE.call(EVERY["adaline"])
+    assert measure(call, 3) > 0 and "write" in str(call.graph)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import pytest
 
 import wengert as torch
 from wengert import nn
-from wengert.view.flops import _FORMULAS, flops
+from wengert.ir.flops import _FORMULAS, flops
 
 
 def operations(model: Any, *inputs: Any) -> int:

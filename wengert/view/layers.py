@@ -8,9 +8,9 @@ from typing import Any
 from ..autograd.questions.answers import bytes_text
 from ..core.primitive import Primitive
 from ..core.state import state
+from ..ir.flops import flops
 from ..tensors.evaluation import Watcher
 from ..tensors.tensor import Tensor
-from .flops import flops
 from .names import is_module
 from .text import columns
 from .values import shape_text
@@ -35,7 +35,7 @@ class Layer:
 @dataclass
 class ModelSummary:
     """What `summary` returns; printing it gives the table. ``uncounted`` names operations that ran and for which there
-    is no formula (see `wengert.view.flops`)."""
+    is no formula (see `wengert.ir.flops`)."""
 
     layers: list[Layer]
     parameters: int
@@ -101,7 +101,7 @@ def summary(model: Any, *inputs: Any) -> ModelSummary:
     """The layers of a model with the shapes of their results, parameters, floating-point operations and bytes, as they
     are when it is called with ``inputs`` (a tuple stands for several). Printing the result gives a table.
 
-    A multiplication and an addition count as two operations (`wengert.view.flops` has the formulas); the figures of a
+    A multiplication and an addition count as two operations (`wengert.ir.flops` has the formulas); the figures of a
     module include those of its children, its parameters do not. Nothing is recorded and no gradient changes; the model
     runs in its present mode.
 

@@ -12,8 +12,11 @@ linear, addmm          as matmul, and one for each element of the result for the
 convolution            2 · elements of the result · (channels in / groups) · kernel places, and one for each element of
                        the result for the bias; transposed: with the elements of the operand and (channels out /
                        groups)
+convolution_weight     2 · elements of the result's cotangent · (channels in / groups) · kernel places
 normalize              7 for each element, 3 for each mean: its mean (1), the difference from it (1), the variance (2),
                        times the reciprocal of the deviation (1), weight (1), bias (1); without those two, 5
+normalize_gradient     10 for each element: normalised anew (2), the sums along a group of the cotangent and of it times
+                       that (3), and the combination (5); with a weight 4 more
 lstm                   rows · (8 H² + 13 H): h W' (8 H²), its addition (4 H), the gates (4 H), c (3 H), h (2 H); what
                        the inputs add is a linear before it
 gru                    rows · (6 H² + 14 H)
@@ -34,6 +37,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.primitive import Primitive
+from .graph import Instr, Value
 
 
 def flops(primitive: Primitive, operands: tuple[Any, ...], results: Any, params: dict[str, Any]) -> int | None:
@@ -85,6 +89,10 @@ def _normalize(shapes: list[Any], out: tuple[int, ...], params: dict[str, Any]) 
     return (5 + affine) * math.prod(out) + 3 * (math.prod(out) // max(group, 1))
 
 
+def _normalize_gradient(shapes: list[Any], out: tuple[int, ...], params: dict[str, Any]) -> int:
+    return math.prod(shapes[1]) * (14 if shapes[2] is not None else 10)
+
+
 def _recurrence(gates: int, rest: int) -> Formula:
     """Steps of h W' (2 · gates · H² a row) and ``rest`` · H other operations a row; h0 is the second operand."""
     return lambda shapes, out, params: shapes[0][0] * shapes[1][1] * (2 * gates * shapes[1][1] + rest)
@@ -125,7 +133,10 @@ _FORMULAS: dict[str, Formula] = {
     "linear": _linear,
     "addmm": _addmm,
     "convolution": _convolution,
+    "convolution_weight": lambda shapes, out, params: 2 * math.prod(shapes[1]) * math.prod(out[1:]),
+
     "normalize": _normalize,
+    "normalize_gradient": _normalize_gradient,
     "lstm": _recurrence(4, 13),
     "gru": _recurrence(3, 14),
     "rnn": _recurrence(1, 2),
@@ -167,3 +178,9 @@ _FORMULAS: dict[str, Formula] = {
     "cholesky": _cubic(1 / 3),
     "solve": _cubic(2 / 3, columns=True),
 }
+
+
+def operations(instr: Instr) -> int | None:
+    """`flops` of an instruction of a graph."""
+    specs = tuple([x.spec if type(x) is Value else x for x in instr.operands])
+    return flops(instr.primitive, specs, [value.spec for value in instr.results], instr.params)

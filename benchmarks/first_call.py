@@ -1,0 +1,82 @@
+"""The first call of a workload in a fresh process: `python -m benchmarks.first_call SUITE SIDE NUMBER`, as JSON.
+
+It says how long the first call takes, the library imported and the model made; how high the memory of the process has
+risen after some more; and of a step that wengert has compiled the arithmetic and the bytes that no program could save.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from math import prod
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from benchmarks.comparison import environment
+from benchmarks.memory import resident
+from benchmarks.sides import BY_NAME, TORCH, WENGERT_COMPILE, Side
+from benchmarks.workloads import workloads_of
+
+STEPS = 3
+
+
+class First(NamedTuple):
+    """What fresh processes found out about a workload: seconds of the first call with an empty cache and with what that
+    left there, the peaks of memory, compiled and of PyTorch, and the least time for the arithmetic and the bytes."""
+
+    cold: float
+    warm: float
+    peak: int
+    peak_of_torch: int
+    floor: float
+
+
+def first_calls(suite: str, number: int) -> First:
+    """Runs the processes for one workload."""
+    with tempfile.TemporaryDirectory() as folder:
+        cold, warm = (measured(suite, WENGERT_COMPILE, number, folder) for _ in range(2))
+    torch = measured(suite, TORCH, number, "")
+    return First(cold["first"], warm["first"], warm["peak"], torch["peak"], cold["floor"])
+
+
+def measured(suite: str, side: Side, number: int, cache: str) -> Any:
+    """What `main` prints, in a process whose kernels are kept in ``cache``."""
+    command = [sys.executable, "-m", "benchmarks.first_call", suite, side.name, str(number)]
+    given = {**environment(), "WENGERT_CACHE_DIR": cache}
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=given).stdout)
+
+
+def floor(step: Any) -> float:
+    """The least seconds for what a compiled step computes: its operations in float32 at the rate of independent
+    multiply-adds, or what it is given, keeps and gives at the rate of a copy, whichever is more."""
+    from wengert.ir.flops import operations
+    from wengert.native.limits import limits
+
+    graph = step.graph
+    results = [effect.value for effect in graph.effects if effect.value is not None]
+    values = [*graph.inputs, *graph.states, *results, *graph.outputs]
+    moved = sum(prod(value.spec.shape) * value.spec.dtype.numpy.itemsize for value in values)
+    return limits().seconds(sum(operations(instr) or 0 for instr in graph.instrs), moved)
+
+
+def main() -> None:
+    suite, name, number = sys.argv[1:]
+    side = BY_NAME[name]
+    answers, sys.stdout = sys.stdout, sys.stderr
+    step = side.call(workloads_of(suite)[int(number)])
+    begin = perf_counter()
+    step()
+    first = perf_counter() - begin
+    for _ in range(STEPS - 1):
+        step()
+    found = {"first": first, "peak": resident("VmHWM") if os.path.exists("/proc/self/status") else 0}
+    if side is WENGERT_COMPILE:
+        found["floor"] = floor(step)
+    print(json.dumps(found), file=answers)
+
+
+if __name__ == "__main__":
+    main()
