@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from time import monotonic
 from typing import Any, NamedTuple
 
 from benchmarks.workloads import Workload
 
 THREADS = 2
-PATIENCE = 60
-"""Seconds that torch.compile may take for one workload: it writes C++ and runs the compiler."""
+PATIENCE = 120
+"""Seconds that torch.compile may take for all workloads of a run: it writes C++ and runs the compiler. What it has made
+it keeps on disk, so that another run comes further."""
+
+_spent = [0.0]
 
 Call = Callable[[], Any]
 
@@ -54,7 +58,7 @@ class Side(NamedTuple):
         if self is TORCH_COMPILE:
             step = module.compile(step)
             with within(PATIENCE):
-                for _ in range(3):  # whatever it makes anew when it sees the state of an optimiser
+                for _ in range(3):  # it compiles anew when it sees the state of an optimiser
                     step()
         return step
 
@@ -80,19 +84,20 @@ BY_NAME = {side.name: side for side in ALL}
 
 
 @contextmanager
-def within(seconds: int) -> Iterator[None]:
-    """Raises `NotThere` where the block takes longer (on systems that have alarms)."""
+def within(seconds: float) -> Iterator[None]:
+    """Raises `NotThere` when all such blocks together have taken longer (on systems that have alarms)."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return
 
     def ring(*_: object) -> None:
-        raise NotThere(f"not ready in {seconds} s")
+        raise NotThere(f"the {seconds:.0f} s for compiling are used up")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    before, begin = signal.signal(signal.SIGALRM, ring), monotonic()
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds - _spent[0]))
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        _spent[0] += monotonic() - begin

@@ -56,8 +56,8 @@ def mlp() -> Step:
         weights = each(lambda w, m, v: w - rate * m / (np.sqrt(v) / root + 1e-8), weights, first, second)
         return (weights, first, second, count), value
 
-    zeros = jax.tree_util.tree_map(np.zeros_like, weights)
-    return stepping(update, (weights, zeros, zeros, np.zeros(())), x, labels)
+    first, second = (jax.tree_util.tree_map(np.zeros_like, weights) for _ in range(2))
+    return stepping(update, (weights, first, second, np.zeros(())), x, labels)
 
 
 def pointwise() -> Step:
