@@ -1,7 +1,8 @@
 """Running the tape back by the chain rule.
 
 The nodes that the roots reach are collected in a list, not by recursion, and run in descending order of their sequence
-numbers: a node is always younger than its operands, so every cotangent is complete when its node runs. On the plain
+numbers: a node is always younger than its operands, so every cotangent is complete when its node runs. A leaf's is
+added to its gradient as soon as it is complete. On the plain
 path cotangents are arrays and rules compute at the speed of numpy; with ``create_graph``, and while a function is being
 recorded, they are tensors, and what the rules do is recorded like everything else.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,11 +23,14 @@ from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Edge, Leaf, Node, Out, ancestors, node_and_index, node_of
+from ..tensors.tape import Edge, Leaf, Node, Out, node_and_index, node_of
 from ..tensors.tensor import Tensor, make
 
 Seeds: TypeAlias = Tensor | Sequence[Tensor | None] | None
 """Cotangents of the roots as users give them; None for a 1."""
+
+
+_by_sequence = attrgetter("sequence")
 
 
 class Pass:
@@ -49,16 +54,50 @@ class Pass:
         previous = pending.get(edge)
         if previous is None:
             pending[edge] = ct
-        elif self.tensors or edge not in self.owned:
-            pending[edge] = self.sum(previous, ct)
-            if type(pending[edge]) is np.ndarray:
-                self.owned.add(edge)
-        else:
+        elif self.tensors:
+            pending[edge] = previous + ct
+        elif edge in self.owned:
             state.quiet(np.add, previous, ct, previous)
+        else:
+            total = pending[edge] = state.quiet(np.add, previous, ct)
+            if type(total) is np.ndarray:
+                self.owned.add(edge)
 
     def sum(self, x: Array | Tensor, y: Array | Tensor) -> Any:
         """A new sum of two cotangents; of arrays without numpy's warnings, as infinities may meet."""
         return x + y if self.tensors else state.quiet(np.add, x, y)
+
+
+def running_order(roots: Iterable[Edge]) -> list[Node | Leaf]:
+    """The nodes that the roots reach, in the order in which they run, which is PyTorch's: the youngest first, and a
+    leaf as soon as the last of the nodes that lead to it has run."""
+    seen = {node_of(root) for root in roots}
+    leaves = {node for node in seen if type(node) is Leaf}
+    found = [node for node in seen if type(node) is not Leaf]
+    for node in found:  # which grows as nodes are found
+        for edge in node.edges:
+            if edge is None:
+                continue
+            if type(edge) is Leaf:
+                leaves.add(edge)
+                continue
+            below = edge.node if type(edge) is Out else edge  # `node_of`, without a call for each edge
+            if below not in seen:
+                seen.add(below)
+                found.append(below)
+    found.sort(key=_by_sequence)
+    order: list[Node | Leaf] = []
+    for node in found:  # the oldest first: a leaf that is met is one that this node completes
+        if leaves:
+            sends = node.primitive.sends
+            for edge in node.edges[::-1] if sends is None else sends(node.edges)[::-1]:
+                if edge in leaves:
+                    leaves.remove(edge)
+                    order.append(edge)
+        order.append(node)
+    order.extend(leaves)
+    order.reverse()
+    return order
 
 
 def leading(order: Sequence[Node | Leaf], targets: set[Node | Leaf]) -> set[Node | Leaf]:
@@ -86,7 +125,7 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     this = Pass(create_graph, tensors)
     for root, seed in roots:
         this.add(root, seed if tensors else seed._data)
-    order = ancestors([root for root, _ in roots])
+    order = running_order([root for root, _ in roots])
     targets = needed = None
     if inputs is not None:
         targets = {node_of(edge) for edge in inputs}
@@ -120,7 +159,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
                         accumulate_owned(node, ct)
                     else:
                         accumulate_grad(node, ct, create_graph)
-                    after_accumulation(node, ct)
+                    if rare is not None:
+                        after_accumulation(node, rare, ct)
                 continue
             grads = node.pull(ct, as_tensors)
             if rare is not None and "hooks" in rare:
@@ -224,15 +264,13 @@ def of_dtype(ct: Array | Tensor, tensor: Tensor) -> Array | Tensor:
     return P.cast(ct, dtype=tensor.dtype, back=ct.dtype) if isinstance(ct, Tensor) else ct.astype(dtype)
 
 
-def after_accumulation(leaf: Leaf, ct: Array | Tensor) -> None:
+def after_accumulation(leaf: Leaf, rare: dict[str, Any], ct: Array | Tensor) -> None:
     """Runs the hooks that wait for a gradient to be complete: the leaf tensor's, and its node's."""
-    if leaf.rare is None:
-        return
     variable = leaf.variable
     if variable is not None:
-        for hook in list(leaf.rare.get("post_hooks", {}).values()):
+        for hook in list(rare.get("post_hooks", {}).values()):
             hook(variable)
-    for hook in list(leaf.rare.get("hooks", {}).values()):
+    for hook in list(rare.get("hooks", {}).values()):
         hook((), (_tensor(ct),))
 
 

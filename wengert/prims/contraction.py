@@ -168,5 +168,6 @@ linear = fused(
     label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
     missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
+    sends=lambda edges: (*edges[2:], *edges[:2]),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",
 )

@@ -78,8 +78,9 @@ def _by_running(
 
 def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
     """Weight and bias as operands of `normalize`: as few as there are, in the shape in which they broadcast."""
-    given = (weight, bias)
+    given = (bias, weight)  # the weight's node is the younger one: its gradient is complete first
     parts = [part if part is None or part._data.shape == shape else P.reshape(part, shape=shape) for part in given]
+    parts.reverse()
     while parts and parts[-1] is None:
         parts.pop()
     return tuple(parts)
