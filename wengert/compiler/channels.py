@@ -1,0 +1,427 @@
+"""Generated code for convolutions whose operands lie with their channels innermost, for whole programs.
+
+The one idea to know: where the channels of a result are neighbours in memory, a vector holds channels, and an element of
+the input meets it as one number in all lanes. So windows may lie anywhere, a few strides say where: stride, dilation,
+padding (the input stands in a frame of zeros), one to three dimensions and the phases of an adjoint are strides alone,
+and need no table and no copy. A program knows all sizes, so all of these are numbers in the code.
+
+Three products for registers: of a tile of windows and a tile of output channels, summed over input channels and places
+of the kernel (`Windows`); of a tile of places and input channels and a tile of output channels, summed over windows
+(`Places`, the gradient of the weight); and both of a channel with itself (``each``), where every channel is a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from math import prod
+
+from .code import POINTER, Code, Index, Operand
+from .vectors import Machine, Vectors
+
+Written = tuple[Code, int, float]
+"""The code of a step, the number of its items, and roughly how many cycles they take together."""
+
+ITEMS = 64
+"""Items that a step is cut into about."""
+
+LEAST_SUM = 512
+"""Windows that are summed up in registers, of which there may be more by as many as a sample has; these sums are added
+up once more, so that the error of a long sum stays small."""
+
+LATENCY = 4
+"""Cycles from one addition to the next that needs its result; two begin in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A dimension that is gone through: how many, and the elements from one to the next in the operands."""
+
+    size: int
+    x: int
+    y: int = 0
+
+
+def joined(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes of more than one, neighbours that both operands run through in one go as one."""
+    found: list[Axis] = []
+    for axis in axes:
+        if axis.size == 1:
+            continue
+        if found and (found[-1].x, found[-1].y) == (axis.x * axis.size, axis.y * axis.size):
+            found[-1] = Axis(found[-1].size * axis.size, axis.x, axis.y)
+        else:
+            found.append(axis)
+    return tuple(found)
+
+
+def box(sizes: Sequence[int], room: int) -> tuple[int, ...]:
+    """The sides of a tile of at most ``room`` points: all of the last dimensions, and an even part of one."""
+    sides = []
+    for size in reversed(sizes):
+        side = min(size, max(room, 1))
+        side = -(-size // -(-size // side))
+        sides.append(side)
+        room = room // side if side == size else 1
+    return tuple(reversed(sides))
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What both sorts of products share. ``dtype`` is float32 or float64; ``lanes_along`` channels lie in vectors."""
+
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        return 4 if self.dtype == "float32" else 8
+
+    def lanes(self, machine: Machine, channels: int) -> int:
+        """As many lanes as the machine has, or as there are channels."""
+        return min(machine.vector_bytes // self.size, 1 << (channels - 1).bit_length())
+
+    def tile(self, machine: Machine, sizes: Sequence[int], vectors: int, loaded: bool) -> tuple[tuple[int, ...], int]:
+        """The sides of a tile and its vectors of channels: those for which what there is takes the fewest cycles."""
+        registers = 28 if machine.avx512 or (machine.fused and machine.vector_bytes == 16) else 12
+        best: tuple[float, tuple[int, ...], int] | None = None
+        for width in range(1, min(vectors, 4) + 1):
+            for room in range(1, registers // width + 1):
+                sides = box(sizes, room)
+                points = prod(sides)
+                if points * width + width + (width > 1) > registers + 3:
+                    continue
+                tiles = prod([-(-n // side) for n, side in zip(sizes, sides, strict=True)]) * -(-vectors // width)
+                loads = points * (width if loaded else 1) + width
+                cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4
+                cost = tiles * cycles
+                if best is None or cost < best[0]:
+                    best = cost, sides, width
+        assert best is not None
+        return best[1], best[2]
+
+
+@dataclass(frozen=True)
+class Windows(_Form):
+    """``out[window, g, o] = bias[g, o] + Σ x[window + place, g, c] weight[g, place, c, o]``.
+
+    The operands: x, weight, bias if there is one, out. ``windows`` are axes of x and out, ``places`` axes of x; the
+    channels of out are neighbours, those of x are ``channel_step`` apart. ``each``: ``weight[place, c]``, channel by
+    channel; then ``inner`` is 1, ``outer`` the number of channels, and those of x are neighbours too.
+    """
+
+    windows: tuple[Axis, ...]
+    places: tuple[Axis, ...]
+    groups: int
+    inner: int
+    outer: int
+    channel_step: int
+    bias: bool
+    each: bool = False
+
+    @property
+    def work(self) -> int:
+        """The number of multiplications."""
+        return prod([a.size for a in (*self.windows, *self.places)]) * self.groups * self.inner * self.outer
+
+    def written(self, name: str, machine: Machine) -> Written:
+        """The code, for the items that it says."""
+        return _WindowsWriter(self, name, machine).written()
+
+
+class _Writer:
+    """What both writers share: tiles, channels of which the last vector may be short, and unrolled sums."""
+
+    def __init__(self, form: Windows | Places, name: str, machine: Machine) -> None:
+        self.code = Code(name, visible=False)
+        self.lanes = form.lanes(machine, form.outer)
+        self.vectors = Vectors(self.code, form.dtype, replace(machine, vector_bytes=self.lanes * form.size))
+        self.element = self.vectors.element
+        self.count = -(-form.outer // self.lanes)
+        self.ragged = form.outer % self.lanes != 0
+        self.outer = form.outer
+
+    def at(self, pointer: Operand, index: Index) -> Operand:
+        """The address of an element; the address itself where that is the first."""
+        return pointer if isinstance(index, int) and index == 0 else self.vectors.at(pointer, index)
+
+    def moved(self, pointer: Operand, index: Index, step: int) -> Operand:
+        """The address that many steps further on."""
+        if step == 0 or (isinstance(index, int) and index == 0):
+            return pointer
+        return self.at(pointer, self.code.mul(index, step) if isinstance(index, Operand) else index * step)
+
+    def hidden(self, place: Operand) -> Operand:
+        """The same address, of which LLVM does not know whence it comes: it would look for better ways of counting in
+        loops of which every address is a step from one pointer already, which takes it seven times as long as all the
+        rest."""
+        return self.code.call(POINTER, "llvm.launder.invariant.group.p0", place)
+
+    def masks(self, first: Operand, width: int) -> list[Operand | None]:
+        """Which lanes of some vectors of channels count, from vector ``first`` on; None for all."""
+        if not self.ragged:
+            return [None] * width
+        left = self.code.sub(self.outer, self.code.mul(first, self.lanes))
+        return [self.vectors.first_lanes(self.code.sub(left, k * self.lanes)) for k in range(width)]
+
+    def splat(self, place: Operand) -> Operand:
+        """One element in all lanes."""
+        return self.vectors.splat(self.vectors.number(place))
+
+    def starts(self, index: Operand, axes: Sequence[Axis], sides: Sequence[int]) -> list[Index]:
+        """Where the tile of this number begins along each axis; the last may overlap the one before."""
+        code, found, left = self.code, [], index
+        counts = [-(-axis.size // side) for axis, side in zip(axes, sides, strict=True)]
+        for number, (axis, side, count) in reversed(list(enumerate(zip(axes, sides, counts, strict=True)))):
+            at: Index = 0
+            if count > 1:
+                first = prod(counts[:number]) == 1
+                at = left if first else code.rest(left, count)
+                left = left if first else code.div(left, count)
+                at = code.mul(at, side) if side > 1 else at
+                if count * side != axis.size:
+                    at = code.least(at, axis.size - side)
+            found.append(at)
+        return found[::-1]
+
+    def nested(self, axes: Sequence[Axis], sums: Sequence[Operand], places: Sequence[Operand],
+               steps: Sequence[Sequence[int]], body: Callable[..., Sequence[Operand]]) -> Sequence[Operand]:
+        """Loops along axes, in each of which the places move by their steps; the sums are carried through."""
+        if not axes:
+            return body(places, sums)
+        count = len(places)
+        with self.code.loop(axes[0].size, carried=[*places, *sums]) as loop:
+            here, before = [self.hidden(place) for place in loop.carried[:count]], loop.carried[count:]
+            after = self.nested(axes[1:], before, here, [step[1:] for step in steps], body)
+            loop.next = [*[self.at(place, step[0]) for place, step in zip(here, steps, strict=True)], *after]
+        return loop.carried[count:]
+
+
+class _WindowsWriter(_Writer):
+    def __init__(self, form: Windows, name: str, machine: Machine) -> None:
+        super().__init__(form, name, machine)
+        self.form = form
+        self.axes = joined(form.windows)
+        self.sides, self.width = form.tile(machine, [a.size for a in self.axes], self.count, form.each)
+        self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
+        self.tiles = prod([-(-a.size // side) for a, side in zip(self.axes, self.sides, strict=True)])
+        self.blocks = -(-self.count // self.width)
+
+    def written(self) -> Written:
+        code, form = self.code, self.form
+        operands, start, stop = code.parameters
+        names = ["x", "weight", *["bias"] * form.bias, "out"]
+        bases = {name: code.address(operands, k) for k, name in enumerate(names)}
+        per_item = max(1, self.tiles // ITEMS)
+        items = -(-self.tiles // per_item)
+        with code.loop(stop, start=start) as item:
+            low = code.mul(item.index, per_item)
+            high = code.least(code.add(low, per_item), self.tiles)
+            with code.loop(form.groups) as group, code.loop(self.blocks) as block:
+                first = self._first(block.index)
+                masks = self.masks(first, self.width)
+                moved = self._of_group(bases, group.index, first)
+                with code.loop(high, start=low) as tile:
+                    self._tile(tile.index, moved, masks)
+        code.done()
+        speed = self.lanes * 2
+        return code, items, form.work / speed
+
+    def _first(self, block: Operand) -> Operand:
+        """The first vector of channels of a block, of which the last may overlap the one before."""
+        first = self.code.mul(block, self.width)
+        return self.code.least(first, self.count - self.width) if self.blocks * self.width != self.count else first
+
+    def _of_group(self, bases: dict[str, Operand], group: Operand, first: Operand) -> dict[str, Operand]:
+        code, form = self.code, self.form
+        channel = code.add(code.mul(group, form.outer), code.mul(first, self.lanes))
+        reads = prod([a.size for a in form.places]) * form.inner
+        weight = self.moved(self.moved(bases["weight"], group, reads * form.outer), first, self.lanes)
+        x = self.at(bases["x"], channel) if form.each else self.moved(bases["x"], group, form.inner * form.channel_step)
+        found = {"x": x, "weight": weight, "out": self.at(bases["out"], channel)}
+        return found | ({"bias": self.at(bases["bias"], channel)} if form.bias else {})
+
+    def _tile(self, tile: Operand, bases: dict[str, Operand], masks: list[Operand | None]) -> None:
+        form, width = self.form, self.width
+        x, out = bases["x"], bases["out"]
+        for axis, at in zip(self.axes, self.starts(tile, self.axes, self.sides), strict=True):
+            x, out = self.moved(x, at, axis.x), self.moved(out, at, axis.y)
+        offsets = [sum(k * a.x for k, a in zip(point, self.axes, strict=True)) for point in self.points]
+        first = [self.vectors.zero] * width
+        if form.bias:
+            first = [self.vectors.load(self.at(bases["bias"], k * self.lanes), masks[k]) for k in range(width)]
+        sums = [first[k] for _ in self.points for k in range(width)]
+        axes = [*[a for a in form.places if a.size > 1], Axis(form.inner, form.channel_step)]
+        outer, unrolled = _unrolled(axes)
+        steps, step = [], form.outer
+        for axis in reversed(axes):
+            steps.append(step)
+            step *= axis.size
+        steps = steps[::-1]
+        # The last loop goes over what is unrolled ``count`` at a time.
+        inner = [(sum(k * a.x for k, a in zip(point, unrolled, strict=True)), k * form.outer)
+                 for k, point in enumerate(product(*[range(a.size) for a in unrolled]))]
+
+        def body(places: Sequence[Operand], before: Sequence[Operand]) -> Sequence[Operand]:
+            now = list(before)
+            for x_step, w_step in inner:
+                rows = [self.vectors.load(self.at(places[1], w_step + k * self.lanes), masks[k]) for k in range(width)]
+                for i, offset in enumerate(offsets):
+                    seen = [self._seen(self.at(places[0], offset + x_step), k, masks) for k in range(width)] \
+                        if form.each else [self.splat(self.at(places[0], offset + x_step))] * width
+                    for k in range(width):
+                        now[i * width + k] = self.vectors.intrinsic("fmuladd", seen[k], rows[k], now[i * width + k])
+            return now
+
+        weight_steps = _outer_steps(axes, outer, steps)
+        sums = list(self.nested(outer, sums, [x, bases["weight"]], [[a.x for a in outer], weight_steps], body))
+        for i, point in enumerate(self.points):
+            offset = sum(k * a.y for k, a in zip(point, self.axes, strict=True))
+            for k in range(width):
+                self.vectors.store(sums[i * width + k], self.at(out, offset + k * self.lanes), masks[k])
+
+    def _seen(self, place: Operand, k: int, masks: list[Operand | None]) -> Operand:
+        return self.vectors.load(self.at(place, k * self.lanes), masks[k])
+
+
+def _unrolled(axes: Sequence[Axis], most: int = 4) -> tuple[list[Axis], list[Axis]]:
+    """Axes as loops, and axes at the end that are written out: all of them, or a part of one, ``most`` points or fewer
+    together."""
+    outer, inner = list(axes), list[Axis]()
+    room = most
+    while outer and outer[-1].size <= room:
+        inner.insert(0, outer.pop())
+        room //= inner[0].size
+    if outer and not inner:
+        last = outer.pop()
+        part = next(part for part in (4, 3, 2, 1) if last.size % part == 0)
+        outer.append(Axis(last.size // part, last.x * part, last.y * part))
+        inner = [Axis(part, last.x, last.y)]
+    return outer, inner
+
+
+def _outer_steps(axes: Sequence[Axis], outer: Sequence[Axis], steps: Sequence[int]) -> list[int]:
+    """The weight's step of each loop: of a part of an axis as many as it takes at a time."""
+    return [step * (axis.size // loop.size) for loop, axis, step in zip(outer, axes, steps, strict=False)]
+
+
+@dataclass(frozen=True)
+class Places(_Form):
+    """``out[part, g, place, c, o] = Σ x[window + place, g, c] y[window, g, o]``, summed over a part of the samples.
+
+    The operands: x, y, out. All axes are of x and y: the places may be those of y instead. The channels of y are
+    neighbours, those of x are ``channel_step`` apart. ``each``: channel by channel.
+    """
+
+    samples: Axis
+    windows: tuple[Axis, ...]
+    places: tuple[Axis, ...]
+    groups: int
+    inner: int
+    outer: int
+    channel_step: int
+    parts: int
+    each: bool = False
+
+    @property
+    def work(self) -> int:
+        """The number of multiplications."""
+        every = (self.samples, *self.windows, *self.places)
+        return prod([a.size for a in every]) * self.groups * self.inner * self.outer
+
+    def written(self, name: str, machine: Machine) -> Written:
+        """The code, for the items that it says."""
+        return _PlacesWriter(self, name, machine).written()
+
+
+class _PlacesWriter(_Writer):
+    def __init__(self, form: Places, name: str, machine: Machine) -> None:
+        super().__init__(form, name, machine)
+        self.form = form
+        self.reads = (*form.places, Axis(form.inner, form.channel_step))
+        # Places that move y have a tile each.
+        apart = len(form.places) if any(a.y for a in form.places) else 0
+        sides, self.width = form.tile(machine, [a.size for a in self.reads[apart:]], self.count, form.each)
+        self.sides = ((1,) * apart + sides)
+        self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
+        self.tiles = prod([-(-a.size // side) for a, side in zip(self.reads, self.sides, strict=True)])
+        self.blocks = -(-self.count // self.width)
+
+    @cached_property
+    def steps(self) -> list[int]:
+        """From one place or channel to the next in what is summed up."""
+        found, step = [], self.outer
+        for axis in reversed(self.reads):
+            found.append(step)
+            step *= axis.size
+        return found[::-1]
+
+    def written(self) -> Written:
+        code, form = self.code, self.form
+        operands, start, stop = code.parameters
+        x, y, out = (code.address(operands, k) for k in range(3))
+        reads = prod([a.size for a in self.reads])
+        sums = code.stack(f"[{len(self.points) * self.width} x {self.vectors.real_type}]", align=64)
+        items = form.parts * form.groups * self.tiles * self.blocks
+        with code.loop(stop, start=start) as item:
+            block, left = code.rest(item.index, self.blocks), code.div(item.index, self.blocks)
+            tile, left = code.rest(left, self.tiles), code.div(left, self.tiles)
+            group, part = code.rest(left, form.groups), code.div(left, form.groups)
+            first = code.mul(block, self.width)
+            if self.blocks * self.width != self.count:
+                first = code.least(first, self.count - self.width)
+            masks = self.masks(first, self.width)
+            channel = code.add(code.mul(group, form.outer), code.mul(first, self.lanes))
+            seen = self.at(x, channel) if form.each else self.moved(x, group, form.inner * form.channel_step)
+            y_here = self.at(y, channel)
+            target = self.at(self.moved(out, code.add(code.mul(part, form.groups), group), reads * form.outer),
+                             code.mul(first, self.lanes))
+            for axis, at, step in zip(self.reads, self.starts(tile, self.reads, self.sides), self.steps, strict=True):
+                seen, target = self.moved(seen, at, axis.x), self.moved(target, at, step)
+                y_here = self.moved(y_here, at, axis.y)
+            low = code.div(code.mul(part, form.samples.size), form.parts)
+            high = code.div(code.mul(code.add(part, 1), form.samples.size), form.parts)
+            self._sums(low, high, seen, y_here, masks, sums)
+            for number, point in enumerate(self.points):
+                offset = sum(k * step for k, step in zip(point, self.steps, strict=True))
+                for k in range(self.width):
+                    total = code.load(self.vectors.real_type, sums, number * self.width + k, align=4)
+                    self.vectors.store(total, self.at(target, offset + k * self.lanes), masks[k])
+        code.done()
+        return code, items, form.work / (self.lanes * 2)
+
+    def _sums(self, low: Operand, high: Operand, x: Operand, y: Operand, masks: list[Operand | None], sums: Operand
+              ) -> None:
+        """Adds up the windows of samples, some of them in registers, and these sums on the stack."""
+        code, form, vectors = self.code, self.form, self.vectors
+        count = len(self.points) * self.width
+        places = [code.at(vectors.real_type, sums, k) for k in range(count)]
+        for place in places:
+            code.store(vectors.zero, place, align=4)
+        together = max(1, LEAST_SUM // prod([a.size for a in form.windows]))
+        with code.loop(high, start=low, step=together) as first:
+            last = code.least(code.add(first.index, together), high)
+            with code.loop(last, start=first.index, carried=[vectors.zero] * count) as sample:
+                here = self.moved(x, sample.index, form.samples.x), self.moved(y, sample.index, form.samples.y)
+                axes = joined(form.windows)
+                sample.next = self.nested(axes, sample.carried, here, [[a.x for a in axes], [a.y for a in axes]],
+                                          lambda at, before: self._products(at, before, masks))
+            for place, value in zip(places, sample.carried, strict=True):
+                old = code.load(vectors.real_type, place, align=4)
+                code.store(vectors.add(old, value), place, align=4)
+
+    def _products(self, at: Sequence[Operand], before: Sequence[Operand], masks: list[Operand | None]
+                  ) -> Sequence[Operand]:
+        """What one window adds."""
+        form, width, now = self.form, self.width, list(before)
+        rows = [self.vectors.load(self.at(at[1], k * self.lanes), masks[k]) for k in range(width)]
+        for i, point in enumerate(self.points):
+            place = self.at(at[0], sum(k * a.x for k, a in zip(point, self.reads, strict=True)))
+            if form.each:
+                seen = [self.vectors.load(self.at(place, k * self.lanes), masks[k]) for k in range(width)]
+            else:
+                seen = [self.splat(place)] * width
+            for k in range(width):
+                now[i * width + k] = self.vectors.intrinsic("fmuladd", seen[k], rows[k], now[i * width + k])
+        return now
