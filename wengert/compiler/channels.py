@@ -1,9 +1,9 @@
 """Generated code for convolutions whose operands lie with their channels innermost, for whole programs.
 
-The one idea to know: where the channels of a result are neighbours in memory, a vector holds channels, and an element of
-the input meets it as one number in all lanes. So windows may lie anywhere, a few strides say where: stride, dilation,
-padding (the input stands in a frame of zeros), one to three dimensions and the phases of an adjoint are strides alone,
-and need no table and no copy. A program knows all sizes, so all of these are numbers in the code.
+The one idea to know: where the channels of a result are neighbours in memory, a vector holds channels, and an element
+of the input meets it as one number in all lanes. So windows may lie anywhere, a few strides say where: stride,
+dilation, padding (the input stands in a frame of zeros), one to three dimensions and the phases of an adjoint are
+strides alone, and need no table and no copy. A program knows all sizes, so all of these are numbers in the code.
 
 Three products for registers: of a tile of windows and a tile of output channels, summed over input channels and places
 of the kernel (`Windows`); of a tile of places and input channels and a tile of output channels, summed over windows
@@ -57,6 +57,12 @@ def joined(axes: Sequence[Axis]) -> tuple[Axis, ...]:
     return tuple(found)
 
 
+def reach(axes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """How far the first and the last element of these sizes and steps lie from the one with all indices 0."""
+    steps = [(size - 1) * step for size, step in axes]
+    return sum(min(step, 0) for step in steps), sum(max(step, 0) for step in steps)
+
+
 def box(sizes: Sequence[int], room: int) -> tuple[int, ...]:
     """The sides of a tile of at most ``room`` points: all of the last dimensions, and an even part of one."""
     sides = []
@@ -70,7 +76,7 @@ def box(sizes: Sequence[int], room: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _Form:
-    """What both sorts of products share. ``dtype`` is float32 or float64; ``lanes_along`` channels lie in vectors."""
+    """What both sorts of products share. ``dtype`` is float32 or float64."""
 
     dtype: str
 
@@ -124,6 +130,16 @@ class Windows(_Form):
     def work(self) -> int:
         """The number of multiplications."""
         return prod([a.size for a in (*self.windows, *self.places)]) * self.groups * self.inner * self.outer
+
+    def extents(self) -> list[tuple[int, int]]:
+        """The first and the last element that it reads or writes of each operand, counted from where that begins."""
+        channels = self.groups * self.outer
+        reads = channels if self.each else self.groups * self.inner
+        x = reach([*[(a.size, a.x) for a in (*self.windows, *self.places)],
+                   (reads, 1 if self.each else self.channel_step)])
+        weights = prod([a.size for a in self.places]) * self.inner * channels
+        out = reach([*[(a.size, a.y) for a in self.windows], (channels, 1)])
+        return [x, (0, weights - 1), *[(0, channels - 1)] * self.bias, out]
 
     def written(self, name: str, machine: Machine) -> Written:
         """The code, for the items that it says."""
@@ -212,7 +228,8 @@ class _WindowsWriter(_Writer):
         code, form = self.code, self.form
         operands, start, stop = code.parameters
         names = ["x", "weight", *["bias"] * form.bias, "out"]
-        bases = {name: code.address(operands, k) for k, name in enumerate(names)}
+        table = code.address(operands, 0)
+        bases = {name: code.address(table, k) for k, name in enumerate(names)}
         per_item = max(1, self.tiles // ITEMS)
         items = -(-self.tiles // per_item)
         with code.loop(stop, start=start) as item:
@@ -330,6 +347,22 @@ class Places(_Form):
         every = (self.samples, *self.windows, *self.places)
         return prod([a.size for a in every]) * self.groups * self.inner * self.outer
 
+    def extents(self) -> list[tuple[int, int]]:
+        """The first and the last element that it reads or writes of each operand, counted from where that begins."""
+        every = (self.samples, *self.windows, *self.places)
+        channels = self.groups * self.outer
+        reads = channels if self.each else self.groups * self.inner
+        x = reach([*[(a.size, a.x) for a in every], (reads, 1 if self.each else self.channel_step)])
+        y = reach([*[(a.size, a.y) for a in every], (channels, 1)])
+        return [x, y, (0, self.parts * prod([a.size for a in self.places]) * self.inner * channels - 1)]
+
+    def cycles(self, machine: Machine) -> float:
+        """Roughly how long it takes: what the choice between two ways to the same goes by."""
+        writer = _PlacesWriter(self, "", machine)
+        points = len(writer.points)
+        each = max(LATENCY, points * writer.width / 2, (points + writer.width) / 2)
+        return prod([a.size for a in (self.samples, *self.windows)]) * writer.tiles * writer.blocks * self.groups * each
+
     def written(self, name: str, machine: Machine) -> Written:
         """The code, for the items that it says."""
         return _PlacesWriter(self, name, machine).written()
@@ -360,7 +393,8 @@ class _PlacesWriter(_Writer):
     def written(self) -> Written:
         code, form = self.code, self.form
         operands, start, stop = code.parameters
-        x, y, out = (code.address(operands, k) for k in range(3))
+        table = code.address(operands, 0)
+        x, y, out = (code.address(table, k) for k in range(3))
         reads = prod([a.size for a in self.reads])
         sums = code.stack(f"[{len(self.points) * self.width} x {self.vectors.real_type}]", align=64)
         items = form.parts * form.groups * self.tiles * self.blocks

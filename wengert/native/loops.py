@@ -48,6 +48,9 @@ class Buffer:
     name: str = ""
     slot: int = -1
     offset: int = 0
+    frame: Any = None
+    """How the elements that are written lie in a frame (strides, offset, shape), its widths, and the number in it,
+    which is there before the program runs. Only buffers with equal frames share memory."""
 
     @property
     def bytes(self) -> int:

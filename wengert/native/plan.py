@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Instr
-from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
+from .loops import DTYPES, REALS, Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
 
 SMALL = 4096
 """Spaces of up to so many points share a nest even where they have nothing in common."""
@@ -77,7 +77,18 @@ class Guard:
     place: Place
 
 
-Step = Nest | Product | Call | Guard
+@dataclass(slots=True, eq=False)
+class Kernel:
+    """A step with a code of its own: ``form`` writes it (`written`), and steps of equal forms share it. Its operands
+    are the places that it reads, and then those that it writes."""
+
+    name: str
+    form: Any
+    reads: list[Place]
+    writes: list[Place]
+
+
+Step = Nest | Product | Kernel | Call | Guard
 
 
 class Plan:
@@ -94,6 +105,7 @@ class Plan:
         """The last step that may fail."""
         self._nests: dict[Shape, list[int]] = {}
         self._kept: dict[tuple[Shape, Node], Buffer] = {}
+        self._framed: dict[Any, Expr] = {}
         self._read: dict[int, set[Place]] = {}
         """What the nest at a step reads."""
 
@@ -321,7 +333,62 @@ class Plan:
         self.steps.append(step)
         return len(self.steps) - 1
 
+    def framed(self, x: Expr, widths: Sequence[tuple[int, int]], value: float = 0, last: bool = False) -> Expr:
+        """The expression (N, C, *sizes) in memory in a frame of ``value`` of these widths along the last dimensions, so
+        that it can be read beyond its ends. What is in memory already, or lies in a frame that wide, stays where it is,
+        but for its channels, which are innermost if they must be the ``last``."""
+        if self.stands(x, widths, value) and not (last and x.shape[1] > 1 and x.node.args[0].strides[1] != 1):
+            return x
+        given = x.node.op == "load" and not last
+        order = lying_order(x.shape, x.node.leaves) if given else (0, *range(2, len(x.shape)), 1)
+        lying = self._permuted(x, order)
+        key = lying.shape, lying.node, order, tuple(widths), value
+        found = self._framed.get(key)
+        if found is None:
+            found = self._framed[key] = self.frame(x.shape, x.dtype, widths, value, order)
+            self.store(lying, self._permuted(found, order).node.args[0])
+        return found
+
+    def frame(self, shape: Shape, dtype: str, widths: Sequence[tuple[int, int]], value: float = 0,
+              order: Sequence[int] | None = None) -> Expr:
+        """Memory as `framed` leaves it, of which a step writes the inside; channels are innermost if no order is
+        given."""
+        every = [(0, 0), (0, 0), *widths]
+        whole = [n + low + high for n, (low, high) in zip(shape, every, strict=True)]
+        order = (0, *range(2, len(shape)), 1) if order is None else order
+        steps = dict(zip(order, row_major(tuple([whole[d] for d in order])), strict=True))
+        strides = tuple([steps[d] for d in range(len(shape))])
+        buffer = self.buffer("arena", dtype, prod(whole))
+        offset = sum(low * step for (low, _), step in zip(every, strides, strict=True))
+        found = self.whole(buffer, shape, strides, offset)
+        if any(low or high for low, high in widths):
+            buffer.frame = found.node.args[0].strides, offset, shape, tuple(widths), value
+        return found
+
+    def stands(self, x: Expr, widths: Sequence[tuple[int, int]], value: float = 0) -> bool:
+        """Whether an expression is in memory so that it can be read as far as this beyond its ends."""
+        if x.node.op != "load":
+            return False
+        place = x.node.args[0]
+        if not any(low or high for low, high in widths):
+            return True
+        if place.buffer.frame is None:
+            return False
+        strides, offset, shape, its, filler = place.buffer.frame
+        return (place.strides, place.offset, x.shape, filler) == (strides, offset, shape, value) and all(
+            low <= a and high <= b for (low, high), (a, b) in zip(widths, its, strict=True))
+
     # --- other steps --------------------------------------------------------------------------------------------------
+
+    def kernel(self, name: str, form: Any, reads: list[Place], writes: list[Place]) -> None:
+        """A step with a code of its own, which says how far it goes from the beginning of each operand."""
+        for place, (low, high) in zip((*reads, *writes), form.extents(), strict=True):
+            if not (0 <= place.offset + low and place.offset + high < place.buffer.size):
+                raise LoopError(f"[native] places inside a buffer of {place.buffer.size} elements were expected; got "
+                                f"{name} from {place.offset + low} to {place.offset + high}")
+        at = self._add(Kernel(name, form, reads, writes))
+        for place in writes:
+            self.written[place.buffer] = at
 
     def product(self, x: Expr, y: Expr) -> Expr:
         """``x @ y`` of at least two dimensions each, with equal leading sizes, by OpenBLAS."""

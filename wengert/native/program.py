@@ -25,7 +25,7 @@ from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
-from .plan import Call, Guard, Product
+from .plan import Call, Guard, Kernel, Product
 from .schedule import Schedule
 
 WRITTEN = object()
@@ -50,7 +50,7 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
         schedule = Schedule(graph, given, in_place)
     except NotImplementedError:
         return None
-    if not any(type(step) in (Nest, Product) for step in schedule.steps):
+    if not any(type(step) in (Nest, Product, Kernel) for step in schedule.steps):
         return None
     if openblas() is None and any(type(step) is Product for step in schedule.steps):
         return None
@@ -124,6 +124,9 @@ class NativeProgram:
             self._words[0], self._words[1] = library.products["f"], library.products["d"]
         room = np.empty(schedule.arena + 64, np.uint8)
         self._arena, self._words[_ARENA] = room, -(-memory.address(room) // 64) * 64
+        first = self._words[_ARENA] - memory.address(room)
+        for begin, buffer in schedule.frames:
+            room[first + begin:first + begin + buffer.bytes].view(buffer.dtype)[:] = buffer.frame[-1]
         self._called = [b for b in arrays if b.kind == "called"]
         self._nothing = np.empty(0)  # stands for what numpy has not computed yet
         self._constants = dict(schedule.plan.constants)
@@ -172,6 +175,8 @@ class NativeProgram:
         calls = Counter(step.instr.primitive.name for step in steps if type(step) is Call)
         lines = [f"{count} {word}" for kind, word in ((Nest, "passes over memory"), (Product, "products of matrices"))
                  for count in [sum(type(step) is kind for step in steps)]]
+        kernels = Counter(step.name for step in steps if type(step) is Kernel)
+        lines += [f"{count} native {name}" for name, count in kernels.items()]
         return [*lines, f"{self.schedule.arena} bytes for what is in between",
                 *(f"numpy computes {name} ({count})" for name, count in calls.items())]
 
@@ -240,6 +245,8 @@ class _Entries:
             elif type(step) is Product:
                 run.append((self._product(step), [step.left.place, step.right.place, step.out.place],
                             _BLAS[step.dtype]))
+            elif type(step) is Kernel:
+                run.append((self._kernel(step), [*step.reads, *step.writes], None))
             else:
                 assert type(step) is Nest
                 run.append((self._nest(step), places_of(step), None))
@@ -251,6 +258,12 @@ class _Entries:
             self._made[form] = function_of(nest, f"nest{len(self._made)}", engine().machine)
             self.functions.append(self._made[form].code)
         return self._made[form]
+
+    def _kernel(self, step: Kernel) -> Function:
+        if step.form not in self._made:
+            self._made[step.form] = Function(*step.form.written(f"kernel{len(self._made)}", engine().machine))
+            self.functions.append(self._made[step.form].code)
+        return self._made[step.form]
 
     def _product(self, product: Product) -> Function:
         sides = product.left, product.right, product.out

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ir import InstructionGraph
 from .loops import Buffer, Nest, Place, Store, verify
-from .plan import Call, Expr, Guard, Plan, Product, Step, row_major
+from .plan import Call, Expr, Guard, Kernel, Plan, Product, Step, row_major
 from .translation import Translation
 
 LINE = 64
@@ -49,6 +49,8 @@ class Schedule:
         for step in self.steps:
             if type(step) is Nest:
                 verify(step)
+        self.frames: list[tuple[int, Buffer]] = []
+        """Where in the arena a frame begins, and a buffer that lies in it."""
         self.arena = self._arranged()
 
     def _given_out(self, x: Expr) -> tuple[Buffer, Expr]:
@@ -95,6 +97,8 @@ class Schedule:
         placed: list[tuple[int, int, int]] = []  # the last step, begin and end
         size = 0
         for buffer, (first, last) in sorted(life.items(), key=lambda item: item[1][0]):
+            if buffer.frame is not None:
+                continue
             placed = [entry for entry in placed if entry[0] >= first]
             begin, need = 0, -(-buffer.bytes // LINE) * LINE
             for _, low, high in sorted(placed, key=lambda entry: entry[1]):
@@ -104,6 +108,23 @@ class Schedule:
             buffer.offset = begin
             placed.append((last, begin, begin + need))
             size = max(size, begin + need)
+        return self._framed(life, size)
+
+    def _framed(self, life: dict[Buffer, list[int]], size: int) -> int:
+        """Buffers with a frame stand behind the others, those with equal frames in the same memory, where they are not
+        in use at the same time."""
+        rooms: dict[Any, list[list[int]]] = {}  # the place and the last step of each room
+        for buffer, (first, last) in sorted(life.items(), key=lambda item: item[1][0]):
+            if buffer.frame is None:
+                continue
+            key = buffer.frame, buffer.dtype
+            room = next((room for room in rooms.setdefault(key, []) if room[1] < first), None)
+            if room is None:
+                room = [size, last]
+                rooms[key].append(room)
+                self.frames.append((size, buffer))
+                size += -(-buffer.bytes // LINE) * LINE
+            buffer.offset, room[1] = room[0], last
         return size
 
 
@@ -125,6 +146,8 @@ def _reads(step: Step) -> Iterator[Place]:
         yield from (node.args[0] for node in step.nodes() if node.op == "load")
     elif type(step) is Product:
         yield from (step.left.place, step.right.place)
+    elif type(step) is Kernel:
+        yield from step.reads
     elif type(step) is Call:
         yield from (x[0] for x in step.operands if type(x) is tuple and type(x[0]) is Place)
     elif type(step) is Guard:
@@ -136,5 +159,7 @@ def _writes(step: Step) -> Iterator[Place]:
         yield from (root.place for root in step.roots)
     elif type(step) is Product:
         yield step.out.place
+    elif type(step) is Kernel:
+        yield from step.writes
     elif type(step) is Call:
         yield from (Place(buffer, 0, ()) for buffer in step.results)

@@ -16,6 +16,7 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.primitive import P, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
+from . import norms, windows
 from .loops import DTYPES, REALS, Node, Place, Shape
 from .plan import DEAR, SMALL, Expr, Plan, row_major
 from .rules import lowered
@@ -55,6 +56,7 @@ class Translation:
             self.arrays[value] = array
         living = _living(graph)
         self.uses = _uses(graph, living)
+        self.frames = windows.frames_of(living)
         for instr in living:
             self._instr(instr)
 
@@ -93,8 +95,11 @@ class Translation:
             if (expr.shape, expr.dtype) != (tuple(value.spec.shape), value.spec.dtype.name):
                 raise GraphError(f"[native] {value.spec} was expected of {instr.primitive.name}; got {expr.dtype}"
                                  f"{list(expr.shape)}; a rule of wengert's is wrong")
-            if expr.node.depth > DEEPEST or self.uses[value] > 1 and self._worth_keeping(expr):
+            if value not in self.frames and (
+                    expr.node.depth > DEEPEST or self.uses[value] > 1 and self._worth_keeping(expr)):
                 expr = self.plan.in_memory(expr)
+            if value in self.frames and expr.node.op != "load":
+                expr = self.plan.framed(expr, self.frames[value])
             self.values[value] = expr
 
     def _worth_keeping(self, x: Expr) -> bool:
@@ -347,20 +352,6 @@ def _softmax(logarithm: bool) -> Handler:
     return handle
 
 
-def _normalize(t: Translation, instr: Instr) -> list[Expr]:
-    x, dims = _operand(t, instr), _dims(instr)
-    count = float(prod([x.shape[d] for d in dims]))
-    mean = t.plan.in_memory(t.apply("div", t.reduced("sum", x, dims), count))
-    centred = t.apply("sub", x, mean)
-    variance = t.plan.in_memory(t.apply("div", t.reduced("sum", t.apply("mul", centred, centred), dims), count))
-    scale = t.plan.in_memory(t.apply("rsqrt", t.apply("add", variance, instr.params["eps"])))
-    out = t.apply("mul", centred, scale)
-    for name, operand in zip(("mul", "add"), instr.operands[1:], strict=False):
-        if operand is not None:
-            out = t.apply(name, out, t.expr(operand))
-    return [out, mean, variance]
-
-
 def _reduction(t: Translation, x: Expr, reduction: str) -> Expr:
     if reduction == "none":
         return x
@@ -448,9 +439,9 @@ def _cat(t: Translation, instr: Instr) -> Expr:
 _HANDLERS: dict[str, Handler] = {
     "sum": _sum, "mean": _mean, "sum_to": _sum_to, "amax": _extreme("max"), "amin": _extreme("min"), "cast": _cast,
     "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
-    "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True), "normalize": _normalize,
+    "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True),
     "mse_loss": _mse, "nll_loss": _nll, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
-    "masked_fill": Translation._elementwise,
+    "masked_fill": Translation._elementwise, **windows.HANDLERS, **norms.HANDLERS,
 }
 _CHECKING = frozenset({"nll_loss"})
 """What must run although nothing needs it, as it finds mistakes."""

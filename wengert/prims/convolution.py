@@ -120,7 +120,7 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
     shape = (ct.shape[0], channels, *sizes)
     check_room("conv_transpose", shape, ct.itemsize)
     geometry = zip(stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)
-    along = [[_phase((i + p) % s, s, k, p, d, n, windows) for i in range(min(s, n))]
+    along = [[phase_of((i + p) % s, s, k, p, d, n, windows) for i in range(min(s, n))]
              for s, k, p, d, n, windows in geometry]
     result = np.zeros(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
     for phases in product(*along):
@@ -160,7 +160,7 @@ def _spread_one(ct: Array, weight: Array, padding: Dims, dilation: Dims, groups:
 # dilation / g, its kernel turned round. With stride 1 there is one phase, the whole.
 
 
-def _phase(phase: int, stride: int, kernel: int, padding: int, dilation: int, size: int, windows: int) -> Any:
+def phase_of(phase: int, stride: int, kernel: int, padding: int, dilation: int, size: int, windows: int) -> Any:
     """Along one dimension: the places of the kernel (from the last), the padding of the cotangent, the dilation, and
     the inputs of the phase; None if these, or the places, are none."""
     common = gcd(stride, dilation)
