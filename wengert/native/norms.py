@@ -7,14 +7,12 @@ in float64, where the difference loses nothing that float32 has. float64 numbers
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..ir import Instr, Value
 from .loops import REALS, Shape
 from .plan import Expr
-
-if TYPE_CHECKING:
-    from .translation import Translation
+from .translation import Translation
 
 
 def _statistics(t: Translation, x: Expr, dims: Shape) -> tuple[Expr, Expr]:

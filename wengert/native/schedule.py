@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
+from . import norms, windows
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Call, Expr, Guard, Kernel, Plan, Product, Step, row_major
 from .translation import Translation
+
+HANDLERS = {**norms.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""
@@ -26,7 +29,7 @@ class Schedule:
 
     def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool) -> None:
         self.graph = graph
-        self.translation = Translation(graph, given)
+        self.translation = Translation(graph, given, HANDLERS)
         self.plan: Plan = self.translation.plan
         self.given = self.translation.given
         self.effects: list[tuple[Buffer, Expr] | None] = []

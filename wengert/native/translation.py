@@ -7,8 +7,9 @@ gives an expression; reductions and products give steps; what is left is a call 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.primitive import P, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
-from . import norms, windows
+from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Place, Shape
 from .plan import DEAR, SMALL, Expr, Plan, row_major
 from .rules import lowered
@@ -34,9 +35,12 @@ _SHAPE_ONLY = frozenset({"fill", "zeros_like", "zeros_of"})
 
 
 class Translation:
-    """A graph's plan; ``given`` are the arrays of inputs and states, or ones that lie like them."""
+    """A graph's plan; ``given`` are the arrays of inputs and states, or ones that lie like them, ``more`` the handlers
+    that other modules have, by the primitive's name."""
 
-    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]]) -> None:
+    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]],
+                 more: Mapping[str, Handler] = MappingProxyType({})) -> None:
+        self.handlers = {**_HANDLERS, **more}
         self.graph, self.plan = graph, Plan()
         self.values: dict[Value, Expr] = {}
         self.arrays: dict[Value, np.ndarray[Any, Any]] = {}
@@ -54,9 +58,9 @@ class Translation:
             self.values[value] = self.plan.whole(buffer, array.shape, strides)
         for value, array in graph.constants:
             self.arrays[value] = array
-        living = _living(graph)
+        living = _living(graph, self.handlers)
         self.uses = _uses(graph, living)
-        self.frames = windows.frames_of(living)
+        self.frames = frames_of(living)
         for instr in living:
             self._instr(instr)
 
@@ -78,7 +82,7 @@ class Translation:
             self.arrays.update(zip(instr.results, map(np.asarray, results), strict=True))
             return
         try:
-            handler = _HANDLERS.get(name)
+            handler = self.handlers.get(name)
             if any(x.spec.dtype.name not in DTYPES for x in (*values, *instr.results) if x.spec is not GENERATOR):
                 raise NotImplementedError("a dtype that loops do not have")
             if handler is not None:
@@ -195,12 +199,12 @@ class Translation:
 Handler = Callable[[Translation, Instr], Any]
 
 
-def _living(graph: InstructionGraph) -> list[Instr]:
+def _living(graph: InstructionGraph, handlers: Mapping[str, Handler]) -> list[Instr]:
     """The instructions that something needs: an effect, an output, or a check that only they make."""
     needed, kept = set(graph.roots()), []
     for instr in reversed(graph.instrs):
         name = instr.primitive.name
-        checks = instr.primitive.kind not in ("elementwise", "view") and name not in _HANDLERS or name in _CHECKING
+        checks = instr.primitive.kind not in ("elementwise", "view") and name not in handlers or name in _CHECKING
         if checks or not needed.isdisjoint(instr.results):
             kept.append(instr)
             if name not in _SHAPE_ONLY:
@@ -441,7 +445,7 @@ _HANDLERS: dict[str, Handler] = {
     "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
     "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True),
     "mse_loss": _mse, "nll_loss": _nll, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
-    "masked_fill": Translation._elementwise, **windows.HANDLERS, **norms.HANDLERS,
+    "masked_fill": Translation._elementwise,
 }
 _CHECKING = frozenset({"nll_loss"})
 """What must run although nothing needs it, as it finds mistakes."""

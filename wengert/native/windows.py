@@ -7,69 +7,23 @@ a convolution, of its adjoint in each phase, and of its weight's gradient, is st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from math import prod
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..compiler.channels import Axis, Places, Windows
 from ..compiler.jit import engine
 from ..ir import Instr, Value
-from ..prims.convolution import phase_of
+from .frames import beyond_of, phases_of
 from .loops import REALS, Place, Shape
 from .plan import Expr
-
-if TYPE_CHECKING:
-    from .translation import Translation
-
-Widths = tuple[tuple[int, int], ...]
+from .translation import Translation
 
 PARTS, MOST_SUMS = 16, 2**21
 """A weight's gradient is summed up in so many parts at most, and these have so many sums together."""
-
-
-def frames_of(instrs: Iterable[Instr]) -> dict[Value, Widths]:
-    """The values that convolutions read, and how far beyond their ends."""
-    found: dict[Value, Widths] = {}
-    for instr in instrs:
-        for value, widths in _frames(instr):
-            before = found.get(value, widths)
-            found[value] = tuple([(max(a, c), max(b, d)) for (a, b), (c, d) in zip(before, widths, strict=True)])
-    return found
-
-
-def _frames(instr: Instr) -> Iterator[tuple[Value, Widths]]:
-    name = instr.primitive.name
-    if name not in ("convolution", "convolution_weight") or not all(type(x) is Value for x in instr.operands[:2]):
-        return
-    x, other = instr.operands[:2]
-    sizes, out = x.spec.shape[2:], instr.results[0].spec.shape[2:]
-    if 0 in (*x.spec.shape, *other.spec.shape, *instr.results[0].spec.shape):
-        return
-    if name == "convolution_weight":
-        yield x, _beyond(instr.params, sizes, instr.params["kernel"], other.spec.shape[2:])
-        yield other, ((0, 0),) * len(sizes)
-    elif instr.params.get("transposed"):
-        phases = _phases(instr.params, other.spec.shape[2:], out, sizes)
-        yield x, tuple([(max([0, *[p[1][0] for p in along if p]]), max([0, *[p[1][1] for p in along if p]]))
-                        for along in phases])
-    else:
-        yield x, _beyond(instr.params, sizes, other.spec.shape[2:], out)
-
-
-def _beyond(params: dict[str, Any], sizes: Shape, kernel: Shape, out: Shape) -> Widths:
-    """How far the windows reach beyond an input of these sizes."""
-    lines = zip(sizes, kernel, out, params["stride"], params["padding"], params["dilation"], strict=True)
-    return tuple([(p, max(0, (m - 1) * s + d * (k - 1) + 1 - n - p)) for n, k, m, s, p, d in lines])
-
-
-def _phases(params: dict[str, Any], kernel: Shape, sizes: Shape, windows: Shape) -> list[list[Any]]:
-    """The phases along each dimension of an adjoint of these sizes."""
-    geometry = zip(params["stride"], kernel, params["padding"], params["dilation"], sizes, windows, strict=True)
-    return [[phase_of((i + p) % s, s, k, p, d, n, count) for i in range(min(s, n))]
-            for s, k, p, d, n, count in geometry]
 
 
 # --- what steps read and write ----------------------------------------------------------------------------------------
@@ -122,7 +76,7 @@ def _convolution(t: Translation, instr: Instr) -> Expr:
     params, out = instr.params, instr.results[0]
     groups = params.get("groups", 1)
     result = t.plan.frame(tuple(out.spec.shape), x.dtype, t.frames.get(out, ((0, 0),) * (len(x.shape) - 2)))
-    ((_, widths),) = _frames(instr)
+    ((_, widths),) = beyond_of(instr)
     outer, inner = weight.shape[0] // groups, weight.shape[1]
     if params.get("transposed"):
         outer, inner = inner, outer
@@ -159,7 +113,7 @@ def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Pl
     rank = len(ct.shape) - 2
     inner, outer = weight.shape[0] // groups, weight.shape[1]
     each = groups > 1 and outer == inner == 1
-    along = _phases(params, weight.shape[2:], result.shape[2:], ct.shape[2:])
+    along = phases_of(params, weight.shape[2:], result.shape[2:], ct.shape[2:])
     every = list(product(*along))
     if any(phase is None for phases in every for phase in phases):
         filler = Expr((), t.plan.nodes.const(0.0, ct.dtype))
@@ -193,7 +147,7 @@ def _weight(t: Translation, instr: Instr) -> Expr:
     kernel, rank = tuple(params["kernel"]), len(x.shape) - 2
     inner, outer = x.shape[1] // groups, ct.shape[1] // groups
     parts = max(1, min(x.shape[0], PARTS, MOST_SUMS // (prod(kernel) * inner * outer * groups)))
-    (_, widths), _ = _frames(instr)
+    (_, widths), _ = beyond_of(instr)
 
     def form(x: Expr, ct: Expr, turned: bool, each: bool) -> Any:
         source, other = _place(x, [-p for p in params["padding"]]), _place(ct)
