@@ -162,6 +162,7 @@ def detached_shares_memory(x, w):
 def data_is_written(x, w):
     w.data.mul_(0.5)
     w.data[0, 0] = 3.0
+    w.detach()[0, 1] = 2.0  # moves the version on, as a run does for every memory that it writes
     return w + x
 
 

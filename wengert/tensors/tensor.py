@@ -396,11 +396,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A tensor of the same memory without history: no gradient flows through it."""
-        data, watcher = self._data, state.watcher
-        if watcher is not None:
-            watcher.detaches(self)
-            data = data if watcher.tracer is None else watcher.tracer.shared(self)
-        out = make(data, None)
+        out = self.data
         out._cell = version_cell(self)
         return out
 
@@ -417,8 +413,13 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        """This tensor without history, sharing its memory. Assigning to it replaces the memory."""
-        return self.detach()
+        """This tensor without history, sharing its memory but not its version: backward does not notice what is written
+        through it. Assigning to it replaces the memory."""
+        data, watcher = self._data, state.watcher
+        if watcher is not None:
+            watcher.detaches(self)
+            data = data if watcher.tracer is None else watcher.tracer.shared(self)
+        return make(data, None)
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -429,7 +430,6 @@ class Tensor:
         if state.watcher is not None:
             state.watcher.changes(self, "data")
         self._data = value._data
-        self._cell = version_cell(value)
         self._alias = None
 
     @property
