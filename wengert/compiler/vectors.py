@@ -327,6 +327,23 @@ class Vectors:
         return self.code.emit(f"shufflevector {type} {first}, {type} poison, <{self.lanes} x i32> zeroinitializer",
                               type)
 
+    def transposed(self, rows: Sequence[Operand]) -> list[Operand]:
+        """The columns of a square of vectors: blocks of it change places, ever larger ones."""
+        lanes, step, rows = self.lanes, 1, list(rows)
+        while step < lanes:
+            low = [j + lanes - step if j & step else j for j in range(lanes)]
+            high = [j + lanes if j & step else j + step for j in range(lanes)]
+            for i in range(lanes):
+                if not i & step:
+                    x, y = rows[i], rows[i | step]
+                    rows[i], rows[i | step] = self._shuffled(x, y, low), self._shuffled(x, y, high)
+            step *= 2
+        return rows
+
+    def _shuffled(self, x: Operand, y: Operand, order: Sequence[int]) -> Operand:
+        places = ", ".join([f"i32 {place}" for place in order])
+        return self.emit(f"shufflevector {self.real_type} {x}, {self.real_type} {y}, <{self.lanes} x i32> <{places}>")
+
     def first_lanes(self, count: Operand) -> Operand:
         """The mask of the first ``count`` lanes."""
         counts = self.splat(count)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.jit import engine
+from ..compiler.products import Geometry, geometry
 from ..ir import Instr
 from .loops import DTYPES, REALS, Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
 
@@ -52,13 +54,28 @@ class Matrices:
 
 
 @dataclass(slots=True, eq=False)
+class Layout:
+    """An operand of a product laid out in panels: the right one, or the left one (`compiler.products`)."""
+
+    source: Matrices
+    out: Place
+    cut: Geometry
+    right: bool
+
+
+@dataclass(slots=True, eq=False)
 class Product:
-    """``out = left @ right``, for each of a batch."""
+    """``out = left @ right``, for each of a batch: by code of ours with its ``cut``, else by OpenBLAS. ``panels`` and
+    ``laid`` are the operands laid out, and ``lays`` those that the product lays out itself."""
 
     left: Matrices
     right: Matrices
     out: Matrices
     dtype: str
+    cut: Geometry | None = None
+    panels: Place | None = None
+    laid: Place | None = None
+    lays: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +105,7 @@ class Kernel:
     writes: list[Place]
 
 
-Step = Nest | Product | Kernel | Call | Guard
+Step = Nest | Layout | Product | Kernel | Call | Guard
 
 
 class Plan:
@@ -106,6 +123,7 @@ class Plan:
         self._nests: dict[Shape, list[int]] = {}
         self._kept: dict[tuple[Shape, Node], Buffer] = {}
         self._framed: dict[Any, Expr] = {}
+        self._laid: dict[Any, Place] = {}
         self._read: dict[int, set[Place]] = {}
         """What the nest at a step reads."""
 
@@ -391,15 +409,46 @@ class Plan:
             self.written[place.buffer] = at
 
     def product(self, x: Expr, y: Expr) -> Expr:
-        """``x @ y`` of at least two dimensions each, with equal leading sizes, by OpenBLAS."""
-        left, right = self._matrices(x), self._matrices(y)
+        """``x @ y`` of at least two dimensions each, with equal leading sizes."""
+        left, right = self._operand(x), self._matrices(y)
         shape = (*x.shape[:-1], y.shape[-1])
         buffer = self.buffer("arena", x.dtype, prod(shape))
         out = self.whole(buffer, shape)
-        self.written[buffer] = self._add(Product(left, right, Matrices(out.node.args[0], shape), x.dtype))
+        sizes = x.shape[-2], x.shape[-1], y.shape[-1]
+        cut = geometry(engine().machine, x.dtype, shape[:-2], sizes, left.place.strides, right.place.strides,
+                       row_major(shape))
+        product = Product(left, right, Matrices(out.node.args[0], shape), x.dtype, cut)
+        if cut is None:
+            product.left = self._matrices(x)
+        else:
+            self._lay(product, cut)
+        self.written[buffer] = self._add(product)
         return out
 
+    def _lay(self, product: Product, cut: Geometry) -> None:
+        """Finds the operands laid out by a product before, or says who lays them out."""
+        wanted = [(product.right, True, cut.panel_elements, cut.panel_form())]
+        if cut.lay_left:
+            wanted.append((product.left, False, cut.left_elements, cut.left_form()))
+        places = []
+        for source, right, elements, form in wanted:
+            key = source.place, source.shape, form
+            place = self._laid.get(key)
+            if place is None:
+                place = self._laid[key] = Place(self.buffer("arena", cut.dtype, elements), 0, ())
+                if right == cut.by_panels:
+                    product.lays = (*product.lays, place)
+                else:
+                    self._add(Layout(source, place, cut, right))
+            places.append(place)
+        product.panels, product.laid = places[0], places[-1]
+
+    def _operand(self, x: Expr) -> Matrices:
+        x = self.in_memory(x)
+        return Matrices(x.node.args[0], x.shape)
+
     def _matrices(self, x: Expr) -> Matrices:
+        """An operand of which neighbours lie together along one dimension."""
         x = self.in_memory(x)
         rows, columns = x.shape[-2:]
         place: Place = x.node.args[0]

@@ -21,11 +21,12 @@ from ..compiler.blas import cut_of, matrix_order, openblas, whole_of_word, write
 from ..compiler.code import POINTER, WORD, Code, Operand, module, word
 from ..compiler.jit import engine
 from ..compiler.kernels import generated_code_is_possible
+from ..compiler.products import Geometry, Products
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
-from .plan import Call, Guard, Kernel, Product
+from .plan import Call, Guard, Kernel, Layout, Product, Step
 from .schedule import Schedule
 
 WRITTEN = object()
@@ -52,9 +53,13 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
         return None
     if not any(type(step) in (Nest, Product, Kernel) for step in schedule.steps):
         return None
-    if openblas() is None and any(type(step) is Product for step in schedule.steps):
+    if openblas() is None and _asks_openblas(schedule.steps):
         return None
     return NativeProgram(schedule)
+
+
+def _asks_openblas(steps: Sequence[Step]) -> bool:
+    return any(type(step) is Product and step.cut is None for step in steps)
 
 
 class Runner:
@@ -94,8 +99,7 @@ class NativeProgram:
         self.text = writer.text()
         self.library = engine().load(self.text, *writer.entries)
         blas = openblas()
-        products = blas is not None and any(type(step) is Product for step in schedule.steps)
-        guard = blas.guard if blas is not None and products else 0
+        guard = blas.guard if blas is not None and _asks_openblas(schedule.steps) else 0
         # A part is one item of a job: so OpenBLAS has one thread while it runs.
         self.parts: list[Any] = [(ctypes.c_int64 * 6)(self.library.addresses[part], 0, 0, 1, 1, guard)
                                  if isinstance(part, str) else part for part in writer.parts]
@@ -234,6 +238,7 @@ class _Entries:
         self.parts: list[Any] = []
         self.cycles = 0.0
         self._made: dict[Any, Function] = {}
+        self.products = Products(engine().machine)
         run: list[Any] = []
         for step in schedule.steps:
             if type(step) is Call:
@@ -242,11 +247,17 @@ class _Entries:
                 run = []
             elif type(step) is Guard:
                 run.append(step)
+            elif type(step) is Product and step.cut is not None:
+                assert step.panels is not None and step.laid is not None
+                places = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
+                run.append((self._own_product(step.cut, step.panels in step.lays), places, None))
             elif type(step) is Product:
                 run.append((self._product(step), [step.left.place, step.right.place, step.out.place],
                             _BLAS[step.dtype]))
             elif type(step) is Kernel:
                 run.append((self._kernel(step), [*step.reads, *step.writes], None))
+            elif type(step) is Layout:
+                run.append((self._layout(step.cut, step.right), [step.source.place, step.out], None))
             else:
                 assert type(step) is Nest
                 run.append((self._nest(step), places_of(step), None))
@@ -273,8 +284,24 @@ class _Entries:
             self.functions.append(self._made[form].code)
         return self._made[form]
 
+    def _own_product(self, cut: Geometry, lays: bool) -> Function:
+        form = "product", cut, lays
+        if form not in self._made:
+            code = self.products.product(cut, f"matrices{len(self._made)}", lays)
+            self._made[form] = Function(code, cut.items, cut.cycles)
+        return self._made[form]
+
+    def _layout(self, cut: Geometry, right: bool) -> Function:
+        form = "layout", right, cut.panel_form() if right else cut.left_form()
+        if form not in self._made:
+            write = self.products.panels if right else self.products.left
+            items = cut.panels if right else cut.tiles
+            elements = cut.panel_elements if right else cut.left_elements
+            self._made[form] = Function(write(cut, f"laid{len(self._made)}"), prod(cut.batch) * items, elements / 4)
+        return self._made[form]
+
     def text(self) -> str:
-        return module(*self.functions)
+        return module(*self.functions, *self.products.functions)
 
     def _entry(self, run: list[Any]) -> None:
         if not run:

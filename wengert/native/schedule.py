@@ -11,7 +11,7 @@ import numpy as np
 from ..ir import InstructionGraph
 from . import norms, windows
 from .loops import Buffer, Nest, Place, Store, verify
-from .plan import Call, Expr, Guard, Kernel, Plan, Product, Step, row_major
+from .plan import Call, Expr, Guard, Kernel, Layout, Plan, Product, Step, row_major
 from .translation import Translation
 
 HANDLERS = {**norms.HANDLERS, **windows.HANDLERS}
@@ -149,6 +149,9 @@ def _reads(step: Step) -> Iterator[Place]:
         yield from (node.args[0] for node in step.nodes() if node.op == "load")
     elif type(step) is Product:
         yield from (step.left.place, step.right.place)
+        yield from (place for place in (step.panels, step.laid) if place is not None and place not in step.lays)
+    elif type(step) is Layout:
+        yield step.source.place
     elif type(step) is Kernel:
         yield from step.reads
     elif type(step) is Call:
@@ -161,7 +164,9 @@ def _writes(step: Step) -> Iterator[Place]:
     if type(step) is Nest:
         yield from (root.place for root in step.roots)
     elif type(step) is Product:
-        yield step.out.place
+        yield from (step.out.place, *step.lays)
+    elif type(step) is Layout:
+        yield step.out
     elif type(step) is Kernel:
         yield from step.writes
     elif type(step) is Call:

@@ -1,0 +1,112 @@
+"""Generated products of matrices, against products in float64: sizes around every cut, layouts, batches, dtypes."""
+
+import ctypes
+from math import prod
+
+import numpy as np
+import pytest
+
+from wengert.compiler import memory
+from wengert.compiler.code import Code, module
+from wengert.compiler.jit import engine
+from wengert.compiler.kernels import generated_code_is_possible
+from wengert.compiler.products import Products, geometry
+
+if not generated_code_is_possible():
+    pytest.skip("no generated code here", allow_module_level=True)
+
+
+def entry(name, function):
+    """A function that others can call, as the functions of a module are its own."""
+    code = Code(name)
+    code.call("void", function.name, *code.parameters)
+    code.done()
+    return code
+
+
+def multiplied(left, right, parts=1):
+    """``left @ right`` by generated code, its items dealt out in so many calls from the last to the first."""
+    size, batch = left.itemsize, left.shape[:-2]
+    out = np.full((*batch, left.shape[-2], right.shape[-1]), np.nan, left.dtype)
+    strides = [tuple(s // size for s in x.strides) for x in (left, right, out)]
+    cut = geometry(engine().machine, left.dtype.name, batch, (*left.shape[-2:], right.shape[-1]), *strides)
+    if cut is None:
+        return None
+    writer = Products(engine().machine)
+    functions = writer.panels(cut, "a"), writer.left(cut, "b"), writer.product(cut, "c", lay=True)
+    wrapped = [entry(f"run_{function.name}", function) for function in functions]
+    names = [code.name for code in wrapped]
+    library = engine().load(module(*writer.functions, *wrapped), *names)
+    panels = np.full(cut.panel_elements, np.nan, left.dtype)
+    laid = np.full(cut.left_elements, np.nan, left.dtype)
+
+    def call(name, items, *arrays):
+        table = (ctypes.c_void_p * len(arrays))(*map(memory.address, arrays))
+        operands = (ctypes.c_void_p * 1)(ctypes.addressof(table))
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(library.addresses[name])
+        edges = sorted({items * part // parts for part in range(parts + 1)}, reverse=True)
+        for stop, start in zip(edges, edges[1:], strict=False):
+            function(ctypes.addressof(operands), start, stop)
+
+    if not cut.by_panels:
+        call(names[0], prod(batch) * cut.panels, right, panels)
+    elif cut.lay_left:
+        call(names[1], prod(batch) * cut.tiles, left, laid)
+    call(names[2], cut.items, left, right, panels, laid, out)
+    return out
+
+
+def matrices(rng, batch, rows, columns, dtype, turned):
+    if turned:
+        return np.swapaxes(rng.standard_normal((*batch, columns, rows)).astype(dtype), -1, -2)
+    return rng.standard_normal((*batch, rows, columns)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(12))
+def test_random_sizes_and_layouts(dtype, seed):
+    rng = np.random.default_rng(seed)
+    rows, depth, columns = (int(n) for n in rng.integers(1, 100, 3))
+    if seed % 4 == 0:
+        depth *= 16
+    rows = max(8, rows * 4 if seed % 3 == 0 else rows)
+    batch = tuple(int(n) for n in rng.integers(1, 4, seed % 3))
+    left = matrices(rng, batch, rows, depth, dtype, seed % 2 == 0)
+    right = matrices(rng, batch, depth, columns, dtype, seed % 5 < 2)
+    out = multiplied(left, right)
+    expected = left.astype("float64") @ right.astype("float64")
+    scale = np.abs(left).astype("float64") @ np.abs(right).astype("float64")
+    assert out is not None
+    assert (np.abs(out - expected) <= (depth + 4) * np.finfo(dtype).eps * scale).all()
+    assert np.array_equal(out, multiplied(left, right, parts=5))
+
+
+@pytest.mark.parametrize("sizes", [(8, 1, 1), (14, 3, 33), (13, 16, 16), (200, 40, 17), (29, 1024, 40), (300, 64, 200)])
+def test_edges_of_tiles_panels_and_squares(sizes):
+    rng = np.random.default_rng(0)
+    rows, depth, columns = sizes
+    for left_turned in (False, True):
+        for right_turned in (False, True):
+            left = matrices(rng, (), rows, depth, "float64", left_turned)
+            right = matrices(rng, (), depth, columns, "float64", right_turned)
+            out = multiplied(left, right)
+            assert out is not None
+            np.testing.assert_allclose(out, left @ right, rtol=1e-11, atol=1e-11)
+
+
+def test_strides_that_products_meet():
+    rng = np.random.default_rng(1)
+    whole = rng.standard_normal((4, 50, 3, 32)).astype("float32")
+    heads = whole.transpose(0, 2, 1, 3)  # (4, 3, 50, 32), as attention sees its heads
+    out = multiplied(heads, np.swapaxes(heads, -1, -2))
+    assert out is not None
+    np.testing.assert_allclose(out, heads @ np.swapaxes(heads, -1, -2), rtol=1e-4, atol=1e-4)
+    shared = np.broadcast_to(rng.standard_normal((32, 20)).astype("float32"), (4, 3, 32, 20))
+    np.testing.assert_allclose(multiplied(heads, shared), heads @ shared, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_left_to_others():
+    machine = engine().machine
+    assert geometry(machine, "float32", (), (4, 32, 32), (32, 1), (32, 1), (32, 1)) is None  # few rows
+    assert geometry(machine, "float32", (), (64, 32, 32), (32, 1), (64, 2), (32, 1)) is None  # no neighbours
+    assert geometry(machine, "float32", (), (2048, 2048, 2048), (2048, 1), (2048, 1), (2048, 1)) is None  # deep

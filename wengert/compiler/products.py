@@ -1,0 +1,379 @@
+"""Generated products of matrices: ``out = left @ right``, for each of a batch, with sizes and strides known.
+
+The one idea to know: a *tile* of the result, some rows by one or two vectors of columns, lives in registers while the
+whole depth goes by. The right operand is laid out first in *panels*, as wide as a tile, one row of the depth after the
+other; the left one is read where it stands, a number at a time, unless its lines would fall on each other in the cache:
+then it is laid out in panels too, as high as a tile. The last tile of rows overlaps
+the one before it, so that all tiles have one form; a row that two tiles compute is the same bits twice, for an element
+is one sum, in the order of the depth. So nothing depends on how the work is dealt out.
+
+Two ways to deal it out: by *rows*, where there are many: the panels are laid out by a function of its own, and a block
+of rows, small enough for the first-level cache, meets all of them; else by *panels*, each laid out by the item that
+uses it.
+
+Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008); Van Zee and van de Geijn,
+"BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from .code import WORD, Code, Index, Operand, word
+from .vectors import Machine, Vectors
+
+LARGEST = 2**19
+"""Depth times the shorter side, above which the depth should be cut too, which we do not do."""
+
+LEAST_ROWS = 8
+"""Rows from which on laying out the right operand pays."""
+
+BLOCK_BYTES = 32 * 1024
+"""What a block of rows of the left operand may take."""
+
+FEW_TILES = 12
+"""Tiles of rows up to which work is dealt out by panels."""
+
+CACHE_BYTES, PAGE = 32 * 1024, 4096
+"""What a left operand may take to be read where it stands in any case, and the distance of lines that fall on the same
+place of the first-level cache."""
+
+LEAST_CYCLES = 20_000
+"""Roughly what an item is to take at least, where there are enough."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A product: its sizes, its strides in elements, and how it is cut. ``batch`` are the leading sizes."""
+
+    dtype: str
+    batch: tuple[int, ...]
+    rows: int
+    depth: int
+    columns: int
+    left: tuple[int, ...]
+    """The strides of the left operand: of the batch, from row to row, and along the depth."""
+    right: tuple[int, ...]
+    out: tuple[int, ...]
+    tile_rows: int
+    tile_vectors: int
+    lanes: int
+    by_panels: bool
+    lay_left: bool
+    """The left operand is laid out too."""
+
+    @property
+    def width(self) -> int:
+        """Columns of a panel."""
+        return self.tile_vectors * self.lanes
+
+    @property
+    def panels(self) -> int:
+        """Panels of one matrix."""
+        return -(-self.columns // self.width)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of rows of one matrix."""
+        return -(-self.rows // self.tile_rows)
+
+    @property
+    def lines(self) -> int:
+        """Lines of a panel: the depth, and what a last square of vectors may need beyond it."""
+        return -(-self.depth // self.lanes) * self.lanes
+
+    @property
+    def panel_elements(self) -> int:
+        """Elements of all panels of the batch."""
+        return prod(self.batch) * self.panels * self.lines * self.width
+
+    @property
+    def left_elements(self) -> int:
+        """Elements of the left operand, laid out."""
+        return prod(self.batch) * self.tiles * self.lines * self.tile_rows if self.lay_left else 0
+
+    @property
+    def block(self) -> int:
+        """Tiles of rows that are one item."""
+        size = 4 if self.dtype == "float32" else 8
+        fitting = BLOCK_BYTES // (self.tile_rows * self.depth * size)
+        worth = LEAST_CYCLES // (self.tile_rows * self.depth * self.panels * self.tile_vectors // 2 + 1)
+        return max(1, min(self.tiles, max(fitting, worth)))
+
+    @property
+    def items(self) -> int:
+        """What the product is dealt out in."""
+        return prod(self.batch) * (self.panels if self.by_panels else -(-self.tiles // self.block))
+
+    @property
+    def cycles(self) -> float:
+        """Roughly what it takes."""
+        return prod(self.batch) * self.rows * self.depth * (self.columns / (2 * self.lanes) + 2)
+
+    def panel_form(self) -> tuple[object, ...]:
+        """All that the panels depend on, but for the place of the right operand."""
+        return self.dtype, self.batch, self.depth, self.columns, self.right, self.width
+
+    def left_form(self) -> tuple[object, ...]:
+        """The same for the left operand."""
+        return self.dtype, self.batch, self.rows, self.depth, self.left, self.tile_rows
+
+
+def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[int, int, int], left: Sequence[int],
+             right: Sequence[int], out: Sequence[int]) -> Geometry | None:
+    """How to multiply matrices of these sizes (rows, depth, columns) and strides; None where it would not pay, or no
+    neighbours of the right operand lie together."""
+    rows, depth, columns = sizes
+    size = 4 if dtype == "float32" else 8
+    lanes = machine.vector_bytes // size
+    lies = right[-1] == 1 or right[-2] == 1
+    if rows < LEAST_ROWS or depth * min(rows, columns) > LARGEST or not (lies and machine.fused):
+        return None
+    most = 14 if machine.vector_bytes == 64 else 6 if machine.vector_bytes == 32 else 12
+    vectors = 1 if columns <= lanes else 2
+    least = min(rows, most - 2)
+    tile = min(range(min(rows, most), least - 1, -1), key=lambda n: -(-rows // n) * n)
+    by_panels = -(-rows // tile) <= FEW_TILES or bool(batch)
+    conflict = left[-2] * size % PAGE == 0 if left[-1] == 1 else True
+    lay_left = conflict and rows * depth * size > CACHE_BYTES and columns > lanes * vectors
+    return Geometry(dtype, tuple(batch), rows, depth, columns, tuple(left), tuple(right), tuple(out), tile, vectors,
+                    lanes, by_panels, lay_left)
+
+
+class Products:
+    """Writes the functions of products; those for a tile are shared by all of them. ``functions`` are all so far."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.functions: list[Code] = []
+        self._tiles: dict[tuple[object, ...], str] = {}
+        self._layouts: dict[tuple[object, ...], str] = {}
+
+    def _code(self, name: str, parameters: dict[str, str] | None = None) -> Code:
+        code = Code(name, visible=False) if parameters is None else Code(name, parameters, visible=False)
+        self.functions.append(code)
+        return code
+
+    # --- whole products -----------------------------------------------------------------------------------------------
+
+    def panels(self, product: Geometry, name: str) -> Code:
+        """``void name(ptr operands, i64 start, i64 stop)``: lays out panels. The first operand is a table of addresses:
+        the right matrices and the panels."""
+        code = self._code(name)
+        operands, start, stop = code.parameters
+        right, panels = _operands(code, operands, 2)
+        with code.loop(stop, start=start) as item:
+            self._panel(code, product, item.index, right, panels)
+        code.done()
+        return code
+
+    def left(self, product: Geometry, name: str) -> Code:
+        """The same for the left operand, whose panels are its tiles; needed where a product goes by panels."""
+        code = self._code(name)
+        operands, start, stop = code.parameters
+        left, laid = _operands(code, operands, 2)
+        with code.loop(stop, start=start) as item:
+            self._left_panel(code, product, item.index, left, laid)
+        code.done()
+        return code
+
+    def product(self, product: Geometry, name: str, lay: bool) -> Code:
+        """The items of a product. The operands are the left matrices, the right ones, the panels, the left ones laid
+        out, and the result. Where it goes by panels, the items lay out their panels, if they are to; else their rows.
+        """
+        code = self._code(name)
+        operands, start, stop = code.parameters
+        left, right, panels, laid, out = _operands(code, operands, 5)
+        with code.loop(stop, start=start) as item:
+            if product.by_panels:
+                matrix, panel = divided(code, item.index, product.panels)
+                if lay:
+                    self._panel(code, product, item.index, right, panels)
+                self._block(code, product, matrix, panel, (0, product.tiles), left, panels, laid, out)
+            else:
+                matrix, number = divided(code, item.index, -(-product.tiles // product.block))
+                first = code.mul(number, product.block)
+                tiles = first, code.least(code.add(first, product.block), product.tiles)
+                if product.lay_left:
+                    with code.loop(tiles[1], start=first) as each:
+                        tile = code.add(code.mul(matrix, product.tiles), each.index)
+                        self._left_panel(code, product, tile, left, laid)
+                with code.loop(product.panels) as each:
+                    self._block(code, product, matrix, each.index, tiles, left, panels, laid, out)
+        code.done()
+        return code
+
+    def _block(self, code: Code, product: Geometry, matrix: Index, panel: Index, tiles: tuple[Index, Index],
+               left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
+        """The tiles from one to another of a panel."""
+        element, width = _element(product.dtype), product.width
+        left = code.at(element, left, _batch_offset(code, product.batch, product.left, matrix))
+        tile_size = product.lines * product.tile_rows
+        out = code.at(element, out, _batch_offset(code, product.batch, product.out, matrix))
+        number = code.add(code.mul(matrix, product.panels), panel)
+        source = code.at(element, panels, code.mul(number, product.lines * width))
+        column = code.mul(panel, width)
+        to = code.at(element, out, code.mul(column, product.out[-1]))
+        count = code.least(code.sub(product.columns, column), width)
+
+        def run(vectors: int) -> None:
+            tile = self._tile(product, vectors)
+            with code.loop(tiles[1], start=tiles[0]) as each:
+                row = _first_row(code, product, each.index)
+                if product.lay_left:
+                    number = code.add(code.mul(matrix, product.tiles), each.index)
+                    lines = code.at(element, laid, code.mul(number, tile_size))
+                else:
+                    lines = code.at(element, left, code.mul(row, product.left[-2]))
+                code.call("void", tile, lines, source,
+                          code.at(element, to, code.mul(row, product.out[-2])), word(product.depth),
+                          word(product.out[-2]), code.sub(count, (vectors - 1) * product.lanes))
+
+        rest = product.columns % width
+        if product.tile_vectors == 2 and 0 < rest <= product.lanes:
+            with code.choice(code.less(product.lanes, count)) as (two, one):
+                with two:
+                    run(2)
+                with one:
+                    run(1)
+        else:
+            run(product.tile_vectors)
+
+    # --- a tile -------------------------------------------------------------------------------------------------------
+
+    def _tile(self, product: Geometry, vectors: int) -> str:
+        """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
+        rows are ``line`` elements apart; of the last vector ``count`` columns are stored."""
+        down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
+        form = product.dtype, product.tile_rows, vectors, product.width, down, along
+        if form in self._tiles:
+            return self._tiles[form]
+        name = self._tiles[form] = f"tile{len(self._tiles)}"
+        kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
+        code = self._code(name, kinds)
+        left, panel, out, depth, line, count = code.parameters
+        v = Vectors(code, product.dtype, self.machine)
+        rows, lanes = product.tile_rows, product.lanes
+        with code.loop(depth, carried=[v.zero] * (rows * vectors)) as loop:
+            numbers = v.at(left, code.mul(loop.index, along))
+            line_of = v.at(panel, code.mul(loop.index, product.width))
+            others = [v.load(v.at(line_of, k * lanes)) for k in range(vectors)]
+            sums = []
+            for i in range(rows):
+                factor = v.splat(v.number(v.at(numbers, i * down)))
+                sums += [v.intrinsic("fma", factor, other, loop.carried[i * vectors + k])
+                         for k, other in enumerate(others)]
+            loop.next = sums
+        mask = v.first_lanes(count)
+        for i in range(rows):
+            to = v.at(out, code.mul(line, i))
+            for k in range(vectors):
+                v.store(loop.carried[i * vectors + k], v.at(to, k * lanes), mask if k == vectors - 1 else None)
+        code.done()
+        return name
+
+    # --- panels -------------------------------------------------------------------------------------------------------
+
+    def _panel(self, code: Code, product: Geometry, item: Operand, right: Operand, panels: Operand) -> None:
+        """Lays out one panel of one matrix; what a panel has beyond the last column is 0."""
+        element, width = _element(product.dtype), product.width
+        matrix, panel = divided(code, item, product.panels)
+        column = code.mul(panel, width)
+        down, along = product.right[-2:]
+        offset = code.add(_batch_offset(code, product.batch, product.right, matrix), code.mul(column, along))
+        count = code.least(code.sub(product.columns, column), width)
+        layout = self._layout(product.dtype, width, product.lanes, down, along)
+        code.call("void", layout, code.at(element, right, offset),
+                  code.at(element, panels, code.mul(item, product.lines * width)), word(product.depth), count)
+
+    def _left_panel(self, code: Code, product: Geometry, item: Operand, left: Operand, laid: Operand) -> None:
+        """Lays out one tile of rows of one matrix."""
+        element, rows = _element(product.dtype), product.tile_rows
+        matrix, tile = divided(code, item, product.tiles)
+        down, along = product.left[-2:]
+        offset = code.add(_batch_offset(code, product.batch, product.left, matrix),
+                          code.mul(_first_row(code, product, tile), down))
+        code.call("void", self._layout(product.dtype, rows, product.lanes, along, down), code.at(element, left, offset),
+                  code.at(element, laid, code.mul(item, product.lines * rows)), word(product.depth), word(rows))
+
+    def _layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
+        """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel."""
+        form = dtype, width, down, along
+        if form in self._layouts:
+            return self._layouts[form]
+        name = self._layouts[form] = f"layout{len(self._layouts)}"
+        code = self._code(name, {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD})
+        source, to, depth, count = code.parameters
+        v = Vectors(code, dtype, self.machine)
+        if along == 1:
+            starts = range(0, width, lanes)
+            masks = [v.first_lanes(code.sub(count, k)) for k in starts]
+            with code.loop(depth) as loop:
+                line, there = v.at(source, code.mul(loop.index, down)), v.at(to, code.mul(loop.index, width))
+                for k, mask in zip(starts, masks, strict=True):
+                    v.store(v.load(v.at(line, k), mask), v.at(there, k), self._part(v, width - k))
+        elif width % lanes:
+            for k in range(0, width, lanes):
+                self._turned(code, v, v.at(source, k * along), v.at(to, k), depth, code.sub(count, k), width, along,
+                             self._part(v, width - k))
+        else:
+            with code.loop(width, step=lanes) as part:
+                self._turned(code, v, v.at(source, code.mul(part.index, along)), v.at(to, part.index), depth,
+                             code.sub(count, part.index), width, along, None)
+        code.done()
+        return name
+
+    def _part(self, v: Vectors, columns: int) -> Operand | None:
+        """The mask of the first columns; a panel need not be a whole number of vectors wide."""
+        return v.first_lanes(word(columns)) if columns < v.lanes else None
+
+    def _turned(self, code: Code, v: Vectors, source: Operand, to: Operand, depth: Operand, count: Operand, width: int,
+                along: int, part: Operand | None) -> None:
+        """A vector of columns that lie along the depth: squares of them are transposed in registers. The last square
+        may reach beyond the depth, where the panel has room."""
+        lanes = v.lanes
+        final = code.call(WORD, "llvm.smax.i64", code.sub(count, 1), word(0))
+        # A column beyond the last one is read from the last, and becomes 0.
+        columns = [v.at(source, code.mul(code.least(final, i), along)) for i in range(lanes)]
+        kept = v.first_lanes(count)
+        with code.when(code.less(0, count)), code.loop(depth, step=lanes) as loop:
+            mask = v.first_lanes(code.sub(depth, loop.index))
+            square = v.transposed([v.load(v.at(column, loop.index), mask) for column in columns])
+            there = v.at(to, code.mul(loop.index, width))
+            for i, x in enumerate(square):
+                v.store(v.select(kept, x, 0.0), v.at(there, i * width), part)
+        with code.when(code.less(count, 1)), code.loop(depth) as loop:
+            v.store(v.zero, v.at(to, code.mul(loop.index, width)), part)
+
+
+def _operands(code: Code, operands: Operand, count: int) -> list[Operand]:
+    """The addresses in the table that is a function's first operand."""
+    table = code.address(operands, 0)
+    return [code.address(table, number) for number in range(count)]
+
+
+def divided(code: Code, index: Operand, size: int) -> tuple[Operand, Operand]:
+    """Quotient and rest."""
+    if size == 1:
+        return index, word(0)
+    return code.div(index, size), code.rest(index, size)
+
+
+def _first_row(code: Code, product: Geometry, tile: Operand) -> Operand:
+    """Where a tile begins: the last one overlaps the one before."""
+    return code.least(code.mul(tile, product.tile_rows), product.rows - product.tile_rows)
+
+
+def _batch_offset(code: Code, batch: Sequence[int], strides: Sequence[int], matrix: Index) -> Operand:
+    """Where a matrix of a batch begins."""
+    offset, left = word(0), word(matrix)
+    for size, stride in zip(reversed(batch), reversed(strides[:-2]), strict=True):
+        left, index = divided(code, left, size)
+        offset = code.add(offset, code.mul(index, stride))
+    return offset
+
+
+def _element(dtype: str) -> str:
+    return "float" if dtype == "float32" else "double"
