@@ -156,3 +156,38 @@ def test_tiles_cover_windows_and_reads_stay_inside() -> None:
     form = Windows("float32", (Axis(8, 1, 1),), (Axis(3, 1),), 1, 1, 1, 1, False)
     with pytest.raises(LoopError, match="inside a buffer of 9 elements"):
         plan.kernel("convolution", form, [x, weight], [out])
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_pooling_and_its_gradients(seed: int) -> None:
+    """Windows that overlap, leave gaps, reach into padding and beyond the end; ties, and a NaN."""
+    draw = random.Random(seed)
+    torch.manual_seed(seed)
+    rank = draw.choice([1, 2, 2, 3])
+
+    def each(*choices: int) -> tuple[int, ...]:
+        return tuple(draw.choice(choices) for _ in range(rank))
+
+    size, stride, largest = each(1, 2, 3), each(1, 2, 3), seed % 2 == 0
+    if seed in (4, 5):
+        size = (5,) * rank
+    padding = tuple(draw.randint(0, k // 2) for k in size)
+    dtype, wide = ((torch.float32, 1e-5), (torch.float64, 1e-12))[seed % 4 // 2]
+    shape = (draw.choice([1, 3]), draw.choice([1, 4, 17]), *each(5, 8, 11))
+    x = torch.randn(*shape[seed % 3 == 2:], dtype=dtype).mul(4).round().div(4).requires_grad_()
+    if seed == 8:
+        with torch.no_grad():
+            x.view(-1)[3] = float("nan")
+    params: dict[str, Any] = {"kernel_size": size, "stride": stride, "padding": padding,
+                              "ceil_mode": draw.random() < 0.4}
+    if largest:
+        params["dilation"] = each(1, 1, 2)
+    pool = getattr(F, f"{'max' if largest else 'avg'}_pool{rank}d")
+
+    def step() -> Any:
+        out = pool(x * 2, **params)
+        (out * torch.arange(out.numel(), dtype=dtype).view(out.shape).sin()).sum().backward()
+        return (out.detach(),)
+
+    names = ("max_pool", "window_winner", "window_put", "window_sum", "window_spread")
+    both(step, [x], wide, names if max(size) < 5 or rank < 3 else ())

@@ -250,11 +250,12 @@ class Plan:
             place.buffer, place.offset, tuple([place.strides[group[-1]] for group in groups])))
         return shape, node
 
-    def store(self, x: Expr, place: Place, first: int = 0) -> Nest:
-        """A root that leaves the expression at a place, in a step from ``first`` on."""
+    def store(self, x: Expr, place: Place, first: int = 0, apart: bool = False) -> Nest:
+        """A root that leaves the expression at a place, in a step from ``first`` on; after all that is written to its
+        buffer before, unless that is known to be ``apart`` from it."""
         if not prod(x.shape):
             return Nest(x.shape)
-        first = max(first, self.written.get(place.buffer, -1) + 1)
+        first = first if apart else max(first, self.written.get(place.buffer, -1) + 1)
         return self._root(x, lambda node: Store(node, place), place, first)
 
     def reduce(self, op: str, x: Expr, dims: Shape, keepdim: bool, dtype: str) -> Expr:
@@ -333,7 +334,7 @@ class Plan:
 
     def _note(self, buffer: Buffer, at: int) -> None:
         if buffer.kind != "given":
-            self.written[buffer] = at
+            self.written[buffer] = max(at, self.written.get(buffer, -1))
 
     def _replaced(self, node: Node, own: dict[Place, Node]) -> Node:
         """The expression with what a nest stores itself in the place of its loads."""
@@ -358,7 +359,7 @@ class Plan:
         if self.stands(x, widths, value) and not (last and x.shape[1] > 1 and x.node.args[0].strides[1] != 1):
             return x
         given = x.node.op == "load" and not last
-        order = lying_order(x.shape, x.node.leaves) if given else (0, *range(2, len(x.shape)), 1)
+        order = lying_order(x.shape, x.node.leaves) if given else _channels_last(len(x.shape), len(widths))
         lying = self._permuted(x, order)
         key = lying.shape, lying.node, order, tuple(widths), value
         found = self._framed.get(key)
@@ -371,9 +372,9 @@ class Plan:
               order: Sequence[int] | None = None) -> Expr:
         """Memory as `framed` leaves it, of which a step writes the inside; channels are innermost if no order is
         given."""
-        every = [(0, 0), (0, 0), *widths]
+        every = [*((0, 0),) * (len(shape) - len(widths)), *widths]
         whole = [n + low + high for n, (low, high) in zip(shape, every, strict=True)]
-        order = (0, *range(2, len(shape)), 1) if order is None else order
+        order = _channels_last(len(shape), len(widths)) if order is None else order
         steps = dict(zip(order, row_major(tuple([whole[d] for d in order])), strict=True))
         strides = tuple([steps[d] for d in range(len(shape))])
         buffer = self.buffer("arena", dtype, prod(whole))
@@ -478,6 +479,11 @@ class Plan:
 
 class _Copied(Exception):
     """A view of this place would be a copy."""
+
+
+def _channels_last(rank: int, last: int) -> Shape:
+    """The order of dimensions with the channels innermost, where there are a batch and channels before the last."""
+    return (0, *range(2, rank), 1) if rank == last + 2 else tuple(range(rank))
 
 
 def lying_order(shape: Shape, leaves: Sequence[Place]) -> Shape:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
-from . import norms, windows
+from . import norms, pooling, windows
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Call, Expr, Guard, Kernel, Layout, Plan, Product, Step, row_major
 from .translation import Translation
 
-HANDLERS = {**norms.HANDLERS, **windows.HANDLERS}
+HANDLERS = {**norms.HANDLERS, **pooling.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""

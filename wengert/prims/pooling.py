@@ -21,7 +21,7 @@ from ..core.samples import cases, uniform
 from ..core.windows import checked_out_sizes, framed, places, reach, windowed
 
 
-def _widths(sizes: Dims, out: Dims, size: Dims, stride: Dims, padding: Dims,
+def widths_of(sizes: Dims, out: Dims, size: Dims, stride: Dims, padding: Dims,
             dilation: Dims) -> tuple[tuple[int, int], ...]:
     """How far the windows reach beyond the input, on the left and on the right; negative where they fall short."""
     return tuple((p, r - n - p) for n, p, r in zip(sizes, padding, reach(out, size, stride, dilation), strict=True))
@@ -33,7 +33,7 @@ def _frame(
     """The number of windows, and the input padded for them."""
     sizes = x.shape[x.ndim - len(size):]
     out = checked_out_sizes(op, sizes, size, stride, padding, dilation, ceil)
-    widths = _widths(sizes, out, size, stride, padding, dilation)
+    widths = widths_of(sizes, out, size, stride, padding, dilation)
     if all(a == 0 and b <= 0 for a, b in widths):
         return out, x
     return out, framed(x, tuple((a, max(b, 0)) for a, b in widths), value)
@@ -102,7 +102,7 @@ def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, pad
     """The place of the kernel, counted row by row, where each window's maximum stands; of NaNs the last one's."""
     out = best.shape[best.ndim - len(size):]
     sizes = x.shape[x.ndim - len(size):]
-    widths = _widths(sizes, out, size, stride, padding, dilation)
+    widths = widths_of(sizes, out, size, stride, padding, dilation)
     padded = x
     if any(a > 0 or b > 0 for a, b in widths):
         padded = framed(x, tuple((a, max(b, 0)) for a, b in widths), _lowest(x.dtype))
@@ -133,7 +133,7 @@ window_winner = opaque(
 def _take(xp: ModuleType, x: Array, winner: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims) -> Array:
     out = winner.shape[winner.ndim - len(size):]
     sizes = x.shape[x.ndim - len(size):]
-    padded = framed(x, tuple((a, max(b, 0)) for a, b in _widths(sizes, out, size, stride, padding, dilation)))
+    padded = framed(x, tuple((a, max(b, 0)) for a, b in widths_of(sizes, out, size, stride, padding, dilation)))
     result = xp.zeros(winner.shape, x.dtype)
     for i, place in enumerate(places(out, size, stride, dilation)):
         xp.copyto(result, padded[place], where=winner == i)
