@@ -575,7 +575,11 @@ def test_default_dtype_and_device() -> None:
             assert T.get_default_dtype() is T.float64
         finally:
             T.set_default_dtype(T.float32)
-        T.set_default_device("cpu")
+        try:
+            T.set_default_device("cpu")
+            assert T.get_default_device() == T.device("cpu")
+        finally:
+            T.set_default_device(None)
         assert T.get_default_device() == T.device("cpu")
         with pytest.raises(TypeError):
             T.set_default_dtype(T.int64)
