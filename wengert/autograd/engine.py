@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..core.errors import DTypeError, GradError, ShapeError, worded
-from ..core.operands import Array
+from ..core.operands import Array, ByOutput
 from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
@@ -43,7 +43,7 @@ class Pass:
         self.owned: set[Node | Leaf] = set()
         self.create_graph, self.tensors = create_graph, tensors
 
-    def add(self, edge: Edge, ct: Any) -> None:
+    def add(self, edge: Edge, ct: Array | Tensor) -> None:
         """Adds a contribution to the cotangent of ``edge``: the first is borrowed, the second makes a sum of our own,
         later ones are added to it in place."""
         if type(edge) is Out:
@@ -286,11 +286,11 @@ def _back(ct: Tensor | None, tensors: bool) -> Any:
     return ct if ct is None or tensors else ct._data
 
 
-def tensor_hooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
+def tensor_hooks(rare: dict[str, Any], ct: Array | Tensor | ByOutput, tensors: bool) -> Any:
     """Runs the tensors' hooks on a node's cotangent, and keeps it where ``retain_grad`` asked for it."""
     if "tensor_hooks" not in rare and "retains" not in rare:
         return ct
-    parts = ct if type(ct) is dict else {0: ct}
+    parts = ct if isinstance(ct, dict) else {0: ct}
     for index, hooks in rare.get("tensor_hooks", {}).items():
         if index in parts and hooks:
             grad = _tensor(parts[index])
@@ -324,7 +324,7 @@ def _checked(changed: object, grad: Tensor, hook: Callable[..., Any]) -> Any:
     return changed
 
 
-def _alike(changed: Any, grads: tuple[Any, ...], hook: Any) -> tuple[Any, ...]:
+def _alike(changed: object, grads: tuple[Any, ...], hook: Callable[..., Any]) -> tuple[Any, ...]:
     """What a node's hook gave in the place of several gradients, each as the one that it was given."""
     parts = changed if isinstance(changed, tuple) else (changed,)
     if len(parts) != len(grads):
@@ -333,9 +333,9 @@ def _alike(changed: Any, grads: tuple[Any, ...], hook: Any) -> tuple[Any, ...]:
                   for new, old in zip(parts, grads, strict=True)])
 
 
-def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
+def node_prehooks(rare: dict[str, Any], ct: Array | Tensor | ByOutput, tensors: bool) -> Any:
     """Runs a node's own hooks on grad_outputs, before it."""
-    parts = ct if type(ct) is dict else {0: ct}
+    parts = ct if isinstance(ct, dict) else {0: ct}
     grads = tuple([_tensor(parts.get(i)) for i in range(max(parts) + 1)])
     for hook in list(rare["prehooks"].values()):
         changed = hook(grads)
@@ -345,9 +345,9 @@ def node_prehooks(rare: dict[str, Any], ct: Any, tensors: bool) -> Any:
     return parts if type(ct) is dict else parts.get(0)
 
 
-def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Any, tensors: bool) -> Any:
+def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Array | Tensor | ByOutput, tensors: bool) -> Any:
     """Runs a node's own hooks on (grad_inputs, grad_outputs), after it."""
-    parts = ct if type(ct) is dict else {0: ct}
+    parts = ct if isinstance(ct, dict) else {0: ct}
     outputs = tuple([_tensor(parts.get(i)) for i in range(max(parts) + 1)])
     inputs = tuple([_tensor(grad) for grad in grads])
     for hook in list(rare["hooks"].values()):

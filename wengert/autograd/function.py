@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import GradError, ShapeError
+from ..core.operands import ByOutput
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
@@ -132,7 +133,7 @@ class FunctionNode(Node):
         edge = self.places[place]
         return edge if type(edge) is not int else Out(self, edge) if outputs else None
 
-    def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
+    def pull(self, ct: ByOutput, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         grads = []
         for number, output in enumerate(self.outputs):
             grad = ct.get(number)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
+from ..core.operands import Cotangent
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
@@ -123,7 +124,7 @@ class profile(Watcher):
         finally:
             self._end(event)
 
-    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+    def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         now = perf_counter_ns()
         self._add(Event(node.name(), self._last, now - self._last))
         super().pulled(node, ct, grads)

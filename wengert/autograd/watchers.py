@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import GradError
 from ..core.frames import user_line
+from ..core.operands import Cotangent
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
@@ -101,7 +102,7 @@ class detect_anomaly(record_lines):
                 )
         return result
 
-    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+    def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         if self.check_nan and self.tracer is None:
             found = _made(grads, ct.values() if type(ct) is dict else (ct,))
             if found is not None:

@@ -1,6 +1,9 @@
 """Types for rules: what they run on and what they are handed.
 
 A rule is written once for arrays, tensors and symbols, so the type of its operands is what these have in common.
+
+``Any`` is left where it is honest: what a user may hand in (data, indices, nests), the parameters of any primitive, and
+tensors on floors below their class.
 """
 
 from __future__ import annotations
@@ -61,3 +64,7 @@ class Numbers(Protocol):
     def __le__(self, other: Any, /) -> Any: ...
     def __gt__(self, other: Any, /) -> Any: ...
     def __ge__(self, other: Any, /) -> Any: ...
+
+
+Cotangent: TypeAlias = Numbers | ByOutput
+"""What comes back to a node: one cotangent, or those of several outputs."""

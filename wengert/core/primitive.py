@@ -21,7 +21,7 @@ import numpy as np
 
 from .errors import MissingRuleError
 from .generated import LARGE, run_large
-from .operands import Dims, Needs, Numbers, Params, Rule, Saved
+from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
 from .state import state
 from .symbols import BackwardExpression, Symbol, lowered
@@ -185,12 +185,12 @@ def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any])
     return tuple([_rounded(part, narrow) for part in found]) if primitive.multiple else _rounded(found, narrow)
 
 
-def summing_dtype(dtype: Any) -> Any:
+def summing_dtype(dtype: np.dtype[Any]) -> Any:
     """The dtype in which elements of ``dtype`` are added up where a primitive sees to that itself."""
     return np.float32 if dtype.char in HALVES else dtype
 
 
-def _rounded(result: Any, narrow: Any) -> Any:
+def _rounded(result: Array, narrow: np.dtype[Any] | None) -> Any:
     return result.astype(narrow) if narrow is not None and result.dtype.kind == "f" else result
 
 

@@ -32,7 +32,7 @@ class Size(tuple[int, ...]):
                                   f"expected; got {self}, which has no size at {index}") from None
         return Size(found) if isinstance(index, slice) else found
 
-    def __add__(self, other: Any) -> Size:
+    def __add__(self, other: tuple[Any, ...]) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
     def __mul__(self, times: SupportsIndex) -> Size:

@@ -52,7 +52,8 @@ def picked_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tupl
     return (P.scatter_add(P.zeros_of(grad, shape=shape), place, grad, dim=dim),)
 
 
-def picked_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> tuple[Any, None]:
+def picked_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: tuple[Numbers, Numbers],
+               params: Params) -> tuple[Any, None]:
     """The tangent of the element that was picked."""
     place, dim = out[1], params["dim"]
     if params.get("keepdim", False) or not tangents[0].shape:

@@ -87,7 +87,7 @@ class Symbol:
         return self * self
 
 
-def _value(x: Any) -> Any:
+def _value(x: object) -> Any:
     """What a builder takes: its own value, or a number."""
     if isinstance(x, Symbol):
         return x.value

@@ -129,7 +129,7 @@ class Nests:
         """Values of exactly this type are such containers; None: they are leaves."""
         self._types[kind] = container
 
-    def container(self, value: Any) -> ContainerKind | None:
+    def container(self, value: object) -> ContainerKind | None:
         """What sort of container a value is; None for a leaf."""
         if type(value) in self._types:
             return self._types[type(value)]
@@ -138,12 +138,12 @@ class Nests:
                 return container
         return None
 
-    def flatten(self, tree: Any) -> tuple[list[Any], Structure]:
+    def flatten(self, tree: object) -> tuple[list[Any], Structure]:
         """The leaves of a nest in order, and its form."""
         leaves: list[Any] = []
         return leaves, self._apart(tree, leaves)
 
-    def _apart(self, tree: Any, leaves: list[Any]) -> Structure:
+    def _apart(self, tree: object, leaves: list[Any]) -> Structure:
         container = self.container(tree)
         if container is None:
             leaves.append(tree)
@@ -151,7 +151,7 @@ class Nests:
         members, context = container.apart(tree)
         return Structure(container, context, tuple([self._apart(member, leaves) for member in members]))
 
-    def map(self, function: Callable[[Any], Any], tree: Any) -> Any:
+    def map(self, function: Callable[[Any], Any], tree: object) -> Any:
         """The nest with ``function(leaf)`` in the place of each leaf."""
         leaves, form = self.flatten(tree)
         return form.build(map(function, leaves))

@@ -430,7 +430,7 @@ class _Emission:
         found = code.emit(f"icmp {name} {xs[0].type} {xs[0]}, {xs[1]}", f"<{self.lanes} x i1>")
         return code.select(found, *xs) if node.op in ("min", "max") else found
 
-    def _constant(self, number: Any, dtype: str) -> Operand:
+    def _constant(self, number: float, dtype: str) -> Operand:
         if dtype in REALS:
             return self.reals[dtype].const(number)
         text = str(bool(number)).lower() if dtype == "bool" else str(int(number))

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.operands import Array
+
 Shape = tuple[int, ...]
 
 REALS = ("float32", "float64")
@@ -247,13 +249,13 @@ def verify(nest: Nest) -> Nest:
 # --- the meaning, with numpy: what the emitter is held against --------------------------------------------------------
 
 
-def _erf(x: Any) -> Any:
+def _erf(x: Array) -> Any:
     import math
 
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
 
 
-def _erfc(x: Any) -> Any:
+def _erfc(x: Array) -> Any:
     import math
 
     return np.vectorize(math.erfc, otypes=[x.dtype])(x)

@@ -301,7 +301,8 @@ class Plan:
         place = Place(buffer, 0, strides)
         self._root(x, lambda node: Reduce(op, node, place, dims, pieces, prod(kept)), place, 0, (dims, pieces))
 
-    def _root(self, x: Expr, root: Callable[[Node], Any], place: Place, first: int, along: Any = None) -> Nest:
+    def _root(self, x: Expr, root: Callable[[Node], Any], place: Place, first: int,
+              along: tuple[Shape, int] | None = None) -> Nest:
         """Puts a root into a nest that fits, or into one of its own."""
         leaves = x.node.leaves
         needed = max([self.written.get(leaf.buffer, -1) for leaf in leaves], default=-1)

@@ -8,7 +8,7 @@ or are evaluated as they are on symbols (`core/symbols.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -23,17 +23,21 @@ _REAL = frozenset({"add", "sub", "mul", "div", "neg", "abs", "fma", "min", "max"
 _INTEGER = frozenset({"add", "sub", "mul", "neg", "min", "max"})
 
 
+Term: TypeAlias = Node | float
+"""What an expression is made of: a node, or a number in its place."""
+
+
 class Writer:
     """A builder of expressions that writes nodes of one dtype."""
 
     def __init__(self, nodes: Nodes, dtype: str) -> None:
         self.nodes, self.dtype = nodes, dtype
 
-    def const(self, number: Any) -> Node:
+    def const(self, number: float) -> Node:
         return self.nodes.const(number, self.dtype)
 
-    def _term(self, x: Any) -> Node:
-        return x if type(x) is Node else self.const(x)
+    def _term(self, x: Term) -> Node:
+        return x if isinstance(x, Node) else self.const(x)
 
     def __getattr__(self, name: str) -> Callable[..., Node]:
         if name in _COMPARISONS:
@@ -44,30 +48,30 @@ class Writer:
             raise NotImplementedError("sin and cos of float64 are left to numpy")
         return lambda *xs: self.nodes.node(name, tuple(map(self._term, xs)), self.dtype)
 
-    def isnan(self, x: Any) -> Node:
+    def isnan(self, x: Term) -> Node:
         if self.dtype not in REALS:
             return self.nodes.const(False, "bool")
         return self.nodes.node("isnan", (self._term(x),), "bool", self.dtype)
 
-    def truth(self, x: Any) -> Node:
+    def truth(self, x: Term) -> Node:
         x = self._term(x)
         return x if x.is_mask else self.nodes.node("ne", (x, self.nodes.const(0, x.dtype)), "bool", x.dtype)
 
-    def logical_and(self, x: Any, y: Any) -> Node:
+    def logical_and(self, x: Term, y: Term) -> Node:
         return self.nodes.node("logical_and", (self.truth(x), self.truth(y)), "bool")
 
-    def logical_or(self, x: Any, y: Any) -> Node:
+    def logical_or(self, x: Term, y: Term) -> Node:
         return self.nodes.node("logical_or", (self.truth(x), self.truth(y)), "bool")
 
-    def logical_not(self, x: Any) -> Node:
+    def logical_not(self, x: Term) -> Node:
         return self.nodes.node("logical_not", (self.truth(x),), "bool")
 
-    def select(self, condition: Node, x: Any, y: Any) -> Node:
+    def select(self, condition: Node, x: Term, y: Term) -> Node:
         x, y = self._term(x), self._term(y)
         return self.nodes.node("select", (self.truth(condition), x, y), x.dtype)
 
 
-def _pow(b: Writer, x: Any, y: Any) -> Node:
+def _pow(b: Writer, x: Term, y: Term) -> Node:
     """The exponents for which eager evaluation has short ways too; the others by the function."""
     if b.dtype not in REALS:
         raise NotImplementedError("powers of integers are left to numpy")
@@ -83,7 +87,7 @@ _POWERS: dict[float, Callable[[Writer, Any], Node]] = {
 
 
 def _compare(name: str) -> Callable[..., Node]:
-    def lower(b: Writer, x: Any, y: Any) -> Node:
+    def lower(b: Writer, x: Term, y: Term) -> Node:
         if b.dtype == "bool":
             different = b.logical_or(b.logical_and(x, b.logical_not(y)), b.logical_and(y, b.logical_not(x)))
             if name not in ("eq", "ne"):
@@ -103,7 +107,7 @@ def _bitwise(name: str) -> Callable[..., Node]:
     return lower
 
 
-def _isinf(b: Writer, x: Any) -> Node:
+def _isinf(b: Writer, x: Term) -> Node:
     return b.eq(b.abs(x), float("inf"))
 
 
@@ -146,7 +150,7 @@ _NAMES = {"where": "select", "minimum": "min", "maximum": "max", "absolute": "ab
           **{name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt", "abs", "trunc", "floor")}}
 
 
-def _clamp(b: Writer, x: Node, low: Any = None, high: Any = None) -> Node:
+def _clamp(b: Writer, x: Node, low: float | None = None, high: float | None = None) -> Node:
     if low is not None and high is not None and low > high:
         return b.const(high)
     x = x if low is None else b.max(x, b.const(low))

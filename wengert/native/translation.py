@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import DType
-from ..core.primitive import P, evaluate
+from ..core.primitive import P, Primitive, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Place, Shape
@@ -142,7 +142,7 @@ class Translation:
             return self.plan.expand(source, tuple(instr.results[0].spec.shape))
         return self.plan.viewed(source, lambda array: run(array, **instr.params))
 
-    def operand(self, x: Any, shape: Shape) -> Any:
+    def operand(self, x: Value | float, shape: Shape) -> Any:
         """An operand in the space of the result: a node, or a number."""
         return self.plan.expand(self.expr(x), shape).node if type(x) is Value else x
 
@@ -153,7 +153,7 @@ class Translation:
         nodes = [self.operand(x, shape) for x in instr.operands]
         return Expr(shape, self.combine(instr.primitive, nodes, params, dtype))
 
-    def combine(self, primitive: Any, operands: Sequence[Any], params: dict[str, Any], dtype: str) -> Node:
+    def combine(self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], dtype: str) -> Node:
         """An elementwise primitive on nodes and numbers. Nodes of several dtypes meet as numpy's arrays do."""
         nodes = [x for x in operands if type(x) is Node]
         met = nodes[1:] if primitive.name in ("where",) and len(nodes) > 1 else nodes
@@ -406,7 +406,7 @@ def _view_adjoint(t: Translation, instr: Instr) -> Expr:
     return _with_part(t, zeros, instr.operands[0], lambda array: primitive.run(array, **params))
 
 
-def _with_part(t: Translation, base: Expr, part: Any, view: Callable[[Any], Any]) -> Expr:
+def _with_part(t: Translation, base: Expr, part: Value | float, view: Callable[[Any], Any]) -> Expr:
     if not prod(base.shape):
         raise NotImplementedError("an empty base")
     buffer = t.plan.buffer("arena", base.dtype, prod(base.shape))

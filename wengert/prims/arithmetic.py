@@ -98,7 +98,7 @@ def _pow_by_base(x: Numbers, y: Numbers, out: Numbers) -> Any:
     return P.where(y == 0, 0.0, y * P.pow(x, y - 1))
 
 
-def _pow_by_exponent(x: Any, y: Any, out: Numbers) -> Any:
+def _pow_by_exponent(x: Any, y: Numbers, out: Numbers) -> Any:
     """x^y log x, which is 0, not nan, at x = 0 with y >= 0."""
     log_x = np.log(x) if type(x) in (int, float) and x > 0 else None
     if log_x is not None:

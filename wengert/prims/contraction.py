@@ -97,7 +97,8 @@ matmul = bilinear(
 )
 
 
-def _addmm(xp: ModuleType, base: Array, x: Array, y: Array, beta: Any = 1, alpha: Any = 1, label: str = "") -> Array:
+def _addmm(xp: ModuleType, base: Array, x: Array, y: Array, beta: complex = 1, alpha: complex = 1,
+           label: str = "") -> Array:
     product = _matmul(xp, x, y)
     if alpha != 1:
         product = product * alpha

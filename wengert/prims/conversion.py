@@ -78,7 +78,7 @@ overwrite = opaque(
 )
 
 
-def _fill(xp: ModuleType, old: Array, value: Any = 0) -> Array:
+def _fill(xp: ModuleType, old: Array, value: complex = 0) -> Array:
     result = xp.empty_like(old)
     result[...] = value
     return result

@@ -17,6 +17,7 @@ from ..core.operands import Array, Dims
 from ..core.primitive import Primitive, register
 from ..core.spec import Spec, broadcast_shapes
 from ..sampling import gammas, integers, reals
+from ..sampling.twister import MersenneTwister
 
 
 class Draw(NamedTuple):
@@ -34,7 +35,7 @@ def _like_first(first: Spec, *_: Any, **__: Any) -> Spec:
     return first
 
 
-def _around(mean: Any, std: Any) -> Spec:
+def _around(mean: Spec | float, std: Spec | float) -> Spec:
     given = [x for x in (mean, std) if isinstance(x, Spec)]
     return Spec(broadcast_shapes(*(x.shape for x in given), op="normal"), given[0].dtype)
 
@@ -42,7 +43,7 @@ def _around(mean: Any, std: Any) -> Spec:
 def _filled(sample: Callable[..., Any]) -> Draw:
     """Numbers as an in-place method draws them: in the order of the memory of a row-major tensor."""
 
-    def run(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
+    def run(generator: MersenneTwister, *, size: Dims, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
         target = np.empty(size, dtype.numpy)
         reals.fill(target, lambda count: sample(generator, count, target.dtype, *numbers))
         return target
@@ -55,20 +56,20 @@ def _plain(sample: Callable[..., Any]) -> Draw:
         lambda generator, *, size, dtype, numbers=(): sample(generator, size, dtype.numpy, *numbers), _of_size)
 
 
-def _normal_filled(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
+def _normal_filled(generator: MersenneTwister, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
     target = np.empty(size, dtype.numpy)
     reals.normal_fill(generator, target, *numbers)
     return target
 
 
-def _normal_pairs_filled(generator: Any, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
+def _normal_pairs_filled(generator: MersenneTwister, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:
     """As a tensor that does not lie in row-major order is filled."""
     target = np.empty((*size, 2), dtype.numpy)[..., 0]
     reals.normal_fill(generator, target, *numbers)
     return target.copy()
 
 
-def _bernoulli_filled(generator: Any, chance: Array | float, *, size: Dims, dtype: DType) -> Any:
+def _bernoulli_filled(generator: MersenneTwister, chance: Array | float, *, size: Dims, dtype: DType) -> Any:
     target = np.empty(size, dtype.numpy)
     reals.bernoulli_fill(generator, target, chance)
     return target
@@ -112,11 +113,11 @@ SAMPLERS = {
 """Every way to draw, by name."""
 
 
-def _draw(xp: ModuleType, generator: Any, *operands: Array, sampler: str, **params: Any) -> Array:
+def _draw(xp: ModuleType, generator: MersenneTwister, *operands: Array, sampler: str, **params: Any) -> Array:
     return SAMPLERS[sampler].run(generator, *operands, **params)
 
 
-def _spec(generator: Any, *operands: Any, sampler: str, **params: Any) -> Spec:
+def _spec(generator: MersenneTwister, *operands: Any, sampler: str, **params: Any) -> Spec:
     return SAMPLERS[sampler].spec(*operands, **params)
 
 

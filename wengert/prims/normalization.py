@@ -150,9 +150,8 @@ def _tuned(g: Array, x: Array, weight: Array | None, mean: Array, variance: Arra
     return tuple(grads)
 
 
-def _gradient(
-    xp: Any, g: Any, x: Any, weight: Any, mean: Any, variance: Any, *, dim: Any, eps: float, needs: Any, shapes: Any
-) -> Any:
+def _gradient(xp: ModuleType, g: Array, x: Array, weight: Array | None, mean: Array, variance: Array, *,
+              dim: Dims, eps: float, needs: Needs, shapes: Sequence[Dims]) -> Any:
     found = _tuned(g, x, weight, mean, variance, {"dim": dim, "eps": eps}, needs, shapes)
     return tuple([grad for grad, need in zip(found, needs, strict=True) if need])
 

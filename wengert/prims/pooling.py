@@ -283,7 +283,7 @@ patches_sum = linear(
 # --- fractional: where the windows lie is drawn ----------------------------------------------------------------------
 
 
-def _fractional_places(xp: Any, samples: Any, sizes: Any, kernel: Any, counts: Any) -> Any:
+def _fractional_places(xp: ModuleType, samples: Array, sizes: Dims, kernel: Dims, counts: Dims) -> Any:
     """The place in its plane of every element of every window: ``(N, C, windows, elements)``.
 
     Of two dimensions the first sample is of the width, of three it is of the depth, as in PyTorch.
@@ -301,7 +301,7 @@ def _fractional_places(xp: Any, samples: Any, sizes: Any, kernel: Any, counts: A
     return result.reshape(*lead, int(np.prod(counts)), int(np.prod(kernel)))
 
 
-def _fractional_starts(drawn: Any, n: int, k: int, count: int) -> Any:
+def _fractional_starts(drawn: Array, n: int, k: int, count: int) -> Any:
     """Where each window begins; the last ends with the plane. In the precision of the sample, as in PyTorch."""
     if count == 1:
         return np.full((*drawn.shape, 1), n - k)

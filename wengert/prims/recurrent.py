@@ -110,7 +110,7 @@ def _generated(gates: Numbers, h0: Numbers) -> Any:
     return recurrent
 
 
-def _tables(generated: Any, sizes: Dims, reverse: bool, back: bool) -> Any:
+def _tables(generated: ModuleType, sizes: Dims, reverse: bool, back: bool) -> Any:
     """The steps as tables for generated code, in the order of the walk forth or back."""
     walk = _steps(sizes, reverse)
     before = [(0, 0), *walk[:-1]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -106,7 +107,8 @@ unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3
                                                ((2, 5), {"dimension": 1, "size": 2, "step": 1})))
 
 
-def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int = 0, geometry: Any = None) -> Array:
+def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int = 0,
+                geometry: tuple[Dims, int] | None = None) -> Array:
     """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
     otherwise: it is first put into memory of that geometry, zeros around it."""
     strides, start = geometry or (row_major(x.shape), 0)
@@ -193,7 +195,11 @@ stack_parts = linear(
 )
 
 
-def _view_adjoint(xp: ModuleType, ct: Array, step: Any, shape: Dims) -> Array:
+Step: TypeAlias = tuple[Primitive, Params]
+"""A view: the primitive that shows a part, and its parameters."""
+
+
+def _view_adjoint(xp: ModuleType, ct: Array, step: Step, shape: Dims) -> Array:
     """Zeros of ``shape`` with ``ct`` added in through the view ``step``; overlapping elements accumulate."""
     primitive, params = step
     if primitive.name == "unfold":
@@ -216,13 +222,13 @@ view_adjoint = linear(
 )
 
 
-def _follow(array: Numbers, steps: Any) -> Any:
+def _follow(array: Numbers, steps: Sequence[Step]) -> Any:
     for primitive, params in steps:
         array = primitive.run(array, **params)
     return array
 
 
-def _scatter_view(xp: ModuleType, base: Array, part: Array, steps: Any) -> Array:
+def _scatter_view(xp: ModuleType, base: Array, part: Array, steps: Sequence[Step]) -> Array:
     result = xp.array(base, copy=True)
     target = _follow(result, steps)
     if np.may_share_memory(target, result) or not target.size:
@@ -246,7 +252,7 @@ def _scatter_view_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -
     return for_base, for_part
 
 
-def _constant_like(ct: Numbers, steps: Any) -> Any:
+def _constant_like(ct: Numbers, steps: Sequence[Step]) -> Any:
     part = ct
     for primitive, step in steps:
         part = primitive(part, **step)

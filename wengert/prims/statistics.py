@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -93,7 +94,7 @@ bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
-def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Any) -> Array:
+def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Sequence[float]) -> Array:
     """How many elements lie between each two edges, the last edge included; weighted where weights are given."""
     bounds = xp.asarray(edges, dtype=x.dtype)
     flat, wide = x.reshape(-1), len(bounds) - 1
@@ -111,7 +112,7 @@ histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
 # --- among sorted numbers, among given ones ---------------------------------------------------------------------------
 
 
-def _searchsorted(xp: Any, sequence: Any, keys: Any, *, side: str) -> Any:
+def _searchsorted(xp: ModuleType, sequence: Array, keys: Array, *, side: str) -> Any:
     if sequence.ndim == 1:
         return xp.asarray(xp.searchsorted(sequence, keys, side), np.int64)
     pairs = zip(sequence.reshape(-1, sequence.shape[-1]), keys.reshape(-1, keys.shape[-1]), strict=True)

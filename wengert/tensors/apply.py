@@ -269,7 +269,7 @@ def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def spec_of(x: Any) -> Any:
+def spec_of(x: object) -> Any:
     """The spec of a tensor; other operands as they are."""
     return Spec(tuple(x._data.shape), from_numpy(x._data.dtype)) if isinstance(x, Tensor) else x
 

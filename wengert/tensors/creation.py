@@ -63,7 +63,7 @@ def _plain(data: Any, kinds: set[type]) -> Any:
 _NUMBERS = {bool, int, float, complex}
 
 
-def _to_array(plain: Any, data: object) -> np.ndarray:
+def _to_array(plain: object, data: object) -> np.ndarray:
     try:
         array = np.array(plain)
     except ValueError:

@@ -12,13 +12,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.operands import Cotangent
 from ..core.primitive import Primitive, evaluate
 from ..core.state import state
-from .tape import Leaf, Node
+from .tape import Leaf, Node, OnTape
 
 
 class Watcher:
-    """Is told what happens in this thread from entering it to leaving. What it does not override passes outward."""
+    """Is told what happens in this thread from entering it to leaving. What it does not override passes outward.
+
+    Tensors are annotated ``Any``, here and in `Tracer`: subclasses take them by their class, which stands above this.
+    """
 
     outer: Watcher | None = None
     intercepts = False
@@ -118,23 +122,23 @@ class Watcher:
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def passes(self, node: Node, ct: Any, grads: Sequence[Any]) -> Sequence[Any]:
+    def passes(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> Sequence[Any]:
         """What a node sends to its operands, for a watcher to change: by default what its rule gave."""
         return grads if self.outer is None else self.outer.passes(node, ct, grads)
 
-    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+    def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         """Called by the engine after each node has run back."""
         if self.outer is not None:
             self.outer.pulled(node, ct, grads)
 
-    def update(self, run: Callable[[Any], None], group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
         """Runs an optimizer's update of one group of parameters; a watcher that need not see it may stand aside."""
         if self.outer is None:
             run(group)
         else:
             self.outer.update(run, group)
 
-    def aside(self, run: Callable[[Any], None], group: Any) -> bool:
+    def aside(self, run: Callable[[Any], None], group: dict[str, Any]) -> bool:
         """Runs an optimizer's update with nobody watching, for a watcher with nothing to see in it; False, and nothing
         done, where the update is recorded or another watcher is in force."""
         if self.outer is not None or state.watcher is not self or state.grad:
@@ -202,16 +206,15 @@ class Tracer(Watcher, ABC):
         """Adds a cotangent to the gradient of a leaf."""
 
 
-def tell(
-    watcher: Watcher, primitive: Primitive, operands: Any, params: dict[str, Any], out: Any, node: Node | None
-) -> None:
+def tell(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any,
+         node: Node | None) -> None:
     """Tells the watcher in force of a finished operation: its node, if it was recorded, and its result."""
     if node is not None:
         watcher.recorded(node)
     watcher.computed(primitive, operands, params, out)
 
 
-def known(tensor: Any) -> Any:
+def known(tensor: OnTape) -> Any:
     """The elements of a tensor, as an array; None where a function is being recorded, and they depend on what it is
     given."""
     watcher = state.watcher

@@ -19,6 +19,7 @@ from .apply import check_number
 from .evaluation import known, tracing
 from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
+from .tape import OnTape
 from .tensor import TENSORS, Tensor, wrap
 
 _sliced = unary(P.slice)
@@ -102,7 +103,7 @@ def _rank(part: Tensor, arrays: Sequence[Tensor]) -> int:
     return part._data.ndim - taken + shown
 
 
-def _drop_leading(value: Any, rank: int) -> Any:
+def _drop_leading(value: OnTape, rank: int) -> Any:
     """Leading dimensions of size 1 of an assigned value, beyond the ``rank`` of the part, do not count."""
     extra = value._data.ndim - rank
     if extra <= 0 or any(n != 1 for n in value._data.shape[:extra]):
@@ -195,7 +196,7 @@ def _item(item: Any) -> Any:
 _PLACES = (int, type(None))
 
 
-def _checked(item: Any) -> Any:
+def _checked(item: object) -> Any:
     if type(item) is slice:
         start, stop, step = item.start, item.stop, item.step
         if step is None and type(start) in _PLACES and type(stop) in _PLACES:

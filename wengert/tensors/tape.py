@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.dtypes import DType, float32
 from ..core.errors import GradError, InplaceError
-from ..core.operands import Saved
+from ..core.operands import Cotangent, Saved
 from ..core.primitive import P, Primitive
 from ..core.state import state
 
@@ -227,7 +227,7 @@ def _called(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
-def _wide(value: Any) -> Any:
+def _wide(value: Saved | Cotangent | None) -> Any:
     """What is in half precision, of arrays, tensors, and tuples and dicts of them, in float32."""
     if type(value) is tuple:
         return tuple([_wide(part) for part in value])
@@ -326,7 +326,7 @@ def ancestors(edges: Iterable[Edge]) -> list[Node | Leaf]:
     return found
 
 
-def labelled(out: Any, label: str, given: Any = None) -> Any:
+def labelled(out: Any, label: str, given: object = None) -> Any:
     """``out``, its node called ``labelBackward0``, or ``label`` where that says Backward itself.
 
     For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.

@@ -543,12 +543,12 @@ class Tensor:
     def __array__(self, dtype: np.dtype[Any] | type | str | None = None, copy: bool | None = None) -> ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
+    def __array_wrap__(self, array: Array, context: object = None, return_scalar: bool = False) -> Tensor:
         if array.dtype == bool:
             array = array.astype(np.uint8)
         return make(np.asarray(array), None)
 
-    def __dlpack__(self, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+    def __dlpack__(self, *, stream: object = None, max_version: tuple[int, int] | None = None,
                    dl_device: tuple[Any, int] | None = None, copy: bool | None = None) -> Any:
         """A DLPack capsule of this tensor's memory, for other array libraries' ``from_dlpack``."""
         array = self._concrete("__dlpack__")

@@ -11,7 +11,7 @@ from ..core.primitive import P
 from .values import Step
 
 
-def root_of(array: Any) -> Any:
+def root_of(array: object) -> Any:
     """The object that owns the memory of an array: two arrays share memory only if their roots are one."""
     while True:
         below = array.obj if isinstance(array, memoryview) else getattr(array, "base", None)

@@ -57,7 +57,7 @@ class Read:
 
     __slots__ = ("container", "key", "owner", "value", "words")
 
-    def __init__(self, container: Any, key: Any, words: str, owner: Any) -> None:
+    def __init__(self, container: Any, key: Any, words: str, owner: object) -> None:
         self.container, self.key, self.words, self.owner = container, key, words, owner
         self.value = self.now()
 
@@ -379,7 +379,7 @@ class Reads:
             if is_users(plain.__code__.co_filename):
                 self._globals(exploration, plain.__code__, plain.__globals__)
 
-    def look(self, place: Any, find: Callable[[], Any], words: str, owner: Any) -> None:
+    def look(self, place: Any, find: Callable[[], Any], words: str, owner: object) -> None:
         """Notes what ``find`` gives, if the place was not noted before."""
         if place not in self._places:
             self._rooted.add(id(owner))
@@ -409,7 +409,7 @@ class Reads:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self.note(cell, None, name)
 
-    def note(self, container: Any, key: Any, words: str, owner: Any = None, rooted: bool = False) -> None:
+    def note(self, container: Any, key: Any, words: str, owner: object = None, rooted: bool = False) -> None:
         """Notes a place, if it was not noted before. It is ``rooted`` where it was surely there before the function."""
         owner = container if owner is None else owner
         place = id(owner if type(container) is types.MappingProxyType else container), key
@@ -549,7 +549,7 @@ class _Exploration:
         else:
             self._of_object(value, words)
 
-    def _note(self, container: Any, key: Any, words: str, owner: Any = None) -> None:
+    def _note(self, container: Any, key: Any, words: str, owner: object = None) -> None:
         self._reads.note(container, key, words, owner, self.rooted)
 
     def _attributes(self, attributes: dict[str, Any], words: str, owner: object) -> None:

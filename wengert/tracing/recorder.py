@@ -19,6 +19,7 @@ import numpy as np
 from ..core.dtypes import DType, float64, from_numpy
 from ..core.errors import TraceError
 from ..core.frames import user_line
+from ..core.operands import Cotangent
 from ..core.primitive import P, Primitive, evaluate
 from ..core.spec import Spec
 from ..core.state import state
@@ -276,7 +277,7 @@ class Recorder(Tracer):
             return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
         return self.fresh(self._emit(primitive, tuple(values), params, array), array)
 
-    def _operand(self, primitive: Primitive, operand: Any, operands: tuple[Any, ...]) -> tuple[Any, Any]:
+    def _operand(self, primitive: Primitive, operand: object, operands: tuple[Any, ...]) -> tuple[Any, Any]:
         if isinstance(operand, Tensor):
             return self.read(self.place(operand))
         if type(operand) is Traced:
@@ -355,7 +356,7 @@ class Recorder(Tracer):
                 )
         super().recorded(node)
 
-    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+    def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         if node.sequence < self.start:
             raise TraceError(
                 f"[backward] a history that begins inside the recorded function was expected; got {node.name()}, "
@@ -435,7 +436,7 @@ class Recorder(Tracer):
             "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"
         )
 
-    def update(self, run: Callable[[Any], None], group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
         super().update(run, TracedGroup(self, group))
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
@@ -516,10 +517,10 @@ class TracedGroup(dict[str, Any]):
             self._known[key] = self._setting(key, self._group[key])
         return self._known[key]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self[key] if key in self else default
 
-    def _setting(self, key: str, value: Any) -> Any:
+    def _setting(self, key: str, value: object) -> Any:
         recorder = self._recorder
         if type(value) is float:
             return recorder.quantity_of_group(self._group, key, None, value)
@@ -547,7 +548,7 @@ def _is_mask(operand: object) -> bool:
     return isinstance(operand, (Tensor, np.ndarray)) and getattr(operand, "_data", operand).dtype == bool
 
 
-def _plain(primitive: Primitive, name: str, value: Any) -> Any:
+def _plain(primitive: Primitive, name: str, value: object) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
     if type(value) is not Traced and (
         value is None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.operands import Cotangent
 from ...core.state import state
 from ...tensors.alias import edge_of
 from ...tensors.tape import Edge, Leaf, Node, ancestors, is_data, node_of
@@ -259,7 +260,7 @@ def _without_module(param: Tensor) -> Answer | None:
 # --- what flows -------------------------------------------------------------------------------------------------------
 
 
-def _zero(ct: Any) -> bool:
+def _zero(ct: Cotangent) -> bool:
     """Whether a cotangent is zero everywhere."""
     parts = ct.values() if type(ct) is dict else (ct,)
     return not any(np.any(array_of(part)) for part in parts)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.operands import Cotangent
 from ...tensors.tape import Node, is_data
 from .answers import array_of, at, finite, operation, places_of, ranges
 
@@ -152,7 +153,7 @@ _FORWARD: dict[str, tuple[str, str]] = {
 }
 
 
-def backward_finding(node: Node, ct: Any, position: int, grad: object) -> Finding | None:
+def backward_finding(node: Node, ct: Cotangent, position: int, grad: object) -> Finding | None:
     """The description of a node that sends on NaN or infinity though what it got was finite; None otherwise."""
     parts = list(ct.values()) if type(ct) is dict else [ct]
     if not all(finite(part) for part in parts if part is not None):

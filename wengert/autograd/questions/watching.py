@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from ...core.frames import is_inside, user_line
+from ...core.operands import Cotangent, Params
 from ...core.primitive import Primitive
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing
@@ -161,7 +162,7 @@ class watch(Watcher):
                     self._broke(primitive, operands, params, results, part, node)
                     break
 
-    def _broke(self, primitive: Primitive, operands: Sequence[Any], params: Any, results: Sequence[Any], part: Any,
+    def _broke(self, primitive: Primitive, operands: Sequence[Any], params: Params, results: Sequence[Any], part: Any,
                node: Node) -> None:
         line, modules = locate()
         finding = forward_finding(primitive.name, operands, params, part._data, line, self.path(modules))
@@ -272,7 +273,7 @@ class watch(Watcher):
         kind = type(modules[0]).__name__
         return f"{name} ({kind})" if name else kind
 
-    def update(self, run: Callable[[Any], None], group: Any) -> None:
+    def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
         """Stands aside while an optimizer runs, and looks at the parameters after it."""
         if not self.aside(run, group):
             super().update(run, group)
@@ -311,7 +312,7 @@ class watch(Watcher):
 
     # --- backward -----------------------------------------------------------------------------------------------------
 
-    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+    def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         if self.outer is not None:
             super().pulled(node, ct, grads)
         if self.tracer is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.operands import Array
+from ...core.operands import Array, Cotangent, Numbers
 from ...core.primitive import P, Primitive
 from ...core.state import state
 from ...tensors.evaluation import Watcher, tracing
@@ -42,19 +42,19 @@ class strict_zero(Watcher):
     tensor([0.2500, 1.0000])
     """
 
-    def passes(self, node: Node, ct: Any, grads: Sequence[Any]) -> Sequence[Any]:
+    def passes(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> Sequence[Any]:
         grads = super().passes(node, ct, grads)
         primitive = getattr(node, "primitive", None)
         if primitive is None or (not tracing() and all(grad is None or finite(grad) for grad in grads)):
             return grads
-        if type(ct) is dict:
+        if isinstance(ct, dict):
             return state.quiet(_of_several, node, primitive, ct, grads)
         if not isinstance(ct, np.ndarray):
             return _cleared(node, primitive, ct, grads)
         return state.quiet(_cleared, node, primitive, ct, grads)
 
 
-def _cleared(node: Node, primitive: Primitive, ct: Any, grads: Sequence[Any]) -> list[Any]:
+def _cleared(node: Node, primitive: Primitive, ct: Numbers, grads: Sequence[Any]) -> list[Any]:
     """The cotangents of the operands with zeros where none arrived."""
     if primitive.kind == "elementwise":
         return [grad if grad is None else _elementwise(node, primitive, ct, i, grad) for i, grad in enumerate(grads)]
@@ -114,7 +114,7 @@ def _of_several(node: Node, primitive: Primitive, ct: dict[int, Any], grads: Seq
     return list(primitive.rule("vjp")(ct, tuple(saved), node.params, node.edges))
 
 
-def _elementwise(node: Node, primitive: Primitive, ct: Any, position: int, grad: Array) -> Any:
+def _elementwise(node: Node, primitive: Primitive, ct: Numbers, position: int, grad: Array) -> Any:
     """Zero where the cotangent is; a gradient that was summed over broadcast places is summed again without them."""
     if grad.shape == ct.shape:
         return P.where(ct == 0, 0.0, grad)
