@@ -9,6 +9,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import require_cpu
 from ..core.dtypes import DType
+from ..core.errors import OutOfRangeError
 from ..core.layout import strided
 from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor, make
@@ -35,6 +36,12 @@ def check_options(device: Any = None, layout: Any = None) -> None:
         require_cpu(device)
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"layout {layout!r} is not in wengert yet; use torch.strided")
+
+
+def check_not_empty(op: str, x: Tensor, dim: int) -> None:
+    """Raises where there is no element along ``dim`` to choose."""
+    if x._data.ndim and not x._data.shape[dim]:
+        raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
 
 
 def check_one_dtype(op: str, *operands: Any) -> None:

@@ -17,7 +17,7 @@ from ..tensors.alias import type_name
 from ..tensors.hot import reduction, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
-from .arguments import dtype_of
+from .arguments import check_not_empty, dtype_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
@@ -168,8 +168,8 @@ def _no_elements(op: str, x: Any, dim: int | None) -> None:
         if not x._data.size:
             raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
                                "reduction dim with the 'dim' argument.")
-    elif x._data.ndim and not x._data.shape[dim]:
-        raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
+    else:
+        check_not_empty(op, x, dim)
 
 
 def _not_complex(op: str, x: Any) -> None:

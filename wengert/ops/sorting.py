@@ -11,6 +11,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.tensor import Tensor, make
+from .arguments import check_not_empty
 from .named import named
 from .registry import function
 
@@ -61,6 +62,7 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``."""
     place = wrap_dim(dim, input._data.ndim, "kthvalue")
+    check_not_empty("kthvalue", input, place)
     if not 1 <= k <= (input._data.shape[place] if input._data.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {place}; got k={k} for shape "
                            f"{list(input.shape)}")

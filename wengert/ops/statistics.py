@@ -8,13 +8,12 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
-from ..core.errors import OutOfRangeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import TENSORS, Tensor, make
-from .arguments import check_one_dtype
+from .arguments import check_not_empty, check_one_dtype
 from .halves import in_float32
 from .named import named
 from .registry import function
@@ -31,8 +30,7 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
                 return make(np.array(np.nan, input._data.dtype), None)
             return whole(input)
         where = wrap_dim(int(dim), input._data.ndim, op)
-        if input._data.ndim and not input._data.shape[where]:
-            raise OutOfRangeError(f"{op}(): Expected reduction dim {where} to have non-zero size.")
+        check_not_empty(op, input, where)
         return result(primitive(input, dim=where, keepdim=keepdim))
 
     plain.__name__, plain.__doc__ = op, doc
@@ -51,7 +49,9 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     occurrence."""
     if input._data.dtype.kind == "c":
         raise NotImplementedError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
-    return _mode(P.mode(input, dim=wrap_dim(int(dim), input._data.ndim, "mode"), keepdim=keepdim))
+    place = wrap_dim(int(dim), input._data.ndim, "mode")
+    check_not_empty("mode", input, place)
+    return _mode(P.mode(input, dim=place, keepdim=keepdim))
 
 
 _ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}
@@ -170,7 +170,8 @@ def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.nd
         x = tensor._concrete(op)
         low, high = float(x.min()), float(x.max())
     if low == high:
-        low, high = low - (0.5 if op == "histogram" else 1), high + (0.5 if op == "histogram" else 1)
+        before, after = (1.0, 1.0) if op == "histc" else (0.5, 0.5) if tensor._data.size else (0.0, 1.0)
+        low, high = low - before, high + after
     if not low < high or not np.isfinite([low, high]).all():
         raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
     return np.linspace(low, high, bins + 1)
@@ -189,7 +190,7 @@ _histogram = named("histogram", "hist", "bin_edges")
 
 
 @function()
-def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """Counts (or sums of ``weight``) of elements in bins, and the bins' edges, as (hist, bin_edges). ``bins`` is their
     number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1."""
     x = input.detach()

@@ -65,7 +65,7 @@ def _previous(states: Numbers, first: Numbers, sizes: Dims, reverse: bool) -> An
         later = steps[t + 1] if t + 1 < len(steps) else (0, 0)
         if later[1]:
             parts.append(states[later[0]: later[0] + later[1]])
-        if later[1] < count:
+        if later[1] < count or not count:
             parts.append(first[later[1]: count])
     return P.cat(*parts, dim=0)
 

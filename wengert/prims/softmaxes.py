@@ -18,6 +18,8 @@ from ..core.samples import cases
 def _logsumexp(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False) -> Array:
     if not x.ndim:
         return x.copy()
+    if not x.size:  # the logarithm of an empty sum
+        return xp.log(xp.add.reduce(x, axis=dim, keepdims=keepdim))
     peak = xp.maximum.reduce(x, axis=dim, keepdims=True)
     peak = xp.where(xp.isfinite(peak), peak, x.dtype.type(0))
     total = xp.log(xp.add.reduce(xp.exp(x - peak), axis=dim, keepdims=True)) + peak

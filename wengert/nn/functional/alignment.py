@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ...core.dtypes import int64
 from ...core.errors import ShapeError
-from ...ops import arange, cat, full, full_like, stack, tensor, where, zeros_like
+from ...ops import arange, cat, full, full_like, ones_like, stack, tensor, where, zeros_like
 from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
 from .reduction import choose
@@ -35,6 +34,8 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
         targets = targets.unsqueeze(0) if targets.dim() == 1 else targets
     if log_probs.dim() != 3:
         raise ShapeError(f"[ctc_loss] log_probs (T, N, C) or (T, C) were expected; got {list(log_probs.shape)}")
+    if not log_probs.numel():
+        raise RuntimeError(f"[ctc_loss] log_probs tensor must not be empty; got {list(log_probs.shape)}")
     steps, batch, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise RuntimeError(f"[ctc_loss] blank must be in label range: from 0 to {classes - 1}; got {blank}")
@@ -46,12 +47,22 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     labels = _between_blanks(targets, counts, blank)
     loss = -_log_likelihood(log_probs, labels, inputs, counts, blank)
     impossible = loss.detach() > -_NEVER / 2
-    loss = where(impossible, full_like(loss, 0.0 if zero_infinity else math.inf), loss)
+    if zero_infinity:
+        loss = where(impossible, zeros_like(loss), loss)
+    elif bool(impossible.any()):
+        loss = where(impossible, _infinite(log_probs, inputs, impossible), loss)
     if alone and reduction == "none":
         return loss.squeeze(0)
     if reduction == "mean":
         return (loss / tensor(counts, dtype=loss.dtype).clamp(min=1)).mean()
     return loss if reduction == "none" else loss.sum()
+
+
+def _infinite(log_probs: Tensor, inputs: list[int], impossible: Tensor) -> Tensor:
+    """The loss of targets that cannot be aligned: infinity, −log 0, whose gradient by all that was looked at is NaN."""
+    seen = (arange(log_probs.shape[0]).unsqueeze(1) < tensor(inputs)).unsqueeze(2) & log_probs.detach().isfinite()
+    nothing = (where(seen, log_probs, zeros_like(log_probs)) * 0).sum((0, 2)).abs()
+    return -where(impossible, nothing, ones_like(nothing)).log()
 
 
 def _lengths(given: Any, batch: int, name: str) -> list[int]:

@@ -188,7 +188,7 @@ def _projections(
 
 def _heads(x: Tensor, batch: int, heads: int) -> Tensor:
     """``(S, N, E)`` as ``(N, heads, S, E / heads)``."""
-    return x.reshape(x.shape[0], batch, heads, -1).permute(1, 2, 0, 3)
+    return x.reshape(x.shape[0], batch, heads, x.shape[-1] // heads).permute(1, 2, 0, 3)
 
 
 def _wider(mask: Tensor | None) -> Tensor | None:

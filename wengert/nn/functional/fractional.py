@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ...core.errors import ShapeError
@@ -73,8 +74,8 @@ def _pool(
             f"[{op}] expected _random_samples of shape {(batch, channels, rank)}; got {list(samples.shape)}"
         )
     places = P.fractional_places(samples.detach(), sizes=tuple(sizes), kernel=tuple(kernel), counts=tuple(counts))
-    flat = input.reshape(batch, channels, -1)
-    windows = flat.gather(2, places.reshape(batch, channels, -1)).reshape(places.shape)
+    flat = input.reshape(batch, channels, prod(sizes))
+    windows = flat.gather(2, places.reshape(batch, channels, prod(places.shape[2:]))).reshape(places.shape)
     best, chosen = windows.max(-1)
     index = places.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     shape = (*input.shape[:-rank], *counts)

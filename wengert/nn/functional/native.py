@@ -62,10 +62,10 @@ def _padded(mode: str, input: Tensor, hx: Any, params: Sequence[Tensor], has_bia
             dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
     steps_first = input.transpose(0, 1) if batch_first else input
     steps, batch = steps_first.shape[:2]
-    data = steps_first.reshape(steps * batch, -1)
+    data = steps_first.reshape(steps * batch, steps_first.shape[2])
     sizes = (batch,) * steps
     out, last = _run(mode, data, sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
-    out = out.reshape(steps, batch, -1)
+    out = out.reshape(steps, batch, out.shape[-1])
     return out.transpose(0, 1) if batch_first else out, last
 
 

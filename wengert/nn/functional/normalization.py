@@ -36,6 +36,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     for given in (weight, bias, running_mean, running_var):
         if given is not None and given._data.dtype is not input._data.dtype:
             _check_mixed("batch_norm", input, weight, bias, running_mean, running_var)
+    if not input.numel():
+        return _of_nothing(input, weight, bias, 0)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("[batch_norm] running_mean and running_var must be defined in evaluation mode")
@@ -53,6 +55,13 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             unbiased = momentum * (count / (count - 1))
             running_var.mul_(1 - momentum).add_(P.reshape(variance, shape=(channels,)), alpha=unbiased)
     return out
+
+
+def _of_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None, place: Any) -> Tensor:
+    """What normalising no elements gives: none. Weight and bias, of which ``place`` fits, get gradients of 0, and there
+    are no statistics."""
+    out = input.clone() if weight is None else input * weight[place]
+    return out if bias is None else out + bias[place]
 
 
 def _check_mixed(op: str, input: Tensor, *parameters: Tensor | None) -> None:
@@ -97,7 +106,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     rank = input.dim()
     dims = tuple(range(rank - len(shape), rank))
     if not input.numel():
-        return input * 1
+        return _of_nothing(input, weight, bias, ...)
     return P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps, label="NativeLayerNorm")[0]
 
 
@@ -147,7 +156,7 @@ def group_norm(
         )
     if prod(input.shape[1:]) // num_groups * samples == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    grouped = input.reshape(samples, num_groups, channels // num_groups, -1)
+    grouped = input.reshape(samples, num_groups, channels // num_groups, prod(input.shape[2:]))
     affine = _shaped(weight, bias, (1, num_groups, channels // num_groups, 1))
     out = P.normalize(grouped, *affine, dim=(2, 3), eps=eps, label="NativeGroupNorm")[0]
     return out.reshape(input.shape)

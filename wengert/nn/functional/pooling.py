@@ -279,7 +279,7 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
         return found
     lead, sizes = input.shape[:-rank], input.shape[-rank:]
     if 0 in out:
-        none = input.reshape(*lead, -1)[..., :0].reshape(*lead, *out)
+        none = input.reshape(*lead, prod(sizes))[..., :0].reshape(*lead, *out)
         return (none, none.long()) if return_indices else none
     # Every window's places in the plane, the shorter windows filled up with their last place.
     places: Any = 0
@@ -319,4 +319,5 @@ def _unpool(
         )
     lead = input.shape[:-rank]
     flat = zeros(*lead, prod(sizes), dtype=input.dtype)
-    return flat.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1)).reshape(*lead, *sizes)
+    count = prod(input.shape[-rank:])
+    return flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count)).reshape(*lead, *sizes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
+from math import prod
 
 from ...core.errors import ShapeError
 from ...ops import cat, linspace, ones, where, zeros_like
@@ -152,8 +153,9 @@ def _read(input: Tensor, places: Sequence[Tensor], weights: Sequence[Tensor]) ->
         weight = factor if weight is None else weight * factor
     assert inside is not None and index is not None and weight is not None
     samples, channels = input.shape[:2]
-    flat = index.reshape(samples, 1, -1)
-    values = input.reshape(samples, channels, -1).gather(2, flat.expand(samples, channels, flat.shape[2]))
+    flat = index.reshape(samples, 1, prod(index.shape[1:]))
+    planes = input.reshape(samples, channels, prod(input.shape[2:]))
+    values = planes.gather(2, flat.expand(samples, channels, flat.shape[2]))
     factor = where(inside, weight, zeros_like(weight)).unsqueeze(1)
     return values.reshape(samples, channels, *inside.shape[1:]) * factor
 

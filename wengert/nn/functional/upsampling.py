@@ -255,7 +255,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"[channel_shuffle] Number of channels must be divisible by groups. Got {channels} channels and {groups} "
             f"groups."
         )
-    dealt = input.reshape(samples, groups, channels // groups, -1).transpose(1, 2).reshape(input.shape)
+    planes = input.reshape(samples, groups, channels // groups, math.prod(input.shape[2:]))
+    dealt = planes.transpose(1, 2).reshape(input.shape)
     return labelled(dealt, "ChannelShuffle")
 
 

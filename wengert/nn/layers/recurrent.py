@@ -193,8 +193,8 @@ class RNNBase(Module):
         self._check(input, states, batch)
         if steps == 0:
             raise RuntimeError(f"[{name}] Expected sequence length to be larger than 0 in RNN")
-        out, last = self._run(input.reshape(steps * batch, -1), (batch,) * steps, states)
-        out = out.reshape(steps, batch, -1)
+        out, last = self._run(input.reshape(steps * batch, input.shape[2]), (batch,) * steps, states)
+        out = out.reshape(steps, batch, out.shape[-1])
         if alone:
             return out.squeeze(1), tuple([state.squeeze(1) for state in last])
         return out.transpose(0, 1) if self.batch_first else out, last
