@@ -19,9 +19,9 @@ from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, Place, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .memory import root_of, step_within, whole_of
+from .outside import Binding, hooks_of
 from .quantities import Condition
 from .reads import Reads
-from .recorder import Binding, hooks_of
 from .results import Results
 from .sources import Owner, QuantitySource
 

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..core.dtypes import DType
+from ..core.dtypes import DType, from_numpy
 from ..core.errors import TraceError
+from ..core.primitive import Primitive
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
 
@@ -207,3 +208,29 @@ class Traced(Quantity):
         if not hasattr(float, name):
             raise AttributeError(f"'float' object has no attribute {name!r}")
         return getattr(self.fixed(), name)
+
+
+def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:
+    """A parameter as plain data: what does not change and can be written down."""
+    if type(value) is not Traced and (
+        value is None
+        or value is Ellipsis
+        or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
+    ):
+        return value
+    if type(value) is Traced:
+        return value.fixed()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.dtype):
+        return from_numpy(value)
+    if isinstance(value, slice):
+        return slice(*(plain_parameter(primitive, name, part) for part in (value.start, value.stop, value.step)))
+    if isinstance(value, (tuple, list)):
+        return tuple([plain_parameter(primitive, name, part) for part in value])
+    if isinstance(value, dict):
+        return {key: plain_parameter(primitive, name, part) for key, part in value.items()}
+    raise TraceError(
+        f"[{primitive.name}] a parameter {name} of plain numbers, strings and tuples was expected; got "
+        f"{type(value).__name__}, which cannot be recorded"
+    )

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import dis
-import enum
 import functools
 import gc
 import inspect
@@ -36,154 +35,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.device import device
-from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..tensors.tensor import Tensor
-
-_MISSING = object()
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), DType, device, np.generic, enum.Enum)
-_MOST = 1000
-"""Of longer containers only their identity is guarded."""
-
-
-# --- places -----------------------------------------------------------------------------------------------------------
-
-
-class Read:
-    """A place where Python code found something: the entry ``key`` of a dict (of globals, attributes, or a plain one),
-    a closure's cell, or the members of a list or set. ``words`` is what the user calls it, ``owner`` the object whose
-    place it is."""
-
-    __slots__ = ("container", "key", "owner", "value", "words")
-
-    def __init__(self, container: Any, key: Any, words: str, owner: object) -> None:
-        self.container, self.key, self.words, self.owner = container, key, words, owner
-        self.value = self.now()
-
-    def now(self) -> Any:
-        """What is there now."""
-        container = self.container
-        if type(container) is types.CellType:
-            try:
-                return container.cell_contents
-            except ValueError:  # the variable has been deleted
-                return _MISSING
-        if isinstance(container, (list, set)) or self.key is _MISSING:
-            return tuple(container)
-        return container.get(self.key, _MISSING)
-
-    def holds(self) -> bool:
-        """Whether the same is there as when it was noted: the same object, or an equal plain one."""
-        now = self.now()
-        return now is self.value or (self.value.holds(now) if type(self.value) is _Same else _alike(now, self.value))
-
-    def put_back(self) -> None:
-        """Makes the place what it was."""
-        container = self.container
-        if type(container) is types.CellType:
-            container.cell_contents = self.value
-        elif isinstance(container, list):
-            container[:] = self.value
-        elif isinstance(container, set):
-            container.clear()
-            container.update(self.value)
-        elif self.key is _MISSING:
-            for key in [key for key in container if key not in self.value]:
-                del container[key]
-        elif self.value is _MISSING:
-            container.pop(self.key, None)
-        elif isinstance(container, dict):
-            container[self.key] = self.value
-        else:  # the names of a class
-            setattr(self.owner, self.key, self.value)
-
-    def change(self) -> str:
-        """What has changed, in words."""
-        return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
-
-
-class Look(Read):
-    """Something that a function finds; it can be looked at, and compared, and not put back."""
-
-    __slots__ = ()
-
-    def now(self) -> Any:
-        return self.container()
-
-    def put_back(self) -> None:
-        """Nothing: what is looked at is not what a recorded function changes."""
-
-
-class Numbers(Read):
-    """The numbers of an array of numpy."""
-
-    __slots__ = ()
-
-    def now(self) -> Any:
-        return self.container.copy()
-
-    def holds(self) -> bool:
-        return bool(np.array_equal(self.container, self.value, equal_nan=self.value.dtype.kind in "fc"))
-
-    def put_back(self) -> None:
-        np.copyto(self.container, self.value)
-
-
-class Chance(Read):
-    """The state of a generator of numpy's random numbers."""
-
-    __slots__ = ()
-
-    def now(self) -> Any:
-        source = self.container
-        return source.get_state(legacy=False) if isinstance(source, np.random.RandomState) else \
-            source.bit_generator.state
-
-    def holds(self) -> bool:
-        return str(self.now()) == str(self.value)
-
-    def put_back(self) -> None:
-        if isinstance(self.container, np.random.RandomState):
-            self.container.set_state(self.value)
-        else:
-            self.container.bit_generator.state = self.value
-
-
-class _Same:
-    """In the place of a tensor: that there is one, and the one at another place where it was that."""
-
-    __slots__ = ("first",)
-
-    def __init__(self, first: Read | None) -> None:
-        self.first = first
-
-    def holds(self, now: object) -> bool:
-        return isinstance(now, Tensor) and (self.first is None or self.first.now() is now)
-
-
-def _alike(x: Any, y: Any) -> bool:
-    """Whether two plain values are of one type and equal (NaN to itself); of tuples, whether their members are."""
-    if type(x) is not type(y):
-        return False
-    if type(x) in (tuple, frozenset):
-        return len(x) == len(y) and (x == y if type(x) is frozenset else all(
-            a is b or _alike(a, b) for a, b in zip(x, y, strict=True)))
-    return isinstance(x, _PLAIN) and bool(x == y or (x != x and y != y))
-
-
-def is_plain(value: object) -> bool:
-    """Whether a value is a number, a string, None, an enum or the like, or a tuple of these."""
-    if type(value) is tuple or type(value) is frozenset:
-        return len(value) <= _MOST and all(map(is_plain, value))
-    return isinstance(value, _PLAIN)
-
-
-def _said(value: object) -> str:
-    if value is _MISSING:
-        return "absent"
-    return f"{value!r:.60}" if is_plain(value) else f"a {type(value).__name__}"
-
+from .places import MISSING, MOST, PLAIN, Chance, Look, Numbers, Read, Same, is_plain
 
 # --- whose code is it -------------------------------------------------------------------------------------------------
 
@@ -337,7 +191,7 @@ class Reads:
         """Notes which layers, parameters, buffers and hooks a module has."""
         for part in ("_modules", "_parameters", "_buffers"):
             entries = vars(module)[part]
-            self.note(entries, _MISSING, f"{words}.{part}", module)
+            self.note(entries, MISSING, f"{words}.{part}", module)
             for name in entries:
                 self.note(entries, name, f"{words}.{name}", module)
         self.look((id(module), "hooks"), lambda: _hooks_of(module), f"the hooks of {words}", module)
@@ -444,7 +298,7 @@ class Reads:
         for read in self:
             if isinstance(read.value, Tensor):
                 first = self._tensors[id(read.value)]
-                read.value = _Same(None if first is read else first)
+                read.value = Same(None if first is read else first)
         self._entered.clear()
         self._codes.clear()
         self._tensors.clear()
@@ -521,7 +375,7 @@ class _Exploration:
 
     def into(self, value: object, words: str) -> None:
         """Goes on from a value to what the names lead to from there."""
-        if value is None or isinstance(value, (Tensor, *_PLAIN)) or id(value) in self._visited:
+        if value is None or isinstance(value, (Tensor, *PLAIN)) or id(value) in self._visited:
             return
         self._visited.add(id(value))
         self._reads._alive.append(value)
@@ -559,7 +413,7 @@ class _Exploration:
                 self.into(attributes[name], f"{words}.{name}")
 
     def _members(self, values: Collection[Any], words: str) -> None:
-        if len(values) > _MOST:
+        if len(values) > MOST:
             return
         if isinstance(values, (list, set)):
             self._note(values, None, words)
@@ -567,9 +421,9 @@ class _Exploration:
             self.into(value, f"{words}[{number}]")
 
     def _entries(self, entries: dict[Any, Any], words: str) -> None:
-        few = len(entries) <= _MOST // 10
+        few = len(entries) <= MOST // 10
         if few:
-            self._note(entries, _MISSING, words)
+            self._note(entries, MISSING, words)
         for key in [*entries] if few else [key for key in self._constants if key in entries]:
             if is_plain(key):
                 self._note(entries, key, f"{words}[{key!r}]")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import DType, float64, from_numpy
+from ..core.dtypes import float64
 from ..core.errors import TraceError
 from ..core.frames import user_line
 from ..core.operands import Cotangent
@@ -31,55 +31,13 @@ from ..tensors.tensor import Tensor, item_of, make
 from .keeping import Keeper
 from .memory import root_of, same_strides, step_within, whole_of
 from .names import Names
-from .quantities import Condition, Traced
+from .outside import Binding, Slot, spec_of
+from .quantities import Condition, Traced, plain_parameter
 from .reads import Reads
-from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting, Source
+from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
 from .values import Memory, Step, TracedArray
 
 _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
-
-
-class Slot:
-    """The ``.grad`` of one leaf while recording: what it was, and which tensor it holds now.
-
-    Whether there was one is part of a recording only if it was ``looked`` at before it was ``assigned``.
-    """
-
-    __slots__ = ("_current", "assigned", "leaf", "looked", "source", "was")
-
-    def __init__(self, leaf: Leaf, source: Owner | None, was: Tensor | None) -> None:
-        self.leaf, self.source, self.was, self._current = leaf, source, was, was
-        self.looked = self.assigned = False
-
-    @property
-    def current(self) -> Any:
-        self.looked = self.looked or not self.assigned
-        return self._current
-
-    @current.setter
-    def current(self, value: Tensor | None) -> None:
-        self._current, self.assigned = value, True
-
-    def holds(self, tensor: Tensor | None) -> bool:
-        """Whether it is this tensor (which nobody can know without having looked)."""
-        return self._current is tensor
-
-
-class Binding:
-    """A tensor of the user's on a captured memory: where to find it, and how it lay there when recorded."""
-
-    __slots__ = ("hooks", "requires_grad", "source", "spec", "steps")
-
-    def __init__(self, source: Source, tensor: Tensor, steps: tuple[Step, ...]) -> None:
-        self.source, self.steps, self.spec = source, steps, spec_of(tensor._data)
-        self.requires_grad = tensor._edge is not None
-        self.hooks = hooks_of(tensor)
-
-    def find(self, arguments: Sequence[Tensor]) -> Tensor:
-        """The tensor, which is known to be there."""
-        tensor = self.source.find(arguments)
-        assert tensor is not None, self.source.name
-        return tensor
 
 
 class Recorder(Tracer):
@@ -262,7 +220,7 @@ class Recorder(Tracer):
             value, array = self._operand(primitive, operand, operands)
             values.append(value)
             arrays.append(array)
-        params = {name: _plain(primitive, name, value) for name, value in params.items()}
+        params = {name: plain_parameter(primitive, name, value) for name, value in params.items()}
         result = evaluate(primitive, arrays, params)
         if primitive.multiple:
             parts = [np.asarray(part) for part in result]
@@ -446,7 +404,7 @@ class Recorder(Tracer):
             self.generators[id(generator)] = value, generator, generator.clone_state()
         source, _, double = self.generators[id(generator)]
         pairs = [self._operand(P.draw, operand, operands) for operand in operands]
-        params = {"sampler": sampler, **{name: _plain(P.draw, name, value) for name, value in params.items()}}
+        params = {"sampler": sampler, **{name: plain_parameter(P.draw, name, value) for name, value in params.items()}}
         state.watcher = None  # the double may be moved on
         try:
             array = np.asarray(evaluate(P.draw, (double, *(array for _, array in pairs)), params))
@@ -530,45 +488,5 @@ class TracedGroup(dict[str, Any]):
         return value
 
 
-def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
-    """The hooks on the gradient of a leaf."""
-    rare = getattr(tensor._edge, "rare", None)
-    if rare is None:
-        return ()
-    return (*[hook for hooks in rare.get("tensor_hooks", {}).values() for hook in hooks.values()],
-            *rare.get("post_hooks", {}).values())
-
-
-def spec_of(array: np.ndarray) -> Spec:
-    """The spec of an array."""
-    return Spec(tuple(array.shape), from_numpy(array.dtype))
-
-
 def _is_mask(operand: object) -> bool:
     return isinstance(operand, (Tensor, np.ndarray)) and getattr(operand, "_data", operand).dtype == bool
-
-
-def _plain(primitive: Primitive, name: str, value: object) -> Any:
-    """A parameter as plain data: what does not change and can be written down."""
-    if type(value) is not Traced and (
-        value is None
-        or value is Ellipsis
-        or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
-    ):
-        return value
-    if type(value) is Traced:
-        return value.fixed()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.dtype):
-        return from_numpy(value)
-    if isinstance(value, slice):
-        return slice(*(_plain(primitive, name, part) for part in (value.start, value.stop, value.step)))
-    if isinstance(value, (tuple, list)):
-        return tuple([_plain(primitive, name, part) for part in value])
-    if isinstance(value, dict):
-        return {key: _plain(primitive, name, part) for key, part in value.items()}
-    raise TraceError(
-        f"[{primitive.name}] a parameter {name} of plain numbers, strings and tuples was expected; got "
-        f"{type(value).__name__}, which cannot be recorded"
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
-from .reads import Read
+from .places import Read
 
 
 class Argument:

@@ -1,0 +1,158 @@
+"""Places where Python code found something: what was there when it was noted, whether it still is, how to put it back.
+
+A recording notes places (`reads`) and a program guards them (`program`). The one idea to know: a place keeps what it
+found, so that asking whether the same is there now is one comparison, and of a tensor it keeps only that there was one.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+from typing import Any
+
+import numpy as np
+
+from ..core.device import device
+from ..core.dtypes import DType
+from ..tensors.tensor import Tensor
+
+MISSING = object()
+"""What is found where nothing is."""
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), DType, device, np.generic, enum.Enum)
+MOST = 1000
+"""Of longer containers only their identity is guarded."""
+
+
+class Read:
+    """A place where Python code found something: the entry ``key`` of a dict (of globals, attributes, or a plain one),
+    a closure's cell, or the members of a list or set. ``words`` is what the user calls it, ``owner`` the object whose
+    place it is."""
+
+    __slots__ = ("container", "key", "owner", "value", "words")
+
+    def __init__(self, container: Any, key: Any, words: str, owner: object) -> None:
+        self.container, self.key, self.words, self.owner = container, key, words, owner
+        self.value = self.now()
+
+    def now(self) -> Any:
+        """What is there now."""
+        container = self.container
+        if type(container) is types.CellType:
+            try:
+                return container.cell_contents
+            except ValueError:  # the variable has been deleted
+                return MISSING
+        if isinstance(container, (list, set)) or self.key is MISSING:
+            return tuple(container)
+        return container.get(self.key, MISSING)
+
+    def holds(self) -> bool:
+        """Whether the same is there as when it was noted: the same object, or an equal plain one."""
+        now = self.now()
+        return now is self.value or (self.value.holds(now) if type(self.value) is Same else alike(now, self.value))
+
+    def put_back(self) -> None:
+        """Makes the place what it was."""
+        container = self.container
+        if type(container) is types.CellType:
+            container.cell_contents = self.value
+        elif isinstance(container, list):
+            container[:] = self.value
+        elif isinstance(container, set):
+            container.clear()
+            container.update(self.value)
+        elif self.key is MISSING:
+            for key in [key for key in container if key not in self.value]:
+                del container[key]
+        elif self.value is MISSING:
+            container.pop(self.key, None)
+        elif isinstance(container, dict):
+            container[self.key] = self.value
+        else:  # the names of a class
+            setattr(self.owner, self.key, self.value)
+
+    def change(self) -> str:
+        """What has changed, in words."""
+        return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
+
+
+class Look(Read):
+    """Something that a function finds; it can be looked at, and compared, and not put back."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return self.container()
+
+    def put_back(self) -> None:
+        """Nothing: what is looked at is not what a recorded function changes."""
+
+
+class Numbers(Read):
+    """The numbers of an array of numpy."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return self.container.copy()
+
+    def holds(self) -> bool:
+        return bool(np.array_equal(self.container, self.value, equal_nan=self.value.dtype.kind in "fc"))
+
+    def put_back(self) -> None:
+        np.copyto(self.container, self.value)
+
+
+class Chance(Read):
+    """The state of a generator of numpy's random numbers."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        source = self.container
+        return source.get_state(legacy=False) if isinstance(source, np.random.RandomState) else \
+            source.bit_generator.state
+
+    def holds(self) -> bool:
+        return str(self.now()) == str(self.value)
+
+    def put_back(self) -> None:
+        if isinstance(self.container, np.random.RandomState):
+            self.container.set_state(self.value)
+        else:
+            self.container.bit_generator.state = self.value
+
+
+class Same:
+    """In the place of a tensor: that there is one, and the one at another place where it was that."""
+
+    __slots__ = ("first",)
+
+    def __init__(self, first: Read | None) -> None:
+        self.first = first
+
+    def holds(self, now: object) -> bool:
+        return isinstance(now, Tensor) and (self.first is None or self.first.now() is now)
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Whether two plain values are of one type and equal (NaN to itself); of tuples, whether their members are."""
+    if type(x) is not type(y):
+        return False
+    if type(x) in (tuple, frozenset):
+        return len(x) == len(y) and (x == y if type(x) is frozenset else all(
+            a is b or alike(a, b) for a, b in zip(x, y, strict=True)))
+    return isinstance(x, PLAIN) and bool(x == y or (x != x and y != y))
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value is a number, a string, None, an enum or the like, or a tuple of these."""
+    if type(value) is tuple or type(value) is frozenset:
+        return len(value) <= MOST and all(map(is_plain, value))
+    return isinstance(value, PLAIN)
+
+
+def _said(value: object) -> str:
+    if value is MISSING:
+        return "absent"
+    return f"{value!r:.60}" if is_plain(value) else f"a {type(value).__name__}"
