@@ -81,6 +81,14 @@ def test_public_functions_refuse_what_lies_outside(make: Any) -> None:
         make(torch.zeros(4))
 
 
+def test_gradient_of_what_lies_beside_the_operand() -> None:
+    """The operand of `as_strided` gets a gradient where it shows an element, and there may be none."""
+    x = torch.arange(5.0).requires_grad_()
+    x[:0].as_strided((2,), (1,), 1).sum().backward()
+    x[1:3].as_strided((2, 2), (2, 1), 1).mul(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+    assert x.grad.tolist() == [0.0, 1.0, 2.0, 0.0, 0.0]
+
+
 def test_set_beyond_the_storage_makes_it_grow() -> None:
     x = torch.arange(4.0)
     storage = torch.arange(3.0).untyped_storage()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
+import numpy as np
 import pytest
 
 from wengert.ir.graph import GraphError
+from wengert.ir.interpreter import Interpreter
 from wengert.ir.parser import parse_graph
+from wengert.ir.verifier import verify
 
 LINE = "graph f(%0: float32[2])\n  %1: float32[2] = {}\n  return %1"
 
@@ -25,3 +30,16 @@ def test_lines_that_are_none(call: str) -> None:
 def test_constants_that_are_none(constant: str) -> None:
     with pytest.raises(GraphError, match=r"^\[parse_graph\]"):
         parse_graph(f"graph f(%0: float32[2])\n  const %c: int64[2] = {constant}\n  return %c")
+
+
+def test_a_place_far_outside_takes_no_memory() -> None:
+    """Whether a graph holds together is found without computing it; what an operand does not show is zero."""
+    text = ("graph f(%0: float32[3,4])\n"
+            f"  %1: float32[2,3] = as_strided(%0, size=(2, 3), stride=({2**40}, 1), offset=10)\n  return %1")
+    tracemalloc.start()
+    graph = verify(parse_graph(text))
+    _, (found,) = Interpreter(graph)([np.arange(12, dtype=np.float32).reshape(3, 4)], [])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == [[10.0, 11.0, 0.0], [0.0, 0.0, 0.0]]
+    assert peak < 1_000_000

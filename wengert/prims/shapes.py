@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..core.errors import ShapeError
-from ..core.geometry import bytes_of, laid_out, room_for, row_major
+from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
 from ..core.layout import has_channels_last, in_rows, order_of
-from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
 from ..core.samples import cases
+from ..core.spec import Spec
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
 
@@ -110,7 +112,7 @@ unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3
 def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int = 0,
                 geometry: tuple[Dims, int] | None = None) -> Array:
     """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
-    otherwise: it is first put into memory of that geometry, zeros around it."""
+    otherwise: each element is looked for in it by its place, and is zero where it does not show that place."""
     strides, start = geometry or (row_major(x.shape), 0)
     root = x
     while isinstance(root.base, np.ndarray):
@@ -118,14 +120,12 @@ def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int 
     memory = bytes_of(root)
     need = max(room_for(size, stride, offset), room_for(x.shape, strides, start))
     if need * x.itemsize > memory.nbytes or x.size and not _lies(x, memory, strides, start):
-        memory = xp.zeros(need, x.dtype).view(np.uint8)
-        _strided(memory, x.dtype, x.shape, strides, start)[...] = x
-    return _strided(memory, x.dtype, size, stride, offset)
-
-
-def _strided(memory: Array, dtype: DType, shape: Dims, strides: Dims, start: int) -> Any:
-    width = dtype.itemsize
-    return laid_out("as_strided", memory, dtype, shape, [step * width for step in strides], start * width)
+        source = _source(_places(x.shape, strides, start), _places(size, stride, offset))
+        found = xp.zeros(size, x.dtype)
+        found[source >= 0] = x.reshape(-1)[source[source >= 0]]
+        return found
+    width = x.dtype.itemsize
+    return laid_out("as_strided", memory, x.dtype, size, [step * width for step in stride], offset * width)
 
 
 def _lies(x: Array, memory: Array, strides: Dims, start: int) -> bool:
@@ -137,27 +137,39 @@ def _lies(x: Array, memory: Array, strides: Dims, start: int) -> bool:
 def _as_strided_adjoint(ct: Numbers, shape: Dims, params: Params) -> Any:
     """Each element of the result is an element of the operand, found by its place in memory; those that the operand
     does not show get no gradient."""
-    places = _places(params["size"], params["stride"], params["offset"])
-    shown = _places(shape, *(params.get("geometry") or (row_major(shape), 0)))
-    inside = np.full(max(places.max(initial=0), shown.max(initial=0)) + 1, -1)
-    inside[shown] = np.arange(shown.size).reshape(shape)
-    source = inside[places]
-    if (source < 0).any():
-        ct, source = P.where(source >= 0, ct, 0.0), np.maximum(source, 0)
-    flat = P.index_adjoint(ct, source, shape=(shown.size,), places=(True,))
-    return P.reshape(flat, shape=shape)
+    source = _source(_places(shape, *(params.get("geometry") or (row_major(shape), 0))),
+                     _places(params["size"], params["stride"], params["offset"]))
+    count = prod(shape)
+    flat = P.index_adjoint(ct, np.where(source < 0, count, source), shape=(count + 1,), places=(True,))
+    return P.reshape(flat[:count], shape=shape)
+
+
+def _source(shown: Any, wanted: Any) -> Any:
+    """For each place that is wanted the number of the (last) element that is shown at it, -1 where none is."""
+    if not shown.size:
+        return np.full(wanted.shape, -1)
+    flat = shown.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    source = order[np.searchsorted(flat, wanted, side="right", sorter=order) - 1]
+    return np.where(flat[source] == wanted, source, -1)
 
 
 def _places(shape: Dims, stride: Dims, offset: int) -> Any:
     """The place in memory of every element of a tensor of this geometry."""
+    check_inside("as_strided", LARGEST, shape, stride, offset)
     places = np.full(shape, offset)
     for dim, (n, step) in enumerate(zip(shape, stride, strict=True)):
         places += (np.arange(n) * step).reshape((n,) + (1,) * (len(shape) - dim - 1))
     return places
 
 
+def _as_strided_spec(x: Spec, size: Dims, stride: Dims, offset: int = 0, geometry: Any = None) -> Spec:
+    check_inside("as_strided", LARGEST, size, stride, offset, x.dtype.itemsize)
+    return Spec(tuple(size), x.dtype)
+
+
 as_strided = view(
-    "as_strided", _as_strided, adjoint=_as_strided_adjoint,
+    "as_strided", _as_strided, adjoint=_as_strided_adjoint, spec=_as_strided_spec,
     samples=cases(((3, 4), {"size": (2, 3), "stride": (2, 1), "offset": 1}), ((6,), {"size": (3, 2), "stride": (1, 1),
                                                                                      "offset": 0})),
     doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in "
