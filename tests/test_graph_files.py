@@ -136,6 +136,16 @@ def test_a_renderer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         several().save(tmp_path / "g.png")
 
 
+def test_a_place_far_behind_all_operands_is_drawn_at_once() -> None:
+    """The work is that of the operands that are there, not of those that a number says there might be."""
+    a, b, c = (torch.ones(2).requires_grad_() for _ in range(3))
+    table = json.loads(torch.graph(torch.lerp(a, b, c)).to_json())
+    for edge in table["edges"]:
+        if edge.get("place"):
+            edge["place"] = 2**62 + edge["place"]
+    assert f"lerp(a, … ×{2**62}, b, c)" in Graph.from_json(json.dumps(table)).text()
+
+
 def test_names_of_any_characters(tmp_path: Path) -> None:
     """Control characters are no XML, and halves of characters have no encoding."""
     table = json.loads(torch.graph(torch.ones(2).requires_grad_().exp().sum()).to_json())

@@ -44,8 +44,13 @@ def formula(node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbo
     sign = SIGNS.get(node.operation)
     if sign is not None:
         return f" {sign} ".join(parts.get(place, "…") for place in range(2))
-    last = max(parts, default=0)
-    return f"{node.operation}({', '.join(parts.get(place, '…') for place in range(last + 1))})"
+    words, after = [], 0
+    for place in sorted(parts) or [0]:
+        gap = place - after
+        words += ["…"] * gap if gap <= 8 else [f"… ×{gap}"]
+        words.append(parts.get(place, "…"))
+        after = place + 1
+    return f"{node.operation}({', '.join(words)})"
 
 
 def partial_text(edge: GraphEdge) -> str:
