@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,8 @@ from .target import Fault, judge, make_case
 
 ROOT = Path(__file__).parents[2]
 MOST_FAULTS = 20
-SILENCE = 120.0  # seconds that one case may take on a busy machine
+COMPUTING = 60.0  # seconds of processor time that one case may take, or the start of a child
+WAITING = 600.0  # seconds in all, on a machine however busy: a child that computes nothing waits for something
 MOST_MEMORY = 8 << 30  # more than any case may take; it protects the machine
 
 
@@ -62,17 +65,27 @@ def run_apart(name: str, seed: int, count: int) -> Report:
 
 def _wait(child: subprocess.Popen[Any], progress: Path) -> str:
     """Waits for the child, as long as it gets on. Returns how it ended."""
-    size, moved = 0, time.monotonic()
+    size, moved, computed = 0, time.monotonic(), 0.0
     while child.poll() is None:
         time.sleep(0.05)
         now = progress.stat().st_size
+        waited, spent = time.monotonic() - moved, _spent(child.pid) - computed
         if now != size:
-            size, moved = now, time.monotonic()
-        elif time.monotonic() - moved > SILENCE:
-            child.kill()
+            size, moved, computed = now, time.monotonic(), computed + spent
+        elif spent > COMPUTING or waited > WAITING:
+            child.send_signal(signal.SIGABRT)  # which makes it say where it is
             child.wait()
-            return f"it hung for {SILENCE:.0f} s"
+            return f"it hung: it computed for {spent:.0f} s of {waited:.0f}"
     return f"the process ended with {child.returncode}"
+
+
+def _spent(pid: int) -> float:
+    """Seconds of processor time that a process has taken; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _child(name: str, seed: int, end: int, progress: str) -> None:
@@ -81,6 +94,7 @@ def _child(name: str, seed: int, end: int, progress: str) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.enable()
     target = targets()[name]()
     for sample in target.samples:
         # Whatever is imported late, is now.
