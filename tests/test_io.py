@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import pickle
@@ -28,6 +29,7 @@ from wengert.io.encoding import encode
 from wengert.serialization import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 
 GOLDEN = Path(__file__).parent / "golden" / "checkpoint.pt"
+LEGACY = GOLDEN.with_name("legacy.pt")
 KINDS = [
     torch.bool,
     torch.uint8,
@@ -448,8 +450,9 @@ def test_a_kill_leaves_a_whole_file(tmp_path: Path, write: str) -> None:
 # --- files of others --------------------------------------------------------------------------------------------------
 
 
-def test_a_file_of_pytorch() -> None:
-    got = torch.load(GOLDEN)
+@pytest.mark.parametrize("file", [GOLDEN, LEGACY], ids=["zip", "before 1.6"])
+def test_a_file_of_pytorch(file: Path) -> None:
+    got = torch.load(file)
     base = torch.arange(12.0).view(3, 4)
     expected = {
         "base": base,
@@ -493,7 +496,7 @@ def test_a_file_of_pytorch() -> None:
         torch.testing.assert_close(got["model"][name], tensor)
     assert got["model"]._metadata["0"] == {"version": 1}
     optimizer.load_state_dict(got["optimizer"])
-    assert torch.load(GOLDEN, weights_only=False)["base"].tolist() == base.tolist()
+    assert torch.load(file, weights_only=False)["base"].tolist() == base.tolist()
 
 
 def test_files_of_the_other_byte_order() -> None:
@@ -570,6 +573,35 @@ def test_mixed_checkpoints(tmp_path: Path) -> None:
     add_safe_globals([(Namespace, "argparse.Namespace")])
     assert torch.load(tmp_path / "a.pt")["args"] == Namespace(lr=0.1)
     clear_safe_globals()
+
+
+def test_classes_and_functions_kept_as_values() -> None:
+    """What a name stands for is what comes out, not what the reader knows it by."""
+    file = io.BytesIO()
+    kept = {"class": Namespace, "function": functools.reduce, "ordered": OrderedDict,
+            "part": functools.partial(int, base=2)}
+    torch.save({**kept, "list": [Namespace, (Namespace(a=1), int)]}, file)
+    with safe_globals([Namespace, functools.partial, int, (functools.reduce, "functools.reduce")]):
+        got = torch.load(io.BytesIO(file.getvalue()))
+    assert [got[name] for name in list(kept)[:3]] == [Namespace, functools.reduce, OrderedDict]
+    assert type(got["part"]) is functools.partial and got["part"]("101") == 5
+    assert got["list"] == [Namespace, (Namespace(a=1), int)]
+
+
+def test_what_only_makes_others_is_no_value() -> None:
+    for program in (b"ctorch._utils\n_rebuild_tensor_v2\n.", b"]ctorch._utils\n_rebuild_tensor_v2\na."):
+        with pytest.raises(CheckpointError, match="the maker of a value"):
+            torch.load(io.BytesIO(archive_of({"a/data.pkl": b"\x80\x02" + program})))
+
+
+def test_an_activation_of_a_whole_model(tmp_path: Path) -> None:
+    layer = nn.TransformerEncoderLayer(4, 2, 8, activation=nn.functional.gelu).eval()
+    torch.save(layer, tmp_path / "a.pt")
+    parts = [*{type(module) for module in layer.modules()}, nn.functional.gelu]
+    with safe_globals(parts):
+        got = torch.load(tmp_path / "a.pt")
+    x = torch.ones(3, 1, 4)
+    assert_same(got(x).detach(), layer(x).detach())
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -768,7 +800,7 @@ TRUTH = dict(entry=',"x":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}', dat
 PKL = {"a/data.pkl": b"\x80\x02N."}
 FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "an empty file"),
-    "legacy": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "before 1.6"),
+    "before 1.6, cut off": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "before 1.6"),
     "tar": (legacy_tar(), "tar archive"),
     "bare pickle": (pickle.dumps({"a": 1}), "bare pickle"),
     "text": (b"hello, world of files", "of another kind"),

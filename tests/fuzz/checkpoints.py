@@ -1,4 +1,4 @@
-"""Checkpoints: files of `save`, of safetensors and of PyTorch, damaged as bytes and in their meaning.
+"""Checkpoints: files of `save`, of safetensors and of PyTorch, new and old, damaged as bytes and in their meaning.
 
 Damage to the meaning (the pickle's program, the JSON document) is wrapped up again so that checksums and lengths are
 right, and it reaches the reader's inner parts.
@@ -17,11 +17,13 @@ from typing import Any
 
 import wengert as torch
 from wengert.io import CheckpointError, save_torch
+from wengert.io.machine import end_of_pickle
 
 from .damage import altered, damaged
 from .target import Target
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "checkpoint.pt"
+LEGACY = GOLDEN.with_name("legacy.pt")
 
 
 def sample() -> dict[Any, Any]:
@@ -115,4 +117,20 @@ def archives() -> dict[str, Callable[[], Target]]:
     return {f"pt-{name}": lambda make=make: target([archive, golden], make) for name, make in makers.items()}
 
 
-TARGETS: dict[str, Callable[[], Target]] = {**safetensors(), **archives()}
+def legacy() -> dict[str, Callable[[], Target]]:
+    """The form before 1.6: pickles one behind the other, of which the longest makes the object, then the storages."""
+    content = LEGACY.read_bytes()
+    file, ends = io.BytesIO(content), [0]
+    for _ in range(5):
+        ends.append(ends[-1] + end_of_pickle(file, len(content) - ends[-1]))
+    start, end, data = ends[3:]
+
+    def part(begin: int, stop: int) -> Callable[[random.Random], bytes]:
+        return lambda chance: content[:begin] + damaged(content[begin:stop], chance) + content[stop:]
+
+    makers = {"bytes": part(0, len(content)), "head": part(0, start), "program": part(start, end),
+              "list": part(end, data), "storages": part(data, len(content))}
+    return {f"legacy-{name}": lambda make=make: target([content], make) for name, make in makers.items()}
+
+
+TARGETS: dict[str, Callable[[], Target]] = {**safetensors(), **archives(), **legacy()}

@@ -1,4 +1,5 @@
-"""Writes ``checkpoint.pt``, a file of PyTorch's own, so that reading one is tested where PyTorch is not installed.
+"""Writes ``checkpoint.pt`` and ``legacy.pt`` (the form before 1.6), files of PyTorch's own, so that reading them is
+tested where PyTorch is not installed.
 
 Run it with PyTorch installed: ``python tests/golden/make_checkpoint.py``.
 """
@@ -68,3 +69,4 @@ def contents() -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.save(contents(), Path(__file__).with_name("checkpoint.pt"))
+    torch.save(contents(), Path(__file__).with_name("legacy.pt"), _use_new_zipfile_serialization=False)

@@ -208,13 +208,27 @@ def test_numpy_by_the_opt_in() -> None:
     assert got["x"].tolist() == [1, 1] and got["y"] == 2.5 and got["z"].tolist() == [0, 1, 2]
 
 
-def test_old_forms_are_refused() -> None:
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("weights_only", [True, False])
+def test_the_form_before_1_6(protocol: int, weights_only: bool) -> None:
+    base = torch.arange(12.0).view(3, 4)
+    complex_numbers = torch.tensor([1 + 2j, 3 - 1j])
+    sent = {
+        "base": base, "part": base[1:, ::2], "turned": base.t(), "conj": complex_numbers.conj(),
+        "neg": torch.tensor([1 + 2j]).conj().imag, "truths": torch.ones(4, dtype=torch.uint8).view(torch.bool),
+        "empty": torch.zeros(0, 3), "half": torch.ones(3, dtype=torch.bfloat16), "parameter": torch.nn.Parameter(base),
+        "state": torch.nn.BatchNorm1d(2).state_dict(), "kinds": [torch.float16, torch.Size([2]), torch.device("cpu")],
+    }
     file = io.BytesIO()
-    torch.save({"x": torch.ones(2)}, file, _use_new_zipfile_serialization=False)
-    for weights_only in (True, False):
-        file.seek(0)
-        with pytest.raises(CheckpointError, match="before 1.6"):
-            wengert.load(file, weights_only=weights_only)
+    torch.save(sent, file, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+    file.seek(0)
+    got = wengert.load(file, weights_only=weights_only)
+    assert str(got) == str(sent)
+    got["base"][1, 2] = 100
+    assert got["part"][0, 1] == 100 == got["turned"][2, 1] == got["parameter"][1, 2]
+
+
+def test_old_forms_are_refused() -> None:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ any memory is taken for it.
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import zipfile
@@ -66,9 +67,16 @@ class Archive:
         with reporting(_KIND):
             return self._read(f"{self._folder}/data.pkl")
 
-    def storage(self, key: Any, dtype: DType | None, count: Any) -> np.ndarray:
+    def program(self) -> IO[bytes]:
+        """The same as a file."""
+        return io.BytesIO(self.pickle())
+
+    def finish(self) -> None:
+        """Does nothing: every storage was read when it was asked for."""
+
+    def storage(self, key: str, dtype: DType | None, count: Any) -> np.ndarray:
         """The numbers of one storage, ``count`` of them; bytes if ``dtype`` is None."""
-        if type(key) is not str or not _KEY.fullmatch(key) or type(count) is not int:
+        if not _KEY.fullmatch(key) or type(count) is not int:
             raise ValueError(f"{shown(key)} names no storage")
         name = f"{self._folder}/data/{key}"
         if name not in self._entries:

@@ -18,13 +18,13 @@ from .encoding import NotPlainError, encode
 from .errors import CheckpointError, reporting
 from .files import is_path
 from .layout import Arrays, HeaderError, read_arrays, write_arrays
+from .legacy import MAGIC, LegacyFile
 from .reading import Reader, locator
 from .writing import write_archive
 
 DOCUMENT = "wengert"
 """Under this name the metadata of a safetensors file holds what is not a tensor."""
 
-_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # PyTorch's magic number, pickled
 _HEAD = 512
 
 _safe: dict[str, Any] = {}
@@ -121,8 +121,8 @@ def load(
 
 def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:
     head = file.read(_HEAD)
-    if head.startswith(b"PK"):
-        reader = Reader(Archive(file), locate, _safe)
+    if _is_pytorch(head):
+        reader = Reader(Archive(file) if head.startswith(b"PK") else LegacyFile(file), locate, _safe)
         return reader.restricted() if weights_only else reader.unrestricted(**options)
     refuse_others(head)
     arrays, metadata = read_arrays(file)
@@ -130,6 +130,10 @@ def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[s
         return decode(metadata[DOCUMENT], arrays)
     with reporting("a safetensors file"):
         return tensors_of(arrays)
+
+
+def _is_pytorch(head: bytes) -> bool:
+    return head.startswith(b"PK") or (head.startswith(b"\x80") and MAGIC in head[:32])
 
 
 def tensors_of(arrays: Arrays) -> dict[str, Any]:
@@ -147,11 +151,8 @@ def refuse_others(head: bytes) -> None:
         return
     if not head:
         kind = "an empty file"
-    elif head.startswith(_LEGACY):
-        kind = (
-            "a file of PyTorch before 1.6 (several bare pickles), which wengert does not read; load it in PyTorch and "
-            "save it again"
-        )
+    elif _is_pytorch(head):
+        kind = "a file of PyTorch's; read it with load"
     elif head[257:262] == b"ustar":
         kind = (
             "a tar archive, as PyTorch before 0.1.10 wrote, which wengert does not read; load it in PyTorch and save "
@@ -165,7 +166,7 @@ def refuse_others(head: bytes) -> None:
     else:
         kind = f"a file that begins with {head[:8]!r}; it is of another kind, or damaged"
     raise CheckpointError(
-        f"[load] a checkpoint (a safetensors file, or a zip archive by PyTorch) was expected; got {kind}"
+        f"[load] a checkpoint (a safetensors file, or a file of PyTorch's) was expected; got {kind}"
     )
 
 

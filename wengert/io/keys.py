@@ -70,11 +70,14 @@ class Budget:
         return weight
 
 
-def check_depth(made: Any) -> None:
-    """Raises ValueError where containers nest so deep that printing, comparing or hashing them fails, or crashes.
+def check_depth(made: Any, maker: type | None = None) -> None:
+    """Raises ValueError where containers nest so deep that printing, comparing or hashing them fails, or crashes, and
+    TypeError where an object of the type ``maker`` is among their values.
 
     Those that hold themselves are let pass.
     """
+    if type(made) is maker:
+        raise TypeError("the maker of a value where a value was expected")
     below: dict[int, int] = {}  # how deep each container goes; 0 as long as it is being looked at
     path = [_Level(made)]
     while path:
@@ -85,6 +88,8 @@ def check_depth(made: Any) -> None:
             below[id(level.container)] = level.depth
             if path:
                 path[-1].depth = max(path[-1].depth, level.depth + 1)
+        elif type(inner) is maker:
+            raise TypeError("the maker of a value where a value was expected")
         elif isinstance(inner, _CONTAINERS):
             if id(inner) not in below:
                 below[id(inner)] = 0

@@ -11,14 +11,15 @@ from __future__ import annotations
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from .errors import CheckpointError, escaped
 from .keys import Budget, check_depth
 
 
 class Global(NamedTuple):
-    """What a name in a pickle stands for: ``call`` makes an object of arguments; ``value`` is the thing itself."""
+    """What a name in a pickle stands for: ``call`` makes an object of arguments; ``value`` is the thing itself, where
+    it may be kept as a value, and is what the program sees then."""
 
     name: str
     call: Callable[..., Any] | None
@@ -50,6 +51,7 @@ class PickleMachine:
         self._resolve, self._persistent = resolve, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._makers: dict[int, Global] = {}  # by the id of the thing itself, which `resolve` keeps
         self.budget = Budget(len(data)) if budget is None else budget
 
     def run(self) -> Any:
@@ -63,14 +65,11 @@ class PickleMachine:
             self.at += 1
             if code == _STOP:
                 made = self.pop()
-                check_depth(made)
+                check_depth(made, Global)
                 return made
             instruction = instructions.get(code)
             if instruction is None:
-                raise CheckpointError(
-                    f"[load] a pickle of tensors and containers was expected; it has the instruction "
-                    f"{chr(code)!r}, which only weights_only=False may run"
-                )
+                raise _unknown(code)
             instruction(self)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -129,13 +128,18 @@ class PickleMachine:
 
     def call(self) -> None:
         arguments, what = self.pop(), self.pop()
-        if type(what) is not Global or what.call is None or type(arguments) is not tuple:
+        maker = self._maker(what)
+        if maker is None or maker.call is None or type(arguments) is not tuple:
             raise CheckpointError(
                 f"[load] the maker of a tensor or container was expected; the pickle calls "
-                f"{escaped(what.name) if type(what) is Global else type(what).__name__}"
+                f"{type(what).__name__ if maker is None else escaped(maker.name)}"
             )
         self._charge(arguments)
-        self.push(what.call(*arguments))
+        self.push(maker.call(*arguments))
+
+    def _maker(self, what: Any) -> Global | None:
+        """What a name stood for, if ``what`` came of one."""
+        return what if type(what) is Global else self._makers.get(id(what))
 
     def _charge(self, values: tuple[Any, ...]) -> None:
         """Takes account of what may be copied."""
@@ -146,8 +150,9 @@ class PickleMachine:
 
     def new(self) -> None:
         arguments, what = self.pop(), self.pop()
-        if type(what) is Global and what.value in self._classes:
-            self.push(what.value.__new__(what.value, *arguments))
+        maker = self._maker(what)
+        if maker is not None and isinstance(maker.value, type) and maker.value in self._classes:
+            self.push(maker.value.__new__(maker.value, *arguments))
         else:
             self.push(what)
             self.push(arguments)
@@ -179,7 +184,11 @@ class PickleMachine:
     def look_up(self, module: str, name: str) -> None:
         if type(module) is not str or type(name) is not str:
             raise TypeError("a name that is no string")
-        self.push(self._resolve(module, name))
+        found = self._resolve(module, name)
+        if type(found) is Global and found.value is not None:
+            self._makers[id(found.value)] = found
+            found = found.value
+        self.push(found)
 
     def keep(self, number: int) -> None:
         self._memo[number] = self.top()
@@ -223,7 +232,43 @@ def _signed(machine: PickleMachine, size: int) -> int:
     return int.from_bytes(machine.take(size), "little", signed=True)
 
 
+def end_of_pickle(file: IO[bytes], room: int) -> int:
+    """How many of the next ``room`` bytes of a file belong to the pickle that begins there, found without running it.
+
+    Raises `CheckpointError` for an instruction that the machine does not have, EOFError where there is no end.
+    """
+    begin = file.tell()
+    while True:
+        code = file.read(1)
+        if not code:
+            raise EOFError("it ends early")
+        if code[0] not in _INSTRUCTIONS and code[0] != _STOP:
+            raise _unknown(code[0])
+        for _ in range(_LINES.get(code[0], 0)):
+            file.readline()
+        count = _FIXED.get(code[0], 0)
+        if code[0] in _COUNTED:
+            count = int.from_bytes(file.read(_COUNTED[code[0]]), "little")
+        end = file.tell() + count
+        if end > begin + room:
+            raise EOFError("it ends early")
+        file.seek(end)
+        if code[0] == _STOP:
+            return end - begin
+
+
+def _unknown(code: int) -> CheckpointError:
+    return CheckpointError(f"[load] a pickle of tensors and containers was expected; it has the instruction "
+                           f"{chr(code)!r}, which only weights_only=False may run")
+
+
 _STOP = ord(".")
+# What follows an instruction: so many bytes; a number of so many bytes and as many bytes as that says; so many lines.
+_FIXED = {0x80: 1, 0x95: 8, ord("J"): 4, ord("K"): 1, ord("M"): 2, ord("G"): 8, ord("h"): 1, ord("j"): 4, ord("q"): 1,
+          ord("r"): 4}
+_COUNTED = {0x8A: 1, 0x8B: 4, ord("X"): 4, 0x8C: 1, 0x8D: 8, ord("B"): 4, ord("C"): 1, 0x8E: 8, 0x96: 8, ord("T"): 4,
+            ord("U"): 1}
+_LINES = {ord("c"): 2}
 _INSTRUCTIONS: dict[int, Callable[[PickleMachine], Any]] = {
     0x80: PickleMachine.skip_protocol,
     0x95: lambda m: m.take(8),  # the length of a frame, of no use to one who has the whole

@@ -1,5 +1,7 @@
 """PyTorch's files as objects of wengert: what the names in their pickles stand for.
 
+`Archive` and `LegacyFile` are the two forms of such files; a `Reader` reads either.
+
 `Reader.restricted` knows exactly the names listed here, and those that the user has declared safe.
 `Reader.unrestricted` is Python's own unpickler, with PyTorch's names given wengert's meaning; it runs whatever the file
 says.
@@ -7,13 +9,14 @@ says.
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
-import io
 import pickle
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -26,11 +29,12 @@ from ..core.spec import Size
 from ..nn.parameter import Parameter
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.alias import version_cell
-from ..tensors.tensor import Tensor, wrap
+from ..tensors.tensor import Tensor, root_of, wrap
 from .archive import Archive
 from .decoding import check_view, set_attributes
 from .errors import CheckpointError, escaped, reporting, shown
 from .keys import Budget
+from .legacy import LegacyFile
 from .machine import Global, PickleMachine
 
 STORAGES = {
@@ -63,9 +67,8 @@ _DTYPES = (
     "complex64",
     "complex128",
 )
-# What pickles of Python 2 call these modules, as files of torch.save do.
-_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _MOST_DIMENSIONS = 64
+_TURNS: dict[str, Callable[..., Any]] = {"conj": np.conjugate, "neg": np.negative}
 
 Locate = Callable[[Any, str], None]
 
@@ -101,13 +104,14 @@ def locator(map_location: Any) -> Locate:
 
 
 class Reader:
-    """Reads the object of one archive. ``safe`` are the user's classes and functions, by their full names."""
+    """Reads the object of one file. ``safe`` are the user's classes and functions, by their full names."""
 
-    def __init__(self, archive: Archive, locate: Locate, safe: Mapping[str, Any]) -> None:
+    def __init__(self, archive: Archive | LegacyFile, locate: Locate, safe: Mapping[str, Any]) -> None:
         self._archive, self._locate, self._safe = archive, locate, safe
         self._storages: dict[str, tuple[Any, UntypedStorage]] = {}
         self._places: list[tuple[UntypedStorage, str]] = []
         self._cells: dict[int, list[Any]] = {}
+        self._later: list[Callable[[], None]] = []  # what looks at numbers, which may not be there before the end
         self._budget = Budget(archive.length)
         self._table = self._make_table()
 
@@ -118,24 +122,29 @@ class Reader:
             made = PickleMachine(
                 self._archive.pickle(), self._look_up, self._persistent, classes, budget=self._budget
             ).run()
-        self._check_places()
+        self._finish()
         return made
 
     def unrestricted(self, **options: Any) -> Any:
         """The object, made by whatever code the file names."""
-        made = _Unpickler(self, self._archive.pickle(), options).load()
-        self._check_places()
+        made = _Unpickler(self, self._archive.program(), options).load()
+        self._finish()
         return made
 
-    def _check_places(self) -> None:
-        """Raises where a storage is to be put elsewhere than on the CPU. Last, as the user's own function is asked."""
+    def _finish(self) -> None:
+        """Has all numbers read and looked at. Raises where a storage is to be put elsewhere than on the CPU; last, as
+        the user's own function is asked."""
+        self._archive.finish()
+        with reporting("a checkpoint of PyTorch"):
+            for look in self._later:
+                look()
         for storage, location in self._places:
             self._locate(storage, location)
 
     # -- names -----------------------------------------------------------------------------------------------------
 
     def _look_up(self, module: str, name: str) -> Any:
-        full = f"{_RENAMED.get(module, module)}.{name}"
+        full = _full_name(module, name)
         if full in self._table:
             return self._table[full]
         if full in self._safe:
@@ -154,10 +163,10 @@ class Reader:
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for when anything may: PyTorch's names are wengert's, all others are imported."""
-        full = f"{_RENAMED.get(module, module)}.{name}"
+        full = _full_name(module, name)
         found = self._table.get(full)
         if isinstance(found, Global):
-            return found.call if found.value is None else found.value
+            return found.value or found.call or found
         if found is not None:
             return found
         if module.partition(".")[0] not in ("torch", "torchvision"):
@@ -193,7 +202,7 @@ class Reader:
         }
         table: dict[str, Any] = {name: Global(name, call, value) for name, (call, value) in made.items()}
         table.update(
-            {f"torch.{name}": Global(f"torch.{name}", None, dtype) for name, dtype in STORAGES.items()}
+            {f"torch.{name}": Global(f"torch.{name}", None, None) for name in STORAGES}
         )
         table.update({f"torch.{name}": dtypes.by_name(name) for name in _DTYPES})
         return table
@@ -215,11 +224,20 @@ class Reader:
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
-    def _persistent(self, pid: Any) -> UntypedStorage:
-        word, kind, key, location, count = _sequence(pid)
-        if type(word) is not str or word != "storage" or type(key) is not str or type(location) is not str:
+    def _persistent(self, pid: Any) -> Any:
+        word, *parts = _sequence(pid)
+        if type(word) is not str or word not in ("storage", "module"):
             raise ValueError("a persistent id of something else than a storage")
-        dtype = kind.value if type(kind) is Global else kind
+        if word == "module":  # a class of the user's, beside its source, in files before 1.6
+            return parts[0]
+        kind, key, location, count, *view = parts
+        if type(key) is not str or type(location) is not str or len(view) > 1:
+            raise ValueError("a storage without a name and a place")
+        storage = self._storage(kind, key, location, count)
+        return storage if not view or view[0] is None else _part(storage, view[0])
+
+    def _storage(self, kind: Any, key: str, location: str, count: Any) -> UntypedStorage:
+        dtype = STORAGES.get(kind.name.removeprefix("torch.")) if type(kind) is Global else kind
         dtype = None if dtype is UntypedStorage else dtype
         if dtype is not None and not isinstance(dtype, DType):
             raise TypeError(f"{shown(kind)} is no class of storages")
@@ -284,29 +302,41 @@ class Reader:
         width = dtype.itemsize
         array = laid_out("load", memory, dtype.numpy, size, [n * width for n in stride], offset * width)
         if dtype.kind == "b" and storage._root.dtype.kind != "b":
-            check_view(array, self._budget)
+            self._later.append(functools.partial(check_view, array, self._budget))
         if metadata:
             if type(metadata) is not dict:
                 raise TypeError("metadata of a tensor that are no dict")
-            self._budget.charge(array.nbytes)  # each of these copies
-            array = array.conj() if metadata.get("conj") is True else array
-            array = -array if metadata.get("neg") is True else array
+            array = self._turned(array, [name for name in _TURNS if metadata.get(name) is True])
         tensor = wrap(array)
         # Tensors that share memory share the count of what is written to it.
-        tensor._cell = self._cells.setdefault(id(storage), version_cell(tensor))
+        tensor._cell = self._cells.setdefault(id(root_of(storage._root)), version_cell(tensor))
         return tensor.requires_grad_() if requires_grad is True else tensor
+
+    def _turned(self, array: np.ndarray, turns: list[str]) -> np.ndarray:
+        """A conjugate or negative, which PyTorch stores as the numbers themselves."""
+        if not turns:
+            return array
+        self._budget.charge(array.nbytes)  # it copies
+        turned = np.empty(array.shape, array.dtype)
+
+        def turn() -> None:
+            turned[...] = array
+            for name in turns:
+                _TURNS[name](turned, turned)
+
+        self._later.append(turn)
+        return turned
 
     def _from_type(self, make: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
         """A tensor with attributes of its own."""
-        wanted = kind.value if type(kind) is Global else kind
         function = make.call if type(make) is Global else make
         rebuilds = self._tensor, self._tensor_of_bytes, _parameter
-        if not callable(function) or function not in rebuilds or (wanted is not Tensor and wanted is not Parameter):
+        if not callable(function) or function not in rebuilds or (kind is not Tensor and kind is not Parameter):
             raise CheckpointError(
                 "[load] a Tensor or a Parameter was expected; the file holds a tensor of another class"
             )
         tensor = function(*_sequence(arguments))
-        if wanted is Parameter and not isinstance(tensor, Parameter):
+        if kind is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
         _set_state(tensor, state)
         return tensor
@@ -315,8 +345,8 @@ class Reader:
 class _Unpickler(pickle.Unpickler):
     """Python's unpickler, with PyTorch's names meaning wengert's."""
 
-    def __init__(self, reader: Reader, program: bytes, options: dict[str, Any]) -> None:
-        super().__init__(io.BytesIO(program), **options)
+    def __init__(self, reader: Reader, program: IO[bytes], options: dict[str, Any]) -> None:
+        super().__init__(program, **options)
         self._reader = reader
 
     def find_class(self, module: str, name: str) -> Any:
@@ -325,6 +355,21 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         return self._reader._persistent(pid)
+
+
+def _full_name(module: str, name: str) -> str:
+    """Where Python has what a pickle asks for: those of protocol 2 say where Python 2 had it."""
+    return ".".join(NAME_MAPPING.get((module, name)) or (IMPORT_MAPPING.get(module, module), name))
+
+
+def _part(storage: Any, view: Any) -> UntypedStorage:
+    """A storage that is a part of another's, as those of files before 0.4 may be."""
+    key, offset, count = _sequence(view)
+    if type(offset) is not int or type(count) is not int or not 0 <= offset <= offset + count <= storage._root.size:
+        raise ValueError(f"{shown(count)} elements from {shown(offset)} on, of the {storage._root.size} of a storage")
+    part = copy.copy(storage)
+    part._root = storage._root[offset : offset + count]
+    return part
 
 
 def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Parameter:

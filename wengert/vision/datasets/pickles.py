@@ -79,12 +79,12 @@ def _encode(text: Any, encoding: Any) -> bytes:
 
 def _known() -> dict[tuple[str, str], Global]:
     known = {
-        ("numpy", "ndarray"): Global("numpy.ndarray", None, np.ndarray),
-        ("numpy", "dtype"): Global("numpy.dtype", _Kind, _Kind),
+        ("numpy", "ndarray"): Global("numpy.ndarray", None, None),
+        ("numpy", "dtype"): Global("numpy.dtype", _Kind, None),
         ("_codecs", "encode"): Global("_codecs.encode", _encode, None),
     }
     for core in ("numpy.core", "numpy._core"):
-        known[f"{core}.multiarray", "_reconstruct"] = Global("numpy's _reconstruct", _Array, _Array)
+        known[f"{core}.multiarray", "_reconstruct"] = Global("numpy's _reconstruct", _Array, None)
         known[f"{core}.numeric", "_frombuffer"] = Global("numpy's _frombuffer", _from_buffer, None)
     return known
 
@@ -127,7 +127,7 @@ def _finished(value: Any, depth: int, done: dict[int, Any]) -> Any:
         if value.array is None:
             raise ValueError("an array without numbers")
         return value.array
-    if type(value) in (Global, _Kind):
+    if type(value) is _Kind:
         raise TypeError("the maker of an array where a value was expected")
     if isinstance(value, dict):
         done[id(value)] = {key: _finished(part, depth + 1, done) for key, part in value.items()}
