@@ -17,6 +17,7 @@ from wengert.nn.utils.rnn import PackedSequence
 F = torch.nn.functional
 HUGE = 2**40
 X = torch.ones(1, 2, 9, 8)
+BAG = torch.zeros(7, dtype=torch.int64)
 
 NO_WINDOW: dict[str, Callable[[], Any]] = {
     "a kernel of size 0": lambda: F.conv2d(X, torch.ones(3, 2, 0, 0)),
@@ -84,6 +85,13 @@ TOO_LARGE: dict[str, Callable[[], Any]] = {
     "bincount": lambda: torch.bincount(torch.tensor([2**50])),
     "one_hot": lambda: F.one_hot(torch.tensor([2**50])),
     "a layer": lambda: nn.Linear(2**31, 2**31),
+    "layers of an LSTM": lambda: nn.LSTM(5, 8, num_layers=2**62),
+    "layers of a GRU beyond counting": lambda: nn.GRU(5, 8, num_layers=2**64, bidirectional=True),
+    "layers of an encoder": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), HUGE,
+                                                          enable_nested_tensor=False),
+    "chunks of nothing": lambda: torch.zeros(0).chunk(2**50),
+    "parts of nothing": lambda: torch.zeros(0).tensor_split(2**50),
+    "resize_ beside a dimension of size 0": lambda: torch.ones(3).resize_(0, 2**62),
 }
 
 
@@ -144,13 +152,33 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "widths of words": lambda: F.pad(X, (1, "x")),
     "probabilities of too many dimensions": lambda: F.ctc_loss(torch.ones(2, 3, 1, 4), torch.ones(2, 2), [2], [1]),
     "a permutation beyond counting": lambda: torch.randperm(2**63 - 1),
+    "channels in no group": lambda: F.group_norm(X, 0),
+    "a layer of no group": lambda: nn.GroupNorm(0, 4),
+    "a bag beyond the numbers": lambda: F.embedding_bag(BAG, torch.ones(5, 6), torch.tensor([0, 2**62])),
+    "bags that go back": lambda: F.embedding_bag(BAG, torch.ones(5, 6), torch.tensor([0, 5, 3])),
+    "a bag before the numbers": lambda: F.embedding_bag(BAG, torch.ones(5, 6), torch.tensor([0, -2**63])),
+    "a reduction that there is not": lambda: torch.poisson_nll_loss(X, X, True, False, 1e-8, 7),
+    "a reduction below 0": lambda: torch.triplet_margin_loss(X, X, X, reduction=-1),
+    "a mode that there is not": lambda: torch.grid_sampler(X, torch.ones(1, 2, 2, 2), 17, 0, True),
+    "a convolution of no rank": lambda: torch.convolution(X, X[0, 0], None, 1, 0, 1, False, 0, 1),
+    "no layer": lambda: torch.lstm(X[0], (X[0], X[0]), [X], True, 0, 0.0, False, False, False),
+    "fewer targets than lengths": lambda: F.ctc_loss(X[0, 0].view(9, 2, 4), torch.ones(0, 4), [9, 9], [4, 2]),
+    "a size of bytes": lambda: F.fold(torch.ones(2, 12, 12), (17, b"x"), 2),
+    "a stride of a fraction": lambda: F.max_pool2d(X, 2.5),
+    "a scale of bytes": lambda: F.interpolate(X, scale_factor=b"x"),
+    "a scale of a word": lambda: nn.Upsample(scale_factor="x"),
+    "a deviation of a word": lambda: torch.ones(3).normal_(0, "x"),
+    "a median of bytes": lambda: torch.ones(3).cauchy_(b"x", 0),
+    "bounds of a word": lambda: torch.ones(3).random_("x"),
+    "a mean that is none": lambda: torch.normal(..., 1.0, (3,)),
+    "a window whose share is a word": lambda: torch.hamming_window(8, alpha="x"),
     "the gamma function of many dimensions": lambda: torch.mvlgamma(torch.ones(6), 2**31 * 1000),
 }
 
 
 @pytest.mark.parametrize("case", INSIDE)
 def test_errors_from_inside_are_worded(case: str) -> None:
-    with pytest.raises((RuntimeError, IndexError, TypeError), match=r"^\[|\(\): argument"):
+    with pytest.raises((RuntimeError, IndexError, TypeError, ValueError), match=r"^\[|\(\): argument"):
         INSIDE[case]()
 
 

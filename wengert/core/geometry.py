@@ -24,6 +24,10 @@ ROOM = 2**24
 """Bytes that there always are; for more `check_room` asks the system."""
 
 
+TENSOR = 500
+"""Bytes that a tensor takes beside its numbers: what makes many of them asks for these too."""
+
+
 def check_room(op: str, shape: Sequence[int], width: int) -> None:
     """Raises unless there is memory for an array of this shape, each element ``width`` bytes wide: what computes
     something for each of many elements asks before it begins."""

@@ -87,6 +87,17 @@ def integer(value: Any, op: str) -> int:
     return int(value.__index__())
 
 
+def real(value: Any, op: str) -> float:
+    """A real argument: a number, or what has the value of one, such as a tensor of one element."""
+    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):  # texts are none, though float() reads them
+        raise TypeError(f"{op}(): argument must be float, not {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise OverflowError(f"[{op}] a number in the range of float64 was expected; got one that is too big to "
+                            "convert") from None
+
+
 def integers(values: Any, op: str) -> tuple[int, ...]:
     """One integer or a sequence of them, as a tuple."""
     if isinstance(values, (tuple, list)):

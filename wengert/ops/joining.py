@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ShapeError
+from ..core.geometry import TENSOR, check_room
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.apply import result_type
@@ -189,6 +190,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     place = wrap_dim(dim, input._data.ndim, "chunk")
     n = input._data.shape[place]
     if not n:
+        check_room("chunk", (chunks,), TENSOR)
         return tuple([sliced(input, place, 0, 0) for _ in range(chunks)])
     return split(input, -(-n // chunks), place)
 
@@ -210,6 +212,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
         sections = integer(indices_or_sections, "tensor_split")
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+        check_room("tensor_split", (sections,), TENSOR)
         small, larger = divmod(n, sections)
         cuts = [i * small + min(i, larger) for i in range(sections + 1)]
     return tuple([sliced(input, place, start, max(start, stop)) for start, stop in itertools.pairwise(cuts)])

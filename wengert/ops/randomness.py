@@ -20,7 +20,7 @@ from ..sampling import integers, reals
 from ..tensors.alias import check_writable, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, integer, sizes_of
+from .arguments import check_options, dtype_of, integer, real, sizes_of
 from .registry import FUNCTIONS, function, method
 
 
@@ -174,11 +174,11 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     check_options(device, layout)
     if size is not None:
         return _leaf(drawn("normal", generator, size=sizes_of((size,), "normal"), dtype=_dtype(dtype),
-                           numbers=(mean, std)), requires_grad)
+                           numbers=(real(mean, "normal"), real(std, "normal"))), requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
                         "of them")
-    return drawn("normal_around", generator, *(x if isinstance(x, Tensor) else float(x) for x in (mean, std)))
+    return drawn("normal_around", generator, *(x if isinstance(x, Tensor) else real(x, "normal") for x in (mean, std)))
 
 
 @function()
@@ -273,7 +273,7 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
         missing = [parameter for parameter, value in given.items() if value is ...]
         if missing:
             raise TypeError(f"{name}() missing 1 required positional argument: {missing[0]!r}")
-        chosen = tuple([float(value) for value in given.values()])
+        chosen = tuple([real(value, name) for value in given.values()])
         return _refill(self, name, sampler, generator, lambda source, target: reals.fill(
             target, lambda count: sample(source, count, target.dtype, *chosen)), numbers=chosen)
 
@@ -296,7 +296,7 @@ _fill_method("geometric_", reals.geometric, {"p": ...}, "Fills this tensor with 
 @method("normal_")
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with normal numbers of the given mean and standard deviation."""
-    numbers = float(mean), float(std)
+    numbers = real(mean, "normal_"), real(std, "normal_")
     return _refill(self, "normal_", "fill normal", generator,
                    lambda source, target: reals.normal_fill(source, target, *numbers), numbers=numbers)
 
@@ -313,7 +313,7 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
     if not bounds and not named:
         return _refill(self, "random_", "fill random", generator, lambda source, target: reals.fill(
             target, lambda count: integers.random_(source, count, target.dtype)))
-    numbers = int(low), None if high is None else int(high)
+    numbers = integer(low, "random_"), None if high is None else integer(high, "random_")
     return _refill(self, "random_", "fill random_from_to", generator, lambda source, target: reals.fill(
         target, lambda count: integers.random_from_to(source, count, *numbers, target.dtype)), numbers=numbers)
 
@@ -321,7 +321,7 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
 @method("bernoulli_")
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with ones, with probability ``p`` (a number, or a tensor of them), and zeros."""
-    chance = p if isinstance(p, Tensor) else float(p)
+    chance = p if isinstance(p, Tensor) else real(p, "bernoulli_")
     return _refill(self, "bernoulli_", "fill bernoulli", generator, lambda source, target: reals.bernoulli_fill(
         source, target, chance._data if isinstance(chance, Tensor) else chance), chance)
 

@@ -134,6 +134,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     check_writable(self, "resize_")
+    check_inside("resize_", LARGEST, shape, row_major(shape), 0, self._data.itemsize)
     root, count = root_of(self._data), prod(shape)
     start = self.storage_offset()
     whole = _elements(root, self._data.dtype)

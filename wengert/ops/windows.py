@@ -15,7 +15,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from . import fourier
-from .arguments import check_options, dtype_of, finish, integer
+from .arguments import check_options, dtype_of, finish, integer, real
 from .registry import function
 
 _BETA = 12.0
@@ -56,6 +56,7 @@ def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, **options: Any
 ) -> Tensor:
     """Hamming's window: alpha - beta cos 2πt."""
+    alpha, beta = real(alpha, "hamming_window"), real(beta, "hamming_window")
     return _window("hamming_window", window_length, periodic, lambda t: alpha - beta * np.cos(2 * np.pi * t), options)
 
 
@@ -75,6 +76,7 @@ def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -
 @function(method=False, out=False, takes_tensor=False)
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = _BETA, **options: Any) -> Tensor:
     """Kaiser's window: I0(beta √(1 - (2t - 1)²)) / I0(beta)."""
+    beta = real(beta, "kaiser_window")
     return _window("kaiser_window", window_length, periodic,
                    lambda t: np.i0(beta * np.sqrt(np.maximum(0, 1 - (2 * t - 1) ** 2))) / np.i0(beta), options)
 
@@ -88,8 +90,8 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
         raise RuntimeError(f"[{op}] expected n_fft and hop_length above 0 and win_length from 1 to n_fft; got "
                            f"n_fft={size}, hop_length={step}, win_length={width}")
     if window is None:
-        real = dtypes.to_real(like.dtype) if like.is_complex() else like.dtype
-        window = finish(np.ones(width, real.numpy), False)
+        dtype = dtypes.to_real(like.dtype) if like.is_complex() else like.dtype
+        window = finish(np.ones(width, dtype.numpy), False)
     if tuple(window.shape) != (width,):
         raise RuntimeError(f"[{op}] expected a 1D window tensor of size equal to win_length={width}, but got window "
                            f"with size {tuple(window.shape)}")

@@ -82,6 +82,9 @@ def _between_blanks(targets: Tensor, counts: list[int], blank: int) -> Tensor:
             raise RuntimeError(f"[ctc_loss] {sum(counts)} targets were expected by target_lengths; got {len(rows)}")
         starts = [sum(counts[:k]) for k in range(len(counts))]
         rows = [rows[start : start + count] for start, count in zip(starts, counts, strict=True)]
+    elif targets.dim() != 2 or len(rows) != len(counts):
+        raise RuntimeError(f"[ctc_loss] targets of shape ({len(counts)}, S) or (sum(target_lengths),) were expected; "
+                           f"got {list(targets.shape)}")
     elif max(counts, default=0) > targets.shape[1]:
         raise RuntimeError(
             f"[ctc_loss] Expected tensor to have size at least {max(counts)} at dimension 1, but got size "

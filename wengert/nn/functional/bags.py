@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from ...core.dtypes import int64
@@ -75,6 +76,10 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Te
             f"position 0. However, got {starts[0]}"
         )
     ends = starts[1:] if include_last else [*starts[1:], input.shape[0]]
+    marks = starts if include_last else [*starts, input.shape[0]]
+    if any(start > end for start, end in itertools.pairwise(marks)) or (marks and marks[-1] > input.shape[0]):
+        raise RuntimeError(f"[embedding_bag] offsets that do not decrease were expected, none of which is greater than "
+                           f"input's length {input.shape[0]}; got offsets {starts}")
     bags = [list(range(start, end)) for start, end in zip(starts, ends, strict=False)]
     longest = max((len(bag) for bag in bags), default=0)
     places = [bag + [0] * (longest - len(bag)) for bag in bags]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ...core.errors import ShapeError
+from ...ops.arguments import integers
 from ...tensors.tensor import Tensor
 
 
 def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
     """``value`` for each of ``rank`` dimensions: an int stands for all. Raises ShapeError for another number of
     them."""
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"{op}(): argument '{name}' must be int, or a tuple of ints, not {type(value).__name__}")
-    if not isinstance(value, Iterable):
-        return (int(value),) * rank
-    given = tuple(int(v) for v in value)
+    if type(value) is int:
+        return (value,) * rank
+    given = integers(tuple(value) if isinstance(value, np.ndarray) else value, op)
     if len(given) == 1:
         return given * rank
     if len(given) != rank:

@@ -3,7 +3,7 @@ their weights, sampling by numbers for words, forms that write into their input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...ops import cat, stack
@@ -17,7 +17,15 @@ from .margins import triplet_margin_loss as _triplet
 from .recurrent import recurrence
 from .sampling import GRID_SAMPLE_INTERPOLATION_MODES, GRID_SAMPLE_PADDING_MODES, affine_grid, grid_sample
 
-_WORDS = ("none", "mean", "sum")
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def _chosen(op: str, what: str, choices: Iterable[Any], number: Any) -> Any:
+    """The choice of that number. Raises ValueError where there is none."""
+    known = tuple(choices)
+    if type(number) is not int or not 0 <= number < len(known):
+        raise ValueError(f"[{op}] {what} from 0 to {len(known) - 1} was expected; got {number!r}")
+    return known[number]
 
 
 # --- recurrent layers -------------------------------------------------------------------------------------------------
@@ -79,9 +87,9 @@ def _run(mode: str, data: Tensor, sizes: tuple[int, ...], hx: Any, params: Seque
          num_layers: int, dropout_p: float, train: bool, bidirectional: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
     states = tuple(hx) if mode == "LSTM" else (hx,)
     directions = 2 if bidirectional else 1
-    per, rest = divmod(len(params), num_layers * directions)
+    per, rest = divmod(len(params), max(1, num_layers * directions))
     plain = 4 if has_biases else 2
-    if rest or per not in (plain, plain + 1) or (per > plain and mode != "LSTM"):
+    if num_layers < 1 or rest or per not in (plain, plain + 1) or (per > plain and mode != "LSTM"):
         raise RuntimeError(
             f"[{mode.lower()}] expected {plain} weights for each of {num_layers * directions} layers and directions; "
             f"got {len(params)} in all"
@@ -143,8 +151,9 @@ def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
     """`nn.functional.grid_sample`; the modes are numbers in the order of that function's words."""
-    mode = list(GRID_SAMPLE_INTERPOLATION_MODES)[interpolation_mode]
-    return grid_sample(input, grid, mode, list(GRID_SAMPLE_PADDING_MODES)[padding_mode], align_corners)
+    mode = _chosen("grid_sampler", "an interpolation_mode", GRID_SAMPLE_INTERPOLATION_MODES, interpolation_mode)
+    padding = _chosen("grid_sampler", "a padding_mode", GRID_SAMPLE_PADDING_MODES, padding_mode)
+    return grid_sample(input, grid, mode, padding, align_corners)
 
 
 def grid_sampler_2d(
@@ -169,30 +178,33 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
 def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int],
                 dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int) -> Tensor:
     """The convolution, or transposed convolution, of as many dimensions as ``weight`` has beyond two."""
-    rank = weight.dim() - 3
+    forms = (conv_transpose1d, conv_transpose2d, conv_transpose3d) if transposed else (conv1d, conv2d, conv3d)
+    form = _chosen("convolution", "a weight of three dimensions more than a number", forms, weight.dim() - 3)
     if transposed:
-        function: Any = (conv_transpose1d, conv_transpose2d, conv_transpose3d)[rank]
-        return function(input, weight, bias, stride, padding, output_padding, groups, dilation)
-    return (conv1d, conv2d, conv3d)[rank](input, weight, bias, stride, padding, dilation, groups)
+        return form(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return form(input, weight, bias, stride, padding, dilation, groups)
 
 
 def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
              reduction: int = 1, zero_infinity: bool = False) -> Tensor:
     """`nn.functional.ctc_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
-    return _ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, _WORDS[reduction], zero_infinity)
+    word = _chosen("ctc_loss", "a reduction", _REDUCTIONS, reduction)
+    return _ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, word, zero_infinity)
 
 
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
     """`nn.functional.poisson_nll_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
-    return _poisson(input, target, log_input, full, eps=eps, reduction=_WORDS[reduction])
+    word = _chosen("poisson_nll_loss", "a reduction", _REDUCTIONS, reduction)
+    return _poisson(input, target, log_input, full, eps=eps, reduction=word)
 
 
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
                         eps: float = 1e-6, swap: bool = False, reduction: int = 1) -> Tensor:
     """`nn.functional.triplet_margin_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
-    return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=_WORDS[reduction])
+    word = _chosen("triplet_margin_loss", "a reduction", _REDUCTIONS, reduction)
+    return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=word)
 
 
 # --- into the input ---------------------------------------------------------------------------------------------------

@@ -149,10 +149,10 @@ def group_norm(
     if input.dim() < 2:
         raise RuntimeError(f"[group_norm] Expected at least 2 dimensions for input tensor but received {input.dim()}")
     samples, channels = input.shape[:2]
-    if channels % num_groups:
+    if num_groups < 1 or channels % num_groups:
         raise RuntimeError(
-            "[group_norm] Expected number of channels in input to be divisible by num_groups, but got input of shape "
-            f"{list(input.shape)} and num_groups={num_groups}"
+            "[group_norm] Expected number of channels in input to be divisible by num_groups, from 1 on, but got input "
+            f"of shape {list(input.shape)} and num_groups={num_groups}"
         )
     if prod(input.shape[1:]) // num_groups * samples == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")

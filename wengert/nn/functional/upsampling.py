@@ -17,6 +17,7 @@ from ...core.geometry import check_room
 from ...core.primitive import P
 from ...core.windows import check_window
 from ...ops import tensor
+from ...ops.arguments import integers, real
 from ...ops.halves import in_float32
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
@@ -115,8 +116,8 @@ def _target(
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-        return _checked(input, [int(n) for n in many]), [None] * rank
-    scales = [float(s) for s in many]
+        return _checked(input, list(integers(many, "interpolate"))), [None] * rank
+    scales = [real(s, "interpolate") for s in many]
     if not all(math.isfinite(n * s) for n, s in zip(input.shape[2:], scales, strict=True)):
         raise ShapeError(f"[interpolate] finite scale factors were expected; got {scale_factor}")
     sizes = _checked(input, [math.floor(n * s) for n, s in zip(input.shape[2:], scales, strict=True)])

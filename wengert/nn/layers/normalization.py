@@ -275,8 +275,9 @@ class GroupNorm(_Affine):
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
                  dtype: Any = None, *, bias: bool = True) -> None:
         super().__init__()
-        if num_channels % num_groups != 0:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        if num_groups < 1 or num_channels % num_groups != 0:
+            raise ValueError(f"[GroupNorm] num_channels ({num_channels}) must be divisible by num_groups "
+                             f"({num_groups}), which is 1 or more")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from ...core.errors import ShapeError
+from ...core.geometry import TENSOR, check_room
 from ...ops import cat, empty, stack, zeros
 from ...tensors.tensor import Tensor
 from .. import init
@@ -49,6 +50,7 @@ class RNNBase(Module):
         self._check_numbers(dropout)
         directions, made = 2 if bidirectional else 1, {"device": device, "dtype": dtype}
         rows, out = _GATES[mode] * hidden_size, proj_size or hidden_size
+        check_room(type(self).__name__, (num_layers, directions), 4 * rows * out + 4 * TENSOR)
         self._names: list[list[str]] = []
         for layer in range(num_layers):
             width = input_size if layer == 0 else out * directions
@@ -77,6 +79,8 @@ class RNNBase(Module):
             raise TypeError(f"hidden_size should be of type int, got: {type(self.hidden_size).__name__}")
         if self.hidden_size <= 0:
             raise ValueError("hidden_size must be greater than zero")
+        if not isinstance(self.num_layers, int):
+            raise TypeError(f"num_layers should be of type int, got: {type(self.num_layers).__name__}")
         if self.num_layers <= 0:
             raise ValueError("num_layers must be greater than zero")
         if self.proj_size < 0:

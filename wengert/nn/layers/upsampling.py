@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...ops.arguments import real
 from ...tensors.tensor import Tensor
 from ..functional import upsampling as functional
 from ..module import Module
@@ -18,9 +19,9 @@ class Upsample(Module):
         self.name = type(self).__name__
         self.size = size
         if isinstance(scale_factor, (tuple, list)):
-            self.scale_factor: Any = tuple(float(factor) for factor in scale_factor)
+            self.scale_factor: Any = tuple(real(factor, self.name) for factor in scale_factor)
         else:
-            self.scale_factor = float(scale_factor) if scale_factor else None
+            self.scale_factor = real(scale_factor, self.name) if scale_factor else None
         self.mode = mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
