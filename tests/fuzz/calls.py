@@ -306,8 +306,8 @@ SECONDS = 15.0
 MEMORY = 2**30 * 3 // 2
 """Bytes that a call may take beyond what the process has."""
 
-DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError, NotImplementedError, AssertionError)
-"""The sorts of errors that PyTorch raises, and wengert's are all of."""
+DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError, NotImplementedError, AssertionError, OverflowError)
+"""The sorts of errors that PyTorch raises, and wengert's are all of (OverflowError for integers beyond 64 bits)."""
 
 _NO_TENSOR = re.compile(r"'(?!Tensor|ndarray)\w+' object has no attribute")
 _SMALL = {"LARGE": 64, "LARGE_IF_CHEAP": 64, "LARGE_PRODUCT": 512, "_LARGE": 100}
