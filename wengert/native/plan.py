@@ -236,27 +236,23 @@ class Plan:
     def _merged(self, x: Expr) -> tuple[Shape, Node]:
         """The shape and the node with neighbouring dimensions that all places run through in one go as one: equal for
         all views of the same elements in the same order."""
-        leaves = x.node.leaves
-        groups: list[list[int]] = []
-        for d, n in enumerate(x.shape):
-            if n == 1:
-                continue
-            if groups and all(leaf.strides[groups[-1][-1]] == leaf.strides[d] * n for leaf in leaves):
-                groups[-1].append(d)
-            else:
-                groups.append([d])
-        shape = tuple([prod([x.shape[d] for d in group]) for group in groups])
-        node = self.mapped(x.node, lambda place: Place(
-            place.buffer, place.offset, tuple([place.strides[group[-1]] for group in groups])))
-        return shape, node
+        joined = self._grouped(x, _groups(x.shape, x.node.leaves))
+        return joined.shape, joined.node
 
-    def store(self, x: Expr, place: Place, first: int = 0, apart: bool = False) -> Nest:
+    def _grouped(self, x: Expr, groups: Sequence[Sequence[int]]) -> Expr:
+        """The same elements with groups of dimensions as one."""
+        node = self.mapped(x.node, lambda place: _grouped_place(place, groups))
+        return Expr(tuple([prod([x.shape[d] for d in group]) for group in groups]), node)
+
+    def store(self, x: Expr, place: Place, first: int = 0, apart: bool = False) -> tuple[Nest, Place]:
         """A root that leaves the expression at a place, in a step from ``first`` on; after all that is written to its
-        buffer before, unless that is known to be ``apart`` from it."""
+        buffer before, unless that is known to be ``apart`` from it. Its nest, and the place there."""
         if not prod(x.shape):
-            return Nest(x.shape)
+            return Nest(x.shape), place
         first = first if apart else max(first, self.written.get(place.buffer, -1) + 1)
-        return self._root(x, lambda node: Store(node, place), place, first)
+        groups = _rows(_groups(x.shape, (*x.node.leaves, place)))
+        x, place = self._grouped(x, groups), _grouped_place(place, groups)
+        return self._root(x, lambda node: Store(node, place), place, first), place
 
     def reduce(self, op: str, x: Expr, dims: Shape, keepdim: bool, dtype: str) -> Expr:
         """The combination of elements along dimensions, of which none is empty."""
@@ -273,6 +269,9 @@ class Plan:
         if not dims:
             node = x.node if x.dtype == dtype else self.nodes.node("cast", (x.node,), dtype, x.dtype)
             return self.viewed(Expr(x.shape, node), lambda array: array.reshape(final))
+        groups = _rows(_groups(x.shape, x.node.leaves, dims))
+        x, dims = self._grouped(x, groups), tuple([at for at, group in enumerate(groups) if group[0] in dims])
+        kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
         pieces = self._pieces(x.shape, dims)
         size = prod(kept)
         if pieces > 1:
@@ -485,6 +484,33 @@ class _Copied(Exception):
 def _channels_last(rank: int, last: int) -> Shape:
     """The order of dimensions with the channels innermost, where there are a batch and channels before the last."""
     return (0, *range(2, rank), 1) if rank == last + 2 else tuple(range(rank))
+
+
+def _groups(shape: Shape, places: Sequence[Place], reduced: Sequence[int] = ()) -> list[list[int]]:
+    """Neighbouring dimensions that all places run through in one go, all of which are ``reduced`` or none; those of one
+    element are left out."""
+    groups: list[list[int]] = []
+    for d, n in enumerate(shape):
+        if n == 1:
+            continue
+        before = groups[-1][-1] if groups else -1
+        if groups and (before in reduced) == (d in reduced) and all(
+                place.strides[before] == place.strides[d] * n for place in places):
+            groups[-1].append(d)
+        else:
+            groups.append([d])
+    return groups
+
+
+def _rows(groups: list[list[int]]) -> list[list[int]]:
+    """The same with the last dimension apart, so that what goes along rows and what does not meet in one nest."""
+    if groups and len(groups[-1]) > 1:
+        return [*groups[:-1], groups[-1][:-1], groups[-1][-1:]]
+    return groups
+
+
+def _grouped_place(place: Place, groups: Sequence[Sequence[int]]) -> Place:
+    return Place(place.buffer, place.offset, tuple([place.strides[group[-1]] for group in groups]))
 
 
 def lying_order(shape: Shape, leaves: Sequence[Place]) -> Shape:

@@ -76,7 +76,8 @@ class Schedule:
             place = target.node.args[0]
             if value.node is target.node or not prod(target.shape):
                 continue
-            roots.append((target, place, plan.store(value, place, first=plan.barrier + 1)))
+            nest, place = plan.store(value, place, first=plan.barrier + 1)
+            roots.append((target, place, nest))
         for target, place, nest in roots:
             at = plan.steps.index(nest)
             late = any(place.buffer is read.buffer for step in plan.steps[at + 1:] for read in _reads(step))
@@ -85,9 +86,9 @@ class Schedule:
             if late:
                 between = plan.buffer("arena", place.buffer.dtype, prod(target.shape))
                 root = next(r for r in nest.roots if type(r) is Store and r.place is place)
-                root.place = Place(between, 0, row_major(target.shape))
+                root.place = Place(between, 0, row_major(nest.shape))
                 plan.written[between] = at
-                final = Nest(target.shape, [Store(plan.nodes.load(root.place), place)])
+                final = Nest(nest.shape, [Store(plan.nodes.load(root.place), place)])
                 plan.steps.append(final)
 
     def _arranged(self) -> int:
