@@ -52,7 +52,7 @@ def random_nest(seed: int) -> tuple[Nest, dict[Buffer, np.ndarray[Any, Any]]]:
     """A nest over operands that are whole, repeated, turned or in part, with stores and reductions."""
     rng = np.random.default_rng(seed)
     nodes, arrays = Nodes(), {}
-    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 5, 7, 16, 17, 33, 70], size=rng.integers(0, 4)))
+    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 5, 7, 16, 17, 33, 70, 131], size=rng.integers(0, 4)))
     dtype = str(rng.choice(["float32", "float64"]))
 
     def buffer(dtype: str, size: int, fill: bool = True) -> Buffer:
@@ -293,6 +293,40 @@ def test_a_program_that_fails_leaves_everything_as_it_was() -> None:
         step(torch.rand(5, 4), torch.tensor([0, 1, 7, 1, 0]))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model.weight.grad is gradient
+
+
+@pytest.mark.parametrize("shape", [(7, 4100), (70, 131), (3, 50, 200), (2, 96)])
+def test_sums_of_columns_go_row_by_row(shape: tuple[int, ...]) -> None:
+    def columns(x: Any) -> Any:
+        return x.sum(0), (x * 2).exp(), x.amax(0), (x * x).sum(0)
+
+    x = torch.rand(shape)
+    for got, expected in zip(torch.compile(columns, fullgraph=True)(x), columns(x), strict=True):
+        close(got, expected)
+
+
+@pytest.mark.parametrize("cuts", [[(0, 4), (4, 9)], [(0, 3), (2, 9)], [(5, 9), (0, 5)], [(1, 3), (5, 6), (6, 8)]])
+def test_gradients_of_parts_stand_side_by_side(cuts: list[tuple[int, int]]) -> None:
+    def step(x: Any, y: Any) -> Any:
+        parts = [y[:, low:high] for low, high in cuts]
+        total = sum((number + 1) * (part * x[:, :1]).exp().sum() for number, part in enumerate(parts))
+        return torch.autograd.grad(total, y)[0]
+
+    x, y = torch.rand(5, 2), torch.rand(5, 9, requires_grad=True)
+    close(torch.compile(step, fullgraph=True)(x, y), step(x, y))
+
+
+def test_what_is_turned_and_what_is_not_is_computed_once() -> None:
+    def step(x: Any, w: Any) -> Any:
+        y = torch.tanh(x)
+        return y @ w, y.t() @ x, y.t().sum(0)
+
+    x, w = torch.rand(70, 90), torch.rand(90, 60)
+    compiled = torch.compile(step, fullgraph=True)
+    for got, expected in zip(compiled(x, w), step(x, w), strict=True):
+        close(got, expected)
+    assert str(compiled.explain()).count("passes over memory") == 1
+    assert "1 passes over memory" in compiled.explain()
 
 
 def test_what_numpy_computes_stands_between_native_parts() -> None:

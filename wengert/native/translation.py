@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,7 @@ from ..core.primitive import P, Primitive, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Place, Shape
+from .parts import Parts
 from .plan import DEAR, SMALL, Expr, Plan, row_major
 from .rules import lowered
 
@@ -61,8 +63,10 @@ class Translation:
         living = _living(graph, self.handlers)
         self.uses = _uses(graph, living)
         self.frames = frames_of(living)
+        self.parts = Parts(living, self.uses)
         for instr in living:
-            self._instr(instr)
+            if instr.results[0] not in self.parts.skipped:
+                self._instr(instr)
 
     def expr(self, value: Value) -> Expr:
         """A value as an expression."""
@@ -85,8 +89,10 @@ class Translation:
             handler = self.handlers.get(name)
             if any(x.spec.dtype.name not in DTYPES for x in (*values, *instr.results) if x.spec is not GENERATOR):
                 raise NotImplementedError("a dtype that loops do not have")
-            if handler is not None:
-                exprs: Any = handler(self, instr)
+            if instr.results[0] in self.parts.sums:
+                exprs: Any = _sum_of_parts(self, instr)
+            elif handler is not None:
+                exprs = handler(self, instr)
             elif instr.primitive.kind == "view":
                 exprs = self._view(instr)
             elif instr.primitive.kind == "elementwise":
@@ -395,28 +401,47 @@ def _nll(t: Translation, instr: Instr) -> Expr:
 def _scatter_view(t: Translation, instr: Instr) -> Expr:
     """A copy of the base, and then the part."""
     steps, base = instr.params["steps"], _operand(t, instr)
-    return _with_part(t, base, instr.operands[1], lambda array: _follow(array, steps))
+    return _with_parts(t, base.shape, base.dtype, base, [(instr.operands[1], lambda array: _follow(array, steps))])
 
 
 def _view_adjoint(t: Translation, instr: Instr) -> Expr:
-    (primitive, params), out = instr.params["step"], instr.results[0].spec
+    (primitive, _), out = instr.params["step"], instr.results[0].spec
     if primitive.name not in ("slice", "diagonal", "permute", "reshape"):
         raise NotImplementedError("a view whose elements overlap")
-    zeros = Expr(tuple(out.shape), t.plan.nodes.const(0, out.dtype.name))
-    return _with_part(t, zeros, instr.operands[0], lambda array: primitive.run(array, **params))
+    return _side_by_side(t, out, [instr], filled=False)
 
 
-def _with_part(t: Translation, base: Expr, part: Value | float, view: Callable[[Any], Any]) -> Expr:
-    if not prod(base.shape):
+def _sum_of_parts(t: Translation, instr: Instr) -> Expr:
+    adjoints, filled = t.parts.sums[instr.results[0]]
+    return _side_by_side(t, instr.results[0].spec, adjoints, filled)
+
+
+def _side_by_side(t: Translation, out: Any, adjoints: Sequence[Instr], filled: bool) -> Expr:
+    """Zeros, unless the parts fill it, and the parts that views of it have."""
+    base = None if filled else Expr(tuple(out.shape), t.plan.nodes.const(0, out.dtype.name))
+    parts = []
+    for adjoint in adjoints:
+        primitive, params = adjoint.params["step"]
+        parts.append((adjoint.operands[0], partial(primitive.run, **params)))
+    return _with_parts(t, tuple(out.shape), out.dtype.name, base, parts)
+
+
+def _with_parts(t: Translation, shape: Shape, dtype: str, base: Expr | None,
+                parts: Sequence[tuple[Value | float, Callable[[Any], Any]]]) -> Expr:
+    """Memory with the base, if there is one, and over it parts, each with the view of the whole that it fills."""
+    if not prod(shape):
         raise NotImplementedError("an empty base")
-    buffer = t.plan.buffer("arena", base.dtype, prod(base.shape))
-    whole = t.plan.whole(buffer, base.shape)
-    shown = t.plan.viewed(whole, view)
-    value = Expr(shown.shape, t.operand(part, shown.shape)) if type(part) is Value else None
-    if value is None or value.dtype != base.dtype:
-        raise NotImplementedError("a number as a part")
-    t.plan.store(base, whole.node.args[0])
-    t.plan.store(value, shown.node.args[0])
+    buffer = t.plan.buffer("arena", dtype, prod(shape))
+    whole = t.plan.whole(buffer, shape)
+    stores = [] if base is None else [(base, whole)]
+    for part, view in parts:
+        shown = t.plan.viewed(whole, view)
+        value = Expr(shown.shape, t.operand(part, shown.shape)) if type(part) is Value else None
+        if value is None or value.dtype != dtype:
+            raise NotImplementedError("a number as a part")
+        stores.append((value, shown))
+    for value, shown in stores:
+        t.plan.store(value, shown.node.args[0])
     return whole
 
 
