@@ -14,6 +14,7 @@ from ..core.errors import ShapeError
 from ..core.geometry import TENSOR, check_room
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
+from ..tensors.alias import own
 from ..tensors.apply import result_type
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
@@ -269,7 +270,7 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     pairs = list(zip(times, shape, strict=True))
     ones = P.reshape(self, shape=tuple(itertools.chain(*((1, n) for _, n in pairs))))
     wide = expand(ones, *itertools.chain(*pairs)) if pairs else ones
-    return P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat")
+    return own(P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat"))
 
 
 @function(out=False)
@@ -333,7 +334,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         if len(moves) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")
         flat = P.roll(P.reshape(input, shape=(input.numel(),)), shifts=moves, dims=(0,))
-        return labelled(P.reshape(flat, shape=tuple(input._data.shape)), "Roll")
+        return labelled(own(P.reshape(flat, shape=tuple(input._data.shape))), "Roll")
     places = integers(dims, "roll")
     if len(places) != len(moves):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(places)}")
@@ -354,7 +355,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if k == 2:
         turned = P.flip(input, dims=(first, second))
     elif k == 1:
-        turned = P.permute(P.flip(input, dims=(second,)), dims=tuple(order))
+        turned = own(P.permute(P.flip(input, dims=(second,)), dims=tuple(order)))
     else:
         turned = P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)
     return labelled(turned, "Rot90")

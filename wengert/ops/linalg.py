@@ -14,6 +14,7 @@ from ..core.dtypes import finfo, to_real
 from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
+from ..tensors.alias import own
 from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
 from .conversion import cast
@@ -98,7 +99,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
                            f"and B of type {B.dtype} instead")
     vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
     if vector:
-        return P.solve(A, B[..., None])[..., 0]
+        return own(P.solve(A, B[..., None])[..., 0])
     if left:
         return P.solve(A, B)
     swapped = (x.mT for x in (A, B))

@@ -13,7 +13,7 @@ from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
-from ..tensors.alias import type_name
+from ..tensors.alias import own, type_name
 from ..tensors.apply import result_type
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
@@ -384,7 +384,7 @@ def kron(input: Any, other: Any) -> Tensor:
     a, b = ((1,) * (rank - x._data.ndim) + x._data.shape for x in (input, other))
     left = P.reshape(input, shape=tuple(n for size in a for n in (size, 1)))
     right = P.reshape(other, shape=tuple(n for size in b for n in (1, size)))
-    return P.reshape(left * right, shape=tuple(m * n for m, n in zip(a, b, strict=True)))
+    return own(P.reshape(left * right, shape=tuple(m * n for m, n in zip(a, b, strict=True))))
 
 
 @function(method=False)

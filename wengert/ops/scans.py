@@ -85,7 +85,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     for _ in range(min(n, x._data.shape[where])):  # nothing is left to take differences of
         later, earlier = _along(x, where, 1, None), _along(x, where, None, -1)
         x = P.ne(later, earlier) if x._data.dtype.kind == "b" else later - earlier
-    return x
+    return P.clone(x) if x is input else x
 
 
 def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:

@@ -10,7 +10,7 @@ from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.primitive import P
 from ..core.spec import wrap_dim
-from ..tensors.alias import type_name
+from ..tensors.alias import own, type_name
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_not_empty, check_one_dtype
@@ -88,7 +88,7 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
             lead = (*lead[:where], 1, *lead[where:])
     count = found._data.ndim - 1
     moved = P.permute(found, dims=(count, *range(count)))
-    return P.reshape(moved.contiguous(), shape=((ranks.size, *lead) if ranks.ndim else lead))
+    return own(P.reshape(moved.contiguous(), shape=((ranks.size, *lead) if ranks.ndim else lead)))
 
 
 def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) -> Any:

@@ -131,6 +131,16 @@ def attach_view(whole: OnTape, part: OnTape, primitive: Primitive, params: dict[
     part._cell = cell
 
 
+def own(out: Any, *given: OnTape) -> Any:
+    """What a function composed of others gives, as a tensor of its own: no view, in name, of a whole that nobody has,
+    and a copy where it shows one of the tensors that it was ``given``."""
+    for x in given:
+        if out is x or (out._cell is not None and out._cell is x._cell):
+            return P.clone(out)
+    out._alias = None
+    return out
+
+
 def shares(part: np.ndarray, whole: np.ndarray) -> bool:
     """Whether an array made from ``whole`` is a view of it (one without elements is, as there is nothing to copy)."""
     if part.base is whole or not part.size or (part.base is not None and part.base is whole.base):

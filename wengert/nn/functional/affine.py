@@ -8,6 +8,7 @@ from ...core.primitive import P
 from ...ops import arange, div, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
+from ...tensors.alias import own
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 
@@ -78,7 +79,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         )
     try:
         rows_read = weight.index_select(0, input.reshape(-1))
-        picked = P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding")
+        picked = own(P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding"), weight)
     except IndexError:
         raise IndexError(
             f"[embedding] index out of range in self: numbers from 0 to {rows - 1} were expected; got numbers from "

@@ -8,6 +8,7 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import rand
+from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
@@ -79,4 +80,4 @@ def _pool(
     best, chosen = windows.max(-1)
     index = places.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     shape = (*input.shape[:-rank], *counts)
-    return best.reshape(shape), index.reshape(shape)
+    return own(best.reshape(shape)), own(index.reshape(shape))

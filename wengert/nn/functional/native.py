@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...ops import cat, stack
+from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .affine import limit_norms
 from .alignment import ctc_loss as _ctc_loss
@@ -74,7 +75,7 @@ def _padded(mode: str, input: Tensor, hx: Any, params: Sequence[Tensor], has_bia
     sizes = (batch,) * steps
     out, last = _run(mode, data, sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional)
     out = out.reshape(steps, batch, out.shape[-1])
-    return out.transpose(0, 1) if batch_first else out, last
+    return own(out.transpose(0, 1)) if batch_first else own(out), last
 
 
 def _packed(mode: str, data: Tensor, batch_sizes: Tensor, hx: Any, params: Sequence[Tensor], has_biases: bool,

@@ -11,6 +11,7 @@ from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops.halves import in_float32
+from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
@@ -159,7 +160,7 @@ def group_norm(
     grouped = input.reshape(samples, num_groups, channels // num_groups, prod(input.shape[2:]))
     affine = _shaped(weight, bias, (1, num_groups, channels // num_groups, 1))
     out = P.normalize(grouped, *affine, dim=(2, 3), eps=eps, label="NativeGroupNorm")[0]
-    return out.reshape(input.shape)
+    return own(out.reshape(input.shape))
 
 
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,

@@ -8,6 +8,7 @@ from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import arange
 from ...ops.arguments import integers
+from ...tensors.alias import own
 from ...tensors.apply import check_number
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
@@ -50,7 +51,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
     if mode == "circular":  # which PyTorch does not have as one node either
         return input
-    return labelled(input, f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D", given)
+    return labelled(own(input, given), f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D")
 
 
 def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:

@@ -15,6 +15,7 @@ from ...core.windows import check_window, out_sizes
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
 from ...ops.halves import in_float32
+from ...tensors.alias import own
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -267,7 +268,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
         for i, (start, stop) in enumerate(_bounds(n, count)):
             shares[start:stop, i] = 1.0 / (stop - start)
         input = (input.movedim(dim, -1) @ shares).movedim(-1, dim)
-    return labelled(input, f"AdaptiveAvgPool{rank}D", given)
+    return labelled(own(input, given), f"AdaptiveAvgPool{rank}D")
 
 
 def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
@@ -294,11 +295,11 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     flat = input.reshape(*lead, prod(sizes))
     windows = flat.index_select(-1, places.reshape(-1)).reshape(*lead, *places.shape)
     best, where = windows.max(-1)
-    best = labelled(best.reshape(*lead, *out), label)
+    best = labelled(own(best.reshape(*lead, *out)), label)
     if not return_indices:
         return best
     chosen = places.expand(*lead, *places.shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)
-    return best, chosen.reshape(*lead, *out)
+    return best, own(chosen.reshape(*lead, *out))
 
 
 def _unpool(
@@ -320,4 +321,5 @@ def _unpool(
     lead = input.shape[:-rank]
     flat = zeros(*lead, prod(sizes), dtype=input.dtype)
     count = prod(input.shape[-rank:])
-    return flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count)).reshape(*lead, *sizes)
+    found = flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count))
+    return own(found.reshape(*lead, *sizes))

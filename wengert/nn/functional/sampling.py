@@ -14,6 +14,7 @@ from math import prod
 from ...core.errors import ShapeError
 from ...ops import cat, linspace, ones, where, zeros_like
 from ...ops.halves import in_float32
+from ...tensors.alias import own
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
@@ -198,7 +199,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         columns.append(line.reshape(shape).expand(*sizes).reshape(-1, 1))
     columns.append(ones(columns[0].shape, dtype=theta.dtype))
     base = cat(columns, 1)
-    return labelled((base @ theta.transpose(1, 2)).reshape(size[0], *sizes, rank), "AffineGridGenerator")
+    grid = (base @ theta.transpose(1, 2)).reshape(size[0], *sizes, rank)
+    return labelled(own(grid), "AffineGridGenerator")
 
 
 def _line(n: int, align: bool, like: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from ...core.windows import check_window
 from ...ops import tensor
 from ...ops.arguments import integers, real
 from ...ops.halves import in_float32
+from ...tensors.alias import own
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
@@ -69,7 +70,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
             matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
         input = (input.movedim(dim, -1) @ tensor(matrix, dtype=input.dtype)).movedim(-1, dim)
     name = "".join([word.capitalize() for word in mode.split("-")])
-    return labelled(input.contiguous(), f"Upsample{name}{rank}D{'Aa' if antialias else ''}", given)
+    return labelled(own(input.contiguous(), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
 
 
 def upsample(
@@ -214,7 +215,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
     split = input.reshape(-1, channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
-    return labelled(split.reshape(*lead, channels // (r * r), height * r, width * r), "PixelShuffle")
+    return labelled(own(split.reshape(*lead, channels // (r * r), height * r, width * r), input), "PixelShuffle")
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -228,7 +229,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"input.size({dim})={n} is not divisible by {r}"
             )
     split = input.reshape(-1, channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
-    return labelled(split.reshape(*lead, channels * r * r, height // r, width // r), "PixelUnshuffle")
+    return labelled(own(split.reshape(*lead, channels * r * r, height // r, width // r), input), "PixelUnshuffle")
 
 
 def _planes(op: str, input: Tensor, name: str, factor: int) -> tuple[int, ...]:
@@ -258,7 +259,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     planes = input.reshape(samples, groups, channels // groups, math.prod(input.shape[2:]))
     dealt = planes.transpose(1, 2).reshape(input.shape)
-    return labelled(dealt, "ChannelShuffle")
+    return labelled(own(dealt, input), "ChannelShuffle")
 
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:

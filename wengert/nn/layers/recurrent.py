@@ -9,6 +9,7 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.geometry import TENSOR, check_room
 from ...ops import cat, empty, stack, zeros
+from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .. import init
 from ..functional.dropouts import dropout
@@ -201,7 +202,7 @@ class RNNBase(Module):
         out = out.reshape(steps, batch, out.shape[-1])
         if alone:
             return out.squeeze(1), tuple([state.squeeze(1) for state in last])
-        return out.transpose(0, 1) if self.batch_first else out, last
+        return own(out.transpose(0, 1)) if self.batch_first else own(out), last
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
