@@ -1763,9 +1763,11 @@ def test_a_thousand_functions_leave_memory_flat() -> None:
     run(20)
     gc.collect()
     tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    run(1000)
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
+    grown = []
+    for _ in range(3):  # a leak grows each time; Python's own tables (of interned strings) now and then
+        before = tracemalloc.get_traced_memory()[0]
+        run(350)
+        gc.collect()
+        grown.append(tracemalloc.get_traced_memory()[0] - before)
     tracemalloc.stop()
-    assert grown < 500_000, f"{grown} bytes have not been given back"
+    assert min(grown) < 100_000, f"{grown} bytes have not been given back"

@@ -103,13 +103,21 @@ class NativeProgram:
         # A part is one item of a job: so OpenBLAS has one thread while it runs.
         self.parts: list[Any] = [(ctypes.c_int64 * 6)(self.library.addresses[part], 0, 0, 1, 1, guard)
                                  if isinstance(part, str) else part for part in writer.parts]
+        self._addresses = [ctypes.addressof(part) for part in self.parts if type(part) is not Call]
         self.cycles = writer.cycles
         self._interpreter: Interpreter | None = None
-        self._fresh = [(buffer, expr.shape, np.dtype(buffer.dtype))
-                       for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple
-                       for buffer, expr in [found]]
-        self._fresh = list(dict.fromkeys(self._fresh))
-        self._shapes = [tuple(value.spec.shape) for value in (*self.graph.inputs, *self.graph.states)]
+        fresh = {found[0]: found[1].shape for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
+        self._fresh = [(buffer.slot + self.array_slots, shape, np.dtype(buffer.dtype))
+                       for buffer, shape in fresh.items()]
+        self._fresh_buffers = list(fresh)
+        self.effects_at = [None if found is None else self._fresh_buffers.index(found[0])
+                           for found in schedule.effects]
+        """For each effect which of the fresh arrays has its value; None where none does."""
+        self.outputs_at = [self._fresh_buffers.index(found[0]) if type(found) is tuple else None
+                           for found in schedule.outputs]
+        """For each output which of the fresh arrays it is; None for one that is an input or a state."""
+        self._given_ids: list[int] = []
+        self._pool: Any = None
 
     def _frame_of(self, schedule: Schedule) -> None:
         """Numbers the slots, and fills those that stay."""
@@ -146,32 +154,58 @@ class NativeProgram:
     ) -> tuple[list[Any], list[np.ndarray[Any, Any]]]:
         """The values of the effects (None for those that clear, `WRITTEN` for those that are done) and the outputs.
         All are arrays of their own, but for outputs that are inputs or states."""
-        schedule = self.schedule
         arrays = [*inputs, *states]
+        fresh = self.launch(arrays, generators)
+        if fresh is None:
+            return self._interpreted(inputs, states, generators)
+        effects: list[Any] = [fresh[at] if at is not None else None if effect.value is None else WRITTEN
+                              for effect, at in zip(self.graph.effects, self.effects_at, strict=True)]
+        return effects, [arrays[x] if isinstance(x, int) else fresh[self._fresh_buffers.index(x[0])]
+                         for x in self.schedule.outputs]
+
+    def launch(self, arrays: Sequence[np.ndarray[Any, Any]], generators: Sequence[Any]
+               ) -> list[np.ndarray[Any, Any]] | None:
+        """Runs the code on the arrays of inputs and states, and returns the arrays that it has made; None where a guard
+        has found something wrong, and nothing has been written."""
         with self._lock:
             words, shift = self._words, self.array_slots
-            words[_FIRST + shift:_FIRST + shift + len(arrays)] = [id(array) for array in arrays]
-            fresh = {}
-            for buffer, shape, dtype in self._fresh:
-                array = fresh[buffer] = np.empty(shape, dtype)
-                words[buffer.slot + shift] = id(array)
-            called: dict[Buffer, np.ndarray[Any, Any]] = {}
-            for buffer in self._called:
-                self._put(buffer, self._nothing)
+            ids = [*map(id, arrays)]
+            if ids != self._given_ids:
+                for slot, known in enumerate(ids, start=_FIRST + shift):
+                    words[slot] = known
+                self._given_ids = ids
+            fresh = []
+            for slot, shape, dtype in self._fresh:
+                array = np.empty(shape, dtype)
+                words[slot] = id(array)
+                fresh.append(array)
             pool = threads.pool()
+            if pool is not self._pool:
+                words[_CONTROL], words[_LAUNCH], self._pool = pool.control, pool.launch_address, pool
             pool.await_work(self.cycles)
-            words[_CONTROL], words[_LAUNCH], words[_WRONG] = pool.control, pool.launch_address, 0
-            for part in self.parts:
-                if type(part) is Call:
-                    self._call(part, arrays, fresh, called, generators)
-                else:
-                    pool.launch(pool.control, ctypes.addressof(part), 1, self._frame, 0, 0, 0)
-                if words[_WRONG]:
-                    return self._interpreted(inputs, states, generators)
-        effects: list[Any] = []
-        for effect, found in zip(self.graph.effects, schedule.effects, strict=True):
-            effects.append(fresh[found[0]] if found is not None else None if effect.value is None else WRITTEN)
-        return effects, [fresh[x[0]] if isinstance(x, tuple) else arrays[x] for x in schedule.outputs]
+            if not self._called:
+                for part in self._addresses:
+                    pool.launch(pool.control, part, 1, self._frame, 0, 0, 0)
+            else:
+                self._launch_by_parts(pool, arrays, dict(zip(self._fresh_buffers, fresh, strict=True)), generators)
+            if words[_WRONG]:
+                words[_WRONG] = 0
+                return None
+        return fresh
+
+    def _launch_by_parts(self, pool: threads.Pool, arrays: Sequence[np.ndarray[Any, Any]],
+                         fresh: dict[Buffer, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
+        """Native parts and numpy calls in turn, until a guard says no."""
+        called: dict[Buffer, np.ndarray[Any, Any]] = {}
+        for buffer in self._called:
+            self._put(buffer, self._nothing)
+        for part in self.parts:
+            if type(part) is Call:
+                self._call(part, arrays, fresh, called, generators)
+            else:
+                pool.launch(pool.control, ctypes.addressof(part), 1, self._frame, 0, 0, 0)
+            if self._words[_WRONG]:
+                return
 
     def describe(self) -> list[str]:
         """Passes, products and numpy calls, as lines of text."""

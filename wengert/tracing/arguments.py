@@ -17,7 +17,7 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
-from ..core.trees import Nests, mapping, sequence
+from ..core.trees import LEAF, Nests, mapping, sequence
 from ..tensors.tensor import TENSORS, Tensor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
@@ -94,6 +94,11 @@ class Arguments:
                 "numbers would be the same for ever; pass torch.from_numpy(x)"
             )
         return Same(value)
+
+    def flat(self) -> list[Any] | None:
+        """The leaves in their order, where all arguments are leaves and none has a keyword; else None."""
+        positional, named = self._form.children
+        return self._leaves if not named.children and all(x is LEAF for x in positional.children) else None
 
     @property
     def names(self) -> list[str]:

@@ -22,6 +22,7 @@ from typing import Any
 from ..core.errors import TraceError
 from ..ir import InstructionGraph
 from ..tensors.evaluation import tracing
+from .again import NOT, prepare
 from .arguments import Arguments
 from .checking import checked
 from .function import parameters_of, record
@@ -55,6 +56,13 @@ class Compiled:
         if self.eager is not None or tracing():
             return self.function(*args, **kwargs)
         with _LOCK:
+            for place, known in enumerate(self.programs):
+                if known.again is not None:
+                    result = known.again(args, kwargs)
+                    if result is not NOT:
+                        if place:
+                            self.programs.insert(0, self.programs.pop(place))
+                        return result
             try:
                 arguments = Arguments(self._names, args, kwargs)
                 program = self._fitting(arguments)
@@ -68,7 +76,9 @@ class Compiled:
             if program is not None:
                 if program.calls < self.check:
                     return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
-                return program.run_fitting(arguments)
+                result = program.run_fitting(arguments)
+                prepare(program, arguments)
+                return result
         return self.function(*args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from ..core.device import device
 from ..core.dtypes import DType
 from ..tensors.tensor import Tensor
+from .questions import Questions
 
 MISSING = object()
 """What is found where nothing is."""
@@ -51,6 +53,21 @@ class Read:
         now = self.now()
         return now is self.value or (self.value.holds(now) if type(self.value) is Same else alike(now, self.value))
 
+    def questions(self, name: Questions) -> list[str]:
+        """Questions that are all answered with yes where the place holds the very object that it holds now."""
+        container, now = self.container, self.now()
+        if type(container) is types.CellType and now is not MISSING:
+            return [f"{name(container)}.cell_contents is {name(now)}"]
+        if type(container) is list:
+            return [name.members(name(container), now)]
+        if type(container) in (dict, types.MappingProxyType):
+            if self.key is MISSING:
+                return [f"tuple({name(container)}) == {name(now)}" if now else f"not {name(container)}"]
+            if now is MISSING:
+                return [f"{name(self.key)} not in {name(container)}"]
+            return [f"{name(container)}[{name(self.key)}] is {name(now)}"]
+        return [f"{name(self.holds)}()"]
+
     def put_back(self) -> None:
         """Makes the place what it was."""
         container = self.container
@@ -76,13 +93,25 @@ class Read:
         return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
 
 
-class Look(Read):
-    """Something that a function finds; it can be looked at, and compared, and not put back."""
+Quick = Callable[[Questions], list[str] | None]
 
-    __slots__ = ()
+
+class Look(Read):
+    """Something that a function finds; it can be looked at, and compared, and not put back. ``quick`` gives its
+    questions, where there are simpler ones than to look again."""
+
+    __slots__ = ("quick",)
+
+    def __init__(self, find: Callable[[], Any], words: str, owner: Any, quick: Quick | None = None) -> None:
+        self.quick = quick
+        super().__init__(find, None, words, owner)
 
     def now(self) -> Any:
         return self.container()
+
+    def questions(self, name: Questions) -> list[str]:
+        found = None if self.quick is None else self.quick(name)
+        return [f"{name(self.holds)}()"] if found is None else found
 
     def put_back(self) -> None:
         """Nothing: what is looked at is not what a recorded function changes."""
@@ -92,6 +121,9 @@ class Numbers(Read):
     """The numbers of an array of numpy."""
 
     __slots__ = ()
+
+    def questions(self, name: Questions) -> list[str]:
+        return [f"{name(self.holds)}()"]
 
     def now(self) -> Any:
         return self.container.copy()
@@ -107,6 +139,9 @@ class Chance(Read):
     """The state of a generator of numpy's random numbers."""
 
     __slots__ = ()
+
+    def questions(self, name: Questions) -> list[str]:
+        return [f"{name(self.holds)}()"]
 
     def now(self) -> Any:
         source = self.container

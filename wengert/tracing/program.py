@@ -61,8 +61,12 @@ class Program:
         self._layouts, self._assigned = layouts, assigned
         self.printed = reads.printed
         self.calls = 0
-        self._met: list[tuple[Binding, np.ndarray]] | None = None
-        """The states' arrays in the call that fitted last."""
+        self.again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
+        """Runs a call that is like the last one (`again.prepare`)."""
+        self.alike: Callable[[], bool] | None = None
+        """Whether all but the arguments is as it was when this was made; no says nothing."""
+        self.unprepared, self.patience = 0, 0
+        """How many calls were not like the last one, and how many of them it takes to look for what is alike anew."""
         self._run: Interpreter | Runner = Interpreter(graph)
 
     def compile(self) -> None:
@@ -214,40 +218,28 @@ class Program:
         for outcome in self._conditions:
             if not outcome.holds(quantities):
                 return f"{outcome.words} is another now"
+        tensors = arguments.tensors
+        if self.alike is not None and self.alike():
+            return None if not tensors else self._shares_otherwise(tensors)
         for read in self._reads:
             if not read.holds():
                 return read.change()
-        tensors = arguments.tensors
         for source, there in self._guards:
             leaf = source.find(tensors)._edge
             if type(leaf) is not Leaf:
                 return f"{source.name} required a gradient then and does not now"
             if there is not None and (leaf.grad is not None) is not there:
                 return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
-        unmoved = self._unmoved(tensors)
-        if unmoved and not tensors:
-            return None
-        for value in () if unmoved else self.graph.states:
+        for value in self.graph.states:
             reason = _moved(value, self._bindings[value.name], tensors)
             if reason is not None:
                 return reason
+        return self._shares_otherwise(tensors)
+
+    def _shares_otherwise(self, tensors: Sequence[Tensor]) -> str | None:
         if sharing(self.graph, self._bindings, tensors) != self._shared:
             return "other tensors among arguments and states share memory now"
-        if not unmoved:
-            found = [(binding, binding.source.find(tensors)) for bound in self._bindings.values() for binding in bound]
-            self._met = [(binding, tensor._data) for binding, tensor in found if tensor is not None]
         return None
-
-    def _unmoved(self, tensors: Sequence[Tensor]) -> bool:
-        """Whether every state is the very array that it was in the call that fitted last, wanting gradients as then.
-        (How an array lies never changes; a tensor that is to lie otherwise gets another one.)"""
-        if self._met is None:
-            return False
-        for binding, array in self._met:
-            tensor = binding.source.find(tensors)
-            if tensor is None or tensor._data is not array or (tensor._edge is not None) is not binding.requires_grad:
-                return False
-        return True
 
     # --- for people ---------------------------------------------------------------------------------------------------
 

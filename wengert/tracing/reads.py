@@ -37,7 +37,8 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..tensors.tensor import Tensor
-from .places import MISSING, MOST, PLAIN, Chance, Look, Numbers, Read, Same, is_plain
+from .places import MISSING, MOST, PLAIN, Chance, Look, Numbers, Quick, Read, Same, is_plain
+from .questions import Questions
 
 # --- whose code is it -------------------------------------------------------------------------------------------------
 
@@ -60,6 +61,11 @@ def is_users(filename: str) -> bool:
         return False
     path = os.path.realpath(filename)
     return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
+
+
+@functools.cache
+def _is_of_library(filename: str) -> bool:
+    return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARY) and not is_users(filename)
 
 
 @functools.cache
@@ -169,6 +175,11 @@ class Reads:
             self.printed.append(_line_of(below))
 
     def _asks_environment(self, frame: types.FrameType) -> None:
+        asks = frame.f_back
+        while asks is not None and _is_of_library(asks.f_code.co_filename):
+            asks = asks.f_back
+        if asks is None or not is_users(asks.f_code.co_filename):  # wengert's cache of kernels, for instance
+            return
         key = frame.f_locals["key"]
         self.look(("environment", key), lambda: os.environ.get(key), f"os.environ[{key!r}]", os.environ)
 
@@ -194,7 +205,8 @@ class Reads:
             self.note(entries, MISSING, f"{words}.{part}", module)
             for name in entries:
                 self.note(entries, name, f"{words}.{name}", module)
-        self.look((id(module), "hooks"), lambda: _hooks_of(module), f"the hooks of {words}", module)
+        self.look((id(module), "hooks"), lambda: _hooks_of(module), f"the hooks of {words}", module,
+                  lambda name: [f"{name(module)}._hooks is None"] if module._hooks is None else None)
 
     def _enter(self, frame: types.FrameType) -> None:
         code, variables = frame.f_code, frame.f_locals
@@ -233,12 +245,13 @@ class Reads:
             if is_users(plain.__code__.co_filename):
                 self._globals(exploration, plain.__code__, plain.__globals__)
 
-    def look(self, place: Any, find: Callable[[], Any], words: str, owner: object) -> None:
+    def look(self, place: Any, find: Callable[[], Any], words: str, owner: object, quick: Quick | None = None
+             ) -> None:
         """Notes what ``find`` gives, if the place was not noted before."""
         if place not in self._places:
             self._rooted.add(id(owner))
             self._alive.append(owner)
-            self._places[place] = Look(find, None, words, owner)
+            self._places[place] = Look(find, words, owner, quick)
 
     def array(self, array: np.ndarray, words: str) -> None:
         """Notes the numbers of an array."""
@@ -259,7 +272,9 @@ class Reads:
     def closure(self, function: types.FunctionType) -> None:
         """Notes the variables of a function's closure, and its defaults."""
         self.look((id(function), "defaults"), lambda: (function.__defaults__, *(function.__kwdefaults__ or {}).items()),
-                  f"the defaults of {function.__name__}", function)
+                  f"the defaults of {function.__name__}", function,
+                  lambda name: [f"{name(function)}.__defaults__ is {name(function.__defaults__)}",
+                                f"{name(function)}.__kwdefaults__ is None"] if not function.__kwdefaults__ else None)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self.note(cell, None, name)
 
@@ -362,6 +377,16 @@ def is_module(thing: object) -> bool:
     return isinstance(attributes, dict) and "_modules" in attributes and "training" in attributes
 
 
+def _same_groups(name: Questions, optimizer: Any) -> list[str]:
+    """That an optimiser has the groups and parameters that it has now."""
+    groups = optimizer.param_groups
+    found = [f"{name(optimizer)}.param_groups is {name(groups)}", name.members(name(groups), tuple(groups))]
+    for group in groups:
+        parameters = group["params"]
+        found += [f"{name(group)}['params'] is {name(parameters)}", name.members(name(parameters), tuple(parameters))]
+    return found
+
+
 class _Exploration:
     """Notes what the names in one function's code lead to."""
 
@@ -448,7 +473,7 @@ class _Exploration:
             # An optimiser: its numbers are inputs.
             self._reads.look((id(thing), "groups"), lambda: tuple(
                 [part for group in thing.param_groups for part in (group, *group["params"])]), f"{words}.param_groups",
-                thing)
+                thing, lambda name: _same_groups(name, thing))
             return
         if isinstance(attributes, dict):
             self._attributes(attributes, words, thing)
