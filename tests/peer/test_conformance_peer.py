@@ -1,0 +1,116 @@
+"""The walk of PyTorch's operator database: its columns find what differs, and its workers outlive what they run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import wengert
+
+pytest.importorskip("expecttest", reason="PyTorch's operator database needs it: pip install expecttest")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from tools.conformance import columns, derivatives, pool, report
+    from tools.conformance.comparison import Inapplicable, Mismatch
+    from tools.conformance.database import LEFT_OUT, Call, carried, entries, op_db, why_left_out
+
+# Entries that hold in every column, some of each kind; all of them are walked by `python -m tools.conformance`.
+WHOLE = ("tanh", "expand", "scatter_add")
+
+
+@pytest.fixture(scope="module")
+def database() -> dict[str, Any]:
+    return entries()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("column", columns.COLUMNS)
+def test_entries_hold(column: str, database: dict[str, Any]) -> None:
+    problems = {}
+    for name in WHOLE:
+        try:
+            problems[name] = pool.judged(columns.COLUMNS[column], database[name])
+        except Inapplicable:
+            continue
+    assert problems
+    assert not any(problems.values()), problems
+
+
+def test_every_entry_is_walked_or_left_out_for_a_reason(database: dict[str, Any]) -> None:
+    names = {entry.full_name for entry in op_db}
+    assert set(database) | {name for name in names if why_left_out(name)} == names
+    for key in LEFT_OUT:
+        assert any(why_left_out(name) and name.startswith(key) for name in names), key
+
+
+def test_tensors_are_carried_with_their_layout() -> None:
+    base = torch.arange(24.0, dtype=torch.float64).reshape(4, 6)
+    for tensor in (base.t()[1:, ::2], base[1:].expand(2, 3, 6), base.to(torch.bfloat16)[:, 1]):
+        ours = carried(tensor)
+        assert tuple(ours.shape) == tuple(tensor.shape)
+        assert ours.stride() == tensor.stride()
+        assert ours.storage_offset() == tensor.storage_offset()
+        assert ours.tolist() == tensor.tolist()
+
+
+def sample(*args: Any) -> Call:
+    from torch.testing._internal.opinfo.core import SampleInput
+
+    return Call(SampleInput(args[0], args=args[1:]))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "message"),
+    [
+        (lambda x: x + 1, lambda x: x, "values: 1.0 expected at (0,)"),
+        (lambda x: x.float(), lambda x: x, "dtype float64 expected; float32 came"),
+        (lambda x: x[None], lambda x: x, "shape (3,) expected; (1, 3) came"),
+        (lambda x: x.tolist(), lambda x: x, "1 results expected; 3 came"),
+        (lambda x: x, lambda x: x.view(7), "PyTorch raises RuntimeError"),
+    ],
+)
+def test_differences_are_found(ours: Any, theirs: Any, message: str) -> None:
+    with pytest.raises(Mismatch) as caught:
+        columns.both(ours, theirs, sample(torch.ones(3, dtype=torch.float64)), SimpleNamespace(name="here"))
+    assert message in str(caught.value)
+
+
+def test_wrong_gradients_are_found() -> None:
+    call = sample(torch.ones(3, dtype=torch.float64, requires_grad=True))
+    derivatives.same_derivatives(lambda x: x * x, torch.square, call, 2)
+    with pytest.raises(Mismatch, match="values: 1.0 expected"):
+        derivatives.same_derivatives(lambda x: x.detach() * x, torch.square, call, 1)
+
+
+def test_workers_outlive_a_crash_and_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(entry: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def hang(entry: Any) -> None:
+        if entry == "b":
+            time.sleep(60)
+
+    def fine(entry: Any) -> None:
+        assert wengert.ones(2).sum() == 2
+
+    made = {"crash": crash, "fine": fine, "hang": hang}
+    monkeypatch.setattr(pool, "COLUMNS", made)
+    monkeypatch.setattr(pool, "SILENCE", 2.0)
+    rows = dict(pool.walk({"a": "a", "b": "b"}, list(made), 1))
+    died = "the process died (-9)"
+    assert rows["a"] == {"crash": died, "fine": None, "hang": None}
+    assert rows["b"] == {"crash": died, "fine": None, "hang": "hung for 2 s"}
+
+
+def test_the_table_counts_what_applies() -> None:
+    rows: dict[str, pool.Row] = {"a": {"float64": None, "vmap": "no"}, "b": {"float64": None}}
+    assert report.figures(rows) == [("float64", 2, 2), ("vmap", 0, 1)]
+    assert report.whole(rows) == 1
+    assert "- `a`: vmap" in report.failures(rows)

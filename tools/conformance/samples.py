@@ -1,0 +1,96 @@
+"""Samples of an entry, and the comparison of a call under both libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from .comparison import Inapplicable, Mismatch, attempt, same, same_error, short
+from .database import Call, counterpart
+
+# How many samples of an entry a column takes, evenly from all of them.
+MOST_SAMPLES = 40
+# Entries whose numbers are whatever lay in memory: kinds and shapes alone are compared.
+UNINITIALISED = {
+    "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "resize_",
+}  # fmt: skip
+
+
+def chosen(samples: Iterable[Any], most: int = MOST_SAMPLES) -> list[Any]:
+    """At most so many, evenly from the whole list."""
+    try:
+        whole = list(samples)
+    except Exception as error:  # noqa: BLE001 - the database itself cannot make them, in this dtype say
+        raise Inapplicable from error
+    return whole if len(whole) <= most else [whole[i * len(whole) // most] for i in range(most)]
+
+
+def ours_of(entry: Any) -> Callable[..., Any]:
+    return counterpart(entry.op, entry.name)
+
+
+def calls(entry: Any, dtype: Any, requires_grad: bool = False, most: int = MOST_SAMPLES) -> list[Call]:
+    return [Call(sample) for sample in chosen(entry.sample_inputs("cpu", dtype, requires_grad=requires_grad), most)]
+
+
+def each(samples: Iterable[Call], check: Callable[[Call], None]) -> None:
+    """Runs a check on every sample; a failure says on which, and how many others fail."""
+    first, failed, count = "", 0, 0
+    for call in samples:
+        count += 1
+        try:
+            check(call)
+        except Inapplicable:
+            count -= 1
+        except Exception as error:  # noqa: BLE001 - a missing name or a crash of Python's is a finding as well
+            text = str(error) if isinstance(error, Mismatch) else short(error)
+            failed += 1
+            first = first or f"{text} -- {str(call)[:400]}"
+    if failed:
+        raise Mismatch(f"[{failed}/{count}] {first}")
+    if not count:
+        raise Inapplicable
+
+
+def main_dtype(entry: Any) -> Any:
+    """The dtype in which columns about something else than dtypes look at an entry."""
+    for dtype in (torch.float64, torch.float32, torch.int64, torch.bool, torch.complex128):
+        if entry.supports_dtype(dtype, "cpu"):
+            return dtype
+    raise Inapplicable
+
+
+def backward_dtype(entry: Any, dtype: Any) -> Any:
+    if not entry.supports_autograd or dtype not in entry.supported_backward_dtypes("cpu"):
+        raise Inapplicable
+    return dtype
+
+
+def both(ours: Callable[..., Any], theirs: Callable[..., Any], call: Call, entry: Any) -> tuple[Any, Any]:
+    """Runs both and compares values, or refusals, in which case both results are None."""
+    its_args, its_kwargs = call.theirs()
+    want, refusal = attempt(theirs, its_args, its_kwargs)
+    my_args, my_kwargs = call.ours()
+    got, problem = attempt(ours, my_args, my_kwargs)
+    if refusal is not None:
+        same_error(problem, refusal)
+        return None, None
+    if problem is not None:
+        raise problem
+    values = entry.name not in UNINITIALISED
+    try:
+        same(got, want, values)
+    except Mismatch:
+        # Of what has several right answers (signs of vectors, say) the database names a part that has one.
+        alike, wanted = call.processed(got, True), call.processed(want, False)
+        if wanted is want:
+            raise
+        same(alike, wanted, values)
+    return got, want
+
+
+def compared(ours: Callable[..., Any], theirs: Callable[..., Any], entry: Any, call: Call) -> None:
+    """`both` for what it raises."""
+    both(ours, theirs, call, entry)
