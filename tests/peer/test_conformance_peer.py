@@ -33,14 +33,15 @@ def database() -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("column", columns.COLUMNS)
 def test_entries_hold(column: str, database: dict[str, Any]) -> None:
-    problems = {}
+    found = {}
     for name in WHOLE:
         try:
-            problems[name] = pool.judged(columns.COLUMNS[column], database[name])
+            found[name] = pool.judged(columns.COLUMNS[column], database[name])
         except Inapplicable:
             continue
-    assert problems
-    assert not any(problems.values()), problems
+    # PyTorch takes any dtype in all of these.
+    assert found or column == "wrong-dtype"
+    assert not any(found.values()), found
 
 
 def test_every_entry_is_walked_or_left_out_for_a_reason(database: dict[str, Any]) -> None:

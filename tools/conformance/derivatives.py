@@ -45,9 +45,9 @@ def derivatives(lib: Any, function: Callable[..., Any], call: Call, order: int) 
     grads = lib.autograd.grad(whole, wanted, create_graph=order > 1, allow_unused=True)
     if order > 1:
         known = [g for g in grads if g is not None and g.requires_grad]
-        if not known or (whole := total(lib, known)) is None:
-            return []
-        grads = lib.autograd.grad(whole, wanted, allow_unused=True)
+        whole = total(lib, known)
+        # A linear function's gradient is a constant, which may have a history of zeros or none.
+        grads = [None] * len(wanted) if whole is None else lib.autograd.grad(whole, wanted, allow_unused=True)
     # None and zeros say the same.
     return [lib.zeros_like(x) if g is None else g for g, x in zip(grads, wanted, strict=True)]
 
