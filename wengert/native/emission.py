@@ -22,7 +22,7 @@ import numpy as np
 from ..compiler.code import Code, Index, Operand
 from ..compiler.math import MathBuilder
 from ..compiler.vectors import Machine
-from .loops import REALS, Nest, Node, Place, Reduce, Store
+from .loops import READING, REALS, Nest, Node, Place, Reduce, Store
 
 BLOCK = 2048
 """Elements along the vector dimension that are one item, where there are more."""
@@ -57,7 +57,7 @@ class _Dim:
 
 def places_of(nest: Nest) -> list[Place]:
     """The places of a nest in the order in which its function finds them."""
-    return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op == "load"),
+    return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op in READING),
                                *(root.place for root in nest.roots)]))
 
 
@@ -106,10 +106,9 @@ class _Emission:
     def _dependences(self) -> dict[Node, frozenset[_Dim]]:
         found: dict[Node, frozenset[_Dim]] = {}
         for node in self.nodes:
-            if node.op == "load":
-                found[node] = frozenset(dim for dim in self.dims if dim.strides[node.args[0]])
-            else:
-                found[node] = frozenset().union(*[found[x] for x in node.nodes()])
+            found[node] = frozenset().union(*[found[x] for x in node.nodes()])
+            if node.op in READING:
+                found[node] |= {dim for dim in self.dims if dim.strides[node.args[0]]}
         return found
 
     # --- the loops ----------------------------------------------------------------------------------------------------
@@ -402,6 +401,8 @@ class _Emission:
               ) -> Operand:
         if node.op == "load":
             return self._load(node.args[0], places[node.args[0]], mask)
+        if node.op == "pick":
+            return self._pick(node, values[node.args[1]], places[node.args[0]], mask)
         if node.op == "const":
             return self._constant(node.args[0], node.dtype)
         operands = [values[x] for x in node.args]
@@ -484,7 +485,33 @@ class _Emission:
             lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
             found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN,
                               lanes_on, Operand("zeroinitializer", type))
-        return code.emit(f"icmp ne {type} {found}, zeroinitializer", f"<{lanes} x i1>") if dtype == "bool" else found
+        return self._truth(found, dtype)
+
+    def _pick(self, node: Node, index: Operand, pointer: Operand, mask: Operand | None) -> Operand:
+        """Elements as far on as an index says: neighbours, where all lanes have the same index."""
+        code, lanes = self.code, self.lanes
+        place, _, step, _ = node.args
+        if self.vector is None or self.vector not in self.depends[node.args[1]]:
+            number = code.emit(f"extractelement {index.type} {index}, i64 0", "i64")
+            return self._load(place, code.at("i8", pointer, code.mul(number, step * np.dtype(node.dtype).itemsize)),
+                              mask)
+        element = "i8" if node.dtype == "bool" else TYPES[node.dtype]
+        type, stride = f"<{lanes} x {element}>", self._stride(place)
+        further = code.binary("mul", index, Operand(f"splat (i64 {step})", index.type))
+        if stride:
+            lane = ", ".join(f"i64 {lane * stride}" for lane in range(lanes))
+            further = code.binary("add", further, Operand(f"<{lane}>", index.type))
+        pointers = code.emit(f"getelementptr {element}, ptr {pointer}, {further.type} {further}", f"<{lanes} x ptr>")
+        on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+        found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN, on,
+                          Operand("zeroinitializer", type))
+        return self._truth(found, node.dtype)
+
+    def _truth(self, loaded: Operand, dtype: str) -> Operand:
+        """What was read, as truth values where a byte holds one."""
+        if dtype != "bool":
+            return loaded
+        return self.code.emit(f"icmp ne {loaded.type} {loaded}, zeroinitializer", f"<{self.lanes} x i1>")
 
     def _pointers(self, element: str, pointer: Operand, stride: int) -> Operand:
         steps = ", ".join(f"i64 {lane * stride}" for lane in range(self.lanes))

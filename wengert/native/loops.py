@@ -74,6 +74,11 @@ class Place:
         return f"{self.buffer!r}[{self.offset}; {','.join(map(str, self.strides))}]"
 
 
+READING = ("load", "pick")
+"""Operations whose first argument is a place. ``pick place index step count`` reads ``index`` steps further on; the
+index is an int64 from 0 to ``count`` - 1, which is for the plan to see to."""
+
+
 class Node:
     """One operation of an expression. ``over`` is the dtype that it works in, ``dtype`` that of its result."""
 
@@ -84,7 +89,7 @@ class Node:
         self.cost = self.weight = COSTS.get(op, 1)
         self.depth = 1
         """The operations one after the other that lead here."""
-        self.leaves: tuple[Place, ...] = args if op == "load" else ()
+        self.leaves: tuple[Place, ...] = args[:1] if op in READING else ()
         """The places that are read."""
         for x in self.nodes():
             self.depth = max(self.depth, 1 + x.depth)
@@ -102,7 +107,7 @@ class Node:
 
 COSTS = {"load": 0, "const": 0, "cast": 1, "exp": 12, "exp2": 12, "expm1": 16, "log": 16, "log2": 16, "log10": 16,
          "log1p": 20, "sin": 20, "cos": 20, "tanh": 20, "sigmoid": 18, "erf": 20, "erfc": 30, "normal_cdf": 20,
-         "div": 4, "sqrt": 6, "rsqrt": 8, "reciprocal": 4, "pow": 60}
+         "pick": 8, "div": 4, "sqrt": 6, "rsqrt": 8, "reciprocal": 4, "pow": 60}
 """Roughly how many cycles a vector takes, where that is not one."""
 
 
@@ -126,6 +131,18 @@ class Nodes:
         if found is None:
             found = self._known[key] = Node("load", (place,), place.buffer.dtype, place.buffer.dtype)
         return found
+
+    def pick(self, place: Place, index: Node, step: int, count: int) -> Node:
+        return self.node("pick", (place, index, step, count), place.buffer.dtype, "int64")
+
+    def again(self, x: Node, found: Mapping[Node, Node], change: Callable[[Place], Place] | None = None) -> Node:
+        """The node with other operands, and with another place where it reads one."""
+        if x.op in READING and change is not None:
+            place = change(x.args[0])
+            return self.load(place) if x.op == "load" else self.pick(place, found[x.args[1]], *x.args[2:])
+        if not any(type(y) is Node for y in x.args):
+            return x
+        return self.node(x.op, tuple([found[y] if type(y) is Node else y for y in x.args]), x.dtype, x.over)
 
     def const(self, number: float | int | bool, dtype: str) -> Node:
         return self.node("const", (number,), dtype)
@@ -212,12 +229,13 @@ def verify(nest: Nest) -> Nest:
     """Returns the nest if it is well formed; else raises `LoopError`, which names what is wrong."""
     rank = len(nest.shape)
 
-    def inside(place: Place, what: str) -> None:
+    def inside(place: Place, what: str, further: int = 0) -> None:
         if len(place.strides) != rank:
             raise LoopError(f"[verify] a stride for each of {rank} dimensions was expected; got {what} {place!r}")
         low = high = place.offset
         for n, stride in zip(nest.shape, place.strides, strict=True):
             low, high = low + min(0, stride * (n - 1)), high + max(0, stride * (n - 1))
+        low, high = low + min(0, further), high + max(0, further)
         if prod(nest.shape) and not (0 <= low and high < place.buffer.size):
             raise LoopError(f"[verify] places inside a buffer of {place.buffer.size} elements were expected; got "
                             f"{what} {place!r} over {nest.shape}")
@@ -227,6 +245,9 @@ def verify(nest: Nest) -> Nest:
             raise LoopError(f"[verify] a dtype among {', '.join(DTYPES)} was expected; got {node.op} of {node.dtype}")
         if node.op == "load":
             inside(node.args[0], "load")
+        elif node.op == "pick":
+            place, _, step, count = node.args
+            inside(place, "pick", step * (count - 1))
         elif node.op not in OPERATIONS and node.op not in ("const", "cast"):
             raise LoopError(f"[verify] a known operation was expected; got {node.op}")
         for x in node.nodes():
@@ -288,6 +309,10 @@ def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None
         for node in nest.nodes():
             if node.op == "load":
                 values[node] = np.array(seen(node.args[0]))
+            elif node.op == "pick":
+                place, index, step, _ = node.args
+                grid = sum([i * s for i, s in zip(np.indices(nest.shape, sparse=True), place.strides, strict=True)], 0)
+                values[node] = arrays[place.buffer][place.offset + grid + values[index] * step]
             elif node.op == "const":
                 values[node] = np.array(node.args[0], node.dtype)
             elif node.op == "cast":

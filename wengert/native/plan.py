@@ -153,12 +153,7 @@ class Plan:
         """The expression with other places in its loads."""
         found: dict[Node, Node] = {}
         for x in order([node]):
-            if x.op == "load":
-                found[x] = self.nodes.load(change(x.args[0]))
-            elif x.args and type(x.args[0]) is Node:
-                found[x] = self.nodes.node(x.op, tuple([found[y] for y in x.args]), x.dtype, x.over)
-            else:
-                found[x] = x
+            found[x] = self.nodes.again(x, found, change)
         return found[node]
 
     def expand(self, x: Expr, shape: Shape) -> Expr:
@@ -304,6 +299,7 @@ class Plan:
               along: tuple[Shape, int] | None = None) -> Nest:
         """Puts a root into a nest that fits, or into one of its own."""
         leaves = x.node.leaves
+        picked = {y.args[0] for y in order([x.node]) if y.op == "pick"}
         needed = max([self.written.get(leaf.buffer, -1) for leaf in leaves], default=-1)
         for at in self._nests.get(x.shape, ()):
             nest = self.steps[at]
@@ -316,7 +312,7 @@ class Plan:
             own: dict[Place, Node] = {r.place: r.value for r in nest.roots
                                       if type(r) is Store and r.place.buffer.kind != "given"}
             mine = [leaf for leaf in leaves if self.written.get(leaf.buffer, -1) == at]
-            if any(leaf not in own for leaf in mine):
+            if any(leaf not in own or leaf in picked for leaf in mine):
                 continue
             if not mine and prod(x.shape) > SMALL and self._read[at].isdisjoint(leaves):
                 continue
@@ -340,12 +336,7 @@ class Plan:
         """The expression with what a nest stores itself in the place of its loads."""
         found: dict[Node, Node] = {}
         for x in order([node]):
-            if x.op == "load":
-                found[x] = own.get(x.args[0], x)
-            elif x.args and type(x.args[0]) is Node:
-                found[x] = self.nodes.node(x.op, tuple([found[y] for y in x.args]), x.dtype, x.over)
-            else:
-                found[x] = x
+            found[x] = own.get(x.args[0], x) if x.op == "load" else self.nodes.again(x, found)
         return found[node]
 
     def _add(self, step: Step) -> int:

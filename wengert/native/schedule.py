@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
-from . import norms, pooling, windows
+from . import indexing, norms, pooling, windows
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Call, Expr, Guard, Kernel, Layout, Plan, Product, Step, row_major
 from .translation import Translation
 
-HANDLERS = {**norms.HANDLERS, **pooling.HANDLERS, **windows.HANDLERS}
+HANDLERS = {**indexing.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""
@@ -60,7 +60,7 @@ class Schedule:
         """The buffer of an array that the caller gets, and its elements there."""
         node, plan = x.node, self.plan
         place: Place | None = node.args[0] if node.op == "load" else None
-        if (place is not None and place.buffer.kind == "arena" and not place.offset
+        if (place is not None and place.buffer.kind == "arena" and place.buffer.frame is None and not place.offset
                 and place.strides == row_major(x.shape) and place.buffer.size == prod(x.shape)):
             place.buffer.kind = "fresh"
             return place.buffer, x
@@ -147,7 +147,11 @@ def _read_later(steps: Sequence[Step]) -> Iterator[Step]:
 
 def _reads(step: Step) -> Iterator[Place]:
     if type(step) is Nest:
-        yield from (node.args[0] for node in step.nodes() if node.op == "load")
+        for node in step.nodes():
+            if node.op == "load":
+                yield node.args[0]
+            elif node.op == "pick":  # which elements is not known
+                yield Place(node.args[0].buffer, 0, ())
     elif type(step) is Product:
         yield from (step.left.place, step.right.place)
         yield from (place for place in (step.panels, step.laid) if place is not None and place not in step.lays)

@@ -45,6 +45,8 @@ class Translation:
         self.handlers = {**_HANDLERS, **more}
         self.graph, self.plan = graph, Plan()
         self.values: dict[Value, Expr] = {}
+        self.guarded: set[Any] = set()
+        """Indices that a guard looks at already, and between which numbers they have to be."""
         self.arrays: dict[Value, np.ndarray[Any, Any]] = {}
         """What is known without running: constants, and what follows from them."""
         self.generators = {value: number for number, value in enumerate(graph.generators)}
@@ -374,30 +376,6 @@ def _mse(t: Translation, instr: Instr) -> Expr:
     return _reduction(t, t.apply("mul", difference, difference), instr.params.get("reduction", "mean"))
 
 
-def _nll(t: Translation, instr: Instr) -> Expr:
-    """The loss of each example's class, found by comparing; a class that there is not is found out by a guard."""
-    x, target = _operand(t, instr), _operand(t, instr, 1)
-    if len(x.shape) != 2 or (len(instr.operands) > 2 and instr.operands[2] is not None) or x.shape[1] > 256:
-        raise NotImplementedError("weights, pictures or many classes")
-    reduction, ignored = instr.params.get("reduction", "mean"), instr.params.get("ignore_index", -100)
-    classes = x.shape[1]
-    counts = t.apply("ne", target, ignored, dtype="bool")
-    wrong = t.apply("logical_or", t.apply("lt", target, 0, dtype="bool"), t.apply("ge", target, classes, dtype="bool"))
-    t.plan.guard(t.apply("logical_and", wrong, counts))
-    column = t.plan.viewed(target, lambda array: array[:, None])
-    numbers = t.plan.constant(np.arange(classes).reshape(1, classes))
-    hot = t.apply("logical_and", t.apply("eq", column, numbers, dtype="bool"),
-                  t.plan.viewed(counts, lambda array: array[:, None]))
-    chosen = Expr(x.shape, t.plan.nodes.node("select", (hot.node, x.node, t.plan.nodes.const(0.0, x.dtype)), x.dtype))
-    if reduction == "none":
-        return t.apply("sub", 0.0, t.reduced("sum", chosen, (1,), keepdim=False))
-    total = t.apply("sub", 0.0, t.reduced("sum", chosen, (0, 1), keepdim=False))
-    if reduction != "mean":
-        return total
-    number = t.plan.reduce("sum", Expr(counts.shape, t.cast(counts.node, "int64")), (0,), False, "int64")
-    return t.apply("div", total, Expr((), t.cast(number.node, x.dtype)))
-
-
 def _scatter_view(t: Translation, instr: Instr) -> Expr:
     """A copy of the base, and then the part."""
     steps, base = instr.params["steps"], _operand(t, instr)
@@ -469,8 +447,8 @@ _HANDLERS: dict[str, Handler] = {
     "sum": _sum, "mean": _mean, "sum_to": _sum_to, "amax": _extreme("max"), "amin": _extreme("min"), "cast": _cast,
     "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
     "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True),
-    "mse_loss": _mse, "nll_loss": _nll, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
+    "mse_loss": _mse, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
     "masked_fill": Translation._elementwise,
 }
-_CHECKING = frozenset({"nll_loss"})
+_CHECKING = frozenset({"nll_loss", "index", "index_adjoint", "gather", "scatter_add"})
 """What must run although nothing needs it, as it finds mistakes."""
