@@ -11,6 +11,7 @@ import ctypes
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -18,12 +19,13 @@ import numpy as np
 
 from ..compiler import memory, threads
 from ..compiler.blas import cut_of, matrix_order, openblas, whole_of_word, write_call
-from ..compiler.code import POINTER, WORD, Code, Operand, module, word
+from ..compiler.code import Code, Operand, module, word
 from ..compiler.jit import engine
 from ..compiler.kernels import generated_code_is_possible
 from ..compiler.products import Geometry, Products
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
+from . import entry
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
 from .plan import Call, Guard, Kernel, Layout, Product, Step
@@ -34,10 +36,6 @@ WRITTEN = object()
 
 WORTH_SHARING = 16000
 """Cycles from which on a step is shared among threads."""
-
-_BLAS, _ARENA, _CONTROL, _LAUNCH, _WRONG, _FIRST = {"float32": 0, "float64": 1}, 2, 3, 4, 5, 6
-"""Slots of the frame: the two products, the arena, the pool's control block, its ``launch``, whether a guard has found
-something wrong, and the first array."""
 
 
 def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False
@@ -95,15 +93,10 @@ class NativeProgram:
         self.schedule, self.graph = schedule, schedule.graph
         self._lock = threading.Lock()
         self._frame_of(schedule)
-        writer = _Entries(schedule, self.array_slots, self.slots)
+        writer = _Functions(schedule)
         self.text = writer.text()
-        self.library = engine().load(self.text, *writer.entries)
-        blas = openblas()
-        guard = blas.guard if blas is not None and _asks_openblas(schedule.steps) else 0
-        # A part is one item of a job: so OpenBLAS has one thread while it runs.
-        self.parts: list[Any] = [(ctypes.c_int64 * 6)(self.library.addresses[part], 0, 0, 1, 1, guard)
-                                 if isinstance(part, str) else part for part in writer.parts]
-        self._addresses = [ctypes.addressof(part) for part in self.parts if type(part) is not Call]
+        self.library = engine().load(self.text, *(["functions"] if writer.functions else []))
+        self._link(writer)
         self.cycles = writer.cycles
         self._interpreter: Interpreter | None = None
         fresh = {found[0]: found[1].shape for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
@@ -122,12 +115,12 @@ class NativeProgram:
     def _frame_of(self, schedule: Schedule) -> None:
         """Numbers the slots, and fills those that stay."""
         arrays = [b for b in schedule.plan.buffers if b.kind in ("given", "constant", "fresh", "called")]
-        for slot, buffer in enumerate(arrays, start=_FIRST):
+        for slot, buffer in enumerate(arrays, start=entry.FIRST):
             buffer.slot, buffer.offset = slot, 0
         for buffer in schedule.plan.buffers:
             if buffer.kind == "arena":
-                buffer.slot = _ARENA
-        self.array_slots, self.slots = len(arrays), _FIRST + len(arrays)
+                buffer.slot = entry.ARENA
+        self.array_slots, self.slots = len(arrays), entry.FIRST + len(arrays)
         table = threads.table(self.slots + self.array_slots)
         self._table, self._frame = table, memory.address(table)
         self._words = (ctypes.c_int64 * len(table)).from_address(self._frame)
@@ -135,8 +128,8 @@ class NativeProgram:
         if library is not None:
             self._words[0], self._words[1] = library.products["f"], library.products["d"]
         room = np.empty(schedule.arena + 64, np.uint8)
-        self._arena, self._words[_ARENA] = room, -(-memory.address(room) // 64) * 64
-        first = self._words[_ARENA] - memory.address(room)
+        self._arena, self._words[entry.ARENA] = room, -(-memory.address(room) // 64) * 64
+        first = self._words[entry.ARENA] - memory.address(room)
         for begin, buffer in schedule.frames:
             room[first + begin:first + begin + buffer.bytes].view(buffer.dtype)[:] = buffer.frame[-1]
         self._called = [b for b in arrays if b.kind == "called"]
@@ -144,6 +137,32 @@ class NativeProgram:
         self._constants = dict(schedule.plan.constants)
         for buffer, array in self._constants.items():
             self._put(buffer, array)
+
+    def _link(self, writer: _Functions) -> None:
+        """Makes the tables of steps, a part between each two numpy calls."""
+        named = list(writer.addresses)
+        found = (ctypes.c_int64 * len(named)).from_address(self.library.addresses["functions"]) if named else ()
+        address = dict(zip(named, found, strict=True))
+        self.steps: list[Call | entry.Step] = [
+            step if isinstance(step, Call) else entry.Step(address.get(step[0], 0), *step[1:]) for step in writer.steps]
+        self._room = entry.room_for([step for step in self.steps if isinstance(step, entry.Step)])
+        self._words[entry.PLACES] = memory.address(self._room)
+        self._parts: list[Any] = []
+        """Calls of numpy, and the addresses of tables of what is between them."""
+        self._tables = []
+        for call, steps in groupby(self.steps, lambda step: isinstance(step, Call)):
+            if call:
+                self._parts += steps
+            else:
+                table = entry.table_of([step for step in steps if isinstance(step, entry.Step)], self.array_slots,
+                                       self.slots)
+                self._tables.append(table)
+                self._parts.append(memory.address(table))
+        blas = openblas()
+        guard = blas.guard if blas is not None and _asks_openblas(self.schedule.steps) else 0
+        # A part is one item of a job: so OpenBLAS has one thread while it runs.
+        self._descriptor = (ctypes.c_int64 * 6)(entry.library().addresses["entry"], 0, 0, 1, 1, guard)
+        self._entry = ctypes.addressof(self._descriptor)
 
     def _put(self, buffer: Buffer, array: np.ndarray[Any, Any]) -> None:
         self._words[buffer.slot + self.array_slots] = id(array)
@@ -171,7 +190,7 @@ class NativeProgram:
             words, shift = self._words, self.array_slots
             ids = [*map(id, arrays)]
             if ids != self._given_ids:
-                for slot, known in enumerate(ids, start=_FIRST + shift):
+                for slot, known in enumerate(ids, start=entry.FIRST + shift):
                     words[slot] = known
                 self._given_ids = ids
             fresh = []
@@ -181,15 +200,15 @@ class NativeProgram:
                 fresh.append(array)
             pool = threads.pool()
             if pool is not self._pool:
-                words[_CONTROL], words[_LAUNCH], self._pool = pool.control, pool.launch_address, pool
+                words[entry.CONTROL], words[entry.LAUNCH], self._pool = pool.control, pool.launch_address, pool
             pool.await_work(self.cycles)
             if not self._called:
-                for part in self._addresses:
-                    pool.launch(pool.control, part, 1, self._frame, 0, 0, 0)
+                for part in self._parts:
+                    pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             else:
                 self._launch_by_parts(pool, arrays, dict(zip(self._fresh_buffers, fresh, strict=True)), generators)
-            if words[_WRONG]:
-                words[_WRONG] = 0
+            if words[entry.WRONG]:
+                words[entry.WRONG] = 0
                 return None
         return fresh
 
@@ -199,12 +218,12 @@ class NativeProgram:
         called: dict[Buffer, np.ndarray[Any, Any]] = {}
         for buffer in self._called:
             self._put(buffer, self._nothing)
-        for part in self.parts:
+        for part in self._parts:
             if type(part) is Call:
                 self._call(part, arrays, fresh, called, generators)
             else:
-                pool.launch(pool.control, ctypes.addressof(part), 1, self._frame, 0, 0, 0)
-            if self._words[_WRONG]:
+                pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
+            if self._words[entry.WRONG]:
                 return
 
     def describe(self) -> list[str]:
@@ -250,10 +269,10 @@ class NativeProgram:
         dtype = np.dtype(buffer.dtype)
         strides = [s * dtype.itemsize for s in place.strides]
         if buffer.kind == "arena":
-            begin = self._words[_ARENA] - memory.address(self._arena) + buffer.offset + place.offset * dtype.itemsize
-            return np.ndarray(shape, dtype, self._arena, begin, strides)
+            first = self._words[entry.ARENA] - memory.address(self._arena)
+            return np.ndarray(shape, dtype, self._arena, first + _slot_of(place)[1], strides)
         if buffer.kind == "given":
-            base = arrays[buffer.slot - _FIRST]
+            base = arrays[buffer.slot - entry.FIRST]
         else:
             base = {"constant": self._constants, "fresh": fresh, "called": called}[buffer.kind][buffer]
         if not place.offset and shape == base.shape:
@@ -262,40 +281,42 @@ class NativeProgram:
         return np.lib.stride_tricks.as_strided(flat[place.offset:], shape, strides)
 
 
-class _Entries:
-    """Writes the module of a schedule: a function a step, and an entry for each run of steps without a numpy call."""
+class _Functions:
+    """Writes the module of a schedule, a function a form of step, and what its steps call with which places."""
 
-    def __init__(self, schedule: Schedule, arrays: int, slots: int) -> None:
-        self.arrays, self.slots = arrays, slots
+    def __init__(self, schedule: Schedule) -> None:
         self.functions: list[Code] = []
-        self.entries: list[str] = []
-        self.parts: list[Any] = []
+        self.addresses: dict[str, None] = {}
+        """The names of the functions that steps call, in the order of the table ``functions`` of the module."""
         self.cycles = 0.0
         self._made: dict[Any, Function] = {}
         self.products = Products(engine().machine)
-        run: list[Any] = []
-        for step in schedule.steps:
-            if type(step) is Call:
-                self._entry(run)
-                self.parts.append(step)
-                run = []
-            elif type(step) is Guard:
-                run.append(step)
-            elif type(step) is Product and step.cut is not None:
-                assert step.panels is not None and step.laid is not None
-                places = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
-                run.append((self._own_product(step.cut, step.panels in step.lays), places, None))
-            elif type(step) is Product:
-                run.append((self._product(step), [step.left.place, step.right.place, step.out.place],
-                            _BLAS[step.dtype]))
-            elif type(step) is Kernel:
-                run.append((self._kernel(step), [*step.reads, *step.writes], None))
-            elif type(step) is Layout:
-                run.append((self._layout(step.cut, step.right), [step.source.place, step.out], None))
-            else:
-                assert type(step) is Nest
-                run.append((self._nest(step), places_of(step), None))
-        self._entry(run)
+        self.steps = [step if isinstance(step, Call) else self._step(step) for step in schedule.steps]
+
+    def _step(self, step: Step) -> tuple[str, int, int, list[tuple[int, int]]]:
+        """An `entry.Step` with the function's name."""
+        if type(step) is Guard:
+            return "", 1, 0, [_slot_of(step.place)]
+        more: list[tuple[int, int]] = []
+        if type(step) is Product and step.cut is not None:
+            assert step.panels is not None and step.laid is not None
+            places = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
+            function = self._own_product(step.cut, step.panels in step.lays)
+        elif type(step) is Product:
+            places, more = [step.left.place, step.right.place, step.out.place], [(entry.BLAS[step.dtype], 0)]
+            function = self._product(step)
+        elif type(step) is Kernel:
+            places, function = [*step.reads, *step.writes], self._kernel(step)
+        elif type(step) is Layout:
+            places, function = [step.source.place, step.out], self._layout(step.cut, step.right)
+        else:
+            assert type(step) is Nest
+            places, function = places_of(step), self._nest(step)
+        self.cycles += function.cycles
+        self.addresses.setdefault(function.code.name)
+        shared = function.cycles >= WORTH_SHARING and function.items >= 2
+        return (function.code.name, function.items, max(1, function.items // 16) if shared else 0,
+                [*map(_slot_of, places), *more])
 
     def _nest(self, nest: Nest) -> Function:
         form = form_of(nest)
@@ -335,71 +356,16 @@ class _Entries:
         return self._made[form]
 
     def text(self) -> str:
-        return module(*self.functions, *self.products.functions)
+        text = module(*self.functions, *self.products.functions)
+        if not self.addresses:
+            return text
+        names = ", ".join([f"ptr @{name}" for name in self.addresses])
+        return f"@functions = constant [{len(self.addresses)} x ptr] [{names}]\n{text}"
 
-    def _entry(self, run: list[Any]) -> None:
-        if not run:
-            return
-        name = f"part{len(self.entries)}"
-        code = Code(name)
-        operands, start, stop = code.parameters
-        frame = code.address(operands, 0)
-        with code.loop(stop, start=start):
-            self._steps(code, run, frame)
-        code.done()
-        self.functions.append(code)
-        self.entries.append(name)
-        self.parts.append(name)
-
-    def _steps(self, code: Code, run: list[Any], frame: Operand) -> None:
-        """The steps one after the other."""
-        control, launch = code.address(frame, _CONTROL), code.address(frame, _LAUNCH)
-        with code.loop(self.arrays) as loop:
-            array = code.address(frame, code.add(loop.index, self.slots))
-            data = code.address(code.at("i8", array, memory.DATA_OFFSET), 0)
-            code.store(data, code.at(POINTER, frame, code.add(loop.index, _FIRST)), align=8)
-        most = max([1, *[len(step[1]) + 1 for step in run if type(step) is tuple]])
-        # On a line of the cache, so that the runtime deals out no shorter piece first, as it does to align an output.
-        places = code.stack(f"[{most} x ptr]", align=64)
-        operands, descriptor = code.stack("[4 x ptr]"), code.stack("[6 x i64]")
-        code.store(places, operands, align=8)
-        bases: dict[int, Operand] = {}
-        for number, step in enumerate(run):
-            if type(step) is Guard:
-                self._check(code, step, frame, number)
-                continue
-            function, read, blas = step
-            self.cycles += function.cycles
-            addresses = [self._address(code, frame, bases, place) for place in read]
-            if blas is not None:
-                addresses.append(code.address(frame, blas))
-            for slot, address in enumerate(addresses):
-                code.store(address, code.at(POINTER, places, slot), align=8)
-            if function.cycles < WORTH_SHARING or function.items < 2:
-                code.call("void", function.code.name, operands, word(0), word(function.items))
-                continue
-            largest = max(1, function.items // 16)
-            for slot, value in enumerate((Operand(f"@{function.code.name}", POINTER), 0, 0, largest, 1, 0)):
-                code.store(word(value), code.at(WORD, descriptor, slot), align=8)
-            given = (code.convert("ptrtoint", places, WORD), word(0), word(0), word(0))
-            code.call("void", launch, control, descriptor, word(function.items), *given)
-
-    def _address(self, code: Code, frame: Operand, bases: dict[int, Operand], place: Place) -> Operand:
-        """Where a place begins."""
-        buffer = place.buffer
-        if buffer.slot not in bases:
-            bases[buffer.slot] = code.address(frame, buffer.slot)
-        offset = buffer.offset + place.offset * np.dtype(buffer.dtype).itemsize
-        return code.at("i8", bases[buffer.slot], offset) if offset else bases[buffer.slot]
-
-    def _check(self, code: Code, guard: Guard, frame: Operand, number: int) -> None:
-        buffer = guard.place.buffer
-        found = code.word(code.at("i8", code.address(frame, buffer.slot), buffer.offset), guard.place.offset)
-        code.branch(code.compare("ne", found, 0), f"wrong{number}", f"right{number}")
-        code.label(f"wrong{number}")
-        code.store(word(1), code.at(WORD, frame, _WRONG), align=8)
-        code.done()
-        code.label(f"right{number}")
+def _slot_of(place: Place) -> tuple[int, int]:
+    """Where a place begins: the slot of its buffer, and the bytes from there."""
+    buffer = place.buffer
+    return buffer.slot, buffer.offset + place.offset * np.dtype(buffer.dtype).itemsize
 
 
 def product_function(product: Product, name: str) -> Function:
