@@ -565,3 +565,29 @@ def test_a_function_that_fails_leaves_what_it_left(fullgraph: bool) -> None:
             torch.compile(function, fullgraph=fullgraph)(torch.ones(2))
         assert w.tolist() == [1.0, 1.0]
     assert calls == [1]
+
+
+LAYOUTS = {
+    "turned": lambda: torch.randn(4, 3, 5).transpose(0, 1), "channels last": lambda: torch.randn(2, 4, 5, 3).permute(
+        0, 3, 1, 2), "every other": lambda: torch.randn(4, 10)[:, ::2], "twice turned": lambda: torch.randn(
+        2, 3, 4, 5).permute(3, 1, 0, 2), "plain": lambda: torch.randn(3, 4)}
+DRAWS = {
+    "rand_like": torch.rand_like, "randn_like": torch.randn_like, "dropout": lambda x: F.dropout(x, 0.4),
+    "bernoulli_": lambda x: torch.empty_like(x).bernoulli_(0.3), "normal_": lambda x: torch.zeros_like(x).normal_(),
+    "exponential_": lambda x: torch.ones_like(x).exponential_(), "uniform_": lambda x: x.clone().uniform_(),
+    "alpha_dropout": lambda x: F.alpha_dropout(x, 0.3, True),
+    "gumbel_softmax": lambda x: F.gumbel_softmax(x, dim=-1), "randint_like": lambda x: torch.randint_like(x, 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("draw", DRAWS)
+def test_draws_like_tensors_of_any_layout_are_those_of_eager_mode(layout: str, draw: str) -> None:
+    x = LAYOUTS[layout]()
+    results = []
+    for wrap in (lambda function: function, torch.capture, torch.compile):
+        function = wrap(lambda x: DRAWS[draw](x * 2))
+        torch.manual_seed(5)
+        results.append((function(x), torch.rand(3)))
+    for found in results[1:]:
+        torch.testing.assert_close(found, results[0])

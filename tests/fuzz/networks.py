@@ -228,7 +228,7 @@ def make(chance: random.Random) -> Case:
 
 def target() -> Target:
     return Target(make=make, run=run, refusals=(TraceError,), length=lambda case: 0, memory=None, watched=False,
-                  seconds=60.0, quick=15)
+                  seconds=60.0, quick=8)
 
 
 TARGETS: dict[str, Callable[[], Target]] = {"networks": target}

@@ -266,7 +266,7 @@ class Recorder(Tracer):
 
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
-        self.graph.constants.append((value, array.copy()))
+        self.graph.constants.append((value, array.copy(order="K")))
         self.independent.add(value)
         return value
 
@@ -274,7 +274,7 @@ class Recorder(Tracer):
         """A tensor made of an array inside the function is a constant, unless the array is memory that is known."""
         data = tensor._data
         if type(data) is np.ndarray and id(root_of(data)) not in self.memories:
-            tensor._data = self.fresh(self._constant(data), data.copy())
+            tensor._data = self.fresh(self._constant(data), data.copy(order="K"))
 
     def shares(self, part: Tensor, whole: Tensor) -> bool:
         return self.place(part).memory is self.place(whole).memory
