@@ -47,7 +47,8 @@ LEAST_VECTORS = 64
 MOST_SUMS = 2**21
 """Sums that the parts of a weight's gradient may have together, if they are more than two."""
 
-VECTOR_BYTES = 32
+VECTOR_BYTES, WIDE_BYTES = 32, 64
+"""A vector of windows; and one where the machine has such registers, and rows of windows take fewer of them."""
 
 _SLOTS = (
     "x other bias out scratch scratch_step src start place keep parts items samples per_item depths bands band rows "
@@ -72,6 +73,7 @@ class Form:
     whole: bool
     """Every row has a full vector of windows at least."""
     gradient: bool
+    vector_bytes: int = VECTOR_BYTES
 
     @property
     def element(self) -> str:
@@ -83,7 +85,7 @@ class Form:
 
     @property
     def lanes(self) -> int:
-        return VECTOR_BYTES // self.size
+        return self.vector_bytes // self.size
 
 
 class _Convolution:
@@ -94,7 +96,7 @@ class _Convolution:
 
     def __init__(self, form: Form) -> None:
         self.form, self.code = form, Code()
-        self.vectors = Vectors(self.code, form.dtype, Machine(VECTOR_BYTES, fused=True, avx512=False))
+        self.vectors = Vectors(self.code, form.dtype, Machine(form.vector_bytes, fused=True, avx512=False))
         self.slots: dict[str, Operand] = {}
 
     def text(self) -> str:
@@ -350,7 +352,8 @@ class Plan:
     def __init__(self, geometry: Geometry, gradient: bool, parts: int) -> None:
         g = self.geometry = geometry
         size = np.dtype(g.dtype).itemsize
-        lanes = VECTOR_BYTES // size
+        vector_bytes = _vector_bytes(g.out[2], size)
+        lanes = vector_bytes // size
         channels = g.out_channels // g.groups
         self.packed = any(s != 1 for s in g.stride[1:]) or any(g.padding) or g.out[2] < lanes or any(
             (n - 1) * s + d * (k - 1) + 1 > m for n, s, d, k, m
@@ -359,7 +362,7 @@ class Plan:
         self._layout(size, lanes)
         reads = self._reads()
         height, width = _tile(channels, len(reads) if gradient else self.vectors, gradient)
-        self.form = Form(g.dtype, height, width, self.packed, g.out[2] >= lanes, gradient)
+        self.form = Form(g.dtype, height, width, self.packed, g.out[2] >= lanes, gradient, vector_bytes)
         self.height, self.blocks = height, -(-channels // height)
         self.reads = -(-len(reads) // width) * width if gradient else len(reads)
         places = self._vectors(lanes)
@@ -471,6 +474,12 @@ class Plan:
         numbers[:] = self.numbers
         numbers[:5] = [0 if array is None else memory.address(array) for array in (x, other, bias, out, scratch)]
         self.kernel.run(self.parts, self.geometry.work / self.form.lanes, numbers)
+
+
+def _vector_bytes(windows: int, size: int) -> int:
+    """How many bytes of neighbouring windows one vector holds, for rows of so many windows."""
+    fewer = -(-windows * size // WIDE_BYTES) < -(-windows * size // VECTOR_BYTES)
+    return WIDE_BYTES if fewer and engine().machine.avx512 else VECTOR_BYTES
 
 
 def _tile(channels: int, across: int, gradient: bool) -> tuple[int, int]:

@@ -356,8 +356,12 @@ class Plan:
         found = self._framed.get(key)
         if found is None:
             found = self._framed[key] = self.frame(x.shape, x.dtype, widths, value, order)
-            self.store(lying, self._permuted(found, order).node.args[0])
+            self.lay(x, found, order)
         return found
+
+    def lay(self, x: Expr, target: Expr, order: Sequence[int], first: int = 0, apart: bool = False) -> None:
+        """Stores an expression where another says, going through the dimensions in this order."""
+        self.store(self._permuted(x, order), self._permuted(target, order).node.args[0], first, apart)
 
     def frame(self, shape: Shape, dtype: str, widths: Sequence[tuple[int, int]], value: float = 0,
               order: Sequence[int] | None = None) -> Expr:

@@ -18,7 +18,7 @@ from ..ir import Instr, Value
 from ..prims.pooling import widths_of
 from .frames import Widths, phases_of
 from .loops import REALS, Place, Shape
-from .plan import Expr
+from .plan import Expr, lying_order
 from .translation import Translation
 
 WRITTEN_OUT, MOST_PLACES = 16, 64
@@ -155,7 +155,7 @@ def _spread(t: Translation, instr: Instr) -> Expr:
         if all(phases):
             target = t.plan.viewed(result, itemgetter((..., *[phase[3] for phase in phases])))
             value = _of_phase(t, ct, winner, size, phases, target.shape[len(shape) - rank:])
-            t.plan.store(value, target.node.args[0], first, apart=True)
+            t.plan.lay(value, target, lying_order(target.shape, target.node.leaves), first, apart=True)
     return result
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -19,9 +20,9 @@ from ..core.dtypes import DType
 from ..core.primitive import P, Primitive, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
-from .loops import DTYPES, REALS, Node, Place, Shape
+from .loops import DTYPES, REALS, Node, Shape
 from .parts import Parts
-from .plan import DEAR, SMALL, Expr, Plan, row_major
+from .plan import DEAR, SMALL, Expr, Plan, lying_order, row_major
 from .rules import lowered
 
 FOLDED = 2**20
@@ -364,18 +365,6 @@ def _softmax(logarithm: bool) -> Handler:
     return handle
 
 
-def _reduction(t: Translation, x: Expr, reduction: str) -> Expr:
-    if reduction == "none":
-        return x
-    total = t.reduced("sum", x, tuple(range(len(x.shape))), keepdim=False)
-    return t.apply("div", total, float(prod(x.shape))) if reduction == "mean" else total
-
-
-def _mse(t: Translation, instr: Instr) -> Expr:
-    difference = t.apply("sub", _operand(t, instr), _operand(t, instr, 1))
-    return _reduction(t, t.apply("mul", difference, difference), instr.params.get("reduction", "mean"))
-
-
 def _scatter_view(t: Translation, instr: Instr) -> Expr:
     """A copy of the base, and then the part."""
     steps, base = instr.params["steps"], _operand(t, instr)
@@ -430,25 +419,29 @@ def _follow(array: Any, steps: Any) -> Any:
 
 
 def _cat(t: Translation, instr: Instr) -> Expr:
-    out, dim = instr.results[0].spec, instr.params["dim"]
-    shape, dtype = tuple(out.shape), out.dtype.name
+    """The parts side by side, in the order in which the largest of them lies."""
+    value, dim = instr.results[0], instr.params["dim"]
+    shape, dtype = tuple(value.spec.shape), value.spec.dtype.name
     if not prod(shape):
         raise NotImplementedError("nothing")
-    buffer, start = t.plan.buffer("arena", dtype, prod(shape)), 0
-    strides = row_major(shape)
-    for x in instr.operands:
-        part = t.expr(x)
-        t.plan.store(Expr(part.shape, t.cast(part.node, dtype)), Place(buffer, start * strides[dim], strides))
+    parts = [t.expr(x) for x in instr.operands]
+    largest = max(parts, key=lambda part: prod(part.shape))
+    order = lying_order(largest.shape, largest.node.leaves)
+    result, start = t.plan.frame(shape, dtype, t.frames.get(value, ()), order=order), 0
+    for part in parts:
+        inside = (slice(None),) * dim + (slice(start, start + part.shape[dim]),)
+        target = t.plan.viewed(result, itemgetter(inside))
+        t.plan.lay(Expr(part.shape, t.cast(part.node, dtype)), target, order, apart=True)
         start += part.shape[dim]
-    return t.plan.whole(buffer, shape)
+    return result
 
 
 _HANDLERS: dict[str, Handler] = {
     "sum": _sum, "mean": _mean, "sum_to": _sum_to, "amax": _extreme("max"), "amin": _extreme("min"), "cast": _cast,
     "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
     "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True),
-    "mse_loss": _mse, "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
+    "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
     "masked_fill": Translation._elementwise,
 }
-_CHECKING = frozenset({"nll_loss", "index", "index_adjoint", "gather", "scatter_add"})
+_CHECKING = frozenset({"nll_loss", "binary_cross_entropy", "index", "index_adjoint", "gather", "scatter_add"})
 """What must run although nothing needs it, as it finds mistakes."""
