@@ -484,8 +484,9 @@ def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float
     that they can be inverted and factored."""
     from .dtypes import from_numpy
 
-    dummies = [np.ones(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
-    for dummy in dummies:
+    made = np.empty if primitive.kind == "view" else np.ones  # a view looks at no element
+    dummies = [made(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
+    for dummy in dummies if made is np.ones else ():
         if isinstance(dummy, np.ndarray) and dummy.ndim >= 2 and dummy.dtype.kind in "fc":
             places = range(min(dummy.shape[-2:]))
             dummy[...] = 0.5

@@ -18,28 +18,33 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
     defined: set[Value] = set()
     names: set[str] = set()
 
-    def define(value: Value, where: str) -> None:
+    def define(value: Value, instr: Instr | None = None) -> None:
         if value.name in names:
+            where = f"the inputs of graph {graph.name}" if instr is None else format_instr(instr)
             raise GraphError(f"[verify] every value has a name of its own; got a second %{value.name}, in: {where}")
         names.add(value.name)
         defined.add(value)
 
     for value in (*graph.inputs, *graph.states, *graph.generators, *(value for value, _ in graph.constants)):
-        define(value, f"the inputs of graph {graph.name}")
+        define(value)
     for value, array in graph.constants:
         if tuple(array.shape) != value.spec.shape or array.dtype != value.spec.dtype.numpy:
             raise GraphError(
                 f"[verify] constant %{value.name} is declared {value.spec}; got an array {array.dtype}{array.shape}"
             )
+    checked: set[Any] = set()
     for instr in graph.instrs:
         for operand in instr.values():
             if operand not in defined:
                 raise GraphError(
                     f"[verify] operands are defined before they are used; got {operand!r}, in: {format_instr(instr)}"
                 )
-        _check_specs(instr)
+        known = _what_is_checked(instr)
+        if known is None or known not in checked:
+            _check_specs(instr)
+            checked.add(known)
         for result in instr.results:
-            define(result, format_instr(instr))
+            define(result, instr)
     targets = {value.name: value for value in (*graph.inputs, *graph.states)}
     done: set[tuple[bool, str]] = set()
     for effect in graph.effects:
@@ -52,6 +57,17 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
         if value not in defined:
             raise GraphError(f"[verify] outputs are defined values; got {value!r}, in: return of graph {graph.name}")
     return graph
+
+
+def _what_is_checked(instr: Instr) -> Any:
+    """All that `_check_specs` depends on; None where that cannot be compared."""
+    operands = tuple([x.spec if type(x) is Value else (type(x), x) for x in instr.operands])
+    found = instr.primitive.name, operands, tuple(sorted(instr.params.items())), tuple([r.spec for r in instr.results])
+    try:
+        hash(found)
+    except TypeError:
+        return None
+    return found
 
 
 def _check_specs(instr: Instr) -> None:

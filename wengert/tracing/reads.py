@@ -63,6 +63,15 @@ def is_users(filename: str) -> bool:
     return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
 
 
+def _is_written(frame: types.FrameType) -> bool:
+    """Whether somebody has written a function of no file, and not the standard library: for a named tuple, or for a
+    dataclass of wengert's."""
+    if frame.f_code.co_filename != "<string>":
+        return True
+    variables = frame.f_globals
+    return is_users(variables.get("__file__") or "") and not str(variables.get("__name__")).startswith("namedtuple_")
+
+
 @functools.cache
 def _is_of_library(filename: str) -> bool:
     return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARY) and not is_users(filename)
@@ -106,7 +115,8 @@ class Reads:
         """The lines that print something, which only a recording does."""
         self.unseen: tuple[str, str] | None = None
         """The first call that takes something from outside the program, and its line."""
-        self._codes: dict[types.CodeType, Callable[[types.FrameType], None] | None] = {}
+        self._codes: dict[int, types.CodeType] = {}
+        """The functions that have run, by identity: to hash a code object takes longer than most of them."""
         self._entered: set[Any] = set()
         self._rooted: set[int] = set()
         self._alive: list[Any] = []  # or the id of something noted might be given to something else
@@ -120,13 +130,13 @@ class Reads:
         self._drawn = Chance(np.random.mtrand._rand, None, "numpy.random", np.random)
         gc.collect(0)  # what is young from now on was made by the function: Note [young]
         gc.disable()
-        sys.setprofile(self._event)
+        sys.setprofile(self._watching())
         return self
 
     def __exit__(self, *exception: object) -> None:
         sys.setprofile(self._outer)
         if self.unseen is None and not self._drawn.holds():  # its functions are not seen to be called
-            code = next((code for code in self._codes if is_users(code.co_filename)), None)
+            code = next((code for code in self._codes.values() if is_users(code.co_filename)), None)
             line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
             self.unseen = "numpy.random", line
         young = {id(thing) for thing in gc.get_objects(generation=0)}
@@ -137,28 +147,40 @@ class Reads:
             if id(read.owner) not in young and (gc.is_tracked(read.owner) or id(read.owner) in self._rooted)
         }
 
-    def _event(self, frame: types.FrameType, event: str, argument: Any) -> None:
-        if event == "call":
-            code = frame.f_code
-            try:
-                enter = self._codes[code]
-            except KeyError:
-                enter = self._codes[code] = self._reader_of(frame)
-            if enter is not None:
-                enter(frame)
-        elif event == "c_call" and is_users(frame.f_code.co_filename):
-            if argument is print:
-                self.printed.append(_line_of(frame))
-            elif self.unseen is None:
-                name = _unseen(argument)
-                if name is not None:
-                    self.unseen = name, _line_of(frame)
+    def _watching(self) -> Callable[[types.FrameType, str, Any], None]:
+        """What Python calls whenever a function is entered or left."""
+        readers: dict[int, Callable[[types.FrameType], None] | None] = {}
+        codes = self._codes
+
+        def event(frame: types.FrameType, event: str, argument: Any) -> None:
+            if event == "call":
+                code = frame.f_code
+                try:
+                    enter = readers[id(code)]
+                except KeyError:
+                    codes[id(code)] = code
+                    enter = readers[id(code)] = self._reader_of(frame)
+                if enter is not None:
+                    enter(frame)
+            elif event == "c_call" and is_users(frame.f_code.co_filename):
+                self._called(frame, argument)
+
+        return event
+
+    def _called(self, frame: types.FrameType, function: Any) -> None:
+        """The user's code calls a function in C."""
+        if function is print:
+            self.printed.append(_line_of(frame))
+        elif self.unseen is None:
+            name = _unseen(function)
+            if name is not None:
+                self.unseen = name, _line_of(frame)
 
     def _reader_of(self, frame: types.FrameType) -> Callable[[types.FrameType], None] | None:
         """What to do whenever a function is entered, by its code."""
         code = frame.f_code
         if is_users(code.co_filename):
-            return self._enter
+            return self._enter if _is_written(frame) else None
         if code in _PRINTING:
             return self._prints
         if code is os._Environ.__getitem__.__code__:
@@ -340,7 +362,7 @@ class Reads:
         """The line of the user's that changes what stands at a place, as far as the functions' code shows it."""
         last = read.words.replace("[", ".").rstrip("]").rsplit(".", 1)[-1].strip("'\"")
         stores, touches = [], []
-        for code in self._codes:
+        for code in self._codes.values():
             if not is_users(code.co_filename):
                 continue
             touched: int | None = None

@@ -10,6 +10,7 @@ slots of the recorder.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -66,9 +67,22 @@ class Recorder(Tracer):
         """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
         self.independent: set[Value] = set()
         """Values that depend on nothing that the function is given: these can be looked at."""
+        self._line: str | None = None
+        """The user's line, where it is known as long as something of wengert's own runs."""
 
     def line(self) -> str:
-        return user_line()
+        return user_line() if self._line is None else self._line
+
+    def _on_one_line(self, run: Callable[..., Any], *operands: Any) -> Any:
+        """Runs wengert's own code, called from one line of the user's, with nobody looking on: it calls none of the
+        user's, and a look at each call costs more than the call."""
+        profile, self._line = sys.getprofile(), user_line()
+        sys.setprofile(None)
+        try:
+            return run(*operands)
+        finally:
+            sys.setprofile(profile)
+            self._line = None
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
@@ -94,7 +108,7 @@ class Recorder(Tracer):
 
     def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
         """A new traced array, remembered so that it can be ended with the recording."""
-        made = TracedArray(memory, steps, value, array, user_line())
+        made = TracedArray(memory, steps, value, array, self.line())
         self.traced_arrays.append(weakref.ref(made))
         return made
 
@@ -198,7 +212,7 @@ class Recorder(Tracer):
     def _add(
         self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], specs: Sequence[Spec]
     ) -> tuple[Value, ...]:
-        made = self.graph.add(primitive, operands, params, specs, user_line())
+        made = self.graph.add(primitive, operands, params, specs, self.line())
         if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
             self.independent.update(made)
         return made
@@ -206,6 +220,13 @@ class Recorder(Tracer):
     # --- what a tracer is asked ---------------------------------------------------------------------------------------
 
     def evaluate(
+        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]
+    ) -> TracedArray | tuple[TracedArray, ...]:
+        if self._line is None:
+            return self._on_one_line(self._evaluated, primitive, operands, params)
+        return self._evaluated(primitive, operands, params)
+
+    def _evaluated(
         self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]
     ) -> TracedArray | tuple[TracedArray, ...]:
         if primitive.name in _BY_VALUE or (
@@ -302,7 +323,7 @@ class Recorder(Tracer):
             array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
             value = self._emit(P.overwrite, (old, value), {}, array)
         memory.replace(value, array)
-        memory.line = user_line()
+        memory.line = self.line()
 
     def recorded(self, node: Node) -> None:
         for edge in node.edges:
@@ -395,7 +416,7 @@ class Recorder(Tracer):
         )
 
     def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
-        super().update(run, TracedGroup(self, group))
+        self._on_one_line(super().update, run, TracedGroup(self, group))
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
         if id(generator) not in self.generators:
