@@ -61,6 +61,8 @@ class Primitive:
     records    whether its result can have a history: false for elementwise primitives without a vjp
     agree      the places of the operands that must be of one dtype: those that PyTorch does not let meet
     mixes      whether beside an operand in half precision the others of ``agree`` may be float32, all of them
+    kinked     whether its derivative varies with its operand only at kinks, so that the second derivative is 0 and is
+               recorded as such: PyTorch's activations of straight pieces
     sends      ``sends(edges) -> edges``: those of its operands in the order in which PyTorch's engine sends them their
                cotangents, where that is not the operands' own: leaves are complete in this order
     widens     whether operands in half precision are computed with in float32, and what comes is rounded once: what
@@ -68,9 +70,9 @@ class Primitive:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "agree", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "label", "lower",
-                 "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "run", "samples", "sends",
-                 "spec", "vjp", "widens")
+    __slots__ = ("_saves", "agree", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "kinked", "label",
+                 "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "run", "samples",
+                 "sends", "spec", "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
                  vjp: Rule | None = None, saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
@@ -78,7 +80,8 @@ class Primitive:
                  label: str | Callable[[Params], str] | None = None, multiple: bool = False,
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
                  missing: dict[str, str] | None = None, agree: tuple[int, ...] = (), mixes: bool = False,
-                 widens: bool | None = None, sends: Rule | None = None, doc: str = "") -> None:
+                 widens: bool | None = None, sends: Rule | None = None,
+                 kinked: bool = False, doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.lower = vjp, jvp, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
@@ -87,7 +90,7 @@ class Primitive:
         self.samples, self.missing, self.doc = samples, missing or {}, doc
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
-        self.records, self.agree, self.mixes, self.sends = True, agree, mixes, sends
+        self.records, self.agree, self.mixes, self.sends, self.kinked = True, agree, mixes, sends, kinked
         self.widens = kind in _COMPUTING and promotion != "compare" if widens is None else widens
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
 

@@ -434,14 +434,20 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
             raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
     value = _bounded(input, (min, max))
     if tensors:
-        if min is not None:
-            value = P.where(P.lt(value, min), min, value)
-        return labelled(value if max is None else P.where(P.gt(value, max), max, value), "ClampBackward0")
+        value = value if min is None else _held(value, P.ge(value, min), min)
+        return labelled(value if max is None else _held(value, P.le(value, max), max), "ClampBackward0")
     target = value.dtype
     for bound in (min, max):
         check_number("clamp", bound, target)
     min, max = (None if bound is None else number_for(bound, target) for bound in (min, max))
     return P.clamp(value, low=min, high=max)
+
+
+def _held(value: Any, within: Any, bound: Any) -> Any:
+    """The value where it is within the bound, else the bound, or NaN where there is one: that has no gradient."""
+    if value._data.dtype.kind not in "iub":
+        bound = P.where(P.isnan(value), float("nan"), bound)
+    return P.where(within, value, bound)
 
 
 @function(inplace=True)

@@ -26,7 +26,7 @@ def _relu(xp: ModuleType, x: Array) -> Array:
 
 
 relu = elementwise(
-    "relu", _relu, selects=lambda x, out: out > 0, saves="out",
+    "relu", _relu, vjp=lambda ct, saved, params, needs: (P.where(saved[1] <= 0, 0.0, ct),), saves="out", kinked=True,
     lower=lambda b, x: b.max(x, b.const(0.0)),
 )
 sigmoid = elementwise(
@@ -108,7 +108,7 @@ def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array
 
 
 leaky_relu = elementwise(
-    "leaky_relu", _leaky_relu, saves="x",
+    "leaky_relu", _leaky_relu, saves="x", kinked=True,
     vjp=lambda ct, saved, params, needs: (
         P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),),
 )
@@ -119,7 +119,7 @@ def _elu(xp: ModuleType, x: Array, alpha: float = 1.0, scale: float = 1.0, input
 
 
 def _elu_derivative(x: Numbers, out: Numbers, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-    negative = P.exp(P.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)
+    negative = P.exp(P.where(x >= 0, 0.0, x) * input_scale) * (alpha * scale * input_scale)
     return P.where(x > 0, scale, negative)
 
 
@@ -127,8 +127,6 @@ elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, sa
 
 
 def _clip(xp: ModuleType, x: Array, low: float | None = None, high: float | None = None) -> Array:
-    if low is not None and high is not None and low > high:
-        return xp.full_like(x, high)
     if low is not None:
         x = xp.maximum(x, x.dtype.type(low))
     return x if high is None else xp.minimum(x, x.dtype.type(high))
@@ -147,11 +145,11 @@ clamp = elementwise(
 )
 hardtanh = elementwise(
     "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",
-    selects=lambda x, out, low, high: (x > low) & (x < high),
+    selects=lambda x, out, low, high: (x > low) & (x < high), kinked=True,
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7})),
 )
 threshold = elementwise(
-    "threshold", lambda xp, x, limit, value: xp.where(x > limit, x, x.dtype.type(value)), saves="x",
-    selects=lambda x, out, limit, value: x > limit,
+    "threshold", lambda xp, x, limit, value: xp.where(x <= limit, x.dtype.type(value), x), saves="x",
+    vjp=lambda ct, saved, params, needs: (P.where(saved[0] <= params["limit"], 0.0, ct),), kinked=True,
     samples=cases(((3, 4), {"limit": 0.1, "value": -2.0})),
 )

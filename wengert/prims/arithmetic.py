@@ -152,8 +152,8 @@ def _fmod(xp: ModuleType, x: Array, y: Array) -> Array:
     return xp.fmod(x, y)
 
 
-floor_divide = elementwise("floor_divide", _floor_divide, derivative=(None, None), saves=("", ""))
-trunc_divide = elementwise("trunc_divide", _truncated_quotient, derivative=(None, None), saves=("", ""))
+floor_divide = elementwise("floor_divide", _floor_divide, derivative=(0, 0), saves=("", ""))
+trunc_divide = elementwise("trunc_divide", _truncated_quotient, derivative=(0, 0), saves=("", ""))
 remainder = elementwise(
     "remainder", _remainder, samples=reals((2.2, 2.8), (0.9, 1.1)),
     derivative=(1, lambda x, y, out: -P.floor_divide(x, y)), saves=("", "x y"),
@@ -266,7 +266,7 @@ copysign = elementwise(
 )
 heaviside = elementwise(
     "heaviside",
-    lambda xp, x, y: xp.heaviside(x, y).astype(xp.result_type(x, y)),
+    lambda xp, x, y: xp.where(x == 0, y, x > 0).astype(xp.result_type(x, y)),
     derivative=(None, None),
     saves=("", ""),
 )

@@ -54,10 +54,18 @@ def _bessel(order: int, scaled: bool) -> Any:
 i0 = of_float("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3))
 i0e = of_float("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out, "x out", label="SpecialI0E",
              samples=reals(0.3, 3))
-i1 = of_float("i1", _bessel(1, False), lambda x, out: P.where(x == 0, 0.5, P.i0(x) - out / x), "x out",
+
+
+def _but_0(x: Numbers) -> Any:
+    """A divisor for what a limit takes the place of at 0, so that no NaN arises there in any order."""
+    return P.where(x == 0, 1.0, x)
+
+
+i1 = of_float("i1", _bessel(1, False), lambda x, out: P.where(x == 0, 0.5, P.i0(x) - out / _but_0(x)), "x out",
               label="SpecialI1", samples=reals(0.3, 3))
 i1e = of_float("i1e", _bessel(1, True),
-             lambda x, out: P.where(x == 0, 0.5, P.i0e(x) - out * (P.sgn(x) + 1 / x)), "x out", label="SpecialI1E",
+             lambda x, out: P.where(x == 0, 0.5, P.i0e(x) - out * (P.sgn(x) + 1 / _but_0(x))), "x out",
+             label="SpecialI1E",
              samples=reals(0.3, 3))
 
 

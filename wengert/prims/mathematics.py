@@ -168,7 +168,7 @@ def _polygamma(order: int, x: float) -> float:
     if math.isnan(x) or math.isinf(x):
         return math.nan if x != math.inf else math.inf if order == 0 else 0.0
     if x <= 0 and x == math.floor(x):
-        return (math.nan if x else math.copysign(math.inf, -x or -1.0)) if order == 0 else math.inf
+        return (math.nan if x else math.copysign(math.inf, -x)) if order == 0 else math.inf
     sign = -1.0 if order % 2 == 0 else 1.0
     if order > LAST_ORDER:  # as PyTorch, which multiplies an infinite factorial by a series that may vanish
         return sign * math.inf if x > 0 and (order + 1) * math.log(x) < 745 else math.nan

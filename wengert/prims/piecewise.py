@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.operands import Numbers
-from ..core.primitive import P, elementwise
+from ..core.primitive import P, elementwise, fused
 from ..core.samples import cases, reals
 
 hardsigmoid = elementwise(
@@ -14,32 +14,39 @@ hardsigmoid = elementwise(
     samples=reals(-4, 4),
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).",
 )
+kinked = fused(
+    "kinked", lambda xp, ct, x: xp.array(ct), arity=2, label="ThresholdBackward0", widens=False,
+    vjp=lambda ct, saved, params, needs: (ct, P.zeros_like(ct)),
+    jvp=lambda tangents, operands, out, params: P.zeros_like(out) if tangents[0] is None else tangents[0],
+    samples=cases(((3, 4), (3, 4))),
+    doc="The first operand, as something that varies with the second by a derivative of 0.",
+)
 hardswish = elementwise(
     "hardswish", lambda xp, x: x * xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
-    derivative=lambda x, out: P.where(x <= -3, 0.0, P.where(x < 3, x / 3 + 0.5, 1.0)),
+    derivative=lambda x, out: P.where(x <= -3, 0.0, P.where(x >= 3, 1.0, x / 3 + 0.5)),
     samples=reals(-4, 4),
     doc="x · clip(x + 3, 0, 6) / 6 (Howard et al., *Searching for MobileNetV3*, 2019).",
 )
 
 
 def _outside(x: Numbers, limit: float) -> Any:
-    """Where x is not within [−limit, limit]; NaN is nowhere within."""
-    return P.logical_not((x >= -limit) & (x <= limit))
+    """Where x is beyond [−limit, limit]; NaN is nowhere."""
+    return (x < -limit) | (x > limit)
 
 
 hardshrink = elementwise(
     "hardshrink", lambda xp, x, limit: xp.where((x >= -limit) & (x <= limit), x.dtype.type(0), x), saves="x",
-    selects=lambda x, out, limit: _outside(x, limit),
+    selects=lambda x, out, limit: _outside(x, limit), kinked=True,
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 softshrink = elementwise(
     "softshrink", saves="x",
     eval=lambda xp, x, limit: xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0)),
-    selects=lambda x, out, limit: _outside(x, limit),
+    selects=lambda x, out, limit: _outside(x, limit), kinked=True,
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})),
 )
 prelu = elementwise(
     "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel", agree=(0, 1),
     derivative=(lambda x, weight, out: P.where(x > 0, 1.0, weight), lambda x, weight, out: P.where(x > 0, 0.0, x)),
-    saves=("x y", "x"), samples=reals((-2, 2), (0.1, 0.9)),
+    saves=("x y", "x"), samples=reals((-2, 2), (0.1, 0.9)), kinked=True,
 )

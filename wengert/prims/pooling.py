@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
-from ..core.primitive import P, fused, linear, opaque
+from ..core.primitive import P, bilinear, conjugate, fused, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.windows import checked_out_sizes, framed, places, reach, windowed
 
@@ -145,13 +145,16 @@ def _put(xp: ModuleType, ct: Array, winner: Array, size: Dims, stride: Dims, pad
     rank = len(size)
     out = winner.shape[winner.ndim - rank:]
     padded = _blank(xp, winner.shape[:-rank], sizes, out, size, stride, padding, dilation, ct.dtype)
-    # Windows that share no element write theirs; others add.
+    # Windows that share no element write theirs; others add. Bits are multiplied by 0 or 1, so that NaN and infinity
+    # stay where they are, and at the speed of numbers.
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(size, stride, dilation, strict=True))
+    bits = f"i{ct.dtype.itemsize}"
+    whole, sent = padded.view(bits), ct.view(bits)
     for i, place in enumerate(places(out, size, stride, dilation)):
         if apart:
-            xp.multiply(ct, winner == i, padded[place])
+            xp.multiply(sent, winner == i, whole[place])
         else:
-            padded[place] += ct * (winner == i)
+            padded[place] += (sent * (winner == i)).view(ct.dtype)
     return _unframe(padded, sizes, padding)
 
 
@@ -243,6 +246,37 @@ window_spread = linear(
     samples=cases(((2, 2, 2), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0), "sizes": (4, 5)}),
                   ((1, 3), {"size": (3,), "stride": (2,), "padding": (1,), "sizes": (5,)})),
     doc="The adjoint of window_sum: each window's value added to every element that it covers.",
+)
+
+
+# --- resampling -------------------------------------------------------------------------------------------------------
+
+
+def _resample(xp: ModuleType, x: Array, matrix: Array, dim: int) -> Array:
+    moved = xp.moveaxis(x, dim, -1)
+    if xp.isfinite(x).all():
+        result = P.matmul(moved, matrix)
+    else:  # where a weight is 0 nothing is read: neither NaN nor infinity is near
+        result = xp.empty((*moved.shape[:-1], matrix.shape[1]), x.dtype)
+        for place, weights in enumerate(matrix.T):
+            read = xp.flatnonzero(weights)
+            result[..., place] = moved[..., read] @ weights[read]
+    return in_rows(xp.moveaxis(result, -1, dim))
+
+
+def _resample_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
+    dims = tuple([d for d in range(len(x.shape)) if d != params["dim"]])
+    rows, columns = (P.reshape(P.permute(each, dims=(*dims, params["dim"])), shape=(-1, each.shape[params["dim"]]))
+                     for each in (conjugate(x), ct))
+    return P.matmul(P.permute(rows, dims=(1, 0)), columns)
+
+
+resample = bilinear(
+    "resample", _resample, agree=(0, 1), label="Mm",
+    transposes=(lambda ct, matrix, shape, params: P.resample(ct, P.permute(matrix, dims=(1, 0)), **params),
+                _resample_right),
+    samples=cases(((2, 3, 4), np.array([[0.5, 0], [0.5, 0.25], [0, 0.75]]), {"dim": 1})),
+    doc="x times a constant matrix along one dimension: every new element a sum of a few old ones.",
 )
 
 

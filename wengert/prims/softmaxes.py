@@ -61,7 +61,7 @@ def _normalised(logarithm: bool) -> Any:
 
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         if not x.ndim:
-            return xp.zeros_like(x) if logarithm else xp.ones_like(x)
+            return x - x if logarithm else xp.exp(x - x)
         if x.size >= LARGE and dim == x.ndim - 1:
             found = _generated().softmax(x, logarithm)
             if found is not None:

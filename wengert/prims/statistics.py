@@ -53,7 +53,8 @@ def _mode(xp: ModuleType, x: Array, dim: int) -> Array:
     place = xp.empty(len(flat), np.int64)
     for i, row in enumerate(flat):
         values, counts = xp.unique(row, return_counts=True)
-        place[i] = xp.flatnonzero(row == values[counts.argmax()])[-1] if row[0] == row[0] or len(values) > 1 else 0
+        most = values[counts.argmax()]
+        place[i] = xp.flatnonzero(row == most if most == most else row != row)[-1]
     return xp.expand_dims(place.reshape(moved.shape[:-1]), dim)
 
 

@@ -108,7 +108,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     run, lowered = primitive.run, primitive.lower is not None
     # What is one step of numpy's is rounded once in half precision too.
     same = primitive.promotion != "float" and (isinstance(primitive.eval, str) or not primitive.widens)
-    chars, records = _CHARS.get(primitive.promotion, ""), primitive.promotion != "compare"
+    chars, records = _CHARS.get(primitive.promotion, ""), primitive.records and primitive.promotion != "compare"
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 

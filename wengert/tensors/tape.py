@@ -179,7 +179,9 @@ class Node:
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is not None:
-            return rule(ct, self.unpack(as_tensors), self.params, self.edges)
+            saved = self.unpack(as_tensors)
+            grads = rule(ct, saved, self.params, self.edges)
+            return (kinked(grads[0], saved), *grads[1:]) if self.primitive.kinked and state.grad else grads
         saved = self.saved
         if saved is None or (self.rare is not None and "unpack" in self.rare):
             saved = self.unpack(None)
@@ -203,6 +205,18 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+def kinked(grad: Any, saved: Saved) -> Any:
+    """A cotangent, a tensor of nobody else's, as one that varies with the saved value by a derivative of 0."""
+    value = saved[0] if saved[0] is not None else saved[1]
+    if grad is not None and value._edge is not None:
+        shapes = (grad._data.shape, value._data.shape)
+        node = Node(P.kinked, {}, (grad._edge, value._edge), (None, None, None, shapes), ())
+        if state.watcher is not None:
+            state.watcher.recorded(node)
+        grad._edge = node
+    return grad
 
 
 class HalfNode(Node):

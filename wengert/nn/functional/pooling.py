@@ -267,7 +267,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
         shares = zeros(n, count, dtype=input.dtype)
         for i, (start, stop) in enumerate(_bounds(n, count)):
             shares[start:stop, i] = 1.0 / (stop - start)
-        input = (input.movedim(dim, -1) @ shares).movedim(-1, dim)
+        input = P.resample(input, shares, dim=dim % input.dim())
     return labelled(own(input, given), f"AdaptiveAvgPool{rank}D")
 
 

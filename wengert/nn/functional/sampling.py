@@ -125,7 +125,8 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
 
 def _nearest(x: Tensor) -> list[tuple[Tensor, Tensor]]:
     # The weight is 1, but hangs on the place, whose gradient is zero and not missing.
-    return [(x.detach().round(), 1 + (x - x.detach()) * 0)]
+    place = x.detach()
+    return [(place.round(), 1 + where(place.isnan(), zeros_like(x), x - place) * 0)]
 
 
 def _linear(x: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -157,8 +158,8 @@ def _read(input: Tensor, places: Sequence[Tensor], weights: Sequence[Tensor]) ->
     flat = index.reshape(samples, 1, prod(index.shape[1:]))
     planes = input.reshape(samples, channels, prod(input.shape[2:]))
     values = planes.gather(2, flat.expand(samples, channels, flat.shape[2]))
-    factor = where(inside, weight, zeros_like(weight)).unsqueeze(1)
-    return values.reshape(samples, channels, *inside.shape[1:]) * factor
+    values = values.reshape(samples, channels, *inside.shape[1:])
+    return where(inside.unsqueeze(1), values, zeros_like(values)) * weight.unsqueeze(1)
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:

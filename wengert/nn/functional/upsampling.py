@@ -68,7 +68,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
             matrix = _smooth_matrix(n, count, scale, bool(align_corners), mode)
         else:
             matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
-        input = (input.movedim(dim, -1) @ tensor(matrix, dtype=input.dtype)).movedim(-1, dim)
+        input = P.resample(input, tensor(matrix, dtype=input.dtype), dim=dim)
     name = "".join([word.capitalize() for word in mode.split("-")])
     return labelled(own(input.contiguous(), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
 
