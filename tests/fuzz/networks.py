@@ -219,7 +219,22 @@ def run(case: Case) -> str:
                                                          equal_nan=True):
             worst = np.abs(came.astype("float64") - wanted).max(initial=0.0)
             raise Fault(f"value {number} of {len(found)} is off by {worst}, of {scale}\n{case}")
+    if case.seed % 4 == 0:
+        _with_other_threads(case, found)
     return "same"
+
+
+def _with_other_threads(case: Case, found: list[Any]) -> None:
+    """The same bits for another number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(case.seed // 4 % 7 + 1)
+    try:
+        again = case.trained(compiled=True)
+    finally:
+        torch.set_num_threads(before)
+    for number, (x, y) in enumerate(zip(found, again, strict=True)):
+        if x is not None and not np.array_equal(x, y, equal_nan=True):
+            raise Fault(f"value {number} differs with {case.seed // 4 % 7 + 1} threads\n{case}")
 
 
 def make(chance: random.Random) -> Case:
