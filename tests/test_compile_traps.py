@@ -879,7 +879,44 @@ def swa_outside(compile: Any) -> Any:
     return [training(compile, between), list(averages[0].parameters())]
 
 
-@eager("value of a tensor")
+@works
+def swa_inside(compile: Any) -> Any:
+    model, x, y = model_and_data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    average = torch.optim.swa_utils.AveragedModel(model)
+
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        average.update_parameters(model)
+
+    step = compile(step)
+    for _ in range(4):
+        step(x)
+    return [list(average.parameters()), average.n_averaged]
+
+
+@works
+def ema_inside(compile: Any) -> Any:
+    model, x, y = model_and_data()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    function = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=function, use_buffers=True)
+
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        average.update_parameters(model)
+
+    step = compile(step)
+    for _ in range(4):
+        step(x)
+    return [list(average.parameters()), average.n_averaged]
+
+
+@works
 def a_gradient_scaler(compile: Any) -> Any:
     model, x, y = model_and_data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

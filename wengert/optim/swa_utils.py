@@ -14,6 +14,7 @@ from ..core.dtypes import int64
 from ..nn.layers.normalization import BatchNormBase
 from ..nn.module import Module
 from ..ops import tensor
+from ..tensors.evaluation import only_where
 from ..tensors.tensor import Tensor
 from .lr_scheduler.scheduler import LRScheduler, Rates, for_each_group
 from .optimizer import Optimizer
@@ -75,6 +76,11 @@ def get_swa_multi_avg_fn() -> Many:
     return _for_all(get_swa_avg_fn())
 
 
+def _copied(mine: Sequence[Tensor], theirs: Sequence[Tensor]) -> None:
+    for average, now in zip(mine, theirs, strict=True):
+        average.copy_(now)
+
+
 class AveragedModel(Module):
     """A copy of ``model`` that holds the average of its parameters over the calls of `update_parameters`.
 
@@ -111,13 +117,9 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Takes the parameters of ``model`` into the average; the first call copies them."""
         mine, theirs = self._state(self.module), self._state(model)
-        first = int(self.n_averaged) == 0
         with no_grad():
-            for average, now in zip(mine, theirs, strict=True):
-                if first:
-                    average.copy_(now)
-            if not first:
-                self._average(mine, theirs)
+            only_where(self.n_averaged != 0, lambda: self._average(mine, theirs))
+            only_where(self.n_averaged == 0, lambda: _copied(mine, theirs))
             if not self.use_buffers:
                 for kept, now in zip(self.module.buffers(), model.buffers(), strict=True):
                     kept.copy_(now)

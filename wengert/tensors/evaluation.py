@@ -182,6 +182,10 @@ class Tracer(Watcher, ABC):
         """The value of a tensor of one element as a Python number, or what stands for it."""
 
     @abstractmethod
+    def only_where(self, condition: Any, run: Callable[[], Any]) -> None:
+        """Runs a function; what it writes is there only where the condition, a tensor of one truth value, holds."""
+
+    @abstractmethod
     def frozen(self, tensor: Any) -> Any:
         """The data of a tensor as it is now, which a write will not change."""
 
@@ -219,6 +223,15 @@ def known(tensor: OnTape) -> Any:
     given."""
     watcher = state.watcher
     return tensor._data if watcher is None or watcher.tracer is None else watcher.tracer.known(tensor)
+
+
+def only_where(condition: Any, run: Callable[[], Any]) -> Any:
+    """``run()`` if the condition, a tensor of one truth value, holds, else None. While a function is recorded, ``run``
+    writes to tensors on the condition, and nothing is returned; it must change nothing else."""
+    watcher = state.watcher
+    if watcher is None or watcher.tracer is None:
+        return run() if bool(condition) else None
+    return watcher.tracer.only_where(condition, run)
 
 
 def tracing() -> bool:

@@ -65,6 +65,8 @@ class Recorder(Tracer):
         """Leaves of which ``.grad`` becomes a tensor of the user's: where both are found."""
         self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
         """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
+        self.journal: dict[Memory, tuple[Value, np.ndarray]] | None = None
+        """What memories held before they were written, while that is noted."""
         self.independent: set[Value] = set()
         """Values that depend on nothing that the function is given: these can be looked at."""
         self._line: str | None = None
@@ -322,8 +324,26 @@ class Recorder(Tracer):
             # The memory keeps its dtype and its strides: later results depend on both, to the last bit.
             array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
             value = self._emit(P.overwrite, (old, value), {}, array)
+        if self.journal is not None:
+            self.journal.setdefault(memory, (memory.value, memory.array))
         memory.replace(value, array)
         memory.line = self.line()
+
+    def only_where(self, condition: Tensor, run: Callable[[], Any]) -> None:
+        before, self.journal = self.journal, {}
+        try:
+            run()
+            journal = self.journal
+        finally:
+            self.journal = before
+        truth = make(self.evaluate(P.reshape, (condition,), {"shape": ()}), None)
+        held, holds = self.read(self.place(truth))
+        for memory, (old, array) in journal.items():
+            chosen = np.asarray(evaluate(P.where, (holds, memory.array, array), {}))
+            value = self._emit(P.where, (held, memory.value, old), {}, chosen)
+            if before is not None:
+                before.setdefault(memory, (old, array))
+            memory.replace(value, chosen)
 
     def recorded(self, node: Node) -> None:
         for edge in node.edges:
