@@ -49,7 +49,7 @@ def picked(name: str) -> tuple[list[Any], Callable[..., Any]]:
     x = torch.randn(7, 5, 6).requires_grad_()
     wide = torch.randn(50, 33, dtype=torch.float64).requires_grad_()
     rows, many = torch.tensor([[2, -1, 0], [6, 2, 2]]), torch.randint(-50, 50, (700,))
-    along, mask = torch.randint(5, (7, 4, 6)), torch.arange(7) % 2 == 0
+    along, mask, spots = torch.randint(5, (7, 4, 6)), torch.arange(7) % 2 == 0, torch.randint(6, (7, 5, 2))
     functions: dict[str, tuple[list[Any], Callable[..., Any]]] = {
         "rows": ([x], lambda: x[rows] * 2), "columns": ([x], lambda: (x * 2)[:, rows.clamp(-1, 4)]),
         "last": ([x], lambda: x.index_select(2, torch.tensor([5, 0, 5]))),
@@ -60,13 +60,19 @@ def picked(name: str) -> tuple[list[Any], Callable[..., Any]]:
         "gather": ([x], lambda: x.exp().gather(1, along)), "gather last": ([x], lambda: x.gather(2, along)),
         "scatter": ([x], lambda: torch.zeros(7, 5, 6).scatter_add(1, along, x[:, :4])),
         "part": ([x], lambda: x.gather(1, along[:3, :, :2])),
+        "put": ([x], lambda: (x * 2).index_put((torch.tensor([1, 6, 1, 6]),), x[:4] * 3)),
+        "put one": ([x], lambda: (x * 2).index_put((torch.tensor([[1], [-1]]),), torch.tensor(0.5))),
+        "put many": ([wide], lambda: wide.exp().index_put((many,), wide[many] * 2, accumulate=True)),
+        "set": ([x], lambda: x.exp().scatter(1, torch.argsort(x.detach(), 1)[:, :3], x[:, 1:4])),
+        "set a number": ([x], lambda: x.exp().scatter(2, spots, 0.25)),
         "median": ([x], lambda: x.max(1).values + x.max(1).indices),
     }
     return functions[name]
 
 
 @pytest.mark.parametrize("name", ["rows", "columns", "last", "pairs", "apart", "mask", "many", "embedding", "gather",
-                                  "gather last", "scatter", "part", "median"])
+                                  "gather last", "scatter", "part", "median", "put", "put one", "put many", "set",
+                                  "set a number"])
 def test_picking_and_its_gradients(name: str) -> None:
     torch.manual_seed(0)
     leaves, function = picked(name)
@@ -77,7 +83,7 @@ def test_picking_and_its_gradients(name: str) -> None:
         (out * torch.arange(out.numel(), dtype=dtype).view(out.shape).cos()).sum().backward()
         return (out.detach(),)
 
-    native = () if name == "apart" else ("index", "index_adjoint", "gather")
+    native = () if name == "apart" else ("index", "index_adjoint", "gather", "index_put", "scatter")
     both(step, leaves, 1e-5 if dtype is torch.float32 else 1e-12, native)
 
 

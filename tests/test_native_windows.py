@@ -192,3 +192,17 @@ def test_pooling_and_its_gradients(seed: int) -> None:
 
     names = ("max_pool", "window_winner", "window_put", "window_sum", "window_spread")
     both(step, [x], wide, names if max(size) < 5 or rank < 3 else ())
+
+
+def test_what_would_be_too_many_steps_is_left_to_numpy() -> None:
+    """An adjoint of a large stride, and of large windows that overlap; windows side by side are repeated."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 24, 24, requires_grad=True), torch.randn(4, 3, 8, 8, requires_grad=True)
+
+    def step() -> Any:
+        patches, means = F.conv2d(x, weight, stride=8), F.avg_pool2d(x, 12)
+        near, most = F.avg_pool2d(x, 7, 6), F.max_pool2d(x, 6)
+        (patches.sin().sum() + means.exp().sum() + near.sin().sum() + most.sum()).backward()
+        return patches.detach(), means.detach(), near.detach(), most.detach()
+
+    both(step, [x, weight], 1e-5)

@@ -1,4 +1,4 @@
-"""Generated code that adds rows where an index says: the adjoint of picking rows.
+"""Generated code that adds or puts rows where an index says.
 
 The one idea to know: whoever has an item has some of the targets, goes through all rows in their order, and adds those
 that are its own. So every target's sum has one order, whatever the number of threads, and nothing is locked or sorted.
@@ -15,7 +15,7 @@ from .vectors import Machine, Vectors
 
 @dataclass(frozen=True)
 class Scatter:
-    """``out[l, index[l, r, d], d] += source[l, r, d]``, r from the first to the last.
+    """``out[l, index[l, r, d], d] += source[l, r, d]``, r from the first to the last; ``=`` where it does not ``add``.
 
     The operands: source, index (int64, from 0 to ``targets`` - 1), out, which lies in rows and holds what is added to.
     ``source`` and ``index`` are the elements from one l, r and d to the next; those of the source along d are
@@ -31,6 +31,7 @@ class Scatter:
     source: tuple[int, int]
     index: tuple[int, int, int]
     cuts: int
+    add: bool = True
 
     def extents(self) -> list[tuple[int, int]]:
         """The first and the last element that it reads or writes of each operand, counted from where that begins."""
@@ -72,15 +73,14 @@ class Scatter:
                 there = vectors.at(out, code.mul(target, self.inner))
                 whole = self.inner - self.inner % vectors.lanes
 
-                def add(at: Index, mask: Operand | None) -> None:
-                    place = vectors.at(there, at)
-                    total = vectors.add(vectors.load(place, mask), vectors.load(vectors.at(here, at), mask))
-                    vectors.store(total, place, mask)
+                def part(at: Index, mask: Operand | None) -> None:
+                    place, value = vectors.at(there, at), vectors.load(vectors.at(here, at), mask)
+                    vectors.store(vectors.add(vectors.load(place, mask), value) if self.add else value, place, mask)
 
                 with code.loop(whole, step=vectors.lanes) as column:
-                    add(column.index, None)
+                    part(column.index, None)
                 if whole != self.inner:
-                    add(whole, vectors.first_lanes(Operand(str(self.inner - whole), "i64")))
+                    part(whole, vectors.first_lanes(Operand(str(self.inner - whole), "i64")))
 
     def _each(self, code: Code, vectors: Vectors, cut: Operand, source: Operand, index: Operand, out: Operand) -> None:
         """Elements that have an index each, of the columns within the cut."""
@@ -90,7 +90,8 @@ class Scatter:
             target = code.add(code.mul(code.word(index, at), self.inner), column.index)
             value = vectors.number(vectors.at(source, code.add(code.mul(row.index, self.source[1]), column.index)))
             place = vectors.at(out, target)
-            code.store(code.binary("fadd", vectors.number(place), value), place, align=vectors.bits // 8)
+            total = code.binary("fadd", vectors.number(place), value) if self.add else value
+            code.store(total, place, align=vectors.bits // 8)
 
 
 def _bounds(code: Code, cut: Operand, size: int, cuts: int) -> tuple[Operand, Operand]:

@@ -102,9 +102,10 @@ def _gather(t: Translation, instr: Instr) -> Expr:
     return _picked(t, x, strides, index, step, x.shape[dim], out)
 
 
-def _added(t: Translation, base: Expr, source: Expr, index: Expr, dims: tuple[int, int], own: bool) -> Expr:
-    """``base`` with the rows of ``source`` added; ``dims`` are the first of the dimensions that the index runs through,
-    and the first behind them. ``own``: every element has an index of its own."""
+def _with_rows(t: Translation, base: Expr, source: Expr, index: Expr, dims: tuple[int, int], own: bool,
+               add: bool = True) -> Expr:
+    """``base`` with the rows of ``source`` added, or put; ``dims`` are the first of the dimensions that the index runs
+    through, and the first behind them. ``own``: every element has an index of its own."""
     shape, (first, last) = base.shape, dims
     lead, targets, inner = (prod(shape[:first]), prod(shape[first:last]), prod(shape[last:]))
     rows = prod(source.shape) // (lead * inner)
@@ -113,7 +114,7 @@ def _added(t: Translation, base: Expr, source: Expr, index: Expr, dims: tuple[in
     t.plan.store(base, result.node.args[0])
     steps = (rows * inner, inner, 1 if inner > 1 else 0) if own else (0, 1, 0)
     cuts = 1 if lead >= CUTS else max(1, min(CUTS, rows * inner // CUT, inner if steps[2] else targets))
-    form = Scatter(base.dtype, lead, rows, targets, inner, (rows * inner, inner), steps, cuts)
+    form = Scatter(base.dtype, lead, rows, targets, inner, (rows * inner, inner), steps, cuts, add)
     t.plan.kernel("scatter", form, [source.node.args[0], index.node.args[0]], [result.node.args[0]])
     return result
 
@@ -124,18 +125,41 @@ def _index_adjoint(t: Translation, instr: Instr) -> Expr:
         raise NotImplementedError("another dtype, or nothing")
     first, index, dims = _indices(t, instr, 1, shape)
     zeros = Expr(shape, t.plan.nodes.const(0.0, ct.dtype))
-    return _added(t, zeros, ct, index, (first, dims[-1] + 1), own=False)
+    return _with_rows(t, zeros, ct, index, (first, dims[-1] + 1), own=False)
 
 
-def _scatter_add(t: Translation, instr: Instr) -> Expr:
-    x, index, source = (t.expr(_value(instr, at)) for at in range(3))
+def _index_put(t: Translation, instr: Instr) -> Expr:
+    x, values = t.expr(_value(instr, 0)), instr.operands[1]
+    if x.dtype not in REALS or not prod(x.shape):
+        raise NotImplementedError("another dtype, or nothing")
+    first, index, dims = _indices(t, instr, 2, x.shape)
+    shape = (*x.shape[:first], *index.shape, *x.shape[dims[-1] + 1:])
+    return _with_rows(t, x, _source(t, values, x.dtype, shape), index, (first, dims[-1] + 1), own=False,
+                      add=bool(instr.params.get("accumulate")))
+
+
+def _source(t: Translation, values: Any, dtype: str, shape: Shape) -> Expr:
+    """Values, or a number, repeated to a shape."""
+    if not prod(shape):
+        raise NotImplementedError("nothing")
+    node = t.operand(values, shape) if type(values) is Value else t.plan.nodes.const(float(values), dtype)
+    return Expr(shape, t.cast(node, dtype))
+
+
+def _scatter(t: Translation, instr: Instr) -> Expr:
+    x, index, source = t.expr(_value(instr, 0)), t.expr(_value(instr, 1)), instr.operands[2]
     dim, sizes = instr.params["dim"], index.shape
-    if x.dtype not in REALS or source.dtype != x.dtype or not x.shape or not prod(x.shape) or not prod(sizes):
+    if x.dtype not in REALS or not x.shape or not prod(x.shape) or not prod(sizes):
         raise NotImplementedError("another dtype, or nothing")
     if any(n != m for d, (n, m) in enumerate(zip(x.shape, sizes, strict=True)) if d != dim):
         raise NotImplementedError("an index of a part")
-    source = t.plan.viewed(source, lambda array: array[tuple([slice(n) for n in sizes])])
-    return _added(t, x, source, _inside(t, _value(instr, 1), x.shape[dim]), (dim, dim + 1), own=True)
+    if type(source) is Value and source.spec.shape:
+        values = t.plan.viewed(t.expr(source), lambda array: array[tuple([slice(n) for n in sizes])])
+        values = Expr(sizes, t.cast(values.node, x.dtype))
+    else:
+        values = _source(t, source, x.dtype, sizes)
+    return _with_rows(t, x, values, _inside(t, _value(instr, 1), x.shape[dim]), (dim, dim + 1), own=True,
+                      add=instr.primitive.name == "scatter_add")
 
 
 def _zeros_of(t: Translation, instr: Instr) -> Expr:
@@ -205,6 +229,7 @@ def _pad(t: Translation, instr: Instr) -> Expr:
 
 
 HANDLERS: dict[str, Any] = {
-    "index": _index, "index_adjoint": _index_adjoint, "gather": _gather, "scatter_add": _scatter_add,
+    "index": _index, "index_adjoint": _index_adjoint, "gather": _gather, "scatter_add": _scatter,
+    "scatter": _scatter, "index_put": _index_put,
     "zeros_of": _zeros_of, "nll_loss": _nll, "pad": _pad,
 }

@@ -21,8 +21,9 @@ from .loops import REALS, Place, Shape
 from .plan import Expr, lying_order
 from .translation import Translation
 
-WRITTEN_OUT, MOST_PLACES = 16, 64
-"""Places of a kernel up to which they are terms of one expression; and up to which a position among them is found."""
+WRITTEN_OUT, MOST_PLACES = 16, 32
+"""Places of a kernel up to which they are terms of one expression; and up to which a position among them is found, and
+the inputs are gone through phase by phase."""
 
 
 def _operand(t: Translation, instr: Instr, at: int = 0) -> Expr:
@@ -137,6 +138,11 @@ def _spread(t: Translation, instr: Instr) -> Expr:
     ct, geometry = _operand(t, instr), _geometry(instr.params)
     size, rank, shape = geometry["size"], len(geometry["size"]), tuple(instr.results[0].spec.shape)
     windows, sizes = ct.shape[len(ct.shape) - rank:], shape[len(shape) - rank:]
+    if instr.primitive.name == "window_spread" and geometry["stride"] == size and not any(geometry["padding"]) and (
+            sizes == tuple([n * k for n, k in zip(windows, size, strict=True)])):
+        return _repeated(t, ct, size, shape)
+    if prod(geometry["stride"]) > MOST_PLACES or prod(size) > MOST_PLACES:
+        raise NotImplementedError("a large kernel")
     along = [[_clipped(phase, n, count) for phase in phases] for phases, n, count in zip(
         phases_of(geometry, size, sizes, windows), sizes, windows, strict=True)]
     widths: Widths = tuple([(max([0, *[p[1][0] for p in phases if p]]), max([0, *[p[1][1] for p in phases if p]]))
@@ -157,6 +163,16 @@ def _spread(t: Translation, instr: Instr) -> Expr:
             value = _of_phase(t, ct, winner, size, phases, target.shape[len(shape) - rank:])
             t.plan.lay(value, target, lying_order(target.shape, target.node.leaves), first, apart=True)
     return result
+
+
+def _repeated(t: Translation, ct: Expr, size: Shape, shape: Shape) -> Expr:
+    """Windows side by side: each element repeated to its window."""
+    rank = len(size)
+    lead, windows = ct.shape[:len(ct.shape) - rank], ct.shape[len(ct.shape) - rank:]
+    pairs = [n for pair in zip(windows, size, strict=True) for n in pair]
+    single = [n for count in windows for n in (count, 1)]
+    wide = t.plan.expand(t.plan.viewed(ct, lambda array: array.reshape(*lead, *single)), (*lead, *pairs))
+    return t.plan.viewed(wide, lambda array: array.reshape(shape))
 
 
 def _clipped(phase: Any, size: int, windows: int) -> Any:

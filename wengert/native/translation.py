@@ -443,5 +443,6 @@ _HANDLERS: dict[str, Handler] = {
     "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
     "masked_fill": Translation._elementwise,
 }
-_CHECKING = frozenset({"nll_loss", "binary_cross_entropy", "index", "index_adjoint", "gather", "scatter_add"})
+_CHECKING = frozenset({"nll_loss", "binary_cross_entropy", "index", "index_adjoint", "gather", "scatter_add", "scatter",
+                       "index_put"})
 """What must run although nothing needs it, as it finds mistakes."""

@@ -22,6 +22,9 @@ from .loops import REALS, Place, Shape
 from .plan import Expr
 from .translation import Translation
 
+MOST_PHASES = 27
+"""Phases of an adjoint, each of which is a step of its own."""
+
 PARTS, MOST_SUMS = 16, 2**21
 """A weight's gradient is summed up in so many parts at most, and these have so many sums together."""
 
@@ -115,6 +118,8 @@ def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Pl
     each = groups > 1 and outer == inner == 1
     along = phases_of(params, weight.shape[2:], result.shape[2:], ct.shape[2:])
     every = list(product(*along))
+    if len(every) > MOST_PHASES:
+        raise NotImplementedError("a large stride")
     if any(phase is None for phases in every for phase in phases):
         filler = Expr((), t.plan.nodes.const(0.0, ct.dtype))
         if bias:
