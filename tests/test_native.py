@@ -18,6 +18,7 @@ from benchmarks import eager, networks
 from wengert.compiler import memory
 from wengert.compiler.code import POINTER, WORD, Code, module
 from wengert.compiler.jit import engine
+from wengert.core.errors import TraceError
 from wengert.native.emission import form_of, function_of, places_of
 from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
 from wengert.native.plan import row_major
@@ -377,3 +378,20 @@ def test_every_dtype_computes_what_it_does_in_eager_mode(dtype: Any) -> None:
     x = torch.ones(2, 3, dtype=dtype)
     for mine, its in zip(torch.compile(step, fullgraph=True)(x), step(x), strict=True):
         assert mine.dtype is its.dtype and mine.tolist() == its.tolist()
+
+
+def test_what_numpy_computes_can_be_refused() -> None:
+    x, w = torch.rand(20, 30), torch.rand(20)
+    native = torch.compile(lambda x: (x @ x.t()).softmax(-1), fullgraph="native")
+    close(native(x), (x @ x.t()).softmax(-1))
+
+    def step(x: Any) -> Any:
+        w.add_(1)
+        return x.sort().values * 2
+
+    before = w.clone()
+    with pytest.raises(TraceError, match=r"got sort, which numpy computes"):
+        torch.compile(step, fullgraph="native")(x)
+    assert torch.equal(w, before)
+    with pytest.raises(RuntimeError, match=r"True, False or \"native\""):
+        torch.compile(step, fullgraph="whole")

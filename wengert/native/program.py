@@ -23,6 +23,7 @@ from ..compiler.code import Code, Operand, module, word
 from ..compiler.jit import engine
 from ..compiler.kernels import generated_code_is_possible
 from ..compiler.products import Geometry, Products
+from ..core.errors import TraceError
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from . import entry
@@ -62,10 +63,11 @@ def _asks_openblas(steps: Sequence[Step]) -> bool:
 
 class Runner:
     """Runs a graph as a native program, made when it is first called for arrays that lie as they do then; interpreted
-    where nothing of it has a native form. Called like an `Interpreter`."""
+    where nothing of it has a native form. Called like an `Interpreter`. If it must be ``whole``, what numpy would
+    compute is a `TraceError` before anything runs."""
 
-    def __init__(self, graph: InstructionGraph, in_place: bool) -> None:
-        self.graph, self.in_place = graph, in_place
+    def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False) -> None:
+        self.graph, self.in_place, self.whole = graph, in_place, whole
         self.program: NativeProgram | None = None
         self._run: Any = None
 
@@ -75,9 +77,21 @@ class Runner:
     ) -> tuple[list[Any], list[np.ndarray[Any, Any]]]:
         """The values of the effects and the outputs; `WRITTEN` for an effect that is done."""
         if self._run is None:
-            self.program = native(self.graph, [*inputs, *states], self.in_place)
-            self._run = self.program or Interpreter(self.graph)
+            program = native(self.graph, [*inputs, *states], self.in_place)
+            if self.whole:
+                self._refuse_numpy(program)
+            self.program, self._run = program, program or Interpreter(self.graph)
         return self._run(inputs, states, generators)
+
+    def _refuse_numpy(self, program: NativeProgram | None) -> None:
+        if program is None:
+            names = list(dict.fromkeys([instr.primitive.name for instr in self.graph.instrs]))
+        else:
+            names = list(dict.fromkeys([step.instr.primitive.name for step in program.schedule.steps
+                                        if type(step) is Call]))
+        if names:
+            raise TraceError(f"[compile] a function all of which is machine code was expected; got {', '.join(names)}, "
+                             'which numpy computes; compile without fullgraph="native", or leave that outside')
 
     def describe(self) -> list[str]:
         """What is native and what is not, as lines of text."""

@@ -45,10 +45,11 @@ def compile(model: Any = None, **options: Any) -> Any:
     such as ``if loss > 3``, is a `TraceError` with ``fullgraph=True``; else the function runs as it is from then on,
     and one warning names the line. The result can be differentiated outside.
 
-    ``model`` is a function or a `Module`; without it this is a decorator. ``options``: ``fullgraph``; ``disable`` gives
-    the function back as it is; with ``check``, the first calls, so many, run as they are as well, and a difference is
-    an error; ``dynamic``, ``backend``, ``mode`` and ``options`` are PyTorch's, and change nothing: each size of the
-    arguments is a recording of its own. Raises TypeError for anything that cannot be called.
+    ``model`` is a function or a `Module`; without it this is a decorator. ``options``: ``fullgraph``, of which "native"
+    also refuses what numpy would compute in the midst of machine code; ``disable`` gives the function back as it is;
+    with ``check``, the first calls, so many, run as they are as well, and a difference is an error; ``dynamic``,
+    ``backend``, ``mode`` and ``options`` are PyTorch's, and change nothing: each size of the arguments is a recording
+    of its own. Raises TypeError for anything that cannot be called.
 
     >>> import wengert as torch
     >>> @torch.compile

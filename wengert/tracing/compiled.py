@@ -42,7 +42,7 @@ log = logging.getLogger("wengert.compile")
 class Compiled:
     """A compiled function; see `compile`. ``programs`` are its recordings, the last used first."""
 
-    def __init__(self, function: Callable[..., Any], *, fullgraph: bool = False, check: int = 0) -> None:
+    def __init__(self, function: Callable[..., Any], *, fullgraph: bool | str = False, check: int = 0) -> None:
         self.function, self.fullgraph, self.check = function, fullgraph, check
         self.programs: list[Program] = []
         self.eager: str | None = None
@@ -113,7 +113,7 @@ class Compiled:
     def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
         start = time.perf_counter()
         program = record(self.function, self._names, arguments)
-        program.compile()
+        program.compile(whole=self.fullgraph == "native")
         for line in program.printed:
             _warn(f"[compile] {line} prints while {self.name} is recorded, and not when it runs compiled")
         if "recompile" in _wanted_logs() or ("compile" in _wanted_logs() and reason is None):
@@ -160,7 +160,7 @@ class Compiled:
 def compile_function(
     function: Callable[..., Any],
     *,
-    fullgraph: bool = False,
+    fullgraph: bool | str = False,
     dynamic: bool | None = None,
     backend: str | Callable[..., Any] = "inductor",
     mode: str | None = None,
@@ -176,6 +176,8 @@ def compile_function(
     if backend not in _BACKENDS:
         raise RuntimeError(f"[compile] a backend among {', '.join(_BACKENDS)} was expected; got {backend!r}; leave it "
                            "out")
+    if isinstance(fullgraph, str) and fullgraph != "native":
+        raise RuntimeError(f'[compile] fullgraph was expected to be True, False or "native"; got {fullgraph!r}')
     if not callable(function):
         raise TypeError(f"compile(): a function or a module was expected; got {type(function).__name__}")
     if disable or isinstance(function, Compiled):
@@ -187,7 +189,7 @@ _BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "wengert")
 _MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
-def _again(function: Callable[..., Any], fullgraph: bool, check: int) -> Compiled:
+def _again(function: Callable[..., Any], fullgraph: bool | str, check: int) -> Compiled:
     """A copy of a compiled function, without its programs."""
     return Compiled(function, fullgraph=fullgraph, check=check)
 

@@ -69,12 +69,13 @@ class Program:
         """How many calls were not like the last one, and how many of them it takes to look for what is alike anew."""
         self._run: Interpreter | Runner = Interpreter(graph)
 
-    def compile(self) -> None:
+    def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
-        reads, the states are written last, from copies, as that wants them as they were."""
-        self._run = Runner(self.graph, in_place=self.backward is None)
+        reads, the states are written last, from copies, as that wants them as they were. If it must be native as a
+        ``whole``, what numpy would compute raises `TraceError` when it first runs."""
+        self._run = Runner(self.graph, self.backward is None, whole)
         if self.backward is not None:
-            self.backward.run = Runner(self.backward.graph, in_place=False)
+            self.backward.run = Runner(self.backward.graph, False, whole)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph on these arguments and the states as they are now, and applies the effects."""
