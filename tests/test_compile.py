@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import wengert as torch
+from tests.training_steps import classifying_step
 from wengert.core.errors import TraceError
 from wengert.nn import functional as F
 
@@ -68,14 +69,7 @@ def test_training_steps_with_every_optimiser_and_a_schedule(name: str) -> None:
         model = classifier()
         optimizer = OPTIMIZERS[name](model.parameters())
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
+        step = classifying_step(model, optimizer)
         inner = torch.compile(step, fullgraph=True) if compiled else step
 
         def outer(x: Any, y: Any) -> Any:
@@ -459,15 +453,7 @@ def test_check_runs_both_and_tells_a_difference(monkeypatch: pytest.MonkeyPatch)
     def make() -> tuple[Any, Any]:
         model = classifier()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        return step, model
+        return classifying_step(model, optimizer), model
 
     plain = trained(False, make)
     found = trained(True, make, check=3)

@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 
 import wengert as torch
+from tests.training_steps import classifying_step
 from wengert.core.errors import TraceError
 from wengert.nn import functional as F
 
@@ -141,15 +142,7 @@ def training(
     """Training, with something done ``between`` the steps: (number, model, optimizer)."""
     model, x, y = model_and_data()
     optimizer = (make or (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)))(model.parameters())
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    step, losses = compile(step), []
+    step, losses = compile(classifying_step(model, optimizer)), []
     for number in range(steps):
         losses.append(step(x, y))
         between(number, model, optimizer)

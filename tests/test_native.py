@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import wengert as torch
 from benchmarks import eager, networks
+from tests.training_steps import classifying_step
 from wengert.compiler import memory
 from wengert.compiler.code import POINTER, WORD, Code, module
 from wengert.compiler.jit import engine
@@ -277,15 +278,7 @@ def test_a_program_that_fails_leaves_everything_as_it_was() -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-
-    @torch.compile(fullgraph=True)
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
+    step = torch.compile(fullgraph=True)(classifying_step(model, optimizer))
     for _ in range(3):
         step(torch.rand(5, 4), torch.tensor([0, 1, 2, 1, 0]))
     before = {name: value.clone() for name, value in model.state_dict().items()}

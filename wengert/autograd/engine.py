@@ -369,7 +369,7 @@ def _cotangents(op: str, outputs: list[Tensor], given: Seeds) -> list[tuple[Edge
     cts = [None] * len(outputs) if given is None else _sequence(given)
     if len(cts) != len(outputs):
         raise RuntimeError(
-            f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient a tensor was expected"
+            f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient per tensor was expected"
         )
     pairs = []
     for i, (output, ct) in enumerate(zip(outputs, cts, strict=True)):
@@ -423,7 +423,7 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
              inputs: Tensor | Sequence[Tensor] | None = None) -> None:
     """Adds the gradients of ``tensors`` by the leaves of their graph to the leaves' ``.grad``.
 
-    ``grad_tensors`` are the cotangents, one a tensor and of its shape; None stands for 1 for a single element.
+    ``grad_tensors`` are the cotangents, one per tensor and of its shape; None stands for 1 for a single element.
     ``retain_graph`` (default: ``create_graph``) keeps the graph for another run. ``inputs`` restricts the accumulation
     to these leaves (or other tensors of the graph). Raises `GradError`.
     """

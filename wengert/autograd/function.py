@@ -156,7 +156,7 @@ class FunctionNode(Node):
         if len(grads) < wanted or any(g is not None for g in grads[wanted:]):
             raise GradError(
                 f"[{self.name()}] function {self.name()} returned an incorrect number of gradients (expected "
-                f"{wanted}, got {len(grads)}); return one an argument of forward, None for those that need none"
+                f"{wanted}, got {len(grads)}); return one per argument of forward, None for those that need none"
             )
         found = []
         for i, (grad, spec) in enumerate(zip(grads, self.inputs, strict=False)):
@@ -197,7 +197,7 @@ class Function:
 
     A subclass defines ``forward(ctx, *args)`` and ``backward(ctx, *grads)`` as static methods (or ``forward(*args)``
     beside ``setup_context(ctx, inputs, output)``) and is called by ``apply``. ``forward`` runs with recording off.
-    ``backward`` gets the gradient of each output and returns one an argument; if it is composed of differentiable
+    ``backward`` gets the gradient of each output and returns one per argument; if it is composed of differentiable
     operations it can itself be differentiated.
 
     >>> import wengert as torch

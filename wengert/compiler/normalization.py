@@ -25,7 +25,7 @@ LEAST_LENGTH = 8
 
 
 class Form(NamedTuple):
-    """What the text of a kernel depends on. ``along``: weight and bias go along a run, not one a group."""
+    """What the text of a kernel depends on. ``along``: weight and bias go along a run, instead of one per group."""
 
     dtype: str
     weight: bool

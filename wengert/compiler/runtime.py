@@ -40,7 +40,7 @@ sets ``SEGMENTS`` (the number of threads), ``REST`` (the address of a C function
 such as ``usleep``) and ``DATA`` (where in an array object the pointer to its elements stands); the rest is 0."""
 
 CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK, GUARD = range(6)
-"""Slots of a descriptor: the kernel's address; a bit an operand, set for arrays and clear for scalars; the binary
+"""Slots of a descriptor: the kernel's address; a bit per operand, set for arrays and clear for scalars; the binary
 logarithm of the output's element size; the elements of the largest chunk and of the smallest; a guard or 0."""
 
 LOCK, USERS, USUAL, GET, SET = range(5)

@@ -25,7 +25,7 @@ class _Named:
 
 
 class layout(_Named):
-    """How a tensor's elements are stored. There is one so far, `strided`: a dense array with a stride a dimension."""
+    """How a tensor's elements are stored. There is one so far, `strided`: a dense array with a stride per dimension."""
 
     __slots__ = ()
 

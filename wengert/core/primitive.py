@@ -47,13 +47,13 @@ class Primitive:
     ========== =====================================================================================================
     eval       ``eval(xp, *arrays, **params) -> array``; ``xp`` is the array module. A string names a function of it
     spec       ``spec(*specs, **params) -> Spec``: shape and dtype of the result; raises the worded error
-    vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one an operand, None where ``needs`` is false.
+    vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one per operand, None where ``needs`` is false.
                ``saved`` is ``(*operands, out, shapes)`` with None for what ``saves`` does not name
     jvp        ``jvp(tangents, operands, out, params) -> tangent``
     lower      ``lower(builder, *operands)``: the scalar expression from which a kernel is generated
     label      what PyTorch calls the node: a string, or ``label(params) -> str``
     saves      the words for what ``vjp`` reads: operands ``x y z w`` (or their positions; ``*`` for all), ``out``,
-               ``shapes``; or a function from ``needs`` to them; for elementwise primitives one string an operand,
+               ``shapes``; or a function from ``needs`` to them; for elementwise primitives one string per operand,
                of what that operand's derivative reads
     samples    ``samples() -> iterable of (operands, params)``: inputs on which tests hold the rules against numbers
     missing    rules that it lacks, each with the reason
@@ -245,7 +245,7 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
 
     Its derivative is said once, in one of three ways; without any, its result has no history:
 
-    - ``derivative``: one function of ``(*operands, out)``, or one an operand; a number stands for a constant partial,
+    - ``derivative``: one function of ``(*operands, out)``, or one per operand; a number stands for a constant partial,
       None for an operand without one;
     - ``selects``: for what lets elements through or stops them, the function of ``(*operands, out)`` that says which go
       through. The cotangent is selected, not multiplied by 0 or 1, so that no NaN arises from an infinite one. Of
@@ -263,7 +263,7 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
     arity = max(len(derivatives), len(saves) if isinstance(saves, tuple) else 1)
     reads = saves if isinstance(saves, tuple) else (saves,) * arity
     if len(reads) != arity or (derivative is not None and len(derivatives) != arity):
-        raise ValueError(f"[{name}] one 'saves' an operand was expected")
+        raise ValueError(f"[{name}] one 'saves' per operand was expected")
     if selects is not None:
         vjp = _selecting_vjp(selects, arity)
     elif any(d is not None for d in derivatives):

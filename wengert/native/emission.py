@@ -1,7 +1,7 @@
-"""From a nest to LLVM's text: one function a nest.
+"""From a nest to LLVM's text: one function per nest.
 
 ``void nest(ptr operands, i64 start, i64 stop)`` does the *items* from ``start`` to ``stop``; the first operand is a
-table of addresses, one a place: so nests that differ in their places alone share a function. An item is a combination
+table of addresses, one per place: so nests that differ in their places alone share a function. An item is a combination
 of indices of the kept dimensions (of the vectors' dimension a block), and one piece of what is reduced. So the items
 can be dealt out to threads, and what one computes depends on sizes alone.
 
@@ -271,7 +271,7 @@ class _Emission:
 
     def _by_rows(self, vector: _Dim, inner: list[_Dim]) -> bool:
         """Whether reductions of columns go row by row, as the elements lie: where the rows are long, and little is to
-        be computed once a column."""
+        be computed once per column."""
         once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
         return bool(inner) and vector.size >= LONG_ROW and len(self._reductions()) <= MOST_SUMS and once <= FEW_CYCLES
 

@@ -1,7 +1,7 @@
 """What the machine can do at most: multiply-adds a second in its vectors, and bytes moved a second in memory.
 
-Both are measured, once a process and only when somebody asks: a loop of independent fused multiply-adds, and a copy of
-arrays larger than the caches, each on all of wengert's threads at once. What a step takes beside them says how much
+Both are measured, once per process and only when somebody asks: a loop of independent fused multiply-adds, and a copy
+of arrays larger than the caches, each on all of wengert's threads at once. What a step takes beside them says how much
 there is to gain.
 """
 

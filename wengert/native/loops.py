@@ -13,7 +13,7 @@ The text of a nest::
       store b5[0; 10,1] <- %1 : float32
       sum b6[0; 1] <- %1 over 1 : float32
 
-``b4[0; 10,1]`` is the buffer 4 from element 0 on, with a stride a dimension, in elements.
+``b4[0; 10,1]`` is the buffer 4 from element 0 on, with a stride per dimension, in elements.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ REDUCTIONS: dict[str, Any] = {"sum": np.add, "max": np.maximum, "min": np.minimu
 
 
 def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None:
-    """Runs a nest on flat arrays, one a buffer."""
+    """Runs a nest on flat arrays, one per buffer."""
 
     def seen(place: Place) -> Any:
         flat = arrays[place.buffer]

@@ -35,7 +35,7 @@ least."""
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """The elements of a space of ``shape``: loads in it have a stride a dimension."""
+    """The elements of a space of ``shape``: loads in it have a stride per dimension."""
 
     shape: Shape
     node: Node
@@ -157,7 +157,7 @@ class Plan:
         return found[node]
 
     def expand(self, x: Expr, shape: Shape) -> Expr:
-        """Repeated to a shape. What is dear goes to memory before it is computed many times."""
+        """Repeated to a shape. What is costly to compute goes to memory first, so that it is computed once."""
         if x.shape == shape:
             return x
         if prod(shape) > 8 * prod(x.shape) and x.node.weight >= (DEAR if x.shape else 4):
@@ -172,7 +172,7 @@ class Plan:
         return Expr(shape, self.mapped(x.node, change))
 
     def viewed(self, x: Expr, view: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Expr:
-        """A view, found by looking at arrays without numbers that lie as the expression's places do."""
+        """A view, found by taking it of uninitialised arrays that lie as the expression's places do."""
         try:
             return self._viewed(x, view)
         except _Copied:

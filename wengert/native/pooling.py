@@ -53,7 +53,7 @@ def _framed(t: Translation, x: Expr, windows: Shape, geometry: dict[str, Any], v
 
 
 def _seen(t: Translation, x: Expr, windows: Shape, shift: list[int], step: Any) -> Expr:
-    """The elements ``shift`` further on in the last dimensions, ``step`` apart, one a window."""
+    """The elements ``shift`` further on in the last dimensions, ``step`` apart, one per window."""
     place: Place = x.node.args[0]
     lead = len(x.shape) - len(windows)
     steps = place.strides[lead:]

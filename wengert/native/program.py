@@ -296,7 +296,7 @@ class NativeProgram:
 
 
 class _Functions:
-    """Writes the module of a schedule, a function a form of step, and what its steps call with which places."""
+    """Writes the module of a schedule, a function per form of step, and what its steps call with which places."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.functions: list[Code] = []

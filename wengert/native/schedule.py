@@ -133,8 +133,8 @@ class Schedule:
 
 
 def _read_later(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps from the last to the first, without what nests leave in the arena for nobody: a nest that computes a
-    value and uses it need not store it."""
+    """The steps from the last to the first, without what nests would leave in the arena and nobody reads: a
+    nest that computes a value and uses it need not store it."""
     read: set[Buffer] = set()
     for step in reversed(steps):
         if type(step) is Nest:

@@ -117,7 +117,7 @@ class Translation:
 
     def _worth_keeping(self, x: Expr) -> bool:
         """Whether what is used several times is better read than computed again: where it reads several arrays of its
-        size, or is dear. It is in memory anyway if a product or a call needs it."""
+        size, or is costly to compute. It is in memory anyway if a product or a call needs it."""
         size = prod(x.shape)
         if x.node.op == "load" or size < SMALL:
             return False

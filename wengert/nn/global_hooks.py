@@ -1,4 +1,4 @@
-"""Hooks of every module: `register_module_forward_hook` and its likes, which PyTorch keeps in ``nn.modules.module``.
+"""Hooks of every module: `register_module_forward_hook` and its kin, which PyTorch keeps in ``nn.modules.module``.
 
 A module without hooks finds in its class attribute ``_hooks`` that it has none. The first hook of all modules puts the
 table of those hooks there, so that the plain call still asks one question.

@@ -33,8 +33,9 @@ def frexp(input: Tensor) -> Any:
 def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """Derivatives by central differences along dimensions (all by default), one-sided at the ends; a tensor each.
 
-    ``spacing``: the distance of samples, a number for all or one a dimension. Raises NotImplementedError for uneven
-    spacing and for edges of order 2, RuntimeError for a dimension of fewer than two samples.
+    ``spacing``: the distance of samples, one number for all dimensions or one per dimension. Raises
+    NotImplementedError for uneven spacing and for edges of order 2, RuntimeError for a dimension of fewer than two
+    samples.
     """
     if edge_order != 1:
         raise NotImplementedError("[gradient] edge_order=2 is not in wengert yet; use 1")

@@ -13,7 +13,7 @@ from .registry import function
 
 
 class _Capsule:
-    """A DLPack capsule in the clothes of an array that gives it away, which is what numpy reads."""
+    """A DLPack capsule in an object whose ``__dlpack__`` gives it, which is what numpy reads."""
 
     def __init__(self, capsule: Any) -> None:
         self._capsule = capsule

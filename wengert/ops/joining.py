@@ -1,4 +1,4 @@
-"""Tensors put together and taken apart, repeated and turned round."""
+"""Tensors put together and taken apart, repeated and reversed."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
 
 
 def _subscripts(equation: str, operands: Sequence[Any]) -> tuple[list[str], str]:
-    """The letters of every operand and of the result; capital-free stand-ins for what an ellipsis covers."""
+    """The letters of every operand and of the result, with unused letters for what an ellipsis covers."""
     if "->" in equation:
         left, result = equation.replace(" ", "").split("->")
     else:

@@ -65,7 +65,7 @@ def _move(tensor: Tensor) -> None:
 
 
 def _bottom(array: Any) -> Any:
-    """The array that owns the memory of ``array``, also where a look by strides is in between."""
+    """The array that owns the memory of ``array``, also where a strided view is in between."""
     while getattr(array.base, "base", None) is not None or isinstance(array.base, np.ndarray):
         array = array.base
     return array
@@ -87,7 +87,7 @@ def _holders(tensor: Tensor) -> tuple[int, int]:
     return sys.getrefcount(tensor._data), 0 if root is tensor._data else sys.getrefcount(root)
 
 
-# What `_holders` finds for a tensor that shares its memory with nobody, whether it is all of the memory or a look at
+# What `_holders` finds for a tensor that shares its memory with nobody, whether it is all of the memory or a view of
 # it; interpreters count differently.
 _ALONE = {_holders(wrap(np.empty(1))), _holders(wrap(np.empty(1)[:]))}
 

@@ -1,6 +1,6 @@
-"""`Tensor.storage()` and its kin: a tensor's memory as a thing of its own, for the programs that ask after it.
+"""`Tensor.storage()` and its kin: a tensor's memory as a thing of its own, for the programs that ask for it.
 
-A storage here is a look at the memory from which a tensor was cut; two tensors share memory if their storages have one
+A storage here is a view of the memory from which a tensor was cut; two tensors share memory if their storages have one
 ``data_ptr()``. wengert's own account of who shares what stands in ``tensors/alias.py``.
 """
 

@@ -10,8 +10,8 @@ from .stateful import State, StatefulOptimizer, number
 
 
 class Adafactor(StatefulOptimizer):
-    """Steps divided by the root mean square of recent gradients, of a matrix kept as one number a row and one a column
-    (Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, 2018).
+    """Steps divided by the root mean square of recent gradients, of a matrix kept as one number per row and one per
+    column (Shazeer & Stern, *Adafactor: Adaptive Learning Rates with Sublinear Memory Cost*, 2018).
 
     With w = tᵝ for ``beta2_decay`` β, the means of g² over rows and columns (for vectors g² itself) move towards the
     present ones by w; their outer product, divided by the mean over the rows, estimates v. u = g / √max(v, ε₁²),

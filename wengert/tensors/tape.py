@@ -49,7 +49,7 @@ _by_sequence = attrgetter("sequence")
 class Node:
     """One recorded operation.
 
-    ``edges`` has one entry an operand: the node (or `Out`, for one output of several) that made it, or None where no
+    ``edges`` has one entry per operand: the node (or `Out`, for one output of several) that made it, or None where no
     gradient flows. ``saved`` is what the primitive's vjp reads; ``guards`` pairs version cells with the counts seen.
     ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients, a name of its own.
     """

@@ -1,8 +1,8 @@
 """`Compiled`: a function that runs as recorded programs, and as itself where it cannot be recorded.
 
-The one idea to know: a call looks for the program whose key and guards fit it, the last used first; there is none, and
-the function is recorded for this call. What cannot be recorded is never wrong and never silent: it is an error, or the
-function runs as it is from then on and one warning says which line is why.
+The one idea to know: a call looks for the program whose key and guards fit it, the last used first; where there is
+none, the function is recorded for this call. What cannot be recorded is never wrong and never silent: it is an error,
+or the function runs as it is from then on and one warning says which line is why.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Slot:
         self._current, self.assigned = value, True
 
     def holds(self, tensor: Tensor | None) -> bool:
-        """Whether it is this tensor (which nobody can know without having looked)."""
+        """Whether it holds this tensor. Asking does not count as a look: whoever has the tensor has looked before."""
         return self._current is tensor
 
 

@@ -159,7 +159,7 @@ class Chance(Read):
 
 
 class Same:
-    """In the place of a tensor: that there is one, and the one at another place where it was that."""
+    """Stands for a tensor that was found: there must be one, and if it was found at ``first`` too, the one there."""
 
     __slots__ = ("first",)
 

@@ -135,7 +135,7 @@ class Reads:
 
     def __exit__(self, *exception: object) -> None:
         sys.setprofile(self._outer)
-        if self.unseen is None and not self._drawn.holds():  # its functions are not seen to be called
+        if self.unseen is None and not self._drawn.holds():  # a profiler is not told of calls of its functions
             code = next((code for code in self._codes.values() if is_users(code.co_filename)), None)
             line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
             self.unseen = "numpy.random", line
@@ -477,7 +477,7 @@ class _Exploration:
                 self.into(entries[key], f"{words}[{key!r}]")
 
     def _of_class(self, kind: type, words: str, thing: object = None) -> None:
-        """Notes what a class holds under the names; and that the attributes of an object of it do not hide that."""
+        """Notes what a class holds under the names, and that no attribute of the object hides it."""
         for owner in kind.__mro__:
             source = getattr(sys.modules.get(owner.__module__), "__file__", None)
             if source is not None and is_users(source):

@@ -91,7 +91,7 @@ class Recorder(Tracer):
         self.keeper.restore()
 
     def release(self) -> None:
-        """Lets go of every tensor, so that those traced arrays live on to which somebody else refers."""
+        """Lets go of every tensor, so that only those traced arrays live on to which somebody else refers."""
         self.slots.clear()
         self.settings.clear()
         self.stand_ins.clear()
@@ -446,7 +446,7 @@ class Recorder(Tracer):
         source, _, double = self.generators[id(generator)]
         pairs = [self._operand(P.draw, operand, operands) for operand in operands]
         params = {"sampler": sampler, **{name: plain_parameter(P.draw, name, value) for name, value in params.items()}}
-        state.watcher = None  # the double may be moved on
+        state.watcher = None  # drawing moves the copy of the generator on, which nobody watches
         try:
             array = np.asarray(evaluate(P.draw, (double, *(array for _, array in pairs)), params))
         finally:

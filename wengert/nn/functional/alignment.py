@@ -59,7 +59,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
 
 
 def _infinite(log_probs: Tensor, inputs: list[int], impossible: Tensor) -> Tensor:
-    """The loss of targets that cannot be aligned: infinity, −log 0, whose gradient by all that was looked at is NaN."""
+    """The loss of targets that cannot be aligned: infinity, −log 0, whose gradient is NaN for each score read."""
     seen = (arange(log_probs.shape[0]).unsqueeze(1) < tensor(inputs)).unsqueeze(2) & log_probs.detach().isfinite()
     nothing = (where(seen, log_probs, zeros_like(log_probs)) * 0).sum((0, 2)).abs()
     return -where(impossible, nothing, ones_like(nothing)).log()

@@ -124,7 +124,7 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _nearest(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    # The weight is 1, but hangs on the place, whose gradient is zero and not missing.
+    # The weight is 1, but depends on the place, whose gradient is zero and not missing.
     place = x.detach()
     return [(place.round(), 1 + where(place.isnan(), zeros_like(x), x - place) * 0)]
 

@@ -56,7 +56,7 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """x where x > 0, else weight · x; the weights, one or one a channel, are learnt.
+    """x where x > 0, else weight · x; the weights, one for all or one per channel, are learnt.
 
     The input is ``(N, C, ...)`` with ``C = num_parameters``, or anything if that is 1.
     """

@@ -170,7 +170,7 @@ def assign(group: Group, name: str, value: Rate) -> None:
 
 
 def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
-    """``value`` as a list with one entry a group. Raises ValueError for a list of another length."""
+    """``value`` as a list with one entry per group. Raises ValueError for a list of another length."""
     groups = len(optimizer.param_groups)
     if not isinstance(value, (list, tuple)):
         value = [value] * groups

@@ -1,8 +1,8 @@
 """How batches come from a worker: large arrays in shared memory that goes back and forth, the rest pickled.
 
-The one idea to know: making shared memory is dear, since the system clears and maps every page of it; memory that both
-sides have touched is cheap. So a worker's segments circulate. The worker lends one with a batch (`Lender`); when the
-last array in it is gone, the loading process (`Borrower`) gives its number back with the next task, and the worker
+The one idea to know: making shared memory is costly, since the system clears and maps every page of it; memory that
+both sides have touched is cheap. So a worker's segments circulate. The worker lends one with a batch (`Lender`); when
+the last array in it is gone, the loading process (`Borrower`) gives its number back with the next task, and the worker
 writes another batch there. Nothing is copied on the receiving side.
 
 A segment is free again when neither side has an array in it: a dataset may keep what it has handed out.

@@ -63,7 +63,7 @@ def decode_image(input: Tensor | str | os.PathLike[str], mode: ImageReadMode | s
     """The image in the bytes given (a tensor as `read_file` makes it), or in a file, as ``(C, H, W)`` of uint8.
 
     ``mode`` says which channels are wanted, ``apply_exif_orientation`` turns a photograph upright as its file says.
-    Raises RuntimeError for what is no image, and for images of more than 8 bits a channel.
+    Raises RuntimeError for what is no image, and for images of more than 8 bits per channel.
     """
     data = input if isinstance(input, Tensor) else read_file(input)
     if data.dtype != torch.uint8 or data.dim() != 1:
@@ -106,7 +106,7 @@ def _in_mode(picture: Image, mode: str) -> Image:
 def _pixels(picture: Image) -> Tensor:
     pixels = np.array(picture)
     if pixels.dtype != np.uint8:
-        raise RuntimeError(f"[decode_image] 8 bits a channel were expected; the image is of mode {picture.mode!r}")
+        raise RuntimeError(f"[decode_image] 8 bits per channel were expected; the image is of mode {picture.mode!r}")
     return torch.from_numpy(pixels if pixels.ndim == 3 else pixels[:, :, None]).permute(2, 0, 1).contiguous()
 
 
