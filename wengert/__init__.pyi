@@ -7,10 +7,11 @@ from .ops.legacy import TensorType as _TensorType
 from . import (
     accelerator as accelerator, amp as amp, autograd as autograd, backends as backends, compiler as compiler,
     core as core, cuda as cuda, distributed as distributed, distributions as distributions, fft as fft, func as func,
-    futures as futures, hub as hub, io as io, jit as jit, linalg as linalg, multiprocessing as multiprocessing,
-    nn as nn, onnx as onnx, ops as ops, optim as optim, prims as prims, profiler as profiler, random as random,
-    return_types as return_types, sampling as sampling, serialization as serialization, settings as settings,
-    special as special, tensors as tensors, testing as testing, utils as utils, version as version, vision as vision,
+    futures as futures, hub as hub, io as io, jit as jit, linalg as linalg, masked as masked,
+    multiprocessing as multiprocessing, nn as nn, onnx as onnx, ops as ops, optim as optim, prims as prims,
+    profiler as profiler, random as random, return_types as return_types, sampling as sampling,
+    serialization as serialization, settings as settings, signal as signal, special as special, tensors as tensors,
+    testing as testing, utils as utils, version as version, vision as vision,
 )
 from .amp.contexts import autocast as autocast
 from .amp.scaler import GradScaler as GradScaler

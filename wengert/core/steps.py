@@ -19,6 +19,12 @@ def each(function: Rule) -> Rule:
     return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
 
 
+def argsorted(xp: ModuleType, x: Array, dim: int) -> Array:
+    """The places of the elements in ascending order, equal ones as they stand, NaN last. (Of bfloat16 numpy's sorts
+    would leave NaN anywhere.)"""
+    return xp.argsort(x.astype(xp.float32) if x.dtype.kind == "V" else x, axis=dim, kind="stable")
+
+
 def of_float(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Primitive:
     """An elementwise primitive of one operand, which integers enter as floats."""
     return elementwise(name, eval, derivative=derivative, saves=saves, promotion="float", **rest)

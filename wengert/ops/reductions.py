@@ -286,9 +286,9 @@ def count_nonzero(input: Any, dim: Any = None) -> Tensor:
 
 def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) -> Any:
     """The norm of vectors along ``dim``; shared by `norm` and those of ``linalg``."""
+    _floating(op, x, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
+              f"{type_name(x._data.dtype)}; convert with .float() first")
     value = _to(x, dtype)
-    _floating(op, value, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
-              f"{type_name(value._data.dtype)}; convert with .float() first")
     dims = wrap_dims(dim, value._data.ndim, op)
     ord = float(ord)
     if (ord < 0 or ord == np.inf) and not all_positive(value._data.shape[d] for d in dims):

@@ -16,24 +16,27 @@ from .named import named
 from .registry import function
 
 
-def _running_dtype(input: Any, dtype: Any) -> Any:
+def _running_dtype(op: str, input: Any, dtype: Any) -> Any:
     """The input as it is accumulated: integers and truth values in int64, unless ``dtype`` says otherwise."""
     if dtype is not None:
-        return cast(input, dtype_of(dtype))  # type: ignore[arg-type]
+        wanted = dtype_of(dtype)
+        if wanted is dtypes.bool_:
+            raise NotImplementedError(f'"{op}_out_cpu" not implemented for \'Bool\'')
+        return cast(input, wanted)  # type: ignore[arg-type]
     return cast(input, dtypes.int64) if input._data.dtype.kind in "biu" else input
 
 
 @function(inplace=True)
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The sum of the elements up to each, along ``dim``."""
-    x = _running_dtype(input, dtype)
+    x = _running_dtype("cumsum", input, dtype)
     return P.cumsum(x, dim=wrap_dim(int(dim), x._data.ndim, "cumsum"))
 
 
 @function(inplace=True)
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The product of the elements up to each, along ``dim``."""
-    x = _running_dtype(input, dtype)
+    x = _running_dtype("cumprod", input, dtype)
     return P.cumprod(x, dim=wrap_dim(int(dim), x._data.ndim, "cumprod"))
 
 

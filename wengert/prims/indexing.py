@@ -12,7 +12,7 @@ from ..core.layout import in_rows, like_first
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
-from ..core.steps import picked, picked_jvp, picked_vjp
+from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
 _ROWS = np.array([2, 0, 2])
 _ALONG = np.array([[0, 2, 1], [2, 0, 0]])
@@ -338,9 +338,9 @@ def _sort(xp: ModuleType, x: Array, dim: int, descending: bool = False, stable: 
 def _argsort(xp: ModuleType, x: Array, dim: int, descending: bool) -> Array:
     """Stable in both directions: a descending sort reads the input backwards and turns the result round."""
     if not descending:
-        return xp.argsort(x, axis=dim, kind="stable")
+        return argsorted(xp, x, dim)
     last = x.shape[dim] - 1
-    return xp.ascontiguousarray(xp.flip(last - xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim))
+    return xp.ascontiguousarray(xp.flip(last - argsorted(xp, xp.flip(x, dim), dim), dim))
 
 
 def _by_order(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

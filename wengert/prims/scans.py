@@ -21,7 +21,9 @@ def _reverse_cumsum(ct: Numbers, dim: int) -> Any:
 
 def _scan(ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
-        return in_rows(getattr(xp, ufunc).accumulate(x, axis=dim)) if x.ndim else x.copy()
+        # (numpy would count small integers in large ones)
+        dtype = x.dtype if x.dtype.kind in "iu" else None
+        return in_rows(getattr(xp, ufunc).accumulate(x, axis=dim, dtype=dtype)) if x.ndim else x.copy()
 
     return evaluate
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
-from ..core.steps import picked, picked_jvp, picked_vjp
+from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
 _LATER = {"jvp": "not in wengert yet"}
 
@@ -31,7 +31,7 @@ def _picking(name: str, position: Rule, **rest: Any) -> Any:
 
 def _median(xp: ModuleType, x: Array, dim: int) -> Array:
     """The lower of the two in the middle; the first NaN, where there is one."""
-    order = xp.argsort(x, axis=dim, kind="stable")
+    order = argsorted(xp, x, dim)
     middle = xp.take(order, [(x.shape[dim] - 1) // 2], axis=dim)
     if x.dtype.kind not in "fV":
         return middle
@@ -41,7 +41,7 @@ def _median(xp: ModuleType, x: Array, dim: int) -> Array:
 
 def _nanmedian(xp: ModuleType, x: Array, dim: int) -> Array:
     """The lower of the two in the middle of those that are not NaN, which sort before it."""
-    order = xp.argsort(x, axis=dim, kind="stable")
+    order = argsorted(xp, x, dim)
     numbers = (x == x).sum(axis=dim, keepdims=True)
     return xp.take_along_axis(order, xp.maximum(numbers - 1, 0) // 2, dim)
 
