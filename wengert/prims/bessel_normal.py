@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import MissingRuleError
 from ..core.operands import Array, Numbers
-from ..core.primitive import P, elementwise
+from ..core.primitive import P, Primitive, elementwise
 from ..core.samples import reals
 from ..core.steps import each, of_float
 
@@ -36,6 +36,12 @@ def _scaled_bessel(order: int, x: Array) -> Any:
         term = term * -(4 * order * order - (2 * k - 1) ** 2) / (8 * k * large)
         total = total + term
     outer = total / np.sqrt(2 * math.pi * large)
+    if order:  # near 0 the integral's terms cancel, and those of the power series (DLMF 10.25.2) do not
+        near = np.minimum(size, 1.0)
+        quarter, series = near * near / 4, np.ones_like(near)
+        for k in range(12, 0, -1):
+            series = 1 + series * quarter / (k * (k + 1))
+        inner = np.where(size < 1, np.exp(-near) * near / 2 * series, inner)
     scaled = np.where(size > _SERIES_FROM, outer, inner)
     scaled = np.where(np.isnan(size), np.nan, scaled)
     return np.copysign(scaled, x) if order else scaled
@@ -67,6 +73,14 @@ i1e = of_float("i1e", _bessel(1, True),
              lambda x, out: P.where(x == 0, 0.5, P.i0e(x) - out * (P.sgn(x) + 1 / _but_0(x))), "x out",
              label="SpecialI1E",
              samples=reals(0.3, 3))
+
+
+def _without_gradient(name: str, order: int, doc: str) -> Primitive:
+    return elementwise(name, _bessel(order, False), promotion="float", missing={"vjp": "PyTorch's has none"}, doc=doc)
+
+
+modified_bessel_i0 = _without_gradient("modified_bessel_i0", 0, "The modified Bessel function I₀, as i0.")
+modified_bessel_i1 = _without_gradient("modified_bessel_i1", 1, "The modified Bessel function I₁, as i1.")
 
 
 def _erfcx(x: float) -> float:

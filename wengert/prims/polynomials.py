@@ -1,0 +1,117 @@
+"""Orthogonal polynomials of elements x and degrees n, which broadcast; without a derivative, as PyTorch's have none.
+
+The one idea to know: each family is its polynomial of degree 1 and a recurrence of three terms. Those of Chebyshev have
+closed forms within [−1, 1], which high degrees take there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+
+from ..core.operands import Array
+from ..core.primitive import Primitive, elementwise
+
+Following = Callable[[int, Array, Array, Array], Array]
+"""The polynomial of degree k + 1, of k, x and those of degrees k and k − 1."""
+
+
+def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Array:
+    """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so."""
+    result = np.where(n < 0, 0, np.where(n == 0, 1, first)).astype(x.dtype)
+    before, here = np.ones_like(x), first
+    for k in range(1, int(n.max(initial=0))):
+        before, here = here, following(k, x, here, before)
+        result = np.where(n == k + 1, here, result)
+        waiting = n > k + 1
+        lost = np.isnan(here) & waiting
+        if lost.any():
+            result = np.where(lost, np.nan, result).astype(x.dtype)
+            n = np.where(lost, 0, n)
+            if not (waiting & ~lost).any():
+                break
+    return result
+
+
+def _angles(kind: str, x: Array, n: Array) -> Array:
+    """Chebyshev's polynomials within [−1, 1] (*Digital Library of Mathematical Functions*, 18.5.1 to 18.5.4)."""
+    angle, sign = np.arccos(x), np.where(n % 2 == 0, 1, -1)
+    if kind == "t":
+        return np.where(np.abs(x) == 1, np.where(x > 0, 1, sign), np.cos(n * angle))
+    if kind == "u":
+        ends = (n + 1) * np.where(x > 0, 1, sign)
+        return np.where(np.abs(x) == 1, ends, np.sin((n + 1) * angle) / np.sin(angle))
+    many = 2 * n + 1
+    if kind == "v":
+        ends = np.where(x > 0, 1, sign * many)
+        return np.where(np.abs(x) == 1, ends, np.cos((n + 0.5) * angle) / np.cos(angle / 2))
+    ends = np.where(x > 0, many, sign)
+    return np.where(np.abs(x) == 1, ends, np.sin((n + 0.5) * angle) / np.sin(angle / 2))
+
+
+_SHIFT = {"t": 0, "u": 0, "v": -1, "w": 1}
+
+
+def _chebyshev(kind: str, highest: int, shifted: bool = False) -> Callable[[Array, Array], Array]:
+    """Up to the degree ``highest`` by recurrence everywhere, as PyTorch does."""
+
+    def evaluate(x: Array, n: Array) -> Array:
+        x = x + x - 1 if shifted else x
+        first = x if kind == "t" else x + x + _SHIFT[kind]
+        closed = (n > highest) & (np.abs(x) <= 1)
+        result = _by_recurrence(x, np.where(closed, 0, n), first, lambda k, x, here, before: (x + x) * here - before)
+        if closed.any():
+            inside = np.where(closed, x, 0)
+            result = np.where(closed, _angles(kind, inside, n.astype(x.dtype)), result)
+        return result
+
+    return evaluate
+
+
+def _hermite(factor: int) -> Callable[[Array, Array], Array]:
+    """``factor`` 2: the physicists' (weight exp(−x²)); 1: the probabilists' (weight exp(−x²/2))."""
+
+    def evaluate(x: Array, n: Array) -> Array:
+        x, limit = factor * x, 512 if x.dtype == np.float64 else 128
+        found = _by_recurrence(x, np.where(n > limit, 0, n), x,
+                               lambda k, x, here, before: x * here - factor * k * before)
+        return np.where(n > limit, np.nan, found)
+
+    return evaluate
+
+
+def _laguerre(x: Array, n: Array) -> Array:
+    found = _by_recurrence(x, np.where(x == 0, np.minimum(n, 0), n), 1 - x,
+                           lambda k, x, here, before: ((k + k + (1 - x)) * here - k * before) / (k + 1))
+    return found
+
+
+def _legendre(x: Array, n: Array) -> Array:
+    ends = np.abs(x) == 1
+    found = _by_recurrence(x, np.where(ends, np.minimum(n, 0), n), x,
+                           lambda k, x, here, before: ((k + k + 1) * x * here - k * before) / (k + 1))
+    return np.where(ends & (n > 0), np.where((x > 0) | (n % 2 == 0), 1, -1), found)
+
+
+def _declare(name: str, function: Callable[[Array, Array], Array], doc: str) -> Primitive:
+    def evaluate(xp: ModuleType, x: Array | float, n: Array | float) -> Array:
+        dtype = np.result_type(x, n)
+        points, degrees = np.broadcast_arrays(np.asarray(x, dtype), np.trunc(np.asarray(n)).astype(np.int64))
+        return np.asarray(function(points, degrees), dtype)
+
+    return elementwise(name, evaluate, promotion="float", saves=("", ""), missing={"vjp": "PyTorch's has none"},
+                       doc=doc)
+
+
+KINDS = {"t": "first", "u": "second", "v": "third", "w": "fourth"}
+for _kind, _word in KINDS.items():
+    _declare(f"chebyshev_polynomial_{_kind}", _chebyshev(_kind, 6 if _kind == "t" else 8),
+             f"Chebyshev's polynomial of the {_word} kind of degree n.")
+    _declare(f"shifted_chebyshev_polynomial_{_kind}", _chebyshev(_kind, 4 if _kind == "w" else 6, shifted=True),
+             f"Chebyshev's polynomial of the {_word} kind of degree n at 2x − 1.")
+hermite_polynomial_h = _declare("hermite_polynomial_h", _hermite(2), "The physicists' Hermite polynomial of degree n.")
+hermite_polynomial_he = _declare("hermite_polynomial_he", _hermite(1), "The probabilists' Hermite polynomial.")
+laguerre_polynomial_l = _declare("laguerre_polynomial_l", _laguerre, "Laguerre's polynomial of degree n.")
+legendre_polynomial_p = _declare("legendre_polynomial_p", _legendre, "Legendre's polynomial of degree n.")
