@@ -11,7 +11,7 @@ import pytest
 import wengert as torch
 from wengert.compiler.channels import Axis, Windows, box, joined
 from wengert.native.loops import LoopError
-from wengert.native.plan import Plan
+from wengert.native.plan import Kernel, Plan
 from wengert.nn import functional as F
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -206,3 +206,13 @@ def test_what_would_be_too_many_steps_is_left_to_numpy() -> None:
         return patches.detach(), means.detach(), near.detach(), most.detach()
 
     both(step, [x, weight], 1e-5)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "form"), [(40, 2, "Dots"), (2, 40, "Windows")])
+def test_vectors_hold_the_channels_that_fill_them(inputs: int, outputs: int, form: str) -> None:
+    x, weight = torch.randn(2, inputs, 9, 9), torch.randn(outputs, inputs, 3, 3)
+    compiled = torch.compile(lambda x: F.conv2d(x.exp(), weight), fullgraph=True)
+    compare(compiled(x), F.conv2d(x.exp(), weight), 1e-5)
+    program = compiled.programs[0]._run.program
+    assert program is not None
+    assert [type(step.form).__name__ for step in program.schedule.steps if type(step) is Kernel] == [form]

@@ -75,7 +75,7 @@ def box(sizes: Sequence[int], room: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """What both sorts of products share. ``dtype`` is float32 or float64."""
 
     dtype: str
@@ -88,11 +88,13 @@ class _Form:
         """As many lanes as the machine has, or as there are channels."""
         return min(machine.vector_bytes // self.size, 1 << (channels - 1).bit_length())
 
-    def tile(self, machine: Machine, sizes: Sequence[int], vectors: int, loaded: bool) -> tuple[tuple[int, ...], int]:
-        """The sides of a tile and its vectors of channels: those for which what there is takes the fewest cycles."""
+    def tile(self, machine: Machine, sizes: Sequence[int], vectors: int, loaded: bool, most: int = 4
+             ) -> tuple[tuple[int, ...], int, float]:
+        """The sides of a tile, its vectors of channels, ``most`` at most, and the cycles of a read: those for which
+        what there is takes the fewest cycles. ``loaded``: nothing is read once for all vectors."""
         registers = 28 if machine.avx512 or (machine.fused and machine.vector_bytes == 16) else 12
-        best: tuple[float, tuple[int, ...], int] | None = None
-        for width in range(1, min(vectors, 4) + 1):
+        best: tuple[float, tuple[int, ...], int, float] | None = None
+        for width in range(1, min(vectors, most) + 1):
             for room in range(1, registers // width + 1):
                 sides = box(sizes, room)
                 points = prod(sides)
@@ -103,13 +105,13 @@ class _Form:
                 cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4
                 cost = tiles * cycles
                 if best is None or cost < best[0]:
-                    best = cost, sides, width
+                    best = cost, sides, width, cycles
         assert best is not None
-        return best[1], best[2]
+        return best[1:]
 
 
 @dataclass(frozen=True)
-class Windows(_Form):
+class Windows(Form):
     """``out[window, g, o] = bias[g, o] + Σ x[window + place, g, c] weight[g, place, c, o]``.
 
     The operands: x, weight, bias if there is one, out. ``windows`` are axes of x and out, ``places`` axes of x; the
@@ -131,6 +133,12 @@ class Windows(_Form):
         """The number of multiplications."""
         return prod([a.size for a in (*self.windows, *self.places)]) * self.groups * self.inner * self.outer
 
+    def cycles(self, machine: Machine) -> float:
+        """Roughly how long it takes: what the choice between two ways to the same goes by."""
+        writer = _WindowsWriter(self, "", machine)
+        reads = self.groups * self.inner * prod([a.size for a in self.places])
+        return writer.tiles * writer.blocks * reads * writer.cost
+
     def extents(self) -> list[tuple[int, int]]:
         """The first and the last element that it reads or writes of each operand, counted from where that begins."""
         channels = self.groups * self.outer
@@ -146,17 +154,17 @@ class Windows(_Form):
         return _WindowsWriter(self, name, machine).written()
 
 
-class _Writer:
+class Writer:
     """What both writers share: tiles, channels of which the last vector may be short, and unrolled sums."""
 
-    def __init__(self, form: Windows | Places, name: str, machine: Machine) -> None:
-        self.code = Code(name, visible=False)
-        self.lanes = form.lanes(machine, form.outer)
+    def __init__(self, form: Form, name: str, machine: Machine, channels: int) -> None:
+        self.code, self.machine = Code(name, visible=False), machine
+        self.lanes = form.lanes(machine, channels)
         self.vectors = Vectors(self.code, form.dtype, replace(machine, vector_bytes=self.lanes * form.size))
         self.element = self.vectors.element
-        self.count = -(-form.outer // self.lanes)
-        self.ragged = form.outer % self.lanes != 0
-        self.outer = form.outer
+        self.count = -(-channels // self.lanes)
+        self.ragged = channels % self.lanes != 0
+        self.outer = channels
 
     def at(self, pointer: Operand, index: Index) -> Operand:
         """The address of an element; the address itself where that is the first."""
@@ -214,12 +222,12 @@ class _Writer:
         return loop.carried[count:]
 
 
-class _WindowsWriter(_Writer):
+class _WindowsWriter(Writer):
     def __init__(self, form: Windows, name: str, machine: Machine) -> None:
-        super().__init__(form, name, machine)
+        super().__init__(form, name, machine, form.outer)
         self.form = form
         self.axes = joined(form.windows)
-        self.sides, self.width = form.tile(machine, [a.size for a in self.axes], self.count, form.each)
+        self.sides, self.width, self.cost = form.tile(machine, [a.size for a in self.axes], self.count, form.each)
         self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
         self.tiles = prod([-(-a.size // side) for a, side in zip(self.axes, self.sides, strict=True)])
         self.blocks = -(-self.count // self.width)
@@ -242,8 +250,7 @@ class _WindowsWriter(_Writer):
                 with code.loop(high, start=low) as tile:
                     self._tile(tile.index, moved, masks)
         code.done()
-        speed = self.lanes * 2
-        return code, items, form.work / speed
+        return code, items, form.cycles(self.machine)
 
     def _first(self, block: Operand) -> Operand:
         """The first vector of channels of a block, of which the last may overlap the one before."""
@@ -324,7 +331,7 @@ def _outer_steps(axes: Sequence[Axis], outer: Sequence[Axis], steps: Sequence[in
 
 
 @dataclass(frozen=True)
-class Places(_Form):
+class Places(Form):
     """``out[part, g, place, c, o] = Σ x[window + place, g, c] y[window, g, o]``, summed over a part of the samples.
 
     The operands: x, y, out. All axes are of x and y: the places may be those of y instead. The channels of y are
@@ -368,14 +375,14 @@ class Places(_Form):
         return _PlacesWriter(self, name, machine).written()
 
 
-class _PlacesWriter(_Writer):
+class _PlacesWriter(Writer):
     def __init__(self, form: Places, name: str, machine: Machine) -> None:
-        super().__init__(form, name, machine)
+        super().__init__(form, name, machine, form.outer)
         self.form = form
         self.reads = (*form.places, Axis(form.inner, form.channel_step))
         # Places that move y have a tile each.
         apart = len(form.places) if any(a.y for a in form.places) else 0
-        sides, self.width = form.tile(machine, [a.size for a in self.reads[apart:]], self.count, form.each)
+        sides, self.width, _ = form.tile(machine, [a.size for a in self.reads[apart:]], self.count, form.each)
         self.sides = ((1,) * apart + sides)
         self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
         self.tiles = prod([-(-a.size // side) for a, side in zip(self.reads, self.sides, strict=True)])

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..compiler.channels import Axis, Places, Windows
+from ..compiler.dots import Dots
 from ..compiler.jit import engine
 from ..ir import Instr, Value
 from .frames import beyond_of, phases_of
@@ -89,24 +90,30 @@ def _convolution(t: Translation, instr: Instr) -> Expr:
     if params.get("transposed"):
         _adjoint(t, instr, x, weight, bias, result)
         return result
-    dims = range(len(x.shape) - 2)
-    order = (*(3 + d for d in dims), 0, 2, 1) if each else (0, *(3 + d for d in dims), 2, 1)
-    laid = _packed(t, weight, groups, lambda array: array.transpose(order))
-    _windows(t, x, laid, bias, result, weight.shape[2:], params, params["padding"], groups, (inner, outer), each)
+    _windows(t, x, weight, (2, 1), (), bias, result, weight.shape[2:], params, params["padding"], groups, each)
     return result
 
 
-def _windows(t: Translation, x: Expr, laid: Expr, bias: list[Place], out: Expr, kernel: Shape, params: dict[str, Any],
-             padding: Sequence[int], groups: int, channels: tuple[int, int], each: bool) -> None:
-    """The step: every window of x, ``stride`` apart, to an element of out."""
+def _windows(t: Translation, x: Expr, weight: Expr, channels: tuple[int, int], taken: tuple[slice, ...],
+             bias: list[Place], out: Expr, kernel: Shape, params: dict[str, Any], padding: Sequence[int], groups: int,
+             each: bool) -> None:
+    """The step: every window of x, ``stride`` apart, to an element of out. ``channels`` are the dimensions of the
+    weight, split into groups, that are summed over and that are left; ``taken`` are the places that are used of it."""
     source, target = _place(x, [-p for p in padding]), out.node.args[0]
     steps, to = source.strides, target.strides
     sizes = (x.shape[0], *out.shape[2:])
     windows = _axes(sizes, [steps[0], *_times(steps[2:], params["stride"])], [to[0], *to[2:]])
     places = _axes(kernel, _times(steps[2:], params["dilation"]), [0] * len(kernel))
-    inner, outer = channels
-    form = Windows(x.dtype, windows, places, 1 if each else groups, inner, groups if each else outer, steps[1],
-                   bool(bias), each)
+    split, along = (groups, weight.shape[0] // groups, weight.shape[1]), [3 + d for d in range(len(kernel))]
+    inner, outer = split[channels[0]], split[channels[1]]
+    form: Windows | Dots = Windows(x.dtype, windows, places, 1 if each else groups, inner, groups if each else outer,
+                                   steps[1], bool(bias), each)
+    order = (*along, 0, *channels) if each else (0, *along, *channels)
+    if not each and steps[1] == 1:
+        machine, dots = engine().machine, Dots(x.dtype, windows, places, groups, inner, outer, bool(bias))
+        if dots.cycles(machine) < form.cycles(machine):
+            form, order = dots, (0, channels[1], *along, channels[0])
+    laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order))
     t.plan.kernel("convolution", form, [source, laid.node.args[0], *bias], [target])
 
 
@@ -126,16 +133,14 @@ def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Pl
             filler = t.plan.viewed(t.plan.whole(bias[0].buffer, (result.shape[1],), offset=bias[0].offset),
                                    lambda array: array.reshape(-1, *(1,) * rank))
         t.plan.store(t.plan.expand(filler, result.shape), result.node.args[0])
-    order = (*(3 + d for d in range(rank)), 0, 1, 2) if each else (0, *(3 + d for d in range(rank)), 1, 2)
     for phases in every:
         if any(phase is None for phase in phases):
             continue
         taken = tuple(phase[0] for phase in phases)
-        laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order))
         kernel = tuple(len(range(k)[part]) for k, part in zip(weight.shape[2:], taken, strict=True))
         part = t.plan.viewed(result, itemgetter((..., *(phase[3] for phase in phases))))
         geometry = {"stride": (1,) * rank, "dilation": tuple(phase[2] for phase in phases)}
-        _windows(t, ct, laid, bias, part, kernel, geometry, [phase[1][0] for phase in phases], groups, (inner, outer),
+        _windows(t, ct, weight, (1, 2), taken, bias, part, kernel, geometry, [phase[1][0] for phase in phases], groups,
                  each)
 
 
