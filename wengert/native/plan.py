@@ -7,8 +7,9 @@ the space is the same, else of a new one. A view of an expression is the express
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -264,7 +265,7 @@ class Plan:
         if not dims:
             node = x.node if x.dtype == dtype else self.nodes.node("cast", (x.node,), dtype, x.dtype)
             return self.viewed(Expr(x.shape, node), lambda array: array.reshape(final))
-        groups = _rows(_groups(x.shape, x.node.leaves, dims))
+        groups = self._as_written(x, _rows(_groups(x.shape, x.node.leaves, dims)))
         x, dims = self._grouped(x, groups), tuple([at for at, group in enumerate(groups) if group[0] in dims])
         kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
         pieces = self._pieces(x.shape, dims)
@@ -277,6 +278,19 @@ class Plan:
         buffer = self.buffer("arena", dtype, size)
         self._reduction(op, x, dims, kept, buffer, 1)
         return self.whole(buffer, final)
+
+    def _as_written(self, x: Expr, groups: list[list[int]]) -> list[list[int]]:
+        """Finer groups of dimensions, where a nest that stores what is read goes through it in these: so that it can
+        be reduced there."""
+        for leaf in x.node.leaves:
+            at = self.written.get(leaf.buffer, -1)
+            nest = self.steps[at] if at >= 0 else None
+            if type(nest) is Nest and any(type(root) is Store and root.place.buffer is leaf.buffer
+                                          for root in nest.roots):
+                for finer in _finer(groups):
+                    if tuple([prod([x.shape[d] for d in group]) for group in finer]) == nest.shape:
+                        return finer
+        return groups
 
     def _pieces(self, shape: Shape, dims: Shape) -> int:
         last = len(shape) - 1
@@ -502,6 +516,23 @@ def _rows(groups: list[list[int]]) -> list[list[int]]:
     if groups and len(groups[-1]) > 1:
         return [*groups[:-1], groups[-1][:-1], groups[-1][-1:]]
     return groups
+
+
+def _finer(groups: Sequence[Sequence[int]]) -> Iterator[list[list[int]]]:
+    """The groups, and all ways to cut them further."""
+    if not groups:
+        yield []
+        return
+    first, rest = list(groups[0]), groups[1:]
+    for cuts in product((False, True), repeat=len(first) - 1):
+        parts = [first[:1]]
+        for d, cut in zip(first[1:], cuts, strict=True):
+            if cut:
+                parts.append([d])
+            else:
+                parts[-1].append(d)
+        for other in _finer(rest):
+            yield [*parts, *other]
 
 
 def _grouped_place(place: Place, groups: Sequence[Sequence[int]]) -> Place:
