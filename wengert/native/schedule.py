@@ -78,12 +78,16 @@ class Schedule:
                 continue
             nest, place = plan.store(value, place, first=plan.barrier + 1)
             roots.append((target, place, nest))
+        reads = [[*_reads(step)] for step in plan.steps]
+        last = {read.buffer: at for at, found in enumerate(reads) for read in found}
+        number = {id(step): at for at, step in enumerate(plan.steps)}
+        writers: dict[Buffer, set[int]] = {}
+        for _, place, nest in roots:
+            writers.setdefault(place.buffer, set()).add(number[id(nest)])
         for target, place, nest in roots:
-            at = plan.steps.index(nest)
-            late = any(place.buffer is read.buffer for step in plan.steps[at + 1:] for read in _reads(step))
-            late = late or any(read.buffer is place.buffer and read != place for read in _reads(nest))
-            late = late or any(other is not nest and its.buffer is place.buffer for _, its, other in roots)
-            if late:
+            at = number[id(nest)]
+            late = last.get(place.buffer, -1) > at or len(writers[place.buffer]) > 1
+            if late or any(read.buffer is place.buffer and read != place for read in reads[at]):
                 between = plan.buffer("arena", place.buffer.dtype, prod(target.shape))
                 root = next(r for r in nest.roots if type(r) is Store and r.place is place)
                 root.place = Place(between, 0, row_major(nest.shape))
