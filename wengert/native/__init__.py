@@ -5,6 +5,8 @@ over memory, with a meaning of its own; `emission` writes it as LLVM's text; `sc
 the code and runs it. What has no native form is a numpy call between native parts.
 """
 
+from .account import StepInfo, table
 from .program import WRITTEN, NativeProgram, Runner, native
+from .stages import Stages, told
 
-__all__ = ["WRITTEN", "NativeProgram", "Runner", "native"]
+__all__ = ["WRITTEN", "NativeProgram", "Runner", "Stages", "StepInfo", "native", "table", "told"]

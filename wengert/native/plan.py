@@ -121,6 +121,8 @@ class Plan:
         """The last step that writes a buffer."""
         self.barrier = -1
         """The last step that may fail."""
+        self.origin: dict[int, Instr] = {}
+        """The instruction that a kernel computes, by the step's identity."""
         self._nests: dict[Shape, list[int]] = {}
         self._kept: dict[tuple[Shape, Node], Buffer] = {}
         self._framed: dict[Any, Expr] = {}

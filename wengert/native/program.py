@@ -11,8 +11,10 @@ import ctypes
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 from math import prod
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,12 @@ from ..core.errors import TraceError
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from . import entry
+from .account import StepInfo, assembly_of
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
 from .plan import Call, Guard, Kernel, Layout, Product, Step
 from .schedule import Schedule
+from .stages import Stages
 
 WRITTEN = object()
 """Stands for the value of an effect that the program has already written where it belongs."""
@@ -39,22 +43,24 @@ WORTH_SHARING = 16000
 """Cycles from which on a step is shared among threads."""
 
 
-def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False
-           ) -> NativeProgram | None:
+def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False,
+           stages: Stages | None = None) -> NativeProgram | None:
     """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
     generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself."""
     every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
     if not generated_code_is_possible() or any(value.spec.dtype.name not in DTYPES for value in every):
         return None
+    stages = Stages() if stages is None else stages
     try:
-        schedule = Schedule(graph, given, in_place)
+        with stages.stage("planning"):
+            schedule = Schedule(graph, given, in_place)
     except NotImplementedError:
         return None
     if not any(type(step) in (Nest, Product, Kernel) for step in schedule.steps):
         return None
     if openblas() is None and _asks_openblas(schedule.steps):
         return None
-    return NativeProgram(schedule)
+    return NativeProgram(schedule, stages)
 
 
 def _asks_openblas(steps: Sequence[Step]) -> bool:
@@ -66,8 +72,10 @@ class Runner:
     where nothing of it has a native form. Called like an `Interpreter`. If it must be ``whole``, what numpy would
     compute is a `TraceError` before anything runs."""
 
-    def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False) -> None:
+    def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False, stages: Stages | None = None
+                 ) -> None:
         self.graph, self.in_place, self.whole = graph, in_place, whole
+        self.stages = Stages() if stages is None else stages
         self.program: NativeProgram | None = None
         self._run: Any = None
 
@@ -77,11 +85,22 @@ class Runner:
     ) -> tuple[list[Any], list[np.ndarray[Any, Any]]]:
         """The values of the effects and the outputs; `WRITTEN` for an effect that is done."""
         if self._run is None:
-            program = native(self.graph, [*inputs, *states], self.in_place)
-            if self.whole:
-                self._refuse_numpy(program)
-            self.program, self._run = program, program or Interpreter(self.graph)
+            self._make(inputs, states)
         return self._run(inputs, states, generators)
+
+    def _make(self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]]) -> None:
+        program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
+        if self.whole:
+            self._refuse_numpy(program)
+        self.program, self._run = program, program or Interpreter(self.graph)
+
+    def profile(self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]],
+                generators: Sequence[Any], rounds: int) -> None:
+        """Measures the steps of the native program, where there is one, on arrays that it may write to."""
+        if self._run is None:
+            self._make(inputs, states)
+        if self.program is not None:
+            self.program.measure([*inputs, *states], generators, rounds)
 
     def _refuse_numpy(self, program: NativeProgram | None) -> None:
         if program is None:
@@ -103,14 +122,18 @@ class Runner:
 class NativeProgram:
     """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, stages: Stages) -> None:
         self.schedule, self.graph = schedule, schedule.graph
         self._lock = threading.Lock()
         self._frame_of(schedule)
-        writer = _Functions(schedule)
-        self.text = writer.text()
-        self.library = engine().load(self.text, *(["functions"] if writer.functions else []))
-        self._link(writer)
+        with stages.stage("writing"):
+            writer = _Functions(schedule)
+            self.text = writer.text()
+        with stages.stage("machine code"):
+            self.library = engine().load(self.text, *(["functions"] if writer.functions else []))
+            self._link(writer)
+        self.names = ["" if isinstance(step, Call) else step[0] for step in writer.steps]
+        """The functions of the steps."""
         self.cycles = writer.cycles
         self._interpreter: Interpreter | None = None
         fresh = {found[0]: found[1].shape for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
@@ -239,6 +262,65 @@ class NativeProgram:
                 pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             if self._words[entry.WRONG]:
                 return
+
+    @cached_property
+    def kernels(self) -> list[StepInfo]:
+        """What its steps are, and do."""
+        origin = self.schedule.plan.origin
+        return [StepInfo(self, number, step, origin.get(id(step))) for number, step in enumerate(self.schedule.steps)]
+
+    @cached_property
+    def assembly(self) -> str:
+        """The code in the processor's language."""
+        return assembly_of(self.text)
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes: of the arena, of what a run makes and gives out, of what numpy's calls leave until its end, and of
+        constants. Their sum is what a run needs at most beside what it is given."""
+        fresh = sum([prod(shape) * dtype.itemsize for _, shape, dtype in self._fresh])
+        called, constants = self._called, self._constants.values()
+        return {"in between": self.schedule.arena, "given out": fresh, "from numpy": sum([b.bytes for b in called]),
+                "constants": sum([array.nbytes for array in constants])}
+
+    def measure(self, arrays: Sequence[np.ndarray[Any, Any]], generators: Sequence[Any], rounds: int) -> None:
+        """Measures each step, the least of so many rounds, on arrays that it may write to."""
+        with self._lock:
+            self._given_ids = []
+            for slot, array in enumerate(arrays, start=entry.FIRST + self.array_slots):
+                self._words[slot] = id(array)
+            fresh = [np.empty(shape, dtype) for _, shape, dtype in self._fresh]
+            for (slot, _, _), array in zip(self._fresh, fresh, strict=True):
+                self._words[slot] = id(array)
+            made, called = dict(zip(self._fresh_buffers, fresh, strict=True)), dict[Buffer, Any]()
+            for buffer in self._called:
+                self._put(buffer, self._nothing)
+            pool = threads.pool()
+            self._words[entry.CONTROL], self._words[entry.LAUNCH] = pool.control, pool.launch_address
+            self._pool = pool
+            tables = [None if isinstance(step, Call) else entry.table_of([step], self.array_slots, self.slots)
+                      for step in self.steps]
+            nothing = entry.table_of([], self.array_slots, self.slots)
+            best = [float("inf")] * len(tables)
+            idle = min([self._timed(pool, nothing) for _ in range(100)])
+            for _ in range(rounds):
+                for number, (step, table) in enumerate(zip(self.steps, tables, strict=True)):
+                    begin = perf_counter()
+                    if isinstance(step, Call):
+                        self._call(step, arrays, made, called, generators)
+                        seconds = perf_counter() - begin
+                    else:
+                        pool.await_work(self.cycles)
+                        seconds = max(0.0, self._timed(pool, table) - idle)
+                    best[number] = min(best[number], seconds)
+            self._words[entry.WRONG] = 0
+        for info, seconds in zip(self.kernels, best, strict=True):
+            info.seconds = seconds
+
+    def _timed(self, pool: threads.Pool, table: Any) -> float:
+        begin = perf_counter()
+        pool.launch(pool.control, self._entry, 1, self._frame, memory.address(table), 0, 0)
+        return perf_counter() - begin
 
     def describe(self) -> list[str]:
         """Passes, products and numpy calls, as lines of text."""

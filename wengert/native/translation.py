@@ -22,7 +22,7 @@ from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Shape
 from .parts import Parts
-from .plan import DEAR, SMALL, Expr, Plan, lying_order, row_major
+from .plan import DEAR, SMALL, Expr, Kernel, Plan, lying_order, row_major
 from .rules import lowered
 
 FOLDED = 2**20
@@ -79,7 +79,7 @@ class Translation:
         return found
 
     def _instr(self, instr: Instr) -> None:
-        name = instr.primitive.name
+        name, before = instr.primitive.name, len(self.plan.steps)
         values = list(instr.values())
         small = sum(prod(r.spec.shape) for r in instr.results) <= FOLDED
         if values and all(v in self.arrays for v in values) and small and instr.primitive.kind != "random":
@@ -104,6 +104,9 @@ class Translation:
                 raise NotImplementedError(f"{name} is numpy's")
         except NotImplementedError:
             exprs = self._call(instr)
+        for step in self.plan.steps[before:]:
+            if type(step) is Kernel and step.name == name:
+                self.plan.origin[id(step)] = instr
         for value, expr in zip(instr.results, [exprs] if type(exprs) is Expr else exprs, strict=True):
             if (expr.shape, expr.dtype) != (tuple(value.spec.shape), value.spec.dtype.name):
                 raise GraphError(f"[native] {value.spec} was expected of {instr.primitive.name}; got {expr.dtype}"

@@ -13,7 +13,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import Any
 
 from ..core.errors import TraceError
 from ..ir import InstructionGraph
+from ..native import Runner, Stages, StepInfo, table, told
 from ..tensors.evaluation import tracing
 from .again import NOT, prepare
 from .arguments import Arguments
@@ -76,7 +76,7 @@ class Compiled:
             if program is not None:
                 if program.calls < self.check:
                     return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
-                result = program.run_fitting(arguments)
+                result = program.run_fitting(arguments) if program.calls else self._first(program, arguments)
                 prepare(program, arguments)
                 return result
         return self.function(*args, **kwargs)
@@ -111,15 +111,27 @@ class Compiled:
         return program
 
     def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
-        start = time.perf_counter()
-        program = record(self.function, self._names, arguments)
+        stages = Stages()
+        with told(stages, self.name), stages.stage("recording"):
+            program = record(self.function, self._names, arguments)
+        program.stages = stages
         program.compile(whole=self.fullgraph == "native")
         for line in program.printed:
             _warn(f"[compile] {line} prints while {self.name} is recorded, and not when it runs compiled")
         if "recompile" in _wanted_logs() or ("compile" in _wanted_logs() and reason is None):
-            log.warning("%s recorded in %.3f s%s: %r", self.name, time.perf_counter() - start,
+            log.warning("%s recorded in %.3f s%s: %r", self.name, stages.total,
                         "" if reason is None else f" again, as {reason}", program)
         return program
+
+    def _first(self, program: Program, arguments: Arguments) -> Any:
+        """The first run of a program, which makes its machine code."""
+        with told(program.stages, self.name):
+            result = program.run_fitting(arguments)
+        if "compile" in _wanted_logs():
+            count = len(self.kernels)
+            log.warning("%s compiled in %.3f s (%s): %d steps, %d of numpy", self.name, program.stages.total,
+                        program.stages, count, sum([not step.native for step in self.kernels]))
+        return result
 
     def _give_up(self, error: TraceError) -> None:
         if self.fullgraph:
@@ -150,6 +162,32 @@ class Compiled:
         if self.eager is not None:
             return f"{self.name} runs eagerly: {self.eager}"
         return self._last().explain()
+
+    @property
+    def kernels(self) -> list[StepInfo]:
+        """The steps of the program last used: passes over memory, products, kernels, and calls of numpy between them.
+        Each has ``ir``, ``llvm`` and ``assembly``, its ``flops`` and ``bytes``, and after `profile` its ``seconds``."""
+        runner = self._last()._run
+        found = runner.program if isinstance(runner, Runner) else None
+        return [] if found is None else found.kernels
+
+    def profile(self, *args: Any, rounds: int = 20, **kwargs: Any) -> str:
+        """How long each step of the program for these arguments takes, the least of so many rounds, and what share of
+        the machine's limit that is, as a table. Nothing of yours is changed: the steps run on copies.
+
+        The limit is the least time for a step's operations (at the rate of independent multiply-adds) and for its
+        bytes (at the rate of a copy that no cache can hold), so a small step whose data are in a cache may exceed it.
+        """
+        with _LOCK:
+            arguments = Arguments(self._names, args, kwargs)
+            program = self._fitting(arguments) if self.eager is None else None
+            if program is None:
+                raise TraceError(f"[profile] a compiled program was expected; {self.name} runs eagerly"
+                                 f"{'' if self.eager is None else f': {self.eager}'}")
+            program.profile(arguments, rounds)
+        kernels = self.kernels
+        total = sum([step.seconds or 0 for step in kernels])
+        return f"{table(kernels)}\n{total * 1e6:9.1f} {'':8} in all"
 
     def __repr__(self) -> str:
         count = len(self.programs)

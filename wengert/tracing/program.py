@@ -11,13 +11,14 @@ from ..core.dtypes import get_default_dtype
 from ..core.errors import TraceError
 from ..core.spec import Spec
 from ..core.state import state
-from ..ir import InstructionGraph, Interpreter, Value, format_effect
-from ..native import WRITTEN, Runner
+from ..ir import InstructionGraph, Interpreter, Value
+from ..native import WRITTEN, Runner, Stages
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, Place, filled
+from .arguments import Arguments, filled
 from .backward import COMPILED, Backward, CompiledNode
+from .explanation import explain
 from .memory import root_of, step_within, whole_of
 from .outside import Binding, hooks_of
 from .quantities import Condition
@@ -68,12 +69,13 @@ class Program:
         self.unprepared, self.patience = 0, 0
         """How many calls were not like the last one, and how many of them it takes to look for what is alike anew."""
         self._run: Interpreter | Runner = Interpreter(graph)
+        self.stages = Stages()
 
     def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
         reads, the states are written last, from copies, as that wants them as they were. If it must be native as a
         ``whole``, what numpy would compute raises `TraceError` when it first runs."""
-        self._run = Runner(self.graph, self.backward is None, whole)
+        self._run = Runner(self.graph, self.backward is None, whole, self.stages)
         if self.backward is not None:
             self.backward.run = Runner(self.backward.graph, False, whole)
 
@@ -97,8 +99,7 @@ class Program:
         wholes = {
             name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()
         }
-        inputs = [tensor._data for tensor in tensors]
-        inputs += [np.array(source.find(arguments.floats)) for source in self._quantities]
+        inputs = self._inputs(arguments)
         effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states],
                                      self._generators)
         memories = [*inputs, *wholes.values()]
@@ -130,6 +131,19 @@ class Program:
             if not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
                 made[i] = where.find(tensors)
         return self._results.form.build(filled(self._results.leaves, made.__getitem__, lambda i: made[i].item()))
+
+    def _inputs(self, arguments: Arguments) -> list[np.ndarray]:
+        numbers = [np.array(source.find(arguments.floats)) for source in self._quantities]
+        return [*[tensor._data for tensor in arguments.tensors], *numbers]
+
+    def profile(self, arguments: Arguments, rounds: int) -> None:
+        """Measures the steps of the native program on copies of all that it is given."""
+        if not isinstance(self._run, Runner):
+            raise TraceError("[profile] a compiled program was expected; this one is interpreted")
+        states = [whole_of(self._bindings[value.name][0].find(arguments.tensors)._data) for value in self.graph.states]
+        arrays = [*map(_like, [*self._inputs(arguments), *states])]
+        count = len(arrays) - len(states)
+        self._run.profile(arrays[:count], arrays[count:], [source.clone_state() for source in self._generators], rounds)
 
     def places(self, arguments: Arguments) -> dict[str, np.ndarray]:
         """The memory that a run may write to, by the names of inputs and states."""
@@ -245,44 +259,23 @@ class Program:
     # --- for people ---------------------------------------------------------------------------------------------------
 
     def explain(self) -> str:
-        """What the recording takes, keeps and leaves behind, as text: inputs, captured state, baked constants, effects,
-        outputs, and tensors that leaked."""
-        graph = self.graph
-        numbers: dict[str, list[str]] = {}
-        for instr in graph.instrs:
-            for operand in instr.operands:
-                if operand is not None and type(operand) is not Value:
-                    numbers.setdefault(repr(operand), []).append(
-                        f"{instr.primitive.name} {instr.results[0]!r}"
-                    )
-        given = [f"{kind.__name__} {text}" for kind, text in self._key[1] if kind not in (Place, type(None))]
-        parts = {
-            "inputs": [f"{value!r}: {value.spec}" for value in graph.inputs],
-            "captured state": [f"{value!r}: {value.spec}" for value in graph.states],
-            "arguments that are part of the key": given,
-            "baked constants": [
-                f"{value!r}: {value.spec} = {np.array2string(array, threshold=8)}"
-                for value, array in graph.constants
-            ]
-            + [f"{number} in {', '.join(places)}" for number, places in numbers.items()],
-            "effects": [format_effect(effect) for effect in graph.effects],
-            "outputs": [
-                f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
-                for where in self._results.where
-            ],
-            "native": ["interpreted"] if isinstance(self._run, Interpreter) else self._run.describe(),
-            "leaked": self.leaks,
-        }
-        lines = [f"{graph.name}: {len(graph.instrs)} instructions"]
-        for title, entries in parts.items():
-            lines += [f"{title}:", *(f"  {entry}" for entry in entries or ["none"])]
-        return "\n".join(lines)
+        """What the recording takes, keeps and leaves behind, and what it has become, as text."""
+        return explain(self)
 
     def __str__(self) -> str:
         return str(self.graph)
 
     def __repr__(self) -> str:
         return f"<program {self.graph.name}: {len(self.graph.instrs)} instructions>"
+
+
+def _like(array: np.ndarray) -> np.ndarray:
+    """A copy that lies as the array does."""
+    extent = 1 + sum([abs(s) * (n - 1) for n, s in zip(array.shape, array.strides, strict=True)]) // array.itemsize
+    room = np.zeros(extent if array.size else 0, array.dtype)
+    copy = np.lib.stride_tricks.as_strided(room, array.shape, array.strides)
+    np.copyto(copy, array)
+    return copy
 
 
 def modes() -> tuple[Any, ...]:
