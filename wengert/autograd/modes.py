@@ -45,14 +45,22 @@ class _Mode:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
-            sent = None
+            resume: Any = generator.send
+            given: tuple[Any, ...] = (None,)
             while True:
                 try:
                     with self.again():
-                        value = generator.send(sent)
+                        value = resume(*given)
                 except StopIteration as stop:
                     return stop.value
-                sent = yield value
+                try:
+                    resume, given = generator.send, ((yield value),)
+                except GeneratorExit:
+                    with self.again():
+                        generator.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - what is thrown into the generator reaches its body
+                    resume, given = generator.throw, (error,)
 
         return wrapped
 

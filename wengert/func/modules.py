@@ -81,7 +81,7 @@ def _all_names(module: Any, given: Mapping[str, Tensor], tie_weights: bool, stri
 @contextlib.contextmanager
 def _replaced(module: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
     """A context in which the tensors stand in the module's dictionaries; the module's own come back at the end."""
-    places = [(*_place(module, name), tensor) for name, tensor in tensors.items()]
+    places = [(*place, tensor) for name, tensor in tensors.items() if (place := _place(module, name)) is not None]
     kept = [(table, name, table[name]) for table, name, _ in places]
     try:
         for table, name, tensor in places:
@@ -92,14 +92,14 @@ def _replaced(module: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
             table[name] = own
 
 
-def _place(module: Any, path: str) -> tuple[dict[str, Any], str]:
-    """The dictionary that holds the tensor at ``path``, and its name there. Raises KeyError."""
+def _place(module: Any, path: str) -> tuple[dict[str, Any], str] | None:
+    """The dictionary that holds the tensor at ``path``, and its name there; None where the module has none."""
     parent, _, name = path.rpartition(".")
     owner = module.get_submodule(parent)
     for table in (owner._parameters, owner._buffers):
         if name in table:
             return table, name
-    raise KeyError(f"functional_call: {type(module).__name__} has no parameter or buffer {path!r}")
+    return None
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -397,6 +397,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
                            f"{x2._data.shape[-1]}")
     check_one_dtype("cdist", x1, x2)
+    if p < 0:
+        raise RuntimeError(f"[cdist] cdist only supports non-negative p values; got {p}")
     differences = x1[..., :, None, :] - x2[..., None, :, :]
     return labelled(P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,)), "Cdist")
 

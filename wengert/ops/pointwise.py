@@ -244,13 +244,13 @@ def _plus(op: str, run: Any, input: Any, other: Any, alpha: Any) -> Any:
     return run(input, _scaled(op, input, other, alpha))
 
 
-@function(direct=lambda full: binary(P.add, full=full))
+@function(direct=lambda full: binary(P.add, full=full), takes_tensor=False)
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha · other``."""
     return _add(input, other) if type(alpha) is int and alpha == 1 else _plus("add", _add, input, other, alpha)
 
 
-@function(aliases=("subtract",))
+@function(aliases=("subtract",), takes_tensor=False)
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input − alpha · other``. Raises RuntimeError for truth values."""
     return _sub(input, other) if type(alpha) is int and alpha == 1 else _plus("sub", _sub, input, other, alpha)
@@ -263,7 +263,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return labelled(out, "RsubBackward0" if type(other) in TENSORS else "RsubBackward1")
 
 
-@function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full))
+@function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full), takes_tensor=False)
 def mul(input: Any, other: Any) -> Tensor:
     """``input · other``."""
     return _mul(input, other)
@@ -272,7 +272,7 @@ def mul(input: Any, other: Any) -> Tensor:
 _ROUNDED = {"floor": P.floor_divide, "trunc": P.trunc_divide}
 
 
-@function(aliases=("divide",))
+@function(aliases=("divide",), takes_tensor=False)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``; rounded towards zero (``"trunc"``) or down (``"floor"``) by ``rounding_mode``.
 
@@ -286,7 +286,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     return _ROUNDED[rounding_mode](input, other)
 
 
-@function(inplace=True)
+@function(inplace=True, takes_tensor=False)
 def true_divide(input: Any, other: Any) -> Tensor:
     """``input / other``, never rounded."""
     return _div(input, other)

@@ -17,8 +17,9 @@ from ..core.primitive import P
 from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..sampling import integers, reals
-from ..tensors.alias import check_writable, rebase, write, wrote
+from ..tensors.alias import check_writable, edge_of, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
+from ..tensors.tape import Edge, Node
 from ..tensors.tensor import Tensor, make
 from .arguments import check_options, dtype_of, integer, real, sizes_of
 from .registry import FUNCTIONS, function, method
@@ -236,8 +237,9 @@ def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
 def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, fill: Callable[..., None],
             *operands: Any, **params: Any) -> Tensor:
     """Has ``fill(generator, array)`` write into the tensor's memory, or the sampler make what is then written there.
-    Nothing of the old value is left, so the new one has no history."""
+    Nothing of the old value is left: what it was computed from gets gradients of zero."""
     check_writable(tensor, op)
+    edge = edge_of(tensor) if state.grad else None
     if state.watcher is not None:
         # Elements are drawn in the order of the memory: as the memory's rows, turned round.
         order = sorted(range(tensor._data.ndim), key=lambda dim: -tensor._data.strides[dim])
@@ -246,7 +248,10 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
         if sampler == "fill normal" and not tensor._data.flags.c_contiguous:
             sampler = "fill normal pairs"
         values = drawn(sampler, generator, *turned, size=size, dtype=tensor.dtype, **params)
-        return write(tensor, values.permute([order.index(dim) for dim in range(len(order))]), op)
+        write(tensor, values.permute([order.index(dim) for dim in range(len(order))]), op)
+        if edge is not None:
+            rebase(tensor, _replaced(op, edge))
+        return tensor
     try:
         fill(_generator(generator), tensor._data)
     except (ValueError, MemoryError) as error:
@@ -256,8 +261,17 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
         raise wording from error
     wrote(tensor)
     if state.grad:
-        rebase(tensor, None)
+        rebase(tensor, None if edge is None else _replaced(op, edge))
     return tensor
+
+
+def _replaced(op: str, edge: Edge) -> Node:
+    """The node of a value that was replaced: it depends on the old one, with a gradient of zero."""
+    node = Node(P.fill, {}, (edge,), (None, None, None), ())
+    node.rarely()["label"] = f"{op.strip('_').title().replace('_', '')}Backward0"
+    if state.watcher is not None:
+        state.watcher.recorded(node)
+    return node
 
 
 def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, Any], summary: str) -> None:

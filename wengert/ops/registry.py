@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from ..core.errors import worded
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import castable, check_writable, edge_of, type_name
+from ..tensors.apply import NUMBERS
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import TENSORS, Tensor
 
@@ -93,6 +95,11 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
+        except TypeError:
+            today = _with_keywords(name, args)
+            if today is None:
+                raise
+            return full(*today[0], **today[1], **kwargs)
         except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
             wording = worded(name, error)
             if wording is None:
@@ -101,6 +108,28 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
 
     full.__name__ = full.__qualname__ = name
     return full
+
+
+_PRODUCTS_ADDED = ("addmm", "addmv", "addbmm", "baddbmm", "addr")
+
+
+def _with_keywords(name: str, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The arguments of an old form, in which factors stood between the tensors, as they are given today, with PyTorch's
+    warning; None for any other call."""
+    numbers = [place for place, x in enumerate(args) if isinstance(x, NUMBERS)]
+    tensors = tuple([x for x in args if not isinstance(x, NUMBERS)])
+    words: tuple[str, ...] = ()
+    if name in ("add", "sub") and numbers == [1] and len(args) == 3:
+        words = ("alpha",)
+    elif name in ("addcmul", "addcdiv") and numbers == [1] and len(args) == 4:
+        words = ("value",)
+    elif name in _PRODUCTS_ADDED and len(tensors) == 3:  # addmm(beta, x, alpha, a, b), x.addmm(beta, alpha, a, b)
+        words = ("beta", "alpha")[:len(numbers)] if numbers in ([0], [1], [0, 2], [1, 2]) else ()
+    if not words:
+        return None
+    warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: {', '.join(words)}",
+                  UserWarning, stacklevel=3)
+    return tensors, dict(zip(words, [args[place] for place in numbers], strict=True))
 
 
 def into(result: Any, out: Any, op: str) -> Any:

@@ -304,9 +304,9 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @function(out=False)
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
-    """``input`` expanded to ``size``."""
-    return expand(input, *size)
+def broadcast_to(input: Tensor, *size: Any, **named: Any) -> Tensor:
+    """``input`` expanded to ``size``: sizes, or a tuple of them."""
+    return expand(input, *sizes_of((named["size"],) if named else size, "broadcast_to"))
 
 
 @function(method=False, out=False, takes_tensor=False)
@@ -483,7 +483,7 @@ def is_neg(self: Tensor) -> bool:
 
 def _in_place(name: str, change: Any) -> None:
     def plain(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self, name)
+        check_writable(self, name, elements=False)
         place = self._alias
         part = change(self, *args, **kwargs)
         if state.watcher is not None and state.watcher.tracer is not None:

@@ -246,7 +246,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     other = P.permute(centred, dims=(1, 0))
     products = P.matmul(weighted, P.conj(other) if other._data.dtype.kind == "c" else other)
     result = products * (1.0 / freedom if freedom else float("nan")) if weights is None else products / freedom
-    return P.reshape(result, shape=()) if input._data.ndim < 2 else result
+    return P.reshape(result, shape=()) if result._data.size == 1 else result
 
 
 @function(out=False)

@@ -78,12 +78,14 @@ _POWERS = {2: lambda xp, x: x * x, 3: lambda xp, x: x * x * x, 1: lambda xp, x: 
            -0.5: lambda xp, x: 1 / xp.sqrt(x), -1: lambda xp, x: 1 / x, -2: lambda xp, x: 1 / (x * x)}
 
 
-def _pow(xp: ModuleType, x: Array, y: Any) -> Array:
+def _pow(xp: ModuleType, x: Any, y: Any) -> Array:
     """Frequent constant exponents of floats go without the power function: faster, and the same bits as PyTorch."""
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
     if np.result_type(x, y).kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    if type(x) is int and y.dtype.kind in "iu":
+        x = xp.asarray(x, y.dtype)
     if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and hasattr(y, "dtype") and (y < 0).any():
         # The integer part of the true result: 0, but for the bases 1 and -1.
         unit = xp.where(x == 1, 1, xp.where(x == -1, xp.where(y % 2 == 0, 1, -1), 0)).astype(x.dtype)

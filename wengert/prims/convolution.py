@@ -256,6 +256,9 @@ def _convolution_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) ->
     if needs[0]:
         if transposed:
             for_x = P.convolution(ct, _conj(weight), **geometry)
+            sizes = shapes[0][2:]
+            if for_x.shape[2:] != sizes:  # output padding of a stride or more, where further windows fit
+                for_x = for_x[(..., *[slice(n) for n in sizes])]
         else:
             extra = _remainder(shapes[0][2:], kernel, **geometry)
             for_x = P.convolution(ct, _conj(weight), transposed=True, extra=extra, **geometry)

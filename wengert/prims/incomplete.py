@@ -133,9 +133,32 @@ def _lower_and_upper(a: Array, x: Array) -> tuple[Array, Array]:
         # The smaller of the two, marked as the upper one by its sign.
         return -side * tail
 
-    signed = _piecewise((a, x), _by_series(a, x), lower_by_series, lower_by_tail)
+    def lower_or_normal(a: Array, x: Array) -> Array:
+        return _piecewise((a, x), a > _NORMAL_ABOVE, _nearly_normal, lower_by_tail)
+
+    signed = _piecewise((a, x), _by_series(a, x), lower_by_series, lower_or_normal)
     lower = np.where(signed < 0, 1 + signed, signed)
     return lower, np.where(signed < 0, -signed, 1 - signed)
+
+
+_NORMAL_ABOVE = 1e12
+"""The shape from which on the first term of the uniform expansion is exact in double precision."""
+
+
+def _nearly_normal(a: Array, x: Array) -> Array:
+    """The smaller of P and Q, the upper one marked by its sign, by the first two terms of Temme's expansion (*Digital
+    Library of Mathematical Functions*, 8.12.3 and 8.12.7)."""
+    mu = (x - a) / a
+    small = np.abs(mu) < 1e-3
+    near = np.where(small, mu, 0.0)
+    half = np.where(small, near * near * (0.5 - near * (1 / 3 - near * (0.25 - near * 0.2))),
+                    mu - np.log1p(np.where(small, 1.0, mu)))
+    eta = np.copysign(np.sqrt(2 * half), mu)
+    first = np.where(small, -1 / 3 + near / 12, 1 / np.where(small, 1.0, mu) - 1 / np.where(small, 1.0, eta))
+    tail = np.exp(-a * half) / np.sqrt(2 * np.pi * a)
+    upper = 0.5 * P.erfc(eta * np.sqrt(a / 2)) + tail * first
+    lower = 0.5 * P.erfc(-eta * np.sqrt(a / 2)) - tail * first
+    return np.where(x <= a, lower, -np.maximum(upper, 5e-324))
 
 
 def _regularised(which: int) -> Any:

@@ -96,8 +96,17 @@ def _spd(*shape: int) -> np.ndarray:
 # --- inverse, determinant, solution -----------------------------------------------------------------------------------
 
 
-def _inv(xp: ModuleType, x: Array) -> Array:
+def _inv(xp: ModuleType, x: Array, singular: bool = False) -> Array:
+    """The inverse; of a singular matrix infinite where ``singular`` ones may come."""
     square("inv", x)
+    if singular:
+        try:
+            return xp.linalg.inv(x)
+        except np.linalg.LinAlgError:
+            if x.ndim == 2:
+                return xp.full_like(x, xp.inf)
+            rows = x.reshape(-1, *x.shape[-2:])
+            return xp.stack([_inv(xp, row, True) for row in rows]).reshape(x.shape)
     return _call("inv", xp.linalg.inv, x, why=_SINGULAR)
 
 
@@ -182,7 +191,7 @@ def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tu
         total = turn if total is None else total + turn
     if total is None:
         return (P.zeros_like(x),)
-    return (total[..., None, None] * _h(P.inv(x)),)
+    return (total[..., None, None] * _h(P.inv(x, singular=True)),)
 
 
 slogdet = opaque("slogdet", _slogdet, multiple=True, label="LinalgSlogdet", vjp=_slogdet_vjp, saves=("x", "out"),

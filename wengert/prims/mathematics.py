@@ -78,9 +78,9 @@ logaddexp2 = elementwise(
                 lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (y - x) * math.log(2)))),
 )
 sinc = elementwise(
-    "sinc", "sinc", promotion="float", saves="x out",
+    "sinc", "sinc", promotion="float", saves="x",
     vjp=lambda ct, saved, params, needs: (
-        P.where(saved[0] == 0, 0.0, ct * conjugate((P.cos(saved[0] * math.pi) - saved[1]) / saved[0])),),
+        P.where(saved[0] == 0, 0.0, ct * conjugate((P.cos(saved[0] * math.pi) - P.sinc(saved[0])) / saved[0])),),
 )
 logit = of_float("logit", lambda xp, x: xp.log(x / (1 - x)),
                lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
@@ -140,7 +140,13 @@ def _erfinv(x: float) -> float:
     return y
 
 
-erfinv = of_float("erfinv", each(_erfinv), lambda x, out: (1 / TWO_OVER_SQRT_PI) * P.exp(out * out), "out")
+def _erfinv_derivative(x: Numbers, out: Numbers) -> Any:
+    """From x alone, as programs overwrite the result."""
+    out = P.erfinv(x)
+    return (1 / TWO_OVER_SQRT_PI) * P.exp(out * out)
+
+
+erfinv = of_float("erfinv", each(_erfinv), _erfinv_derivative, "x")
 
 
 def _lgamma(x: float) -> float:
@@ -169,6 +175,8 @@ def _polygamma(order: int, x: float) -> float:
         return math.nan if x != math.inf else math.inf if order == 0 else 0.0
     if x <= 0 and x == math.floor(x):
         return (math.nan if x else math.copysign(math.inf, -x)) if order == 0 else math.inf
+    if order == 0 and x > 1e9:
+        return math.log(x) - 0.5 / x
     sign = -1.0 if order % 2 == 0 else 1.0
     if order > LAST_ORDER:  # as PyTorch, which multiplies an infinite factorial by a series that may vanish
         return sign * math.inf if x > 0 and (order + 1) * math.log(x) < 745 else math.nan

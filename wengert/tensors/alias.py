@@ -153,9 +153,10 @@ def overlaps_itself(array: np.ndarray) -> bool:
     return array.size > 1 and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
 
-def check_writable(tensor: OnTape, op: str) -> None:
-    """Raises, before anything is written, where a write may not happen."""
-    if overlaps_itself(tensor._data):
+def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
+    """Raises, before anything is written, where a write may not happen. ``elements``: whether they get values of their
+    own, which those of an expanded tensor cannot have."""
+    if elements and overlaps_itself(tensor._data):
         raise InplaceError(
             f"[{op}] unsupported operation: more than one element of the written-to tensor refers to a single memory "
             f"location; got an expanded tensor of shape {tuple(tensor._data.shape)}; clone() it before the write"

@@ -24,6 +24,7 @@ from ..core.primitive import HALVES, Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
 from .apply import FAILURES, NUMBERS, apply, reworded
+from .creation import array_from
 from .evaluation import tell
 from .tape import Node, next_sequence
 from .tensor import TENSORS, Tensor, make
@@ -178,6 +179,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             return full(*_given(x, y), **options)
         if isinstance(y, ndarray):
             y = make(y, None)
+        if isinstance(x, NUMBERS) and isinstance(y, NUMBERS):
+            x = make(array_from(x, None), None)
         if otherwise is not None and not (type(y) in TENSORS or isinstance(y, NUMBERS)):
             return otherwise
         return apply(primitive, (x, y), {})

@@ -116,16 +116,18 @@ def _where(places: Sequence[bool], arrays: Sequence[Tensor]) -> tuple[Any, ...]:
     return tuple(next(found)._data if place else slice(None) for place in places)
 
 
+_APART = (slice, type(None), type(Ellipsis), list, tuple, range, np.ndarray, Tensor)
+"""What makes of a list an index of several dimensions."""
+
+
 def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ...], list[Any]]:
     """An index as its basic part (None where there is none), the dimensions of the rest that have an index array, and
     these arrays."""
     if type(index) is int or type(index) is slice:
         return (_checked(index),), (), []
     items = index if type(index) is tuple else (index,)
-    if type(index) is list and index and any(isinstance(i, (slice, type(None), type(Ellipsis), list, Tensor))
-                                             for i in index) \
-            and not all(isinstance(i, (list, Tensor)) for i in index):
-        items = tuple(index)
+    if type(index) is list and len(index) < 32 and any(isinstance(i, _APART) for i in index):
+        items = tuple(index)  # as numpy once did, and PyTorch does
     if state.watcher is not None and tracing():
         items = _without_masks(items)
     items = _spread_ellipsis(tuple([i if type(i) is int else _item(i) for i in items]), x._data.ndim)

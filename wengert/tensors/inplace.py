@@ -94,7 +94,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
 
 def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
     """Puts ``value``, a tensor or a number, broadcast and cast, into the tensor's memory and history."""
-    check_writable(tensor, op)
+    check_writable(tensor, op, elements=isinstance(value, Tensor))
     value = _storable(tensor, value, op)
     if state.watcher is None and not needs_tape(tensor, value):
         source = value._data if isinstance(value, Tensor) else value

@@ -473,11 +473,19 @@ class Tensor:
                              f"{list(self._data.shape)}")
         return self.item()
 
+    def _real_number(self, kind: str) -> Any:
+        value = self._number()
+        if type(value) is complex:
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
+            return value.real
+        return value
+
     def __int__(self) -> int:
-        return int(self._number())
+        return int(self._real_number("int64_t"))
 
     def __float__(self) -> float:
-        return float(self._number())
+        return float(self._real_number("double"))
 
     def __complex__(self) -> complex:
         return complex(self._number())
@@ -534,7 +542,7 @@ class Tensor:
         Raises where the tensor requires grad, unless ``force``: use ``detach().numpy()``.
         """
         array = self._concrete("numpy")
-        if edge_of(self) is not None and not force:
+        if not force and state.grad and edge_of(self) is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if array.dtype.kind == "V":
             raise TypeError("Got unsupported ScalarType BFloat16: numpy has no such dtype; convert with .float() first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...autograd.modes import no_grad
 from ...core.errors import ShapeError
 from ...core.primitive import P
-from ...ops import arange, div, triu_indices, unique, where
+from ...ops import arange, broadcast_tensors, div, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
 from ...tensors.alias import own
@@ -142,8 +142,14 @@ def normalize(
 @in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
-    norms = x1.norm(2, dim, keepdim=True).clamp_min(eps), x2.norm(2, dim, keepdim=True).clamp_min(eps)
-    return ((x1 / norms[0]) * (x2 / norms[1])).sum(dim)
+    if x1.shape != x2.shape:
+        x1, x2 = broadcast_tensors(x1, x2)
+    shares = []
+    for x in (x1, x2):
+        norm = x.norm(2, dim, keepdim=True)
+        below = (eps - norm.detach()).clamp_min(0)  # a constant: the gradient is that of the norm itself
+        shares.append(x / (norm + below))
+    return (shares[0] * shares[1]).sum(dim)
 
 
 @in_float32
