@@ -78,3 +78,29 @@ def test_joins_lie_as_their_parts_and_stand_in_frames() -> None:
         return logits.detach(), loss.detach(), torch.cat((x, x[:, :1]), 1)
 
     both(step, [p for module in (down, middle, up, out) for p in module.parameters()], 2e-5, ("cat", "convolution"))
+
+
+MOVED = {
+    "flip": lambda x: x.flip((0, 2)) * 2, "roll": lambda x: torch.roll(x, (2, -1, 7), (0, 1, 2)).exp(),
+    "tril": lambda x: x.tril(-1) + x[0].t().triu(1).t(), "triu": lambda x: (x * 2).triu(2),
+    "max_dim": lambda x: x.max(1).values * 2 + x.max(1).indices, "min_dim": lambda x: x.min(2, keepdim=True)[0] + x,
+    "argmax": lambda x: x * x.argmax() + x.argmax(2, keepdim=True), "argmin": lambda x: x * x.argmin(0),
+    "any": lambda x: torch.where((x > 1).any(2, keepdim=True), x, -x), "all": lambda x: x * (x < 1).all(0),
+    "var": lambda x: x.var((0, 2), correction=0), "std": lambda x: x.std(1, keepdim=True) * x,
+    "patches": lambda x: F.unfold(x[:, None], (2, 3), padding=1, stride=(1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_what_moves_or_chooses_elements(name: str) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4, 5, 6).mul(3).round().div(3).requires_grad_()
+    with torch.no_grad():
+        x[1, 2, 3:5] = float("nan") if name in ("max_dim", "argmax") else 0.0
+
+    def step() -> Any:
+        out = MOVED[name](x)
+        (out * torch.arange(out.numel()).view(out.shape).cos()).sum().backward()
+        return (out.detach(),)
+
+    both(step, [x], 1e-5, (name,))

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
-from . import indexing, losses, norms, pooling, windows
+from . import indexing, losses, norms, pooling, rearranged, windows
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Call, Expr, Guard, Kernel, Layout, Plan, Product, Step, row_major
 from .translation import Translation
 
-HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS, **windows.HANDLERS}
+HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
+            **rearranged.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""
