@@ -577,3 +577,36 @@ def test_draws_like_tensors_of_any_layout_are_those_of_eager_mode(layout: str, d
         results.append((function(x), torch.rand(3)))
     for found in results[1:]:
         torch.testing.assert_close(found, results[0])
+
+
+@pytest.mark.parametrize("wrap", [torch.capture, torch.compile])
+def test_what_a_result_does_not_depend_on_gets_no_gradient_from_it(wrap: Any) -> None:
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    x = torch.arange(3.0)
+    function = wrap(lambda x: ((w * x).sum(), (v * x).square().sum()))
+    for _ in range(2):
+        w.grad = v.grad = None
+        function(x)[0].backward()
+        assert w.grad is not None and v.grad is None and w.grad.tolist() == [0, 1, 2]
+        found = torch.autograd.grad(function(x)[1], [w, v], allow_unused=True)
+        assert found[0] is None and found[1].tolist() == [0, 2, 8]
+        first = torch.autograd.grad(function(x)[1], [w, v], allow_unused=True, create_graph=True)
+        assert first[0] is None
+        assert torch.autograd.grad(first[1].sum(), v)[0].tolist() == [0, 2, 8]
+
+
+def test_a_result_whose_history_has_been_written_over_is_refused_with_the_line() -> None:
+    w, slope = torch.ones(3, requires_grad=True), torch.ones(1, requires_grad=True)
+
+    def f(x: Any) -> Any:
+        y = x * w
+        z = F.prelu(y, slope)
+        y.relu_()
+        return y.sum(), z
+
+    with pytest.raises(TraceError, match=r"can be differentiated were expected.*test_compile\.py:\d+"):
+        torch.capture(f)(torch.ones(3))
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        y, _ = torch.compile(f)(torch.ones(3))
+    y.backward()
+    assert w.grad is not None and w.grad.tolist() == [1, 1, 1]

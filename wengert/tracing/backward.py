@@ -20,7 +20,7 @@ from ..core.primitive import Primitive
 from ..ir import InstructionGraph, Interpreter, Value
 from ..native import Runner
 from ..tensors.alias import edge_of
-from ..tensors.tape import Leaf, Node, ancestors
+from ..tensors.tape import Leaf, Node, ancestors, node_of
 from ..tensors.tensor import make
 from .recorder import Recorder
 from .sources import Source
@@ -31,13 +31,19 @@ class Backward:
 
     ``sources`` are the tensors that want gradients, ``places`` the outputs of the forward graph that have a history,
     ``kept`` those of its values that this half reads; its own graph takes these and the cotangents of the places.
+    ``origins`` are for each source the numbers of the places that depend on it.
     """
 
     def __init__(
         self, forward: InstructionGraph, graph: InstructionGraph, kept: list[Value], places: list[int],
-        sources: list[Source]
+        sources: list[Source], origins: list[list[int]]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
+        self.origins = origins
+
+    def reached(self, parts: dict[int, Any]) -> list[bool]:
+        """Which sources get a gradient where these places have a cotangent: those on which one of them depends."""
+        return [any(parts.get(place) is not None for place in origin) for origin in self.origins]
 
     @functools.cached_property
     def run(self) -> Interpreter | Runner:
@@ -63,8 +69,11 @@ def record_backward(
     to be done when the graph is complete."""
     graph = recorder.graph
     count, outputs = len(graph.instrs), list(graph.outputs)
-    cotangents = []
+    cotangents, below = [], []
     for number, tensor in enumerate(ends):
+        edge = edge_of(tensor)
+        assert edge is not None, "an end without a history"
+        below.append({id(node) for node in ancestors([edge])})
         value, array = recorder.read(recorder.place(tensor))
         cotangents.append(Value(recorder.names.free(f"ct.{number}"), value.spec))
         ones = make(recorder.fresh(cotangents[-1], np.ones_like(array, order="C")), None)
@@ -73,6 +82,8 @@ def record_backward(
     found = run(ends, inputs=edges, retain_graph=True, create_graph=False, accumulate=False)
     grads = [None if ct is None else recorder.read(recorder.place(ct))[0] for ct in found]
     sources = [source for (source, _), grad in zip(wanted, grads, strict=True) if grad is not None]
+    origins = [[number for number, nodes in enumerate(below) if id(node_of(edge)) in nodes]
+               for edge, grad in zip(edges, grads, strict=True) if grad is not None]
     gradients = [grad for grad in grads if grad is not None]
 
     def cut() -> Backward:
@@ -85,7 +96,7 @@ def record_backward(
         back.constants = [(value, array) for value, array in graph.constants if value in read]
         back.inputs = [*kept, *cotangents]
         graph.outputs = [*outputs, *kept]
-        return Backward(graph, back, kept, places, sources)
+        return Backward(graph, back, kept, places, sources, origins)
 
     return cut
 
@@ -110,7 +121,8 @@ class CompiledNode(Node):
         backward = self.backward
         given = [*(self.arrays[value] for value in backward.kept), *cts]
         _, grads = backward.run([np.asarray(array, order="C") for array in given], [])
-        return [np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad for grad in grads]
+        own = [np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad for grad in grads]
+        return [grad if there else None for grad, there in zip(own, backward.reached(parts), strict=True)]
 
     def _pull_tensors(self, parts: Any, as_tensors: Callable[[Any, Any], Any]) -> Sequence[Any]:
         """The same on tensors, recorded: both graphs run once more, from the tensors themselves."""
@@ -135,7 +147,8 @@ class CompiledNode(Node):
                 operands = [values[x] if type(x) is Value else x for x in instr.operands]
                 found = instr.primitive(*operands, **instr.params)
                 values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
-        return [values[value] for value in backward.graph.outputs]
+        return [values[value] if there else None
+                for value, there in zip(backward.graph.outputs, backward.reached(parts), strict=True)]
 
     def free(self) -> None:
         self.saved, self.guards = None, ()

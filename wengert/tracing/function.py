@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..core.errors import TraceError
+from ..core.errors import InplaceError, TraceError
 from ..core.state import state
 from ..ir import InstructionGraph, Value, prune, verify
 from ..tensors.evaluation import tracing
@@ -209,7 +209,11 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
             if binding.requires_grad and not isinstance(binding.source, Gradient):
                 wanted.append((binding.source, tensor))
     places = [i for i, tensor in enumerate(results.tensors) if any(tensor is end for end in ends)]
-    return record_backward(recorder, ends, places, wanted)
+    try:
+        return record_backward(recorder, ends, places, wanted)
+    except InplaceError as error:
+        raise TraceError(f"[compile] results that can be differentiated were expected; got one that cannot: {error} Or "
+                         "detach() that result") from error
 
 
 def _check_sharing(graph: InstructionGraph, shared: set[tuple[str, str]], overlaps: list[tuple[str, str]]) -> None:
