@@ -39,7 +39,8 @@ def rounded_once(got: Any, want: Any, dtype: Any, tolerance: float = 0.0) -> Non
 ITS_OWN_DTYPE = {"cast", "nextafter", "bincount", "histogram", "complex", "angle", "view_as_complex"}
 # Those of LAPACK and of numpy refuse half precision, as PyTorch's do; gammas are derived in float32 and float64.
 REFUSED = {"inv", "adjugate", "det", "slogdet", "solve", "solve_triangular", "cholesky", "qr", "eigh", "eig", "svd",
-           "pinv", "matrix_rank", "matrix_exp", "lu_factor", "permutation", "fft_complex", "fft_real", "fft_to_real",
+           "pinv", "matrix_rank", "matrix_exp", "lu_factor", "permutation", "ldl_factor", "geqrf",
+           "fft_complex", "fft_real", "fft_to_real",
            "igamma", "igammac", "standard_gamma_grad", "dirichlet_grad", "standard_gamma", "sample_dirichlet"}
 WALKED = [p for p in P if p.samples is not None and p.name not in ITS_OWN_DTYPE | REFUSED and p.kind != "random"]
 

@@ -103,9 +103,10 @@ from .ops.creation import (
 from .ops.decompositions import (
     chain_matmul as chain_matmul, cholesky as cholesky, cholesky_inverse as cholesky_inverse,
     cholesky_solve as cholesky_solve, cross as cross, det as det, inverse as inverse, logdet as logdet,
-    lu_solve as lu_solve, lu_unpack as lu_unpack, matrix_exp as matrix_exp, matrix_power as matrix_power, norm as norm,
-    pinverse as pinverse, qr as qr, slogdet as slogdet, svd as svd, triangular_solve as triangular_solve,
+    matrix_exp as matrix_exp, matrix_power as matrix_power, norm as norm, pinverse as pinverse, qr as qr,
+    slogdet as slogdet, svd as svd, triangular_solve as triangular_solve,
 )
+from .ops.factorizations import geqrf as geqrf, lu_unpack as lu_unpack, ormqr as ormqr
 from .ops.indexing import (
     argwhere as argwhere, diagonal_scatter as diagonal_scatter, gather as gather, index_add as index_add,
     index_copy as index_copy, index_fill as index_fill, index_put as index_put, index_select as index_select,
@@ -333,6 +334,8 @@ logical_xor: _Callable[..., Tensor]
 logit_: _Callable[..., Tensor]
 long = _long
 lt: _Callable[..., Tensor]
+lu: _Callable[..., _Any]
+lu_solve: _Callable[..., Tensor]
 maximum: _Callable[..., Tensor]
 median: _Callable[..., _Any]
 minimum: _Callable[..., Tensor]
@@ -351,6 +354,7 @@ nextafter: _Callable[..., Tensor]
 not_equal: _Callable[..., Tensor]
 ones: _Callable[..., Tensor]
 ones_like: _Callable[..., Tensor]
+orgqr: _Callable[..., Tensor]
 psi = _psi
 put: _Callable[..., Tensor]
 rad2deg_: _Callable[..., Tensor]

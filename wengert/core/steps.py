@@ -36,6 +36,20 @@ def transposed(x: Numbers) -> Any:
     return conjugate(P.permute(x, dims=(1, 0) if rank == 2 else (*range(rank - 2), rank - 1, rank - 2)))
 
 
+def chained(*factors: Any) -> Any:
+    """The product of matrices, from the left."""
+    product = factors[0]
+    for factor in factors[1:]:
+        product = P.matmul(product, factor)
+    return product
+
+
+def main_diagonal(x: Numbers) -> Any:
+    """The diagonal of the last two dimensions."""
+    rank = len(x.shape)
+    return P.diagonal(x, offset=0, dim1=rank - 2, dim2=rank - 1)
+
+
 # --- primitives that pick an element of each slice along ``dim``: results are (values, indices) -----------------------
 
 

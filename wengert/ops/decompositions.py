@@ -129,23 +129,6 @@ def matrix_power(input: Any, n: int) -> Tensor:
 
 
 @function()
-def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
-    """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart."""
-    return linalg.lu_solve(LU_data, LU_pivots, b)
-
-
-@function(method=False)
-def lu_unpack(LU_data: Any, LU_pivots: Any) -> Any:
-    """The P, L and U that `lu_factor` packed."""
-    if LU_data._data.shape[-1] != LU_data._data.shape[-2]:
-        raise ShapeError(f"[lu_unpack] square factors were expected; got shape {tuple(LU_data._data.shape)}; call "
-                         "linalg.lu for others")
-    one = make(np.eye(LU_data._data.shape[-1], dtype=LU_data._data.dtype), None)
-    exchange = P.permutation(LU_pivots, rows=LU_data._data.shape[-1], dtype=LU_data._data.dtype)
-    return exchange, P.tril(LU_data, diagonal=-1) + one, P.triu(LU_data)
-
-
-@function()
 @in_float32
 def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""

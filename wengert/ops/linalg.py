@@ -18,6 +18,33 @@ from ..tensors.alias import own
 from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
 from .conversion import cast
+from .factorizations import (
+    householder_product as householder_product,
+)
+from .factorizations import (
+    ldl_factor as ldl_factor,
+)
+from .factorizations import (
+    ldl_factor_ex as ldl_factor_ex,
+)
+from .factorizations import (
+    ldl_solve as ldl_solve,
+)
+from .factorizations import (
+    lu as lu,
+)
+from .factorizations import (
+    lu_factor as lu_factor,
+)
+from .factorizations import (
+    lu_factor_ex as lu_factor_ex,
+)
+from .factorizations import (
+    lu_solve as lu_solve,
+)
+from .factorizations import (
+    mirrored as mirrored,
+)
 from .matrix import matmul
 from .named import named
 from .reductions import vector_norm as _vector_norm
@@ -25,9 +52,10 @@ from .registry import function
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
-    "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
-    "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd",
-    "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
+    "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex", "ldl_solve", "lstsq", "lu", "lu_factor",
+    "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot",
+    "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv",
+    "tensorsolve", "vander", "vecdot", "vector_norm",
 ]
 
 _here = function(method=False, public=False)
@@ -39,12 +67,6 @@ def _matrices(op: str, x: Any) -> None:
                          f"{tuple(x._data.shape)}")
 
 
-
-def mirrored(x: Any) -> Any:
-    """The conjugate transpose of matrices."""
-    rank = x._data.ndim
-    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2), label="Transpose")
-    return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
 
 
 # --- determinants, inverses, solutions --------------------------------------------------------------------------------
@@ -268,42 +290,6 @@ def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any
 def svdvals(A: Any, *, driver: str | None = None) -> Any:
     """The singular values of matrices, descending."""
     return P.svd(A)[1]
-
-
-_lu_factor, _lu = named("linalg_lu_factor", "LU", "pivots"), named("linalg_lu", "P", "L", "U")
-
-
-@_here
-def lu_factor(A: Any, *, pivot: bool = True) -> Any:
-    """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots)."""
-    if not pivot:
-        raise NotImplementedError("linalg.lu_factor(pivot=False) is not in wengert yet; the nearest thing is "
-                                  "pivot=True")
-    return _lu_factor(P.lu_factor(A))
-
-
-@_here
-def lu(A: Any, *, pivot: bool = True) -> Any:
-    """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U)."""
-    packed, pivots = lu_factor(A, pivot=pivot)
-    rows, columns = A._data.shape[-2:]
-    k = min(rows, columns)
-    lower = P.tril(packed[..., :, :k], diagonal=-1)
-    ones = np.zeros((rows, k), A._data.dtype)
-    ones[range(k), range(k)] = 1
-    exchange = P.permutation(pivots, rows=rows, dtype=A._data.dtype)
-    return _lu((exchange, lower + make(ones, None), P.triu(packed[..., :k, :])))
-
-
-@_here
-def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
-    """X of ``A X = B`` for the A that `lu_factor` took apart."""
-    if not left or adjoint:
-        raise NotImplementedError("linalg.lu_solve(left=False) and adjoint=True are not in wengert yet; the nearest "
-                                  "thing is linalg.solve")
-    exchange = P.permutation(pivots, rows=LU._data.shape[-1], dtype=LU._data.dtype)
-    turned = P.matmul(exchange.mT, B)
-    return P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True)
 
 
 # --- norms and numbers ------------------------------------------------------------------------------------------------

@@ -18,21 +18,11 @@ from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule
 from ..core.primitive import P, conjugate, fit, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.spec import Spec, broadcast_shapes
+from ..core.steps import chained as _mm
+from ..core.steps import main_diagonal as _diagonal
 from ..core.steps import transposed as _h
 
 _LATER = {"jvp": "not in wengert yet"}
-
-
-def _mm(*factors: Any) -> Any:
-    product = factors[0]
-    for factor in factors[1:]:
-        product = P.matmul(product, factor)
-    return product
-
-
-def _diagonal(x: Numbers) -> Any:
-    rank = len(x.shape)
-    return P.diagonal(x, offset=0, dim1=rank - 2, dim2=rank - 1)
 
 
 def _real(x: Numbers) -> Any:
@@ -551,61 +541,3 @@ matrix_exp = opaque(
     vjp=lambda ct, saved, params, needs: (_frechet(_h(saved[0]), ct),),
     jvp=lambda tangents, operands, out, params: _frechet(operands[0], tangents[0]),
 )
-
-
-# --- LU ---------------------------------------------------------------------------------------------------------------
-
-
-def _lu_factor(xp: ModuleType, x: Array) -> Any:
-    """L and U in one matrix, and the row that each row was exchanged with (counted from 1, as LAPACK does).
-
-    numpy has no LU: Doolittle's elimination with partial pivots, the whole batch at a time.
-    """
-    matrices("lu_factor", x)
-    rows, columns = x.shape[-2:]
-    flat = x.reshape(-1, rows, columns).copy()
-    each = xp.arange(len(flat))
-    pivots = xp.empty((len(flat), min(rows, columns)), np.int32)
-    for k in range(min(rows, columns)):
-        best = k + xp.argmax(xp.abs(flat[:, k:, k]), axis=1)
-        pivots[:, k] = best + 1
-        flat[each, k], flat[each, best] = flat[each, best], flat[each, k].copy()
-        pivot = flat[:, k, k, None]
-        flat[:, k + 1:, k] /= xp.where(pivot == 0, 1, pivot)
-        flat[:, k + 1:, k + 1:] -= flat[:, k + 1:, k, None] * flat[:, k, None, k + 1:]
-    return flat.reshape(x.shape), pivots.reshape((*x.shape[:-2], -1))
-
-
-def _lu_factor_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-    """Of A = P L U, square: P L⁻ᴴ [tril₋(Lᴴ L̄) + triu(Ū Uᴴ)] U⁻ᴴ (Walter & Lehmann, 2012)."""
-    x, (packed, pivots), _ = saved
-    if x.shape[-1] != x.shape[-2]:
-        raise NotImplementedError("[linalg.lu] the derivative for matrices that are not square is not in wengert yet")
-    lower = P.tril(packed, diagonal=-1) + P.diag_matrix(P.fill(_diagonal(packed), value=1))
-    upper = P.triu(packed)
-    grad = ct[0]
-    inner = P.tril(_mm(_h(lower), P.tril(grad, diagonal=-1)), diagonal=-1) + P.triu(_mm(P.triu(grad), _h(upper)))
-    left = P.solve_triangular(_h(lower), inner, upper=True, unit=True)
-    whole = _h(P.solve_triangular(upper, _h(left), upper=True))
-    return (P.matmul(P.permutation(pivots, rows=x.shape[-2], dtype=x.dtype), whole),)
-
-
-lu_factor = opaque("lu_factor", _lu_factor, multiple=True, label="LinalgLuFactorEx", vjp=_lu_factor_vjp,
-                   saves=("x", "out"), missing=_LATER, samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)))
-
-
-def _permutation(xp: ModuleType, pivots: Array, rows: int, dtype: DType) -> Array:
-    """The matrix P of A = P L U from LAPACK's pivots."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
-    order = xp.tile(xp.arange(rows), (len(flat), 1))
-    each = xp.arange(len(flat))
-    for k in range(flat.shape[1]):
-        other = flat[:, k] - 1
-        order[each, k], order[each, other] = order[each, other], order[each, k].copy()
-    target = dtype if isinstance(dtype, np.dtype) else dtype.numpy
-    matrix = xp.swapaxes(xp.eye(rows, dtype=target)[order], -1, -2)
-    return xp.ascontiguousarray(matrix).reshape((*pivots.shape[:-1], rows, rows))
-
-
-permutation = opaque(
-    "permutation", _permutation, missing=dict.fromkeys(("vjp", "jvp", "samples"), "its operand is a list of positions"))

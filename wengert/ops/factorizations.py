@@ -1,0 +1,334 @@
+"""Factorisations by elimination and by reflections, and what is solved by them: LU, LDLᴴ, Householder's product.
+
+Those of ``linalg`` are listed there; those at the top level are registered here, with their older signatures.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import OutOfRangeError, ShapeError
+from ..core.primitive import P
+from ..tensors.alias import type_name
+from ..tensors.evaluation import known
+from ..tensors.tape import labelled
+from ..tensors.tensor import Tensor, make
+from .named import named
+from .registry import function
+
+_here = function(method=False, public=False)
+
+
+def mirrored(x: Any) -> Any:
+    """The conjugate transpose of matrices."""
+    rank = x._data.ndim
+    swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2), label="Transpose")
+    return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
+
+
+# --- what must hold ---------------------------------------------------------------------------------------------------
+
+
+def _check_matrices(op: str, x: Any, what: str = "The input tensor A") -> None:
+    if x._data.ndim < 2:
+        raise ShapeError(f"[{op}] {what} must have at least 2 dimensions; got shape {tuple(x._data.shape)}; add one "
+                         "with unsqueeze")
+
+
+def _check_square(op: str, x: Any) -> None:
+    _check_matrices(op, x)
+    rows, columns = x._data.shape[-2:]
+    if rows != columns:
+        raise ShapeError(f"[{op}] A must be batches of square matrices, but they are {rows} by {columns} matrices; got "
+                         f"shape {tuple(x._data.shape)}")
+
+
+def _check_lapack(op: str, x: Any) -> None:
+    """Raises for elements that LAPACK does not know."""
+    if x._data.dtype.char not in "fdFD":
+        raise NotImplementedError(f'[{op}] "{op}_cpu" not implemented for \'{type_name(x._data.dtype)}\'; convert with '
+                                  ".float() first")
+
+
+def _check_alike(op: str, first: Any, second: Any, name: str) -> None:
+    if first._data.dtype != second._data.dtype:
+        raise RuntimeError(f"[{op}] {name} of the input's dtype, {type_name(first._data.dtype)}, was expected; got "
+                           f"{type_name(second._data.dtype)}; convert one of them")
+
+
+# --- LU ---------------------------------------------------------------------------------------------------------------
+
+_lu_factor, _lu = named("linalg_lu_factor", "LU", "pivots"), named("linalg_lu", "P", "L", "U")
+_lu_factor_ex = named("linalg_lu_factor_ex", "LU", "pivots", "info")
+_lu_unpack = named("lu_unpack", "P", "L", "U")
+
+
+def _eliminated(A: Any, pivot: bool) -> tuple[Any, Any, Any]:
+    _check_matrices("lu_factor", A)
+    _check_lapack("lu", A)
+    if not pivot:
+        raise RuntimeError("[linalg.lu_factor] pivot=True was expected: LU without pivoting is not implemented on the "
+                           "CPU")
+    return P.lu_factor(A)
+
+
+def _check_regular(op: str, info: Any) -> None:
+    """Raises where a diagonal of U has a zero, if the values are there to be looked at."""
+    places = known(info)
+    if places is not None and places.any():
+        at = int(places[places != 0][0])
+        raise RuntimeError(f"[{op}] U[{at},{at}] is zero and using it on lu_solve would result in a division by zero. "
+                           "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+                           "linalg.lu_factor_ex(A, pivot)")
+
+
+@_here
+def lu_factor(A: Any, *, pivot: bool = True) -> Any:
+    """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots). Raises
+    RuntimeError where U is singular."""
+    packed, pivots, info = _eliminated(A, pivot)
+    _check_regular("linalg.lu_factor", info)
+    return _lu_factor((packed, pivots))
+
+
+@_here
+def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    """`lu_factor` without an error: ``info`` is 0, or the first place, from 1, where U has a zero on its diagonal."""
+    found = _eliminated(A, pivot)
+    if check_errors:
+        _check_regular("linalg.lu_factor_ex", found[2])
+    return _lu_factor_ex(found)
+
+
+def _triangles(packed: Any) -> tuple[Any, Any]:
+    """L, with ones on its diagonal, and U."""
+    rows, columns = packed._data.shape[-2:]
+    k = min(rows, columns)
+    ones = np.zeros((rows, k), packed._data.dtype)
+    ones[range(k), range(k)] = 1
+    return P.tril(packed[..., :, :k], diagonal=-1) + make(ones, None), P.triu(packed[..., :k, :])
+
+
+@_here
+def lu(A: Any, *, pivot: bool = True) -> Any:
+    """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U)."""
+    packed, pivots, _ = _eliminated(A, pivot)
+    exchange = P.permutation(pivots, rows=A._data.shape[-2], dtype=A._data.dtype)
+    return _lu((exchange, *_triangles(packed)))
+
+
+def _check_pivots(op: str, pivots: Any) -> None:
+    if pivots._data.dtype != np.int32:
+        raise RuntimeError(f"[{op}] pivots of torch.int32 were expected, as lu_factor gives them; got "
+                           f"{type_name(pivots._data.dtype)}; convert with .int()")
+
+
+@_here
+def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
+    """X of ``A X = B``, or with ``left=False`` of ``X A = B``, for the A that `lu_factor` took apart; with ``adjoint``
+    for Aᴴ in its place."""
+    _check_square("linalg.lu_solve", LU)
+    _check_matrices("linalg.lu_solve", B, "B")
+    _check_pivots("linalg.lu_solve", pivots)
+    _check_alike("linalg.lu_solve", LU, B, "B")
+    n = LU._data.shape[-1]
+    if B._data.shape[-2 if left else -1] != n:
+        raise ShapeError("[linalg.lu_solve] Incompatible shapes of A and B for the equation "
+                         f"{'AX' if left else 'XA'} = B ({n}x{n} and {B._data.shape[-2]}x{B._data.shape[-1]})")
+    if not left:
+        return mirrored(lu_solve(LU, pivots, mirrored(B), adjoint=not adjoint))
+    exchange = P.permutation(pivots, rows=n, dtype=LU._data.dtype)
+    if not adjoint:
+        turned = P.matmul(exchange.mT, B)
+        return P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True)
+    back = mirrored(LU)
+    inner = P.solve_triangular(back, P.solve_triangular(back, B, upper=False), upper=True, unit=True)
+    return P.matmul(exchange, inner)
+
+
+def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
+    """``linalg.lu_factor``, as (LU, pivots), with ``get_infos`` and ``info``. Deprecated."""
+    warnings.warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be "
+                  "removed in a future PyTorch release.", UserWarning, stacklevel=3)
+    return tuple(lu_factor_ex(input, pivot=pivot)) if get_infos else tuple(lu_factor(input, pivot=pivot))
+
+
+_top_lu.__name__ = "lu"
+function()(_top_lu)
+
+
+def _top_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
+    """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart."""
+    return lu_solve(LU_data, LU_pivots, b)
+
+
+_top_lu_solve.__name__ = "lu_solve"
+function()(_top_lu_solve)
+
+
+@function(method=False)
+def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
+    """The P, L and U that `lu_factor` packed, as (P, L, U); what is not unpacked is an empty tensor."""
+    _check_matrices("lu_unpack", LU_data)
+    dtype, rows = LU_data._data.dtype, LU_data._data.shape[-2]
+    if unpack_pivots:
+        _check_pivots("lu_unpack", LU_pivots)
+    none = [make(np.empty(0, dtype), None) for _ in range(3)]
+    exchange = P.permutation(LU_pivots, rows=rows, dtype=dtype) if unpack_pivots else none[0]
+    return _lu_unpack((exchange, *(_triangles(LU_data) if unpack_data else none[1:])))
+
+
+# --- LDLᴴ -------------------------------------------------------------------------------------------------------------
+
+_ldl_factor, _ldl_factor_ex = (named("linalg_ldl_factor", "LD", "pivots"),
+                               named("linalg_ldl_factor_ex", "LD", "pivots", "info"))
+
+
+@_here
+def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:
+    """`ldl_factor` without an error: ``info`` is 0, or the first place, counted from 1, where D is singular."""
+    _check_square("linalg.ldl_factor_ex", A)
+    _check_lapack("linalg.ldl_factor_ex", A)
+    found = P.ldl_factor(A, hermitian=bool(hermitian))
+    places = known(found[2]) if check_errors else None
+    if places is not None and places.any():
+        raise RuntimeError("[linalg.ldl_factor] a D that is not singular was expected; got one with a zero at place "
+                           f"{int(places[places != 0][0])}, counted from 1; ldl_factor_ex gives the factors all the "
+                           "same")
+    return _ldl_factor_ex(found)
+
+
+@_here
+def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
+    """The factors of ``A = P L D Lᵀ Pᵀ``, or ``hermitian`` with Lᴴ, of which only the lower triangle of A is read: L
+    without its diagonal of ones, with D's blocks of one row or two, in one matrix; and pivots, as (LD, pivots). Raises
+    RuntimeError where D is singular. It has no derivative, as PyTorch's has none."""
+    packed, pivots, _ = ldl_factor_ex(A, hermitian=hermitian, check_errors=True)
+    return _ldl_factor((packed, pivots))
+
+
+@_here
+def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
+    """X of ``A X = B`` for the A that `ldl_factor` took apart."""
+    op = "linalg.ldl_solve"
+    _check_square(op, LD)
+    if B._data.ndim < 2:
+        raise OutOfRangeError(f"[{op}] B of at least 2 dimensions was expected; got shape {tuple(B._data.shape)}; add "
+                              "one with unsqueeze")
+    _check_alike(op, LD, B, "B")
+    n = LD._data.shape[-1]
+    if B._data.shape[-2] != n:
+        raise ShapeError(f"[{op}] Incompatible matrix sizes for torch.linalg.ldl_solve: each A matrix is {n} by {n} "
+                         f"but each b matrix is {B._data.shape[-2]} by {B._data.shape[-1]}")
+    if pivots._data.shape != LD._data.shape[:-1]:
+        raise ShapeError(f"[{op}] Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+                         f"{list(pivots._data.shape)} instead")
+    if pivots._data.dtype.kind not in "iu":
+        raise RuntimeError(f"[{op}] pivots that are integers were expected; got {type_name(pivots._data.dtype)}")
+    return P.ldl_solve(LD, pivots, B, hermitian=bool(hermitian))
+
+
+# --- reflections ------------------------------------------------------------------------------------------------------
+
+_geqrf = named("geqrf", "a", "tau")
+
+
+@function()
+def geqrf(input: Any) -> Any:
+    """QR as LAPACK leaves it: R, with the vectors of the reflections below it, and their factors, as (a, tau). What
+    `orgqr` and `ormqr` take. It has no derivative, as PyTorch's has none."""
+    _check_matrices("geqrf", input, "input")
+    _check_lapack("geqrf", input)
+    return _geqrf(P.geqrf(input))
+
+
+def _reflections(packed: Any, tau: Any) -> list[tuple[Any, Any]]:
+    """Each reflection's vector, as a column, and its factor, as a matrix of one element."""
+    rows, rank = packed._data.shape[-2], packed._data.ndim
+    vectors = P.tril(packed, diagonal=-1)
+    found = []
+    for i in range(tau._data.shape[-1]):
+        one = np.zeros((rows, 1), packed._data.dtype)
+        one[i] = 1
+        vector = P.slice(vectors, index=(*(slice(None),) * (rank - 1), slice(i, i + 1))) + make(one, None)
+        found.append((vector, tau[..., i, None, None]))
+    return found
+
+
+def _reflected(x: Any, vector: Any, factor: Any, left: bool) -> Any:
+    """(1 − factor v vᴴ) x, or x (1 − factor v vᴴ)."""
+    if left:
+        return x - factor * P.matmul(vector, P.matmul(mirrored(vector), x))
+    return x - factor * P.matmul(P.matmul(x, vector), mirrored(vector))
+
+
+def _check_reflections(op: str, input: Any, tau: Any) -> None:
+    _check_matrices(op, input, "input")
+    rank = input._data.ndim
+    if tau._data.ndim != rank - 1:
+        raise ShapeError(f"[{op}] Expected tau to have one dimension less than input, but got tau.ndim equal to "
+                         f"{tau._data.ndim} and input.ndim is equal to {rank}")
+    if tau._data.shape[:-1] != input._data.shape[:-2]:
+        raise ShapeError(f"[{op}] Expected batch dimensions of tau to be equal to input.shape[:-2]; got "
+                         f"{list(tau._data.shape[:-1])} and {list(input._data.shape[:-2])}")
+    _check_alike(op, input, tau, "tau")
+    _check_lapack(op, input)
+
+
+@_here
+def householder_product(A: Any, tau: Any) -> Any:
+    """The first columns, as many as A has, of the product of the reflections 1 − tauᵢ vᵢ vᵢᴴ, where vᵢ is 1 at i, 0
+    above and the column i of A below: the Q of `geqrf`."""
+    op = "linalg.householder_product"
+    _check_matrices(op, A, "input")
+    rows, columns = A._data.shape[-2:]
+    if rows < columns:
+        raise ShapeError(f"[{op}] input.shape[-2] must be greater than or equal to input.shape[-1]; got {rows} by "
+                         f"{columns}")
+    if tau._data.ndim and columns < tau._data.shape[-1]:
+        raise ShapeError(f"[{op}] input.shape[-1] must be greater than or equal to tau.shape[-1]; got {columns} and "
+                         f"{tau._data.shape[-1]}")
+    _check_reflections(op, A, tau)
+    eye = np.broadcast_to(np.eye(rows, columns, dtype=A._data.dtype), A._data.shape)
+    product = make(eye.copy(), None)
+    for vector, factor in reversed(_reflections(A, tau)):
+        product = _reflected(product, vector, factor, True)
+    return labelled(product, "LinalgHouseholderProduct")
+
+
+def _top_orgqr(input: Any, tau: Any) -> Tensor:
+    """The Q of `geqrf`: ``linalg.householder_product``."""
+    return householder_product(input, tau)
+
+
+_top_orgqr.__name__ = "orgqr"
+function()(_top_orgqr)
+
+
+@function()
+def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Tensor:
+    """``Q other``, or ``other Q`` unless ``left``, for the whole square Q of `geqrf`; with ``transpose`` Qᴴ in its
+    place."""
+    op = "ormqr"
+    _check_matrices(op, input, "input")
+    _check_matrices(op, other, "other")
+    side = other._data.shape[-2 if left else -1]
+    if side != input._data.shape[-2]:
+        raise ShapeError(f"[{op}] other.shape[{-2 if left else -1}] must be equal to input.shape[-2]; got {side} and "
+                         f"{input._data.shape[-2]}")
+    if tau._data.ndim and tau._data.shape[-1] != min(side, input._data.shape[-1]):
+        raise ShapeError(f"[{op}] tau.shape[-1] must be equal to min(other.shape[{-2 if left else -1}], "
+                         f"input.shape[-1]); got {tau._data.shape[-1]}")
+    _check_reflections(op, input, tau)
+    if other._data.shape[:-2] != input._data.shape[:-2]:
+        raise ShapeError(f"[{op}] Expected batch dimensions of other to be equal to input.shape[:-2]; got "
+                         f"{list(other._data.shape[:-2])} and {list(input._data.shape[:-2])}")
+    _check_alike(op, input, other, "other")
+    steps, product = _reflections(input, tau), other
+    for vector, factor in reversed(steps) if left != transpose else steps:
+        turned = P.conj(factor) if transpose and factor._data.dtype.kind == "c" else factor
+        product = _reflected(product, vector, turned, left)
+    return labelled(product, "Ormqr", other)
