@@ -254,11 +254,11 @@ def test_a_recorded_step_in_half_precision_is_the_eager_one(dtype: Any) -> None:
 
 # --- dtypes that do not meet ------------------------------------------------------------------------------------------
 
-# These are asked by functions that have looked at the dtypes, or take what they are given into the first one's; or, as
-# searchsorted, they only compare.
+# These are asked by functions (kinked by the tape) that have looked at the dtypes, or take what they are given into the
+# first one's; or, as searchsorted, they only compare.
 LOOKED_AT = {"overwrite", "index_put", "scatter", "scatter_add", "scatter_reduce", "scatter_view", "cat", "complex",
              "solve", "solve_triangular", "convolution_weight", "standard_gamma_grad", "dirichlet_grad", "bincount",
-             "histogram", "searchsorted", "window_winner", "window_take", "window_put"}
+             "histogram", "searchsorted", "window_winner", "window_take", "window_put", "kinked"}
 TOGETHER = [p for p in P if p.promotion is None and p.samples is not None and p.name not in LOOKED_AT and any(
     sum(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in operands) > 1 for operands, _ in p.samples())]
 
