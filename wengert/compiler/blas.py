@@ -24,7 +24,7 @@ from . import memory, runtime, threads
 from .code import POINTER, WORD, Code, Operand, module
 from .kernels import generated_code_is_possible
 
-__all__ = ["openblas", "product", "write_product"]
+__all__ = ["openblas", "product"]
 
 Array = np.ndarray[Any, Any]
 Matrix = tuple[Operand, Operand]
@@ -139,16 +139,6 @@ def write_call(code: Code, element: str, function: Operand, orders: Sequence[Ope
     """Write ``out = keep * out + left @ right``; matrices are pairs of an address and the step from line to line."""
     code.call("void", function, Operand(str(_ROW_MAJOR), "i32"), *orders, *sizes, Operand("1.0", element), *left,
               *right, Operand(keep, element), *out)
-
-
-def write_product(code: Code, element: str, word: str, function: Operand, sizes: Sequence[Operand], left: Matrix,
-                  right: Matrix, keep: str, out: Matrix) -> None:
-    """Write ``out = keep * out + left @ right`` for plain matrices, pairs of an address and the elements from line to
-    line; ``sizes`` are rows, columns and depth, ``function`` the address of OpenBLAS's product."""
-    pairs = [(place, whole_of_word(code, word, line)) for place, line in (left, right, out)]
-    plain = Operand(str(_PLAIN), "i32")
-    write_call(code, element, function, (plain, plain), [whole_of_word(code, word, size) for size in sizes],
-                pairs[0], pairs[1], keep, pairs[2])
 
 
 @cache

@@ -18,7 +18,7 @@ Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplicatio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from .code import WORD, Code, Index, Operand, word
@@ -131,7 +131,7 @@ def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[in
     lies = right[-1] == 1 or right[-2] == 1
     if rows < LEAST_ROWS or depth * min(rows, columns) > LARGEST or not (lies and machine.fused):
         return None
-    most = 14 if machine.vector_bytes == 64 else 6 if machine.vector_bytes == 32 else 12
+    most = highest_tile(machine)
     vectors = 1 if columns <= lanes else 2
     least = min(rows, most - 2)
     tile = min(range(min(rows, most), least - 1, -1), key=lambda n: -(-rows // n) * n)
@@ -140,6 +140,11 @@ def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[in
     lay_left = conflict and rows * depth * size > CACHE_BYTES and columns > lanes * vectors
     return Geometry(dtype, tuple(batch), rows, depth, columns, tuple(left), tuple(right), tuple(out), tile, vectors,
                     lanes, by_panels, lay_left)
+
+
+def highest_tile(machine: Machine) -> int:
+    """The rows of a tile of two vectors that the registers hold: of 32, or of 16 on AVX2."""
+    return {64: 14, 32: 6}.get(machine.vector_bytes, 12)
 
 
 class Products:
@@ -218,28 +223,53 @@ class Products:
         to = code.at(element, out, code.mul(column, product.out[-1]))
         count = code.least(code.sub(product.columns, column), width)
 
-        def run(vectors: int) -> None:
-            tile = self._tile(product, vectors)
-            with code.loop(tiles[1], start=tiles[0]) as each:
-                row = _first_row(code, product, each.index)
-                if product.lay_left:
-                    number = code.add(code.mul(matrix, product.tiles), each.index)
-                    lines = code.at(element, laid, code.mul(number, tile_size))
-                else:
-                    lines = code.at(element, left, code.mul(row, product.left[-2]))
-                code.call("void", tile, lines, source,
-                          code.at(element, to, code.mul(row, product.out[-2])), word(product.depth),
-                          word(product.out[-2]), code.sub(count, (vectors - 1) * product.lanes))
+        with code.loop(tiles[1], start=tiles[0]) as each:
+            row = _first_row(code, product, each.index)
+            if product.lay_left:
+                number = code.add(code.mul(matrix, product.tiles), each.index)
+                lines = code.at(element, laid, code.mul(number, tile_size))
+            else:
+                lines = code.at(element, left, code.mul(row, product.left[-2]))
+            self._call_tile(code, product, lines, source, code.at(element, to, code.mul(row, product.out[-2])), count)
 
-        rest = product.columns % width
+    def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand
+                  ) -> None:
+        """Writes a product of as many rows as there are when it runs, of plain rows and of panels laid out before: in
+        the highest tiles that fit, and lower ones for the rest."""
+        element = _element(product.dtype)
+        with code.loop(product.panels) as panel:
+            source = code.at(element, panels, code.mul(panel.index, product.lines * product.width))
+            column = code.mul(panel.index, product.width)
+            count = code.least(code.sub(product.columns, column), product.width)
+            done = word(0)
+            for height in (12, 8, 4, 2, 1):
+                if height > highest_tile(self.machine):
+                    continue
+                shaped = replace(product, tile_rows=height)
+                end = code.add(done, code.mul(code.div(code.sub(rows, done), height), height))
+                with code.loop(end, start=done, step=height) as row:
+                    lines = code.at(element, left, code.mul(row.index, product.left[-2]))
+                    to = code.at(element, out, code.add(code.mul(row.index, product.out[-2]), column))
+                    self._call_tile(code, shaped, lines, source, to, count)
+                done = end
+
+    def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand
+                   ) -> None:
+        """Calls the tile that has as many vectors as the columns that are left need."""
+
+        def call(vectors: int) -> None:
+            code.call("void", self._tile(product, vectors), lines, source, to, word(product.depth),
+                      word(product.out[-2]), code.sub(count, (vectors - 1) * product.lanes))
+
+        rest = product.columns % product.width
         if product.tile_vectors == 2 and 0 < rest <= product.lanes:
             with code.choice(code.less(product.lanes, count)) as (two, one):
                 with two:
-                    run(2)
+                    call(2)
                 with one:
-                    run(1)
+                    call(1)
         else:
-            run(product.tile_vectors)
+            call(product.tile_vectors)
 
     # --- a tile -------------------------------------------------------------------------------------------------------
 

@@ -1,34 +1,35 @@
 """Generated code for the LSTM: all steps of one direction in one call, forward and backward.
 
 The sequences of a batch do not depend on each other, so they are cut into parts, and a thread takes a part through all
-the steps and waits for nobody: a product by OpenBLAS (`wengert.compiler.blas`), then the cell's formula, vector by
-vector. The formulas are those of `wengert.prims.recurrent`.
+the steps and waits for nobody: a product with the weight, which is laid out once (`wengert.compiler.products`), then
+the cell's formula, vector by vector. The formulas are those of `wengert.prims.recurrent`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import blas, memory, threads
+from . import memory, threads
 from .code import Code, Operand, module
 from .jit import engine
 from .kernels import generated_code_is_possible
 from .math import MathBuilder
+from .products import Geometry, Products
 
 __all__ = ["lstm", "lstm_gradient"]
 
 Array = np.ndarray[Any, Any]
 
-LEAST_SEQUENCES = 64
-"""Sequences that a part has at least if there are more than two: each lays out the whole weight at every step."""
+LEAST_SEQUENCES = 16
+"""Sequences that a part has at least if there are more than two: each reads the whole weight at every step."""
 
-_POINTERS = "given gates hs cs first_c h c weight starts counts before_starts before_counts product by_hs rows".split()
-_SLOTS = [*_POINTERS, "steps", "sequences", "parts", "width"]
+_POINTERS = "given gates hs cs first_c h c panels starts counts before_starts before_counts sums by_hs rows".split()
+_SLOTS = [*_POINTERS, "steps", "sequences", "parts"]
 
 
 class Steps(NamedTuple):
@@ -49,10 +50,13 @@ class _Recurrence:
     """What both kernels share: ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start``
     to ``stop``; ``operands`` has one entry, the table with the slots `_SLOTS`."""
 
-    def __init__(self, dtype: str, word: str, whole: bool) -> None:
-        self.code, self.word, self.whole = Code(), word, whole
-        self.math = MathBuilder(self.code, dtype, engine().machine)
+    def __init__(self, product: Geometry) -> None:
+        self.code, self.product = Code(), product
+        self.width = min(product.depth, product.columns)
+        self.products = Products(engine().machine)
+        self.math = MathBuilder(self.code, product.dtype, engine().machine)
         self.element, self.lanes = self.math.element, self.math.lanes
+        self.whole = self.width % self.lanes == 0
         self.slots: dict[str, Operand] = {}
         self.mask: Operand | None = None
 
@@ -72,23 +76,22 @@ class _Recurrence:
                 with code.when(code.less(0, rows)):
                     (self._back if backward else self._forth)(step.index, code.add(start, low), low, rows)
         code.done()
-        return module(code)
+        return module(code, *self.products.functions)
 
     def _forth(self, step: Operand, place: Operand, low: Operand, rows: Operand) -> None:
         """One step of some sequences: the gates and the new states."""
-        code, slots, math = self.code, self.slots, self.math
-        width = slots["width"]
-        four = code.mul(width, 4)
-        gates = code.at(self.element, slots["gates"], code.mul(place, four))
-        size = code.mul(code.mul(rows, four), self.math.bits // 8)
-        code.copy(gates, code.at(self.element, slots["given"], code.mul(place, four)), size)
+        code, slots, math, width = self.code, self.slots, self.math, self.width
         h = code.at(self.element, slots["h"], code.mul(low, width))
-        self._product(rows, four, width, h, slots["weight"], "1.0", gates)
+        sums = code.at(self.element, slots["sums"], code.mul(low, 4 * width))
+        self.products.some_rows(code, self.product, h, rows, slots["panels"], sums)
         with code.loop(rows) as row, self._units() as j:
             line, state = code.mul(code.add(place, row.index), width), code.mul(code.add(low, row.index), width)
             parts = [self._gate(line, k, j) for k in range(4)]
-            i, f, o = (math.sigmoid(self._load(slots["gates"], parts[k])) for k in (0, 1, 3))
-            g = math.tanh(self._load(slots["gates"], parts[2]))
+            mine = [self._gate(state, k, j) for k in range(4)]
+            inputs = [math.add(self._load(slots["given"], at), self._load(slots["sums"], there))
+                      for at, there in zip(parts, mine, strict=True)]
+            i, f, o = (math.sigmoid(inputs[k]) for k in (0, 1, 3))
+            g = math.tanh(inputs[2])
             unit = code.add(state, j)
             c = math.fma(f, self._load(slots["c"], unit), math.mul(i, g))
             h_new = math.mul(o, math.tanh(c))
@@ -100,8 +103,7 @@ class _Recurrence:
 
     def _back(self, step: Operand, place: Operand, low: Operand, rows: Operand) -> None:
         """One step back: the gates' cotangents, and those of the states before."""
-        code, slots, math = self.code, self.slots, self.math
-        width = slots["width"]
+        code, slots, math, width = self.code, self.slots, self.math, self.width
         before, there = code.word(slots["before_starts"], step), code.word(slots["before_counts"], step)
         with code.loop(rows) as row:
             sequence = code.add(low, row.index)
@@ -127,9 +129,9 @@ class _Recurrence:
                 for value, at in zip(by_gates, parts, strict=True):
                     self._store(value, slots["rows"], at)
                 self._store(math.mul(cell, f), slots["c"], unit)
-        four = code.mul(width, 4)
-        self._product(rows, width, four, code.at(self.element, slots["rows"], code.mul(place, four)), slots["weight"],
-                      "0.0", code.at(self.element, slots["h"], code.mul(low, width)))
+        left = code.at(self.element, slots["rows"], code.mul(place, 4 * width))
+        self.products.some_rows(code, self.product, left, rows, slots["panels"],
+                                code.at(self.element, slots["h"], code.mul(low, width)))
 
     def _bell(self, x: Operand) -> Operand:
         """x (1 - x), the slope of the sigmoid whose value is x."""
@@ -138,13 +140,13 @@ class _Recurrence:
     def _gate(self, line: Operand, number: int, unit: Operand) -> Operand:
         """Where gate ``number`` of a unit stands; a row of gates is four times as wide as ``line`` counts."""
         code = self.code
-        return code.add(code.add(code.mul(line, 4), code.mul(self.slots["width"], number)), unit)
+        return code.add(code.add(code.mul(line, 4), self.width * number), unit)
 
     @contextmanager
     def _units(self) -> Iterator[Operand]:
         """The loop over the units of a row, a vector at a time; where the last is not full, a mask says which of its
         lanes there are."""
-        width = self.slots["width"]
+        width = self.width
         with self.code.loop(width, step=self.lanes) as units:
             if not self.whole:
                 self.mask = self.math.first_lanes(self.code.sub(width, units.index))
@@ -156,59 +158,70 @@ class _Recurrence:
     def _store(self, value: Operand, array: Operand, at: Operand) -> None:
         self.math.store(value, self.math.at(array, at), self.mask)
 
-    def _product(self, rows: Operand, columns: Operand, depth: Operand, left: Operand, right: Operand, keep: str,
-                 out: Operand) -> None:
-        """``out = keep * out + left @ right``, all of them plain rows."""
-        blas.write_product(self.code, self.element, self.word, self.slots["product"], (rows, columns, depth),
-                           (left, depth), (right, columns), keep, (out, columns))
-
 
 def _parts(sequences: int) -> int:
     """Into how many parts so many sequences are cut: 2, or a larger power of 2, by size alone as in `blas`."""
     return min(sequences, max(2, 1 << (sequences // LEAST_SEQUENCES).bit_length() >> 1))
 
 
-def _run(kernel: threads.Parts, arrays: dict[str, Array], product: int, steps: Steps, sequences: int,
-         width: int) -> None:
+@lru_cache(64)
+def _product(dtype: str, width: int, backward: bool) -> Geometry:
+    """The product of a step: of the states with the turned weight; back, of the gates' cotangents with the weight."""
+    machine = engine().machine
+    lanes = machine.vector_bytes // np.dtype(dtype).itemsize
+    depth, columns = (4 * width, width) if backward else (width, 4 * width)
+    right = (width, 1) if backward else (1, width)
+    return Geometry(dtype, (), 1, depth, columns, (depth, 1), right, (columns, 1), 1, 2 if columns > lanes else 1,
+                    lanes, by_panels=True, lay_left=False)
+
+
+@lru_cache(64)
+def _kernels(product: Geometry, backward: bool) -> tuple[threads.Parts, threads.Parts]:
+    """What lays out the weight, and what walks the steps."""
+    products, entry = Products(engine().machine), Code()
+    entry.call("void", products.panels(product, "panels").name, *entry.parameters)
+    entry.done()
+    return (threads.Parts(module(entry, *products.functions)),
+            threads.Parts(_Recurrence(product).text(backward)))
+
+
+def _run(arrays: dict[str, Array], weight: Array, steps: Steps, sequences: int, backward: bool) -> None:
     """Run over all sequences."""
-    parts = _parts(sequences)
+    width = weight.shape[1]
+    product = _product(weight.dtype.name, width, backward)
+    layout, kernel = _kernels(product, backward)
+    weight, panels = np.ascontiguousarray(weight), np.empty(product.panel_elements, weight.dtype)
+    numbers = threads.table(2)
+    numbers[:] = memory.address(weight), memory.address(panels)
+    layout.run(product.panels, product.panel_elements / 4, numbers)
     values = {name: memory.address(array) for name, array in arrays.items()}
     values |= {name: memory.address(table) for name, table in zip(Steps._fields, steps, strict=True)}
-    values |= {"product": product, "steps": len(steps.starts), "sequences": sequences, "parts": parts, "width": width}
+    parts = _parts(sequences)
+    values |= {"panels": memory.address(panels), "steps": len(steps.starts), "sequences": sequences, "parts": parts}
     numbers = threads.table(len(_SLOTS))
     numbers[:] = [values.get(name, 0) for name in _SLOTS]
-    kernel.run(parts, int(steps.counts.sum()) * width * width / 2, numbers)
+    kernel.run(parts, int(steps.counts.sum()) * width * width / 4, numbers)
 
 
-@cache
-def _kernel(dtype: str, library: blas.OpenBlas, whole: bool, backward: bool) -> threads.Parts:
-    return threads.Parts(_Recurrence(dtype, library.word, whole).text(backward), guard=library.guard)
-
-
-def _found(x: Array, width: int, backward: bool) -> tuple[threads.Parts, int] | None:
-    """The kernel, and the address of OpenBLAS's product; None where there is no generated code."""
-    library = blas.openblas() if generated_code_is_possible() and x.dtype.char in "fd" else None
-    if library is None:
-        return None
-    lanes = engine().machine.vector_bytes // x.itemsize
-    return _kernel(x.dtype.name, library, width % lanes == 0, backward), library.products[x.dtype.char]
+def _generated(x: Array) -> bool:
+    """Whether there is generated code for it; else numpy computes."""
+    return x.dtype.char in "fd" and x.shape[-1] > 0 and generated_code_is_possible() and engine().machine.fused
 
 
 def lstm(given: Array, h0: Array, c0: Array, weight: Array, steps: Steps) -> tuple[Array, ...] | None:
     """All steps of an LSTM. ``given`` (rows, 4 width) are the inputs' shares of the gates i, f, g, o; ``weight`` is
     (4 width, width). The answer: every step's h and c (rows, width), the last h and c, the gates; None where numpy
     should compute it."""
-    width = h0.shape[1]
-    found = _found(given, width, False)
-    if found is None:
+    if not _generated(given):
         return None
+    width = h0.shape[1]
     given = np.ascontiguousarray(given)
     h, c = h0.copy(order="C"), c0.copy(order="C")
     hs, cs = (np.empty((len(given), width), given.dtype) for _ in range(2))
     gates = np.empty_like(given)
-    arrays = {"given": given, "gates": gates, "hs": hs, "cs": cs, "h": h, "c": c,
-              "weight": np.ascontiguousarray(weight.T)}
-    _run(found[0], arrays, found[1], steps, len(h0), width)
+    sums = np.empty((len(h0), 4 * width), given.dtype)
+    arrays = {"given": given, "gates": gates, "hs": hs, "cs": cs, "h": h, "c": c, "sums": sums}
+    _run(arrays, weight, steps, len(h0), backward=False)
     return hs, h, c, gates, cs
 
 
@@ -216,16 +229,14 @@ def lstm_gradient(by_hs: Array | None, dh: Array | None, dc: Array | None, gates
                   weight: Array, steps: Steps) -> tuple[Array, Array, Array] | None:
     """The cotangents of ``given``, h0 and c0 from those of every step's h, of the last h and of the last c (None:
     zero). ``steps`` in the order of the walk back; None as in `lstm`."""
-    width = c0.shape[1]
-    found = _found(gates, width, True)
-    if found is None:
+    if not _generated(gates):
         return None
     memory.check_alike("lstm", cs.shape, cs.dtype, by_hs)
     memory.check_alike("lstm", c0.shape, cs.dtype, c0, dh, dc)
     h, c = (np.zeros_like(c0, order="C") if ct is None else ct.copy(order="C") for ct in (dh, dc))
     rows = np.empty_like(gates, order="C")
     arrays = {"gates": np.ascontiguousarray(gates), "cs": np.ascontiguousarray(cs), "first_c": np.ascontiguousarray(c0),
-              "h": h, "c": c, "weight": np.ascontiguousarray(weight), "rows": rows,
+              "h": h, "c": c, "rows": rows,
               "by_hs": np.zeros_like(cs, order="C") if by_hs is None else np.ascontiguousarray(by_hs)}
-    _run(found[0], arrays, found[1], steps, len(c0), width)
+    _run(arrays, weight, steps, len(c0), backward=True)
     return rows, h, c
