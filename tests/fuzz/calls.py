@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 import faulthandler
+import gc
 import inspect
 import random
 import re
@@ -323,10 +324,15 @@ def _limit(guarded: bool) -> None:
         _use_kernels_for_small_arrays()
     for kind in "fdFD":  # OpenBLAS crashes where it cannot have the memory that it keeps: it has it before the limit
         _ = np.ones((300, 300), kind) @ np.ones((300, 300), kind)
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+    limit = _taken() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     if guarded:
         guard.start()
+
+
+def _taken() -> int:
+    """Bytes of address space that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _use_kernels_for_small_arrays() -> None:
@@ -353,6 +359,8 @@ def _run(text: str, guarded: bool) -> str:
         return type(error).__name__
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        if resource.getrlimit(resource.RLIMIT_AS)[0] - _taken() < MEMORY // 2:
+            gc.collect()  # what this call left in circles is not the next one's
     return "returned"
 
 

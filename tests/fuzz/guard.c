@@ -3,6 +3,9 @@
    gone at once. What is read or written outside a block thus ends the process where it happens; the few bytes between
    a block and the other end of its pages are filled and looked at when it is freed.
 
+   What cannot be had is said on the error output: a library that ends the process for want of memory (LLVM does) is told
+   by it from one that reads outside of its own.
+
    Everything else is left to glibc. GUARD_MIN is the least size. */
 
 #define _GNU_SOURCE
@@ -12,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
@@ -53,6 +57,23 @@ long guard_blocks(void) { return total; }
 static void fail(const char *what) {
     if (write(2, what, strlen(what)) < 0) {}
     abort();
+}
+
+static void lacking(const char *what, size_t size) {
+    char text[64], digits[24];
+    size_t length = strlen(what);
+    int count = 0;
+    memcpy(text, what, length);
+    do { digits[count++] = (char)('0' + size % 10); size /= 10; } while (size);
+    while (count) text[length++] = digits[--count];
+    text[length++] = '\n';
+    if (write(2, text, length) < 0) {}
+}
+
+void *mmap(void *at, size_t length, int protection, int flags, int file, off_t offset) {
+    void *p = (void *)syscall(SYS_mmap, at, length, protection, flags, file, offset);
+    if (p == MAP_FAILED && on) lacking("guard: there is no mapping of ", length);
+    return p;
 }
 
 /* The slack of a block lies before it where its end is guarded, and behind it where its start is. */
@@ -110,7 +131,8 @@ static int taken(size_t size) { return on && size >= least; }
 
 void *malloc(size_t size) {
     void *p = taken(size) ? guarded(size, natural(size)) : NULL;
-    return p ? p : __libc_malloc(size);
+    if (!p && !(p = __libc_malloc(size)) && on) lacking("guard: there is no block of ", size);
+    return p;
 }
 
 void *calloc(size_t count, size_t size) {
