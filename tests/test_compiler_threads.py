@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import wengert as torch
-from wengert.compiler import blas, threads
+from wengert.compiler import blas, runtime, threads
 
 ROOT = Path(__file__).parent.parent
 
@@ -170,6 +170,29 @@ def test_a_child_forked_within_a_product_has_openblas_whole() -> None:
     finally:
         end.set()
         other.join()
+
+
+def test_who_forks_waits_for_products_and_they_for_it() -> None:
+    """OpenBLAS locks while its number of threads is changed, and a child could never unlock what another held."""
+    library = blas.openblas()
+    if library is None:
+        pytest.skip("numpy has no OpenBLAS of its own here")
+    x = np.ones((700, 700), np.float32)
+    blas.product(x, x)
+    library._slots[runtime.USERS] = 1  # as while a kernel runs
+    forking, multiplying = threading.Thread(target=library.hush), threading.Thread(target=blas.product, args=(x, x))
+    forking.start()
+    multiplying.start()
+    forking.join(0.2)
+    multiplying.join(0.2)
+    assert forking.is_alive() and multiplying.is_alive()
+    library._slots[runtime.USERS] = 0
+    forking.join()
+    multiplying.join(0.2)
+    assert multiplying.is_alive()
+    library.resume()
+    multiplying.join()
+    assert library._slots[: runtime.USUAL].tolist() == [0, 0, 0]
 
 
 def test_set_num_threads_leaves_no_cycles() -> None:

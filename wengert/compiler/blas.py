@@ -50,17 +50,16 @@ class OpenBlas:
 
     def __init__(self, products: dict[str, int], word: str, get_threads: Any, set_threads: Any) -> None:
         self.products, self.word = products, word
-        self.get_threads, self._set_threads = get_threads, set_threads
+        self.get_threads = get_threads
         self._slots = threads.table(runtime.SET + 1)
         self._slots[runtime.GET :] = [ctypes.cast(each, ctypes.c_void_p).value for each in (get_threads, set_threads)]
         self.guard = memory.address(self._slots)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        self.hush, self.resume = threads.forks(self.guard)
+        if hasattr(os, "register_at_fork"):  # what is called before is no code of Python's, where a Ctrl-C may come
+            os.register_at_fork(before=self.hush, after_in_parent=self.resume, after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
-        """The child has none of the threads that were multiplying."""
-        if self._slots[runtime.USERS]:
-            self._set_threads(int(self._slots[runtime.USUAL]))
+        """The child has none of the threads that wait to multiply, or fork."""
         self._slots[: runtime.USUAL] = 0
 
 

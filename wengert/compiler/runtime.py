@@ -18,6 +18,11 @@ cleared and leaves, or the caller sees the worker and waits. A worker that count
 Note [guards]: Python runs the handler of a signal between any two of its instructions, and Ctrl-C raises there. What
 must be put back, as a library's number of threads, is therefore changed and put back within one foreign call.
 
+Note [forks]: a child has a copy of the library's own locks, and nobody to unlock those that another thread of its
+parent held. So who forks waits, in one foreign call, until no kernel with the guard runs, and others that come wait
+until it has forked. All of FORKS and LOCK is sequentially consistent: either who enters sees the fork, or who forks
+sees that it enters.
+
 Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
 then rests in short sleeps, so that its own processor is free for the worker.
 """
@@ -43,10 +48,10 @@ CODE, ARRAYS, SIZE_SHIFT, LARGEST_CHUNK, SMALLEST_CHUNK, GUARD = range(6)
 """Slots of a descriptor: the kernel's address; a bit per operand, set for arrays and clear for scalars; the binary
 logarithm of the output's element size; the elements of the largest chunk and of the smallest; a guard or 0."""
 
-LOCK, USERS, USUAL, GET, SET = range(5)
+LOCK, USERS, FORKS, USUAL, GET, SET = range(6)
 """Slots of a guard, of a library that has threads of its own: while any kernel with this guard runs, it has one. 1
-while a thread changes the guard; how many kernels run; the library's threads without them; the addresses of its
-functions that tell and set how many it has. See Note [guards]."""
+while a thread changes the guard; how many kernels run; how many threads are about to fork; the library's threads
+without kernels; the addresses of its functions that tell and set how many it has. See Notes [guards] and [forks]."""
 
 CHUNKS_PER_THREAD = 4
 SPIN = 500
@@ -67,7 +72,7 @@ def runtime_module(triple: str) -> str:
     rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
     """
     processor = triple.split("-")[0]
-    return module(_work(), _share(processor), _enter(), _leave(), _launch(), _serve(processor))
+    return module(_work(), _share(processor), _enter(), _leave(), _launch(), _serve(processor), _hush(), _resume())
 
 
 def _pause(code: Code, processor: str) -> None:
@@ -139,7 +144,7 @@ def _launch() -> Code:
 def _enter() -> Code:
     """``enter(control, guard)``: the library has one thread, until as many have left as have entered."""
     code = Code("enter", {"control": POINTER, "guard": POINTER}, visible=False)
-    guard = _locked(code)
+    guard = _locked(code, unless_forking=True)
     users = code.word(guard, USERS)
     with code.when(code.compare("eq", users, 0)):
         usual = code.convert("zext", code.call("i32", code.address(guard, GET)), WORD)
@@ -164,17 +169,51 @@ def _leave() -> Code:
     return code
 
 
-def _locked(code: Code) -> Operand:
+def _locked(code: Code, unless_forking: bool = False) -> Operand:
     """The guard, which no other thread changes until its lock is 0 again. Others are rarely met, so this rests."""
     control, guard = code.parameters
+    lock = code.at(WORD, guard, LOCK)
     code.fall("knock")
-    taken = code.compare("ne", code.atomic_update("xchg", code.at(WORD, guard, LOCK), 1, "acquire"), 0)
+    taken = code.compare("ne", code.atomic_update("xchg", lock, 1, "seq_cst"), 0)
     code.branch(taken, "taken", "mine")
     code.label("taken")
     code.call("i32", code.address(control, REST), Operand("1", "i32"))
     code.jump("knock")
     code.label("mine")
+    if unless_forking:
+        forks = code.atomic_load(code.at(WORD, guard, FORKS), "seq_cst")
+        code.branch(code.compare("ne", forks, 0), "yield", "stay")
+        code.label("yield")
+        code.atomic_store(0, lock, "release")
+        code.jump("taken")
+        code.label("stay")
     return guard
+
+
+def _hush() -> Code:
+    """``hush(guard, rest)`` returns when no kernel with this guard runs, and lets none begin before `_resume`; ``rest``
+    is as in a control block. See Note [forks]."""
+    code = Code("hush", {"guard": POINTER, "rest": POINTER})
+    guard, rest = code.parameters
+    code.atomic_update("add", code.at(WORD, guard, FORKS), 1, "seq_cst")
+    code.fall("look")
+    changing = code.atomic_load(code.at(WORD, guard, LOCK), "seq_cst")
+    users = code.atomic_load(code.at(WORD, guard, USERS), "seq_cst")
+    code.branch(code.compare("ne", code.binary("or", changing, users), 0), "wait", "quiet")
+    code.label("wait")
+    code.call("i32", rest, Operand("1", "i32"))
+    code.jump("look")
+    code.label("quiet")
+    code.done()
+    return code
+
+
+def _resume() -> Code:
+    """``resume(guard)`` ends what `_hush` began."""
+    code = Code("resume", {"guard": POINTER})
+    code.atomic_update("sub", code.at(WORD, code.parameters[0], FORKS), 1, "seq_cst")
+    code.done()
+    return code
 
 
 def _share(processor: str) -> Code:

@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -275,7 +275,14 @@ def _allow(thread: int, processors: set[int]) -> None:
 @cache
 def _library() -> Library:
     """The code that shares a kernel; that of all pools, so that one can be made when it is too late to compile."""
-    return engine().load(runtime.runtime_module(engine().triple), "launch", "serve")
+    return engine().load(runtime.runtime_module(engine().triple), "launch", "serve", "hush", "resume")
+
+
+def forks(guard: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Functions to call before and after a fork, about a guard: see Note [forks] in `runtime`."""
+    word, address = ctypes.c_int64, _library().addresses
+    hush, resume = ctypes.CFUNCTYPE(None, word, word)(address["hush"]), ctypes.CFUNCTYPE(None, word)(address["resume"])
+    return partial(hush, guard, _rest()), partial(resume, guard)
 
 
 @cache
