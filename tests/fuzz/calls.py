@@ -33,8 +33,10 @@ import numpy as np
 
 import wengert as torch
 from wengert import nn
+from wengert.vision import transforms
 
 from . import guard
+from .class_patterns import CLASS_PATTERNS
 from .patterns import PATTERNS
 from .target import Fault, Target
 
@@ -83,14 +85,67 @@ def step(kind: str, x: Any, **options: Any) -> Any:
     part = x.detach().requires_grad_()
     (whole.sum() + (part * part).sum()).backward()
     optimizer = getattr(torch.optim, kind)([whole, part], **options)
-    optimizer.step()
-    optimizer.step()
+    for _ in range(2):
+        optimizer.step(*([lambda: (whole * whole).sum()] if kind == "LBFGS" else []))
     return whole
 
 
+def schedule(kind: str, *arguments: Any, **options: Any) -> list[float]:
+    """The rates of five steps under a schedule."""
+    optimizer = torch.optim.SGD([t(3, grad=True)], lr=0.5, momentum=0.5)
+    scheduler = getattr(torch.optim.lr_scheduler, kind)(optimizer, *arguments, **options)
+    rates = []
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step(*([0.5] if kind == "ReduceLROnPlateau" else []))
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
+def use(made: Any, size: Any = (), value: Any = None) -> Any:
+    """All that a distribution tells, of ``value`` or of what it draws."""
+    drawn = made.sample(size)
+    value = drawn if value is None else value
+    for tell in (lambda: made.rsample(size), lambda: made.log_prob(value), made.entropy, lambda: made.cdf(value),
+                 lambda: made.icdf(value), lambda: made.mean, lambda: made.variance, lambda: made.mode,
+                 lambda: made.expand((2, *made.batch_shape)), made.enumerate_support, lambda: repr(made)):
+        try:
+            tell()
+        except NotImplementedError:
+            pass  # not every distribution has all
+    return drawn
+
+
+def turn(transform: Any, x: Any) -> Any:
+    """There and back by a transform, and the logarithm of its determinant."""
+    y = transform(x)
+    try:
+        transform.log_abs_det_jacobian(transform.inv(y), y)
+        transform.inverse_shape(transform.forward_shape(x.shape))
+    except NotImplementedError:
+        pass
+    return y
+
+
+def draw(source: Any) -> Any:
+    """What a sampler or a data set gives, at most ten of it."""
+    whole = len(source) if hasattr(source, "__len__") else 10
+    return [part for part, _ in zip(source, range(10), strict=False)] if hasattr(source, "__iter__") else \
+        [source[place] for place in range(min(whole, 10))]
+
+
+def leaves(*tensors: Any) -> list[Any]:
+    """Parameters with gradients."""
+    found = [nn.Parameter(x) for x in tensors]
+    sum((x * x).sum() for x in found).backward()
+    return found
+
+
 NAMES: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "linalg": linalg, "fft": fft, "special": special, "t": t,
-                         "back": back, "step": step, "rnn": nn.utils.rnn, "init": nn.init, "inf": float("inf"),
-                         "nan": float("nan")}
+                         "back": back, "step": step, "schedule": schedule, "use": use, "turn": turn, "draw": draw,
+                         "leaves": leaves, "D": torch.distributions, "data": torch.utils.data, "func": torch.func,
+                         "T": transforms, "TF": transforms.functional, "rnn": nn.utils.rnn, "init": nn.init,
+                         "inf": float("inf"), "nan": float("nan")}
 
 # --- all other functions: arguments by the parameters' names ----------------------------------------------------------
 
@@ -281,9 +336,14 @@ def _functions() -> list[Function]:
     return catalogue()
 
 
-def call(rng: random.Random) -> str:
+@cache
+def _classes() -> list[Function]:
+    return [Function(name, tuple(patterns)) for name, patterns in CLASS_PATTERNS.items()]
+
+
+def call(rng: random.Random, functions: Callable[[], list[Function]] = _functions) -> str:
     """The text of a call."""
-    function = rng.choice(_functions())
+    function = rng.choice(functions())
     pattern = rng.choice(function.patterns) if function.patterns else _pattern_of(function, rng)
     slots = _SLOT.findall(pattern)
     changed: set[int] = set()
@@ -386,16 +446,18 @@ def _wrong(error: Exception) -> str:
     return "" if fitting else f"it came from inside: {said}"
 
 
-def _target(guarded: str) -> Target:
+def _target(guarded: str, functions: Callable[[], list[Function]] = _functions) -> Target:
     start, missing = guarded == "start", guard.missing() if guarded else ""
-    return Target(make=call, run=lambda text: _run(text, bool(guarded)), refusals=(), memory=None, watched=False,
-                  seconds=SECONDS, environment=lambda: guard.environment(start) if guarded else {},
+    return Target(make=lambda chance: call(chance, functions), run=lambda text: _run(text, bool(guarded)), refusals=(),
+                  memory=None, watched=False, seconds=SECONDS, environment=lambda: guard.environment(start) if guarded else {},
                   quick=100 if guarded else 200,
                   missing=missing)
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
     "calls": lambda: _target(""),
+    "classes": lambda: _target("", _classes),
+    "classes-guarded": lambda: _target("end", _classes),
     "calls-guarded": lambda: _target("end"),
     "calls-guarded-start": lambda: _target("start"),
 }

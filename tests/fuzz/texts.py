@@ -107,8 +107,9 @@ def ir_text() -> Target:
             output.tobytes()  # reads every element
         return "run"
 
+    # The verifier evaluates each line on ones, and so asks for what running it would take.
     return Target(make=make, run=run, refusals=(GraphError,), samples=samples, memory=200_000_000, per_byte=2000,
-                  may=("open", "os.", "compile"), quick=200)
+                  starves=True, may=("open", "os.", "compile"), quick=200)
 
 
 # --- states of generators ---------------------------------------------------------------------------------------------
