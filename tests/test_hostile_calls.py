@@ -13,6 +13,7 @@ import wengert as torch
 from wengert import nn
 from wengert.core.errors import OutOfMemoryError, ShapeError
 from wengert.nn.utils.rnn import PackedSequence
+from wengert.vision import transforms
 
 F = torch.nn.functional
 HUGE = 2**40
@@ -89,6 +90,7 @@ TOO_LARGE: dict[str, Callable[[], Any]] = {
     "layers of a GRU beyond counting": lambda: nn.GRU(5, 8, num_layers=2**64, bidirectional=True),
     "layers of an encoder": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), HUGE,
                                                           enable_nested_tensor=False),
+    "draws from a distribution": lambda: torch.distributions.Normal(torch.ones(3), torch.ones(3)).sample((2**50,)),
     "chunks of nothing": lambda: torch.zeros(0).chunk(2**50),
     "parts of nothing": lambda: torch.zeros(0).tensor_split(2**50),
     "resize_ beside a dimension of size 0": lambda: torch.ones(3).resize_(0, 2**62),
@@ -165,6 +167,11 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "fewer targets than lengths": lambda: F.ctc_loss(X[0, 0].view(9, 2, 4), torch.ones(0, 4), [9, 9], [4, 2]),
     "a size of bytes": lambda: F.fold(torch.ones(2, 12, 12), (17, b"x"), 2),
     "a stride of a fraction": lambda: F.max_pool2d(X, 2.5),
+    "a deviation of nothing": lambda: nn.init.trunc_normal_(torch.ones(3), std=0),
+    "corners that are no numbers": lambda: transforms.functional.perspective(
+        X[0], [[0, 0], [7, 0], [7, 8], [0, 8]], [[1, 0], [7, (1, 2)], [6, 8], [0, 7]]),
+    "a perspective without end": lambda: transforms.RandomPerspective(-math.inf, 1.0)(X[0]),
+    "a blur without end": lambda: transforms.ElasticTransform(5.0, math.inf)(X[0]),
     "a scale of bytes": lambda: F.interpolate(X, scale_factor=b"x"),
     "a scale of a word": lambda: nn.Upsample(scale_factor="x"),
     "a deviation of a word": lambda: torch.ones(3).normal_(0, "x"),

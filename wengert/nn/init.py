@@ -61,6 +61,8 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
 
     Where that would often happen, uniform numbers are accepted with the probability of the normal density instead.
     """
+    if not std > 0:
+        raise ValueError(f"[trunc_normal_] a std above 0 was expected; got {std}")
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
                       "The distribution of values may be incorrect.",

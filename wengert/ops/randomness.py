@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ..core import dtypes
 from ..core.errors import worded
 from ..core.geometry import check_room
@@ -91,6 +93,9 @@ def drawn(sampler: str, generator: Generator | None, *operands: Any, **params: A
     if watcher is not None and watcher.tracer is not None:
         return watcher.tracer.draw(sampler, source, operands, params)
     values = [x._data if isinstance(x, Tensor) else x for x in operands]
+    for value in values:
+        if isinstance(value, np.ndarray):  # which may be expanded: what is drawn is not
+            check_room(sampler, value.shape, value.itemsize)
     return make(SAMPLERS[sampler].run(source, *values, **params), None)
 
 

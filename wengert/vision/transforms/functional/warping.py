@@ -17,6 +17,7 @@ import wengert as torch
 from wengert import Tensor
 
 from ....nn import functional
+from ....ops.arguments import real
 from ...pillow import is_picture, pillow
 from .conversion import get_dimensions, pil_to_tensor, to_pil_image
 from .geometry import as_batch, fill_of, like
@@ -190,7 +191,8 @@ def _projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) ->
     """a…h of ``((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1))``, which maps end to start."""
     rows = []
     for (x, y), (u, v) in zip(end, start, strict=True):
-        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        a, b, c, d = (real(number, "perspective") for number in (x, y, u, v))
+        rows += [[a, b, 1, 0, 0, 0, -c * a, -c * b], [0, 0, 0, a, b, 1, -d * a, -d * b]]
     solution = np.linalg.lstsq(np.array(rows, np.float64), np.array(start, np.float64).ravel(), rcond=None)[0]
     return solution.astype(np.float32).tolist()
 
