@@ -134,6 +134,19 @@ def draw(source: Any) -> Any:
         [source[place] for place in range(min(whole, 10))]
 
 
+class Rows(torch.utils.data.Dataset):
+    """A data set of the numbers below ``count``."""
+
+    def __init__(self, count: int) -> None:
+        self.count = int(count)
+
+    def __len__(self) -> int:
+        return len(range(self.count))
+
+    def __getitem__(self, place: int) -> int:
+        return range(self.count)[place]
+
+
 def leaves(*tensors: Any) -> list[Any]:
     """Parameters with gradients."""
     found = [nn.Parameter(x) for x in tensors]
@@ -143,9 +156,9 @@ def leaves(*tensors: Any) -> list[Any]:
 
 NAMES: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "linalg": linalg, "fft": fft, "special": special, "t": t,
                          "back": back, "step": step, "schedule": schedule, "use": use, "turn": turn, "draw": draw,
-                         "leaves": leaves, "D": torch.distributions, "data": torch.utils.data, "func": torch.func,
-                         "T": transforms, "TF": transforms.functional, "rnn": nn.utils.rnn, "init": nn.init,
-                         "inf": float("inf"), "nan": float("nan")}
+                         "leaves": leaves, "Rows": Rows, "D": torch.distributions, "data": torch.utils.data,
+                         "func": torch.func, "T": transforms, "TF": transforms.functional, "rnn": nn.utils.rnn,
+                         "init": nn.init, "inf": float("inf"), "nan": float("nan")}
 
 # --- all other functions: arguments by the parameters' names ----------------------------------------------------------
 
@@ -367,8 +380,10 @@ SECONDS = 15.0
 MEMORY = 2**30 * 3 // 2
 """Bytes that a call may take beyond what the process has."""
 
-DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError, NotImplementedError, AssertionError, OverflowError)
-"""The sorts of errors that PyTorch raises, and wengert's are all of (OverflowError for integers beyond 64 bits)."""
+DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError, NotImplementedError, AssertionError, OverflowError,
+              KeyError)
+"""The sorts of errors that PyTorch raises, and wengert's are all of: OverflowError for integers beyond 64 bits,
+KeyError for settings that a group lacks."""
 
 _NO_TENSOR = re.compile(r"'(?!Tensor|ndarray)\w+' object has no attribute")
 _SMALL = {"LARGE": 64, "LARGE_IF_CHEAP": 64, "LARGE_PRODUCT": 512, "_LARGE": 100}
@@ -449,9 +464,8 @@ def _wrong(error: Exception) -> str:
 def _target(guarded: str, functions: Callable[[], list[Function]] = _functions) -> Target:
     start, missing = guarded == "start", guard.missing() if guarded else ""
     return Target(make=lambda chance: call(chance, functions), run=lambda text: _run(text, bool(guarded)), refusals=(),
-                  memory=None, watched=False, seconds=SECONDS, environment=lambda: guard.environment(start) if guarded else {},
-                  quick=100 if guarded else 200,
-                  missing=missing)
+                  memory=None, watched=False, seconds=SECONDS, missing=missing, quick=100 if guarded else 200,
+                  environment=lambda: guard.environment(start) if guarded else {})
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
