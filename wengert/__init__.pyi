@@ -85,7 +85,7 @@ from .ops.activations import (
 )
 from .ops.assorted import (
     fill as fill, frexp as frexp, gradient as gradient, is_inference as is_inference, is_same_size as is_same_size,
-    is_signed as is_signed, split_with_sizes as split_with_sizes, unravel_index as unravel_index,
+    is_signed as is_signed, unravel_index as unravel_index,
 )
 from .ops.comparison import (
     allclose as allclose, bitwise_not as bitwise_not, equal as equal, isclose as isclose, isneginf as isneginf,
@@ -116,18 +116,19 @@ from .ops.indexing import (
 )
 from .ops.interop import from_dlpack as from_dlpack, to_dlpack as to_dlpack
 from .ops.joining import (
-    atleast_1d as atleast_1d, atleast_2d as atleast_2d, atleast_3d as atleast_3d, cartesian_prod as cartesian_prod,
-    cat as cat, chunk as chunk, column_stack as column_stack, combinations as combinations, cat as _concat,
-    cat as _concatenate, diag as diag, diag_embed as diag_embed, diagflat as diagflat, dstack as dstack, flip as flip,
-    fliplr as fliplr, flipud as flipud, hstack as hstack, meshgrid as meshgrid, repeat_interleave as repeat_interleave,
-    roll as roll, rot90 as rot90, vstack as _row_stack, split as split, stack as stack, tensor_split as tensor_split,
-    tile as tile, unbind as unbind, vstack as vstack,
+    atleast_1d as atleast_1d, atleast_2d as atleast_2d, atleast_3d as atleast_3d, block_diag as block_diag,
+    cartesian_prod as cartesian_prod, cat as cat, chunk as chunk, column_stack as column_stack,
+    combinations as combinations, cat as _concat, cat as _concatenate, diag as diag, diag_embed as diag_embed,
+    diagflat as diagflat, dstack as dstack, flip as flip, fliplr as fliplr, flipud as flipud, hstack as hstack,
+    meshgrid as meshgrid, repeat_interleave as repeat_interleave, roll as roll, rot90 as rot90, vstack as _row_stack,
+    split as split, split_with_sizes as split_with_sizes, stack as stack, tensor_split as tensor_split, tile as tile,
+    unbind as unbind, vstack as vstack,
 )
 from .ops.legacy import set_default_tensor_type as set_default_tensor_type, typename as typename
 from .ops.matrix import (
-    addbmm as addbmm, addmm as addmm, addmv as addmv, addr as addr, baddbmm as baddbmm, block_diag as block_diag,
-    bmm as bmm, cdist as cdist, dot as dot, einsum as einsum, outer as _ger, inner as inner, kron as kron,
-    matmul as matmul, mm as mm, mv as mv, outer as outer, tensordot as tensordot, trace as trace, vdot as vdot,
+    addbmm as addbmm, addmm as addmm, addmv as addmv, addr as addr, baddbmm as baddbmm, bmm as bmm, cdist as cdist,
+    dot as dot, einsum as einsum, outer as _ger, inner as inner, kron as kron, matmul as matmul, mm as mm, mv as mv,
+    outer as outer, tensordot as tensordot, trace as trace, vdot as vdot,
 )
 from .ops.pointwise import (
     add as add, addcdiv as addcdiv, addcmul as addcmul, angle as angle, clamp as clamp, clamp_max as clamp_max,

@@ -188,6 +188,13 @@ def test_ormqr(shape: tuple[int, ...], dtype: str) -> None:
             agree(lambda s, a, t, c, e=left, f=transpose: a.ormqr(t, c, e, f), x, tau, other)
 
 
+def test_no_reflections_give_a_tensor_of_its_own() -> None:
+    for side in (wengert, torch):
+        other = side.ones(3, 2, requires_grad=True) * 1
+        out = side.ormqr(side.ones(3, 0), side.ones(0), other)
+        assert out.data_ptr() != other.data_ptr() and bool((out == other).all())
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {

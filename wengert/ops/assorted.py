@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..tensors.tensor import Tensor, make
 from .arguments import integers
 from .joining import cat
 from .named import named
-from .registry import FUNCTIONS, function, method
+from .registry import function, method
 
 _Frexp = named("frexp", "mantissa", "exponent")
 
@@ -44,7 +44,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     if any(isinstance(step, Tensor) and step.dim() for step in steps):
         raise NotImplementedError("[gradient] coordinates as spacing are not in wengert yet; give distances")
     if len(steps) != len(dims):
-        raise ShapeError(f"[gradient] expected one spacing a dimension; got {len(steps)} for the dimensions {dims}")
+        raise ShapeError(f"[gradient] expected one spacing per dimension; got {len(steps)} for the dimensions {dims}")
     found = []
     for d, step in zip(dims, steps, strict=True):
         size = input.shape[d]
@@ -59,7 +59,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
 
 @function(method=False, out=False)
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
-    """The coordinates in ``shape``, a tensor a dimension, of places in the flattened tensor."""
+    """The coordinates in ``shape``, one tensor per dimension, of places in the flattened tensor."""
     sizes = integers(shape, "unravel_index")
     coordinates = []
     for size in reversed(sizes):
@@ -72,12 +72,6 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor of the shape and dtype of ``input`` with ``value`` everywhere; its gradient by ``input`` is 0."""
     return input.clone().fill_(value)
-
-
-@function(out=False)
-def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of the sizes given, along a dimension: views."""
-    return FUNCTIONS["split"](input, list(split_sizes), dim)
 
 
 @function(out=False)

@@ -76,7 +76,7 @@ def logical_not(input: Any) -> Tensor:
 
 @function(inplace=True)
 def bitwise_not(input: Any) -> Any:
-    """Each bit turned round; for truth values, not."""
+    """Each bit inverted; of truth values, not."""
     if input._data.dtype.kind not in "biu":
         kind = type_name(input._data.dtype)
         raise NotImplementedError(f'[bitwise_not] "bitwise_not_cpu" not implemented for \'{kind}\'')

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
-from ..tensors.alias import type_name
+from ..tensors.alias import own, type_name
 from ..tensors.evaluation import known
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
@@ -331,4 +331,4 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     for vector, factor in reversed(steps) if left != transpose else steps:
         turned = P.conj(factor) if transpose and factor._data.dtype.kind == "c" else factor
         product = _reflected(product, vector, turned, left)
-    return labelled(product, "Ormqr", other)
+    return labelled(own(product, other), "Ormqr")

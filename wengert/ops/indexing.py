@@ -358,7 +358,7 @@ def _nonzero(array: Any) -> tuple[np.ndarray, ...]:
 
 @function()
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The positions of the elements that are not zero, a row each, (n, dimensions); ``as_tuple``: a vector a dimension,
+    """The positions of the elements that are not zero, as rows, (n, dimensions); ``as_tuple``: a vector per dimension,
     which can be an index."""
     array = input._concrete("nonzero")
     places = _nonzero(array)
@@ -370,7 +370,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 @function(out=False)
 def argwhere(input: Tensor) -> Tensor:
-    """The positions of the elements that are not zero, a row each."""
+    """The positions of the elements that are not zero, as rows."""
     return nonzero(input)
 
 

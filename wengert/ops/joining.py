@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
 from ..core.geometry import TENSOR, check_room
 from ..core.primitive import P
@@ -133,8 +134,10 @@ def column_stack(tensors: Any) -> Tensor:
 
 @function(method=False, out=False, takes_tensor=False)
 def block_diag(*tensors: Any) -> Tensor:
-    """A matrix with the given matrices along its diagonal, zeros elsewhere."""
-    blocks = [atleast_2d(x) for x in tensors_of(tensors, "block_diag")] or [make(np.zeros((1, 0), np.float32), None)]
+    """A matrix with the given matrices (or vectors, as rows) along its diagonal, zeros elsewhere; of none, 1×0."""
+    blocks = [atleast_2d(x) for x in tensors_of(tensors, "block_diag")]
+    if not blocks:
+        return make(np.zeros((1, 0), get_default_dtype().numpy), None)
     for position, block in enumerate(blocks):
         if block.ndim > 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {position} "
@@ -144,7 +147,7 @@ def block_diag(*tensors: Any) -> Tensor:
         right = left + block.shape[1]
         rows.append(P.pad(block, widths=((0, 0), (left, width - right))))
         left = right
-    return _joined(tuple(rows), 0, "block_diag")
+    return labelled(_joined(tuple(rows), 0, "block_diag"), "BlockDiag")
 
 
 # --- apart ------------------------------------------------------------------------------------------------------------
@@ -175,10 +178,10 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
     return tuple([sliced(tensor, place, start, min(start + size, n), "Split") for start in starts])
 
 
-@method("split_with_sizes")
-def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of the given sizes along a dimension."""
-    return split(self, list(split_sizes), dim)
+@function(out=False)
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of the given sizes along a dimension: views."""
+    return split(input, list(split_sizes), dim)
 
 
 @function(out=False)
@@ -259,7 +262,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @method("repeat")
 def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
-    """This tensor repeated along each dimension, ``repeats`` a dimension; new dimensions may be put in front."""
+    """This tensor repeated ``repeats`` times along each dimension; new dimensions may be put in front."""
     times = integers(named["repeats"] if named else repeats[0] if len(repeats) == 1 else repeats, "repeat")
     shape = self._data.shape
     if len(times) < len(shape):
@@ -445,7 +448,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
 
 @function(method=False, out=False, takes_tensor=False)
 def cartesian_prod(*tensors: Any) -> Tensor:
-    """All combinations of one element of each vector, a row each."""
+    """All combinations of one element of each vector, as rows."""
     listed = tensors_of(tensors, "cartesian_prod")
     if len(listed) == 1:
         return listed[0]
@@ -455,7 +458,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 @function(method=False, out=False)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All choices of ``r`` elements of a vector, in order, a row each."""
+    """All choices of ``r`` elements of a vector, in order, as rows."""
     if input.ndim != 1:
         raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input.shape)))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
-from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
@@ -18,7 +15,7 @@ from ..tensors.apply import result_type
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
 from ..tensors.tape import labelled
-from ..tensors.tensor import TENSORS, Tensor, wrap
+from ..tensors.tensor import TENSORS, Tensor
 from .arguments import check_one_dtype
 from .conversion import cast
 from .halves import in_float32
@@ -410,20 +407,6 @@ def trace(input: Any) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)
     return labelled(P.sum(diagonal, dim=(0,)), "Trace")
-
-
-@function(method=False, takes_tensor=False)
-def block_diag(*tensors: Any) -> Tensor:
-    """A matrix with the given matrices (or vectors, as rows) along its diagonal; of none, 1×0."""
-    if not tensors:
-        return wrap(np.empty((1, 0), get_default_dtype().numpy))
-    blocks = [x if x._data.ndim == 2 else P.reshape(x, shape=(1, x._data.size)) for x in tensors]
-    width, offset, rows = sum(x._data.shape[1] for x in blocks), 0, []
-    for x in blocks:
-        after = width - offset - x._data.shape[1]
-        rows.append(P.pad(x, widths=((0, 0), (offset, after))))
-        offset += x._data.shape[1]
-    return labelled(P.cat(*rows, dim=0), "BlockDiag")
 
 
 METHODS["__imatmul__"] = inplace(matmul, "__imatmul__")

@@ -340,14 +340,13 @@ def ancestors(edges: Iterable[Edge]) -> list[Node | Leaf]:
     return found
 
 
-def labelled(out: Any, label: str, given: object = None) -> Any:
+def labelled(out: Any, label: str) -> Any:
     """``out``, its node called ``labelBackward0``, or ``label`` where that says Backward itself.
 
     For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.
-    ``given`` is the function's operand, which keeps its own name where it is handed back as it came.
     """
     node = out._edge
-    if type(node) in (Node, HalfNode) and out is not given:
+    if type(node) in (Node, HalfNode):
         node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
     return out
 

@@ -50,7 +50,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
     if mode == "circular":  # which PyTorch does not have as one node either
-        return input
+        return own(input, given)
     return labelled(own(input, given), f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D")
 
 
