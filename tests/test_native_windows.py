@@ -53,7 +53,7 @@ def geometry(draw: random.Random) -> dict[str, Any]:
     least = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     drawn = each(3, 5, 8) if rank == 3 else each(4, 7, 9, 16, 21)
     groups, inputs, outputs = draw.choice([(1, 1, 3), (1, 5, 7), (1, 16, 17), (1, 2, 32), (2, 2, 4), (3, 1, 1),
-                                           (20, 1, 1), (3, 1, 2), (1, 17, 1)])
+                                           (20, 1, 1), (3, 1, 2), (1, 17, 1), (1, 3, 64), (2, 40, 64)])
     return {"groups": groups, "inputs": inputs, "outputs": outputs, "samples": draw.choice([1, 2, 5]),
             "sizes": tuple(max(n, m) for n, m in zip(drawn, least, strict=True)), "kernel": kernel,
             "stride": each(1, 1, 2, 3), "padding": each(0, 1, 2), "dilation": dilation,
@@ -216,3 +216,17 @@ def test_vectors_hold_the_channels_that_fill_them(inputs: int, outputs: int, for
     program = compiled.programs[0]._run.program
     assert program is not None
     assert [type(step.form).__name__ for step in program.schedule.steps if type(step) is Kernel] == [form]
+
+
+def test_a_large_weight_is_shared_out_by_its_blocks() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 64, 6, 5, requires_grad=True)
+    weight = torch.randn(192, 64, 3, 3, requires_grad=True)
+    grouped = torch.randn(128, 32, 3, 3, requires_grad=True)
+
+    def step() -> Any:
+        out, other = F.conv2d(x, weight, padding=1), F.conv2d(x, grouped, groups=2)
+        ((out * 0.05).sin().sum() + (other * 0.05).cos().sum()).backward()
+        return out.detach(), other.detach()
+
+    both(step, [x, weight, grouped], 1e-5, ("convolution", "convolution_weight"))

@@ -27,6 +27,9 @@ Written = tuple[Code, int, float]
 ITEMS = 64
 """Items that a step is cut into about."""
 
+LARGE_WEIGHT = 2**18
+"""Bytes of a weight from which on it is not read anew for every few windows."""
+
 LEAST_SUM = 512
 """Windows that are summed up in registers, of which there may be more by as many as a sample has; these sums are added
 up once more, so that the error of a long sum stays small."""
@@ -102,7 +105,7 @@ class Form:
                     continue
                 tiles = prod([-(-n // side) for n, side in zip(sizes, sides, strict=True)]) * -(-vectors // width)
                 loads = points * (width if loaded else 1) + width
-                cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4
+                cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4 + 0.25
                 cost = tiles * cycles
                 if best is None or cost < best[0]:
                     best = cost, sides, width, cycles
@@ -116,7 +119,9 @@ class Windows(Form):
 
     The operands: x, weight, bias if there is one, out. ``windows`` are axes of x and out, ``places`` axes of x; the
     channels of out are neighbours, those of x are ``channel_step`` apart. ``each``: ``weight[place, c]``, channel by
-    channel; then ``inner`` is 1, ``outer`` the number of channels, and those of x are neighbours too.
+    channel; then ``inner`` is 1, ``outer`` the number of channels, and those of x are neighbours too. A weight in
+    blocks of ``block`` channels is ``weight[g, o / block, place, c, o % block]``, so that what a tile reads is one run
+    of memory.
     """
 
     windows: tuple[Axis, ...]
@@ -127,11 +132,18 @@ class Windows(Form):
     channel_step: int
     bias: bool
     each: bool = False
+    block: int = 0
 
     @property
     def work(self) -> int:
         """The number of multiplications."""
         return prod([a.size for a in (*self.windows, *self.places)]) * self.groups * self.inner * self.outer
+
+    def blocked(self, machine: Machine) -> Windows:
+        """The form for a weight in blocks, where the channels fill these."""
+        writer = _WindowsWriter(self, "", machine)
+        size = writer.width * writer.lanes
+        return replace(self, block=size) if not self.each and self.outer % size == 0 and self.outer > size else self
 
     def cycles(self, machine: Machine) -> float:
         """Roughly how long it takes: what the choice between two ways to the same goes by."""
@@ -238,30 +250,40 @@ class _WindowsWriter(Writer):
         names = ["x", "weight", *["bias"] * form.bias, "out"]
         table = code.address(operands, 0)
         bases = {name: code.address(table, k) for k, name in enumerate(names)}
-        per_item = max(1, self.tiles // ITEMS)
-        items = -(-self.tiles // per_item)
+        # An item has some tiles, and all channels of them; of a large weight one block, for as many tiles as may be.
+        every = form.groups * self.blocks
+        apart = every if form.work // prod([a.size for a in form.windows]) * form.size > LARGE_WEIGHT else 1
+        per_item = -(-self.tiles // max(1, min(self.tiles, ITEMS // apart)))
+        chunks = -(-self.tiles // per_item)
         with code.loop(stop, start=start) as item:
-            low = code.mul(item.index, per_item)
+            chunk, number = code.rest(item.index, chunks), code.div(item.index, chunks)
+            low = code.mul(chunk, per_item)
             high = code.least(code.add(low, per_item), self.tiles)
-            with code.loop(form.groups) as group, code.loop(self.blocks) as block:
-                first = self._first(block.index)
+            last = code.add(number, 1) if apart > 1 else every
+            with code.loop(last, start=number) as block:
+                group, within = code.div(block.index, self.blocks), code.rest(block.index, self.blocks)
+                first = self._first(within)
                 masks = self.masks(first, self.width)
-                moved = self._of_group(bases, group.index, first)
+                moved = self._of_group(bases, group, first, block.index)
                 with code.loop(high, start=low) as tile:
                     self._tile(tile.index, moved, masks)
         code.done()
-        return code, items, form.cycles(self.machine)
+        return code, chunks * apart, form.cycles(self.machine)
 
     def _first(self, block: Operand) -> Operand:
         """The first vector of channels of a block, of which the last may overlap the one before."""
         first = self.code.mul(block, self.width)
         return self.code.least(first, self.count - self.width) if self.blocks * self.width != self.count else first
 
-    def _of_group(self, bases: dict[str, Operand], group: Operand, first: Operand) -> dict[str, Operand]:
+    def _of_group(self, bases: dict[str, Operand], group: Operand, first: Operand, block: Operand
+                  ) -> dict[str, Operand]:
         code, form = self.code, self.form
         channel = code.add(code.mul(group, form.outer), code.mul(first, self.lanes))
         reads = prod([a.size for a in form.places]) * form.inner
-        weight = self.moved(self.moved(bases["weight"], group, reads * form.outer), first, self.lanes)
+        if form.block:
+            weight = self.moved(bases["weight"], block, reads * form.block)
+        else:
+            weight = self.moved(self.moved(bases["weight"], group, reads * form.outer), first, self.lanes)
         x = self.at(bases["x"], channel) if form.each else self.moved(bases["x"], group, form.inner * form.channel_step)
         found = {"x": x, "weight": weight, "out": self.at(bases["out"], channel)}
         return found | ({"bias": self.at(bases["bias"], channel)} if form.bias else {})
@@ -278,13 +300,14 @@ class _WindowsWriter(Writer):
         sums = [first[k] for _ in self.points for k in range(width)]
         axes = [*[a for a in form.places if a.size > 1], Axis(form.inner, form.channel_step)]
         outer, unrolled = _unrolled(axes)
-        steps, step = [], form.outer
+        row = form.block or form.outer
+        steps, step = [], row
         for axis in reversed(axes):
             steps.append(step)
             step *= axis.size
         steps = steps[::-1]
         # The last loop goes over what is unrolled ``count`` at a time.
-        inner = [(sum(k * a.x for k, a in zip(point, unrolled, strict=True)), k * form.outer)
+        inner = [(sum(k * a.x for k, a in zip(point, unrolled, strict=True)), k * row)
                  for k, point in enumerate(product(*[range(a.size) for a in unrolled]))]
 
         def body(places: Sequence[Operand], before: Sequence[Operand]) -> Sequence[Operand]:

@@ -113,7 +113,11 @@ def _windows(t: Translation, x: Expr, weight: Expr, channels: tuple[int, int], t
         machine, dots = engine().machine, Dots(x.dtype, windows, places, groups, inner, outer, bool(bias))
         if dots.cycles(machine) < form.cycles(machine):
             form, order = dots, (0, channels[1], *along, channels[0])
-    laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order))
+    block = 0
+    if type(form) is Windows:
+        form = form.blocked(engine().machine)
+        block = form.block
+    laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order, block=block))
     t.plan.kernel("convolution", form, [source, laid.node.args[0], *bias], [target])
 
 
@@ -144,8 +148,13 @@ def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Pl
                  each)
 
 
-def _turned(weight: Any, taken: tuple[slice, ...], order: Sequence[int]) -> Any:
-    return weight[(..., *taken)].transpose(order)
+def _turned(weight: Any, taken: tuple[slice, ...], order: Sequence[int], block: int) -> Any:
+    """A weight in groups with its dimensions in this order, the last in blocks of which each stands by itself."""
+    found = weight[(..., *taken)].transpose(order)
+    if not block:
+        return found
+    cut = found.reshape(*found.shape[:-1], found.shape[-1] // block, block)
+    return cut.transpose(0, cut.ndim - 2, *range(1, cut.ndim - 2), cut.ndim - 1)
 
 
 # --- the gradient of the weight ---------------------------------------------------------------------------------------
