@@ -610,3 +610,42 @@ def test_a_result_whose_history_has_been_written_over_is_refused_with_the_line()
         y, _ = torch.compile(f)(torch.ones(3))
     y.backward()
     assert w.grad is not None and w.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}])
+def test_the_gradient_of_an_lstm_is_one_instruction(options: Any) -> None:
+    def make() -> tuple[Any, Any]:
+        torch.manual_seed(0)
+        layer = torch.nn.LSTM(6, 32, **options)
+        x = torch.randn(9, 8, 6, requires_grad=True)
+
+        def step(scale: Any) -> Any:
+            layer.zero_grad()
+            x.grad = None
+            out, (h, c) = layer(x * scale)
+            loss = out.square().mean() + h.sum() * 0.1 - c.mean()
+            loss.backward()
+            return loss, x.grad, *[p.grad for p in layer.parameters()]
+
+        return step, layer
+
+    (plain, _), (function, _) = make(), make()
+    compiled = torch.compile(function, fullgraph=True)
+    for scale in (torch.tensor(1.0), torch.tensor(0.5)):
+        assert all(close(a, b) for a, b in zip(compiled(scale), plain(scale), strict=True))
+    names = [instr.primitive.name for instr in compiled.graph.instrs]
+    assert names.count("lstm_gradient") == names.count("lstm") == (4 if options else 1)
+    assert len(names) < 60 * names.count("lstm"), names
+
+
+def test_a_second_derivative_of_an_lstm_is_recorded() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.LSTM(6, 32)
+    x = torch.randn(4, 8, 6, requires_grad=True)
+
+    def f(x: Any) -> Any:
+        (first,) = torch.autograd.grad(layer(x)[0].square().sum(), x, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), x)[0]
+
+    expected = f(x)
+    assert close(torch.compile(f, fullgraph=True)(x), expected) and expected.abs().sum().item() > 0

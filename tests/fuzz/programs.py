@@ -61,8 +61,8 @@ def _scale(values: Any) -> float:
 
 
 def _close(came: Any, wanted: Any, terms: float) -> bool:
-    """Whether two results differ by rounding alone. Where ``terms`` cancel, as in the sum of normalised numbers, what is
-    left is their rounding."""
+    """Whether two results differ by rounding alone. Where ``terms`` cancel, as in the sum of normalised numbers, what
+    is left is their rounding."""
     if _same(came, wanted):
         return True
     if came is None or wanted is None or came.dtype != wanted.dtype or came.shape != wanted.shape:

@@ -19,7 +19,7 @@ import numpy as np
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, fused
+from ..core.primitive import P, fused, is_final, opaque
 from ..core.samples import cases
 
 ndarray = np.ndarray
@@ -159,7 +159,13 @@ def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
     _, h0, c0, weight, (_, _, _, gates, cs, hs), _ = saved
     by_steps = _of_steps(ct, 5)
     sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
-    if ct.get(3) is None and ct.get(4) is None and all(type(a) is ndarray for a in (*ct.values(), gates)):
+    given = by_steps, ct.get(1), ct.get(2)
+    walked = ct.get(3) is None and ct.get(4) is None
+    if walked and type(gates) is not ndarray and is_final() and sum(sizes) * 4 * width**2 >= LARGE_PRODUCT:
+        rows, dh, dc = P.lstm_gradient(*given, h0, c0, weight, gates, cs, hs, sizes=tuple(sizes), reverse=reverse)
+        for_weight = _grads_of_weight(rows, _previous(hs, h0, sizes, reverse)) if needs[3] else None
+        return rows, dh if needs[1] else None, dc if needs[2] else None, for_weight
+    if walked and all(type(a) is ndarray for a in (*ct.values(), gates)):
         generated = _generated(gates, h0)
         tables = _tables(generated, sizes, reverse, back=True) if generated is not None else None
         found = generated and generated.lstm_gradient(by_steps, ct.get(1), ct.get(2), gates, cs, c0, weight, tables)
@@ -195,6 +201,13 @@ def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
     return for_gates, dh if needs[1] else None, dc if needs[2] else None, for_weight
 
 
+def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc: Array | None, h0: Array, c0: Array,
+                   weight: Array, gates: Array, cs: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
+    ct = {number: given for number, given in enumerate((by_steps, dh, dc)) if given is not None}
+    saved: Any = None, h0, c0, weight, (None, None, None, gates, cs, hs), None
+    return _lstm_vjp(ct, saved, {"sizes": sizes, "reverse": reverse}, (True, True, True, False))[:3]
+
+
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
@@ -204,6 +217,14 @@ lstm = fused(
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, "
         "the last c, the gates, all c; then all h again, for backward.",
+)
+
+
+lstm_gradient = opaque(
+    "lstm_gradient", _lstm_gradient, arity=9, agree=tuple(range(9)), multiple=True,
+    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (2, 2), (8, 2), (6, 8), (6, 2), (6, 2), _EVEN | {"reverse": False})),
+    doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
 )
 
 
