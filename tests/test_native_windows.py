@@ -11,7 +11,8 @@ import pytest
 import wengert as torch
 from wengert.compiler.channels import Axis, Windows, box, joined
 from wengert.native.loops import LoopError
-from wengert.native.plan import Kernel, Plan
+from wengert.native.plan import Plan
+from wengert.native.steps import Kernel
 from wengert.nn import functional as F
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -19,7 +19,7 @@ from ..ir import Instr
 from ..ir.flops import operations
 from .limits import limits
 from .loops import READING, Nest, Place, Reduce
-from .plan import Call, Guard, Kernel, Layout, Product, Step
+from .steps import Call, Guard, Kernel, Layout, Product, Step
 
 
 class Coded(Protocol):

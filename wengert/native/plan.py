@@ -19,6 +19,7 @@ from ..compiler.jit import engine
 from ..compiler.products import Geometry, geometry
 from ..ir import Instr
 from .loops import DTYPES, REALS, Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
+from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
 
 SMALL = 4096
 """Spaces of up to so many points share a nest even where they have nothing in common."""
@@ -44,69 +45,6 @@ class Expr:
     @property
     def dtype(self) -> str:
         return self.node.dtype
-
-
-@dataclass(slots=True, eq=False)
-class Matrices:
-    """What a product reads or writes: where it begins, and its strides, those of the batch first."""
-
-    place: Place
-    shape: Shape
-
-
-@dataclass(slots=True, eq=False)
-class Layout:
-    """An operand of a product laid out in panels: the right one, or the left one (`compiler.products`)."""
-
-    source: Matrices
-    out: Place
-    cut: Geometry
-    right: bool
-
-
-@dataclass(slots=True, eq=False)
-class Product:
-    """``out = left @ right``, for each of a batch: by code of ours with its ``cut``, else by OpenBLAS. ``panels`` and
-    ``laid`` are the operands laid out, and ``lays`` those that the product lays out itself."""
-
-    left: Matrices
-    right: Matrices
-    out: Matrices
-    dtype: str
-    cut: Geometry | None = None
-    panels: Place | None = None
-    laid: Place | None = None
-    lays: tuple[Place, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """An instruction that numpy computes. Operands are places with shapes, numbers, or generators by their number."""
-
-    instr: Instr
-    operands: list[Any]
-    results: list[Buffer]
-
-
-@dataclass(slots=True, eq=False)
-class Guard:
-    """The program goes on only where this number is 0; else the graph is interpreted, which says what is wrong."""
-
-    place: Place
-
-
-@dataclass(slots=True, eq=False)
-class Kernel:
-    """A step with a code of its own: ``form`` writes it (`written`), and steps of equal forms share it. Its operands
-    are the places that it reads, and then those that it writes."""
-
-    name: str
-    form: Any
-    reads: list[Place]
-    writes: list[Place]
-
-
-Step = Nest | Layout | Product | Kernel | Call | Guard
 
 
 class Plan:

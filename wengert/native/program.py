@@ -32,9 +32,9 @@ from . import entry
 from .account import StepInfo, assembly_of
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
-from .plan import Call, Guard, Kernel, Layout, Product, Step
 from .schedule import Schedule
 from .stages import Stages
+from .steps import Call, Guard, Kernel, Layout, Product, Step
 
 WRITTEN = object()
 """Stands for the value of an effect that the program has already written where it belongs."""

@@ -11,7 +11,8 @@ import numpy as np
 from ..ir import InstructionGraph
 from . import indexing, losses, norms, pooling, rearranged, windows
 from .loops import Buffer, Nest, Place, Store, verify
-from .plan import Call, Expr, Guard, Kernel, Layout, Plan, Product, Step, row_major
+from .plan import Expr, Plan, row_major
+from .steps import Step, places_read, places_written
 from .translation import Translation
 
 HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
@@ -79,7 +80,7 @@ class Schedule:
                 continue
             nest, place = plan.store(value, place, first=plan.barrier + 1)
             roots.append((target, place, nest))
-        reads = [[*_reads(step)] for step in plan.steps]
+        reads = [[*places_read(step)] for step in plan.steps]
         last = {read.buffer: at for at, found in enumerate(reads) for read in found}
         number = {id(step): at for at, step in enumerate(plan.steps)}
         writers: dict[Buffer, set[int]] = {}
@@ -100,7 +101,7 @@ class Schedule:
         """Gives every buffer of the arena its place: none that are in use at the same time overlap."""
         life: dict[Buffer, list[int]] = {}
         for at, step in enumerate(self.steps):
-            for place in (*_reads(step), *_writes(step)):
+            for place in (*places_read(step), *places_written(step)):
                 if place.buffer.kind == "arena":
                     life.setdefault(place.buffer, [at, at])[1] = at
         placed: list[tuple[int, int, int]] = []  # the last step, begin and end
@@ -146,38 +147,5 @@ def _read_later(steps: Sequence[Step]) -> Iterator[Step]:
             step.roots = [root for root in step.roots if root.place.buffer.kind != "arena" or root.place.buffer in read]
             if not step.roots:
                 continue
-        read.update(place.buffer for place in _reads(step))
+        read.update(place.buffer for place in places_read(step))
         yield step
-
-
-def _reads(step: Step) -> Iterator[Place]:
-    if type(step) is Nest:
-        for node in step.nodes():
-            if node.op == "load":
-                yield node.args[0]
-            elif node.op == "pick":  # which elements is not known
-                yield Place(node.args[0].buffer, 0, ())
-    elif type(step) is Product:
-        yield from (step.left.place, step.right.place)
-        yield from (place for place in (step.panels, step.laid) if place is not None and place not in step.lays)
-    elif type(step) is Layout:
-        yield step.source.place
-    elif type(step) is Kernel:
-        yield from step.reads
-    elif type(step) is Call:
-        yield from (x[0] for x in step.operands if type(x) is tuple and type(x[0]) is Place)
-    elif type(step) is Guard:
-        yield step.place
-
-
-def _writes(step: Step) -> Iterator[Place]:
-    if type(step) is Nest:
-        yield from (root.place for root in step.roots)
-    elif type(step) is Product:
-        yield from (step.out.place, *step.lays)
-    elif type(step) is Layout:
-        yield step.out
-    elif type(step) is Kernel:
-        yield from step.writes
-    elif type(step) is Call:
-        yield from (Place(buffer, 0, ()) for buffer in step.results)

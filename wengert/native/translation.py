@@ -22,8 +22,9 @@ from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Shape
 from .parts import Parts
-from .plan import DEAR, SMALL, Expr, Kernel, Plan, lying_order, row_major
+from .plan import DEAR, SMALL, Expr, Plan, lying_order, row_major
 from .rules import lowered
+from .steps import Kernel
 
 FOLDED = 2**20
 """Elements up to which what depends on constants alone is computed at once."""

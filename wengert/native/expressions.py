@@ -1,0 +1,220 @@
+"""Expressions of a nest as instructions: each value is one vector of lanes.
+
+The one idea to know: what a node computes depends on its operands and the lanes alone, not on the loops round it. So
+`Expressions` knows how operations, reductions, loads and stores of a vector are written, and `emission` where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..compiler.code import Code, Operand
+from ..compiler.math import MathBuilder
+from ..compiler.vectors import Machine
+from .loops import REALS, Node, Place, Reduce
+
+TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
+         "uint8": "i8", "bool": "i1"}
+_ALIGN = Operand("1", "i32 immarg")
+
+
+class Expressions:
+    """Writes into ``code`` what works on vectors of so many ``lanes``. ``strides`` say how far apart neighbouring lanes
+    lie at a place; None where there is one lane only. ``alike`` are the nodes with one value for all lanes."""
+
+    def __init__(self, code: Code, lanes: int, strides: dict[Place, int] | None, alike: set[Node], machine: Machine
+                 ) -> None:
+        self.code, self.lanes, self.strides, self.alike, self.machine = code, lanes, strides, alike, machine
+        self.reals = {dtype: self._math(dtype) for dtype in REALS}
+
+    def _math(self, dtype: str) -> MathBuilder:
+        size = self.lanes * np.dtype(dtype).itemsize
+        full = size == self.machine.vector_bytes
+        machine = replace(self.machine, vector_bytes=size, avx512=self.machine.avx512 and full)
+        return MathBuilder(self.code, dtype, machine)
+
+    def _first_lanes(self, count: Operand) -> Operand:
+        return self.reals["float64"].first_lanes(count)
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node, values: dict[Node, Operand], places: dict[Place, Operand], mask: Operand | None
+              ) -> Operand:
+        if node.op == "load":
+            return self._load(node.args[0], places[node.args[0]], mask)
+        if node.op == "pick":
+            return self._pick(node, values[node.args[1]], places[node.args[0]], mask)
+        if node.op == "const":
+            return self._constant(node.args[0], node.dtype)
+        operands = [values[x] for x in node.args]
+        if node.op == "cast":
+            return self._cast(operands[0], node.args[0].dtype, node.dtype)
+        if node.op == "select":
+            return self.code.select(*operands)
+        if node.op.startswith("logical"):
+            math: Any = self.reals["float64"]
+            return getattr(math, node.op)(*operands)
+        if node.over in REALS:
+            math = self.reals[node.over]
+            if node.op == "pow":
+                return math.intrinsic("pow", *operands)
+            return getattr(math, node.op)(*operands)
+        return self._integer(node, operands)
+
+    def _integer(self, node: Node, xs: Sequence[Operand]) -> Operand:
+        code = self.code
+        if node.op in ("add", "sub", "mul"):
+            return code.binary(node.op, *xs)
+        if node.op == "neg":
+            return code.binary("sub", self._constant(0, node.dtype), xs[0])
+        sign = "u" if node.over == "uint8" else "s"
+        name = {"eq": "eq", "ne": "ne", "min": f"{sign}lt", "max": f"{sign}gt"}.get(node.op, sign + node.op)
+        found = code.emit(f"icmp {name} {xs[0].type} {xs[0]}, {xs[1]}", f"<{self.lanes} x i1>")
+        return code.select(found, *xs) if node.op in ("min", "max") else found
+
+    def _constant(self, number: float, dtype: str) -> Operand:
+        if dtype in REALS:
+            return self.reals[dtype].const(number)
+        text = str(bool(number)).lower() if dtype == "bool" else str(int(number))
+        return Operand(f"splat ({TYPES[dtype]} {text})", self._type(dtype))
+
+    def _type(self, dtype: str) -> str:
+        return f"<{self.lanes} x {TYPES[dtype]}>"
+
+    def _cast(self, x: Operand, was: str, dtype: str) -> Operand:
+        if was == dtype:
+            return x
+        code, type = self.code, self._type(dtype)
+        if dtype == "bool":
+            word = "fcmp une" if was in REALS else "icmp ne"
+            return code.emit(f"{word} {x.type} {x}, zeroinitializer", type)
+        unsigned = was in ("bool", "uint8")
+        if dtype in REALS:
+            if was in REALS:
+                return code.convert("fpext" if dtype == "float64" else "fptrunc", x, type)
+            return code.convert("uitofp" if unsigned else "sitofp", x, type)
+        if was in REALS:
+            return code.convert("fptosi", x, type)
+        mine, its = np.dtype(was).itemsize, np.dtype(dtype).itemsize
+        if was != "bool" and mine >= its:
+            return x if mine == its else code.convert("trunc", x, type)
+        return code.convert("zext" if unsigned else "sext", x, type)
+
+    # --- reductions ---------------------------------------------------------------------------------------------------
+
+    def _sum_dtype(self, root: Reduce) -> str:
+        if root.op != "sum":
+            return root.value.dtype
+        return "float64" if root.value.dtype in REALS else "int64"
+
+    def _neutral(self, root: Reduce) -> Operand:
+        dtype = self._sum_dtype(root)
+        if dtype in REALS:
+            return self.reals[dtype].const({"sum": 0.0, "max": float("-inf"), "min": float("inf")}[root.op])
+        info = np.iinfo(dtype)
+        number = {"sum": 0, "max": info.min, "min": info.max}[root.op]
+        return self._constant(number, dtype)
+
+    def _combine(self, root: Reduce, x: Operand, y: Operand) -> Operand:
+        dtype = self._sum_dtype(root)
+        if dtype in REALS:
+            math = self.reals[dtype]
+            return {"sum": math.add, "max": math.max, "min": math.min}[root.op](x, y)
+        if root.op == "sum":
+            return self.code.binary("add", x, y)
+        sign = "u" if dtype == "uint8" else "s"
+        better = self.code.emit(f"icmp {sign}{'gt' if root.op == 'max' else 'lt'} {x.type} {x}, {y}",
+                                f"<{self.lanes} x i1>")
+        return self.code.select(better, x, y)
+
+    def _across(self, root: Reduce, x: Operand) -> Operand:
+        """The combination of the lanes, in each of them."""
+        step = self.lanes // 2
+        while step:
+            order = ", ".join(f"i32 {(lane + step) % self.lanes}" for lane in range(self.lanes))
+            turned = f"shufflevector {x.type} {x}, {x.type} poison, <{self.lanes} x i32> <{order}>"
+            other = self.code.emit(turned, x.type)
+            x = self._combine(root, x, other)
+            step //= 2
+        return x
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _stride(self, place: Place) -> int:
+        return 0 if self.strides is None else self.strides[place]
+
+    def _stored(self, value: Operand) -> Operand:
+        """Truth values take a byte."""
+        return self.code.convert("zext", value, f"<{self.lanes} x i8>") if value.is_mask else value
+
+    def _load(self, place: Place, pointer: Operand, mask: Operand | None) -> Operand:
+        code, dtype, lanes = self.code, place.buffer.dtype, self.lanes
+        element = "i8" if dtype == "bool" else TYPES[dtype]
+        type, stride = f"<{lanes} x {element}>", self._stride(place)
+        math = self.reals["float64"]
+        if stride == 0:
+            found = math.splat(code.load(element, pointer))
+        elif stride == 1 and mask is None:
+            found = code.load(type, pointer)
+        elif stride == 1 and mask is not None:
+            found = code.call(type, f"llvm.masked.load.v{lanes}{_suffix(element)}.p0", pointer, _ALIGN, mask,
+                              Operand("zeroinitializer", type))
+        else:
+            pointers = self._pointers(element, pointer, stride)
+            lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+            found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN,
+                              lanes_on, Operand("zeroinitializer", type))
+        return self._truth(found, dtype)
+
+    def _pick(self, node: Node, index: Operand, pointer: Operand, mask: Operand | None) -> Operand:
+        """Elements as far on as an index says: neighbours, where all lanes have the same index."""
+        code, lanes = self.code, self.lanes
+        place, _, step, _ = node.args
+        if node.args[1] in self.alike:
+            number = code.emit(f"extractelement {index.type} {index}, i64 0", "i64")
+            return self._load(place, code.at("i8", pointer, code.mul(number, step * np.dtype(node.dtype).itemsize)),
+                              mask)
+        element = "i8" if node.dtype == "bool" else TYPES[node.dtype]
+        type, stride = f"<{lanes} x {element}>", self._stride(place)
+        further = code.binary("mul", index, Operand(f"splat (i64 {step})", index.type))
+        if stride:
+            lane = ", ".join(f"i64 {lane * stride}" for lane in range(lanes))
+            further = code.binary("add", further, Operand(f"<{lane}>", index.type))
+        pointers = code.emit(f"getelementptr {element}, ptr {pointer}, {further.type} {further}", f"<{lanes} x ptr>")
+        on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+        found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN, on,
+                          Operand("zeroinitializer", type))
+        return self._truth(found, node.dtype)
+
+    def _truth(self, loaded: Operand, dtype: str) -> Operand:
+        """What was read, as truth values where a byte holds one."""
+        if dtype != "bool":
+            return loaded
+        return self.code.emit(f"icmp ne {loaded.type} {loaded}, zeroinitializer", f"<{self.lanes} x i1>")
+
+    def _pointers(self, element: str, pointer: Operand, stride: int) -> Operand:
+        steps = ", ".join(f"i64 {lane * stride}" for lane in range(self.lanes))
+        return self.code.emit(f"getelementptr {element}, ptr {pointer}, <{self.lanes} x i64> <{steps}>",
+                              f"<{self.lanes} x ptr>")
+
+    def _put(self, place: Place, value: Operand, pointer: Operand, mask: Operand | None) -> None:
+        code, lanes = self.code, self.lanes
+        value, stride = self._stored(value), self._stride(place)
+        element = "i8" if place.buffer.dtype == "bool" else TYPES[place.buffer.dtype]
+        if self.strides is None or (stride == 1 and mask is None):
+            code.store(value, pointer)
+        elif stride == 1:
+            assert mask is not None
+            code.call("void", f"llvm.masked.store.v{lanes}{_suffix(element)}.p0", value, pointer, _ALIGN, mask)
+        else:
+            lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
+            code.call("void", f"llvm.masked.scatter.v{lanes}{_suffix(element)}.v{lanes}p0", value,
+                      self._pointers(element, pointer, stride), _ALIGN, lanes_on)
+
+
+def _suffix(element: str) -> str:
+    return {"float": "f32", "double": "f64"}.get(element, element)
