@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,12 +36,20 @@ _by_sequence = attrgetter("sequence")
 class Pass:
     """One run of the tape: the cotangents that wait for their node, and which of them are sums of our own."""
 
-    __slots__ = ("create_graph", "owned", "pending", "tensors")
+    __slots__ = ("__weakref__", "_nodes", "create_graph", "order", "owned", "pending", "tensors")
 
     def __init__(self, create_graph: bool, tensors: bool) -> None:
         self.pending: dict[Node | Leaf, Any] = {}
         self.owned: set[Node | Leaf] = set()
         self.create_graph, self.tensors = create_graph, tensors
+        self.order: list[Node | Leaf] = []
+        self._nodes: set[Node | Leaf] | None = None
+
+    def nodes(self) -> set[Node | Leaf]:
+        """The nodes that run in it, if a cotangent arrives."""
+        if self._nodes is None:
+            self._nodes = set(self.order)
+        return self._nodes
 
     def add(self, edge: Edge, ct: Array | Tensor) -> None:
         """Adds a contribution to the cotangent of ``edge``: the first is borrowed, the second makes a sum of our own,
@@ -132,7 +140,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
         needed = leading(order, targets)
         order = [node for node in order if node in needed or node in targets]
     captured: dict[Node | Leaf, Any] = {}
-    pending = this.pending
+    this.order, pending = order, this.pending
+    outer, _here.run = getattr(_here, "run", None), this
     grad_before = state.grad
     state.grad = create_graph
     as_tensors = make if tensors else None
@@ -184,11 +193,22 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             raise
         raise wording from error
     finally:
-        state.grad = grad_before
+        state.grad, _here.run = grad_before, outer
     if inputs is None:
         return []
     ct = None
     return [pick(captured, edge) for edge in inputs]
+
+
+_here = threading.local()
+
+
+def running() -> Pass:
+    """The innermost run of the tape in this thread. Raises RuntimeError outside of any."""
+    found: Pass | None = getattr(_here, "run", None)
+    if found is None:
+        raise RuntimeError("[running] a run of backward was expected; there is none in this thread")
+    return found
 
 
 def _alone() -> int:
@@ -360,19 +380,42 @@ def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Array | Tensor | 
 # --- the public functions ---------------------------------------------------------------------------------------------
 
 
-def _sequence(value: Any) -> list[Tensor]:
-    return [value] if isinstance(value, Tensor) else list(value)
+class GradientEdge(NamedTuple):
+    """A place on the tape: a node and the number of its output. It may stand for a tensor among the inputs of
+    `backward` and `grad`, and, with a gradient given, among the outputs."""
+
+    node: Any
+    output_nr: int
 
 
-def _cotangents(op: str, outputs: list[Tensor], given: Seeds) -> list[tuple[Edge, Tensor]]:
+def _sequence(value: Any) -> list[Any]:
+    return [value] if isinstance(value, (Tensor, GradientEdge)) else list(value)
+
+
+def _at(place: GradientEdge) -> Edge:
+    """The edge of a place on the tape."""
+    node: Edge = place.node
+    return Out(node, place.output_nr) if isinstance(node, Node) and _has_parts(node) else node
+
+
+def _has_parts(node: Node) -> bool:
+    return node.primitive.multiple
+
+
+def _cotangents(op: str, outputs: list[Any], given: Seeds) -> list[tuple[Edge, Tensor]]:
     """Pairs of edge and cotangent for the outputs; a missing cotangent is 1 for a single element, else an error."""
-    cts = [None] * len(outputs) if given is None else _sequence(given)
+    cts: list[Any] = [None] * len(outputs) if given is None else _sequence(given)
     if len(cts) != len(outputs):
         raise RuntimeError(
             f"[{op}] got {len(outputs)} tensors and {len(cts)} gradients; one gradient per tensor was expected"
         )
     pairs = []
     for i, (output, ct) in enumerate(zip(outputs, cts, strict=True)):
+        if isinstance(output, GradientEdge):
+            if ct is None:
+                raise GradError(f"[{op}] a gradient is expected for an output that is a GradientEdge; got None")
+            pairs.append((_at(output), ct))
+            continue
         edge = edge_of(output)
         if edge is None:
             raise GradError(
@@ -436,7 +479,8 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         edges = [_edge("backward", tensor) for tensor in asked]
         for tensor in asked:
-            tensor.retain_grad()
+            if isinstance(tensor, Tensor):
+                tensor.retain_grad()
     keep = create_graph if retain_graph is None else retain_graph
     run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=True)
 
@@ -444,7 +488,9 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
 tensor_module.engine = backward
 
 
-def _edge(op: str, tensor: Tensor) -> Edge:
+def _edge(op: str, tensor: Tensor | GradientEdge) -> Edge:
+    if isinstance(tensor, GradientEdge):
+        return _at(tensor)
     edge = edge_of(tensor)
     if edge is None:
         raise GradError(
@@ -452,6 +498,10 @@ def _edge(op: str, tensor: Tensor) -> Edge:
             f"it is used; got one of shape {list(tensor._data.shape)}"
         )
     return edge
+
+
+def _shape_of(tensor: Tensor | GradientEdge) -> object:
+    return list(tensor._data.shape) if isinstance(tensor, Tensor) else "of an edge"
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Seeds = None,
@@ -486,12 +536,14 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     keep = create_graph if retain_graph is None else retain_graph
     found = run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=False)
     for i, (tensor, ct) in enumerate(zip(ins, found, strict=True)):
+        if isinstance(tensor, GradientEdge) and (ct is not None or materialize_grads or allow_unused):
+            continue
         if ct is None:
             if materialize_grads:
                 found[i] = P.zeros_like(tensor.detach())
             elif not allow_unused:
                 raise GradError(
-                    f"[grad] The differentiated Tensor at index {i} (shape {list(tensor._data.shape)}) appears to not "
+                    f"[grad] The differentiated Tensor at index {i} (shape {_shape_of(tensor)}) appears to not "
                     "have been used in the graph. Set allow_unused=True if this is the desired behavior."
                 )
         else:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Node, node_and_index
+from ..tensors.tape import Node, RemovableHandle, node_and_index, node_of
 from ..tensors.tensor import Tensor
+from .engine import GradientEdge, running
 from .watchers import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
 __all__ = [
-    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version", "save_on_cpu",
-    "saved_tensors_hooks",
+    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]
-
-
-class GradientEdge(NamedTuple):
-    """A place on the tape: a node and the number of its output."""
-
-    node: Any
-    output_nr: int
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -29,6 +26,47 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     if edge is None:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients.")
     return GradientEdge(*node_and_index(edge))
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[..., None], *, mode: str = "all"
+) -> MultiHandle:
+    """``fn(gradients)`` runs in a backward when the gradients of all the tensors that it computes are there, a list
+    with None for the others; with ``mode="any"``, ``fn(gradient)`` at the first of them."""
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    lock, passes = threading.Lock(), weakref.WeakKeyDictionary[Any, tuple[list[Any], list[bool]]]()
+    roots = [edge for tensor in tensors if (edge := edge_of(tensor)) is not None]
+    if len(roots) < len(tensors):
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+
+    def arrived(place: int, grad: Tensor) -> None:
+        run = running()
+        with lock:
+            if run not in passes:
+                passes[run] = [None] * len(tensors), [node_of(root) in run.nodes() for root in roots]
+            grads, waiting = passes[run]
+            first, grads[place], waiting[place] = not any(x is not None for x in grads), grad, False
+            complete = not any(waiting)
+        if mode == "any" and first:
+            fn(grad)
+        elif mode == "all" and complete:
+            fn(grads)
+
+    return MultiHandle([tensor.register_hook(functools.partial(arrived, place))
+                        for place, tensor in enumerate(tensors)])
+
+
+class MultiHandle(RemovableHandle):
+    """What registering a hook on several tensors returns; ``remove()`` takes it off all of them."""
+
+    def __init__(self, handles: Sequence[RemovableHandle]) -> None:
+        super().__init__({})
+        self.handles = tuple(handles)
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:

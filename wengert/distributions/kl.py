@@ -50,12 +50,10 @@ _found: dict[tuple[type, type], Formula | None] = {}  # what `_find` answered
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Formula], Formula]:
-    """Registers the decorated ``formula(p, q)`` for `kl_divergence` of the two types, and of their subclasses.
-
-    Raises TypeError for what are no subclasses of Distribution.
-    """
+    """Registers the decorated ``formula(p, q)`` for `kl_divergence` of the two types, and of their subclasses: any
+    classes, as PyTorch takes them. Raises TypeError for what are no classes."""
     for name, kind in (("type_p", type_p), ("type_q", type_q)):
-        if not isinstance(kind, type) or not issubclass(kind, Distribution):
+        if not isinstance(kind, type):
             raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
 
     def register(formula: Formula) -> Formula:

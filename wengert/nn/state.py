@@ -22,6 +22,9 @@ class StateDict(OrderedDict[str, Any]):
 
     _metadata: OrderedDict[str, dict[str, Any]]
 
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
+
 
 class _Keys(NamedTuple):
     missing_keys: list[str]

@@ -78,7 +78,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
         """The nodes of the operands, each with the number of its output."""
-        return tuple([node_and_index(edge) for edge in self.edges])
+        return tuple([(named(node), index) for node, index in map(node_and_index, self.edges)])
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -219,6 +219,42 @@ def kinked(grad: Any, saved: Saved) -> Any:
     return grad
 
 
+_RESULTS = ("result", "output", "out")
+_ROLES = {"self": 0, "input": 0, "condition": 0, "mat1": 0, "other": 1, "exponent": 1, "mat2": 1, "weight": 1, "end": 1,
+          "tensor1": 1, "tensor2": 2, "bias": 2}
+"""At which operand's place PyTorch's word for a saved value stands."""
+
+def _shown(self: Node, word: str) -> Any:
+    """What PyTorch shows of a node under ``_saved_...``: saved values by their role, and parameters."""
+    if not word.startswith("_saved_"):
+        raise AttributeError(f"{self.name()!r} object has no attribute {word!r}")
+    role = word.removeprefix("_saved_")
+    if role in self.params:
+        return self.params[role]
+    place = len(self.edges) if role in _RESULTS else _ROLES.get(role, -1)
+    if place >= 0:
+        value = self.unpack(restored)[place]
+        if value is not None:
+            return value
+    raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that")
+
+
+_classes: dict[tuple[type, str], type] = {}
+
+
+def named(node: Any) -> Any:
+    """A node, its class named as PyTorch's is: what users see of the tape. Until then it is a plain `Node`, whose
+    attributes are faster, as it has no ``__getattr__``."""
+    kind = type(node)
+    if kind is Node or kind is HalfNode:
+        name = node.name()
+        if (kind, name) not in _classes:
+            body = {"__slots__": (), "__module__": kind.__module__, "__getattr__": _shown}
+            _classes[kind, name] = type(name, (kind,), body)
+        node.__class__ = _classes[kind, name]
+    return node
+
+
 class HalfNode(Node):
     """A node with operands in half precision: its rule runs in float32, and what that gives is rounded once."""
 
@@ -346,7 +382,7 @@ def labelled(out: Any, label: str) -> Any:
     For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.
     """
     node = out._edge
-    if type(node) in (Node, HalfNode):
+    if isinstance(node, Node) and type(node).pull in (Node.pull, HalfNode.pull):
         node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
     return out
 

@@ -27,7 +27,7 @@ from . import tape
 from .alias import Alias, edge_of, retain, version_cell
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
-from .tape import Cell, Edge, Leaf, RemovableHandle, node_and_index, node_of
+from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
 
 ndarray = np.ndarray
 
@@ -265,9 +265,7 @@ class Tensor:
     def grad_fn(self) -> Any:
         """The node that made this tensor; None for a leaf."""
         edge = edge_of(self)
-        if edge is None or type(edge) is Leaf:
-            return None
-        return node_of(edge)
+        return None if edge is None or type(edge) is Leaf else named(node_of(edge))
 
     @property
     def output_nr(self) -> int:

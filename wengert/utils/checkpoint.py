@@ -9,8 +9,8 @@ are the ones. So everything that works without a checkpoint works with one.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from ..autograd import Function, backward, enable_grad, is_grad_enabled, set_grad_enabled
@@ -21,7 +21,7 @@ from ..tensors.evaluation import tracing
 from ..tensors.generator import default_generator
 from ..tensors.tensor import Tensor
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
 
 
 class CheckpointError(RuntimeError):
@@ -70,10 +70,26 @@ def checkpoint(
         return function(*args, **kwargs)
     first, again = context_fn()
     frame = _Frame(
-        lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default", early_stop
+        lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default",
+        early_stop if _early_stop is None else _early_stop
     )
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
         return function(*args, **kwargs)
+
+
+_early_stop: bool | None = None
+
+
+@contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """A context in which checkpointed calls stop their second run as soon as all that backward wants is there, or run
+    to their end, whatever their own ``early_stop`` says."""
+    global _early_stop
+    before, _early_stop = _early_stop, enable
+    try:
+        yield
+    finally:
+        _early_stop = before
 
 
 class _Saved:

@@ -26,7 +26,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         dot = input @ weight
         return dot if bias is None else dot + bias
     if bias is not None:
-        return P.linear(input, weight, bias)
+        return P.linear(input, weight, bias) if input.dim() == 2 else P.linear(input, weight, bias, label="View")
     return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
 
 

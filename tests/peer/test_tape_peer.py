@@ -1,0 +1,124 @@
+"""What the tape shows of itself, held against PyTorch: classes and saved values of nodes, hooks on several tensors,
+places on the tape as inputs and outputs of backward, names of layers' nodes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import wengert
+from tests.peer.agreement import MODULES
+from tests.peer.side_by_side import agree, both
+
+SAVED: dict[str, tuple[Callable[[Any, Any, Any], Any], tuple[str, ...]]] = {
+    "pow": (lambda T, x, y: x**3, ("self", "exponent")), "exp": (lambda T, x, y: x.exp(), ("result",)),
+    "mul": (lambda T, x, y: x * y, ("self", "other")), "tanh": (lambda T, x, y: x.tanh(), ("result",)),
+    "div": (lambda T, x, y: x / y, ("self", "other")), "mm": (lambda T, x, y: x @ y, ("self", "mat2")),
+    "log": (lambda T, x, y: x.log(), ("self",)), "sigmoid": (lambda T, x, y: x.sigmoid(), ("result",)),
+    "addcmul": (lambda T, x, y: T.addcmul(x, x, y), ("tensor1", "tensor2")),
+    "relu": (lambda T, x, y: x.relu(), ("result",)),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_nodes_have_classes_and_show_what_they_saved(name: str) -> None:
+    function, words = SAVED[name]
+    found = []
+    for T in MODULES:
+        x, y = (T.tensor([[0.5, 2.0], [1.5, 0.25]], requires_grad=True) for _ in range(2))
+        node = function(T, x, y).grad_fn
+        assert isinstance(node, type(node))
+        saved = [getattr(node, f"_saved_{word}") for word in words]
+        found.append([type(node).__name__, *(each.tolist() if hasattr(each, "tolist") else each for each in saved)])
+        function(T, x, y).sum().backward()
+    agree(found[0], found[1], 1e-6, 1e-6)
+
+
+def test_saved_values_that_were_freed_are_an_error() -> None:
+    for T in MODULES:
+        x = T.ones(2, requires_grad=True)
+        y = x.exp()
+        y.sum().backward()
+        with pytest.raises(RuntimeError, match="freed"):
+            y.grad_fn._saved_result  # noqa: B018
+        with pytest.raises(AttributeError):
+            y.grad_fn._saved_nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("mode", ["all", "any"])
+def test_hooks_on_several_tensors(mode: str) -> None:
+    def program(T: Any) -> Any:
+        seen: list[Any] = []
+
+        def note(found: Any) -> None:
+            seen.append([g if g is None else g.tolist() for g in found] if mode == "all" else found.tolist())
+
+        a, b, unused = (T.ones(2, requires_grad=True) for _ in range(3))
+        c = a * b
+        d = c * a
+        handle = T.autograd.graph.register_multi_grad_hook((a, b, c, d, unused), note, mode=mode)
+        d.sum().backward(retain_graph=True)
+        c.sum().backward(retain_graph=True)
+        handle.remove()
+        d.sum().backward()
+        return seen
+
+    both(program)
+
+
+def test_places_on_the_tape_are_inputs_and_outputs() -> None:
+    def program(T: Any) -> Any:
+        place = T.autograd.graph.get_gradient_edge
+        a, b = (T.full((2,), value, requires_grad=True) for value in (2.0, 3.0))
+        c = a * b
+        top, _ = T.stack([c, a]).max(0)
+        edges = [place(c), place(top), place(a)]
+        first = T.autograd.grad(top.sum(), edges, retain_graph=True)
+        second = T.autograd.grad(place(top), [a, b], T.ones(2), retain_graph=True)
+        T.autograd.backward(top.sum(), inputs=[place(a)], retain_graph=True)
+        return [first, second, a.grad, b.grad]
+
+    both(program)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 2, 3), (2, 2, 2, 3)], ids=str)
+def test_a_layer_goes_by_pytorchs_name_in_any_number_of_dimensions(shape: tuple[int, ...]) -> None:
+    both(lambda T: [T.nn.Linear(3, 2, bias=bias)(T.ones(*shape)).grad_fn.name() for bias in (True, False)])
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_a_checkpoint_runs_to_its_end_where_it_is_told_to(enable: bool) -> None:
+    def program(T: Any) -> Any:
+        runs: list[str] = []
+
+        def function(x: Any) -> Any:
+            y = x.exp()
+            runs.append("end")
+            return y
+
+        x = T.ones(2, requires_grad=True)
+        with T.utils.checkpoint.set_checkpoint_early_stop(enable):
+            y = T.utils.checkpoint.checkpoint(function, x, use_reentrant=False)
+        y.sum().backward()
+        return [runs, x.grad]
+
+    both(program)
+
+
+def test_a_state_prints_as_an_ordered_dict() -> None:
+    state = wengert.nn.Linear(1, 1).state_dict()
+    assert repr(state) == repr(OrderedDict(state)) and repr(state).startswith("OrderedDict(")
+
+
+def test_a_divergence_may_be_registered_of_any_class() -> None:
+    class Own:
+        pass
+
+    for T in MODULES:
+        T.distributions.kl.register_kl(Own, Own)(lambda p, q: "found")
+        assert T.distributions.kl_divergence(Own(), Own()) == "found"
+        with pytest.raises(TypeError):
+            T.distributions.kl.register_kl(3, Own)
