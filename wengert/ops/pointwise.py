@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -269,7 +270,7 @@ def mul(input: Any, other: Any) -> Tensor:
     return _mul(input, other)
 
 
-_ROUNDED = {"floor": P.floor_divide, "trunc": P.trunc_divide}
+_ROUNDED = {"floor": partial(P.floor_divide, rounded=True), "trunc": P.trunc_divide}
 
 
 @function(aliases=("divide",), takes_tensor=False)

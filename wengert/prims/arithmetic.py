@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import MissingRuleError
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, elementwise, fit
 from ..core.samples import cases, reals
@@ -130,7 +131,7 @@ def _check_divisor(name: str, x: Array, y: Array) -> None:
         raise NotImplementedError(f'"{name}_cpu" not implemented for {"Bool" if kind == "b" else "complex numbers"}')
 
 
-def _floor_divide(xp: ModuleType, x: Array, y: Array) -> Array:
+def _floor_divide(xp: ModuleType, x: Array, y: Array, rounded: bool = False) -> Array:
     """Floors the quotient."""
     _check_divisor("floor_divide", x, y)
     return xp.floor_divide(x, y)
@@ -154,11 +155,23 @@ def _fmod(xp: ModuleType, x: Array, y: Array) -> Array:
     return xp.fmod(x, y)
 
 
-floor_divide = elementwise("floor_divide", _floor_divide, derivative=(0, 0), saves=("", ""))
+def _floor_divide_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+    """0 where a quotient was ``rounded``; ``//`` has no derivative, as in PyTorch."""
+    if not params.get("rounded"):
+        raise MissingRuleError("[floor_divide] derivative for floor_divide is not implemented: a floored quotient does "
+                               "not vary smoothly; take div(x, y, rounding_mode='floor') for a gradient of zero")
+    zeros, shapes = P.zeros_like(ct), saved[-1]
+    return tuple([fit(zeros, shapes and shapes[i]) if need else None for i, need in enumerate(needs)])
+
+
+floor_divide = elementwise(
+    "floor_divide", _floor_divide, vjp=_floor_divide_vjp, saves=("", ""),
+    samples=cases((np.array([1.3, 2.5, -1.6]), np.array([0.7, 0.9, 1.1]), {"rounded": True})),
+)
 trunc_divide = elementwise("trunc_divide", _truncated_quotient, derivative=(0, 0), saves=("", ""))
 remainder = elementwise(
     "remainder", _remainder, samples=reals((2.2, 2.8), (0.9, 1.1)),
-    derivative=(1, lambda x, y, out: -P.floor_divide(x, y)), saves=("", "x y"),
+    derivative=(1, lambda x, y, out: -P.floor_divide(x, y, rounded=True)), saves=("", "x y"),
 )
 fmod = elementwise(
     "fmod", _fmod, samples=reals((2.2, 2.8), (0.9, 1.1)), label="Fmod",
