@@ -231,3 +231,22 @@ def test_a_large_weight_is_shared_out_by_its_blocks() -> None:
         return out.detach(), other.detach()
 
     both(step, [x, weight, grouped], 1e-5, ("convolution", "convolution_weight"))
+
+
+def test_few_samples_are_summed_up_by_rows() -> None:
+    """The weight's gradient of one large image, in parts of its rows."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(1, 3, 37, 41, requires_grad=True), torch.randn(6, 3, 3, 3, requires_grad=True)
+
+    def step() -> Any:
+        out = F.conv2d(x, weight, padding=1, stride=(1, 2))
+        (out * 0.1).sin().sum().backward()
+        return (out.detach(),)
+
+    both(step, [x, weight], 1e-5, ("convolution_weight",))
+    compiled = torch.compile(step, fullgraph=True)
+    compiled()
+    program = compiled.programs[0]._run.program
+    assert program is not None
+    (form,) = [step.form for step in program.schedule.steps if type(step) is Kernel and "weight" in step.name]
+    assert form.bands == form.parts == 37 * 21 // 256

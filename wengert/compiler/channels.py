@@ -5,16 +5,15 @@ of the input meets it as one number in all lanes. So windows may lie anywhere, a
 dilation, padding (the input stands in a frame of zeros), one to three dimensions and the phases of an adjoint are
 strides alone, and need no table and no copy. A program knows all sizes, so all of these are numbers in the code.
 
-Three products for registers: of a tile of windows and a tile of output channels, summed over input channels and places
-of the kernel (`Windows`); of a tile of places and input channels and a tile of output channels, summed over windows
-(`Places`, the gradient of the weight); and both of a channel with itself (``each``), where every channel is a group.
+The product here is that of a tile of windows and a tile of output channels, summed over input channels and places of
+the kernel; or of a channel with itself (``each``), where every channel is a group. `compiler/places.py` has the
+gradient of the weight, `compiler/dots.py` convolutions to few channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -29,10 +28,6 @@ ITEMS = 64
 
 LARGE_WEIGHT = 2**18
 """Bytes of a weight from which on it is not read anew for every few windows."""
-
-LEAST_SUM = 512
-"""Windows that are summed up in registers, of which there may be more by as many as a sample has; these sums are added
-up once more, so that the error of a long sum stays small."""
 
 LATENCY = 4
 """Cycles from one addition to the next that needs its result; two begin in each."""
@@ -222,12 +217,14 @@ class Writer:
         return found[::-1]
 
     def nested(self, axes: Sequence[Axis], sums: Sequence[Operand], places: Sequence[Operand],
-               steps: Sequence[Sequence[int]], body: Callable[..., Sequence[Operand]]) -> Sequence[Operand]:
-        """Loops along axes, in each of which the places move by their steps; the sums are carried through."""
+               steps: Sequence[Sequence[int]], body: Callable[..., Sequence[Operand]], stop: Operand | None = None
+               ) -> Sequence[Operand]:
+        """Loops along axes, in each of which the places move by their steps; the sums are carried through. ``stop``
+        is the size of the first, where that is known at run time alone."""
         if not axes:
             return body(places, sums)
         count = len(places)
-        with self.code.loop(axes[0].size, carried=[*places, *sums]) as loop:
+        with self.code.loop(axes[0].size if stop is None else stop, carried=[*places, *sums]) as loop:
             here, before = [self.hidden(place) for place in loop.carried[:count]], loop.carried[count:]
             after = self.nested(axes[1:], before, here, [step[1:] for step in steps], body)
             loop.next = [*[self.at(place, step[0]) for place, step in zip(here, steps, strict=True)], *after]
@@ -351,141 +348,3 @@ def _unrolled(axes: Sequence[Axis], most: int = 4) -> tuple[list[Axis], list[Axi
 def _outer_steps(axes: Sequence[Axis], outer: Sequence[Axis], steps: Sequence[int]) -> list[int]:
     """The weight's step of each loop: of a part of an axis as many as it takes at a time."""
     return [step * (axis.size // loop.size) for loop, axis, step in zip(outer, axes, steps, strict=False)]
-
-
-@dataclass(frozen=True)
-class Places(Form):
-    """``out[part, g, place, c, o] = Σ x[window + place, g, c] y[window, g, o]``, summed over a part of the samples.
-
-    The operands: x, y, out. All axes are of x and y: the places may be those of y instead. The channels of y are
-    neighbours, those of x are ``channel_step`` apart. ``each``: channel by channel.
-    """
-
-    samples: Axis
-    windows: tuple[Axis, ...]
-    places: tuple[Axis, ...]
-    groups: int
-    inner: int
-    outer: int
-    channel_step: int
-    parts: int
-    each: bool = False
-
-    @property
-    def work(self) -> int:
-        """The number of multiplications."""
-        every = (self.samples, *self.windows, *self.places)
-        return prod([a.size for a in every]) * self.groups * self.inner * self.outer
-
-    def extents(self) -> list[tuple[int, int]]:
-        """The first and the last element that it reads or writes of each operand, counted from where that begins."""
-        every = (self.samples, *self.windows, *self.places)
-        channels = self.groups * self.outer
-        reads = channels if self.each else self.groups * self.inner
-        x = reach([*[(a.size, a.x) for a in every], (reads, 1 if self.each else self.channel_step)])
-        y = reach([*[(a.size, a.y) for a in every], (channels, 1)])
-        return [x, y, (0, self.parts * prod([a.size for a in self.places]) * self.inner * channels - 1)]
-
-    def cycles(self, machine: Machine) -> float:
-        """Roughly how long it takes: what the choice between two ways to the same goes by."""
-        writer = _PlacesWriter(self, "", machine)
-        points = len(writer.points)
-        each = max(LATENCY, points * writer.width / 2, (points + writer.width) / 2)
-        return prod([a.size for a in (self.samples, *self.windows)]) * writer.tiles * writer.blocks * self.groups * each
-
-    def written(self, name: str, machine: Machine) -> Written:
-        """The code, for the items that it says."""
-        return _PlacesWriter(self, name, machine).written()
-
-
-class _PlacesWriter(Writer):
-    def __init__(self, form: Places, name: str, machine: Machine) -> None:
-        super().__init__(form, name, machine, form.outer)
-        self.form = form
-        self.reads = (*form.places, Axis(form.inner, form.channel_step))
-        # Places that move y have a tile each.
-        apart = len(form.places) if any(a.y for a in form.places) else 0
-        sides, self.width, _ = form.tile(machine, [a.size for a in self.reads[apart:]], self.count, form.each)
-        self.sides = ((1,) * apart + sides)
-        self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
-        self.tiles = prod([-(-a.size // side) for a, side in zip(self.reads, self.sides, strict=True)])
-        self.blocks = -(-self.count // self.width)
-
-    @cached_property
-    def steps(self) -> list[int]:
-        """From one place or channel to the next in what is summed up."""
-        found, step = [], self.outer
-        for axis in reversed(self.reads):
-            found.append(step)
-            step *= axis.size
-        return found[::-1]
-
-    def written(self) -> Written:
-        code, form = self.code, self.form
-        operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        x, y, out = (code.address(table, k) for k in range(3))
-        reads = prod([a.size for a in self.reads])
-        sums = code.stack(f"[{len(self.points) * self.width} x {self.vectors.real_type}]", align=64)
-        items = form.parts * form.groups * self.tiles * self.blocks
-        with code.loop(stop, start=start) as item:
-            block, left = code.rest(item.index, self.blocks), code.div(item.index, self.blocks)
-            tile, left = code.rest(left, self.tiles), code.div(left, self.tiles)
-            group, part = code.rest(left, form.groups), code.div(left, form.groups)
-            first = code.mul(block, self.width)
-            if self.blocks * self.width != self.count:
-                first = code.least(first, self.count - self.width)
-            masks = self.masks(first, self.width)
-            channel = code.add(code.mul(group, form.outer), code.mul(first, self.lanes))
-            seen = self.at(x, channel) if form.each else self.moved(x, group, form.inner * form.channel_step)
-            y_here = self.at(y, channel)
-            target = self.at(self.moved(out, code.add(code.mul(part, form.groups), group), reads * form.outer),
-                             code.mul(first, self.lanes))
-            for axis, at, step in zip(self.reads, self.starts(tile, self.reads, self.sides), self.steps, strict=True):
-                seen, target = self.moved(seen, at, axis.x), self.moved(target, at, step)
-                y_here = self.moved(y_here, at, axis.y)
-            low = code.div(code.mul(part, form.samples.size), form.parts)
-            high = code.div(code.mul(code.add(part, 1), form.samples.size), form.parts)
-            self._sums(low, high, seen, y_here, masks, sums)
-            for number, point in enumerate(self.points):
-                offset = sum(k * step for k, step in zip(point, self.steps, strict=True))
-                for k in range(self.width):
-                    total = code.load(self.vectors.real_type, sums, number * self.width + k, align=4)
-                    self.vectors.store(total, self.at(target, offset + k * self.lanes), masks[k])
-        code.done()
-        return code, items, form.work / (self.lanes * 2)
-
-    def _sums(self, low: Operand, high: Operand, x: Operand, y: Operand, masks: list[Operand | None], sums: Operand
-              ) -> None:
-        """Adds up the windows of samples, some of them in registers, and these sums on the stack."""
-        code, form, vectors = self.code, self.form, self.vectors
-        count = len(self.points) * self.width
-        places = [code.at(vectors.real_type, sums, k) for k in range(count)]
-        for place in places:
-            code.store(vectors.zero, place, align=4)
-        together = max(1, LEAST_SUM // prod([a.size for a in form.windows]))
-        with code.loop(high, start=low, step=together) as first:
-            last = code.least(code.add(first.index, together), high)
-            with code.loop(last, start=first.index, carried=[vectors.zero] * count) as sample:
-                here = self.moved(x, sample.index, form.samples.x), self.moved(y, sample.index, form.samples.y)
-                axes = joined(form.windows)
-                sample.next = self.nested(axes, sample.carried, here, [[a.x for a in axes], [a.y for a in axes]],
-                                          lambda at, before: self._products(at, before, masks))
-            for place, value in zip(places, sample.carried, strict=True):
-                old = code.load(vectors.real_type, place, align=4)
-                code.store(vectors.add(old, value), place, align=4)
-
-    def _products(self, at: Sequence[Operand], before: Sequence[Operand], masks: list[Operand | None]
-                  ) -> Sequence[Operand]:
-        """What one window adds."""
-        form, width, now = self.form, self.width, list(before)
-        rows = [self.vectors.load(self.at(at[1], k * self.lanes), masks[k]) for k in range(width)]
-        for i, point in enumerate(self.points):
-            place = self.at(at[0], sum(k * a.x for k, a in zip(point, self.reads, strict=True)))
-            if form.each:
-                seen = [self.vectors.load(self.at(place, k * self.lanes), masks[k]) for k in range(width)]
-            else:
-                seen = [self.splat(place)] * width
-            for k in range(width):
-                now[i * width + k] = self.vectors.intrinsic("fmuladd", seen[k], rows[k], now[i * width + k])
-        return now

@@ -14,9 +14,10 @@ from math import prod
 from operator import itemgetter
 from typing import Any
 
-from ..compiler.channels import Axis, Places, Windows
+from ..compiler.channels import Axis, Windows
 from ..compiler.dots import Dots
 from ..compiler.jit import engine
+from ..compiler.places import Places
 from ..ir import Instr, Value
 from .frames import beyond_of, phases_of
 from .loops import REALS, Place, Shape
@@ -26,8 +27,9 @@ from .translation import Translation
 MOST_PHASES = 27
 """Phases of an adjoint, each of which is a step of its own."""
 
-PARTS, MOST_SUMS = 16, 2**21
-"""A weight's gradient is summed up in so many parts at most, and these have so many sums together."""
+PARTS, MOST_SUMS, LEAST_WINDOWS = 16, 2**21, 256
+"""A weight's gradient is summed up in so many parts at most, these have so many sums together, and a part that is not
+of whole samples has so many windows at least."""
 
 
 # --- what steps read and write ----------------------------------------------------------------------------------------
@@ -165,7 +167,11 @@ def _weight(t: Translation, instr: Instr) -> Expr:
     params, groups = instr.params, instr.params.get("groups", 1)
     kernel, rank = tuple(params["kernel"]), len(x.shape) - 2
     inner, outer = x.shape[1] // groups, ct.shape[1] // groups
-    parts = max(1, min(x.shape[0], PARTS, MOST_SUMS // (prod(kernel) * inner * outer * groups)))
+    most = max(1, min(PARTS, MOST_SUMS // (prod(kernel) * inner * outer * groups)))
+    parts, bands = min(x.shape[0], most), 1
+    if 2 * parts <= most:
+        bands = max(1, min(most // parts, ct.shape[2], prod(ct.shape[2:]) // LEAST_WINDOWS))
+    parts *= bands
     (_, widths), _ = beyond_of(instr)
 
     def form(x: Expr, ct: Expr, turned: bool, each: bool) -> Any:
@@ -181,7 +187,7 @@ def _weight(t: Translation, instr: Instr) -> Expr:
         else:
             sizes, step = (groups, *((outer, inner) if turned else (inner, outer))), (its if turned else steps)[1]
         made = Places(x.dtype, _axes((x.shape[0],), *[both[k] for k in order])[0], windows,
-                      _axes(kernel, *[places[k] for k in order]), *sizes, step, parts, each)
+                      _axes(kernel, *[places[k] for k in order]), *sizes, step, parts, bands, each)
         return made, [(source, other)[k] for k in order]
 
     each = groups > 1 and inner == outer == 1
