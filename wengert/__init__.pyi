@@ -95,6 +95,10 @@ from .ops.conversion import (
     can_cast as can_cast, clone as clone, is_complex as is_complex, is_floating_point as is_floating_point,
     is_nonzero as is_nonzero, is_tensor as is_tensor, numel as numel, result_type as result_type,
 )
+from .ops.copies import (
+    as_strided_scatter as as_strided_scatter, narrow_copy as narrow_copy, nonzero_static as nonzero_static,
+    unsafe_chunk as unsafe_chunk, unsafe_split as unsafe_split, unsafe_split_with_sizes as unsafe_split_with_sizes,
+)
 from .ops.creation import (
     arange as arange, as_tensor as as_tensor, asarray as asarray, complex_ as _complex, empty_strided as empty_strided,
     eye as eye, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like,
@@ -109,10 +113,10 @@ from .ops.decompositions import (
 from .ops.factorizations import geqrf as geqrf, lu_unpack as lu_unpack, ormqr as ormqr
 from .ops.indexing import (
     argwhere as argwhere, diagonal_scatter as diagonal_scatter, gather as gather, index_add as index_add,
-    index_copy as index_copy, index_fill as index_fill, index_put as index_put, index_select as index_select,
-    isin as isin, masked_fill as masked_fill, masked_scatter as masked_scatter, masked_select as masked_select,
-    nonzero as nonzero, scatter_add as scatter_add, scatter_reduce as scatter_reduce, select_scatter as select_scatter,
-    slice_scatter as slice_scatter, take as take, take_along_dim as take_along_dim,
+    index_copy as index_copy, index_fill as index_fill, index_put as index_put, index_reduce as index_reduce,
+    index_select as index_select, isin as isin, masked_fill as masked_fill, masked_scatter as masked_scatter,
+    masked_select as masked_select, nonzero as nonzero, scatter_add as scatter_add, scatter_reduce as scatter_reduce,
+    select_scatter as select_scatter, slice_scatter as slice_scatter, take as take, take_along_dim as take_along_dim,
 )
 from .ops.interop import from_dlpack as from_dlpack, to_dlpack as to_dlpack
 from .ops.joining import (
@@ -132,13 +136,13 @@ from .ops.matrix import (
 )
 from .ops.pointwise import (
     add as add, addcdiv as addcdiv, addcmul as addcmul, angle as angle, clamp as clamp, clamp_max as clamp_max,
-    clamp_min as clamp_min, clamp as _clip, conj as conj, deg2rad as deg2rad, digamma as digamma, div as div,
-    div as _divide, float_power as float_power, floor_divide as floor_divide, fmod as fmod, frac as frac,
-    igamma as igamma, igammac as igammac, ldexp as ldexp, lerp as lerp, logit as logit, mul as mul,
-    mvlgamma as _multigammaln, mul as _multiply, mvlgamma as mvlgamma, nan_to_num as nan_to_num, polygamma as polygamma,
-    positive as positive, pow as pow, digamma as _psi, rad2deg as rad2deg, remainder as remainder, round as round,
-    rsub as rsub, sign as sign, square as square, sub as sub, sub as _subtract, true_divide as true_divide,
-    where as where, xlogy as xlogy,
+    clamp_min as clamp_min, clamp as _clip, conj as conj, conj_physical as conj_physical, deg2rad as deg2rad,
+    digamma as digamma, div as div, div as _divide, float_power as float_power, floor_divide as floor_divide,
+    fmod as fmod, frac as frac, igamma as igamma, igammac as igammac, ldexp as ldexp, lerp as lerp, logit as logit,
+    mul as mul, mvlgamma as _multigammaln, mul as _multiply, mvlgamma as mvlgamma, nan_to_num as nan_to_num,
+    polygamma as polygamma, positive as positive, pow as pow, digamma as _psi, rad2deg as rad2deg,
+    remainder as remainder, round as round, rsub as rsub, sign as sign, square as square, sub as sub, sub as _subtract,
+    true_divide as true_divide, where as where, xlogy as xlogy,
 )
 from .ops.randomness import (
     _dirichlet_grad as _dirichlet_grad, _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma,
@@ -216,6 +220,7 @@ acos: _Callable[..., Tensor]
 acos_: _Callable[..., Tensor]
 acosh: _Callable[..., Tensor]
 acosh_: _Callable[..., Tensor]
+alias_copy: _Callable[..., _Any]
 all: _Callable[..., Tensor]
 amax: _Callable[..., Tensor]
 amin: _Callable[..., Tensor]
@@ -235,6 +240,7 @@ arctanh: _Callable[..., Tensor]
 arctanh_: _Callable[..., Tensor]
 argmax: _Callable[..., Tensor]
 argmin: _Callable[..., Tensor]
+as_strided_copy: _Callable[..., _Any]
 asin: _Callable[..., Tensor]
 asin_: _Callable[..., Tensor]
 asinh: _Callable[..., Tensor]
@@ -268,6 +274,8 @@ cos_: _Callable[..., Tensor]
 cosh: _Callable[..., Tensor]
 cosh_: _Callable[..., Tensor]
 deg2rad_: _Callable[..., Tensor]
+detach_copy: _Callable[..., _Any]
+diagonal_copy: _Callable[..., _Any]
 divide = _divide
 double = _double
 dsplit: _Callable[..., tuple[Tensor, ...]]
@@ -284,6 +292,7 @@ exp: _Callable[..., Tensor]
 exp2: _Callable[..., Tensor]
 exp2_: _Callable[..., Tensor]
 exp_: _Callable[..., Tensor]
+expand_copy: _Callable[..., _Any]
 expm1: _Callable[..., Tensor]
 expm1_: _Callable[..., Tensor]
 fix: _Callable[..., Tensor]
@@ -356,6 +365,7 @@ not_equal: _Callable[..., Tensor]
 ones: _Callable[..., Tensor]
 ones_like: _Callable[..., Tensor]
 orgqr: _Callable[..., Tensor]
+permute_copy: _Callable[..., _Any]
 psi = _psi
 put: _Callable[..., Tensor]
 rad2deg_: _Callable[..., Tensor]
@@ -373,6 +383,7 @@ row_stack = _row_stack
 rsqrt: _Callable[..., Tensor]
 rsqrt_: _Callable[..., Tensor]
 scatter: _Callable[..., Tensor]
+select_copy: _Callable[..., _Any]
 sgn: _Callable[..., Tensor]
 short = _short
 sigmoid: _Callable[..., Tensor]
@@ -385,15 +396,20 @@ sinc_: _Callable[..., Tensor]
 sinh: _Callable[..., Tensor]
 sinh_: _Callable[..., Tensor]
 softmax: _Callable[..., Tensor]
+split_copy: _Callable[..., _Any]
+split_with_sizes_copy: _Callable[..., _Any]
 sqrt: _Callable[..., Tensor]
 sqrt_: _Callable[..., Tensor]
 square_: _Callable[..., Tensor]
+squeeze_copy: _Callable[..., _Any]
 subtract = _subtract
 swapdims = _swapdims
+t_copy: _Callable[..., _Any]
 tan: _Callable[..., Tensor]
 tan_: _Callable[..., Tensor]
 tanh: _Callable[..., Tensor]
 tanh_: _Callable[..., Tensor]
+transpose_copy: _Callable[..., _Any]
 trapz = _trapz
 tril: _Callable[..., Tensor]
 tril_indices: _Callable[..., Tensor]
@@ -401,6 +417,12 @@ triu: _Callable[..., Tensor]
 triu_indices: _Callable[..., Tensor]
 trunc: _Callable[..., Tensor]
 trunc_: _Callable[..., Tensor]
+unbind_copy: _Callable[..., _Any]
+unfold_copy: _Callable[..., _Any]
+unsqueeze_copy: _Callable[..., _Any]
+view_as_complex_copy: _Callable[..., _Any]
+view_as_real_copy: _Callable[..., _Any]
+view_copy: _Callable[..., _Any]
 vsplit: _Callable[..., tuple[Tensor, ...]]
 xlogy_: _Callable[..., Tensor]
 zeros: _Callable[..., Tensor]

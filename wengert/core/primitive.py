@@ -65,14 +65,16 @@ class Primitive:
                recorded as such: PyTorch's activations of straight pieces
     sends      ``sends(edges) -> edges``: those of its operands in the order in which PyTorch's engine sends them their
                cotangents, where that is not the operands' own: leaves are complete in this order
+    refuses    numpy's letters of the dtypes for which PyTorch raises, though numpy would compute with them; the hot
+               paths take none of them
     widens     whether operands in half precision are computed with in float32, and what comes is rounded once: what
                computes does, what moves or compares elements need not
     ========== =====================================================================================================
     """
 
     __slots__ = ("_saves", "agree", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "kinked", "label",
-                 "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "run", "samples",
-                 "sends", "spec", "vjp", "widens")
+                 "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "refuses", "run",
+                 "samples", "sends", "spec", "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
                  vjp: Rule | None = None, saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
@@ -81,7 +83,7 @@ class Primitive:
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
                  missing: dict[str, str] | None = None, agree: tuple[int, ...] = (), mixes: bool = False,
                  widens: bool | None = None, sends: Rule | None = None,
-                 kinked: bool = False, doc: str = "") -> None:
+                 kinked: bool = False, refuses: str = "", doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.lower = vjp, jvp, lower
         self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
@@ -90,6 +92,7 @@ class Primitive:
         self.samples, self.missing, self.doc = samples, missing or {}, doc
         self.run = self.bind(np)
         self.plans: dict[Any, tuple[tuple[Any, ...], bool]] = {}
+        self.refuses = refuses
         self.records, self.agree, self.mixes, self.sends, self.kinked = True, agree, mixes, sends, kinked
         self.widens = kind in _COMPUTING and promotion != "compare" if widens is None else widens
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
@@ -171,6 +174,10 @@ def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any
 
 HALVES = "eE"
 """numpy's letters for half precision: float16, and the bfloat16 of ml_dtypes."""
+TRUTHS, INTEGERS, COMPLEX = "?", "bBhHiIlLqQ", "FD"
+"""numpy's letters for truth values, integers, and complex numbers, for `Primitive.refuses`."""
+INEXACT_ONLY = TRUTHS + INTEGERS
+REAL_ONLY = TRUTHS + INTEGERS + COMPLEX
 
 
 def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DTypeError, ShapeError
-from ..core.primitive import P
+from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dims
+from ..tensors.apply import check_takes
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import Tensor, make
 from .arguments import integers
@@ -60,6 +61,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
 @function(method=False, out=False)
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """The coordinates in ``shape``, one tensor per dimension, of places in the flattened tensor."""
+    check_takes("unravel_index", TRUTHS + COMPLEX + "eEfd", indices)
     sizes = integers(shape, "unravel_index")
     coordinates = []
     for size in reversed(sizes):

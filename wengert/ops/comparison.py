@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import P, Primitive
+from ..core.primitive import COMPLEX, P, Primitive
 from ..tensors.alias import type_name
+from ..tensors.apply import check_takes
 from ..tensors.hot import binary, unary
 from ..tensors.tensor import TENSORS, Tensor
 from .registry import METHODS, function
@@ -97,12 +98,14 @@ _question("isfinite", P.isfinite, "Where elements are neither infinite nor NaN."
 @function()
 def isposinf(input: Any) -> Tensor:
     """Where elements are +∞."""
+    check_takes("isposinf", COMPLEX, input)
     return P.eq(input, float("inf"))
 
 
 @function()
 def isneginf(input: Any) -> Tensor:
     """Where elements are −∞."""
+    check_takes("isneginf", COMPLEX, input)
     return P.eq(input, float("-inf"))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType
 from ..core.layout import contiguous_format, order_of
-from ..core.primitive import P
+from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
-from ..tensors.apply import check_number
+from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, sizes_of
@@ -327,6 +327,8 @@ def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
 
 def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray:
     """Counted from the nearer end; each product and sum is rounded once, as by the processor's fused instruction."""
+    if dtype.kind == "b":
+        raise NotImplementedError(f"[{op}] \"{op}_cpu\" not implemented for 'Bool'")
     if count < 0:
         raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
     work = np.dtype(np.float64) if dtype.kind in "iub" else np.dtype(np.float32) if dtype.itemsize == 2 else dtype
@@ -350,6 +352,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     check_options(device, layout)
     start, end, count = _number(start), _number(end), integer(steps, "logspace")
     wanted = _spaced_dtype(start, end, dtype)
+    if wanted.kind == "b":
+        raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
     exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128),
                         "logspace")
     return finish(np.power(float(base), exponents).astype(wanted), requires_grad)
@@ -365,6 +369,8 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
         if not part.is_floating_point():
             raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and "
                                f"{imag.dtype}")
+    if real.dtype is dtypes.bfloat16:
+        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype}")
     if real.dtype is not imag.dtype:
         raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
                            f"second argument")
@@ -374,6 +380,7 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
 @function(method=False)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex numbers of the given absolute values and angles."""
+    check_takes("polar", REAL_ONLY + HALVES, abs)
     check_one_dtype("polar", abs, angle)
     return P.complex(abs * P.cos(angle), abs * P.sin(angle))
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ShapeError
-from ..core.primitive import P
+from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
-from ..tensors.apply import check_number, number_for
+from ..tensors.apply import check_number, check_takes, number_for
 from ..tensors.evaluation import tracing
 from ..tensors.inplace import inplace
 from ..tensors.tensor import Tensor, make
@@ -225,6 +225,28 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 
 @function(inplace=True)
+def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
+                 include_self: bool = True) -> Tensor:
+    """``input`` with the parts of ``source`` combined at the positions in ``index`` along ``dim``: ``reduce`` is
+    "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
+    check_takes("index_reduce", TRUTHS + COMPLEX, input)
+    if reduce not in _REDUCTIONS[1:]:
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    if source.dtype is not input.dtype:
+        raise RuntimeError(f"index_reduce(): self and source expected to have the same dtype, but got (self) "
+                           f"{input.dtype} and (source) {source.dtype}")
+    place, row = wrap_dim(dim, input._data.ndim, "index_reduce"), _row(index, "index_reduce")
+    _check_range(row, input._data.shape[place] if input._data.ndim else 1, "index_reduce", IndexError)
+    shape = source._data.shape
+    if shape and shape[place] != row.numel():
+        raise IndexError(f"index_reduce(): Number of indices ({row.numel()}) should be equal to source.size(dim) "
+                         f"({shape[place]}), for dim: {place}")
+    along = tuple([-1 if d == place else 1 for d in range(len(shape))])
+    everywhere = row.reshape(along).expand(shape) if shape else row.reshape(())
+    return scatter_reduce(input, dim, everywhere, source, reduce, include_self=include_self)
+
+
+@function(inplace=True)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """``input`` with the parts of ``source`` put in at the positions in ``index`` along ``dim``."""
     return _put_along(input, dim, index, source, "index_copy", accumulate=False)
@@ -378,6 +400,8 @@ def argwhere(input: Tensor) -> Tensor:
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of ``elements`` is one of ``test_elements``."""
     pair = [x.detach() if isinstance(x, Tensor) else make(np.asarray(x), None) for x in (elements, test_elements)]
+    for x in pair:
+        check_takes("isin", TRUTHS + COMPLEX, x)
     return P.isin(*pair, unique=assume_unique, invert=invert)
 
 

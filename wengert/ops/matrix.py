@@ -8,10 +8,10 @@ from math import prod
 from typing import Any
 
 from ..core.errors import ShapeError
-from ..core.primitive import P
+from ..core.primitive import HALVES, REAL_ONLY, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.alias import own, type_name
-from ..tensors.apply import result_type
+from ..tensors.apply import check_takes, result_type
 from ..tensors.hot import product
 from ..tensors.inplace import inplace
 from ..tensors.tape import labelled
@@ -393,6 +393,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     if x1._data.shape[-1] != x2._data.shape[-1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
                            f"{x2._data.shape[-1]}")
+    check_takes("cdist", REAL_ONLY + HALVES, x1)
     check_one_dtype("cdist", x1, x2)
     if p < 0:
         raise RuntimeError(f"[cdist] cdist only supports non-negative p values; got {p}")
@@ -403,6 +404,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 @function()
 def trace(input: Any) -> Tensor:
     """The sum of the diagonal of a matrix."""
+    check_takes("trace", TRUTHS, input)
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)

@@ -14,10 +14,10 @@ from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import DTypeError
 from ..core.geometry import check_room
-from ..core.primitive import P, Primitive
+from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import apply, check_number, number_for, result_type
+from ..tensors.apply import apply, check_number, check_takes, number_for, result_type
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
@@ -180,6 +180,7 @@ def mvlgamma(input: Any, p: int) -> Tensor:
 
     Raises RuntimeError where an element is not above (p − 1)/2.
     """
+    check_takes("mvlgamma", TRUTHS, input)
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
     check_room("mvlgamma", (p, *input._data.shape), input._data.itemsize)
@@ -209,7 +210,12 @@ def conj(input: Any) -> Tensor:
     return P.conj(input) if input._data.dtype.kind == "c" else input
 
 
-METHODS["conj_physical"] = METHODS["resolve_conj"] = METHODS["resolve_neg"] = METHODS["conj"]
+@function(inplace=True)
+def conj_physical(input: Any) -> Tensor:
+    """`conj`, in memory of its own where the tensor is complex."""
+    return P.conj(input) if input._data.dtype.kind == "c" else input
+
+
 METHODS["resolve_conj"] = METHODS["resolve_neg"] = lambda self: self
 METHODS["is_conj"] = METHODS["is_neg"] = lambda self: False
 
@@ -433,6 +439,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     for bound in (min, max):
         if tensors and bound is not None and type(bound) not in TENSORS:
             raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
+    if tensors and min is not None and max is not None:
+        check_takes("clamp", TRUTHS, input, min, max)
     value = _bounded(input, (min, max))
     if tensors:
         value = value if min is None else _held(value, P.ge(value, min), min)

@@ -11,9 +11,10 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import OutOfRangeError
-from ..core.primitive import P
+from ..core.primitive import INTEGERS, P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
+from ..tensors.apply import check_takes
 from ..tensors.hot import reduction, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
@@ -312,6 +313,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
 @in_float32
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The ``p``-norm of ``input − other``."""
+    check_takes("dist", INTEGERS, input, other)
     difference = FUNCTIONS["sub"](input, other)
     return P.vector_norm(difference, ord=float(p), dim=_all_dims(difference))
 

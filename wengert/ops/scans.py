@@ -83,6 +83,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     where = wrap_dim(dim, input._data.ndim, "diff")
+    if not n:
+        return P.clone(input)
     parts = [part for part in (prepend, input, append) if part is not None]
     x = parts[0] if len(parts) == 1 else P.cat(*parts, dim=where)
     for _ in range(min(n, x._data.shape[where])):  # nothing is left to take differences of

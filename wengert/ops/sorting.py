@@ -8,8 +8,9 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.errors import ShapeError
-from ..core.primitive import P
+from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
+from ..tensors.apply import check_takes
 from ..tensors.tensor import Tensor, make
 from .arguments import check_not_empty
 from .named import named
@@ -50,6 +51,7 @@ def msort(input: Tensor) -> Tensor:
 def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The ``k`` largest (or smallest) elements along a dimension in order, and their positions: ``(values, indices)``.
     """
+    check_takes("topk", TRUTHS + COMPLEX, input)
     place = wrap_dim(dim, input._data.ndim, "topk")
     count = int(k)
     if not 0 <= count <= (input._data.shape[place] if input._data.ndim else 1):
@@ -61,6 +63,7 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
 @function()
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``."""
+    check_takes("kthvalue", TRUTHS, input)
     place = wrap_dim(dim, input._data.ndim, "kthvalue")
     check_not_empty("kthvalue", input, place)
     if not 1 <= k <= (input._data.shape[place] if input._data.ndim else 1):
@@ -89,6 +92,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     """The distinct elements in ascending order (or the distinct parts along ``dim``); on request also where each
     element
     of ``input`` is among them, and how often each occurs."""
+    check_takes("unique", COMPLEX, input)
     array = input._concrete("unique")
     if dim is None:
         values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, equal_nan=False)
@@ -103,6 +107,7 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
                        dim: int | None = None) -> Any:
     """The elements (or parts along ``dim``) without those that equal the one before; on request also where each went,
     and how many were joined."""
+    check_takes("unique_consecutive", COMPLEX, input)
     array = input._concrete("unique_consecutive")
     flat = array.reshape(-1) if dim is None else array
     place = 0 if dim is None else wrap_dim(dim, array.ndim, "unique_consecutive")
@@ -126,6 +131,7 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     """Where each number of ``input`` would go into the ascending last dimension of ``sorted_sequence``: before its
     equals,
     or after them if ``right`` (``side="right"``). ``sorter`` gives the order of a sequence that is not sorted."""
+    check_takes("searchsorted", TRUTHS + COMPLEX, sorted_sequence, input)
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if right and side == "left":

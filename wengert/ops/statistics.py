@@ -8,9 +8,10 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
-from ..core.primitive import P
+from ..core.primitive import HALVES, P
 from ..core.spec import wrap_dim
 from ..tensors.alias import own, type_name
+from ..tensors.apply import check_takes
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_not_empty, check_one_dtype
@@ -196,6 +197,7 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+    check_takes("histogram", HALVES, x)
     if type(bins) in TENSORS:
         check_one_dtype("histogram", input, bins)
         edges = bins._concrete("histogram")
@@ -223,6 +225,12 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
                            f"{input._data.ndim} dimensions")
     if input._data.dtype.kind == "b":
         raise RuntimeError("cov(): bool dtype is not supported for input")
+    if fweights is not None and fweights._data.dtype.kind not in "iu":
+        raise RuntimeError(f"cov(): expected fweights to have integral dtype but got fweights with "
+                           f"{fweights.dtype} dtype")
+    if aweights is not None and aweights._data.dtype.kind != "f":
+        raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with "
+                           f"{aweights.dtype} dtype")
     x = P.reshape(input, shape=(1, -1)) if input._data.ndim < 2 else input
     if x._data.dtype.kind in "iu":
         x = P.cast(x, dtype=dtypes.get_default_dtype(), back=x.dtype)
@@ -233,7 +241,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         centred = x - P.mean(x, dim=(1,), keepdim=True)
         weighted = centred
     else:
-        weights = P.cast(weights, dtype=x.dtype, back=weights.dtype)
+        if weights.dtype.kind in "iu":
+            weights = P.cast(weights, dtype=x.dtype, back=weights.dtype)
         total = P.sum(weights, dim=(0,))
         centred = x - P.sum(x * weights, dim=(1,), keepdim=True) / total
         weighted = centred * weights

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.operands import Array, Numbers
-from ..core.primitive import P, elementwise
+from ..core.primitive import INEXACT_ONLY, REAL_ONLY, TRUTHS, P, elementwise
 from ..core.samples import cases
 
 SQRT_HALF = math.sqrt(0.5)
@@ -42,7 +42,7 @@ def _log_sigmoid(xp: ModuleType, x: Array) -> Array:
 
 log_sigmoid = elementwise(
     "log_sigmoid", _log_sigmoid, promotion="float", label="LogSigmoid",
-    derivative=lambda x, out: P.sigmoid(-x), saves="x",
+    derivative=lambda x, out: P.sigmoid(-x), saves="x", refuses=REAL_ONLY,
 )
 
 
@@ -54,7 +54,7 @@ def _softplus(xp: ModuleType, x: Array, beta: float = 1.0, threshold: float = 20
 softplus = elementwise(
     "softplus", _softplus, promotion="float",
     derivative=lambda x, out, beta=1.0, threshold=20.0: P.where(x * beta > threshold, 1.0, P.sigmoid(x * beta)),
-    saves="x",
+    saves="x", refuses=REAL_ONLY,
 )
 
 
@@ -67,7 +67,7 @@ gelu = elementwise(
     derivative=lambda x, out: 0.5 * (1 + P.erf(x * SQRT_HALF)) + x * (
         (0.5 * SQRT_HALF * TWO_OVER_SQRT_PI) * P.exp(-0.5 * (x * x))),
     saves="x",
-    lower=lambda b, x: b.mul(x, b.normal_cdf(x)),
+    lower=lambda b, x: b.mul(x, b.normal_cdf(x)), refuses=REAL_ONLY,
 )
 GELU_TANH = math.sqrt(2 / math.pi)
 
@@ -83,11 +83,11 @@ def _gelu_tanh_derivative(x: Numbers, out: Numbers) -> Any:
 
 
 gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, promotion="float", label="Gelu",
-                        derivative=_gelu_tanh_derivative, saves="x")
+                        derivative=_gelu_tanh_derivative, saves="x", refuses=REAL_ONLY)
 silu = elementwise(
     "silu", lambda xp, x: x / (1 + xp.exp(-x)), promotion="float",
     derivative=lambda x, out: P.sigmoid(x) * (1 + x * (1 - P.sigmoid(x))), saves="x",
-    lower=lambda b, x: b.mul(x, b.sigmoid(x)),
+    lower=lambda b, x: b.mul(x, b.sigmoid(x)), refuses=INEXACT_ONLY,
 )
 
 
@@ -100,7 +100,8 @@ def _mish_derivative(x: Numbers, out: Numbers) -> Any:
     return t + x * P.sigmoid(x) * (1 - t * t)
 
 
-mish = elementwise("mish", _mish, promotion="float", derivative=_mish_derivative, saves="x")
+mish = elementwise("mish", _mish, promotion="float", derivative=_mish_derivative, saves="x",
+                   refuses=REAL_ONLY)
 
 
 def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array:
@@ -110,7 +111,7 @@ def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array
 leaky_relu = elementwise(
     "leaky_relu", _leaky_relu, saves="x", kinked=True,
     vjp=lambda ct, saved, params, needs: (
-        P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),),
+        P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),), refuses=REAL_ONLY,
 )
 
 
@@ -123,7 +124,7 @@ def _elu_derivative(x: Numbers, out: Numbers, alpha: float = 1.0, scale: float =
     return P.where(x > 0, scale, negative)
 
 
-elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x")
+elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x", refuses=REAL_ONLY)
 
 
 def _clip(xp: ModuleType, x: Array, low: float | None = None, high: float | None = None) -> Array:
@@ -141,7 +142,7 @@ def _inside(x: Numbers, low: float | None, high: float | None) -> Any:
 clamp = elementwise(
     "clamp", _clip, saves="x", label="ClampBackward1",
     selects=lambda x, out, low=None, high=None: _inside(x, low, high),
-    samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})),
+    samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})), refuses=TRUTHS,
 )
 hardtanh = elementwise(
     "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import MissingRuleError
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
-from ..core.primitive import P, conjugate, elementwise, fit
+from ..core.primitive import INEXACT_ONLY, TRUTHS, P, conjugate, elementwise, fit
 from ..core.samples import cases, reals
 
 
@@ -305,7 +305,7 @@ lerp = elementwise(
     _lerp,
     samples=reals((-2, 2), (-2, 2), (0, 1)),
     derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x),
-    saves=("z", "z", "x y"),
+    saves=("z", "z", "x y"), refuses=INEXACT_ONLY,
 )
 def _scaled(x: Numbers, value: complex) -> Any:
     return x if type(value) is int and value == 1 else x * value
@@ -315,6 +315,7 @@ addcmul = elementwise(
     "addcmul", lambda xp, x, y, z, value=1: x + (y * z if value == 1 else value * y * z),
     samples=reals((-2, 2), (-2, 2), (-2, 2)), saves=("", "z", "y"),
     derivative=(1, lambda x, y, z, out, value=1: _scaled(z, value), lambda x, y, z, out, value=1: _scaled(y, value)),
+    refuses=TRUTHS,
 )
 addcdiv = elementwise(
     "addcdiv", lambda xp, x, y, z, value=1: x + (y / z if value == 1 else value * y / z),

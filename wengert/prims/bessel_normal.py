@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import MissingRuleError
 from ..core.operands import Array, Numbers
-from ..core.primitive import P, Primitive, elementwise
+from ..core.primitive import COMPLEX, P, Primitive, elementwise
 from ..core.samples import reals
 from ..core.steps import each, of_float
 
@@ -57,7 +57,7 @@ def _bessel(order: int, scaled: bool) -> Any:
     return evaluate
 
 
-i0 = of_float("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3))
+i0 = of_float("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3), refuses=COMPLEX)
 i0e = of_float("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out, "x out", label="SpecialI0E",
              samples=reals(0.3, 3))
 

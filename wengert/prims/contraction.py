@@ -14,7 +14,7 @@ from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, bilinear, conjugate, fit, fused
+from ..core.primitive import TRUTHS, P, bilinear, conjugate, fit, fused
 from ..core.samples import cases
 from ..core.spec import Spec, broadcast_shapes
 from ..core.steps import transposed
@@ -93,7 +93,7 @@ matmul = bilinear(
     spec=lambda x, y, label="": _matmul_spec(x, y), label=_label, agree=(0, 1),
     transposes=(_matmul_left, _matmul_right),
     samples=cases(((2, 3), (3, 4)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 1, 2, 3), (4, 3, 2)),
-                  ((2, 4, 3), (3, 2)), ((4, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))),
+                  ((2, 4, 3), (3, 2)), ((4, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))), refuses=TRUTHS,
 )
 
 
@@ -125,7 +125,7 @@ addmm = fused(
     samples=cases(((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0}),
                   ((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((2,), (2, 3), (3,))),
     missing={"jvp": "not in wengert yet"},
-    doc="beta · base + alpha · (x @ y), base broadcast.",
+    doc="beta · base + alpha · (x @ y), base broadcast.", refuses=TRUTHS,
 )
 
 
@@ -171,4 +171,5 @@ linear = fused(
     missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
     sends=lambda edges: (*edges[2:], *edges[:2]),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",
+    refuses=TRUTHS,
 )

@@ -23,7 +23,7 @@ from ..core.generated import too_late
 from ..core.geometry import check_room
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, Needs, Numbers, Pairs, Params, Saved
-from ..core.primitive import P, fused
+from ..core.primitive import TRUTHS, P, fused
 from ..core.samples import cases
 from ..core.spec import Spec
 from ..core.windows import check_reach, checked_out_sizes, framed, out_sizes, reach, windowed
@@ -302,7 +302,7 @@ convolution = fused(
     jvp=_convolution_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], samples=_samples(),
     doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in "
-        "x, whose weight is (C, O / groups, *kernel) and whose result is larger by extra.",
+        "x, whose weight is (C, O / groups, *kernel) and whose result is larger by extra.", refuses=TRUTHS,
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, elementwise, opaque
+from ..core.primitive import REAL_ONLY, P, elementwise, opaque
 from ..core.samples import reals
 
 OfArrays = Callable[..., Array]
@@ -199,11 +199,11 @@ _TWICE = {"second order": "the rate at which a draw moves has no derivative"}
 _igamma_samples = reals((0.5, 20), (0.5, 20))
 igamma = elementwise(
     "igamma", _regularised(0), promotion="float", derivative=(_by_a(1.0), _by_x(1.0)), saves=("x y", "x y"),
-    missing=_TWICE, samples=_igamma_samples,
+    missing=_TWICE, samples=_igamma_samples, refuses=REAL_ONLY,
 )
 igammac = elementwise(
     "igammac", _regularised(1), promotion="float", derivative=(_by_a(-1.0), _by_x(-1.0)), saves=("x y", "x y"),
-    missing=_TWICE, samples=_igamma_samples,
+    missing=_TWICE, samples=_igamma_samples, refuses=REAL_ONLY,
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, fit, fused
+from ..core.primitive import REAL_ONLY, P, fit, fused
 from ..core.samples import cases, uniform
 
 _LATER = {"jvp": "not in wengert yet"}
@@ -106,7 +106,7 @@ binary_cross_entropy = fused(
     missing=_LATER,
     doc="−(y log x + (1 − y) log(1 − x)), times an optional weight; logarithms are cut off at −100.",
     samples=cases(*[(_probabilities(3, 4), _probabilities(3, 4, seed=1), *weight, how)
-                    for how in _REDUCTIONS for weight in ((), ((3, 4),))]),
+                    for how in _REDUCTIONS for weight in ((), ((3, 4),))]), refuses=REAL_ONLY,
 )
 
 
@@ -149,7 +149,7 @@ binary_cross_entropy_with_logits = fused(
     doc="`binary_cross_entropy` of sigmoid(x) without the detour; operands x, y, weight, pos_weight, the last two "
         "optional, None standing for none.",
     samples=cases(*[((3, 4), _probabilities(3, 4), *weights, how) for how in _REDUCTIONS
-                    for weights in ((), ((3, 4),), ((4,), (4,)), (None, (4,)))]),
+                    for weights in ((), ((3, 4),), ((4,), (4,)), (None, (4,)))]), refuses=REAL_ONLY,
 )
 
 
@@ -234,5 +234,5 @@ nll_loss = fused(
         "weighted, and elements whose target is ignore_index count nothing.",
     samples=cases(*[((3, 4, 2), _TARGETS, *weight, {"ignore_index": ignored, **how}) for how in _REDUCTIONS
                     for weight in ((), (uniform(0.5, 2, 4),)) for ignored in (-100, 2)],
-                  ((3, 4), _TARGETS[:, 0]), ((0, 4), _TARGETS[:0, 0], {"reduction": "sum"})),
+                  ((3, 4), _TARGETS[:, 0]), ((0, 4), _TARGETS[:0, 0], {"reduction": "sum"})), refuses=REAL_ONLY,
 )

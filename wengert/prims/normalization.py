@@ -16,7 +16,7 @@ import numpy as np
 from ..core.generated import LARGE
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
-from ..core.primitive import P, fit, fused, is_final, opaque
+from ..core.primitive import REAL_ONLY, P, fit, fused, is_final, opaque
 from ..core.samples import cases, uniform
 
 
@@ -179,4 +179,5 @@ normalize = fused(
                   ((3, 4), {"dim": (1,), "eps": 1e-3}), ((2, 3, 4), None, (3, 1), {"dim": (2,), "eps": 0.1}),
                   ((2, 3, 4), None, (4,), {"dim": (2,), "eps": 0.1})),
     doc="(x - mean) / sqrt(variance + eps) * weight + bias, mean and variance over dim; gives these two as well.",
+    refuses=REAL_ONLY,
 )

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
-from ..core.primitive import P, bilinear, conjugate, fused, linear, opaque
+from ..core.primitive import COMPLEX, P, bilinear, conjugate, fused, linear, opaque
 from ..core.samples import cases, uniform
 from ..core.windows import checked_out_sizes, framed, places, reach, windowed
 
@@ -94,7 +94,7 @@ max_pool = fused(
     label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
     samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING),
                   ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
-    doc="The largest element of every window; of equal ones the first gets the gradient.",
+    doc="The largest element of every window; of equal ones the first gets the gradient.", refuses=COMPLEX,
 )
 
 

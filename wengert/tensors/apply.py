@@ -36,6 +36,8 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     here = state.here
     watcher = here["watcher"]
     values, edges, dtype, half = _read(primitive, operands, here["grad"])
+    if primitive.refuses:
+        check_takes(primitive.name, primitive.refuses, *operands)
     if dtype is None and primitive.agree:
         _check_agreement(primitive, operands, params)
     if dtype is None and primitive.promotion is not None:
@@ -116,6 +118,15 @@ def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: di
         names = [type_name(from_numpy(dtype).name) for dtype in (first, *others)]
         error = TypeError(f"operands must have the same dtype, but got {', '.join(names[:-1])} and {names[-1]}")
         raise reworded(primitive, operands, params, error)
+
+
+def check_takes(op: str, refused: str, *operands: Any) -> None:
+    """Raises if the tensors among the operands are all of dtypes that ``op`` does not take, of those with numpy's
+    letters ``refused``; beside another they are converted."""
+    taken = [x._data.dtype for x in operands if type(x) in TENSORS]
+    if taken and all([dtype.char in refused for dtype in taken]):
+        kind = type_name(from_numpy(taken[0]).name)
+        raise DTypeError(f"[{op}] \"{op}\" not implemented for '{kind}'; convert the tensor with .to(...) first")
 
 
 def bare(data: Any) -> Tensor:

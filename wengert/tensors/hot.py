@@ -52,6 +52,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
     """The function of one tensor, and of the primitive's parameters as a dict, for a primitive with one result."""
     run, rule, lowered = primitive.run, primitive.eval, primitive.lower is not None
     chars = _CHARS.get(primitive.promotion, "") + ("eE" if primitive.kind == "view" else "")
+    chars = "".join([char for char in chars if char not in primitive.refuses])
     records = primitive.records and primitive.promotion != "compare"
     elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
     places, wants_shapes = primitive.plan((True,))
@@ -109,7 +110,9 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     run, lowered = primitive.run, primitive.lower is not None
     # What is one step of numpy's is rounded once in half precision too.
     same = primitive.promotion != "float" and (isinstance(primitive.eval, str) or not primitive.widens)
+    same = same and not primitive.refuses
     chars, records = _CHARS.get(primitive.promotion, ""), primitive.records and primitive.promotion != "compare"
+    chars = "".join([char for char in chars if char not in primitive.refuses])
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 

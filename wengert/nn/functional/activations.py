@@ -9,10 +9,11 @@ from typing import Any
 
 from ...core.dtypes import float64
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import empty, ones_like
 from ...ops.halves import in_float32
 from ...tensors.alias import check_writable, write
+from ...tensors.apply import check_takes
 from ...tensors.dispatch import dispatch
 from ...tensors.inplace import needs_tape, snapshot
 from ...tensors.tensor import Tensor
@@ -43,6 +44,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
+    check_takes("relu6", TRUTHS + COMPLEX, input)
     return _run(inplace, P.hardtanh, input, low=0.0, high=6.0)
 
 
@@ -79,6 +81,9 @@ def rrelu(
     """
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
+    check_takes("rrelu", REAL_ONLY, input)
+    if lower > upper:
+        raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
     negative = input.detach() <= 0
     slopes = ones_like(input.detach())
     # PyTorch draws in double precision, and only for the elements that need a slope.
@@ -160,6 +165,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """x cut off at ``min_val`` and ``max_val``. Raises ValueError if they are the wrong way round."""
     if min_val > max_val:
         raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
+    check_takes("hardtanh", "?B" + COMPLEX, input)
     return _run(inplace, P.hardtanh, input, low=min_val, high=max_val)
 
 
@@ -187,6 +193,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > ``threshold``, else ``value``."""
+    check_takes("threshold", TRUTHS + COMPLEX, input)
     return _run(inplace, P.threshold, input, limit=threshold, value=value)
 
 
@@ -199,6 +206,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise ShapeError(
             f"[glu] Halving dimension must be even, but dimension {dim % input.dim()} is size {input.shape[dim]}"
         )
+    check_takes("glu", REAL_ONLY, input)
     kept, gate = input.chunk(2, dim)
     return kept * P.sigmoid(gate)
 

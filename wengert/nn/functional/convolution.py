@@ -10,8 +10,11 @@ from typing import Any
 
 from ...core.primitive import P
 from ...core.windows import check_window
+from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .geometry import batched, tuple_of
+
+_SHORT_INTEGERS = "?bBhHiI"  # PyTorch convolves int64, but of shorter integers planes alone
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
@@ -72,6 +75,8 @@ def same_padding(kernel: Any, dilation: Any) -> list[tuple[int, int]]:
 def _convolve(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
               groups: int) -> Tensor:
     op = f"conv{rank}d"
+    if rank != 2:
+        check_takes(op, _SHORT_INTEGERS, input)
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")
     if isinstance(padding, str):
@@ -102,6 +107,7 @@ def _padded_by_word(
 def _transpose(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
                output_padding: Any, groups: int, dilation: Any) -> Tensor:
     op = f"conv_transpose{rank}d"
+    check_takes(op, _SHORT_INTEGERS, input)
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")
     padding, extra = tuple_of(padding, rank, op, "padding"), tuple_of(output_padding, rank, op, "output_padding")

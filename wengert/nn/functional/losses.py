@@ -9,9 +9,10 @@ import warnings
 
 from ...core.dtypes import int64, uint8
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import REAL_ONLY, P
 from ...ops import broadcast_tensors, xlogy
 from ...ops.halves import in_float32
+from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
@@ -27,6 +28,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     tensor(4.5000)
     """
     reduction = choose(reduction, size_average, reduce)
+    check_takes("mse_loss", REAL_ONLY, input, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if weight is None:
@@ -50,6 +52,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
     reduction = choose(reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"[smooth_l1_loss] smooth_l1_loss does not support negative values for beta; got {beta}")
+    check_takes("smooth_l1_loss", REAL_ONLY, input, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if beta == 0:
@@ -64,6 +67,7 @@ def huber_loss(
     reduction = choose(reduction)
     if delta <= 0:
         raise RuntimeError(f"[huber_loss] huber_loss does not support non-positive values for delta; got {delta}")
+    check_takes("huber_loss", REAL_ONLY, input, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if weight is None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
+from ...tensors.apply import check_takes
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
@@ -27,6 +28,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     if not input1.dim() == input2.dim() == target.dim():
         raise ShapeError("[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
                          f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} ")
+    check_takes("margin_ranking_loss", COMPLEX, input1)
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
@@ -35,6 +37,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin − x) where it is −1."""
     reduction = choose(reduction, size_average, reduce)
+    check_takes("hinge_embedding_loss", COMPLEX, input)
     near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
     far = where(target != -1, input, zeros_like(input))
     return reduced(near + far, reduction)
@@ -103,6 +106,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
                      reduction: str = "mean") -> Tensor:
     """log(1 + e^(−y x)), with y = ±1."""
     reduction = choose(reduction, size_average, reduce)
+    check_takes("soft_margin_loss", INTEGERS, input)
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 
@@ -112,6 +116,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
     ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``."""
     reduction = choose(reduction, size_average, reduce)
+    check_takes("multi_margin_loss", REAL_ONLY + HALVES, input)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
@@ -192,6 +197,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     −1. Raises ShapeError for another shape, RuntimeError for a class that there is not.
     """
     reduction = choose(reduction, size_average, reduce)
+    check_takes("multilabel_margin_loss", INTEGERS + HALVES + COMPLEX, input)
     if input.dim() not in (0, 1, 2) or target.shape != input.shape:
         raise ShapeError(
             "[multilabel_margin_loss] expected an input (N, C) or (C,) and a target of the same shape; got input "

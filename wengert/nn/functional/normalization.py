@@ -9,9 +9,10 @@ from typing import Any
 from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import REAL_ONLY, P
 from ...ops.halves import in_float32
 from ...tensors.alias import own
+from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
@@ -61,6 +62,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
 def _of_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None, place: Any) -> Tensor:
     """What normalising no elements gives: none. Weight and bias, of which ``place`` fits, get gradients of 0, and there
     are no statistics."""
+    check_takes("normalize", REAL_ONLY, input)
     out = input.clone() if weight is None else input * weight[place]
     return out if bias is None else out + bias[place]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import TRUTHS, P
 from ...ops import arange
 from ...ops.arguments import integers
 from ...tensors.alias import own
-from ...tensors.apply import check_number
+from ...tensors.apply import check_number, check_takes
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
@@ -45,6 +45,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if not 1 <= len(pairs) <= 3 or input.dim() - len(pairs) not in (1, 2):
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    if mode != "circular":
+        check_takes(f"{mode}_pad", TRUTHS, input)
     given = input
     for dim, (before, after) in enumerate(pairs, start=input.dim() - len(pairs)):
         if before or after:

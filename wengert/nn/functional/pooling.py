@@ -10,15 +10,18 @@ from typing import Any
 
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
-from ...core.primitive import P
+from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window, out_sizes
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
 from ...ops.halves import in_float32
 from ...tensors.alias import own
+from ...tensors.apply import check_takes
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
+
+_UNAVERAGED = "?bBhHiI" + COMPLEX  # of integers, PyTorch averages int64 alone
 
 
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -186,6 +189,7 @@ def _max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
 def _avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
               count_include_pad: bool, divisor: int | None) -> Tensor:
     op = f"avg_pool{rank}d"
+    check_takes(op, _UNAVERAGED, input)
     window = _window(op, rank, input, kernel_size, stride, padding)
     if divisor == 0:
         raise RuntimeError(f"[{op}] divisor must be not zero")
@@ -256,6 +260,7 @@ def _bounds(size: int, count: int) -> list[tuple[int, int]]:
 @in_float32
 def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
     out = _wanted(f"adaptive_avg_pool{rank}d", rank, input, output_size)
+    check_takes(f"adaptive_avg_pool{rank}d", REAL_ONLY, input)
     if all(n == 1 for n in out) and input.numel():
         return input.mean(tuple(range(-rank, 0)), keepdim=True)
     size = _evenly(input, out)
@@ -273,6 +278,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
 
 def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
     out = _wanted(f"adaptive_max_pool{rank}d", rank, input, output_size)
+    check_takes(f"adaptive_max_pool{rank}d", REAL_ONLY, input)
     size, label = _evenly(input, out), f"AdaptiveMaxPool{rank}D"
     if size is not None:
         found = _max_pool(rank, input, size, size, 0, 1, False, return_indices)
@@ -306,6 +312,7 @@ def _unpool(
     rank: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> Tensor:
     op = f"max_unpool{rank}d"
+    check_takes(op, REAL_ONLY, input)
     window = _window(op, rank, input, kernel_size, stride, padding)
     size, steps, ends = window["size"], window["stride"], window["padding"]
     sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))

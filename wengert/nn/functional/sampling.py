@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from ...core.errors import ShapeError
+from ...core.primitive import REAL_ONLY
 from ...ops import cat, linspace, ones, where, zeros_like
 from ...ops.halves import in_float32
 from ...tensors.alias import own
+from ...tensors.apply import check_takes
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
@@ -40,6 +42,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     tensor([[[[1.5000, 3.0000]]]])
     """
     _check_words(mode, padding_mode)
+    check_takes("grid_sample", REAL_ONLY, input)
     if align_corners is None:
         warnings.warn(_DEFAULT_CHANGED, stacklevel=3)
     _check_sampling(input, grid, mode)

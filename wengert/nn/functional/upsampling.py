@@ -14,12 +14,13 @@ import numpy as np
 
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
-from ...core.primitive import P
+from ...core.primitive import INTEGERS, REAL_ONLY, P
 from ...core.windows import check_window
 from ...ops import tensor
 from ...ops.arguments import integers, real
 from ...ops.halves import in_float32
 from ...tensors.alias import own
+from ...tensors.apply import check_takes
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
@@ -57,6 +58,8 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
     given = input
+    bytes_too = mode in ("nearest", "nearest-exact", "bilinear", "bicubic")
+    check_takes(f"upsample_{mode}", REAL_ONLY.replace("B", "") if bytes_too else REAL_ONLY, input)
     for dim, (count, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
         n = input.shape[dim]
         if mode.startswith("nearest"):
@@ -265,6 +268,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """The windows of ``(N, C, H, W)`` or ``(C, H, W)`` as columns: ``(N, C · kernel, windows)``. Raises ShapeError."""
     input, alone = batched(input, 2, "unfold")
+    check_takes("unfold", INTEGERS, input)
     out = P.patches(input, **_window("unfold", kernel_size, dilation, padding, stride))
     return out.squeeze(0) if alone else out
 

@@ -1,0 +1,100 @@
+"""Copies of views: for each view of a tensor a function that gives its elements in memory of their own.
+
+PyTorch has them for graphs in which no memory is shared; a copy is contiguous, whatever the view was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ShapeError
+from ..core.layout import contiguous_format
+from ..tensors.tensor import Tensor, make
+from .indexing import nonzero
+from .joining import chunk, split, split_with_sizes, unbind
+from .registry import FUNCTIONS, METHODS, function
+from .shapes import as_strided
+
+
+def _contiguous(x: Tensor) -> Tensor:
+    return x.clone(memory_format=contiguous_format)
+
+
+def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The function that copies what ``view`` shows."""
+
+    def copies(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        found = view(input, *args, **kwargs)
+        return tuple([_contiguous(part) for part in found]) if isinstance(found, tuple) else _contiguous(found)
+
+    copies.__name__ = name + "_copy"
+    copies.__doc__ = f"`{name}`, with memory of its own."
+    return function(method=False)(copies)
+
+
+_VIEWS: dict[str, Callable[..., Any]] = {
+    "alias": lambda input: input,
+    "detach": lambda input: input.detach(),
+    "split": split,
+    "split_with_sizes": split_with_sizes,
+    "unbind": unbind,
+    **{name: FUNCTIONS[name] for name in (
+        "as_strided", "diagonal", "permute", "select", "squeeze", "t", "transpose", "unsqueeze", "view_as_complex",
+        "view_as_real")},
+    **{name: METHODS[name] for name in ("expand", "unfold", "view")},
+}
+for _name, _view in _VIEWS.items():
+    _copying(_view, _name)
+
+
+@function()
+def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`narrow`, with memory of its own."""
+    return _contiguous(FUNCTIONS["narrow"](input, dim, start, length))
+
+
+@function(out=False)
+def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split`. (In PyTorch the parts do not know of each other; here they stay views, and a write to one is seen.)"""
+    return split(tensor, split_size, dim)
+
+
+@function(out=False)
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split_with_sizes`, as `unsafe_split`."""
+    return split_with_sizes(input, split_sizes, dim)
+
+
+@function(out=False)
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`chunk`, as `unsafe_split`."""
+    return chunk(input, chunks, dim)
+
+
+@function()
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any,
+                       storage_offset: int | None = None) -> Tensor:
+    """``input`` with ``src`` written over the part that `as_strided` reads of its memory.
+
+    Raises ShapeError if ``src`` has another shape than ``size``.
+    """
+    if tuple(src.shape) != tuple(size):
+        raise ShapeError(f"[as_strided_scatter] expected src to have a size equal to the slice of self. src size = "
+                         f"{list(src.shape)}, slice size = {list(size)}")
+    whole = input.clone()
+    as_strided(whole, size, stride, storage_offset).copy_(src)
+    return whole
+
+
+@function()
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first ``size`` rows of `nonzero`, filled up with ``fill_value``."""
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer; got {size}")
+    places = nonzero(input)._data[:size]
+    found = np.full((size, input.dim()), fill_value, places.dtype)
+    found[:len(places)] = places
+    return make(found, None)
