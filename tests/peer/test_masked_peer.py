@@ -116,6 +116,13 @@ def test_logaddexp(dtype: str) -> None:
                 x, made(s, dtype, False), input_mask=mask_of(s, a), other_mask=mask_of(s, b)), dtype)
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "softmax", "log_softmax", "softmin", "median", "sum", "prod"])
+def test_single_numbers(name: str) -> None:
+    for side_mask in (None, True, False):
+        agree(lambda s, x, m=side_mask: getattr(s.masked, name)(
+            x[0, 0, 0], 0, mask=None if m is None else s.tensor(m)), "float64")
+
+
 def test_what_does_not_fit() -> None:
     agree(lambda s, x: s.masked.sum(x, mask=s.ones(1, *SHAPE)), "float64")
     agree(lambda s, x: s.masked.sum(x, mask=s.ones(5)), "float64")

@@ -80,6 +80,7 @@ def test_their_dtypes_shapes_and_gradients(name: str) -> None:
         agree(lambda s, z=shape: getattr(s.special, name)(s.full(z, 0.75)))
     agree(lambda s: getattr(s.special, name)(s.full((2,), 0.75, requires_grad=True)))
     agree(lambda s: getattr(s.special, name)(s.full((2,), 0.75), out=s.empty(2)))
+    agree(lambda s: getattr(s.special, name)(s.full((2,), 0.75), out=s.ones(2, requires_grad=True)).detach())
     agree(lambda s: getattr(s.special, name)(2.0))
 
 

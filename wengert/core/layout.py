@@ -52,6 +52,11 @@ def in_rows(array: Array) -> Array:
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
+def in_columns(array: Array) -> Array:
+    """Matrices lying column by column, as LAPACK leaves them, the batch in rows."""
+    return np.swapaxes(np.ascontiguousarray(np.swapaxes(array, -1, -2)), -1, -2)
+
+
 def has_channels_last(array: Array) -> bool:
     """Whether an (N, C, ...) array lies with its channels innermost, and not in row-major order as well. Sizes of 1
     leave that open; then it is row-major, as in PyTorch."""

@@ -29,6 +29,11 @@ def mirrored(x: Any) -> Any:
     return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
 
 
+def _by_columns(x: Any, *given: Any) -> Any:
+    """The same matrices lying column by column, as LAPACK leaves them, in a tensor of its own."""
+    return own(x.mT.contiguous().mT, *given)
+
+
 # --- what must hold ---------------------------------------------------------------------------------------------------
 
 
@@ -139,14 +144,14 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
         raise ShapeError("[linalg.lu_solve] Incompatible shapes of A and B for the equation "
                          f"{'AX' if left else 'XA'} = B ({n}x{n} and {B._data.shape[-2]}x{B._data.shape[-1]})")
     if not left:
-        return mirrored(lu_solve(LU, pivots, mirrored(B), adjoint=not adjoint))
+        return own(mirrored(lu_solve(LU, pivots, mirrored(B), adjoint=not adjoint)))
     exchange = P.permutation(pivots, rows=n, dtype=LU._data.dtype)
     if not adjoint:
         turned = P.matmul(exchange.mT, B)
-        return P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True)
+        return _by_columns(P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True))
     back = mirrored(LU)
     inner = P.solve_triangular(back, P.solve_triangular(back, B, upper=False), upper=True, unit=True)
-    return P.matmul(exchange, inner)
+    return _by_columns(P.matmul(exchange, inner))
 
 
 def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
@@ -219,6 +224,7 @@ def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
         raise OutOfRangeError(f"[{op}] B of at least 2 dimensions was expected; got shape {tuple(B._data.shape)}; add "
                               "one with unsqueeze")
     _check_alike(op, LD, B, "B")
+    _check_lapack(op, LD)
     n = LD._data.shape[-1]
     if B._data.shape[-2] != n:
         raise ShapeError(f"[{op}] Incompatible matrix sizes for torch.linalg.ldl_solve: each A matrix is {n} by {n} "
@@ -293,10 +299,12 @@ def householder_product(A: Any, tau: Any) -> Any:
                          f"{tau._data.shape[-1]}")
     _check_reflections(op, A, tau)
     eye = np.broadcast_to(np.eye(rows, columns, dtype=A._data.dtype), A._data.shape)
-    product = make(eye.copy(), None)
-    for vector, factor in reversed(_reflections(A, tau)):
+    product, steps = make(eye.copy(), None), _reflections(A, tau)
+    if not steps:  # what depends on nothing has gradients all the same, of 0
+        product = P.kinked(product, A) + P.sum(tau, dim=(tau._data.ndim - 1,))[..., None, None]
+    for vector, factor in reversed(steps):
         product = _reflected(product, vector, factor, True)
-    return labelled(product, "LinalgHouseholderProduct")
+    return labelled(_by_columns(product), "LinalgHouseholderProduct")
 
 
 def _top_orgqr(input: Any, tau: Any) -> Tensor:
@@ -331,4 +339,4 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     for vector, factor in reversed(steps) if left != transpose else steps:
         turned = P.conj(factor) if transpose and factor._data.dtype.kind == "c" else factor
         product = _reflected(product, vector, turned, left)
-    return labelled(own(product, other), "Ormqr")
+    return labelled(_by_columns(product, other), "Ormqr")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.dtypes import DType, float32, iinfo, int64
 from ..core.errors import OutOfRangeError
-from ..core.spec import wrap_dims
+from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.tensor import Tensor
 from .linalg import vector_norm
 from .registry import FUNCTIONS
@@ -25,11 +25,9 @@ def _dims(dim: Dim, input: Tensor, op: str) -> tuple[int, ...]:
     """The dimensions counted from the front, in order; None and () are all of them."""
     if dim is None or dim == () or dim == []:
         return tuple(range(input.ndim))
+    if not input.ndim and isinstance(dim, int):
+        return (wrap_dim(dim, 0, op),)
     return tuple(sorted(wrap_dims(dim, input.ndim, op)))
-
-
-def _one(dim: int, input: Tensor, op: str) -> int:
-    return wrap_dims(dim, input.ndim, op)[0]
 
 
 def _fitting(mask: Tensor, input: Tensor) -> Tensor:
@@ -142,7 +140,7 @@ def median(input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: DType 
            mask: Tensor | None = None) -> Tensor:
     """The median (the lower of two) of the elements that ``mask`` marks along ``dim``; NaN where there is none, which
     raises ValueError for integers. NaN among the elements does not count."""
-    place = _one(dim, input, "median")
+    place = wrap_dim(dim, input.ndim, "median")
     floating = input.dtype.is_floating_point
     found = FUNCTIONS["nanmedian"](_filled(input if floating else input.float(), mask, float("nan")), place, keepdim)[0]
     if floating:
@@ -211,31 +209,31 @@ def std(input: Tensor, dim: Dim = None, unbiased: bool | None = None, *, correct
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None, mask: Tensor | None = None) -> Tensor:
     """Running sums along ``dim`` of the elements that ``mask`` marks, in the input's dtype."""
     wanted = dtype or input.dtype
-    return FUNCTIONS["cumsum"](_filled(input, mask, 0), _one(dim, input, "cumsum"), dtype=wanted).to(wanted)
+    return FUNCTIONS["cumsum"](_filled(input, mask, 0), wrap_dim(dim, input.ndim, "cumsum"), dtype=wanted).to(wanted)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None, mask: Tensor | None = None) -> Tensor:
     """Running products along ``dim`` of the elements that ``mask`` marks, in the input's dtype."""
     wanted = dtype or input.dtype
-    return FUNCTIONS["cumprod"](_filled(input, mask, 1), _one(dim, input, "cumprod"), dtype=wanted).to(wanted)
+    return FUNCTIONS["cumprod"](_filled(input, mask, 1), wrap_dim(dim, input.ndim, "cumprod"), dtype=wanted).to(wanted)
 
 
 def softmax(input: Tensor, dim: int, *, dtype: DType | None = None, mask: Tensor | None = None) -> Tensor:
     """Softmax along ``dim`` over the elements that ``mask`` marks; 0 elsewhere, NaN where there is none."""
     filled = input if mask is None else _filled(input, mask, _lowest("amax", input.dtype))
-    return FUNCTIONS["softmax"](filled, _one(dim, input, "softmax"), dtype=dtype or input.dtype)
+    return FUNCTIONS["softmax"](filled, wrap_dim(dim, input.ndim, "softmax"), dtype=dtype or input.dtype)
 
 
 def log_softmax(input: Tensor, dim: int, *, dtype: DType | None = None, mask: Tensor | None = None) -> Tensor:
     """The logarithm of `softmax`."""
     filled = input if mask is None else _filled(input, mask, _lowest("amax", input.dtype))
-    return FUNCTIONS["log_softmax"](filled, _one(dim, input, "log_softmax"), dtype=dtype or input.dtype)
+    return FUNCTIONS["log_softmax"](filled, wrap_dim(dim, input.ndim, "log_softmax"), dtype=dtype or input.dtype)
 
 
 def softmin(input: Tensor, dim: int, *, dtype: DType | None = None, mask: Tensor | None = None) -> Tensor:
     """Softmax of −x along ``dim`` over the elements that ``mask`` marks."""
     filled = input if mask is None else _filled(input, mask, _lowest("amin", input.dtype, -1))
-    return FUNCTIONS["softmax"](-filled, _one(dim, input, "softmin"), dtype=dtype or input.dtype)
+    return FUNCTIONS["softmax"](-filled, wrap_dim(dim, input.ndim, "softmin"), dtype=dtype or input.dtype)
 
 
 def normalize(input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: DType | None = None,

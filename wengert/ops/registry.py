@@ -37,14 +37,16 @@ _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input"
 def function(
     *, method: bool = True, inplace: bool = False, out: bool = True, public: bool = True, aliases: tuple[str, ...] = (),
     takes_tensor: bool = True, direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+    differentiable: bool = True,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
     ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct(full)``
-    makes the hot path that stands before ``full``, to which it leaves what is not a plain call on tensors."""
+    makes the hot path that stands before ``full``, to which it leaves what is not a plain call on tensors. What is not
+    ``differentiable`` may be written into an ``out`` that requires grad, as in PyTorch."""
 
     def register(plain: Callable[..., Result]) -> Callable[..., Result]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
-        full = _complete(plain, name, out, takes_tensor)
+        full = _complete(plain, name, out, takes_tensor, into if differentiable else _into_constant)
         if direct is not None:
             full = functools.update_wrapper(direct(full), full)
         for each in (name, *aliases):
@@ -74,7 +76,8 @@ def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
     return inplace_forms.inplace(full, name)
 
 
-def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool) -> Callable[..., Any]:
+def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool,
+              write: Callable[[Any, Any, str], Any]) -> Callable[..., Any]:
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
@@ -91,7 +94,7 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
                         kwargs[ours] = kwargs.pop(numpy_name)
                 target = kwargs.pop("out", None) if out else None
                 if target is not None:
-                    return into(plain(*args, **kwargs), target, name)
+                    return write(plain(*args, **kwargs), target, name)
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
@@ -130,6 +133,15 @@ def _with_keywords(name: str, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], d
     warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: {', '.join(words)}",
                   UserWarning, stacklevel=3)
     return tensors, dict(zip(words, [args[place] for place in numbers], strict=True))
+
+
+def _into_constant(result: Any, out: Any, op: str) -> Any:
+    """`into` for what has no derivative, which an ``out`` that requires grad may hold."""
+    before, state.grad = state.grad, False
+    try:
+        return into(result, out, op)
+    finally:
+        state.grad = before
 
 
 def into(result: Any, out: Any, op: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import in_columns
 from ..core.operands import Array, DType, Needs, Params, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases, uniform
@@ -56,7 +57,7 @@ def _lu_factor(xp: ModuleType, x: Array) -> Any:
         flat[:, k + 1:, k] /= xp.where(pivot == 0, 1, pivot)
         flat[:, k + 1:, k + 1:] -= flat[:, k + 1:, k, None] * flat[:, k, None, k + 1:]
     lead = x.shape[:-2]
-    return flat.reshape(x.shape), pivots.reshape((*lead, min(rows, columns))), info.reshape(lead)
+    return in_columns(flat.reshape(x.shape)), pivots.reshape((*lead, min(rows, columns))), info.reshape(lead)
 
 
 def _lu_factor_vjp(ct: Any, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -178,7 +179,7 @@ def _ldl(a: Array, hermitian: bool) -> tuple[Array, Array, int]:
 def _ldl_factor(xp: ModuleType, x: Array, hermitian: bool = False) -> Any:
     lead, n = x.shape[:-2], x.shape[-1]
     found = [_ldl(a, hermitian and x.dtype.kind == "c") for a in x.reshape(math.prod(lead), n, n)]
-    return (xp.array([a for a, _, _ in found], x.dtype).reshape(x.shape),
+    return (in_columns(xp.array([a for a, _, _ in found], x.dtype).reshape(x.shape)),
             xp.array([p for _, p, _ in found], np.int32).reshape((*lead, n)),
             xp.array([i for _, _, i in found], np.int32).reshape(lead))
 
@@ -220,7 +221,7 @@ def _ldl_solve(xp: ModuleType, a: Array, pivots: Array, b: Array, hermitian: boo
                 np.broadcast_to(pivots, (*lead, n)).reshape(count, n),
                 np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:]), strict=True)
     found = [_ldl_solution(*each, hermitian and a.dtype.kind == "c") for each in given]
-    return xp.array(found, b.dtype).reshape((*lead, *b.shape[-2:]))
+    return in_columns(xp.array(found, b.dtype).reshape((*lead, *b.shape[-2:])))
 
 
 def _symmetric() -> Iterator[Any]:
@@ -242,9 +243,9 @@ def _geqrf(xp: ModuleType, x: Array) -> Any:
     """R, and below it the vectors of the reflections whose product is Q, their first elements of 1 left out; and the
     factors of the reflections."""
     if not min(x.shape[-2:]):
-        return x.copy(), xp.empty((*x.shape[:-2], 0), x.dtype)
+        return in_columns(x.copy()), xp.empty((*x.shape[:-2], 0), x.dtype)
     packed, factors = xp.linalg.qr(x, mode="raw")
-    return xp.ascontiguousarray(xp.swapaxes(packed, -1, -2)), factors
+    return xp.swapaxes(xp.ascontiguousarray(packed), -1, -2), factors
 
 
 geqrf = opaque("geqrf", _geqrf, multiple=True, label="Geqrf", missing=_NEVER,

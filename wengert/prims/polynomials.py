@@ -19,19 +19,18 @@ Following = Callable[[int, Array, Array, Array], Array]
 
 
 def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Array:
-    """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so."""
-    result = np.where(n < 0, 0, np.where(n == 0, 1, first)).astype(x.dtype)
-    before, here = np.ones_like(x), first
-    for k in range(1, int(n.max(initial=0))):
+    """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so, and what is done is let go."""
+    result = np.where(n < 0, 0, np.where(n == 0, 1, first)).astype(x.dtype).reshape(-1)
+    places = np.flatnonzero(n > 1)
+    x, n, here = (each.reshape(-1)[places] for each in (x, n, first))
+    before, k = np.ones_like(x), 1
+    while places.size:
         before, here = here, following(k, x, here, before)
-        result = np.where(n == k + 1, here, result)
-        waiting = n > k + 1
-        lost = np.isnan(here) & waiting
-        if lost.any():
-            result = np.where(lost, np.nan, result).astype(x.dtype)
-            n = np.where(lost, 0, n)
-            if not (waiting & ~lost).any():
-                break
+        k += 1
+        done = (n == k) | np.isnan(here)
+        if done.any():
+            result[places[done]] = here[done]
+            places, x, n, before, here = (each[~done] for each in (places, x, n, before, here))
     return result
 
 
@@ -61,7 +60,8 @@ def _chebyshev(kind: str, highest: int, shifted: bool = False) -> Callable[[Arra
         x = x + x - 1 if shifted else x
         first = x if kind == "t" else x + x + _SHIFT[kind]
         closed = (n > highest) & (np.abs(x) <= 1)
-        result = _by_recurrence(x, np.where(closed, 0, n), first, lambda k, x, here, before: (x + x) * here - before)
+        result = _by_recurrence(x, np.where(closed, 0, n), first,
+                                lambda k, x, here, before: (x + x) * here - before).reshape(x.shape)
         if closed.any():
             inside = np.where(closed, x, 0)
             result = np.where(closed, _angles(kind, inside, n.astype(x.dtype)), result)
@@ -77,29 +77,28 @@ def _hermite(factor: int) -> Callable[[Array, Array], Array]:
         x, limit = factor * x, 512 if x.dtype == np.float64 else 128
         found = _by_recurrence(x, np.where(n > limit, 0, n), x,
                                lambda k, x, here, before: x * here - factor * k * before)
-        return np.where(n > limit, np.nan, found)
+        return np.where(n > limit, np.nan, found.reshape(x.shape))
 
     return evaluate
 
 
 def _laguerre(x: Array, n: Array) -> Array:
-    found = _by_recurrence(x, np.where(x == 0, np.minimum(n, 0), n), 1 - x,
-                           lambda k, x, here, before: ((k + k + (1 - x)) * here - k * before) / (k + 1))
-    return found
+    return _by_recurrence(x, np.where(x == 0, np.minimum(n, 0), n), 1 - x,
+                          lambda k, x, here, before: ((k + k + (1 - x)) * here - k * before) / (k + 1))
 
 
 def _legendre(x: Array, n: Array) -> Array:
     ends = np.abs(x) == 1
     found = _by_recurrence(x, np.where(ends, np.minimum(n, 0), n), x,
                            lambda k, x, here, before: ((k + k + 1) * x * here - k * before) / (k + 1))
-    return np.where(ends & (n > 0), np.where((x > 0) | (n % 2 == 0), 1, -1), found)
+    return np.where(ends & (n > 0), np.where((x > 0) | (n % 2 == 0), 1, -1), found.reshape(x.shape))
 
 
 def _declare(name: str, function: Callable[[Array, Array], Array], doc: str) -> Primitive:
     def evaluate(xp: ModuleType, x: Array | float, n: Array | float) -> Array:
         dtype = np.result_type(x, n)
         points, degrees = np.broadcast_arrays(np.asarray(x, dtype), np.trunc(np.asarray(n)).astype(np.int64))
-        return np.asarray(function(points, degrees), dtype)
+        return np.asarray(function(points, degrees), dtype).reshape(points.shape)
 
     return elementwise(name, evaluate, promotion="float", saves=("", ""), missing={"vjp": "PyTorch's has none"},
                        doc=doc)
