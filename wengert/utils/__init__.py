@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from .._public import publish as _publish
 
 if TYPE_CHECKING:
-    from . import benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack
+    from . import (
+        _pytree as _pytree, benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack,
+    )
 
-_publish(__name__, "benchmark checkpoint data dlpack")
+_publish(__name__, "_pytree benchmark checkpoint data dlpack")
