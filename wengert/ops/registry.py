@@ -158,7 +158,7 @@ def into(result: Any, out: Any, op: str) -> Any:
                            f"{type_name(out._data.dtype)}")
     check_writable(out, op)
     if out._data.shape != result._data.shape:
-        out._data = np.empty(result._data.shape, out._data.dtype)
+        out._data = np.empty_like(result._data, dtype=out._data.dtype)  # which lies as the result does
     return overwrite(out, result, op)
 
 
