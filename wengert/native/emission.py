@@ -95,7 +95,7 @@ class _Emission(Expressions):
     def _dependences(self) -> dict[Node, frozenset[_Dim]]:
         found: dict[Node, frozenset[_Dim]] = {}
         for node in self.nodes:
-            found[node] = frozenset().union(*[found[x] for x in node.nodes()])
+            found[node] = frozenset().union(*[found[x] for x in node.operands])
             if node.op in READING:
                 found[node] |= {dim for dim in self.dims if dim.strides[node.args[0]]}
         return found

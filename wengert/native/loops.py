@@ -18,7 +18,7 @@ The text of a nest::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -82,7 +82,7 @@ index is an int64 from 0 to ``count`` - 1, which is for the plan to see to."""
 class Node:
     """One operation of an expression. ``over`` is the dtype that it works in, ``dtype`` that of its result."""
 
-    __slots__ = ("args", "cost", "depth", "dtype", "leaves", "op", "over", "weight")
+    __slots__ = ("args", "cost", "depth", "dtype", "leaves", "op", "operands", "over", "weight")
 
     def __init__(self, op: str, args: tuple[Any, ...], dtype: str, over: str) -> None:
         self.op, self.args, self.dtype, self.over = op, args, dtype, over
@@ -91,7 +91,9 @@ class Node:
         """The operations one after the other that lead here."""
         self.leaves: tuple[Place, ...] = args[:1] if op in READING else ()
         """The places that are read."""
-        for x in self.nodes():
+        self.operands = tuple([x for x in args if type(x) is Node])
+        """Those of its arguments that are nodes."""
+        for x in self.operands:
             self.depth = max(self.depth, 1 + x.depth)
             self.weight = min(self.weight + x.weight, 10**6)
             self.leaves = tuple(dict.fromkeys((*self.leaves, *x.leaves))) if self.leaves else x.leaves
@@ -100,9 +102,6 @@ class Node:
     def is_mask(self) -> bool:
         """What builders of expressions ask of a value."""
         return self.dtype == "bool"
-
-    def nodes(self) -> Iterator[Node]:
-        return (x for x in self.args if type(x) is Node)
 
 
 COSTS = {"load": 0, "const": 0, "cast": 1, "exp": 12, "exp2": 12, "expm1": 16, "log": 16, "log2": 16, "log10": 16,
@@ -140,7 +139,7 @@ class Nodes:
         if x.op in READING and change is not None:
             place = change(x.args[0])
             return self.load(place) if x.op == "load" else self.pick(place, found[x.args[1]], *x.args[2:])
-        if not any(type(y) is Node for y in x.args):
+        if not x.operands:
             return x
         return self.node(x.op, tuple([found[y] if type(y) is Node else y for y in x.args]), x.dtype, x.over)
 
@@ -151,16 +150,17 @@ class Nodes:
 def order(roots: Sequence[Node]) -> list[Node]:
     """All nodes under these, operands first."""
     done: dict[Node, None] = {}
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
-        node, ready = stack.pop()
+        node = stack[-1]
         if node in done:
+            stack.pop()
             continue
-        if ready:
-            done[node] = None
+        missing = [x for x in node.operands if x not in done]
+        if missing:
+            stack += missing
         else:
-            stack.append((node, True))
-            stack.extend((x, False) for x in node.nodes())
+            done[stack.pop()] = None
     return list(done)
 
 
@@ -250,7 +250,7 @@ def verify(nest: Nest) -> Nest:
             inside(place, "pick", step * (count - 1))
         elif node.op not in OPERATIONS and node.op not in ("const", "cast"):
             raise LoopError(f"[verify] a known operation was expected; got {node.op}")
-        for x in node.nodes():
+        for x in node.operands:
             if node.op not in ("cast", "select") and x.dtype != node.over:
                 raise LoopError(f"[verify] operands of {node.over} were expected; got {x.op} of {x.dtype} in {node.op}")
     kept = {(root.dims, root.split) for root in nest.roots if type(root) is Reduce}
