@@ -33,7 +33,7 @@ from .account import StepInfo, assembly_of
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
 from .schedule import Schedule
-from .stages import Stages
+from .stages import Stages, uncollected
 from .steps import Call, Guard, Kernel, Layout, Product, Step
 
 WRITTEN = object()
@@ -89,7 +89,8 @@ class Runner:
         return self._run(inputs, states, generators)
 
     def _make(self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]]) -> None:
-        program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
+        with uncollected():
+            program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
         if self.whole:
             self._refuse_numpy(program)
         self.program, self._run = program, program or Interpreter(self.graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,19 @@ class Stages:
 
     def __str__(self) -> str:
         return ", ".join([f"{name} {seconds:.3f} s" for name, seconds in self.seconds.items()])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Python's collector waits: what is made here is many small objects that stay, and to look through them again and
+    again took a quarter of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager
