@@ -140,6 +140,14 @@ def test_packed_sequences_that_do_not_fit_are_not_padded() -> None:
         nn.utils.rnn.pad_packed_sequence(PackedSequence(torch.ones(9, 5), torch.tensor([4, 3, 2])), total_length=HUGE)
 
 
+def scheduled(kind: str, *arguments: Any, **options: Any) -> None:
+    optimizer = torch.optim.SGD([torch.ones(2, requires_grad=True)], lr=0.5, momentum=0.5)
+    scheduler = getattr(torch.optim.lr_scheduler, kind)(optimizer, *arguments, **options)
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+
+
 INSIDE: dict[str, Callable[[], Any]] = {
     "a dimension that a shape lacks": lambda: F.glu(torch.ones(4), dim=3),
     "shapes that numpy cannot broadcast": lambda: torch.masked_select(X, torch.ones(3, 3, dtype=torch.bool)),
@@ -167,6 +175,19 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "fewer targets than lengths": lambda: F.ctc_loss(X[0, 0].view(9, 2, 4), torch.ones(0, 4), [9, 9], [4, 2]),
     "a size of bytes": lambda: F.fold(torch.ones(2, 12, 12), (17, b"x"), 2),
     "a stride of a fraction": lambda: F.max_pool2d(X, 2.5),
+    "a share beyond all": lambda: nn.init.sparse_(torch.ones(3, 4), 1e308),
+    "a factor that cannot be taken back": lambda: scheduled("ConstantLR", factor=0.0, total_iters=1),
+    "rates beyond counting": lambda: scheduled("PolynomialLR", total_iters=2, power=-1.0),
+    "a cycle of no step": lambda: scheduled("CyclicLR", 0.1, 0.9, step_size_up=2, step_size_down=-2),
+    "a rate divided by nothing": lambda: scheduled("OneCycleLR", 0.9, total_steps=9, div_factor=0.0),
+    "draws from no rows": lambda: list(torch.utils.data.RandomSampler([], num_samples=3)),
+    "rows for too many": lambda: list(torch.utils.data.DistributedSampler(range(5), 2**50, 0)),
+    "an element that a storage lacks": lambda: torch.ones(5).storage()[7],
+    "a picture without a row": lambda: transforms.functional.resize(torch.ones(3, 0, 4), 4),
+    "an angle without end": lambda: transforms.functional.rotate(X[0], math.inf),
+    "a cut of a negative size": lambda: transforms.RandomResizedCrop(4, (-5.0, 1.0))(X[0]),
+    "a sample of a half": lambda: torch.distributions.Categorical(torch.ones(3)).sample((2, 1.5)),
+    "samples of a half": lambda: torch.multinomial(torch.ones(3), 1.5, True),
     "a deviation of nothing": lambda: nn.init.trunc_normal_(torch.ones(3), std=0),
     "corners that are no numbers": lambda: transforms.functional.perspective(
         X[0], [[0, 0], [7, 0], [7, 8], [0, 8]], [[1, 0], [7, (1, 2)], [6, 8], [0, 7]]),
@@ -187,6 +208,16 @@ INSIDE: dict[str, Callable[[], Any]] = {
 def test_errors_from_inside_are_worded(case: str) -> None:
     with pytest.raises((RuntimeError, IndexError, TypeError, ValueError), match=r"^\[|\(\): argument"):
         INSIDE[case]()
+
+
+def test_what_was_refused_leaves_the_generator_as_it_was() -> None:
+    """A count of one and a half once moved the generator between two of its words."""
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    for shape in ((2, 1.5), (1.5,), ((2, 2),)):
+        with pytest.raises(TypeError):
+            torch.distributions.Categorical(torch.ones(3)).sample(shape)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_errors_of_code_that_was_called_pass_through() -> None:

@@ -9,7 +9,7 @@ import wengert
 from wengert import Size, Tensor
 
 from . import constraints
-from .distribution import Distribution
+from .distribution import Distribution, shape_of
 from .probability import Categories
 
 
@@ -56,7 +56,7 @@ class Categorical(Categories, Distribution):
         return self.mean
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        sample_shape = Size(sample_shape)
+        sample_shape = shape_of(sample_shape)
         weights = self.probs.detach().reshape(-1, self._num_events)
         chosen = wengert.multinomial(weights, sample_shape.numel(), True)
         return chosen.T.reshape(self._extended_shape(sample_shape))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import wengert
 from wengert import Size, Tensor
+from wengert.ops.arguments import sizes_of
 
 from . import constraints
 from .utils import lazy_property
@@ -22,6 +23,11 @@ def _holds(constraint: constraints.Constraint, value: Tensor) -> bool:
     """Whether all of ``value`` satisfies the constraint; nothing of the check is recorded."""
     with wengert.no_grad():
         return bool(constraint.check(value).all())
+
+
+def shape_of(sample_shape: Any) -> Size:
+    """The shape of a sample as it is given. Raises TypeError and RuntimeError for what is none."""
+    return Size(sizes_of((tuple(sample_shape),), "sample"))
 
 
 class Distribution:
@@ -109,7 +115,7 @@ class Distribution:
 
     def _extended_shape(self, sample_shape: Any = Size()) -> Size:
         """The shape of ``sample(sample_shape)``."""
-        return Size(sample_shape) + self._batch_shape + self._event_shape
+        return shape_of(sample_shape) + self._batch_shape + self._event_shape
 
     # ---- what a family declares
 

@@ -11,6 +11,7 @@ from wengert import Size, Tensor
 from . import constraints
 from .binomial import Binomial
 from .categorical import OverCategories
+from .distribution import shape_of
 
 
 class Multinomial(OverCategories):
@@ -44,7 +45,7 @@ class Multinomial(OverCategories):
         return self.total_count * self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        sample_shape = Size(sample_shape)
+        sample_shape = shape_of(sample_shape)
         chosen = self._categorical.sample(Size((self.total_count,)) + sample_shape)
         chosen = chosen.movedim(0, -1)
         counts = wengert.zeros(self._extended_shape(sample_shape), dtype=self.probs.dtype)

@@ -91,7 +91,8 @@ def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, 
 
 def _accept_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     mode = max(a, min(mean, b))
-    peak = -0.5 * ((mode - mean) / std) ** 2
+    distance = (mode - mean) / std
+    peak = -0.5 * distance * distance
 
     def rejected(candidates: Tensor) -> Tensor:
         """Where a uniform number exceeds the density, relative to its peak within the bounds."""
@@ -156,14 +157,14 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
-    bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / float(fan_in + fan_out)))
+    bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / max(1, fan_in + fan_out)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / float(fan_in + fan_out)), generator)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(1, fan_in + fan_out)), generator)
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
@@ -220,6 +221,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[sparse_] a share from 0 to 1 was expected as sparsity; got {sparsity}")
     count = math.ceil(sparsity * rows)
     with no_grad():
         tensor.normal_(0, std, generator=generator)
@@ -240,7 +243,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     if tensor.numel() == 0:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return None
-    mode = mode.lower()
+    mode = str(mode).lower()
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
     fan = _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]

@@ -197,7 +197,8 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
                 generator: Generator | None = None) -> Tensor:
     """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
-    return drawn("multinomial", generator, input, num_samples=num_samples, replacement=replacement)
+    count = integer(num_samples, "multinomial")
+    return drawn("multinomial", generator, input, num_samples=count, replacement=replacement)
 
 
 @function(method=False, out=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.device import CPU, device
 from ..core.dtypes import DType
-from ..core.errors import DTypeError, ShapeError
+from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
@@ -86,7 +86,11 @@ class TypedStorage(UntypedStorage):
         return iter(self.tolist())
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._flat[index]
+        try:
+            found = self._flat[index]
+        except IndexError as error:
+            raise OutOfRangeError(f"[storage] an index of one of {self.size()} elements was expected; "
+                                  f"{error}") from error
         return found.item() if isinstance(found, np.generic) else found.tolist()
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -59,7 +59,7 @@ class Muon(Optimizer):
             if group["adjust_lr_fn"] == "match_rms_adamw":
                 factor = 0.2 * math.sqrt(max(rows, columns))
             else:
-                factor = math.sqrt(max(1, rows / columns))
+                factor = math.sqrt(max(1, rows / max(1, columns)))
             parameter.sub_(update.to(parameter.dtype) * (lr * factor))
 
 

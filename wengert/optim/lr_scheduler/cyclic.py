@@ -58,7 +58,11 @@ class CyclicLR(_WithMomentum):
                 assign(group, "lr", rate)
         self.max_lrs = for_each_group("max_lr", optimizer, max_lr)
         up = float(step_size_up)
-        self.total_size = up + (up if step_size_down is None else float(step_size_down))
+        down = up if step_size_down is None else float(step_size_down)
+        if not up + down > 0:
+            raise ValueError(f"[CyclicLR] a cycle of more than no step was expected; got step_size_up={step_size_up} "
+                             f"and step_size_down={step_size_down}")
+        self.total_size = up + down
         self.step_ratio = up / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ValueError("mode is invalid and scale_fn is None")
@@ -159,6 +163,9 @@ class OneCycleLR(_WithMomentum):
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         self._anneal_func_type = anneal_strategy
         rates = for_each_group("max_lr", optimizer, max_lr)
+        if not div_factor or not final_div_factor:
+            raise ValueError(f"[OneCycleLR] divisors other than 0 were expected; got div_factor={div_factor} and "
+                             f"final_div_factor={final_div_factor}")
         if last_epoch == -1:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["initial_lr"] = rate / div_factor

@@ -92,6 +92,9 @@ class LRScheduler:
         self._get_lr_called_within_step = True
         try:
             rates = asked()
+        except ArithmeticError as error:
+            raise ValueError(f"[{type(self).__name__}] rates that are finite numbers were expected; at step "
+                             f"{self.last_epoch} there is none: {error}; choose other factors") from error
         finally:
             self._get_lr_called_within_step = False
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
+from ...core.geometry import check_room
 from ...ops import randperm
 from ...tensors.generator import Generator
 from .sampler import Sampler
@@ -49,6 +50,7 @@ class DistributedSampler(Sampler[int]):
         else:
             order = list(range(count))
         if order and self.total_size > count:
+            check_room("DistributedSampler", (self.total_size,), 8)
             order *= math.ceil(self.total_size / count)
         return iter(order[: self.total_size][self.rank :: self.num_replicas])
 

@@ -6,6 +6,7 @@ The random ones use their generator exactly as PyTorch's do: same seed, same ord
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
@@ -65,6 +66,8 @@ class RandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         size, count = len(self.data_source), self.num_samples
+        if not size and count:
+            raise ValueError(f"[RandomSampler] a data source to draw {count} samples from was expected; it is empty")
         generator = self.generator
         if generator is None:
             generator = Generator().manual_seed(draw_seed(None))
@@ -138,7 +141,8 @@ class BatchSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         indices = iter(self.sampler)
-        while batch := list(itertools.islice(indices, self.batch_size)):
+        most = min(self.batch_size, sys.maxsize)
+        while batch := list(itertools.islice(indices, most)):
             if len(batch) < self.batch_size and self.drop_last:
                 return
             yield batch

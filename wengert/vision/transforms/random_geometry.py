@@ -174,6 +174,8 @@ class RandomResizedCrop(nn.Module):
         """Top, left, height, width."""
         _, rows, columns = functional.get_dimensions(img)
         bounds = _logarithms(ratio)
+        if not 0 <= min(scale) <= max(scale) < math.inf:
+            raise ValueError(f"[RandomResizedCrop] a scale of finite numbers from 0 on was expected; got {scale}")
         for _ in range(10):
             area = rows * columns * uniform(scale[0], scale[1])
             shape = torch.exp(torch.empty(1).uniform_(*bounds)).item()
@@ -354,6 +356,8 @@ class RandomErasing(nn.Module):
         """Top, left, height, width and what goes there; the whole image, if ten draws give nothing that fits."""
         channels, rows, columns = img.shape[-3:]
         bounds = _logarithms(ratio)
+        if not 0 <= min(scale) <= max(scale) < math.inf:
+            raise ValueError(f"[RandomResizedCrop] a scale of finite numbers from 0 on was expected; got {scale}")
         for _ in range(10):
             area = rows * columns * uniform(scale[0], scale[1])
             shape = torch.exp(torch.empty(1).uniform_(*bounds)).item()

@@ -42,6 +42,8 @@ def resized(height: int, width: int, size: Sequence[int], max_size: int | None =
     if len(size) == 2:
         return size[0], size[1]
     short, long = min(height, width), max(height, width)
+    if short < 1:
+        raise ValueError(f"[resize] an image of one row and column or more was expected; got {height} and {width}")
     new_short, new_long = size[0], int(size[0] * long / short)
     if max_size is not None:
         if max_size <= size[0]:

@@ -34,6 +34,8 @@ def inverse_affine(
     The image is sheared (degrees along x and y), scaled, turned clockwise by ``angle`` degrees about ``center`` and
     then moved by ``translate``; this is the inverse of all that, in closed form.
     """
+    if not all(math.isfinite(number) for number in (angle, *shear)):
+        raise ValueError(f"[affine] finite angles were expected; got angle={angle} and shear={list(shear)}")
     turn, shear_x, shear_y = math.radians(angle), math.radians(shear[0]), math.radians(shear[1])
     # The product of rotation and shears, without the scale; its determinant is 1.
     a = math.cos(turn - shear_y) / math.cos(shear_y)
