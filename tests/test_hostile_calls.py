@@ -210,6 +210,12 @@ def test_errors_from_inside_are_worded(case: str) -> None:
         INSIDE[case]()
 
 
+def test_a_concentration_of_nothing_is_no_hang() -> None:
+    """Nothing would ever be accepted: what is drawn is NaN."""
+    drawn = torch.distributions.VonMises(0.5, torch.tensor([0.0, 1.0]), validate_args=False).sample((4,))
+    assert drawn[:, 0].isnan().all() and not drawn[:, 1].isnan().any()
+
+
 def test_what_was_refused_leaves_the_generator_as_it_was() -> None:
     """A count of one and a half once moved the generator between two of its words."""
     torch.manual_seed(0)

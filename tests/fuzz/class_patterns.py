@@ -208,7 +208,7 @@ for _text in (
     "GaussianBlur({3}, ({0.1}, {2.0}))",
     "Grayscale({1})",
     "Pad({2})",
-    "RandAugment({2}, {9})",
+    "RandAugment(2, {9})",
     "RandomCrop({4}, padding={1})",
     "RandomAffine({30.0}, translate=({0.1}, {0.2}), scale=({0.5}, {1.5}), shear={5.0})",
     "RandomErasing({0.5}, ({0.02}, {0.3}))",
@@ -248,7 +248,7 @@ for _name in ("jacrev", "jacfwd", "hessian"):
     _pattern(
         f"func.{_name}",
         f"func.{_name}(lambda x, y: (x * y).sum(), argnums={{0}})({{t(3)}}, {{t(3)}})",
-        f"func.{_name}(torch.sin)({{t(2, 2)}})",
+        f"func.{_name}(lambda x: x[:2].sin())({{t(2, 2)}})",
     )
 _pattern(
     "func.jvp", "func.jvp(torch.mul, ({t(3)}, {t(3)}), ({t(3)}, {t(3)}))", "func.jvp(torch.sin, ({t(3)},), ({t(3)},))"
@@ -266,7 +266,7 @@ _pattern("utils.parameters_to_vector", "nn.utils.parameters_to_vector([{t(3)}, {
 _pattern("utils.weight_norm", "nn.utils.weight_norm(nn.Linear({3}, {2}), dim={0})({t(4, 3)})")
 _pattern(
     "utils.spectral_norm",
-    "nn.utils.spectral_norm(nn.Linear({3}, {2}), n_power_iterations={1}, eps={1e-12}, dim={0})({t(4, 3)})",
+    "nn.utils.spectral_norm(nn.Linear({3}, {2}), n_power_iterations=1, eps={1e-12}, dim={0})({t(4, 3)})",
 )
 for _text in (
     "uniform_({t(3, 4)}, {0.0}, {1.0})",

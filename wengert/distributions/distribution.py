@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Self
 
 import wengert
 from wengert import Size, Tensor
-from wengert.ops.arguments import sizes_of
 
+from ..ops.arguments import sizes_of
 from . import constraints
 from .utils import lazy_property
 

@@ -47,7 +47,7 @@ class VonMises(Centred):
             shape = self._extended_shape(sample_shape)
             kappa = self.concentration.double()
             r = self._proposal(kappa)
-            done = r.isnan().expand(shape)  # where the concentration is such that no draw would ever be accepted
+            done = (~r.isfinite()).expand(shape)  # where the concentration is such that no draw would ever be accepted
             angle = wengert.where(done, math.nan, wengert.zeros(shape, dtype=wengert.float64))
             while not done.all():
                 u1, u2, u3 = wengert.rand((3, *shape), dtype=wengert.float64).unbind()

@@ -72,7 +72,8 @@ class RandomSampler(Sampler[int]):
         if generator is None:
             generator = Generator().manual_seed(draw_seed(None))
         if self.replacement:
-            for length in (32,) * (count // 32) + (count % 32,):
+            for begin in range(0, count - count % 32 + 1, 32):
+                length = min(32, count - begin)
                 yield from randint(size, (length,), dtype=int64, generator=generator).tolist()
         else:
             for _ in range(count // size):

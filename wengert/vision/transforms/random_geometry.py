@@ -307,7 +307,7 @@ class RandomPerspective(nn.Module):
     @staticmethod
     def get_params(width: int, height: int, distortion_scale: float) -> tuple[list[list[int]], list[list[int]]]:
         """The corners ``(x, y)`` from the top left clockwise, and where they go."""
-        if not math.isfinite(distortion_scale):
+        if not math.isfinite(distortion_scale * max(width, height)):
             raise ValueError(f"[RandomPerspective] a finite distortion_scale was expected; got {distortion_scale}")
         across, down = int(distortion_scale * (width // 2)), int(distortion_scale * (height // 2))
         left, right = (0, across + 1), (width - across - 1, width)
@@ -413,7 +413,7 @@ class ElasticTransform(nn.Module):
         fields = []
         for strength, width, extent in zip(alpha, sigma, (size[1], size[0]), strict=True):
             field = torch.rand(1, 1, *size) * 2 - 1
-            if not math.isfinite(width):
+            if not math.isfinite(8 * width):
                 raise ValueError(f"[ElasticTransform] a finite sigma was expected; got {width}")
             if width > 0.0:
                 # Both widths blur each field; the size of the kernel goes by the width of its own direction.
