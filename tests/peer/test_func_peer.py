@@ -9,6 +9,7 @@ import pytest
 
 import wengert
 import wengert.func
+from tests.peer.side_by_side import both
 
 torch = pytest.importorskip("torch")
 # PyTorch compiles its forward mode by what it calls deprecated.
@@ -129,3 +130,21 @@ def test_random_numbers_in_a_batch() -> None:
     assert wengert.equal(same[0], same[2])
     different = wengert.vmap(lambda a: a + wengert.rand(2), randomness="different")(wengert.zeros(3))
     assert not wengert.equal(different[0], different[2])
+
+
+NONE_AND_INTEGERS: dict[str, Any] = {
+    "results with names": lambda T: tuple(T.vmap(lambda x: x.max(0))(T.arange(6.0).reshape(2, 3))),
+    "sorted": lambda T: T.vmap(lambda x: x.sort())(T.arange(6.0).reshape(2, 3)).values,
+    "jacobian of a part": lambda T: T.func.jacrev(lambda x: x.max(0).values)(T.tensor([1.0, 3.0])),
+    "no examples": lambda T: T.vmap(lambda x: x * 2)(T.zeros(0, 3)),
+    "no products": lambda T: T.vmap(lambda x, y: x @ y, out_dims=1)(T.zeros(0, 2, 3), T.zeros(0, 3, 4)),
+    "no gradients": lambda T: T.vmap(T.func.grad(lambda x: (x * x).sum()))(T.zeros(0, 3)),
+    **{f"{name} of integers": (lambda T, name=name: getattr(T.func, name)(lambda x: (x * 1.0).sum())(T.tensor([1, 2])))
+       for name in ("grad", "jacrev")},
+    "vjp of integers": lambda T: T.func.vjp(lambda x: x * 2, T.tensor([1, 2])),
+}
+
+
+@pytest.mark.parametrize("name", NONE_AND_INTEGERS)
+def test_no_examples_named_results_and_integers(name: str) -> None:
+    both(NONE_AND_INTEGERS[name])

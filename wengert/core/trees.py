@@ -33,7 +33,7 @@ def sequence(kind: type | None = None) -> ContainerKind:
         return value, type(value) if kind is None or hasattr(value, "_fields") else kind
 
     def together(members: Sequence[Any], made: Any) -> Any:
-        return made(*members) if hasattr(made, "_fields") else made(members)
+        return getattr(made, "_make", made)(members)
 
     return ContainerKind(apart, together)
 

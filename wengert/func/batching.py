@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..core.errors import ShapeError
 from ..core.spec import wrap_dim
+from ..core.trees import Structure
 from ..ops.registry import FUNCTIONS
 from ..tensors.evaluation import Watcher
 from ..tensors.generator import default_generator
@@ -47,6 +47,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
         leaves, form = flatten(args)
         dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims")
         parts, count = _parts(leaves, dims)
+        if not count:
+            return _of_none(leaves, dims, form, kwargs)
         state = default_generator.get_state() if randomness == "same" else None
         results = []
         for place in range(count):
@@ -59,6 +61,16 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
             else:
                 results.append(func(*example, **kwargs))
         return _stacked(results)
+
+    def _of_none(leaves: list[Any], dims: list[Any], form: Structure, kwargs: dict[str, Any]) -> Any:
+        """What a batch of no examples gives: as many results, of the shapes that an example of zeros has."""
+        before = default_generator.get_state()
+        example = form.build(leaf if dim is None else leaf.sum(dim) for leaf, dim in zip(leaves, dims, strict=True))
+        result = func(*example, **kwargs)
+        default_generator.set_state(before)
+        outputs, made = flatten(result)
+        places = spread(out_dims, result, "out_dims")
+        return made.build(out.unsqueeze(place).narrow(place, 0, 0) for out, place in zip(outputs, places, strict=True))
 
     def _stacked(results: list[Any]) -> Any:
         flat = [flatten(result)[0] for result in results]
@@ -93,8 +105,4 @@ def _parts(leaves: list[Any], dims: list[Any]) -> tuple[list[Any], int]:
     if len(sizes) > 1:
         raise ValueError(f"[vmap] Expected all tensors to have the same size in the mapped dimension, got sizes "
                          f"{sorted(sizes)}")
-    (count,) = sizes
-    if not count:
-        raise ShapeError("[vmap] a batch of one or more examples was expected; got one of 0, of which the shape of the "
-                         "result cannot be told")
-    return parts, count
+    return parts, sizes.pop()

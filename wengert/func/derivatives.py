@@ -42,6 +42,11 @@ class _Call:
             if not -len(args) <= place < len(args):
                 raise RuntimeError(f"[func] Got argnum={place}, but only {len(args)} positional inputs")
         leaves, self.chosen = flatten(tuple([args[place] for place in self.places]))
+        for leaf in leaves:
+            if isinstance(leaf, Tensor) and not (leaf.is_floating_point() or leaf.is_complex()):
+                kind = ValueError if op == "jvp" else RuntimeError
+                raise kind(f"[{op}] only Tensors of floating point dtype can require gradients; got {leaf.dtype}; "
+                           "convert with .float() first")
         self.inputs = [
             apart(x, True) if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) else x for x in leaves
         ]

@@ -70,7 +70,7 @@ def _keyed(kind: ContainerKind, key: Callable[[Any], Any]) -> ContainerKind:
 
 _list, _tuple = _keyed(sequence(list), SequenceKey), _keyed(sequence(tuple), SequenceKey)
 _dict, _ordered = _keyed(mapping(dict), MappingKey), _keyed(mapping(OrderedDict), MappingKey)
-_named = ContainerKind(lambda value: (value, type(value)), lambda members, kind: kind(*members),
+_named = ContainerKind(lambda value: (value, type(value)), lambda members, kind: getattr(kind, "_make", kind)(members),
                        lambda kind, count: map(GetAttrKey, kind._fields))
 _deque = ContainerKind(lambda value: (value, value.maxlen), lambda members, length: deque(members, length),
                        lambda length, count: map(SequenceKey, range(count)))
