@@ -36,7 +36,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     here = state.here
     watcher = here["watcher"]
     values, edges, dtype, half = _read(primitive, operands, here["grad"])
-    if primitive.refuses:
+    if primitive.refuses and (dtype is None or dtype.char in primitive.refuses):
         check_takes(primitive.name, primitive.refuses, *operands)
     if dtype is None and primitive.agree:
         _check_agreement(primitive, operands, params)
