@@ -221,7 +221,7 @@ lstm = fused(
 
 
 lstm_gradient = opaque(
-    "lstm_gradient", _lstm_gradient, arity=9, agree=tuple(range(9)), multiple=True,
+    "lstm_gradient", _lstm_gradient, arity=9, agree=tuple(range(9)), multiple=True, widens=True,
     missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (2, 2), (8, 2), (6, 8), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
