@@ -11,6 +11,7 @@ import torch
 
 import wengert
 
+from .database import Inapplicable as Inapplicable
 from .database import seeded
 
 # Relative and absolute tolerance by the name of the dtype: a few last places, and room for sums in another order.
@@ -22,10 +23,6 @@ TOLERANCES = {
 
 class Mismatch(Exception):
     """What PyTorch does, and wengert does not."""
-
-
-class Inapplicable(Exception):
-    """A column says nothing about this entry."""
 
 
 def leaves(nest: Any) -> Iterator[Any]:

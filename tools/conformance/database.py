@@ -14,6 +14,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 import wengert
 
 SEED = 42
+MOST_DIMENSIONS = 64  # of a numpy array
 # What the walk leaves out on purpose: names (or beginnings that end in a dot), each with its reason.
 LEFT_OUT = {
     "sparse.": "sparse layouts are not in wengert",
@@ -38,6 +39,10 @@ LEFT_OUT = {
     "_chunk_cat": "internal to PyTorch",
     "_segment_reduce.": "internal to PyTorch",
 }
+
+
+class Inapplicable(Exception):
+    """A column says nothing about this entry, or this sample."""
 
 
 def why_left_out(name: str) -> str | None:
@@ -121,6 +126,8 @@ def carried(value: Any) -> Any:
 
 
 def carried_tensor(tensor: Any) -> Any:
+    if tensor.is_meta or tensor.dim() > MOST_DIMENSIONS:
+        raise Inapplicable
     with torch.no_grad(), wengert.no_grad():
         plain = tensor.detach()
         if tensor.is_conj():

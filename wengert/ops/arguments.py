@@ -12,7 +12,7 @@ from ..core.dtypes import DType
 from ..core.errors import OutOfRangeError
 from ..core.layout import strided
 from ..tensors.alias import type_name
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import TENSORS, Tensor, make
 
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
 
@@ -42,6 +42,13 @@ def check_not_empty(op: str, x: Tensor, dim: int) -> None:
     """Raises where there is no element along ``dim`` to choose."""
     if x._data.ndim and not x._data.shape[dim]:
         raise OutOfRangeError(f"{op}(): Expected reduction dim {dim} to have non-zero size.")
+
+
+def check_some_tensor(op: str, *operands: Any) -> None:
+    """Raises unless one of the operands at least is a tensor."""
+    if not any([type(x) in TENSORS for x in operands]):
+        raise TypeError(f"{op}() received an invalid combination of arguments - got "
+                        f"({', '.join([type(x).__name__ for x in operands])}), but one Tensor at least was expected")
 
 
 def check_one_dtype(op: str, *operands: Any) -> None:

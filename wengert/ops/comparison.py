@@ -12,6 +12,7 @@ from ..tensors.alias import type_name
 from ..tensors.apply import check_takes
 from ..tensors.hot import binary, unary
 from ..tensors.tensor import TENSORS, Tensor
+from .arguments import check_some_tensor
 from .registry import METHODS, function
 
 
@@ -50,6 +51,7 @@ def _integers(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
     run = binary(primitive)
 
     def plain(input: Any, other: Any) -> Tensor:
+        check_some_tensor(name, input, other)
         for x in (input, other):
             if isinstance(x, (float, complex)) or (type(x) in TENSORS and x._data.dtype.kind not in "biu"):
                 kind = type_name(x._data.dtype) if type(x) in TENSORS else type(x).__name__

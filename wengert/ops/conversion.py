@@ -9,7 +9,7 @@ from ..core.device import device as Device
 from ..core.device import require_cpu
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DeviceError
-from ..core.layout import CHANNELS_LAST, contiguous_format, preserve_format
+from ..core.layout import CHANNELS_LAST, contiguous_format, has_channels_last, preserve_format
 from ..core.layout import memory_format as MemoryFormat
 from ..core.primitive import P
 from ..tensors.apply import result_type as meeting_type
@@ -56,7 +56,11 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
     result = self if wanted is None else cast(self, wanted)
     if result is self and copy:
         return clone(self) if memory_format is None else clone(self, memory_format=memory_format)
-    return result if memory_format is None or memory_format is preserve_format else contiguous(result, memory_format)
+    if memory_format is None or memory_format is preserve_format:
+        return result
+    if result is self and memory_format is contiguous_format and not has_channels_last(self._data):
+        return self  # PyTorch takes any other order for this one
+    return contiguous(result, memory_format)
 
 
 @method("type")
@@ -92,7 +96,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 def _conversion(name: str, dtype: DType) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
-        return cast(self, dtype)
+        return cast(self, dtype) if memory_format is None else to(self, dtype, memory_format=memory_format)
 
     convert.__doc__ = f"This tensor as {dtype.name}; itself where it is that already."
     method(name)(convert)

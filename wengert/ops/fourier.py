@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
-from ..core.errors import DTypeError, ShapeError
+from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dims
 from ..tensors.tensor import Tensor
@@ -41,6 +41,8 @@ def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) ->
         raise DTypeError(f"[fft.{op}] {op} expects a real input tensor, but got {input.dtype}; take .real, or use the "
                          "transform of complex values")
     rank = input.dim()
+    if not rank and dim not in (None, ()):
+        raise OutOfRangeError(f"[fft.{op}] Dimension specified as {dim} but tensor has no dimensions; add one first")
     sizes = None if s is None else integers(s, f"fft.{op}")
     if dim is None:
         dims: Dims = tuple(range(rank)) if sizes is None else tuple(range(rank - len(sizes), rank))

@@ -105,24 +105,31 @@ def _at_least(rank: int) -> Callable[..., Any]:
 atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
 
 
+def _some(tensors: Any, op: str) -> tuple[Tensor, ...]:
+    """The tensors, of which there must be one."""
+    listed = tensors_of(tensors, op)
+    if not listed:
+        raise RuntimeError(f"{op} expects a non-empty TensorList")
+    return listed
+
+
 @function(method=False, takes_tensor=False)
 def hstack(tensors: Any) -> Tensor:
     """Tensors side by side: along dimension 1, vectors along dimension 0."""
-    listed = atleast_1d(*tensors_of(tensors, "hstack"), )
-    listed = listed if isinstance(listed, tuple) else (listed,)
+    listed = atleast_1d(list(_some(tensors, "hstack")))
     return _joined(listed, 0 if listed[0].ndim == 1 else 1, "hstack")
 
 
 @function(method=False, takes_tensor=False, aliases=("row_stack",))
 def vstack(tensors: Any) -> Tensor:
     """Tensors below each other: along dimension 0, vectors as rows."""
-    return _joined(tuple(atleast_2d(list(tensors_of(tensors, "vstack")))), 0, "vstack")
+    return _joined(tuple(atleast_2d(list(_some(tensors, "vstack")))), 0, "vstack")
 
 
 @function(method=False, takes_tensor=False)
 def dstack(tensors: Any) -> Tensor:
     """Tensors behind each other: along dimension 2."""
-    return _joined(tuple(atleast_3d(list(tensors_of(tensors, "dstack")))), 2, "dstack")
+    return _joined(tuple(atleast_3d(list(_some(tensors, "dstack")))), 2, "dstack")
 
 
 @function(method=False, takes_tensor=False)

@@ -442,6 +442,8 @@ def multi_dot(tensors: Any) -> Any:
 def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     """The cross product of vectors of three elements along ``dim``; the rest broadcasts."""
     check_one_dtype("linalg.cross", input, other)
+    if input._data.ndim != other._data.ndim:
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     where = wrap_dim(dim, max(input._data.ndim, other._data.ndim), "linalg.cross") - max(
         input._data.ndim, other._data.ndim
     )

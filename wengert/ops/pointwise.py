@@ -21,6 +21,7 @@ from ..tensors.apply import apply, check_number, check_takes, number_for, result
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
+from .arguments import check_some_tensor
 from .conversion import cast
 from .halves import in_float32
 from .registry import METHODS, function
@@ -308,6 +309,7 @@ def floor_divide(input: Any, other: Any) -> Tensor:
 @function(inplace=True, takes_tensor=False)
 def remainder(input: Any, other: Any) -> Tensor:
     """Python's ``input % other``: the remainder with the sign of the divisor."""
+    check_some_tensor("remainder", input, other)
     return P.remainder(input, other)
 
 
@@ -329,6 +331,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if isinstance(exponent, int) and exponent < 0 and type(input) in TENSORS and input._data.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if type(input) not in TENSORS:
+        check_some_tensor("pow", input, exponent)
         return labelled(apply(P.pow, (input, exponent), {}), "PowBackward2")
     return _pow(input, exponent) if type(exponent) not in TENSORS else labelled(_pow(input, exponent), "PowBackward1")
 
@@ -336,6 +339,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
 @function(inplace=True, takes_tensor=False)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """`pow` in double precision."""
+    check_some_tensor("float_power", input, exponent)
     complexes = builtins.any([(x._data.dtype.kind == "c") if type(x) in TENSORS else isinstance(x, complex)
                               for x in (input, exponent)])
     target = dtypes.complex128 if complexes else dtypes.float64
@@ -410,6 +414,7 @@ _declare_pairs({
 @function(inplace=True, takes_tensor=False)
 def xlogy(input: Any, other: Any) -> Tensor:
     """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
+    check_some_tensor("xlogy", input, other)
     if result_type("xlogy", (input, other)).kind == "c":
         raise NotImplementedError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
     return P.xlogy(input, other)

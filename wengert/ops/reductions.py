@@ -303,6 +303,8 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
     _floating("renorm", input)
+    if input._data.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input._data.ndim} dimensions")
     where = wrap_dim(dim, input._data.ndim, "renorm")
     others = tuple(d for d in range(input._data.ndim) if d != where)
     length = P.vector_norm(input, ord=float(p), dim=others, keepdim=True)

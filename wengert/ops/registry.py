@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.errors import worded
+from ..core.errors import DTypeError, worded
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import castable, check_writable, edge_of, type_name
@@ -32,6 +32,9 @@ METHODS: dict[str, Callable[..., Any]] = {}
 """The methods of `Tensor` that the layer ``ops`` installs, by name."""
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+
+# What writes truth values into ``out=`` of truth values alone; comparisons write them into any dtype.
+_TRUTHS_ONLY = {"all", "any", "isin", "isposinf", "isneginf", "signbit"}
 
 
 def function(
@@ -154,8 +157,10 @@ def into(result: Any, out: Any, op: str) -> Any:
         raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one "
                            "of the arguments requires grad.")
     if not castable(result._data.dtype, out._data.dtype):
-        raise RuntimeError(f"result type {type_name(result._data.dtype)} can't be cast to the desired output type "
-                           f"{type_name(out._data.dtype)}")
+        raise DTypeError(f"result type {type_name(result._data.dtype)} can't be cast to the desired output type "
+                         f"{type_name(out._data.dtype)}")
+    if op in _TRUTHS_ONLY and out._data.dtype.char not in "?B":
+        raise RuntimeError(f"{op} only supports bool tensor for result, got: {type_name(out._data.dtype)}")
     check_writable(out, op)
     if out._data.shape != result._data.shape:
         out._data = np.empty_like(result._data, dtype=out._data.dtype)  # which lies as the result does

@@ -85,7 +85,7 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
         lead: tuple[int, ...] = (1,) * rank if keepdim else ()
     else:
         lead = tuple(n for d, n in enumerate(x._data.shape) if d != where)
-        if keepdim:
+        if keepdim and rank:
             lead = (*lead[:where], 1, *lead[where:])
     count = found._data.ndim - 1
     moved = P.permute(found, dims=(count, *range(count)))
