@@ -63,9 +63,10 @@ from .nn.functional.native import (
     ctc_loss as ctc_loss, dropout_ as dropout_, embedding_renorm_ as embedding_renorm_,
     feature_alpha_dropout_ as feature_alpha_dropout_, feature_dropout_ as feature_dropout_,
     grid_sampler as grid_sampler, grid_sampler_2d as grid_sampler_2d, grid_sampler_3d as grid_sampler_3d, gru as gru,
-    gru_cell as gru_cell, lstm as lstm, lstm_cell as lstm_cell, poisson_nll_loss as poisson_nll_loss,
-    rnn_relu as rnn_relu, rnn_relu_cell as rnn_relu_cell, rnn_tanh as rnn_tanh, rnn_tanh_cell as rnn_tanh_cell,
-    triplet_margin_loss as triplet_margin_loss,
+    gru_cell as gru_cell, lstm as lstm, lstm_cell as lstm_cell, native_batch_norm as native_batch_norm,
+    native_group_norm as native_group_norm, native_layer_norm as native_layer_norm,
+    poisson_nll_loss as poisson_nll_loss, rnn_relu as rnn_relu, rnn_relu_cell as rnn_relu_cell, rnn_tanh as rnn_tanh,
+    rnn_tanh_cell as rnn_tanh_cell, triplet_margin_loss as triplet_margin_loss,
 )
 from .nn.functional.normalization import group_norm as group_norm, layer_norm as layer_norm, rms_norm as rms_norm
 from .nn.functional.pooling import (
@@ -100,9 +101,10 @@ from .ops.copies import (
     unsafe_chunk as unsafe_chunk, unsafe_split as unsafe_split, unsafe_split_with_sizes as unsafe_split_with_sizes,
 )
 from .ops.creation import (
-    arange as arange, as_tensor as as_tensor, asarray as asarray, complex_ as _complex, empty_strided as empty_strided,
-    eye as eye, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like,
-    linspace as linspace, logspace as logspace, polar as polar, range_ as _range, tensor as tensor, vander as vander,
+    arange as arange, as_tensor as as_tensor, asarray as asarray, complex_ as _complex,
+    empty_permuted as empty_permuted, empty_strided as empty_strided, eye as eye, from_numpy as from_numpy,
+    frombuffer as frombuffer, full as full, full_like as full_like, linspace as linspace, logspace as logspace,
+    polar as polar, range_ as _range, scalar_tensor as scalar_tensor, tensor as tensor, vander as vander,
 )
 from .ops.decompositions import (
     chain_matmul as chain_matmul, cholesky as cholesky, cholesky_inverse as cholesky_inverse,

@@ -38,13 +38,15 @@ HOLD = {
         "nn.functional.binary_cross_entropy", "nn.functional.pad.reflect",
     ),
     "float64": ("view_copy", "unbind_copy", "nonzero_static", "as_strided_scatter", "index_reduce.mean", "diff", "cov",
-                "corrcoef", "conj_physical", "unsafe_chunk"),
+                "corrcoef", "conj_physical", "unsafe_chunk", "native_layer_norm",
+                "native_batch_norm", "scalar_tensor"),
     "grad": ("permute_copy", "index_reduce.prod", "index_reduce.amin", "unsafe_split", "diff"),
     "wrong-input": ("fft.fft", "fft.ihfft2", "bitwise_xor", "remainder", "pow", "xlogy", "hstack", "dstack", "renorm",
                     "linalg.cross"),
     "out": ("stack", "column_stack", "all", "isneginf", "isin", "nansum"),
     "strided": ("quantile",),
-    "views": ("double", "bool", "expand_copy", "unfold_copy", "diff", "transpose_copy"),
+    "views": ("empty_permuted", "new_empty_strided", "double", "bool", "expand_copy", "unfold_copy", "diff",
+              "transpose_copy"),
 }  # fmt: skip
 
 

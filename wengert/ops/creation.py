@@ -16,7 +16,7 @@ from ..core.spec import Size
 from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, sizes_of
+from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, sizes_of
 from .registry import function
 
 _COPY_ADVICE = ("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -225,6 +225,35 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
     need = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
     flat = np.empty(need, _numpy_dtype(dtype))
     return finish(np.lib.stride_tricks.as_strided(flat, shape, tuple(s * flat.itemsize for s in steps)), requires_grad)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+                   requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """Uninitialised elements of the given size, the dimensions dense in memory in the order of ``physical_layout``,
+    outermost first. Raises RuntimeError for what is no order of them."""
+    check_options(device, layout)
+    shape, order = sizes_of((size,), "empty_permuted"), integers(physical_layout, "empty_permuted")
+    if sorted(order) != list(range(len(shape))):
+        raise RuntimeError(f"[empty_permuted] an order of {len(shape)} dimensions was expected; got {list(order)}")
+    dense = np.empty([shape[d] for d in order], _numpy_dtype(dtype))
+    return finish(dense.transpose([order.index(d) for d in range(len(shape))]), requires_grad)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+                  pin_memory: bool = False) -> Tensor:
+    """A number as a tensor without dimensions, of the default dtype unless another is given."""
+    check_options(device, layout)
+    return full((), s, dtype=dtype_of(dtype) or dtypes.get_default_dtype(), requires_grad=requires_grad)
+
+
+@function(public=False, out=False)
+def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, layout: Any = None,
+                      device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """`empty_strided` of this tensor's dtype."""
+    return empty_strided(size, stride, dtype=dtype_of(dtype) or self.dtype, layout=layout, device=device,
+                         requires_grad=requires_grad)
 
 
 @function(method=False, takes_tensor=False)

@@ -15,6 +15,7 @@ from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpos
 from .dropouts import alpha_dropout, drop_channels, dropout, feature_alpha_dropout
 from .margins import poisson_nll_loss as _poisson
 from .margins import triplet_margin_loss as _triplet
+from .normalization import batch_norm, group_norm, layer_norm
 from .recurrent import recurrence
 from .sampling import GRID_SAMPLE_INTERPOLATION_MODES, GRID_SAMPLE_PADDING_MODES, affine_grid, grid_sample
 
@@ -27,6 +28,40 @@ def _chosen(op: str, what: str, choices: Iterable[Any], number: Any) -> Any:
     if type(number) is not int or not 0 <= number < len(known):
         raise ValueError(f"[{op}] {what} from 0 to {len(known) - 1} was expected; got {number!r}")
     return known[number]
+
+
+# --- normalisation with its statistics --------------------------------------------------------------------------------
+
+
+def native_layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None,
+                      eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.layer_norm`, the means, and the reciprocals of the standard deviations."""
+    out = layer_norm(input, normalized_shape, weight, bias, eps)
+    return out, *_statistics(input, tuple(range(-len(normalized_shape), 0)), True, eps)
+
+
+def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int,
+                      eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.group_norm` of ``(N, C, ...)`` with ``HxW`` places, and its statistics, ``(N, group)``."""
+    out = group_norm(input, group, weight, bias, eps)
+    return out, *_statistics(input.reshape(N, group, C // group * HxW), (2,), False, eps)
+
+
+def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
+                      running_var: Tensor | None, training: bool, momentum: float, eps: float
+                      ) -> tuple[Tensor, Tensor, Tensor]:
+    """`nn.functional.batch_norm` and the statistics of the batch, which are of no elements in evaluation."""
+    out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return out, input.new_empty(0), input.new_empty(0)
+    return out, *_statistics(input, (0, *range(2, input.dim())), False, eps)
+
+
+def _statistics(input: Tensor, dims: tuple[int, ...], keepdim: bool, eps: float) -> tuple[Tensor, Tensor]:
+    """The means and the reciprocals of the standard deviations. As in PyTorch, no gradient flows back from them."""
+    input = input.detach()
+    mean = input.mean(dims, keepdim=keepdim)
+    return mean, (input.var(dims, correction=0, keepdim=keepdim) + eps).rsqrt()
 
 
 # --- recurrent layers -------------------------------------------------------------------------------------------------
