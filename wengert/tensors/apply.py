@@ -123,6 +123,8 @@ def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: di
 def check_takes(op: str, refused: str, *operands: Any) -> None:
     """Raises if the tensors among the operands are all of dtypes that ``op`` does not take, of those with numpy's
     letters ``refused``; beside another they are converted."""
+    if type(operands[0]) in TENSORS and operands[0]._data.dtype.char not in refused:
+        return
     taken = [x._data.dtype for x in operands if type(x) in TENSORS]
     if taken and all([dtype.char in refused for dtype in taken]):
         kind = type_name(from_numpy(taken[0]).name)
