@@ -1,4 +1,4 @@
-"""Random training steps, recorded: each gives and leaves behind what it gives and leaves behind as it is.
+"""Random training steps, recorded and compiled: each gives and leaves behind what it gives and leaves behind as it is.
 
 A step that cannot be recorded must say so with the user's line. What differs by rounding alone is counted as "close":
 some rules of backward have a faster form for plain arrays, whose last bits differ from those of the recorded one.
@@ -10,6 +10,7 @@ import random
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,13 @@ from .steps import Step, outcomes, random_step
 from .target import Fault, Target
 
 
-def run(case: tuple[Step, list[Any]]) -> str:
+def run(case: tuple[Step, list[Any]], wrap: Callable[[Any], Any] = torch.capture) -> str:
     """What came of a step: it is the "same", "close", or refused, for which the error names one of its lines."""
     step, expected = case
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            found = outcomes(step, torch.capture)
+            found = outcomes(step, wrap)
         except TraceError as error:
             lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == step.file]
             if not lines and step.file not in str(error):
@@ -78,9 +79,14 @@ def make(chance: random.Random) -> tuple[Step, list[Any]]:
     return random_step(chance.randrange(2**40))
 
 
-def target() -> Target:
+def compiled(case: tuple[Step, list[Any]]) -> str:
+    """`run` as a native program."""
+    return run(case, partial(torch.compile, fullgraph=True))
+
+
+def target(run: Callable[[Any], str] = run) -> Target:
     return Target(make=make, run=run, refusals=(TraceError,), length=lambda case: len(case[0].source), memory=None,
-                  watched=False, seconds=60.0, quick=60)  # fmt: skip
+                  watched=False, seconds=60.0, quick=40)
 
 
-TARGETS: dict[str, Callable[[], Target]] = {"programs": target}
+TARGETS: dict[str, Callable[[], Target]] = {"programs": target, "programs-compiled": partial(target, compiled)}
