@@ -301,7 +301,7 @@ def test_tensors_that_are_bound_anew_are_found_anew(monkeypatch: pytest.MonkeyPa
     lambda m: m.eval(), lambda m: setattr(m[1], "p", 0.9), lambda m: setattr(m[2], "eps", 0.5),
     lambda m: setattr(m[0], "weight", torch.nn.Parameter(torch.ones(4, 4))),
     lambda m: m.__setitem__(0, torch.nn.Identity()),
-])  # fmt: skip
+])
 def test_modules_are_guarded(change: Callable[[Any], Any]) -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.0), torch.nn.LayerNorm(4))
@@ -347,7 +347,7 @@ def draws_from_outside(x: Any) -> Any:
 @pytest.mark.parametrize(("function", "words"), [
     (counts, "changes counter"), (appends, "changes seen"), (asks, "value of a tensor"),
     (draws_from_outside, r"random.random\(\)"),
-])  # fmt: skip
+])
 def test_what_cannot_be_recorded_runs_eagerly_and_says_so_once(function: Any, words: str) -> None:
     counter[0], seen[:] = 0, []
     compiled = torch.compile(function)
@@ -563,7 +563,7 @@ DRAWS = {
     "exponential_": lambda x: torch.ones_like(x).exponential_(), "uniform_": lambda x: x.clone().uniform_(),
     "alpha_dropout": lambda x: F.alpha_dropout(x, 0.3, True),
     "gumbel_softmax": lambda x: F.gumbel_softmax(x, dim=-1), "randint_like": lambda x: torch.randint_like(x, 9),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

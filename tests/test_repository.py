@@ -170,6 +170,13 @@ def test_file_lengths() -> None:
     assert {name: length for name, length in long.items() if length > LARGEST_FILE} == {}
 
 
+def test_nothing_is_said_to_a_formatter_that_nobody_runs() -> None:
+    mark = "# " + "fmt:"
+    files = [file for folder in ("wengert", "tests", "benchmarks", "tools", "examples")
+             for file in (ROOT.parent / folder).rglob("*.py")]
+    assert [str(file) for file in files if mark in file.read_text()] == []
+
+
 def test_the_table_of_primitives_is_current() -> None:
     """If not: `python -m tools.primitive_table > docs/primitives.md`."""
     assert (ROOT.parent / "docs" / "primitives.md").read_text("utf-8") == table()

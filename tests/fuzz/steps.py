@@ -202,18 +202,18 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "negative_slope": ("0.2",), "tau": ("0.5",), "delta": ("0.3",), "rounding_mode": ('"floor"', '"trunc"'),
     "upper": ("False", "True"), "UPLO": ('"U"',), "window_length": ("5",), "row": ("3",), "col": ("3",),
     "fill_value": ("1.5",), "other": ("2.0", "0.5"), "decimals_": ("1",), "maxnorm": ("0.5",), "groups": ("2",),
-}  # fmt: skip
+}
 _OPTIONAL = frozenset({"dim", "keepdim", "p", "dtype", "diagonal", "offset", "alpha", "reduction", "descending", "min",
-                       "max", "correction", "unbiased", "norm", "ord", "rounding_mode", "eps", "decimals"})  # fmt: skip
+                       "max", "correction", "unbiased", "norm", "ord", "rounding_mode", "eps", "decimals"})
 
 
 @functools.cache
 def functions() -> dict[str, tuple[list[str], list[str]]]:
     """Every public function that steps are made of: how it is called, its required parameters, and optional ones."""
     spaces: dict[str, Any] = {"torch": FUNCTIONS, "F": vars(torch.nn.functional), "torch.linalg": vars(torch.linalg),
-              "torch.special": vars(torch.special), "torch.fft": vars(torch.fft)}  # fmt: skip
+              "torch.special": vars(torch.special), "torch.fft": vars(torch.fft)}
     found = {f"{space}.{name}": value for space, names in spaces.items() for name, value in names.items()
-             if not name.startswith("_") and inspect.isroutine(value)}  # fmt: skip
+             if not name.startswith("_") and inspect.isroutine(value)}
     found |= {f".{name}": value for name, value in METHODS.items()}
     result = {}
     for called, function in found.items():
@@ -242,7 +242,7 @@ class Step:
         body = [*lines[:-1], lines[-1]]
         self.source = "\n".join(["def make():", *(f"    {line}" for line in setup), "    def step(x, y):",
                                  *(f"        {line}" for line in body),
-                                 f"    return step, [{', '.join(states)}]"])  # fmt: skip
+                                 f"    return step, [{', '.join(states)}]"])
 
     def make(self) -> tuple[Callable[[Any, Any], Any], list[Any]]:
         """The function, on fresh state, and the state."""
@@ -402,7 +402,7 @@ class _Writer:
         """The loss, backward and update; or the results, to be differentiated outside."""
         live = [name for name in self.variables if name not in ("x", "y") and self.space[name].requires_grad]
         terms = [f"{name}.{'abs().' if self.space[name].is_complex() else ''}sum()" for name in
-                 self.choose.sample(live, min(3, len(live)))]  # fmt: skip
+                 self.choose.sample(live, min(3, len(live)))]
         returned = ", ".join(dict.fromkeys(self.choose.choices([*self.variables, *self.leaves], k=3)))
         if outside or not terms:
             total = " + ".join([*terms, "w0.sum()"])
@@ -428,7 +428,7 @@ def _written(seed: int, length: int) -> Step:
         writer.statement()
     writer.end(outside=writer.choose.random() < 0.3)
     states = [*writer.leaves, *writer.states, *(f"*{m}.parameters()" for m in writer.modules),
-              *(f"*{m}.buffers()" for m in writer.modules)]  # fmt: skip
+              *(f"*{m}.buffers()" for m in writer.modules)]
     return Step(seed, writer.setup, writer.lines, states)
 
 

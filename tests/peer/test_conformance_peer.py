@@ -47,7 +47,7 @@ HOLD = {
     "strided": ("quantile",),
     "views": ("empty_permuted", "new_empty_strided", "double", "bool", "expand_copy", "unfold_copy", "diff",
               "transpose_copy"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore")

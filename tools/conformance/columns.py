@@ -26,7 +26,7 @@ from .samples import (
 )
 
 # Half precision is not among them: where PyTorch lacks a kernel for it on the CPU, wengert computes.
-REFUSABLE = "bool uint8 int8 int16 int32 int64 float32 float64 complex64 complex128".split()  # fmt: skip
+REFUSABLE = "bool uint8 int8 int16 int32 int64 float32 float64 complex64 complex128".split()
 
 Column = Callable[[Any], None]
 
@@ -226,7 +226,7 @@ def forms(entry: Any) -> None:
             (entry.method_variant, False), (entry.operator_variant, False), (entry.inplace_operator_variant, True),
         )
         if variant is not None
-    ]  # fmt: skip
+    ]
     samples = calls(entry, main_dtype(entry), most=12)
     samples = [call for call in samples if isinstance(call.sample.input, torch.Tensor)]
     if not variants:
@@ -313,7 +313,7 @@ COLUMNS: dict[str, Column] = {
     "strided": non_contiguous,
     "wrong-input": wrong_input,
     "wrong-dtype": refused_dtypes,
-}  # fmt: skip
+}
 # Whole groups of columns by one name.
 GROUPS = {
     "values": ["float64", "float32", "int64", "bool", "complex128", "float16", "bfloat16"],

@@ -18,7 +18,7 @@ from .database import seeded
 TOLERANCES = {
     "float64": (1e-7, 1e-9), "complex128": (1e-7, 1e-9), "float32": (1e-4, 1e-5), "complex64": (1e-4, 1e-5),
     "float16": (4e-3, 1e-3), "bfloat16": (3e-2, 1e-2),
-}  # fmt: skip
+}
 
 
 class Mismatch(Exception):

@@ -17,7 +17,7 @@ HALVES = (torch.float16, torch.bfloat16)
 # Entries whose numbers are whatever lay in memory: kinds and shapes alone are compared.
 UNINITIALISED = {
     "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "resize_",
-}  # fmt: skip
+}
 
 
 def chosen(samples: Iterable[Any], most: int = MOST_SAMPLES) -> list[Any]:
