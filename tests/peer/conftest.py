@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
+
+collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
+"""Without PyTorch there is nothing to hold wengert against."""
 
 
 def settings_of_the_oracle() -> dict[str, Any]:
     """What a test could set in PyTorch for all that come after it. A mode left on the stack (`set_default_device` puts
     one there) reroutes every function; weighted losses then leave their weights out."""
-    torch = pytest.importorskip("torch")
+    import torch
     from torch.overrides import _get_current_function_mode_stack
 
     return {

@@ -8,6 +8,8 @@ or are evaluated as they are on symbols (`core/symbols.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -165,11 +167,20 @@ RULES.update({
 })
 
 
+@cache
+def _takes(rule: Callable[..., Any], names: frozenset[str]) -> bool:
+    """Whether a rule knows parameters of these names."""
+    known = signature(rule).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in known) or names <= {p.name for p in known}
+
+
 def lowered(primitive: Primitive, nodes: Nodes, dtype: str, operands: tuple[Any, ...], params: dict[str, Any]) -> Node:
     """The primitive on nodes and numbers, worked in ``dtype``. Raises `NotImplementedError` where it has no rule."""
     b: Any = Writer(nodes, dtype)
     rule = RULES.get(primitive.name) or primitive.lower
     if rule is not None:
+        if not _takes(rule, frozenset(params)):
+            raise NotImplementedError(f"{primitive.name} has no rule with {', '.join(params)}")
         found = rule(b, *operands, **params)
         return found if type(found) is Node else b.const(found)
     if primitive.name in AS_THEY_ARE and dtype in REALS:

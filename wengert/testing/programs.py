@@ -365,7 +365,9 @@ def _checked(compute: Callable[[], Jet]) -> Jet:
 def _write(statement: Statement, operands: list[ModelTensor]) -> None:
     target = operands[0]
     history, positions = target.history, target.positions
-    if len(np.unique(positions)) != positions.size or (statement.grad and history.leaf):
+    # Where elements lie on each other, only what leaves the same number in all of them can be written.
+    apart = len(np.unique(positions)) == positions.size or statement.what == "zero_"
+    if not apart or (statement.grad and history.leaf):
         raise Refused
     jets = [operand.read(statement.grad) for operand in operands]
     new = _checked(lambda: WRITES[statement.what][1](*jets))
