@@ -32,7 +32,11 @@ for library in LIBRARIES:
     library.register_pytree_node(Own, lambda own: ([own.left, own.right], None), lambda parts, context: Own(*parts))
 
 
-@pytest.mark.parametrize("tree", [*TREES, Own(1, [2, 3])], ids=repr)
+def name_of(tree: Any) -> str:
+    return "Own" if isinstance(tree, Own) else repr(tree)
+
+
+@pytest.mark.parametrize("tree", [*TREES, Own(1, [2, 3])], ids=name_of)
 def test_trees_are_taken_apart_and_put_together(tree: Any) -> None:
     found = []
     for T in LIBRARIES:
