@@ -872,11 +872,10 @@ def swa_outside(compile: Any) -> Any:
     return [training(compile, between), list(averages[0].parameters())]
 
 
-@works
-def swa_inside(compile: Any) -> Any:
+def averaged_inside(compile: Any, **options: Any) -> Any:
     model, x, y = model_and_data()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    average = torch.optim.swa_utils.AveragedModel(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    average = torch.optim.swa_utils.AveragedModel(model, **options)
 
     def step(x: Any) -> None:
         optimizer.zero_grad()
@@ -888,25 +887,17 @@ def swa_inside(compile: Any) -> Any:
     for _ in range(4):
         step(x)
     return [list(average.parameters()), average.n_averaged]
+
+
+@works
+def swa_inside(compile: Any) -> Any:
+    return averaged_inside(compile)
 
 
 @works
 def ema_inside(compile: Any) -> Any:
-    model, x, y = model_and_data()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    function = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=function, use_buffers=True)
-
-    def step(x: Any) -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-        average.update_parameters(model)
-
-    step = compile(step)
-    for _ in range(4):
-        step(x)
-    return [list(average.parameters()), average.n_averaged]
+    decayed = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    return averaged_inside(compile, multi_avg_fn=decayed, use_buffers=True)
 
 
 @works

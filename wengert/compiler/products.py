@@ -17,7 +17,7 @@ Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplicatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -166,21 +166,19 @@ class Products:
     def panels(self, product: Geometry, name: str) -> Code:
         """``void name(ptr operands, i64 start, i64 stop)``: lays out panels. The first operand is a table of addresses:
         the right matrices and the panels."""
-        code = self._code(name)
-        operands, start, stop = code.parameters
-        right, panels = _operands(code, operands, 2)
-        with code.loop(stop, start=start) as item:
-            self._panel(code, product, item.index, right, panels)
-        code.done()
-        return code
+        return self._laying(product, name, self._panel)
 
     def left(self, product: Geometry, name: str) -> Code:
         """The same for the left operand, whose panels are its tiles; needed where a product goes by panels."""
+        return self._laying(product, name, self._left_panel)
+
+    def _laying(self, product: Geometry, name: str,
+                lay: Callable[[Code, Geometry, Operand, Operand, Operand], None]) -> Code:
         code = self._code(name)
         operands, start, stop = code.parameters
-        left, laid = _operands(code, operands, 2)
+        source, panels = _operands(code, operands, 2)
         with code.loop(stop, start=start) as item:
-            self._left_panel(code, product, item.index, left, laid)
+            lay(code, product, item.index, source, panels)
         code.done()
         return code
 
