@@ -92,11 +92,11 @@ class FunctionNode(Node):
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         edges = [edge_of(x) if isinstance(x, Tensor) else None for x in arguments]
         self.tensors = tuple([isinstance(x, Tensor) for x in arguments])
-        super().__init__(_CUSTOM, {}, tuple([e for e, t in zip(edges, self.tensors, strict=True) if t]), (None,), ())
+        operands = tuple([edge for edge, is_tensor in zip(edges, self.tensors, strict=True) if is_tensor])
+        super().__init__(_CUSTOM, {}, operands, (None,), (), (), ())
         needs = tuple([edge is not None for edge in edges])
         self.context = FunctionContext(self, needs, state.grad and any(needs))
         self.inputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in arguments])
-        self.outputs: tuple[Any, ...] = ()
         self.places: tuple[Any, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
@@ -126,7 +126,8 @@ class FunctionNode(Node):
             guards.append((cell, cell[0]))
         self.saved = (*(None if t is None else t._data for t in kept), None)
         self.guards, self.places = tuple(guards), tuple(places)
-        self.outputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in outputs])
+        self.shape = tuple([x._data.shape if isinstance(x, Tensor) else None for x in outputs])
+        self.dtype = tuple([x._data.dtype if isinstance(x, Tensor) else None for x in outputs])
         self.context._to_save = self.context._dirty = self.context._constant = ()
 
     def edge_at(self, place: int, outputs: bool) -> Any:
@@ -135,12 +136,12 @@ class FunctionNode(Node):
 
     def pull(self, ct: ByOutput, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         grads = []
-        for number, output in enumerate(self.outputs):
+        for number, spec in enumerate(self.specs()):
             grad = ct.get(number)
             if grad is not None:
                 grad = make(grad, None) if as_tensors is None else grad
-            elif self.context._materialize and output is not None:
-                grad = make(np.zeros(*output), None)
+            elif self.context._materialize and spec is not None:
+                grad = make(np.zeros(*spec), None)
             grads.append(grad)
         result = self.function.backward(self.context, *grads)
         checked = self._checked(result if isinstance(result, tuple) else (result,))

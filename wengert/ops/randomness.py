@@ -256,7 +256,7 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
         values = drawn(sampler, generator, *turned, size=size, dtype=tensor.dtype, **params)
         write(tensor, values.permute([order.index(dim) for dim in range(len(order))]), op)
         if edge is not None:
-            rebase(tensor, _replaced(op, edge))
+            rebase(tensor, _replaced(op, edge, tensor))
         return tensor
     try:
         fill(_generator(generator), tensor._data)
@@ -267,13 +267,14 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
         raise wording from error
     wrote(tensor)
     if state.grad:
-        rebase(tensor, None if edge is None else _replaced(op, edge))
+        rebase(tensor, None if edge is None else _replaced(op, edge, tensor))
     return tensor
 
 
-def _replaced(op: str, edge: Edge) -> Node:
-    """The node of a value that was replaced: it depends on the old one, with a gradient of zero."""
-    node = Node(P.fill, {}, (edge,), (None, None, None), ())
+def _replaced(op: str, edge: Edge, tensor: Tensor) -> Node:
+    """The node of a tensor's value that was replaced: it depends on the old one, with a gradient of zero."""
+    node = Node(P.fill, {}, (edge,), (None, None, None), (),
+                tensor._data.shape, tensor._data.dtype)
     node.rarely()["label"] = f"{op.strip('_').title().replace('_', '')}Backward0"
     if state.watcher is not None:
         state.watcher.recorded(node)

@@ -27,14 +27,16 @@ Step = tuple[Primitive, dict[str, Any]]
 
 
 class Storage:
-    """One memory with one history; see the module's text. ``base`` is (shape, dtype) of the whole."""
+    """One memory with one history; see the module's text. ``shape`` and ``dtype`` are those of the whole, ``base``
+    refers to the tensor that is it."""
 
-    __slots__ = ("base", "edge", "generation", "shape")
+    __slots__ = ("base", "dtype", "edge", "generation", "shape")
 
-    def __init__(
-        self, edge: Edge | None, shape: tuple[int, ...], base: weakref.ref[Any] | None = None
-    ) -> None:
-        self.edge, self.shape, self.base, self.generation = edge, shape, base, 0
+    base: weakref.ref[Any] | None
+
+    def __init__(self, whole: OnTape) -> None:
+        self.edge, self.base, self.generation = whole._edge, weakref.ref(whole), 0
+        self.shape, self.dtype = whole._data.shape, whole._data.dtype
 
 
 class Alias:
@@ -58,12 +60,13 @@ def edge_of(tensor: OnTape) -> Edge | None:
     alias = tensor._alias
     if alias is not None and alias.generation != alias.storage.generation:
         storage = alias.storage
-        edge, shape = storage.edge, storage.shape
+        edge = storage.edge
         if edge is not None:
             if not alias.tracked:
                 raise InplaceError(_AMBIGUOUS.format(op="view", what="its base or another view of its base has been"))
+            value = np.broadcast_to(np.zeros((), storage.dtype), storage.shape)
             for primitive, params in alias.steps:
-                edge, shape = view_node(primitive, params, edge, shape)
+                edge, value = view_node(primitive, params, edge, value)
         alias.generation = storage.generation
         set_edge(tensor, edge)
     return tensor._edge
@@ -86,27 +89,20 @@ def retain(tensor: OnTape, edge: Edge) -> None:
     node.rarely().setdefault("retains", []).append((index, weakref.ref(tensor)))
 
 
-def view_node(
-    primitive: Primitive, params: dict[str, Any], edge: Edge, shape: tuple[int, ...]
-) -> tuple[Node, tuple[int, ...]]:
-    """A node for one view step of a value of ``shape``, and the shape that it yields."""
-    node = Node(primitive, params, (edge,), (None, None, (shape,)), ())
+def view_node(primitive: Primitive, params: dict[str, Any], edge: Edge, value: Any) -> tuple[Node, Any]:
+    """A node for one view step of a value, of which only shape and dtype count, and the part that it yields."""
+    part = primitive.run(value, **params)
+    node = Node(primitive, params, (edge,), (None, None, (value.shape,)), (), part.shape, part.dtype)
     if state.watcher is not None:
         state.watcher.recorded(node)
-    return node, params["result_shape"] if "result_shape" in params else _shape_after(primitive, params, shape)
-
-
-def _shape_after(primitive: Primitive, params: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
-    dummy = np.lib.stride_tricks.as_strided(np.zeros(1, np.complex64), shape, (0,) * len(shape))
-    return tuple(primitive.run(dummy, **params).shape)
+    return node, part
 
 
 def alias_of(tensor: OnTape) -> Alias:
     """The tensor's place on its storage; the storage is made when its first view is."""
     alias: Alias | None = tensor._alias
     if alias is None:
-        edge = tensor._edge
-        alias = tensor._alias = Alias(Storage(edge, tensor._data.shape, weakref.ref(tensor)), ())
+        alias = tensor._alias = Alias(Storage(tensor), ())
     return alias
 
 
@@ -215,7 +211,8 @@ def write(tensor: OnTape, new: OnTape, op: str) -> Any:
     wrote(tensor)
     if state.grad:
         if node is not None and value.dtype != target.dtype:
-            node = Node(P.cast, {"dtype": target.dtype, "back": value.dtype}, (node,), (None, None, None), ())
+            node = Node(P.cast, {"dtype": target.dtype, "back": value.dtype}, (node,), (None, None, None), (),
+                        target.shape, target.dtype)
         rebase(tensor, node)
     return tensor
 
@@ -230,7 +227,8 @@ def rebase(tensor: OnTape, node: Edge | None) -> None:
     if node is None and storage.edge is None:
         return
     if alias.steps:
-        node = Node(P.scatter_view, {"steps": alias.steps}, (storage.edge, node), (None, None, None, None), ())
+        node = Node(P.scatter_view, {"steps": alias.steps}, (storage.edge, node), (None, None, None, None), (),
+                    storage.shape, storage.dtype)
         if state.watcher is not None:
             state.watcher.recorded(node)
     storage.edge = node

@@ -173,12 +173,18 @@ def record(
         if primitive.kind != "elementwise" or any(
                 [shape != out._data.shape for shape, x in zip(shapes, operands, strict=True) if type(x) in TENSORS]):
             saved[-1] = tuple(shapes)
+    shape: Any
+    dtype: Any
+    if type(out) is tuple:
+        shape, dtype = tuple([t._data.shape for t in out]), tuple([t._data.dtype for t in out])
+    else:
+        shape, dtype = out._data.shape, out._data.dtype
     node: Node
     if half and primitive.kind != "view":
-        node = HalfNode(primitive, params, edges, tuple(saved), guards)
+        node = HalfNode(primitive, params, edges, tuple(saved), guards, shape, dtype)
         node.dtypes = [from_numpy(x._data.dtype) if type(x) in TENSORS else None for x in operands]
     else:
-        node = Node(primitive, params, edges, tuple(saved), guards)
+        node = Node(primitive, params, edges, tuple(saved), guards, shape, dtype)
     if type(out) is tuple:
         for i, tensor in enumerate(out):
             if tensor._data.dtype.kind in "fcV":

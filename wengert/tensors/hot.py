@@ -92,6 +92,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
                 node.saved = (value if saves_x else None, data if saves_out else None,
                               (value.shape,) if wants_shapes else None)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
+                node.shape, node.dtype = data.shape, data.dtype
         if view and ((base := data.base) is value or (base is not None and base is value.base) or shares(data, value)):
             attach_view(x, out, primitive, params, here["grad"])
         if watcher is not None:
@@ -162,9 +163,11 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                             y_cell = y._cell = [0, None]
                         guard = (y_cell, y_cell[0])
                         guards = (guards[0], guard) if keep_x else (guard,)
-                    x_shape, y_shape = x_value.shape, y_value.shape
-                    if x_shape != y_shape:
-                        shapes = (x_shape, y_shape)
+                    shape, y_shape = x_value.shape, y_value.shape
+                    if shape != y_shape:
+                        shapes, shape = (shape, y_shape), data.shape
+                else:
+                    shape = data.shape
                 if keep_out:
                     cell = out._cell = [0, None]
                     guards = (*guards, (cell, 0))
@@ -173,6 +176,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                 node.saved = (x_value if keep_x else None, y_value if keep_y else None,
                               data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
+                node.shape, node.dtype = shape, data.dtype
         if watcher is not None:
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
@@ -230,6 +234,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
                 node.primitive, node.params, node.edges = primitive, params, (edge,)
                 node.saved, node.guards, node.rare = (None, None, (value.shape,)), (), None
                 node.sequence = next_sequence()
+                node.shape, node.dtype = data.shape, data.dtype
         if watcher is not None:
             tell(watcher, primitive, (x,), params, out, out._edge)
         return out
@@ -278,6 +283,7 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
                 node.saved = (None if y_edge is None else x_value, None if x_edge is None else y_value, None,
                               (x_value.shape, y_value.shape))
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
+                node.shape, node.dtype = data.shape, data.dtype
         if watcher is not None:
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out

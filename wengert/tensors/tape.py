@@ -51,10 +51,12 @@ class Node:
 
     ``edges`` has one entry per operand: the node (or `Out`, for one output of several) that made it, or None where no
     gradient flows. ``saved`` is what the primitive's vjp reads; ``guards`` pairs version cells with the counts seen.
-    ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients, a name of its own.
+    ``shape`` and ``dtype`` are those of the result; of several results, tuples with one entry for each, None for what
+    is no tensor. ``rare`` is None, or a dict of what few nodes have: hooks, the source line, retained gradients, a name
+    of its own.
     """
 
-    __slots__ = ("__weakref__", "edges", "guards", "params", "primitive", "rare", "saved", "sequence")
+    __slots__ = ("__weakref__", "dtype", "edges", "guards", "params", "primitive", "rare", "saved", "sequence", "shape")
 
     primitive: Primitive
     params: dict[str, Any]
@@ -63,12 +65,21 @@ class Node:
     guards: Sequence[tuple[Cell, int]]
     rare: dict[str, Any] | None
     sequence: int
+    shape: tuple[Any, ...]
+    dtype: Any
 
     def __init__(self, primitive: Primitive, params: dict[str, Any], edges: tuple[Edge | None, ...], saved: Saved,
-                 guards: Sequence[tuple[Cell, int]]) -> None:
+                 guards: Sequence[tuple[Cell, int]], shape: tuple[Any, ...], dtype: Any) -> None:
         self.primitive, self.params, self.edges = primitive, params, edges
         self.saved, self.guards, self.rare = saved, guards, None
+        self.shape, self.dtype = shape, dtype
         self.sequence = next_sequence()
+
+    def specs(self) -> list[tuple[tuple[int, ...], np.dtype[Any]] | None]:
+        """Shape and dtype of each result, None for what is no tensor."""
+        if not self.primitive.multiple:
+            return [(self.shape, self.dtype)]
+        return [None if shape is None else (shape, dtype) for shape, dtype in zip(self.shape, self.dtype, strict=True)]
 
     def name(self) -> str:
         """What PyTorch calls this node: ``"MulBackward0"``."""
@@ -212,7 +223,8 @@ def kinked(grad: Any, saved: Saved) -> Any:
     value = saved[0] if saved[0] is not None else saved[1]
     if grad is not None and value._edge is not None:
         shapes = (grad._data.shape, value._data.shape)
-        node = Node(P.kinked, {}, (grad._edge, value._edge), (None, None, None, shapes), ())
+        node = Node(P.kinked, {}, (grad._edge, value._edge), (None, None, None, shapes), (), shapes[0],
+                    grad._data.dtype)
         if state.watcher is not None:
             state.watcher.recorded(node)
         grad._edge = node

@@ -104,12 +104,11 @@ def record_backward(
 class CompiledNode(Node):
     """The node of one run of a recorded function."""
 
-    __slots__ = ("arrays", "backward", "shapes", "wholes")
+    __slots__ = ("arrays", "backward", "wholes")
 
     backward: Backward
     arrays: dict[Value, np.ndarray]
     wholes: list[tuple[Value, Any]]
-    shapes: list[tuple[tuple[int, ...], Any]]
 
     def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         """The cotangents of the tensors that want them."""
@@ -117,7 +116,8 @@ class CompiledNode(Node):
         parts = dict(enumerate(ct)) if isinstance(ct, list) else ct
         if as_tensors is not None:
             return self._pull_tensors(parts, as_tensors)
-        cts = [parts[i] if parts.get(i) is not None else np.zeros(*shape) for i, shape in enumerate(self.shapes)]
+        cts = [parts[i] if parts.get(i) is not None else np.zeros(shape, dtype)
+               for i, (shape, dtype) in enumerate(zip(self.shape, self.dtype, strict=True))]
         backward = self.backward
         given = [*(self.arrays[value] for value in backward.kept), *cts]
         _, grads = backward.run([np.asarray(array, order="C") for array in given], [])
@@ -139,9 +139,9 @@ class CompiledNode(Node):
         for constant, array in (*backward.forward.constants, *backward.graph.constants):
             values[constant] = make(array, None)
         cts = backward.graph.inputs[len(backward.kept):]
-        for i, (value, shape) in enumerate(zip(cts, self.shapes, strict=True)):
+        for i, (value, shape, dtype) in enumerate(zip(cts, self.shape, self.dtype, strict=True)):
             part = parts.get(i)
-            values[value] = make(np.zeros(*shape), None) if part is None else part
+            values[value] = make(np.zeros(shape, dtype), None) if part is None else part
         for graph in (backward.forward, backward.graph):
             for instr in graph.instrs:
                 operands = [values[x] if type(x) is Value else x for x in instr.operands]

@@ -176,13 +176,15 @@ class Program:
                     wholes.append((value, edges[-1]))
                     cell = version_cell(tensor)
                     guards.append((cell, cell[0]))
-        node = CompiledNode(COMPILED, {}, tuple(edges), (tuple([arrays[value] for value, _ in wholes]), None), guards)
+        node = CompiledNode(COMPILED, {}, tuple(edges), (tuple([arrays[value] for value, _ in wholes]), None), guards,
+                            (), ())
         node.backward, node.arrays, node.wholes = backward, arrays, wholes
         return node
 
     def _attach(self, node: CompiledNode, places: list[int], made: dict[int, Any]) -> None:
         """Makes results those of a node."""
-        node.shapes = [(made[place]._data.shape, made[place]._data.dtype) for place in places]
+        node.shape = tuple([made[place]._data.shape for place in places])
+        node.dtype = tuple([made[place]._data.dtype for place in places])
         for number, place in enumerate(places):
             tensor = made[place]
             tensor._edge = Out(node, number)

@@ -218,17 +218,12 @@ class GraphBuilder:
             if type(node) is Leaf or not node.primitive.multiple:
                 continue
             found = self.shown[node.sequence]
-            for index in range(self._count(node)):
+            for index in range(len(node.specs())):
                 key = output_id(node.sequence, index)
                 if index not in found and (key in self.names or id(self.values.get(key)) in self.names):
                     found.append(index)
                     self.names.setdefault(key, self.names.get(id(self.values.get(key)), ""))
             found.sort()
-
-    def _count(self, node: Any) -> int:
-        """The number of results of a node that has several, as far as it is known."""
-        known = [index for index in range(8) if output_id(node.sequence, index) in self.values]
-        return max([len(node.outputs) if is_custom(node) else 0, *(index + 1 for index in known)])
 
     def _source_id(self, edge: Any) -> int:
         """The id of the graph's node at the lower end of an edge of the tape: of a result where several are shown."""
@@ -251,9 +246,9 @@ class GraphBuilder:
         value = self.values.get(key)
         made.value = _summary(value)
         made.gradient = _summary(self.gradients.get(key, _retained(node, index)))
-        _with_spec(made, value)
-        if made.shape is None and is_custom(node) and node.outputs[index] is not None:
-            made.shape, made.dtype = tuple(node.outputs[index][0]), from_numpy(node.outputs[index][1]).name
+        spec = node.specs()[index]
+        if spec is not None:
+            made.shape, made.dtype = tuple(spec[0]), from_numpy(spec[1]).name
         return made
 
     def _operation(self, node: Any, graph: Graph, shapes: dict[int, Any]) -> list[GraphNode]:
@@ -276,11 +271,6 @@ class GraphBuilder:
         results = [made]
         if len(shown) == 1:
             self._result(made, node, shown[0])
-            if made.shape is None and node.primitive.kind == "elementwise":
-                known = [graph.nodes[self._source_id(edge)] for edge in node.edges if edge is not None]
-                known = [operand for operand in known if operand.shape is not None and operand.dtype]
-                if known:
-                    made.shape, made.dtype = max((o.shape or () for o in known), key=len), known[0].dtype
         else:
             made.outputs = len(shown)
             for index in shown:
