@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from types import CodeType, FrameType
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _DEMO = _PACKAGE + "demo" + os.sep
 
 
+@cache
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_PACKAGE) and not filename.startswith(_DEMO)
+
+
 def is_inside(code: CodeType) -> bool:
     """Whether code belongs to this package (its demo is a program like a user's)."""
-    return code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith(_DEMO)
+    return _is_ours(code.co_filename)
 
 
 def user_frame() -> FrameType | None:
     """The innermost frame outside this package."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_inside(frame.f_code):
+    while frame is not None and _is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

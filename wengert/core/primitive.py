@@ -47,6 +47,8 @@ class Primitive:
     ========== =====================================================================================================
     eval       ``eval(xp, *arrays, **params) -> array``; ``xp`` is the array module. A string names a function of it
     spec       ``spec(*specs, **params) -> Spec``: shape and dtype of the result; raises the worded error
+    shape      ``shape(*specs, **params) -> shape`` of the one result, instead of ``spec``: its dtype is then found by
+               evaluating on arrays of one element
     vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one per operand, None where ``needs`` is false.
                ``saved`` is ``(*operands, out, shapes)`` with None for what ``saves`` does not name
     jvp        ``jvp(tangents, operands, out, params) -> tangent``
@@ -77,7 +79,8 @@ class Primitive:
                  "samples", "sends", "spec", "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
-                 vjp: Rule | None = None, saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
+                 shape: Rule | None = None, vjp: Rule | None = None,
+                 saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
                  jvp: Rule | None = None, lower: Rule | None = None, promotion: str | None = None,
                  label: str | Callable[[Params], str] | None = None, multiple: bool = False,
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
@@ -86,7 +89,8 @@ class Primitive:
                  kinked: bool = False, refuses: str = "", doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.lower = vjp, jvp, lower
-        self.spec = spec if spec is not None else partial(_spec_by_dummies, self)
+        by_rule = partial(_spec_by_dummies, self) if shape is None else partial(_spec_by_elements, self, shape)
+        self.spec = by_rule if spec is None else spec
         self._saves, self.promotion, self.multiple, self.keeps = saves, promotion, multiple, keeps
         self.label = label if label is not None else _camel(name)
         self.samples, self.missing, self.doc = samples, missing or {}, doc
@@ -275,7 +279,8 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
         vjp = _selecting_vjp(selects, arity)
     elif any(d is not None for d in derivatives):
         vjp = _multiplying_vjp_n(derivatives) if arity > 1 else _multiplying_vjp_1(cast(Any, derivatives[0]))
-    primitive = Primitive(name, "elementwise", eval, arity=arity, saves=reads, promotion=promotion, vjp=vjp, **rest)
+    primitive = Primitive(name, "elementwise", eval, arity=arity, saves=reads, promotion=promotion, vjp=vjp,
+                          shape=partial(_broadcast, name), **rest)
     if primitive.vjp is None:
         for rule in ("vjp", "jvp"):
             primitive.missing.setdefault(rule, "its result does not vary smoothly with its operands")
@@ -283,7 +288,6 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
         primitive.jvp = partial(_diagonal_jvp, primitive)
     if primitive.vjp is not None and arity == 1:
         primitive.vjp = _by_kernel_if_large(primitive, primitive.vjp)
-    primitive.spec = partial(_elementwise_spec, primitive)
     return register(primitive)
 
 
@@ -338,6 +342,17 @@ def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, **rest: An
 
     primitive = Primitive(name, "view", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
     return register(primitive)
+
+
+def as_first(x: Spec, *others: Any, **params: Any) -> Dims:
+    """The shape of a result that has that of the first operand."""
+    return x.shape
+
+
+def without_dims(x: Spec, dim: Dims, keepdim: bool = False, **params: Any) -> Dims:
+    """The shape that is left when dimensions have been reduced."""
+    gone = {d % len(x.shape) for d in dim} if x.shape else set()
+    return tuple([1 if d in gone else n for d, n in enumerate(x.shape) if keepdim or d not in gone])
 
 
 def reduction(name: str, eval: str | Rule, **rest: Any) -> Primitive:
@@ -482,11 +497,20 @@ def _diagonal_jvp(primitive: Primitive, tangents: Sequence[Any], operands: Seque
     return total
 
 
-def _elementwise_spec(primitive: Primitive, *specs: Spec | float, **params: Any) -> Spec:
-    """Shapes broadcast; the dtype is found by evaluating on one element of each."""
-    shape = broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)), op=primitive.name)
-    ones = [s._replace(shape=()) if isinstance(s, Spec) else s for s in specs]
-    return _spec_by_dummies(primitive, *ones, **params)._replace(shape=shape)
+def _spec_by_elements(primitive: Primitive, shape: Rule, *specs: Spec | float, **params: Any) -> Spec:
+    """The shape by its rule; the dtype is found by evaluating on one element of each operand."""
+    found = tuple(shape(*specs, **params))
+    ones = [s._replace(shape=(1,) * len(s.shape)) if isinstance(s, Spec) else s for s in specs]
+    return _spec_by_dummies(primitive, *ones, **params)._replace(shape=found)
+
+
+def has_spec_rule(primitive: Primitive) -> bool:
+    """Whether the shape of its result is found without evaluating it on all of its operands."""
+    return getattr(primitive.spec, "func", None) is not _spec_by_dummies
+
+
+def _broadcast(name: str, *specs: Spec | float, **params: Any) -> Dims:
+    return broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)), op=name)
 
 
 def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float, **params: Any) -> Any:

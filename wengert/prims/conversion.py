@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.layout import order_of
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, elementwise, fit, linear, opaque
+from ..core.primitive import P, as_first, elementwise, fit, linear, opaque
 from ..core.samples import cases
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
@@ -42,7 +42,7 @@ def _cast_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 
 cast = opaque(
-    "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy",
+    "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy", shape=as_first,
     vjp=_cast_vjp, lower=_cast_lower,
     jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
     samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
@@ -50,7 +50,7 @@ cast = opaque(
 )
 clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order if order == "C" else order_of(x)),
                transpose=lambda ct, shape, params: ct,
-               samples=cases(((2, 3), {}), ((), {"order": "C"})))
+               samples=cases(((2, 3), {}), ((), {"order": "C"})), shape=as_first)
 
 
 def _overwrite(xp: ModuleType, old: Array, new: Array) -> Array:
@@ -70,7 +70,7 @@ def _overwrite_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
 
 
 overwrite = opaque(
-    "overwrite", _overwrite, arity=2, vjp=_overwrite_vjp, saves=("shapes",),
+    "overwrite", _overwrite, arity=2, shape=as_first, vjp=_overwrite_vjp, saves=("shapes",),
     label=lambda params: "CopyBackwards",
     jvp=lambda tangents, operands, out, params: None if tangents[1] is None else P.overwrite(operands[0], tangents[1]),
     samples=cases(((2, 3), (3,)), ((2, 3), (2, 3)), ((2,), ())),
@@ -85,14 +85,15 @@ def _fill(xp: ModuleType, old: Array, value: complex = 0) -> Array:
 
 
 fill = opaque(
-    "fill", _fill, label=lambda params: "Zero" if params.get("value", 0) == 0 else "FillBackward2",
+    "fill", _fill, shape=as_first, label=lambda params: "Zero" if params.get("value", 0) == 0 else "FillBackward2",
     vjp=lambda ct, saved, params, needs: (P.zeros_like(ct),),
     jvp=lambda tangents, operands, out, params: P.zeros_like(tangents[0]),
     samples=cases(((2, 3), {"value": 1.5}), ((), {})),
     doc="A constant in the shape and dtype of the operand.",
 )
 zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x, order=order_of(x)),
-                    transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})))
+                    transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})),
+                    shape=as_first)
 
 conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
                    vjp=lambda ct, saved, params, needs: (P.conj(ct),),

@@ -349,7 +349,9 @@ def _weight_gradient_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: 
 
 
 convolution_weight = fused(
-    "convolution_weight", _weight_gradient, arity=2, vjp=_weight_gradient_vjp, jvp=_weight_gradient_jvp,
+    "convolution_weight", _weight_gradient, arity=2,
+    spec=lambda x, ct, kernel, groups=1, **params: x._replace(
+        shape=(ct.shape[1], x.shape[1] // groups, *kernel)), vjp=_weight_gradient_vjp, jvp=_weight_gradient_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], label="ConvolutionBackward",
     samples=cases(((2, 2, 5), (2, 3, 3), {"kernel": (3,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
                   ((1, 4, 6, 5), (1, 4, 4, 5), {"kernel": (2, 2), "stride": (2, 1), "padding": (1, 1),

@@ -12,6 +12,7 @@ from ..core.layout import in_rows, like_first
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
+from ..core.spec import broadcast_shapes
 from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
 _ROWS = np.array([2, 0, 2])
@@ -320,6 +321,7 @@ masked_select = opaque(
 
 masked_fill = opaque(
     "masked_fill", lambda xp, x, mask, value: in_rows(xp.where(mask, xp.asarray(value, x.dtype), x)), arity=2,
+    shape=lambda x, mask, value: broadcast_shapes(x.shape, mask.shape, op="masked_fill"),
     vjp=lambda ct, saved, params, needs: (fit(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
     saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.masked_fill(tangents[0], operands[1], value=0),

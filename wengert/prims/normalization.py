@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import float32
 from ..core.generated import LARGE
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
 from ..core.primitive import REAL_ONLY, P, fit, fused, is_final, opaque
 from ..core.samples import cases, uniform
+from ..core.spec import Spec
 
 
 def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Array | None = None, *, dim: Dims,
@@ -45,6 +47,13 @@ def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Arra
     if bias is not None:
         xp.add(out, bias, out)
     return laid_as(out, x) if 0 in dim else in_rows(out), mean, variance
+
+
+def _normalize_spec(x: Spec, weight: Spec | None = None, bias: Spec | None = None, *, dim: Dims,
+                    **params: Any) -> tuple[Spec, ...]:
+    kept = tuple([1 if d in {d % len(x.shape) for d in dim} else n for d, n in enumerate(x.shape)])
+    statistics = Spec(kept, float32 if x.dtype.itemsize == 2 else x.dtype)
+    return x, statistics, statistics
 
 
 def _generated() -> Any:
@@ -156,8 +165,14 @@ def _gradient(xp: ModuleType, g: Array, x: Array, weight: Array | None, mean: Ar
     return tuple([grad for grad, need in zip(found, needs, strict=True) if need])
 
 
+def _gradient_spec(g: Spec, x: Spec, weight: Spec | None, *statistics: Spec, needs: Needs, shapes: Sequence[Dims],
+                   **params: Any) -> tuple[Spec, ...]:
+    return tuple([Spec(tuple(shape), x.dtype) for shape, need in zip(shapes, needs, strict=False) if need])
+
+
 normalize_gradient = opaque(
-    "normalize_gradient", _gradient, arity=5, multiple=True, widens=True, agree=(0, 1, 2, 3, 4), mixes=True,
+    "normalize_gradient", _gradient, arity=5, spec=_gradient_spec, multiple=True, widens=True,
+    agree=(0, 1, 2, 3, 4), mixes=True,
     missing={"vjp": "where a derivative is wanted, it is written out", "jvp": "not in wengert yet"},
     samples=cases(((3, 4), (3, 4), (4,), (3, 1), uniform(0.5, 1, 3, 1),
                    {"dim": (1,), "eps": 0.1, "needs": (True, True, True), "shapes": ((3, 4), (4,), (4,))})),
@@ -170,8 +185,8 @@ def _saves(needs: Needs) -> list[str]:
 
 
 normalize = fused(
-    "normalize", _normalize, arity=3, multiple=True, widens=False, agree=(0, 1, 2), mixes=True, keeps=(1, 2),
-    vjp=_vjp, saves=_saves,
+    "normalize", _normalize, arity=3, spec=_normalize_spec, multiple=True, widens=False, agree=(0, 1, 2), mixes=True,
+    keeps=(1, 2), vjp=_vjp, saves=_saves,
     missing={"jvp": "not in wengert yet"},
     label=lambda params: params.get("label", "NativeBatchNorm"),
     samples=cases(((3, 2, 4), (1, 2, 1), (1, 2, 1), {"dim": (0, 2), "eps": 0.1}),

@@ -18,9 +18,10 @@ import numpy as np
 
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
-from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
+from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, fused, is_final, opaque
 from ..core.samples import cases
+from ..core.spec import Spec
 
 ndarray = np.ndarray
 _LATER = {"jvp": "not in wengert yet"}
@@ -85,6 +86,18 @@ def _public(results: tuple[Any, ...]) -> tuple[Any, ...]:
     """The results with a copy of the first, every step's h, in its place, and itself at the end: what backward reads
     must not be what programs overwrite."""
     return (results[0].copy(), *results[1:], results[0])
+
+
+def _walk_spec(states: int, *kept: int) -> Rule:
+    """The rule of a recurrence of so many ``states``: of what every step has in `_public` between the last states and
+    all h, how many times as wide as a state it is."""
+
+    def spec(gates: Spec, h0: Spec, *others: Spec, **params: Any) -> tuple[Spec, ...]:
+        rows, width = gates.shape[0], h0.shape[1]
+        every = h0._replace(shape=(rows, width))
+        return (every, *(h0,) * states, *[h0._replace(shape=(rows, times * width)) for times in kept], every)
+
+    return spec
 
 
 def _of_steps(ct: ByOutput, kept: int) -> Any:
@@ -211,7 +224,7 @@ def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc:
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
-    "lstm", _lstm, arity=4, agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
+    "lstm", _lstm, arity=4, spec=_walk_spec(2, 4, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
     saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
@@ -221,7 +234,8 @@ lstm = fused(
 
 
 lstm_gradient = opaque(
-    "lstm_gradient", _lstm_gradient, arity=9, agree=tuple(range(9)), multiple=True, widens=True,
+    "lstm_gradient", _lstm_gradient, arity=9,
+    spec=lambda *given, **params: (given[6], given[3], given[4]), agree=tuple(range(9)), multiple=True, widens=True,
     missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (2, 2), (8, 2), (6, 8), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
@@ -297,7 +311,7 @@ def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 
 gru = fused(
-    "gru", _gru, arity=4, agree=(0, 1, 2, 3), multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp,
+    "gru", _gru, arity=4, spec=_walk_spec(1, 3, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp,
     saves=("y", "z", "out"), missing=_LATER,
     label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
@@ -343,7 +357,7 @@ def _rnn_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 
 rnn = fused(
-    "rnn", _rnn, arity=3, agree=(0, 1, 2), multiple=True, keeps=(2,), vjp=_rnn_vjp,
+    "rnn", _rnn, arity=3, spec=_walk_spec(1), agree=(0, 1, 2), multiple=True, keeps=(2,), vjp=_rnn_vjp,
     saves=("y", "z", "out"), missing=_LATER, label="Rnn",
     samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),

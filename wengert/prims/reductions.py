@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import inf
 from types import ModuleType
@@ -11,8 +12,9 @@ import numpy as np
 
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, conjugate, keep, linear, opaque, reduction
+from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
 from ..core.samples import cases
+from ..core.spec import Spec
 
 
 def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
@@ -42,7 +44,7 @@ sum = linear(
     "sum", _sum,
     transpose=lambda ct, shape, params: P.expand(keep(ct, shape, params["dim"], params.get("keepdim", False)),
                                                  shape=shape),
-    label=_many("Sum"), samples=_SAMPLES,
+    label=_many("Sum"), samples=_SAMPLES, shape=without_dims,
 )
 
 
@@ -66,7 +68,7 @@ mean = linear(
     transpose=lambda ct, shape, params: P.expand(
         keep(ct, shape, params["dim"], params.get("keepdim", False)) / (_count(shape, params["dim"]) if shape else 1),
         shape=shape),
-    label=_many("Mean"), samples=_SAMPLES,
+    label=_many("Mean"), samples=_SAMPLES, shape=without_dims,
 )
 
 
@@ -98,7 +100,7 @@ def _var_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, par
 
 _SPREAD = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True, "correction": 0}),
                 ((2, 3), {"dim": (0, 1), "whole": True}))
-var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), samples=_SPREAD)
+var = reduction("var", _var, vjp=_var_vjp, jvp=_var_jvp, saves=("x",), samples=_SPREAD, shape=without_dims)
 
 
 def _std_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -173,7 +175,8 @@ def _extreme(name: str, ufunc: str) -> Any:
 
     label = {"amax": "Max", "amin": "Min"}[name]
     return reduction(name, evaluate, vjp=_extreme_vjp, jvp=_extreme_jvp, saves=("x", "out"), samples=_SAMPLES,
-                     label=lambda params: f"{label}Backward1" if params.get("whole") else name.capitalize())
+                     label=lambda params: f"{label}Backward1" if params.get("whole") else name.capitalize(),
+                     shape=without_dims)
 
 
 amax = _extreme("amax", "maximum")
@@ -185,9 +188,11 @@ def _no(reason: str) -> dict[str, str]:
 
 
 any = reduction("any", lambda xp, x, dim, keepdim=False: in_rows(xp.logical_or.reduce(x, axis=dim, keepdims=keepdim)),
-                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
+                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})),
+                shape=without_dims)
 all = reduction("all", lambda xp, x, dim, keepdim=False: in_rows(xp.logical_and.reduce(x, axis=dim, keepdims=keepdim)),
-                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})))
+                missing=_no("its result is a truth value"), samples=cases((np.array([[True, False]]), {"dim": (1,)})),
+                shape=without_dims)
 
 
 def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False) -> Array:
@@ -257,7 +262,12 @@ def _sum_to(xp: ModuleType, x: Array, shape: Dims) -> Array:
     return reduced.reshape(shape)
 
 
-sum_to = linear("sum_to", _sum_to, transpose=lambda ct, shape, params: P.expand(ct, shape=shape), label="Sum",
+def _sum_to_spec(x: Spec, shape: Dims) -> Spec:
+    return (x if math.prod(x.shape) == math.prod(shape) else P.sum.spec(x, dim=()))._replace(shape=tuple(shape))
+
+
+sum_to = linear("sum_to", _sum_to, spec=_sum_to_spec, label="Sum",
+                transpose=lambda ct, shape, params: P.expand(ct, shape=shape),
                 samples=cases(((3, 4), {"shape": (4,)}), ((2, 3), {"shape": (2, 1)})))
 
 

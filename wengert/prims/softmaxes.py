@@ -11,7 +11,7 @@ import numpy as np
 from ..core.generated import LARGE
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, conjugate, keep, reduction
+from ..core.primitive import P, as_first, conjugate, keep, reduction
 from ..core.samples import cases
 
 
@@ -94,7 +94,8 @@ def _softmax_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
 
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
-softmax = reduction("softmax", _normalised(False), vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG)
+softmax = reduction("softmax", _normalised(False), vjp=_softmax_vjp, jvp=_softmax_jvp, saves=("out",), samples=_ALONG,
+                    shape=as_first)
 
 
 def _log_softmax_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -115,4 +116,4 @@ def _log_softmax_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numb
 
 
 log_softmax = reduction("log_softmax", _normalised(True), vjp=_log_softmax_vjp, jvp=_log_softmax_jvp, saves=("out",),
-                        samples=_ALONG)
+                        samples=_ALONG, shape=as_first)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from .names import Names
 from .outside import Binding, Slot, spec_of
 from .quantities import Condition, Traced, plain_parameter
 from .reads import Reads
+from .shadows import Shadows
 from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
 from .values import Memory, Step, TracedArray
 
@@ -69,6 +71,7 @@ class Recorder(Tracer):
         """What memories held before they were written, while that is noted."""
         self.independent: set[Value] = set()
         """Values that depend on nothing that the function is given: these can be looked at."""
+        self.shadows = Shadows()
         self._line: str | None = None
         """The user's line, where it is known as long as something of wengert's own runs."""
 
@@ -96,6 +99,7 @@ class Recorder(Tracer):
         self.settings.clear()
         self.stand_ins.clear()
         self.memories.clear()
+        self.shadows = Shadows()
         self.keeper = Keeper()
 
     def living(self) -> list[TracedArray]:
@@ -200,7 +204,7 @@ class Recorder(Tracer):
             for i, (primitive, params) in enumerate(traced.steps, start=1):
                 key = repr(traced.steps[:i])
                 if key not in memory.parts:
-                    part = np.asarray(evaluate(primitive, (array,), params))
+                    part = np.asarray(self.shadows.evaluate(primitive, (array,), params))
                     memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
                 value, array = memory.parts[key]
             traced.refresh(value, array)
@@ -244,7 +248,7 @@ class Recorder(Tracer):
             values.append(value)
             arrays.append(array)
         params = {name: plain_parameter(primitive, name, value) for name, value in params.items()}
-        result = evaluate(primitive, arrays, params)
+        result = self.shadows.evaluate(primitive, arrays, params)
         if primitive.multiple:
             parts = [np.asarray(part) for part in result]
             made = self._add(primitive, values, params, [spec_of(part) for part in parts])
@@ -284,7 +288,7 @@ class Recorder(Tracer):
         if dtype is float64:
             return value, array
         params = {"dtype": dtype, "back": float64}
-        array = np.asarray(evaluate(P.cast, (array,), params))
+        array = np.asarray(self.shadows.evaluate(P.cast, (array,), params))
         return self._emit(P.cast, (value,), params, array), array
 
     def _constant(self, array: np.ndarray) -> Value:
@@ -318,11 +322,11 @@ class Recorder(Tracer):
         if traced.steps:
             params = {"steps": traced.steps}
             operands: tuple[Any, ...] = (memory.value, value)
-            array = np.asarray(evaluate(P.scatter_view, (memory.array, array), params))
+            array = np.asarray(self.shadows.evaluate(P.scatter_view, (memory.array, array), params))
             value = self._emit(P.scatter_view, operands, params, array)
         elif array.dtype != shadow.dtype or not same_strides(array, shadow):
             # The memory keeps its dtype and its strides: later results depend on both, to the last bit.
-            array = np.asarray(evaluate(P.overwrite, (shadow, array), {}))
+            array = np.asarray(self.shadows.evaluate(P.overwrite, (shadow, array), {}))
             value = self._emit(P.overwrite, (old, value), {}, array)
         if self.journal is not None:
             self.journal.setdefault(memory, (memory.value, memory.array))
@@ -339,7 +343,7 @@ class Recorder(Tracer):
         truth = make(self.evaluate(P.reshape, (condition,), {"shape": ()}), None)
         held, holds = self.read(self.place(truth))
         for memory, (old, array) in journal.items():
-            chosen = np.asarray(evaluate(P.where, (holds, memory.array, array), {}))
+            chosen = np.asarray(self.shadows.evaluate(P.where, (holds, memory.array, array), {}))
             value = self._emit(P.where, (held, memory.value, old), {}, chosen)
             if before is not None:
                 before.setdefault(memory, (old, array))
@@ -365,7 +369,7 @@ class Recorder(Tracer):
 
     def known(self, tensor: Tensor) -> np.ndarray | None:
         value, array = self.read(self.place(tensor))
-        return array.copy() if value in self.independent else None
+        return self.shadows.known(array).copy() if value in self.independent else None
 
     def value(self, tensor: Tensor, what: str) -> np.ndarray:
         array = self.known(tensor)
@@ -382,7 +386,7 @@ class Recorder(Tracer):
             return item_of(self.value(tensor, "item"))
         single = make(self.evaluate(P.reshape, (tensor,), {"shape": ()}), None)
         wide = make(self.evaluate(P.cast, (single,), {"dtype": float64, "back": spec_of(array).dtype}), None)
-        return Traced(wide, item_of(array), None, self.conditions, "a tensor")
+        return Traced(wide, nan, None, self.conditions, "a tensor")
 
     def changes(self, tensor: Tensor, op: str) -> None:
         if self.is_outside(tensor):
@@ -448,7 +452,8 @@ class Recorder(Tracer):
         params = {"sampler": sampler, **{name: plain_parameter(P.draw, name, value) for name, value in params.items()}}
         state.watcher = None  # drawing moves the copy of the generator on, which nobody watches
         try:
-            array = np.asarray(evaluate(P.draw, (double, *(array for _, array in pairs)), params))
+            array = np.asarray(evaluate(P.draw, (double, *(self.shadows.known(array) if type(array) is np.ndarray
+                                                           else array for _, array in pairs)), params))
         finally:
             state.watcher = self
         value = self._emit(P.draw, (source, *(value for value, _ in pairs)), params, array)
@@ -498,7 +503,7 @@ class Recorder(Tracer):
         """A cotangent on a memory of its own; a copy in the graph only where a copy in memory would lie differently."""
         value, array = self.read(self.place(ct))
         if not array.flags.c_contiguous:
-            array = np.asarray(evaluate(P.clone, (array,), {}))
+            array = np.asarray(self.shadows.evaluate(P.clone, (array,), {}))
             value = self._emit(P.clone, (value,), {}, array)
         return self.fresh(value, array)
 

@@ -1,10 +1,10 @@
 """What a tensor holds while a function is recorded: a `TracedArray`, its place on a `Memory` of the graph.
 
-Note [shadows]: beside its graph value every traced array has an array, its *shadow*, computed from what the arguments
-and states hold at the time. Shadows are never shown to the function being recorded; they tell shapes, dtypes and
-strides, by which alone can be said whether numpy would copy in a reshape, and they make errors that depend on values
-(an index out of range) come at the user's line. Nothing is ever written into the user's arrays: shadows, like values,
-are replaced.
+Note [shadows]: beside its graph value every traced array has an array, its *shadow*: what the value would be for what
+the arguments and states hold at the time, its numbers computed when somebody asks for them (`shadows.py`). Shadows are
+never shown to the function being recorded; they tell shapes, dtypes and strides, by which alone can be said whether
+numpy would copy in a reshape, and they make errors that depend on values (an index out of range) come at the user's
+line. Nothing is ever written into the user's arrays: shadows, like values, are replaced.
 """
 
 from __future__ import annotations

@@ -1,0 +1,125 @@
+"""Shadows: what the values of a recording would be for the arguments and states of the moment.
+
+The one idea to know: hardly anybody looks at the numbers of a shadow, only at how it lies in memory; so what is dear
+to compute is *owed*. Such a shadow is uninitialised memory that lies as the result would, a view of it is an ordinary
+view, and `Shadows.known` computes the numbers into it, in place, when they are asked for. What depends on numbers (an
+index, a decomposition that may fail) has its operands paid first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.dtypes import from_numpy
+from ..core.primitive import Primitive, evaluate, has_spec_rule
+from ..core.spec import Spec
+from .memory import root_of
+
+ndarray = np.ndarray
+
+WORTH = 4096
+"""Elements of an operand or a result from which on computing is dear."""
+
+_TOTAL = ("view", "elementwise", "reduction", "linear", "bilinear", "fused")
+_TOTAL_TOO = frozenset({"cast", "fill", "overwrite", "masked_fill", "normalize_gradient", "lstm_gradient",
+                        "window_winner", "argmax", "argmin", "max_dim", "min_dim", "cummax", "cummin"})
+"""Kinds, and opaque primitives, that take any real numbers: only shapes, dtypes and indices can make them fail."""
+_PARTIAL = frozenset({"binary_cross_entropy"})
+_BY_INDEX = frozenset({"index", "index_adjoint", "index_put", "gather", "scatter", "scatter_add", "nll_loss"})
+"""Those of them that fail where an index is out of range, or whose shape depends on one."""
+_IN_ROWS = frozenset({"matmul", "linear", "addmm", "convolution_weight", "sum", "mean", "sum_to"})
+"""Those whose results lie in rows however their operands do; of the others where all operands lie in rows."""
+
+
+_REAL = "fcV"
+"""numpy's letters for the kinds of dtypes of real and complex numbers; bfloat16 is a ``V``."""
+
+
+class _Debt(NamedTuple):
+    """What gives the numbers that are owed."""
+
+    primitive: Primitive
+    values: Sequence[Any]
+    params: dict[str, Any]
+    results: tuple[ndarray, ...]
+
+
+class Shadows:
+    """Evaluates primitives on shadows."""
+
+    def __init__(self) -> None:
+        self._owed: dict[int, _Debt] = {}
+        """What is owed, by the identity of the memory in which it belongs."""
+        self._specs: dict[Any, tuple[Spec, ...] | None] = {}
+
+    def evaluate(self, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What the primitive gives; its numbers may be owed."""
+        arrays = [x for x in values if type(x) is ndarray]
+        total, by_index = _is_total(primitive, arrays), primitive.name in _BY_INDEX
+        owed = [x for x in arrays if id(root_of(x)) in self._owed]
+        for x in owed:
+            if not total or by_index and x.dtype.kind not in _REAL:
+                self.known(x)
+        if total and not by_index and primitive.kind != "view":
+            specs = self._dear(primitive, values, arrays, params)
+            if specs is not None:
+                return self._owe(_Debt(primitive, values, params, tuple(
+                    [np.empty(spec.shape, spec.dtype.numpy) for spec in specs])))
+        found = evaluate(primitive, values, params)
+        if total and owed:
+            return self._owe(_Debt(primitive, values, params, tuple(
+                [np.asarray(part) for part in (found if primitive.multiple else (found,))])))
+        return found
+
+    def known(self, array: ndarray) -> ndarray:
+        """The array, with its numbers."""
+        todo = [id(root_of(array))]
+        while todo:
+            debt = self._owed.get(todo[-1])
+            if debt is None:
+                todo.pop()
+                continue
+            before = [id(root_of(x)) for x in debt.values if type(x) is ndarray and id(root_of(x)) in self._owed]
+            if before:
+                todo += before
+                continue
+            found = evaluate(debt.primitive, debt.values, debt.params)
+            for result, part in zip(debt.results, found if debt.primitive.multiple else (found,), strict=True):
+                if self._owed.pop(id(root_of(result)), None) is not None:
+                    np.copyto(result, part)
+        return array
+
+    def _owe(self, debt: _Debt) -> Any:
+        """The results of a debt, which is noted; but not for what is memory of an operand."""
+        known = {id(root_of(x)) for x in debt.values if type(x) is ndarray}
+        for result in debt.results:
+            if id(root_of(result)) not in known:
+                self._owed[id(root_of(result))] = debt
+        return debt.results if debt.primitive.multiple else debt.results[0]
+
+    def _dear(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
+              ) -> tuple[Spec, ...] | None:
+        """What a rule says of the results, where they are dear to compute and surely lie in rows."""
+        if not arrays or all(x.size < WORTH for x in arrays) or not has_spec_rule(primitive):
+            return None
+        if primitive.name not in _IN_ROWS and not all(x.flags.c_contiguous for x in arrays):
+            return None
+        specs = [Spec(x.shape, from_numpy(x.dtype)) if type(x) is ndarray else x for x in values]
+        try:
+            key = primitive.name, tuple([(type(x), x) for x in specs]), tuple(params.items())
+            if key not in self._specs:
+                found: Any = primitive.spec(*specs, **params)
+                self._specs[key] = tuple(found) if primitive.multiple else (found,)
+        except Exception:  # evaluation says in its own words what is wrong, or finds parameters that cannot be compared
+            return None
+        return self._specs[key]
+
+
+def _is_total(primitive: Primitive, arrays: Sequence[ndarray]) -> bool:
+    """Whether no numbers that the operands could hold, but for indices, make it fail."""
+    if primitive.kind == "elementwise":  # of integers, powers and quotients may fail
+        return any(x.dtype.kind in _REAL for x in arrays) or all(x.dtype.kind == "b" for x in arrays)
+    return primitive.kind in _TOTAL and primitive.name not in _PARTIAL or primitive.name in _TOTAL_TOO
