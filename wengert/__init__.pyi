@@ -93,8 +93,9 @@ from .ops.comparison import (
     isposinf as isposinf, isreal as isreal, logical_not as logical_not,
 )
 from .ops.conversion import (
-    can_cast as can_cast, clone as clone, is_complex as is_complex, is_floating_point as is_floating_point,
-    is_nonzero as is_nonzero, is_tensor as is_tensor, numel as numel, result_type as result_type,
+    can_cast as can_cast, clone as clone, fill_ as fill_, is_complex as is_complex,
+    is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, numel as numel,
+    result_type as result_type, zero_ as zero_,
 )
 from .ops.copies import (
     as_strided_scatter as as_strided_scatter, narrow_copy as narrow_copy, nonzero_static as nonzero_static,
@@ -131,6 +132,7 @@ from .ops.joining import (
     unbind as unbind, vstack as vstack,
 )
 from .ops.legacy import set_default_tensor_type as set_default_tensor_type, typename as typename
+from .ops.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
 from .ops.matrix import (
     addbmm as addbmm, addmm as addmm, addmv as addmv, addr as addr, baddbmm as baddbmm, bmm as bmm, cdist as cdist,
     dot as dot, einsum as einsum, outer as _ger, inner as inner, kron as kron, matmul as matmul, mm as mm, mv as mv,
@@ -166,20 +168,23 @@ from .ops.scans import (
 from .ops.shapes import (
     adjoint as adjoint, as_strided as as_strided, broadcast_shapes as broadcast_shapes,
     broadcast_tensors as broadcast_tensors, broadcast_to as broadcast_to, diagonal as diagonal, flatten as flatten,
-    imag as imag, movedim as _moveaxis, movedim as movedim, narrow as narrow, permute as permute, ravel as ravel,
-    real as real, reshape as reshape, resolve_conj as resolve_conj, resolve_neg as resolve_neg, select as select,
-    squeeze as squeeze, swapaxes as swapaxes, swapaxes as _swapdims, t as t, transpose as transpose,
-    unflatten as unflatten, unsqueeze as unsqueeze, view_as_complex as view_as_complex, view_as_real as view_as_real,
+    imag as imag, is_conj as is_conj, is_neg as is_neg, movedim as _moveaxis, movedim as movedim, narrow as narrow,
+    permute as permute, ravel as ravel, real as real, reshape as reshape, resolve_conj as resolve_conj,
+    resolve_neg as resolve_neg, select as select, squeeze as squeeze, swapaxes as swapaxes, swapaxes as _swapdims,
+    t as t, transpose as transpose, unflatten as unflatten, unsqueeze as unsqueeze, view_as_complex as view_as_complex,
+    view_as_real as view_as_real,
 )
 from .ops.sorting import (
     argsort as argsort, bucketize as bucketize, kthvalue as kthvalue, msort as msort, searchsorted as searchsorted,
     sort as sort, topk as topk, unique as unique, unique_consecutive as unique_consecutive,
 )
 from .ops.statistics import (
-    bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram, mode as mode,
-    nanquantile as nanquantile, quantile as quantile,
+    bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram,
+    histogramdd as histogramdd, mode as mode, nanquantile as nanquantile, quantile as quantile,
 )
-from .ops.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage
+from .ops.storage import (
+    TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage, resize_as_ as resize_as_,
+)
 from .ops.windows import (
     bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window,
     hann_window as hann_window, istft as istft, kaiser_window as kaiser_window, stft as stft,
@@ -222,6 +227,7 @@ acos: _Callable[..., Tensor]
 acos_: _Callable[..., Tensor]
 acosh: _Callable[..., Tensor]
 acosh_: _Callable[..., Tensor]
+addmv_: _Callable[..., Tensor]
 alias_copy: _Callable[..., _Any]
 all: _Callable[..., Tensor]
 amax: _Callable[..., Tensor]
@@ -242,6 +248,7 @@ arctanh: _Callable[..., Tensor]
 arctanh_: _Callable[..., Tensor]
 argmax: _Callable[..., Tensor]
 argmin: _Callable[..., Tensor]
+as_strided_: _Callable[..., Tensor]
 as_strided_copy: _Callable[..., _Any]
 asin: _Callable[..., Tensor]
 asin_: _Callable[..., Tensor]
@@ -270,6 +277,7 @@ clip_: _Callable[..., Tensor]
 complex = _complex
 concat = _concat
 concatenate = _concatenate
+conj_physical_: _Callable[..., Tensor]
 copysign: _Callable[..., Tensor]
 cos: _Callable[..., Tensor]
 cos_: _Callable[..., Tensor]
@@ -318,6 +326,7 @@ hsplit: _Callable[..., tuple[Tensor, ...]]
 hypot: _Callable[..., Tensor]
 i0: _Callable[..., Tensor]
 i0_: _Callable[..., Tensor]
+index_put_: _Callable[..., Tensor]
 int = _int
 isfinite: _Callable[..., Tensor]
 isinf: _Callable[..., Tensor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,7 @@ LEFT_OUT = {
     "_unsafe_masked_index_put_accumulate": "internal to PyTorch",
     "_chunk_cat": "internal to PyTorch",
     "_segment_reduce.": "internal to PyTorch",
+    "slice": "reached through torch.ops alone",
 }
 
 
@@ -122,7 +124,20 @@ def carried(value: Any) -> Any:
         return wengert.device(str(value))
     if isinstance(value, types.FunctionType) and value.__module__.startswith("torch.testing"):
         return rebound(value)
+    if type(value).__module__.startswith("torch.nn."):
+        return carried_object(value)
     return value
+
+
+def carried_object(value: Any) -> Any:
+    """A layer without parameters, or a set of options."""
+    kind = getattr(wengert.nn, type(value).__name__)
+    if is_dataclass(value):
+        return kind(**{field.name: carried(getattr(value, field.name)) for field in fields(value)})
+    made = kind()
+    for name in value.__constants__:
+        setattr(made, name, getattr(value, name))
+    return made
 
 
 def carried_tensor(tensor: Any) -> Any:

@@ -10,10 +10,10 @@ from . import (
     accumulation as accumulation, activations as activations, assorted as assorted, comparison as comparison,
     conversion as conversion, copies as copies, creation as creation, decompositions as decompositions,
     fourier as fourier, indexing as indexing, interop as interop, joining as joining, legacy as legacy,
-    linalg as linalg, matrix as matrix, operators as operators, pointwise as pointwise, randomness as randomness,
-    reductions as reductions, registry as registry, scans as scans, shapes as shapes, sharing as sharing,
-    sorting as sorting, special_functions as special_functions, statistics as statistics, storage as storage,
-    windows as windows,
+    linalg as linalg, lowrank as lowrank, matrix as matrix, operators as operators, pointwise as pointwise,
+    randomness as randomness, reductions as reductions, registry as registry, scans as scans, shapes as shapes,
+    sharing as sharing, sorting as sorting, special_functions as special_functions, statistics as statistics,
+    storage as storage, windows as windows,
 )
 
 operators.install()

@@ -1,7 +1,4 @@
-"""In-place forms that optimisers use, written so that numpy works in the target where nothing is recorded.
-
-Also the in-place forms that PyTorch has as functions (``torch.relu_(x)``).
-"""
+"""In-place forms that optimisers use, written so that numpy works in the target where nothing is recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from ..tensors.alias import edge_of, overlaps_itself, wrote
 from ..tensors.inplace import binary_inplace
 from ..tensors.tensor import TENSORS
 from .pointwise import add, div, mul, sub
-from .registry import FUNCTIONS, METHODS
+from .registry import METHODS
 
 
 def writes_directly(target: Any, *operands: Any) -> bool:
@@ -108,12 +105,3 @@ METHODS["add_"] = _scaled_inplace(add, binary_inplace(P.add, add, "add_"), np.ad
 METHODS["sub_"] = METHODS["subtract_"] = _scaled_inplace(sub, binary_inplace(P.sub, sub, "sub_"), np.subtract, "sub_")
 METHODS["mul_"] = METHODS["multiply_"] = binary_inplace(P.mul, mul, "mul_")
 METHODS["div_"] = METHODS["divide_"] = binary_inplace(P.div, div, "div_")
-
-_FUNCTIONS = """
-    abs acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp
-    clamp_max clamp_min clip cos cosh deg2rad erf erfc exp exp2 expm1 fix floor frac gcd i0 lcm
-    ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal relu round rsqrt
-    sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy
-"""
-for _name in _FUNCTIONS.split():
-    FUNCTIONS[_name + "_"] = METHODS[_name + "_"]

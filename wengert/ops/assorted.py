@@ -31,31 +31,82 @@ def frexp(input: Tensor) -> Any:
 
 
 @function(method=False, out=False)
-def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
-    """Derivatives by central differences along dimensions (all by default), one-sided at the ends; a tensor each.
+def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+    """Derivatives along dimensions (all by default), by differences of second order inside; a tensor each.
 
-    ``spacing``: the distance of samples, one number for all dimensions or one per dimension. Raises
-    NotImplementedError for uneven spacing and for edges of order 2, RuntimeError for a dimension of fewer than two
-    samples.
+    ``spacing``: the distance of samples, one number for all dimensions or one a dimension, or a 1-D tensor of
+    coordinates a dimension. ``edge_order``: the order of the one-sided differences at the ends, 1 or 2. Raises
+    RuntimeError for a dimension of too few samples, and for ``spacing`` that does not fit.
+
+    >>> import wengert as torch
+    >>> torch.gradient(torch.tensor([1.0, 4.0, 9.0, 16.0]), spacing=(torch.tensor([1.0, 2.0, 3.0, 4.0]),))
+    (tensor([3., 4., 6., 7.]),)
     """
-    if edge_order != 1:
-        raise NotImplementedError("[gradient] edge_order=2 is not in wengert yet; use 1")
+    if edge_order not in (1, 2):
+        raise RuntimeError(f"[gradient] torch.gradient only supports edge_order=1 and edge_order=2; got {edge_order}")
     dims = wrap_dims(None if dim is None else integers(dim, "gradient"), input.dim(), "gradient")
+    spacing = 1 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
-    if any(isinstance(step, Tensor) and step.dim() for step in steps):
-        raise NotImplementedError("[gradient] coordinates as spacing are not in wengert yet; give distances")
     if len(steps) != len(dims):
         raise ShapeError(f"[gradient] expected one spacing per dimension; got {len(steps)} for the dimensions {dims}")
     found = []
     for d, step in zip(dims, steps, strict=True):
         size = input.shape[d]
-        if size < 2:
+        if size < edge_order + 1:
             raise RuntimeError(f"[gradient] expected each dimension size to be at least edge_order+1; got size {size} "
                                f"at dimension {d}")
-        first, last = (input.narrow(d, i + 1, 1) - input.narrow(d, i, 1) for i in (0, size - 2))
-        inner = [(input.narrow(d, 2, size - 2) - input.narrow(d, 0, size - 2)) / 2] if size > 2 else []
-        found.append(cat([first, *inner, last], d) / step)
+        uneven = isinstance(step, Tensor) and step.dim() > 0
+        if uneven and tuple(step.shape) != (size,):
+            raise ShapeError(f"[gradient] Expected each tensor in spacing to have the length of its dimension, {size}; "
+                             f"got shape {list(step.shape)} for dimension {d}")
+        found.append((_uneven_differences if uneven else _even_differences)(input, d, step, edge_order))
     return tuple(found)
+
+
+def _shifted(x: Tensor, dim: int, count: int) -> list[Tensor]:
+    """``count`` views along ``dim``, the i-th of which begins at i and ends as many before the end as are to come."""
+    return [x.narrow(dim, i, x.shape[dim] - count + 1) for i in range(count)]
+
+
+def _even_differences(x: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
+    if edge_order == 1:
+        first, last = (x.narrow(dim, i + 1, 1) - x.narrow(dim, i, 1) for i in (0, x.shape[dim] - 2))
+    else:
+        low, high = (_shifted(x.narrow(dim, i, 3), dim, 3) for i in (0, x.shape[dim] - 3))
+        first = low[0] * -1.5 + low[1] * 2 + low[2] * -0.5
+        last = high[0] * 0.5 + high[1] * -2 + high[2] * 1.5
+    inner = [(x.narrow(dim, 2, x.shape[dim] - 2) - x.narrow(dim, 0, x.shape[dim] - 2)) / 2]
+    return cat([first, *inner, last], dim) / step
+
+
+def _uneven_differences(x: Tensor, dim: int, coordinates: Tensor, edge_order: int) -> Tensor:
+    """The derivatives of the parabolas through three neighbours each."""
+    size = x.shape[dim]
+    column = coordinates.reshape(-1, *(1,) * (x.dim() - 1 - dim))
+    along = column.dim() - x.dim() + dim
+    steps = column.narrow(along, 1, size - 1) - column.narrow(along, 0, size - 1)
+
+    def at(i: int) -> Tensor:
+        return steps.narrow(along, i % (size - 1), 1)
+
+    parts = []
+    if size > 2:
+        before, after = _shifted(steps, along, 2)
+        whole = before + after
+        left, middle, right = _shifted(x, dim, 3)
+        inner = (left * (-after / (before * whole)) + middle * ((after - before) / (before * after))
+                 + right * (before / (after * whole)))
+        parts.append(inner)
+    if edge_order == 1:
+        first, last = ((x.narrow(dim, i + 1, 1) - x.narrow(dim, i, 1)) / at(i) for i in (0, size - 2))
+    else:
+        (a, b), (c, d) = (at(0), at(1)), (at(-2), at(-1))
+        low, high = (_shifted(x.narrow(dim, i, 3), dim, 3) for i in (0, size - 3))
+        first = (low[0] * (-(2 * a + b) / (a * (a + b))) + low[1] * ((a + b) / (a * b))
+                 + low[2] * (-a / (b * (a + b))))
+        last = (high[0] * (d / (c * (c + d))) + high[1] * (-(c + d) / (c * d))
+                + high[2] * ((2 * d + c) / (d * (c + d))))
+    return cat([first, *parts, last], dim)
 
 
 @function(method=False, out=False)

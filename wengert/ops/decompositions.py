@@ -58,9 +58,7 @@ def cholesky(input: Any, upper: bool = False) -> Tensor:
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     """X of ``A X = input``, for the A of which L is the Cholesky factor."""
     check_one_dtype("cholesky_solve", input, L)
-    factor = linalg.mirrored(L) if upper else L
-    inner = P.solve_triangular(factor, input, upper=False)
-    return P.solve_triangular(linalg.mirrored(factor), inner, upper=True)
+    return P.cholesky_solve(input, L, upper=bool(upper))
 
 
 @function()

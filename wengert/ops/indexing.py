@@ -41,11 +41,11 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
 
 def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | None = None) -> None:
     """The rules of gather and scatter: an integer index of as many dimensions, nowhere larger than what it indexes."""
+    if not index._data.size:
+        return
     if index._data.dtype.name not in ("int32", "int64"):
         raise RuntimeError(f"{op}(): Expected dtype int32/int64 for index; got {index.dtype}; convert it with .long()")
     shape, places = x._data.shape, index._data.shape
-    if not index._data.size:
-        return
     if len(shape or (1,)) != len(places or (1,)):
         raise RuntimeError(f"[{op}] Index tensor must have the same number of dimensions as self tensor; got shapes "
                            f"{tuple(places)} and {tuple(shape)}")

@@ -14,7 +14,7 @@ from ..core.dtypes import finfo, to_real
 from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
-from ..tensors.alias import own
+from ..tensors.alias import edge_of, own
 from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
 from .conversion import cast
@@ -164,6 +164,17 @@ def _tolerance(A: Any, atol: Any, rtol: Any) -> tuple[float, float]:
     return number, relative
 
 
+def _tolerances(A: Any, atol: Any, rtol: Any, op: str) -> tuple[Any, Any]:
+    """`_tolerance`, which may be one for each matrix: arrays that broadcast against values in a last dimension."""
+    if not any(type(x) in TENSORS and x._data.ndim for x in (atol, rtol)):
+        return _tolerance(A, atol, rtol)
+    absolute, relative = (np.asarray(x._concrete(op) if type(x) in TENSORS else x or 0.0)[..., None]
+                          for x in (atol, rtol))
+    if rtol is None:
+        relative = np.where(absolute > 0, 0.0, max(A._data.shape[-2:]) * finfo(to_real(A.dtype)).eps)
+    return absolute, relative
+
+
 @_here
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest)
@@ -192,11 +203,11 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     rank = matrix_rank(A.detach(), rtol=relative)
     empty = make(np.empty(0, to_real(A.dtype).numpy), None)
     residuals, found_rank, values = empty, make(np.empty(0, np.int64), None), empty
-    if driver not in ("gels", None):
+    if driver != "gels":
         found_rank = rank
     if driver in ("gelsd", "gelss"):
         values = svdvals(A.detach())
-    if rows > columns and bool((rank._concrete("lstsq") == columns).all()):
+    if rows > columns and driver not in ("gelsy", None) and bool((rank._concrete("lstsq") == columns).all()):
         difference = P.matmul(A, solution) - right
         size = P.abs(difference)
         residuals = P.sum(size * size, dim=(difference._data.ndim - 2,))
@@ -309,6 +320,15 @@ def _kept_apart(values: Any, dims: tuple[int, int], keepdim: bool) -> Any:
     return values
 
 
+def _extreme(sizes: Any, ord: float, dim: int, keepdim: bool) -> Any:
+    """The largest size along a dimension, or the smallest for a negative order; the largest of none is 0."""
+    if sizes._data.shape[dim]:
+        return (P.amax if ord > 0 else P.amin)(sizes, dim=(dim,), keepdim=keepdim)
+    if ord < 0:
+        raise IndexError(f"[linalg.matrix_norm] amin(): Expected reduction dim {dim} to have non-zero size.")
+    return P.sum(sizes, dim=(dim,), keepdim=keepdim)
+
+
 @_here
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows)."""
@@ -323,12 +343,12 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         others = [d for d in range(A._data.ndim) if d not in (rows, columns)]
         values = P.svd(P.permute(A, dims=(*others, rows, columns)))[1]
         last = (values._data.ndim - 1,)
-        found = P.sum(values, dim=last) if ord == "nuc" else (P.amax if ord == 2 else P.amin)(values, dim=last)
+        found = P.sum(values, dim=last) if ord == "nuc" else _extreme(values, ord, last[0], False)
         return _kept_apart(found, (rows, columns), keepdim)
     if ord in (1, -1, float("inf"), float("-inf")):
         along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = P.vector_norm(A, ord=1.0, dim=(along,), keepdim=True)
-        found = (P.amax if ord > 0 else P.amin)(sums, dim=(across,), keepdim=True)
+        found = _extreme(sums, ord, across, True)
         if keepdim:
             return found
         return P.reshape(found, shape=tuple(n for d, n in enumerate(A._data.shape) if d not in (rows, columns)))
@@ -364,9 +384,11 @@ def cond(A: Any, p: Any = None) -> Any:
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
     """The number of singular values (of eigenvalues, if ``hermitian``) above max(atol, rtol · the largest)."""
     _matrices("matrix_rank", A)
-    absolute, relative = (float(tol), 0.0) if tol is not None else _tolerance(A, atol, rtol)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    absolute, relative = _tolerances(A, atol, rtol, "matrix_rank")
     value = A.detach()
-    sizes = P.abs(P.eigh(value)[0]) if hermitian else P.svd(value)[1]
+    sizes = P.abs(P.eigh(value)[0]) if hermitian and A._data.size else P.svd(value)[1]
     array = sizes._concrete("matrix_rank")
     tolerance = np.maximum(absolute, relative * array.max(axis=-1, keepdims=True)) if array.size else 0.0
     return P.matrix_rank(sizes, tolerance=tolerance)
@@ -389,7 +411,8 @@ def matrix_power(A: Any, n: int) -> Any:
         raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "
                          f"{A._data.shape[-2]} by {A._data.shape[-1]} matrices")
     if n == 0:
-        return make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
+        ones = make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
+        return P.kinked(ones, A) if edge_of(A) is not None else ones
     base, exponent, result = (P.inv(A), -n, None) if n < 0 else (A, n, None)
     while exponent:
         if exponent & 1:
@@ -479,6 +502,8 @@ def vander(x: Any, *, N: int | None = None) -> Any:
     count = x._data.shape[-1] if N is None else N
     base = cast(x, dtypes.int64) if x._data.dtype.kind in "biu" else x
     one = P.fill(base, value=1)[..., None]
+    if not base._data.ndim:
+        base, one = base[None], one[None]
     if count <= 1:
         return one
     last = base._data.ndim

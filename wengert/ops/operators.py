@@ -60,6 +60,7 @@ def install() -> None:
     others: dict[str, Callable[..., Any]] = {
         "neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
         "getitem": getitem, "setitem": setitem,
+        "rdiv": Tensor.__rtruediv__,  # Python 2's name, which PyTorch keeps
     }
     for name, method in others.items():
         setattr(Tensor, f"__{name}__", method)

@@ -184,13 +184,23 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
                         "of them")
-    return drawn("normal_around", generator, *(x if isinstance(x, Tensor) else real(x, "normal") for x in (mean, std)))
+    given = [x if isinstance(x, Tensor) else real(x, "normal") for x in (mean, std)]
+    return _constant_in(drawn("normal_around", generator, *given), *given)
+
+
+def _constant_in(made: Tensor, *parameters: Any) -> Tensor:
+    """What was drawn, with a history in which it varies with its parameters by 0, as PyTorch records it."""
+    for x in parameters:
+        if isinstance(x, Tensor) and edge_of(x) is not None:
+            made = P.kinked(made, P.expand(x, shape=made._data.shape))
+    return made
 
 
 @function()
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
-    return drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)
+    made = drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)
+    return _constant_in(made, input if p is None else p)
 
 
 @function()

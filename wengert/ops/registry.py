@@ -167,8 +167,18 @@ def into(result: Any, out: Any, op: str) -> Any:
     return overwrite(out, result, op)
 
 
+_METHODS_AS_FUNCTIONS = """
+    abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_
+    ceil_ clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_
+    floor_ frac_ gcd_ i0_ index_put_ is_conj is_neg lcm_ ldexp_ log_ log10_ log1p_ log2_ logit_ nan_to_num_ neg_
+    negative_ rad2deg_ reciprocal_ relu_ resize_as_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_
+    trunc_ xlogy_ zero_
+"""
+
+
 def install() -> None:
-    """Puts the registered methods on `Tensor`."""
+    """Puts the registered methods on `Tensor`, and in the namespace those that PyTorch has as functions too."""
+    FUNCTIONS.update({name: METHODS[name] for name in _METHODS_AS_FUNCTIONS.split()})
     for name, method in METHODS.items():
         if name not in Tensor.__dict__:
             setattr(Tensor, name, method)

@@ -500,6 +500,6 @@ def _in_place(name: str, change: Any) -> None:
     method(name)(plain)
 
 
-for _name, _change in {"squeeze_": squeeze, "unsqueeze_": unsqueeze, "transpose_": transpose, "swapaxes_": swapaxes,
-                       "swapdims_": swapaxes, "t_": t}.items():
+for _name, _change in {"as_strided_": as_strided, "squeeze_": squeeze, "unsqueeze_": unsqueeze, "transpose_": transpose,
+                       "swapaxes_": swapaxes, "swapdims_": swapaxes, "t_": t}.items():
     _in_place(_name, _change)

@@ -113,7 +113,7 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     place = 0 if dim is None else wrap_dim(dim, array.ndim, "unique_consecutive")
     rows = np.moveaxis(flat, place, 0)
     starts = np.ones(len(rows), bool)
-    starts[1:] = (rows[1:] != rows[:-1]).reshape(len(rows[1:]), -1).any(1)
+    starts[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     first = np.flatnonzero(starts)
     inverse = np.cumsum(starts) - 1
     counts = np.diff(np.append(first, len(rows)))

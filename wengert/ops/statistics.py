@@ -8,9 +8,10 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
+from ..core.errors import ShapeError
 from ..core.primitive import HALVES, P
 from ..core.spec import wrap_dim
-from ..tensors.alias import own, type_name
+from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import TENSORS, Tensor, make
@@ -80,7 +81,7 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
         rows = P.reshape(x.contiguous(), shape=(1, -1))
     else:
         rows = P.permute(x, dims=(*(d for d in range(rank) if d != where), where)) if rank else P.reshape(x, shape=(1,))
-    found = _interpolated(rows, ranks.reshape(-1), interpolation, ignores_nan)
+    found = _interpolated(rows, ranks.reshape(-1), q, interpolation, ignores_nan)
     if where is None:
         lead: tuple[int, ...] = (1,) * rank if keepdim else ()
     else:
@@ -92,8 +93,9 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
     return own(P.reshape(moved.contiguous(), shape=((ranks.size, *lead) if ranks.ndim else lead)))
 
 
-def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) -> Any:
-    """The quantiles of the last dimension, as a last dimension: neighbours in sorted order, weighted."""
+def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan: bool) -> Any:
+    """The quantiles of the last dimension, as a last dimension: neighbours in sorted order, weighted. The weights of
+    ``linear`` ones vary with a ``q`` that is a tensor."""
     last = rows._data.ndim - 1
     values, _ = P.sort(rows, dim=last)
     nan = P.isnan(values)
@@ -105,8 +107,13 @@ def _interpolated(rows: Any, ranks: Any, interpolation: str, ignores_nan: bool) 
     place = _ROUNDED[interpolation](place) if interpolation in _ROUNDED else place
     below, above = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
     low, high = (P.gather(values, make(index, None), dim=last) for index in (below, above))
-    weight = np.full_like(place, 0.5) if interpolation == "midpoint" else place - below
-    result = P.lerp(low, high, make(weight.astype(rows._data.dtype), None))
+    if interpolation == "linear" and type(q) in TENSORS and edge_of(q) is not None:
+        steps = make(np.maximum(top, 0).astype(rows._data.dtype), None)
+        weight = P.reshape(q, shape=(-1,)) * steps - make(below.astype(rows._data.dtype), None)
+    else:
+        share = np.full_like(place, 0.5) if interpolation == "midpoint" else place - below
+        weight = make(share.astype(rows._data.dtype), None)
+    result = P.lerp(low, high, weight)
     spoilt = numbers == 0 if ignores_nan else numbers < rows._data.shape[-1]
     if not spoilt.any():
         return result
@@ -210,6 +217,59 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
     if density:
         counts = counts / P.sum(counts, dim=(0,)) / widths
     return _histogram((counts, make(edges.copy(), None)))
+
+
+_histogramdd = named("histogramdd", "hist", "bin_edges")
+
+
+@function(out=False, method=False)
+def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """Counts (or sums of ``weight``) of points ``(..., N)`` in the cells of a grid of N dimensions, and the edges along
+    each, as (hist, bin_edges).
+
+    ``bins`` is a number of bins for all dimensions or one a dimension, over ``range`` (two numbers a dimension, or the
+    extremes), or a 1-D tensor of edges a dimension. ``density`` makes the whole volume 1. Raises RuntimeError.
+
+    >>> import wengert as torch
+    >>> torch.histogramdd(torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), bins=[2, 2]).hist
+    tensor([[0., 1.],
+            [1., 1.]])
+    """
+    x = input.detach()
+    check_takes("histogramdd", HALVES, x)
+    if x._data.ndim < 2:
+        raise RuntimeError(f"[histogramdd] input of at least 2 dimensions was expected; got shape {tuple(x.shape)}")
+    if category(from_numpy(x._data.dtype)) != 2:
+        raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
+    points = P.reshape(x.contiguous(), shape=(-1, x.shape[-1])) if x._data.size else x.new_empty(0, x.shape[-1])
+    count = points.shape[1]
+    listed = list(bins) if isinstance(bins, (list, tuple)) else [bins] * count
+    if len(listed) != count:
+        raise RuntimeError(f"[histogramdd] one entry of bins per dimension, {count}, was expected; got {len(listed)}")
+    if range is not None and len(range) != 2 * count:
+        raise RuntimeError(f"[histogramdd] range of {2 * count} numbers, two a dimension, was expected; got "
+                           f"{len(range)}")
+    bounds = []
+    for i, each in enumerate(listed):
+        column = points[:, i]
+        if type(each) in TENSORS:
+            check_one_dtype("histogramdd", input, each)
+            edges = each._concrete("histogramdd")
+        else:
+            edges = _edges("histogramdd", column, each, *((0.0, 0.0) if range is None else range[2 * i: 2 * i + 2]))
+        bounds.append(edges.astype(x._data.dtype))
+    loads = None if weight is None else weight.detach()
+    if loads is not None and loads._data.size != points.shape[0]:
+        raise ShapeError("[histogramdd] weight of one number a point was expected, of shape "
+                         f"{list(x.shape[:-1])}; got {list(loads.shape)}")
+    hist = P.histogram_grid(points, *(() if loads is None else (P.reshape(loads.contiguous(), shape=(-1,)),)),
+                            edges=tuple([tuple(edges.tolist()) for edges in bounds]))
+    if density:
+        volume = np.ones((), x._data.dtype)
+        for edges in bounds:
+            volume = volume[..., None] * np.diff(edges)
+        hist = hist / P.sum(hist, dim=tuple(np.arange(count).tolist())) / make(volume, None)
+    return _histogramdd((hist, tuple([make(edges.copy(), None) for edges in bounds])))
 
 
 # --- covariances ------------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
     norm = "ortho" if normalized else "backward"
     whole = onesided is False or pieces.is_complex()
     spectra = (fourier.fft if whole else fourier.rfft)(pieces, norm=norm).transpose(-1, -2)
-    return spectra if return_complex or return_complex is None else spectra.contiguous().view_as_real()
+    return spectra if return_complex or return_complex is None else P.view_as_real(spectra.contiguous())
 
 
 def _reflected(input: Tensor, width: int) -> Tensor:

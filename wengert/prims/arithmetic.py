@@ -285,7 +285,10 @@ heaviside = elementwise(
     derivative=(None, None),
     saves=("", ""),
 )
-nextafter = elementwise("nextafter", "nextafter", derivative=(None, None), saves=("", ""), promotion="float")
+nextafter = elementwise(
+    "nextafter", "nextafter", promotion="float", saves=("x y", ""),
+    derivative=(lambda x, y, out: P.cast(P.ne(x, y), dtype=x.dtype), 0.0),
+)
 gcd = elementwise("gcd", "gcd", derivative=(None, None), saves=("", ""),
                   samples=cases((np.array([12, -18, 0]), np.array([8, 27, 5]))))
 lcm = elementwise("lcm", "lcm", derivative=(None, None), saves=("", ""),

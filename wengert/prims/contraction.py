@@ -79,8 +79,9 @@ def _matmul_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
     if len(shape) == 1:
         return fit(P.matmul(transposed(x), ct[..., None])[..., 0], shape)
     if len(shape) == 2 and len(x.shape) > 2:
-        rows = P.reshape(x, shape=(-1, x.shape[-1]))
-        return P.matmul(transposed(rows), P.reshape(ct, shape=(-1, shape[-1])))
+        count = prod(x.shape[:-1])
+        rows = P.reshape(x, shape=(count, x.shape[-1]))
+        return P.matmul(transposed(rows), P.reshape(ct, shape=(count, shape[-1])))
     return fit(P.matmul(transposed(x), ct), shape)
 
 

@@ -122,7 +122,8 @@ def _angle_jvp(t: Numbers, z: Numbers) -> Any:
 
 make_complex = opaque(
     "complex", lambda xp, re, im: (re + 1j * im).astype(xp.result_type(re, xp.complex64)), arity=2, label="Complex",
-    vjp=lambda ct, saved, params, needs: (P.copy_real(ct), P.copy_imag(ct)),
+    vjp=lambda ct, saved, params, needs: (
+        fit(P.copy_real(ct), saved[-1][0]), fit(P.copy_imag(ct), saved[-1][1])), saves=("shapes",),
     jvp=lambda tangents, operands, out, params: P.complex(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True))),
     samples=cases(((2, 3), (2, 3)), ((), ())),

@@ -152,6 +152,8 @@ index_put = register(Primitive(
 def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
     if not x.ndim:
         return xp.broadcast_to(x, index.shape).copy()
+    if not index.size:
+        return xp.empty(index.shape, x.dtype)
     return in_rows(xp.take_along_axis(x[_fitting(x, index, dim)], index, dim))
 
 

@@ -280,6 +280,34 @@ cholesky = opaque(
 )
 
 
+def _cholesky_solve(xp: ModuleType, b: Array, factor: Array, upper: bool) -> Array:
+    square("cholesky_solve", factor)
+    lower = xp.swapaxes(factor, -1, -2).conj() if upper else factor
+    inner = _solve_triangular(xp, lower, b, upper=False)
+    return _solve_triangular(xp, xp.swapaxes(lower, -1, -2).conj(), inner, upper=True)
+
+
+def _cholesky_solve_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+    """Of X = A⁻¹ B for A = L Lᴴ: B̄ = A⁻¹ X̄, Ā = −B̄ Xᴴ, L̄ = (Ā + Āᴴ) L. As PyTorch's, L̄ is of all elements of the
+    matrix, though one triangle alone is read."""
+    _, factor, out, shapes = saved
+    for_b = P.cholesky_solve(ct, factor, upper=params["upper"])
+    for_factor = None
+    if needs[1]:
+        square_ct = _mm(for_b, _h(out))
+        both = square_ct + _h(square_ct)
+        for_factor = fit(-(_mm(factor, both) if params["upper"] else _mm(both, factor)), shapes[1])
+    return fit(for_b, shapes[0]) if needs[0] else None, for_factor
+
+
+cholesky_solve = opaque(
+    "cholesky_solve", _cholesky_solve, arity=2, label="CholeskySolve", vjp=_cholesky_solve_vjp,
+    saves=("y", "out", "shapes"),
+    missing={**_LATER, "samples": "its gradient is that of a whole matrix, of which it reads one triangle"},
+    doc="X of A X = B, given the factor L of A = L Lᴴ, or U of A = Uᴴ U.",
+)
+
+
 def _qr(xp: ModuleType, x: Array, mode: str) -> Any:
     matrices("qr", x)
     if mode == "r":
@@ -365,7 +393,8 @@ def _eigh(xp: ModuleType, x: Array, uplo: str = "L") -> Any:
 
 
 def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-    """V (diag(w̄) + (Vᴴ V̄) ∘ 1/(w_j − w_i)) Vᴴ (Giles, 3.1). Where eigenvalues coincide vectors have no derivative."""
+    """V (diag(w̄) + (Vᴴ V̄) ∘ 1/(w_j − w_i)) Vᴴ (Giles, 3.1), its Hermitian part: that by Hermitian matrices. Where
+    eigenvalues coincide vectors have no derivative."""
     w, v = saved[1]
     for_w, for_v = ct.get(0), ct.get(1)
     if for_v is None:
@@ -375,7 +404,7 @@ def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
     inner = inner - P.diag_matrix(_diagonal(inner))
     if for_w is not None:
         inner = inner + P.diag_matrix(for_w)
-    return (_mm(v, inner, _h(v)),)
+    return (_mm(v, (inner + _h(inner)) * 0.5, _h(v)),)
 
 
 eigh = opaque(

@@ -95,19 +95,39 @@ bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
-def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Sequence[float]) -> Array:
-    """How many elements lie between each two edges, the last edge included; weighted where weights are given."""
+def _bins(xp: ModuleType, x: Array, edges: Sequence[float]) -> tuple[Array, Array]:
+    """In which bin each element of a row lies, and whether it lies in any; the last edge is included."""
     bounds = xp.asarray(edges, dtype=x.dtype)
-    flat, wide = x.reshape(-1), len(bounds) - 1
-    places = xp.searchsorted(bounds, flat, side="right") - 1
-    places = xp.where(flat == bounds[-1], wide - 1, places)
-    inside = (flat >= bounds[0]) & (flat <= bounds[-1])
+    places = xp.where(x == bounds[-1], len(bounds) - 2, xp.searchsorted(bounds, x, side="right") - 1)
+    return places, (x >= bounds[0]) & (x <= bounds[-1])
+
+
+def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Sequence[float]) -> Array:
+    """How many elements lie between each two edges; weighted where weights are given."""
+    places, inside = _bins(xp, x.reshape(-1), edges)
     load = None if weights is None else weights.reshape(-1)[inside]
-    return xp.bincount(places[inside], weights=load, minlength=wide).astype(x.dtype)
+    return xp.bincount(places[inside], weights=load, minlength=len(edges) - 1).astype(x.dtype)
 
 
 histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
                    samples=cases(((7,), {"edges": (-2.0, 0.0, 2.0)})))
+
+
+def _histogram_grid(xp: ModuleType, x: Array, weights: Array | None = None, *,
+                    edges: Sequence[Sequence[float]]) -> Array:
+    """How many points, the rows of ``x``, lie in each cell of a grid, of whose dimensions the edges are given."""
+    cells, inside = xp.zeros(len(x), np.int64), xp.ones(len(x), bool)
+    for column, each in zip(x.T, edges, strict=True):
+        places, within = _bins(xp, column, each)
+        cells, inside = cells * (len(each) - 1) + places, inside & within
+    sizes = tuple([len(each) - 1 for each in edges])
+    load = None if weights is None else weights[inside]
+    counts = xp.bincount(cells[inside], weights=load, minlength=int(np.prod(sizes)))
+    return counts.reshape(sizes).astype(x.dtype)
+
+
+histogram_grid = opaque("histogram_grid", _histogram_grid, arity=2, missing=_no("it counts"),
+                        samples=cases(((7, 2), {"edges": ((-2.0, 0.0, 2.0), (-1.0, 0.0, 0.5, 1.0))})))
 
 
 # --- among sorted numbers, among given ones ---------------------------------------------------------------------------
@@ -116,8 +136,13 @@ histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
 def _searchsorted(xp: ModuleType, sequence: Array, keys: Array, *, side: str) -> Any:
     if sequence.ndim == 1:
         return xp.asarray(xp.searchsorted(sequence, keys, side), np.int64)
-    pairs = zip(sequence.reshape(-1, sequence.shape[-1]), keys.reshape(-1, keys.shape[-1]), strict=True)
-    return xp.stack([xp.searchsorted(row, key, side) for row, key in pairs]).reshape(keys.shape).astype(np.int64)
+    if not keys.size:
+        return xp.empty(keys.shape, np.int64)
+    rows = keys.size // keys.shape[-1]
+    pairs = zip(sequence.reshape(rows, -1) if sequence.size else xp.empty((rows, 0)), keys.reshape(rows, -1),
+                strict=True)
+    found = [xp.searchsorted(row, key, side) for row, key in pairs]
+    return xp.asarray(found, np.int64).reshape(keys.shape)
 
 
 _PLACES = _no("it gives places")

@@ -67,7 +67,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels of ``(N, C, ...)``."""
     _check_probability(p)
-    return _alpha_drop(input, _channel_shape(input), p, training, inplace)
+    return _alpha_drop(input, _channel_shape(input) if training else (), p, training, inplace)
 
 
 def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:

@@ -121,8 +121,8 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
-    alone = input.dim() == 1
-    scores, classes = (input.unsqueeze(0), target.reshape(1)) if alone else (input, target)
+    alone = input.dim() <= 1
+    scores, classes = (input.reshape(1, -1), target.reshape(1)) if alone else (input, target)
     chosen = classes.unsqueeze(1)
     slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
     slack = slack if p == 1 else slack * slack

@@ -44,7 +44,7 @@ def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
                       eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`nn.functional.group_norm` of ``(N, C, ...)`` with ``HxW`` places, and its statistics, ``(N, group)``."""
     out = group_norm(input, group, weight, bias, eps)
-    return out, *_statistics(input.reshape(N, group, C // group * HxW), (2,), False, eps)
+    return out, *_moments(input.reshape(N, group, C // group * HxW), (2,), False, eps)
 
 
 def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
@@ -58,8 +58,12 @@ def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
 
 
 def _statistics(input: Tensor, dims: tuple[int, ...], keepdim: bool, eps: float) -> tuple[Tensor, Tensor]:
-    """The means and the reciprocals of the standard deviations. As in PyTorch, no gradient flows back from them."""
-    input = input.detach()
+    """`_moments` that, as in PyTorch, no gradient flows back from."""
+    return _moments(input.detach(), dims, keepdim, eps)
+
+
+def _moments(input: Tensor, dims: tuple[int, ...], keepdim: bool, eps: float) -> tuple[Tensor, Tensor]:
+    """The means and the reciprocals of the standard deviations."""
     mean = input.mean(dims, keepdim=keepdim)
     return mean, (input.var(dims, correction=0, keepdim=keepdim) + eps).rsqrt()
 

@@ -26,7 +26,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     place by ``momentum`` (the running variance towards the unbiased one). Otherwise the running ones are used. Raises
     ValueError where a channel has a single value in training, and RuntimeError for sizes that do not fit.
     """
-    channels = input.shape[1] if input.dim() > 1 else 1
+    channels = input.shape[1] if input.dim() > 1 else min(input.numel(), 1)
     for name, given in (
         ("running_mean", running_mean),
         ("running_var", running_var),

@@ -78,7 +78,8 @@ def _source(size: int, before: int, after: int, mode: str) -> Tensor:
             raise ShapeError(
                 f"[pad] Padding value causes wrapping around more than once: {(before, after)} for a size of {size}"
             )
-        return places % size
+        first, last = max(-before, 0), size - max(-after, 0)  # what is cropped does not come round again
+        return first + (places - first) % max(last - first, 1)
     if max(before, after) >= size:
         raise ShapeError(
             "[pad] Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "

@@ -11,7 +11,7 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
 from ...core.primitive import COMPLEX, REAL_ONLY, P
-from ...core.windows import check_window, out_sizes
+from ...core.windows import check_window
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
 from ...ops.halves import in_float32
@@ -318,8 +318,11 @@ def _unpool(
     sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))
     if output_size is not None:
         wanted = tuple(output_size)[-rank:]
-        if len(wanted) < rank or out_sizes(wanted, size, steps, ends, (1,) * rank) != tuple(input.shape[-rank:]):
-            raise ValueError(f"invalid output_size {tuple(output_size)}: around {sizes} was expected")
+        if len(output_size) not in (rank, rank + 2) or any(
+            abs(found - usual) >= step for found, usual, step in zip(wanted, sizes, steps, strict=True)
+        ):
+            raise ValueError(f"invalid output_size {tuple(output_size)}: {sizes} was expected, or less than {steps} "
+                             "more or less")
         sizes = wanted
     if input.shape != indices.shape:
         raise ShapeError(

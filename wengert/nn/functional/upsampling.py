@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -217,7 +218,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             "[pixel_shuffle] pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
             f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
-    split = input.reshape(-1, channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
+    split = input.reshape(prod(lead), channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
     return labelled(own(split.reshape(*lead, channels // (r * r), height * r, width * r), input), "PixelShuffle")
 
 
@@ -231,7 +232,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"[pixel_unshuffle] pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
                 f"input.size({dim})={n} is not divisible by {r}"
             )
-    split = input.reshape(-1, channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
+    split = input.reshape(prod(lead), channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
     return labelled(own(split.reshape(*lead, channels * r * r, height // r, width // r), input), "PixelUnshuffle")
 
 

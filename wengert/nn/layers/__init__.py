@@ -78,6 +78,7 @@ from .upsampling import (
 )
 from .vocabulary import (
     AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss as LinearCrossEntropyLoss,
+    LinearCrossEntropyOptions as LinearCrossEntropyOptions,
 )
 
 _publish(__name__)

@@ -10,6 +10,7 @@ from ...ops import cat, where, zeros_like
 from ...tensors.tensor import Tensor
 from ..containers import ModuleList, Sequential
 from ..functional import softmaxes
+from ..functional.vocabulary import LinearCrossEntropyOptions as LinearCrossEntropyOptions
 from ..functional.vocabulary import linear_cross_entropy
 from ..module import Module
 from .linear import Linear
@@ -145,15 +146,16 @@ def _check_target(input: Tensor, target: Tensor) -> None:
 class LinearCrossEntropyLoss(WeightedLoss):
     """`CrossEntropyLoss` of a linear layer of its own, onto ``num_classes`` scores.
 
-    For targets of more dimensions ``out_features`` gives their sizes. ``options`` must be None: PyTorch's way to
-    compute the same in pieces is not in wengert.
+    For targets of more dimensions ``out_features`` gives their sizes; with ``options`` the scores are computed in
+    pieces.
     """
 
     linear: Linear
 
     def __init__(self, in_features: int, num_classes: int, *, out_features: tuple[int, ...] = (), bias: bool = False,
                  device: Any = None, dtype: Any = None, reduction: str = "mean", weight: Tensor | None = None,
-                 ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None) -> None:
+                 ignore_index: int | None = None, label_smoothing: float = 0.0,
+                 options: LinearCrossEntropyOptions | None = None) -> None:
         if weight is not None and weight.shape != (num_classes,):
             raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
         if not 0 <= label_smoothing <= 1:
