@@ -437,28 +437,40 @@ def random_step(seed: int, length: int = 8) -> tuple[Step, list[Any]]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for again in range(100):
-            step = _written(seed + again * 1_000_000_007, length)
-            step.number, step.file = seed, f"<step {seed}>"
             try:
+                step = _written(seed + again * 1_000_000_007, length)
+                step.number, step.file = seed, f"<step {seed}>"
                 return step, outcomes(step)
             except Exception:
                 continue
     raise RuntimeError(f"no working step was found for seed {seed}")
 
 
-def outcomes(step: Step, wrap: Callable[[Any], Any] = lambda function: function, calls: int = 3) -> list[Any]:
-    """All that ``calls`` calls of a step give and leave behind: results, arguments, state, gradients, the generator."""
+def outcomes(step: Step, wrap: Callable[[Any], Any] = lambda function: function, calls: int = 3,
+             shaken: int | None = None) -> list[Any]:
+    """All that ``calls`` calls of a step give and leave behind: results, arguments, state, gradients, the generator.
+    ``shaken`` is the seed of changes of some units in the last place of all that the step is given."""
     function, states = step.make()
     function = wrap(function)
     torch.manual_seed(1)
     found: list[Any] = []
-    for _ in range(calls):
+    units = np.random.default_rng(shaken)
+    for call in range(calls):
         x, y = torch.randn(3, 4), torch.rand(4)
+        if shaken is not None:
+            for tensor in (x, y, *(() if call else states)):
+                _shake(tensor, units)
         results = function(x, y)
         if results[0].requires_grad:
             results[0].backward()
         found.append([_numbers(t) for t in (*results, x, y, *states, *(t.grad for t in states))])
     return [*found, [_numbers(torch.get_rng_state())]]
+
+
+def _shake(tensor: Any, units: np.random.Generator) -> None:
+    array = tensor._data
+    if array.dtype.kind == "f":
+        array *= (1 + units.integers(-4, 5, array.shape) * np.finfo(array.dtype).eps).astype(array.dtype)
 
 
 def _numbers(tensor: Any) -> Any:

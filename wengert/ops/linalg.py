@@ -389,9 +389,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
     absolute, relative = _tolerances(A, atol, rtol, "matrix_rank")
     value = A.detach()
     sizes = P.abs(P.eigh(value)[0]) if hermitian and A._data.size else P.svd(value)[1]
-    array = sizes._concrete("matrix_rank")
-    tolerance = np.maximum(absolute, relative * array.max(axis=-1, keepdims=True)) if array.size else 0.0
-    return P.matrix_rank(sizes, tolerance=tolerance)
+    return P.matrix_rank(sizes, absolute=absolute, relative=relative)
 
 
 # --- products and functions of matrices -------------------------------------------------------------------------------

@@ -394,13 +394,22 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     sizes, steps = sizes_of((size,), "as_strided"), integers(stride, "as_strided")
     if len(sizes) != len(steps):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(steps)} and {list(sizes)}")
-    offset = input.storage_offset() if storage_offset is None else storage_offset
+    start, room = _lies(input, storage_offset is not None)
+    offset = start if storage_offset is None else storage_offset
     if any(step < 0 for step in steps) or offset < 0:
         raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides "
                            f"{list(steps)} and offset {offset}")
-    check_inside("as_strided", bytes_of(root_of(input._data)).nbytes // input._data.itemsize, sizes, steps, offset)
-    return P.as_strided(input, size=sizes, stride=steps, offset=offset,
-                        geometry=(input.stride(), input.storage_offset()))
+    check_inside("as_strided", room, sizes, steps, offset)
+    return P.as_strided(input, size=sizes, stride=steps, offset=offset, geometry=(input.stride(), start))
+
+
+def _lies(tensor: Tensor, absolute: bool) -> tuple[int, int]:
+    """Where a tensor begins in its memory, and how large that is, in elements. (What is recorded may count from the
+    beginning of an argument, unless the ``absolute`` place matters.)"""
+    if state.watcher is not None and state.watcher.tracer is not None:
+        found: tuple[int, int] = state.watcher.tracer.lies(tensor, absolute)
+        return found
+    return tensor.storage_offset(), bytes_of(root_of(tensor._data)).nbytes // tensor._data.itemsize
 
 
 # --- complex and real -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ..core.dtypes import category, from_numpy
 from ..core.errors import ShapeError
 from ..core.primitive import HALVES, P
 from ..core.spec import wrap_dim
+from ..prims.statistics import even_edges
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
 from ..tensors.evaluation import tracing
@@ -172,17 +173,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
 
 
 def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.ndarray:
-    if bins <= 0:
-        raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
-    if low == high and tensor._data.size:
-        x = tensor._concrete(op)
-        low, high = float(x.min()), float(x.max())
-    if low == high:
-        before, after = (1.0, 1.0) if op == "histc" else (0.5, 0.5) if tensor._data.size else (0.0, 1.0)
-        low, high = low - before, high + after
-    if not low < high or not np.isfinite([low, high]).all():
-        raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
-    return np.linspace(low, high, bins + 1)
+    return even_edges(op, tensor._concrete(op) if low == high else tensor._data, bins, low, high)
 
 
 @function()
@@ -191,7 +182,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
-    return P.histogram(x, edges=tuple(_edges("histc", x, bins, min, max).tolist()))
+    return P.histc(x, bins=bins, low=min, high=max)
 
 
 _histogram = named("histogram", "hist", "bin_edges")

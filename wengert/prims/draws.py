@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.dtypes import DType, from_numpy
+from ..core.dtypes import DType, float64, from_numpy
 from ..core.operands import Array, Dims
 from ..core.primitive import Primitive, register
 from ..core.spec import Spec, broadcast_shapes
@@ -69,6 +69,14 @@ def _normal_pairs_filled(generator: MersenneTwister, *, size: Dims, dtype: DType
     return target.copy()
 
 
+def _rrelu_slopes(generator: MersenneTwister, negative: Array, *, dtype: DType, numbers: tuple[float, float]) -> Any:
+    """PyTorch draws in double precision, and only for the elements that need a slope."""
+    slopes = np.ones_like(negative, np.float64)
+    drawn = _filled(reals.uniform).run(generator, size=(int(negative.sum()),), dtype=float64, numbers=numbers)
+    slopes[negative] = drawn
+    return reals.rounded(slopes, dtype.numpy)
+
+
 def _bernoulli_filled(generator: MersenneTwister, chance: Array | float, *, size: Dims, dtype: DType) -> Any:
     target = np.empty(size, dtype.numpy)
     reals.bernoulli_fill(generator, target, chance)
@@ -96,6 +104,7 @@ SAMPLERS = {
     "dirichlet": Draw(gammas.dirichlet, _like_first),
     "dropout_mask": Draw(
         lambda generator, *, size, dtype, p: reals.dropout_mask(generator, size, dtype.numpy, p), _of_size),
+    "rrelu slopes": Draw(_rrelu_slopes, lambda negative, *, dtype, numbers: Spec(negative.shape, dtype)),
     "fill uniform": _filled(reals.uniform),
     "fill exponential": _filled(reals.exponential),
     "fill cauchy": _filled(reals.cauchy),

@@ -105,8 +105,8 @@ inv = opaque(
     _inv,
     label="LinalgInvEx",
     saves=("out",),
-    spec=lambda x: _square_spec("inv", x),
-    samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
+    spec=lambda x, singular=False: _square_spec("inv", x),
+    samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),), (_matrix(3, 3), {"singular": True})),
     vjp=lambda ct, saved, params, needs: (-_mm(_h(saved[1]), ct, _h(saved[1])),),
     jvp=lambda tangents, operands, out, params: -_mm(out, tangents[0], out),
     doc="d(A⁻¹) = −A⁻¹ dA A⁻¹ (Giles, 2.2.3).",
@@ -514,10 +514,16 @@ pinv = opaque("pinv", _pinv, label="LinalgPinv", vjp=_pinv_vjp, saves=("x", "out
               samples=cases((_matrix(3, 3), {"rtol": 1e-12}), (_matrix(4, 2), {"rtol": 1e-12}),
                             (_matrix(2, 2, 4), {"rtol": 1e-12})))
 
+
+def _matrix_rank(xp: ModuleType, x: Array, absolute: float, relative: float) -> Array:
+    largest = xp.maximum.reduce(x, axis=-1, keepdims=True, initial=0)
+    return xp.asarray(xp.add.reduce(x > xp.maximum(absolute, relative * largest), axis=-1, dtype=np.int64))
+
+
 matrix_rank = opaque(
-    "matrix_rank", lambda xp, x, tolerance: xp.asarray(xp.add.reduce(x > tolerance, axis=-1, dtype=np.int64)), arity=1,
-    missing={"vjp": "its result is a count", "jvp": "its result is a count"},
-    samples=cases(((3,), {"tolerance": 0.5})), doc="How many of the (singular) values lie above the tolerance.",
+    "matrix_rank", _matrix_rank, missing={"vjp": "its result is a count", "jvp": "its result is a count"},
+    samples=cases(((3,), {"absolute": 0.5, "relative": 0.1})),
+    doc="How many of the (singular) values lie above max(absolute, relative · the largest).",
 )
 
 

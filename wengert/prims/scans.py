@@ -11,6 +11,7 @@ from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, linear, opaque, reduction
 from ..core.samples import cases
+from ..core.state import state
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
 
@@ -40,19 +41,34 @@ def _others_up_to(x: Numbers, dim: int, i: int) -> Any:
     return P.cumprod(others, dim=dim)[(*head, slice(i, None))]
 
 
-def _cumprod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+def _cumprod_derivative(ct: Numbers, x: Any, out: Numbers, dim: int) -> Any:
     """Without zeros: the reversed running sum of ct · out, over x. With zeros (or when the rule itself is to be
     differentiated at them) one place at a time: the sum over j ≥ i of ct_j times the product of the others up to j."""
-    x, out, _ = saved
-    dim = params["dim"]
     if not x.shape:
-        return (ct,)
+        return ct * 1
     if not bool((x == 0).any()):
-        return (_reverse_cumsum(ct * P.conj(out), dim) / P.conj(x),)
+        return _reverse_cumsum(ct * P.conj(out), dim) / P.conj(x)
     head = (slice(None),) * dim
     slices = [P.sum(ct[(*head, slice(i, None))] * P.conj(_others_up_to(x, dim, i)), dim=(dim,), keepdim=True)
               for i in range(x.shape[dim])]
-    return (P.cat(*slices, dim=dim),)
+    return P.cat(*slices, dim=dim)
+
+
+cumprod_adjoint = opaque(
+    "cumprod_adjoint", lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
+    spec=lambda ct, x, out, dim: ct, missing={"vjp": "cumprod's own rule is differentiated instead",
+                                              "jvp": "cumprod's own rule is differentiated instead"},
+    samples=cases(((3, 4), (3, 4), (3, 4), {"dim": 1}), ((), (), (), {"dim": 0})),
+    doc="The cotangent of cumprod's operand, of that of its result. Which formula it takes depends on values, so in a "
+        "recording it is one instruction.",
+)
+
+
+def _cumprod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+    x, out, _ = saved
+    if state.grad and not isinstance(x, np.ndarray):  # it may be differentiated in turn
+        return (_cumprod_derivative(ct, x, out, params["dim"]),)
+    return (P.cumprod_adjoint(ct, x, out, dim=params["dim"]),)
 
 
 cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, saves=("x", "out"), samples=_ALONG,

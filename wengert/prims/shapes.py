@@ -113,6 +113,9 @@ def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int 
                 geometry: tuple[Dims, int] | None = None) -> Array:
     """A view of the operand's memory, where the operand lies in it as ``geometry`` says. A cotangent or a copy may lie
     otherwise: each element is looked for in it by its place, and is zero where it does not show that place."""
+    width = x.dtype.itemsize
+    if geometry is None and x.flags.c_contiguous and room_for(size, stride, offset) <= x.size:
+        return laid_out("as_strided", bytes_of(x), x.dtype, size, [step * width for step in stride], offset * width)
     strides, start = geometry or (row_major(x.shape), 0)
     root = x
     while isinstance(root.base, np.ndarray):
@@ -124,7 +127,6 @@ def _as_strided(xp: ModuleType, x: Array, size: Dims, stride: Dims, offset: int 
         found = xp.zeros(size, x.dtype)
         found[source >= 0] = x.reshape(-1)[source[source >= 0]]
         return found
-    width = x.dtype.itemsize
     return laid_out("as_strided", memory, x.dtype, size, [step * width for step in stride], offset * width)
 
 

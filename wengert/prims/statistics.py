@@ -11,6 +11,7 @@ import numpy as np
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
+from ..core.spec import Spec
 from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
 _LATER = {"jvp": "not in wengert yet"}
@@ -95,14 +96,40 @@ bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
-def _bins(xp: ModuleType, x: Array, edges: Sequence[float]) -> tuple[Array, Array]:
+def even_edges(op: str, x: Array, bins: int, low: float, high: float) -> Array:
+    """The edges of so many equal bins between two numbers; between the extremes of the elements, where these are equal.
+
+    Raises RuntimeError for no bins, and for bounds in the wrong order or not finite.
+    """
+    if bins <= 0:
+        raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        before, after = (1.0, 1.0) if op == "histc" else (0.5, 0.5) if x.size else (0.0, 1.0)
+        low, high = low - before, high + after
+    if not low < high or not np.isfinite([low, high]).all():
+        raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
+    return np.linspace(low, high, bins + 1)
+
+
+def _histc(xp: ModuleType, x: Array, bins: int, low: float, high: float) -> Array:
+    return _histogram(xp, x, edges=even_edges("histc", x, bins, low, high))
+
+
+histc = opaque("histc", _histc, missing=_no("it counts"), spec=lambda x, bins, low, high: Spec((bins,), x.dtype),
+               samples=cases(((7,), {"bins": 4, "low": 0.0, "high": 0.0}),
+                             ((7,), {"bins": 3, "low": -1.0, "high": 2.0})))
+
+
+def _bins(xp: ModuleType, x: Array, edges: Any) -> tuple[Array, Array]:
     """In which bin each element of a row lies, and whether it lies in any; the last edge is included."""
     bounds = xp.asarray(edges, dtype=x.dtype)
     places = xp.where(x == bounds[-1], len(bounds) - 2, xp.searchsorted(bounds, x, side="right") - 1)
     return places, (x >= bounds[0]) & (x <= bounds[-1])
 
 
-def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Sequence[float]) -> Array:
+def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges: Any) -> Array:
     """How many elements lie between each two edges; weighted where weights are given."""
     places, inside = _bins(xp, x.reshape(-1), edges)
     load = None if weights is None else weights.reshape(-1)[inside]

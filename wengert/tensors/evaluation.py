@@ -166,6 +166,11 @@ class Tracer(Watcher, ABC):
         """Whether ``part``, the result of a view primitive, is a view of the tensor ``whole`` or had to be a copy."""
 
     @abstractmethod
+    def lies(self, tensor: Any, absolute: bool) -> tuple[int, int]:
+        """Where a tensor begins in its memory, and how large that is, in elements; raises where it is asked for the
+        ``absolute`` place and that may be another at a later call."""
+
+    @abstractmethod
     def shared(self, tensor: Any) -> Any:
         """The data for another tensor on the memory of this one."""
 

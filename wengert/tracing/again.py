@@ -61,8 +61,8 @@ class Again:
         runner = program._run
         if not isinstance(runner, Runner) or runner.program is None or program.backward is not None:
             raise Unlike("it is not one native program")
-        if program._layouts or program._assigned or any(spec[3] for spec in arguments.key()[2]) or arguments.key()[3]:
-            raise Unlike("its arguments or its states change more than numbers")
+        if any(spec[3] for spec in arguments.key()[2]) or arguments.key()[3]:
+            raise Unlike("its arguments have histories, or share memory")
         if any(name in {value.name for value in program.graph.inputs} for pair in program._shared for name in pair):
             raise Unlike("its arguments share memory with states")
         self.program, self.native = program, runner.program
@@ -205,6 +205,8 @@ class Again:
 
 def _questions(program: Program) -> Questions:
     """All that must be as it is now, besides the arguments: modes, what Python code read, guards, states."""
+    if program._layouts or program._assigned:  # then what is there now is not what a call must find
+        raise Unlike("its states change more than numbers")
     ask = Questions()
     ask.same(f"{ask(state)}.grad", state.grad)
     ask.same(f"{ask(dtypes)}._default", dtypes.get_default_dtype())

@@ -16,7 +16,7 @@ from ..tensors.evaluation import tracing
 from ..tensors.tape import Leaf
 from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
-from .names import Names, tensors_seen_by
+from .names import Names, has_unmade_parameters, tensors_seen_by
 from .program import Program, sharing
 from .reads import Reads
 from .recorder import Recorder
@@ -34,7 +34,8 @@ def capture(function: Callable[..., Any]) -> Recorded:
     Tensors that the function refers to (parameters, buffers, the state of an optimiser) are captured when they are
     first used; numbers are baked in, also those among the arguments, where another number means another recording.
     Where the way goes on depending on the value of a tensor (``if x > 0``, ``x.item()``), recording raises `TraceError`
-    at that line. Returned tensors are new ones, without a history.
+    at that line. Returned tensors are new ones, without a history. Lazy modules take their shapes in a first call that
+    runs as it is.
 
     >>> import wengert as torch
     >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -82,7 +83,7 @@ class Recorded:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph that fits these arguments, recorded now if there is none."""
-        if tracing():
+        if tracing() or has_unmade_parameters(self.function):
             return self.function(*args, **kwargs)
         arguments = Arguments(self._names, args, kwargs)
         program = next((program for program in self.programs if program.mismatch(arguments) is None), None)

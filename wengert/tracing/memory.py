@@ -51,7 +51,7 @@ def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
             f"[capture] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "
             f"which cannot be recorded in wengert yet: clone() one of them outside the function"
         )
-    offset = _address(array) - _address(whole) if array.size else 0
+    offset = _address(array) - _address(whole) if array.size else 0  # in bytes, which may not be whole elements
     if not offset and array.shape == whole.shape and same_strides(array, whole):
         return ()
     if any(stride % array.itemsize for stride in array.strides) or offset % array.itemsize:
@@ -69,6 +69,11 @@ def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
             },
         ),
     )
+
+
+def offset_within(whole: np.ndarray, array: np.ndarray) -> int:
+    """How many elements after the first of ``whole`` an array begins."""
+    return (_address(array) - _address(whole)) // array.itemsize
 
 
 def _address(array: np.ndarray) -> int:

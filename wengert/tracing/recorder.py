@@ -31,7 +31,7 @@ from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, Node, next_sequence, node_of
 from ..tensors.tensor import Tensor, item_of, make
 from .keeping import Keeper
-from .memory import root_of, same_strides, step_within, whole_of
+from .memory import offset_within, root_of, same_strides, step_within, whole_of
 from .names import Names
 from .outside import Binding, Slot, spec_of
 from .quantities import Condition, Traced, plain_parameter
@@ -254,6 +254,8 @@ class Recorder(Tracer):
             made = self._add(primitive, values, params, [spec_of(part) for part in parts])
             return tuple([self.fresh(value, part) for value, part in zip(made, parts, strict=True)])
         array = np.asarray(result)
+        if primitive is P.as_strided and self._lies_as(operands[0], params.get("geometry")):
+            return self._of_memory(operands[0], {name: params[name] for name in ("size", "stride", "offset")})
         if primitive.kind == "view" and shares(array, arrays[0]):
             whole = self.place(operands[0])
             if primitive.name == "slice" and params["index"] == ():
@@ -305,6 +307,36 @@ class Recorder(Tracer):
 
     def shares(self, part: Tensor, whole: Tensor) -> bool:
         return self.place(part).memory is self.place(whole).memory
+
+    def lies(self, tensor: Tensor, absolute: bool) -> tuple[int, int]:
+        traced = self.place(tensor)
+        _, array = self.read(traced)
+        memory = traced.memory
+        if absolute and any(self.place(stand_in).memory is memory for stand_in in self.stand_ins.values()):
+            raise TraceError(
+                "[storage_offset] the place of a tensor in memory that was there before was expected; got that of an "
+                "argument, which may lie elsewhere at another call; clone() it first, or count from its own beginning"
+            )
+        if not memory.array.flags.c_contiguous:
+            raise TraceError(
+                "[as_strided] a tensor over memory in row-major order was expected while a function is being recorded; "
+                "got one that lies otherwise; call contiguous() on it first"
+            )
+        return offset_within(memory.array, array), memory.array.size
+
+    def _lies_as(self, tensor: Tensor, geometry: tuple[tuple[int, ...], int] | None) -> bool:
+        """Whether a tensor lies in its memory, which is all known, with these strides and from this element on."""
+        traced = self.place(tensor)
+        whole, array = traced.memory.array, traced.array
+        return geometry is not None and whole.flags.c_contiguous and geometry == (
+            tuple([s // array.itemsize for s in array.strides]), offset_within(whole, array))
+
+    def _of_memory(self, tensor: Tensor, params: dict[str, Any]) -> TracedArray:
+        """The part of a tensor's memory that `as_strided` reads."""
+        memory = self.place(tensor).memory
+        part = np.asarray(evaluate(P.as_strided, (memory.array,), params))
+        value = self._emit(P.as_strided, (memory.value,), params, part)
+        return self.traced_array(memory, ((P.as_strided, params),), value, part)
 
     def shared(self, tensor: Tensor) -> TracedArray:
         traced = self.place(tensor)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.dtypes import float64
 from ...core.errors import ShapeError
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
-from ...ops import empty, ones_like
 from ...ops.halves import in_float32
+from ...ops.randomness import drawn
 from ...tensors.alias import check_writable, write
 from ...tensors.apply import check_takes
 from ...tensors.dispatch import dispatch
@@ -84,10 +83,7 @@ def rrelu(
     check_takes("rrelu", REAL_ONLY, input)
     if lower > upper:
         raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
-    negative = input.detach() <= 0
-    slopes = ones_like(input.detach())
-    # PyTorch draws in double precision, and only for the elements that need a slope.
-    slopes[negative] = empty(int(negative.sum()), dtype=float64).uniform_(lower, upper).to(slopes.dtype)
+    slopes = drawn("rrelu slopes", None, input.detach() <= 0, dtype=input.dtype, numbers=(lower, upper))
     return input.mul_(slopes) if inplace else input * slopes
 
 

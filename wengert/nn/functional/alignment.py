@@ -8,6 +8,7 @@ from ...core.dtypes import int64
 from ...core.errors import ShapeError
 from ...ops import arange, cat, full, full_like, ones_like, stack, tensor, where, zeros_like
 from ...ops.halves import in_float32
+from ...tensors.evaluation import known
 from ...tensors.tensor import Tensor
 from .reduction import choose
 
@@ -49,13 +50,19 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     impossible = loss.detach() > -_NEVER / 2
     if zero_infinity:
         loss = where(impossible, zeros_like(loss), loss)
-    elif bool(impossible.any()):
+    elif _may(impossible):
         loss = where(impossible, _infinite(log_probs, inputs, impossible), loss)
     if alone and reduction == "none":
         return loss.squeeze(0)
     if reduction == "mean":
         return (loss / tensor(counts, dtype=loss.dtype).clamp(min=1)).mean()
     return loss if reduction == "none" else loss.sum()
+
+
+def _may(condition: Tensor) -> bool:
+    """Whether a condition holds anywhere, or nobody can say, as a function is being recorded."""
+    found = known(condition.any())
+    return found is None or bool(found)
 
 
 def _infinite(log_probs: Tensor, inputs: list[int], impossible: Tensor) -> Tensor:
