@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,34 +169,40 @@ def test_losses_of_known_numbers() -> None:
     )
 
 
-@pytest.mark.parametrize("width", [16, 5])
+RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN, "relu": partial(nn.RNN, nonlinearity="relu")}
+
+
+@pytest.mark.parametrize("sort", RECURRENT)
+@pytest.mark.parametrize("width", [16, 5, 40])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_generated_lstm_is_the_one_step_by_step(width: int, bidirectional: bool, dtype: torch.dtype,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generated_recurrence_is_the_one_step_by_step(sort: str, width: int, bidirectional: bool, dtype: torch.dtype,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed sequences of unequal lengths, through generated code and through numpy."""
     from wengert.compiler import recurrent as generated
     from wengert.prims import recurrent as prims
 
     calls: list[str] = []
-    for name in ("lstm", "lstm_gradient"):
+    for name in ("forward", "backward"):
         function = getattr(generated, name)
         monkeypatch.setattr(generated, name, lambda *a, _f=function, _n=name: (calls.append(_n), _f(*a))[1])
 
     def run(least: float) -> list[torch.Tensor]:
         monkeypatch.setattr(prims, "LARGE_PRODUCT", least)
         torch.manual_seed(0)
-        layer = torch.nn.LSTM(3, width, 2, bidirectional=bidirectional, dtype=dtype)
+        layer = RECURRENT[sort](3, width, num_layers=2, bidirectional=bidirectional, dtype=dtype)
         x = torch.randn(6, 4, 3, dtype=dtype, requires_grad=True)
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, [6, 4, 4, 1])
-        states = [torch.randn(4 if bidirectional else 2, 4, width, dtype=dtype, requires_grad=True) for _ in range(2)]
-        out, (h, c) = layer(packed, tuple(states))
-        ((out.data * out.data).sum() + (h * 1.5).sum() + (c**3).sum()).backward()
-        return [out.data, h, c, x.grad, *(s.grad for s in states), *(p.grad for p in layer.parameters())]
+        states = [torch.randn(4 if bidirectional else 2, 4, width, dtype=dtype, requires_grad=True)
+                  for _ in range(2 if sort == "lstm" else 1)]
+        out, last = layer(packed, tuple(states) if sort == "lstm" else states[0])
+        h, *c = last if sort == "lstm" else (last,)
+        ((out.data * out.data).sum() + (h * 1.5).sum() + sum((each**3).sum() for each in c)).backward()
+        return [out.data, h, *c, x.grad, *(s.grad for s in states), *(p.grad for p in layer.parameters())]
 
     numpys, before = run(float("inf")), len(calls)
     ours = run(0)
-    assert before == 0 and calls.count("lstm") == calls.count("lstm_gradient") == (4 if bidirectional else 2)
+    assert before == 0 and calls.count("forward") == calls.count("backward") == (4 if bidirectional else 2)
     tolerance = 2e-5 if dtype is torch.float32 else 1e-12
     for got, expected in zip(ours, numpys, strict=True):
         torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)

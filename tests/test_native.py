@@ -373,6 +373,11 @@ def test_every_dtype_computes_what_it_does_in_eager_mode(dtype: Any) -> None:
         assert mine.dtype is its.dtype and mine.tolist() == its.tolist()
 
 
+def test_a_step_may_be_a_product_and_nothing_else() -> None:
+    x, w = torch.rand(300, 40), torch.rand(300, 50)
+    close(torch.compile(lambda x: x.t() @ w, fullgraph="native")(x), x.t() @ w)
+
+
 def test_what_numpy_computes_can_be_refused() -> None:
     x, w = torch.rand(20, 30), torch.rand(20)
     native = torch.compile(lambda x: (x @ x.t()).softmax(-1), fullgraph="native")

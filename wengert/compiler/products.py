@@ -148,10 +148,11 @@ def highest_tile(machine: Machine) -> int:
 
 
 class Products:
-    """Writes the functions of products; those for a tile are shared by all of them. ``functions`` are all so far."""
+    """Writes the functions of products; those for a tile are shared by all of them. ``functions`` are all so far, whose
+    names begin with ``prefix`` unless somebody gives them one."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self, machine: Machine, prefix: str = "") -> None:
+        self.machine, self.prefix = machine, prefix
         self.functions: list[Code] = []
         self._tiles: dict[tuple[object, ...], str] = {}
         self._layouts: dict[tuple[object, ...], str] = {}
@@ -230,33 +231,37 @@ class Products:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
             self._call_tile(code, product, lines, source, code.at(element, to, code.mul(row, product.out[-2])), count)
 
-    def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand
-                  ) -> None:
-        """Writes a product of as many rows as there are when it runs, of plain rows and of panels laid out before: in
-        the highest tiles that fit, and lower ones for the rest."""
+    def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
+                  adds: bool = False) -> None:
+        """Writes a product of as many rows as there are when it runs, of plain rows and of panels laid out before;
+        ``adds``: to what is in its place."""
         element = _element(product.dtype)
         with code.loop(product.panels) as panel:
             source = code.at(element, panels, code.mul(panel.index, product.lines * product.width))
             column = code.mul(panel.index, product.width)
             count = code.least(code.sub(product.columns, column), product.width)
-            done = word(0)
-            for height in (12, 8, 4, 2, 1):
-                if height > highest_tile(self.machine):
-                    continue
-                shaped = replace(product, tile_rows=height)
-                end = code.add(done, code.mul(code.div(code.sub(rows, done), height), height))
-                with code.loop(end, start=done, step=height) as row:
-                    lines = code.at(element, left, code.mul(row.index, product.left[-2]))
-                    to = code.at(element, out, code.add(code.mul(row.index, product.out[-2]), column))
-                    self._call_tile(code, shaped, lines, source, to, count)
-                done = end
+            self.rows_of_panel(code, product, left, rows, source, code.at(element, out, column), count, adds)
 
-    def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand
-                   ) -> None:
+    def rows_of_panel(self, code: Code, product: Geometry, left: Operand, rows: Operand, source: Operand, out: Operand,
+                      count: Operand, adds: bool = False) -> None:
+        """The same for one panel, of which there are ``count`` columns: in tiles of the product's rows, and lower ones
+        for the rest."""
+        element, done = _element(product.dtype), word(0)
+        for height in (product.tile_rows, *[n for n in (8, 4, 2, 1) if n < product.tile_rows]):
+            shaped = replace(product, tile_rows=height)
+            end = code.add(done, code.mul(code.div(code.sub(rows, done), height), height))
+            with code.loop(end, start=done, step=height) as row:
+                lines = code.at(element, left, code.mul(row.index, product.left[-2]))
+                to = code.at(element, out, code.mul(row.index, product.out[-2]))
+                self._call_tile(code, shaped, lines, source, to, count, adds)
+            done = end
+
+    def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
+                   adds: bool = False) -> None:
         """Calls the tile that has as many vectors as the columns that are left need."""
 
         def call(vectors: int) -> None:
-            code.call("void", self._tile(product, vectors), lines, source, to, word(product.depth),
+            code.call("void", self._tile(product, vectors, adds), lines, source, to, word(product.depth),
                       word(product.out[-2]), code.sub(count, (vectors - 1) * product.lanes))
 
         rest = product.columns % product.width
@@ -271,20 +276,27 @@ class Products:
 
     # --- a tile -------------------------------------------------------------------------------------------------------
 
-    def _tile(self, product: Geometry, vectors: int) -> str:
+    def _tile(self, product: Geometry, vectors: int, adds: bool) -> str:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
-        rows are ``line`` elements apart; of the last vector ``count`` columns are stored."""
+        rows are ``line`` elements apart; of the last vector ``count`` columns are stored; ``adds`` to what is there."""
         down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
-        form = product.dtype, product.tile_rows, vectors, product.width, down, along
+        form = product.dtype, product.tile_rows, vectors, product.width, down, along, adds
         if form in self._tiles:
             return self._tiles[form]
-        name = self._tiles[form] = f"tile{len(self._tiles)}"
+        name = self._tiles[form] = f"{self.prefix}tile{len(self._tiles)}"
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
         code = self._code(name, kinds)
         left, panel, out, depth, line, count = code.parameters
         v = Vectors(code, product.dtype, self.machine)
         rows, lanes = product.tile_rows, product.lanes
-        with code.loop(depth, carried=[v.zero] * (rows * vectors)) as loop:
+        mask = v.first_lanes(count)
+
+        def places() -> list[tuple[Operand, Operand | None]]:
+            lines = [v.at(out, code.mul(line, i)) for i in range(rows)]
+            return [(v.at(to, k * lanes), mask if k == vectors - 1 else None) for to in lines for k in range(vectors)]
+
+        first = [v.load(*place) for place in places()] if adds else [v.zero] * (rows * vectors)
+        with code.loop(depth, carried=first) as loop:
             numbers = v.at(left, code.mul(loop.index, along))
             line_of = v.at(panel, code.mul(loop.index, product.width))
             others = [v.load(v.at(line_of, k * lanes)) for k in range(vectors)]
@@ -294,11 +306,8 @@ class Products:
                 sums += [v.intrinsic("fma", factor, other, loop.carried[i * vectors + k])
                          for k, other in enumerate(others)]
             loop.next = sums
-        mask = v.first_lanes(count)
-        for i in range(rows):
-            to = v.at(out, code.mul(line, i))
-            for k in range(vectors):
-                v.store(loop.carried[i * vectors + k], v.at(to, k * lanes), mask if k == vectors - 1 else None)
+        for value, place in zip(loop.carried, places(), strict=True):
+            v.store(value, *place)
         code.done()
         return name
 
@@ -331,7 +340,7 @@ class Products:
         form = dtype, width, down, along
         if form in self._layouts:
             return self._layouts[form]
-        name = self._layouts[form] = f"layout{len(self._layouts)}"
+        name = self._layouts[form] = f"{self.prefix}layout{len(self._layouts)}"
         code = self._code(name, {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD})
         source, to, depth, count = code.parameters
         v = Vectors(code, dtype, self.machine)
@@ -344,11 +353,11 @@ class Products:
                     v.store(v.load(v.at(line, k), mask), v.at(there, k), self._part(v, width - k))
         elif width % lanes:
             for k in range(0, width, lanes):
-                self._turned(code, v, v.at(source, k * along), v.at(to, k), depth, code.sub(count, k), width, along,
+                self.turned(code, v, v.at(source, k * along), v.at(to, k), depth, code.sub(count, k), width, along,
                              self._part(v, width - k))
         else:
             with code.loop(width, step=lanes) as part:
-                self._turned(code, v, v.at(source, code.mul(part.index, along)), v.at(to, part.index), depth,
+                self.turned(code, v, v.at(source, code.mul(part.index, along)), v.at(to, part.index), depth,
                              code.sub(count, part.index), width, along, None)
         code.done()
         return name
@@ -357,7 +366,7 @@ class Products:
         """The mask of the first columns; a panel need not be a whole number of vectors wide."""
         return v.first_lanes(word(columns)) if columns < v.lanes else None
 
-    def _turned(self, code: Code, v: Vectors, source: Operand, to: Operand, depth: Operand, count: Operand, width: int,
+    def turned(self, code: Code, v: Vectors, source: Operand, to: Operand, depth: Operand, count: Operand, width: int,
                 along: int, part: Operand | None) -> None:
         """A vector of columns that lie along the depth: squares of them are transposed in registers. The last square
         may reach beyond the depth, where the panel has room."""

@@ -19,8 +19,9 @@ normalize_gradient     10 for each element: normalised anew (2), the sums along 
                        that (3), and the combination (5); with a weight 4 more
 lstm                   rows · (8 H² + 13 H): h W' (8 H²), its addition (4 H), the gates (4 H), c (3 H), h (2 H); what
                        the inputs add is a linear before it
-gru                    rows · (6 H² + 14 H)
-rnn                    rows · (2 H² + 2 H)
+lstm_gradient          rows · (8 H² + 24 H); what the weights' gradients take are products after it
+gru, gru_gradient      rows · (6 H² + 14 H), rows · (6 H² + 18 H)
+rnn, rnn_gradient      rows · (2 H² + 2 H), rows · (2 H² + 4 H)
 softmax                5 for each element; log_softmax the same and one for each row; logsumexp 4 and two for each row
 var, std               4 for each element; of a deviation one more for each result
 vector_norm            2 for each element
@@ -93,9 +94,15 @@ def _normalize_gradient(shapes: list[Any], out: tuple[int, ...], params: dict[st
     return math.prod(shapes[1]) * (14 if shapes[2] is not None else 10)
 
 
-def _recurrence(gates: int, rest: int) -> Formula:
-    """Steps of h W' (2 · gates · H² a row) and ``rest`` · H other operations a row; h0 is the second operand."""
-    return lambda shapes, out, params: shapes[0][0] * shapes[1][1] * (2 * gates * shapes[1][1] + rest)
+def _recurrence(gates: int, rest: int, weight: int) -> Formula:
+    """Steps of h W' (2 · gates · H² a row) and ``rest`` · H other operations a row; ``weight`` is its place among the
+    operands."""
+
+    def formula(shapes: list[Any], out: tuple[int, ...], params: dict[str, Any]) -> int:
+        width = shapes[weight][1]
+        return sum(params["sizes"]) * width * (2 * gates * width + rest)
+
+    return formula
 
 
 def _each(of_element: int, of_result: int = 0) -> Formula:
@@ -137,9 +144,12 @@ _FORMULAS: dict[str, Formula] = {
 
     "normalize": _normalize,
     "normalize_gradient": _normalize_gradient,
-    "lstm": _recurrence(4, 13),
-    "gru": _recurrence(3, 14),
-    "rnn": _recurrence(1, 2),
+    "lstm": _recurrence(4, 13, 3),
+    "lstm_gradient": _recurrence(4, 24, 5),
+    "gru": _recurrence(3, 14, 2),
+    "gru_gradient": _recurrence(3, 18, 3),
+    "rnn": _recurrence(1, 2, 2),
+    "rnn_gradient": _recurrence(1, 4, 3),
     "softmax": _each(5),
     "log_softmax": _each(5, 1),
     "logsumexp": _each(4, 2),

@@ -358,6 +358,15 @@ class Plan:
         for place in writes:
             self.written[place.buffer] = at
 
+    def laid_by(self, name: str, form: Any, source: Place, dtype: str, elements: int) -> Place:
+        """Memory in which a kernel lays out what is at a place; once, however many ask for it."""
+        key = source, form
+        place = self._laid.get(key)
+        if place is None:
+            place = self._laid[key] = Place(self.buffer("arena", dtype, elements), 0, ())
+            self.kernel(name, form, [source], [place])
+        return place
+
     def product(self, x: Expr, y: Expr) -> Expr:
         """``x @ y`` of at least two dimensions each, with equal leading sizes."""
         left, right = self._operand(x), self._matrices(y)

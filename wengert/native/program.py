@@ -132,7 +132,7 @@ class NativeProgram:
             writer = _Functions(schedule)
             self.text = writer.text()
         with stages.stage("machine code"):
-            self.library = engine().load(self.text, *(["functions"] if writer.functions else []))
+            self.library = engine().load(self.text, *(["functions"] if writer.addresses else []))
             self._link(writer)
         self.names = ["" if isinstance(step, Call) else step[0] for step in writer.steps]
         """The functions of the steps."""

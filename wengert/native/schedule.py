@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
-from . import indexing, losses, norms, pooling, rearranged, windows
+from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Expr, Plan, row_major
 from .steps import Step, places_read, places_written
 from .translation import Translation
 
 HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
-            **rearranged.HANDLERS, **windows.HANDLERS}
+            **rearranged.HANDLERS, **recurrent.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""

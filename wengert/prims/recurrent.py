@@ -5,11 +5,14 @@ each step still has, never more than the one before. A batch of equal lengths is
 first ``sizes[t]`` sequences move on, and the others keep their state; so the state that remains at the end is every
 sequence's own last one, and with ``reverse`` a sequence joins in at its own end.
 
-Backward, what does not depend on later steps is computed for all steps at once; the loop holds what is left.
+Backward, what does not depend on later steps is computed for all steps at once; the loop holds what is left. Where
+nobody differentiates what backward computes, each has its gradient as one node too, so that generated code
+(`compiler/cells.py`) may take all steps in one call; else the rule is written out, and is differentiated as such.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from types import ModuleType
 from typing import Any
@@ -19,7 +22,7 @@ import numpy as np
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
-from ..core.primitive import P, fused, is_final, opaque
+from ..core.primitive import P, Primitive, fused, is_final, opaque
 from ..core.samples import cases
 from ..core.spec import Spec
 
@@ -34,12 +37,10 @@ def _steps(sizes: Dims, reverse: bool) -> list[tuple[int, int]]:
     return steps[::-1] if reverse else steps
 
 
-def check_steps(
-    op: str, gates: int, inputs: Array, states: tuple[Array, ...], weight: Array, sizes: Dims
-) -> None:
-    """Raises ShapeError unless inputs, states and recurrent weight fit together, and the steps fit the inputs: all that
-    follows, generated code too, goes by ``sizes``."""
-    rows, (batch, width) = len(inputs), states[0].shape
+def check_steps(op: str, gates: int, inputs: Any, states: tuple[Any, ...], weight: Any, sizes: Dims) -> None:
+    """Raises ShapeError unless inputs, states and recurrent weight, all with a shape and a dtype, fit together, and the
+    steps fit the inputs: all that follows, generated code too, goes by ``sizes``."""
+    rows, (batch, width) = inputs.shape[0], states[0].shape
     whole = (rows, gates * width), (gates * width, width)
     if (inputs.shape, weight.shape) != whole or any(state.shape != (batch, width) for state in states):
         raise ShapeError(f"[{op}] inputs {list(whole[0])}, a weight {list(whole[1])} and states {[batch, width]} were "
@@ -57,18 +58,23 @@ def check_steps(
 def _previous(states: Numbers, first: Numbers, sizes: Dims, reverse: bool) -> Any:
     """For every row of every step the state from which it came; ``first`` is the state before all steps."""
     steps = _steps(sizes, False)
-    parts = []
+    parts: list[tuple[Any, int, int]] = []  # of which array, from where to where
+
+    def take(array: Any, start: int, stop: int) -> None:
+        if parts and parts[-1][0] is array and parts[-1][2] == start:
+            start = parts.pop()[1]
+        if start < stop:
+            parts.append((array, start, stop))
+
     for t, (_, count) in enumerate(steps):
         if not reverse:
             start = steps[t - 1][0] if t else 0
-            parts.append(states[start: start + count] if t else first[:count])
+            take(states if t else first, start, start + count)
             continue
-        later = steps[t + 1] if t + 1 < len(steps) else (0, 0)
-        if later[1]:
-            parts.append(states[later[0]: later[0] + later[1]])
-        if later[1] < count or not count:
-            parts.append(first[later[1]: count])
-    return P.cat(*parts, dim=0)
+        start, later = steps[t + 1] if t + 1 < len(steps) else (0, 0)
+        take(states, start, start + later)
+        take(first, later, count)
+    return P.cat(*[array[start:stop] for array, start, stop in parts], dim=0) if parts else states
 
 
 def _renewed(new: Numbers, state: Numbers, count: int) -> Any:
@@ -114,21 +120,50 @@ def _grads_of_weight(rows: Numbers, before: Numbers) -> Any:
     return P.matmul(P.permute(rows, dims=(1, 0)), before)
 
 
-def _generated(gates: Numbers, h0: Numbers) -> Any:
+def _generated(given: Numbers, weight: Numbers) -> Any:
     """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
-    if type(gates) is not ndarray or gates.size * h0.shape[1] < LARGE_PRODUCT or too_late():
+    if type(given) is not ndarray or given.size * weight.shape[1] < LARGE_PRODUCT or too_late():
         return None
     from ..compiler import recurrent
 
     return recurrent
 
 
-def _tables(generated: ModuleType, sizes: Dims, reverse: bool, back: bool) -> Any:
-    """The steps as tables for generated code, in the order of the walk forth or back."""
-    walk = _steps(sizes, reverse)
-    before = [(0, 0), *walk[:-1]]
-    pairs = [(*here, *there) for here, there in zip(walk, before, strict=True)]
-    return generated.Steps(*np.array(pairs[::-1] if back else pairs, np.int64).T.copy())
+@lru_cache(256)
+def walk(sizes: Dims, reverse: bool, sequences: int, back: bool) -> Any:
+    """The steps as a table for generated code, in the order of the walk forth or back."""
+    from ..compiler.cells import walk_table
+
+    return walk_table(_steps(sizes, reverse), sequences, back)
+
+
+def _forward(sort: str, inputs: Array, bias: Array | None, states: tuple[Array, ...], weight: Array, sizes: Dims,
+             reverse: bool) -> Any:
+    """What generated code computes of a recurrence; None where numpy should."""
+    generated = _generated(inputs, weight)
+    if generated is None:
+        return None
+    return generated.forward(sort, walk(tuple(sizes), reverse, len(states[0]), False), inputs, bias, states, weight)
+
+
+def _backward(sort: str, by_steps: Array | None, by_states: tuple[Array | None, ...], saved: tuple[Array, ...],
+              firsts: tuple[Array, ...], weight: Array, batch: int, sizes: Dims, reverse: bool) -> Any:
+    """The same of its gradient; ``saved`` are results, ``firsts`` the first states that it needs."""
+    generated = _generated(saved[0], weight)
+    if generated is None:
+        return None
+    table = walk(tuple(sizes), reverse, batch, True)
+    return generated.backward(sort, table, by_steps, by_states, saved, firsts, weight)
+
+
+def _at_once(primitive: Primitive, operands: tuple[Any, ...], unwanted: tuple[Any, ...], params: Params) -> Any:
+    """The gradient as one node or one evaluation, which returns it for all operands but the weight; None where it has
+    to be written out: where it is differentiated itself, or there are ``unwanted`` cotangents."""
+    plain = all(type(x) is ndarray for x in operands if x is not None)
+    if any(ct is not None for ct in unwanted) or not (plain or is_final()):
+        return None
+    params = {**params, "sizes": tuple(params["sizes"]), "reverse": params.get("reverse", False)}
+    return getattr(P, primitive.name)(*operands, **params)
 
 
 # --- LSTM -------------------------------------------------------------------------------------------------------------
@@ -138,11 +173,9 @@ def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, siz
           reverse: bool = False) -> tuple[Array, ...]:
     """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
     check_steps("lstm", 4, gates, (h0, c0), weight, sizes)
-    generated = _generated(gates, h0)
-    if generated is not None:
-        result = generated.lstm(gates, h0, c0, weight, _tables(generated, sizes, reverse, back=False))
-        if result is not None:
-            return _public(result)
+    found = _forward("lstm", gates, None, (h0, c0), weight, sizes, reverse)
+    if found is not None:
+        return _public(tuple(found))
     width = h0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
@@ -170,55 +203,56 @@ def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, siz
 
 def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, c0, weight, (_, _, _, gates, cs, hs), _ = saved
-    by_steps = _of_steps(ct, 5)
-    sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
-    given = by_steps, ct.get(1), ct.get(2)
-    walked = ct.get(3) is None and ct.get(4) is None
-    if walked and type(gates) is not ndarray and is_final() and sum(sizes) * 4 * width**2 >= LARGE_PRODUCT:
-        rows, dh, dc = P.lstm_gradient(*given, h0, c0, weight, gates, cs, hs, sizes=tuple(sizes), reverse=reverse)
-        for_weight = _grads_of_weight(rows, _previous(hs, h0, sizes, reverse)) if needs[3] else None
-        return rows, dh if needs[1] else None, dc if needs[2] else None, for_weight
-    if walked and all(type(a) is ndarray for a in (*ct.values(), gates)):
-        generated = _generated(gates, h0)
-        tables = _tables(generated, sizes, reverse, back=True) if generated is not None else None
-        found = generated and generated.lstm_gradient(by_steps, ct.get(1), ct.get(2), gates, cs, c0, weight, tables)
-        if found:
-            for_weight = _grads_of_weight(found[0], _previous(hs, h0, sizes, reverse)) if needs[3] else None
-            return found[0], found[1] if needs[1] else None, found[2] if needs[2] else None, for_weight
+    by_steps, extra, by_cells = _of_steps(ct, 5), ct.get(3), ct.get(4)
+    found = _at_once(lstm_gradient, (by_steps, ct.get(1), ct.get(2), h0, c0, weight, gates, cs, hs), (extra, by_cells),
+                     params)
+    if found is None:
+        found = _lstm_back(by_steps, ct.get(1), ct.get(2), extra, by_cells, h0, c0, weight, gates, cs, **_walk(params))
+    rows, dh, dc = found
+    for_weight = _grads_of_weight(rows, _previous(hs, h0, **_walk(params))) if needs[3] else None
+    return rows, dh if needs[1] else None, dc if needs[2] else None, for_weight
+
+
+def _walk(params: Params) -> dict[str, Any]:
+    return {"sizes": params["sizes"], "reverse": params.get("reverse", False)}
+
+
+def _lstm_back(by_steps: Any, dh: Any, dc: Any, extra: Any, by_cells: Any, h0: Numbers, c0: Numbers, weight: Numbers,
+               gates: Numbers, cs: Numbers, sizes: Dims, reverse: bool) -> tuple[Any, ...]:
+    """The cotangents of the gates' inputs, h0 and c0; ``extra`` and ``by_cells`` are those of the gates and of all
+    c."""
+    width = h0.shape[1]
     i, f, g, o = (gates[:, k * width: (k + 1) * width] for k in range(4))
     bent = P.tanh(cs)
     before = _previous(cs, c0, sizes, reverse)
     by_cell = P.cat(g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), dim=1)
     by_out = bent * o * (1 - o)
     through = o * (1 - bent * bent)
-    extra = None
-    if ct.get(3) is not None:
-        extra = ct[3] * P.cat(i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o), dim=1)
-    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
-    dc = ct[2] if ct.get(2) is not None else _zeros(c0)
+    if extra is not None:
+        extra = extra * P.cat(i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o), dim=1)
+    dh = _zeros(h0) if dh is None else dh
+    dc = _zeros(c0) if dc is None else dc
     rows = []
     for start, count in _steps(sizes, not reverse):
         stop = start + count
         now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: stop]
         cell = dc[:count] + now * through[start: stop]
-        if ct.get(4) is not None:
-            cell = cell + ct[4][start: stop]
+        if by_cells is not None:
+            cell = cell + by_cells[start: stop]
         row = P.cat(P.cat(cell, cell, cell, dim=1) * by_cell[start: stop], now * by_out[start: stop], dim=1)
         if extra is not None:
             row = row + extra[start: stop]
         rows.append(row)
         dh = _renewed(P.matmul(row, weight), dh, count)
         dc = _renewed(cell * f[start: stop], dc, count)
-    for_gates = _in_order(rows, reverse)
-    for_weight = _grads_of_weight(for_gates, _previous(hs, h0, sizes, reverse)) if needs[3] else None
-    return for_gates, dh if needs[1] else None, dc if needs[2] else None, for_weight
+    return _in_order(rows, reverse), dh, dc
 
 
 def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc: Array | None, h0: Array, c0: Array,
                    weight: Array, gates: Array, cs: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
-    ct = {number: given for number, given in enumerate((by_steps, dh, dc)) if given is not None}
-    saved: Any = None, h0, c0, weight, (None, None, None, gates, cs, hs), None
-    return _lstm_vjp(ct, saved, {"sizes": sizes, "reverse": reverse}, (True, True, True, False))[:3]
+    check_steps("lstm_gradient", 4, gates, (h0, c0), weight, sizes)
+    found = _backward("lstm", by_steps, (dh, dc), (gates, cs), (c0,), weight, len(h0), sizes, reverse)
+    return found or _lstm_back(by_steps, dh, dc, None, None, h0, c0, weight, gates, cs, sizes, reverse)
 
 
 _EVEN = {"sizes": (2, 2, 2)}
@@ -250,6 +284,10 @@ def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, si
     """Cho et al., *Learning Phrase Representations*, 2014, in cuDNN's form, where the reset gate comes after the
     product; the gates are r, z, n."""
     check_steps("gru", 3, gates, (h0,), weight, sizes)
+    _check_bias(bias, weight)
+    found = _forward("gru", gates, bias, (h0,), weight, sizes, reverse)
+    if found is not None:
+        return _public(tuple(found))
     width, half = h0.shape[1], gates.dtype.type(0.5)
     active, columns = gates.copy(), xp.ascontiguousarray(weight.T)
     inner = xp.empty((len(gates), width), gates.dtype)
@@ -277,17 +315,36 @@ def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, si
     return _public((hs, h, active, inner))
 
 
+def _check_bias(bias: Array, weight: Array) -> None:
+    if bias.shape != (len(weight),) or bias.dtype != weight.dtype:
+        raise ShapeError(f"[gru] a bias {[len(weight)]} of {weight.dtype} was expected; got {list(bias.shape)} of "
+                         f"{bias.dtype}")
+
+
 def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, _, (_, _, gates, inner, hs), _ = saved
-    by_steps = _of_steps(ct, 4)
-    sizes, reverse, width = params["sizes"], params.get("reverse", False), h0.shape[1]
+    by_steps, extra, by_inner = _of_steps(ct, 4), ct.get(2), ct.get(3)
+    found = _at_once(gru_gradient, (by_steps, ct.get(1), h0, weight, gates, inner, hs), (extra, by_inner), params)
+    if found is None:
+        found = _gru_back(by_steps, ct.get(1), extra, by_inner, h0, weight, gates, inner, hs, **_walk(params))
+    outer, rows, dh = found
+    return (outer, dh if needs[1] else None,
+            _grads_of_weight(rows, _previous(hs, h0, **_walk(params))) if needs[2] else None,
+            P.sum(rows, dim=(0,)) if needs[3] else None)
+
+
+def _gru_back(by_steps: Any, dh: Any, extra: Any, by_inner: Any, h0: Numbers, weight: Numbers, gates: Numbers,
+              inner: Numbers, hs: Numbers, sizes: Dims, reverse: bool) -> tuple[Any, ...]:
+    """The cotangents of the gates' inputs, of the recurrent product and of h0; ``extra`` and ``by_inner`` are those of
+    the gates and of the new gate's recurrent part."""
+    width = h0.shape[1]
     r, z, n = (gates[:, k * width: (k + 1) * width] for k in range(3))
     before = _previous(hs, h0, sizes, reverse)
     to_new = (1 - z) * (1 - n * n)
     to_update = (before - n) * z * (1 - z)
     to_reset = inner * r * (1 - r)
-    bends = P.cat(r * (1 - r), z * (1 - z), 1 - n * n, dim=1) if ct.get(2) is not None else None
-    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
+    bends = P.cat(r * (1 - r), z * (1 - z), 1 - n * n, dim=1) if extra is not None else None
+    dh = _zeros(h0) if dh is None else dh
     outer, inside = [], []
     for start, count in _steps(sizes, not reverse):
         stop = start + count
@@ -295,19 +352,24 @@ def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
         new, update = now * to_new[start: stop], now * to_update[start: stop]
         reset = 0.0
         if bends is not None:
-            extra = ct[2][start: stop] * bends[start: stop]
-            reset, update, new = extra[:, :width], update + extra[:, width: 2 * width], new + extra[:, 2 * width:]
+            more = extra[start: stop] * bends[start: stop]
+            reset, update, new = more[:, :width], update + more[:, width: 2 * width], new + more[:, 2 * width:]
         reset = new * to_reset[start: stop] + reset
         linear = new * r[start: stop]
-        if ct.get(3) is not None:
-            linear = linear + ct[3][start: stop]
+        if by_inner is not None:
+            linear = linear + by_inner[start: stop]
         row = P.cat(reset, update, linear, dim=1)
         outer.append(P.cat(reset, update, new, dim=1))
         inside.append(row)
         dh = _renewed(now * z[start: stop] + P.matmul(row, weight), dh, count)
-    rows = _in_order(inside, reverse)
-    return (_in_order(outer, reverse) if needs[0] else None, dh if needs[1] else None,
-            _grads_of_weight(rows, before) if needs[2] else None, P.sum(rows, dim=(0,)) if needs[3] else None)
+    return _in_order(outer, reverse), _in_order(inside, reverse), dh
+
+
+def _gru_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, gates: Array,
+                  inner: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
+    check_steps("gru_gradient", 3, gates, (h0,), weight, sizes)
+    found = _backward("gru", by_steps, (dh,), (gates, inner, hs), (h0,), weight, len(h0), sizes, reverse)
+    return found or _gru_back(by_steps, dh, None, None, h0, weight, gates, inner, hs, sizes, reverse)
 
 
 gru = fused(
@@ -320,6 +382,14 @@ gru = fused(
         "last h, the gates, and the new gate's recurrent part; then all h again, for backward.",
 )
 
+gru_gradient = opaque(
+    "gru_gradient", _gru_gradient, arity=7, spec=lambda *given, **params: (given[4], given[4], given[2]),
+    agree=tuple(range(7)), multiple=True, widens=True,
+    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    samples=cases(((6, 2), (2, 2), (2, 2), (6, 2), (6, 6), (6, 2), (6, 2), _EVEN | {"reverse": False})),
+    doc="The cotangents of gru's gates, of its recurrent product and of h0, of those of every step's h and the last.",
+)
+
 
 # --- the plain recurrence ---------------------------------------------------------------------------------------------
 
@@ -327,6 +397,9 @@ gru = fused(
 def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, reverse: bool = False,
          relu: bool = False) -> tuple[Array, ...]:
     check_steps("rnn", 1, inputs, (h0,), weight, sizes)
+    found = _forward("relu" if relu else "tanh", inputs, None, (h0,), weight, sizes, reverse)
+    if found is not None:
+        return _public(tuple(found))
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
     for start, count in _steps(sizes, reverse):
         rows = hs[start: start + count]
@@ -341,19 +414,34 @@ def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, r
 
 def _rnn_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, (_, _, hs), _ = saved
-    by_steps = _of_steps(ct, 2)
-    sizes, reverse = params["sizes"], params.get("reverse", False)
-    slope = P.cast(hs > 0, dtype=hs.dtype) if params.get("relu") else 1 - hs * hs
-    dh = ct[1] if ct.get(1) is not None else _zeros(h0)
+    by_steps, relu = _of_steps(ct, 2), params.get("relu", False)
+    found = _at_once(rnn_gradient, (by_steps, ct.get(1), h0, weight, hs), (), {**params, "relu": relu})
+    if found is None:
+        found = _rnn_back(by_steps, ct.get(1), h0, weight, hs, **_walk(params), relu=relu)
+    rows, dh = found
+    for_weight = _grads_of_weight(rows, _previous(hs, h0, **_walk(params))) if needs[2] else None
+    return rows, dh if needs[1] else None, for_weight
+
+
+def _rnn_back(by_steps: Any, dh: Any, h0: Numbers, weight: Numbers, hs: Numbers, sizes: Dims, reverse: bool, relu: bool
+              ) -> tuple[Any, ...]:
+    """The cotangents of the inputs and of h0."""
+    slope = P.cast(hs > 0, dtype=hs.dtype) if relu else 1 - hs * hs
+    dh = _zeros(h0) if dh is None else dh
     rows = []
     for start, count in _steps(sizes, not reverse):
         now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: start + count]
         row = now * slope[start: start + count]
         rows.append(row)
         dh = _renewed(P.matmul(row, weight), dh, count)
-    for_inputs = _in_order(rows, reverse)
-    for_weight = _grads_of_weight(for_inputs, _previous(hs, h0, sizes, reverse)) if needs[2] else None
-    return for_inputs, dh if needs[1] else None, for_weight
+    return _in_order(rows, reverse), dh
+
+
+def _rnn_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, hs: Array, *,
+                  sizes: Dims, reverse: bool, relu: bool) -> Any:
+    check_steps("rnn_gradient", 1, hs, (h0,), weight, sizes)
+    found = _backward("relu" if relu else "tanh", by_steps, (dh,), (hs,), (), weight, len(h0), sizes, reverse)
+    return found or _rnn_back(by_steps, dh, h0, weight, hs, sizes, reverse, relu)
 
 
 rnn = fused(
@@ -363,4 +451,12 @@ rnn = fused(
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
     doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): "
         "all h, the last h; then all h again, for backward.",
+)
+
+rnn_gradient = opaque(
+    "rnn_gradient", _rnn_gradient, arity=5, spec=lambda *given, **params: (given[4], given[2]),
+    agree=tuple(range(5)), multiple=True, widens=True,
+    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (6, 2), _EVEN | {"reverse": False, "relu": False})),
+    doc="The cotangents of rnn's inputs and of h0, of those of every step's h and of the last.",
 )

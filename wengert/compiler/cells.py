@@ -1,0 +1,416 @@
+"""Generated code for the time loop of recurrent layers: LSTM, GRU and the plain recurrence, forward and backward.
+
+The one idea to know: the sequences of a batch do not depend on each other, so they are cut into parts, and an item of
+work takes a part through all the steps and waits for nobody. Forward, a tile of the recurrent product has all gates of
+the same units side by side (the weight is laid out so), so the cell's formula follows at once, while the sums are in
+the first-level cache. Backward, the formula of a step comes first, and then the product of its gates' cotangents.
+
+The formulas are those of `wengert.prims.recurrent`. `compiler/recurrent.py` calls the code in eager mode,
+`native/recurrent.py` makes it a step of a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .code import WORD, Code, Operand, word
+from .math import MathBuilder
+from .products import Geometry, Products, highest_tile
+from .vectors import Machine, Vectors
+
+GATES = {"lstm": 4, "gru": 3, "tanh": 1, "relu": 1}
+"""What a unit has of gates, by the sort of recurrence."""
+
+LEAST_SEQUENCES = 16
+"""Sequences that a part has at least if there are more than two: each reads the whole weight at every step."""
+
+STEPS, SEQUENCES, PARTS, WALK = range(4)
+"""Words of a walk's table: how many steps, sequences and parts there are, and where the steps begin, four words each:
+the first row, the number of rows, and both of the step from which the walk came, 0 for the first."""
+
+
+def walk_table(steps: Sequence[tuple[int, int]], sequences: int, back: bool) -> np.ndarray[Any, Any]:
+    """The table of a walk from pairs of first row and number of rows, in the order of the walk forth; ``back`` turns
+    it round."""
+    before = [(0, 0), *steps[:-1]]
+    words = [(*here, *there) for here, there in zip(steps, before, strict=True)]
+    flat = np.array(words[::-1] if back else words, np.int64).ravel()
+    return np.concatenate([np.array([len(steps), sequences, parts_of(sequences)], np.int64), flat])
+
+
+def parts_of(sequences: int) -> int:
+    """Into how many parts so many sequences are cut: 2, or a larger power of 2, by size alone, so that results are the
+    same bits for any number of threads."""
+    return min(sequences, max(2, 1 << (sequences // LEAST_SEQUENCES).bit_length() >> 1))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrence as code: its sort (`GATES`), dtype and number of units, the direction of the walk, and the rows of
+    its tiles. The operands, all but the first (`walk_table`) of ``dtype`` and in rows:
+
+    ==== ======== ======================================================= ===========================
+    lstm forward  walk, panels, inputs, h0, c0                            hs, h, c, gates, cs, sums
+    gru           walk, panels, inputs, bias, h0                          hs, h, gates, inner, sums
+    rnn           walk, panels, inputs, h0                                hs, h, sums
+    lstm backward walk, panels, by_hs, by_h, by_c, gates, cs, c0          by_inputs, by_h0, by_c0
+    gru           walk, panels, by_hs, by_h, gates, inner, hs, h0         by_inputs, by_product, by_h0
+    rnn           walk, panels, by_hs, by_h, hs                           by_inputs, by_h0
+    ==== ======== ======================================================= ===========================
+    """
+
+    sort: str
+    dtype: str
+    width: int
+    backward: bool
+    height: int
+
+    @property
+    def gates(self) -> int:
+        return GATES[self.sort]
+
+    def operands(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What is read and what is written besides walk, panels and sums, by name: how many states wide their rows are,
+        counted negative where there is a row a sequence and not one a step and sequence. The bias has one row."""
+        gates = self.gates
+        if self.sort == "lstm":
+            return (({"by_hs": 1, "by_h": -1, "by_c": -1, "gates": 4, "cs": 1, "c0": -1},
+                     {"by_inputs": 4, "by_h0": -1, "by_c0": -1}) if self.backward else
+                    ({"inputs": 4, "h0": -1, "c0": -1}, {"hs": 1, "h": -1, "c": -1, "gates": 4, "cs": 1}))
+        if self.sort == "gru":
+            return (({"by_hs": 1, "by_h": -1, "gates": 3, "inner": 1, "hs": 1, "h0": -1},
+                     {"by_inputs": 3, "by_product": 3, "by_h0": -1}) if self.backward else
+                    ({"inputs": 3, "bias": 0, "h0": -1}, {"hs": 1, "h": -1, "gates": 3, "inner": 1}))
+        return (({"by_hs": 1, "by_h": -1, "hs": 1}, {"by_inputs": gates, "by_h0": -1}) if self.backward else
+                ({"inputs": gates, "h0": -1}, {"hs": 1, "h": -1}))
+
+    def lanes(self, machine: Machine) -> int:
+        return machine.vector_bytes // (4 if self.dtype == "float32" else 8)
+
+    def product(self, machine: Machine) -> Geometry:
+        """The product of a step, of whose rows some are there when it runs: of the states with the turned weight,
+        where a tile has all gates of some units; back, of the gates' cotangents with the weight."""
+        lanes, wide = self.lanes(machine), self.gates * self.width
+        if self.backward:
+            return Geometry(self.dtype, (), 1, wide, self.width, (wide, 1), (self.width, 1), (self.width, 1),
+                            self.height, 2 if self.width > lanes else 1, lanes, by_panels=True, lay_left=False)
+        vectors = tile_vectors(self.sort, self.width, lanes)
+        columns = -(-self.width // (vectors // self.gates * lanes)) * vectors * lanes
+        return Geometry(self.dtype, (), 1, self.width, columns, (self.width, 1), (1, self.width), (columns, 1),
+                        self.height, vectors, lanes, by_panels=True, lay_left=False)
+
+    def panels_written(self, name: str, machine: Machine) -> tuple[Code, int]:
+        """What lays out the weight: its code and items. The operands are the weight and the panels."""
+        product, products = self.product(machine), Products(machine, name)
+        if not self.backward:
+            return _turned_weight(self, product, products, name), product.panels
+        code = Code(name)
+        code.call("void", products.panels(product, f"{name}all").name, *code.parameters)
+        code.done()
+        code.helpers = products.functions
+        return code, product.panels
+
+    def written(self, name: str, machine: Machine) -> Code:
+        """The code; an item of it is a part."""
+        return _Writer(self, name, machine).text()
+
+
+def tile_vectors(sort: str, width: int, lanes: int) -> int:
+    """The vectors of a tile: one for each gate, of a plain recurrence two."""
+    return GATES[sort] if GATES[sort] > 1 else 2 if width > lanes else 1
+
+
+def cell(machine: Machine, sort: str, dtype: str, width: int, backward: bool, sequences: int) -> Cell:
+    """The cell for so many sequences: its tiles share the rows of a part evenly."""
+    most = -(-sequences // parts_of(sequences))
+    lanes = machine.vector_bytes // (4 if dtype == "float32" else 8)
+    registers = 32 if machine.avx512 or machine.vector_bytes == 16 else 16
+    vectors = (2 if width > lanes else 1) if backward else tile_vectors(sort, width, lanes)
+    highest = min(highest_tile(machine), (registers - 1 - vectors) // vectors)
+    return Cell(sort, dtype, width, backward, max(1, -(-most // -(-most // highest))))
+
+
+def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str) -> Code:
+    """Panels of the turned weight; a line of one has the units' gates side by side."""
+    lanes, vectors, gates, width = product.lanes, product.tile_vectors, cell.gates, cell.width
+    one = Code(f"{name}_column", {"from": "ptr", "to": "ptr", "count": WORD}, visible=False)
+    source, to, count = one.parameters
+    products.turned(one, Vectors(one, cell.dtype, products.machine), source, to, word(width), count, product.width,
+                    width, None)
+    one.done()
+    code = Code(name)
+    operands, start, stop = code.parameters
+    table, element = code.address(operands, 0), Vectors(code, cell.dtype, products.machine).element
+    weight, panels = code.address(table, 0), code.address(table, 1)
+    with code.loop(stop, start=start) as panel:
+        for k in range(vectors):
+            gate, group = k % gates, k // gates
+            unit = code.add(code.mul(panel.index, vectors // gates * lanes), group * lanes)
+            line = code.at(element, weight, code.mul(code.add(unit, gate * width), width))
+            there = code.add(code.mul(panel.index, product.lines * product.width), k * lanes)
+            code.call("void", one.name, line, code.at(element, panels, there), code.sub(width, unit))
+    code.done()
+    code.helpers = [one]
+    return code
+
+
+class _Writer:
+    """Writes ``void kernel(ptr operands, i64 start, i64 stop)``, which does the parts from ``start`` to ``stop``; the
+    first operand is a table of addresses."""
+
+    def __init__(self, cell: Cell, name: str, machine: Machine) -> None:
+        self.cell, self.code, self.product = cell, Code(name), cell.product(machine)
+        self.products = Products(machine, name)
+        self.math = MathBuilder(self.code, cell.dtype, machine)
+        self.width, self.element, self.lanes = cell.width, self.math.element, self.math.lanes
+        self.whole = self.width % self.lanes == 0
+        self.places: dict[str, Operand] = {}
+        self.mask: Operand | None = None
+
+    def text(self) -> Code:
+        code, cell, forth = self.code, self.cell, not self.cell.backward
+        reads, writes = cell.operands()
+        operands, first, last = code.parameters
+        table = code.address(operands, 0)
+        for number, name in enumerate(("walk", "panels", *reads, *writes, "sums")[:None if forth else -1]):
+            self.places[name] = code.address(table, number)
+        walk = self.places["walk"]
+        steps, sequences, parts = (code.word(walk, number) for number in (STEPS, SEQUENCES, PARTS))
+        with code.loop(last, start=first) as part:
+            low = code.div(code.mul(part.index, sequences), parts)
+            high = code.div(code.mul(code.add(part.index, 1), sequences), parts)
+            for source, to in (("by_h", "by_h0"), ("by_c", "by_c0")) if cell.backward else (("h0", "h"), ("c0", "c")):
+                if to in self.places:
+                    size = code.mul(code.sub(high, low), self.width * self.math.bits // 8)
+                    at = code.mul(low, self.width)
+                    code.copy(self._at(to, at), self._at(source, at), size)
+            with code.loop(steps) as step:
+                at = code.add(code.mul(step.index, 4), WALK)
+                start, count, before, there = (code.word(walk, code.add(at, k)) for k in range(4))
+                rows = code.sub(code.least(high, count), low)
+                with code.when(code.less(0, rows)):
+                    (self._back if cell.backward else self._forth)(start, low, rows, before, there)
+        code.done()
+        code.helpers = self.products.functions
+        return code
+
+    # --- forward ------------------------------------------------------------------------------------------------------
+
+    def _forth(self, start: Operand, low: Operand, rows: Operand, before: Operand, there: Operand) -> None:
+        """One step of some sequences: first of those that come from a step before, then of those that begin."""
+        code, width = self.code, self.width
+        came = code.call(WORD, "llvm.smax.i64", code.least(code.sub(there, low), rows), word(0))
+        with code.loop(2) as turn:
+            begins = code.compare("eq", turn.index, 1)
+            first, stop = code.select(begins, came, 0), code.select(begins, rows, came)
+            sequence = code.add(low, first)
+            at = code.select(begins, sequence, code.add(before, sequence))
+            at = code.mul(at, width)
+            origins = {"h": code.select(begins, self.places["h0"], self.places["hs"])}
+            if self.cell.sort == "lstm":
+                origins["c"] = code.select(begins, self.places["c0"], self.places["cs"])
+            origins = {name: self.math.at(place, at) for name, place in origins.items()}
+            self._some(code.sub(stop, first), origins, sequence, code.add(start, sequence))
+
+    def _some(self, rows: Operand, origins: dict[str, Operand], sequence: Operand, place: Operand) -> None:
+        """The products of some sequences, and then the formula, row by row as they lie. ``origins`` are their states
+        before, ``sequence`` is the number of the first and ``place`` its row."""
+        code, product, width = self.code, self.product, self.width
+        groups, line = product.tile_vectors // self.cell.gates, product.columns
+        sums = self._at("sums", code.mul(sequence, line))
+        self.products.some_rows(code, product, origins["h"], rows, self.places["panels"], sums)
+        with code.loop(rows) as row, code.loop(product.panels) as panel:
+            for k in range(groups):
+                unit = code.add(code.mul(panel.index, groups * self.lanes), k * self.lanes)
+                if width % (groups * self.lanes):
+                    self.mask = self.math.first_lanes(code.sub(width, unit))
+                there = code.add(code.mul(row.index, line), code.mul(panel.index, product.width))
+                found = [self.math.load(self.math.at(sums, code.add(there, (k * self.cell.gates + gate) * self.lanes)))
+                         for gate in range(self.cell.gates)]
+                before = {name: self._load(self.math.at(origin, code.add(code.mul(row.index, width), unit)))
+                          for name, origin in origins.items() if name == "c" or self.cell.sort == "gru"}
+                self._formula(found, before, unit, code.add(sequence, row.index), code.add(place, row.index))
+
+    def _formula(self, sums: list[Operand], before: dict[str, Operand], unit: Operand, sequence: Operand,
+                 place: Operand) -> None:
+        """The cell's formula for some units of one row, from the products' sums."""
+        math, width, sort = self.math, self.width, self.cell.sort
+        gates = [self._gate(place, k, unit) for k in range(self.cell.gates)]
+        given = [self._load(self._at("inputs", at)) for at in gates]
+        state = self.code.add(self.code.mul(sequence, width), unit)
+        out = self.code.add(self.code.mul(place, width), unit)
+        if sort == "lstm":
+            total = [math.add(x, y) for x, y in zip(given, sums, strict=True)]
+            i, f, o = (math.sigmoid(total[k]) for k in (0, 1, 3))
+            g = math.tanh(total[2])
+            c = math.fma(f, before["c"], math.mul(i, g))
+            h = math.mul(o, math.tanh(c))
+            found = [("gates", at, x) for at, x in zip(gates, (i, f, g, o), strict=True)]
+            found += [("c", state, c), ("cs", out, c)]
+        elif sort == "gru":
+            bias = [self._load(self._at("bias", self.code.add(unit, k * width))) for k in range(3)]
+            total = [math.add(x, y) for x, y in zip(sums, bias, strict=True)]
+            r, z = (math.sigmoid(math.add(given[k], total[k])) for k in range(2))
+            n = math.tanh(math.fma(r, total[2], given[2]))
+            h = math.fma(z, math.sub(before["h"], n), n)
+            found = [("gates", at, x) for at, x in zip(gates, (r, z, n), strict=True)]
+            found += [("inner", out, total[2])]
+        else:
+            total = [math.add(given[0], sums[0])]
+            h = math.tanh(total[0]) if sort == "tanh" else math.max(total[0], 0.0)
+            found = []
+        for name, at, value in (*found, ("h", state, h), ("hs", out, h)):
+            self._store(value, self._at(name, at))
+
+    # --- backward -----------------------------------------------------------------------------------------------------
+
+    def _back(self, start: Operand, low: Operand, rows: Operand, before: Operand, there: Operand) -> None:
+        """One step back: the gates' cotangents, and those of the states before."""
+        code, width, wide = self.code, self.width, self.cell.gates * self.width
+        formula = {"lstm": self._lstm_back, "gru": self._gru_back}.get(self.cell.sort, self._plain_back)
+        with code.loop(rows) as row:
+            sequence = code.add(low, row.index)
+            came = code.less(sequence, there)
+            origin = code.mul(code.select(came, code.add(before, sequence), sequence), width)
+            state, place = code.mul(sequence, width), code.add(start, sequence)
+            line = code.mul(place, width)
+            with self._units() as unit:
+                def previous(states: str, first: str, unit: Operand = unit) -> Operand:
+                    chosen = code.select(came, self.places[states], self.places[first])
+                    return self._load(self.math.at(chosen, code.add(origin, unit)))
+
+                gates = [self._gate(place, k, unit) for k in range(self.cell.gates)]
+                formula(gates, code.add(state, unit), code.add(line, unit), previous)
+        by_product = "by_product" if self.cell.sort == "gru" else "by_inputs"
+        place = code.add(start, low)
+        self.products.some_rows(code, self.product, self._at(by_product, code.mul(place, wide)), rows,
+                                self.places["panels"], self._at("by_h0", code.mul(low, width)),
+                                adds=self.cell.sort == "gru")
+
+    def _now(self, state: Operand, out: Operand) -> Operand:
+        """The cotangent of a step's h: what comes from later steps, and from the step's own."""
+        return self.math.add(self._load(self._at("by_h0", state)), self._load(self._at("by_hs", out)))
+
+    def _lstm_back(self, gates: list[Operand], state: Operand, out: Operand, previous: Callable[..., Operand]) -> None:
+        math = self.math
+        i, f, g, o = (self._load(self._at("gates", at)) for at in gates)
+        now = self._now(state, out)
+        bent = math.tanh(self._load(self._at("cs", out)))
+        cell = math.fma(now, math.mul(o, self._slope(bent)), self._load(self._at("by_c0", state)))
+        by_gates = (math.mul(math.mul(cell, g), self._bell(i)),
+                    math.mul(math.mul(cell, previous("cs", "c0")), self._bell(f)),
+                    math.mul(math.mul(cell, i), self._slope(g)),
+                    math.mul(math.mul(now, bent), self._bell(o)))
+        for value, at in zip(by_gates, gates, strict=True):
+            self._store(value, self._at("by_inputs", at))
+        self._store(math.mul(cell, f), self._at("by_c0", state))
+
+    def _gru_back(self, gates: list[Operand], state: Operand, out: Operand, previous: Callable[..., Operand]) -> None:
+        math = self.math
+        r, z, n = (self._load(self._at("gates", at)) for at in gates)
+        now = self._now(state, out)
+        new = math.mul(math.mul(now, math.sub(1.0, z)), self._slope(n))
+        update = math.mul(math.mul(now, math.sub(previous("hs", "h0"), n)), self._bell(z))
+        reset = math.mul(math.mul(new, self._load(self._at("inner", out))), self._bell(r))
+        for name, last in (("by_inputs", new), ("by_product", math.mul(new, r))):
+            for value, at in zip((reset, update, last), gates, strict=True):
+                self._store(value, self._at(name, at))
+        self._store(math.mul(now, z), self._at("by_h0", state))
+
+    def _plain_back(self, gates: list[Operand], state: Operand, out: Operand, previous: Callable[..., Operand]
+                    ) -> None:
+        math, now, h = self.math, self._now(state, out), self._load(self._at("hs", out))
+        if self.cell.sort == "tanh":
+            found = math.mul(now, self._slope(h))
+        else:
+            found = math.mul(now, math.select(math.gt(h, 0.0), math.const(1.0), 0.0))
+        self._store(found, self._at("by_inputs", out))
+
+    # --- words of both ------------------------------------------------------------------------------------------------
+
+    def _bell(self, x: Operand) -> Operand:
+        """x (1 - x), the slope of the sigmoid whose value is x."""
+        return self.math.mul(x, self.math.sub(1.0, x))
+
+    def _slope(self, x: Operand) -> Operand:
+        """1 - x², the slope of the tanh whose value is x."""
+        return self.math.sub(1.0, self.math.mul(x, x))
+
+    def _gate(self, place: Operand, number: int, unit: Operand) -> Operand:
+        """Where gate ``number`` of a unit stands in the rows of gates."""
+        code = self.code
+        return code.add(code.add(code.mul(place, self.cell.gates * self.width), self.width * number), unit)
+
+    @contextmanager
+    def _units(self) -> Iterator[Operand]:
+        """The loop over the units of a row, a vector at a time; where the last is not full, a mask says which of its
+        lanes there are."""
+        with self.code.loop(self.width, step=self.lanes) as units:
+            if not self.whole:
+                self.mask = self.math.first_lanes(self.code.sub(self.width, units.index))
+            yield units.index
+
+    def _at(self, name: str, index: Operand) -> Operand:
+        return self.math.at(self.places[name], index)
+
+    def _load(self, place: Operand) -> Operand:
+        return self.math.load(place, self.mask)
+
+    def _store(self, value: Operand, place: Operand) -> None:
+        self.math.store(value, place, self.mask)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The weight of a cell laid out, as a step of a program."""
+
+    cell: Cell
+    machine: Machine
+
+    @property
+    def elements(self) -> int:
+        return self.cell.product(self.machine).panel_elements
+
+    def extents(self) -> list[tuple[int, int]]:
+        """The first and the last element that it reads or writes of each operand, counted from where that begins."""
+        return [(0, self.cell.gates * self.cell.width**2 - 1), (0, self.elements - 1)]
+
+    def written(self, name: str, machine: Machine) -> tuple[Code, int, float]:
+        code, items = self.cell.panels_written(name, machine)
+        return code, items, self.elements / 4
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All steps of a cell in one direction, as a step of a program: how many rows, sequences and steps there are."""
+
+    cell: Cell
+    machine: Machine
+    rows: int
+    sequences: int
+    steps: int
+
+    def extents(self) -> list[tuple[int, int]]:
+        """As of `Panels`. That the walk's table stays inside is for who makes it to see (`check_steps` of
+        `wengert.prims.recurrent`)."""
+        width, (reads, writes) = self.cell.width, self.cell.operands()
+        sizes = [self.cell.gates * width if not wide else -wide * width * self.sequences if wide < 0
+                 else wide * width * self.rows for wide in (*reads.values(), *writes.values())]
+        product = self.cell.product(self.machine)
+        sums = [] if self.cell.backward else [self.sequences * product.columns]
+        return [(0, n - 1) for n in (WALK + 4 * self.steps, product.panel_elements, *sizes, *sums)]
+
+    def written(self, name: str, machine: Machine) -> tuple[Code, int, float]:
+        return self.cell.written(name, machine), parts_of(self.sequences), self.cycles
+
+    @property
+    def cycles(self) -> float:
+        """Roughly what it takes."""
+        lanes = self.cell.lanes(self.machine)
+        return self.rows * self.cell.gates * self.cell.width * (self.cell.width / 2 + 40) / lanes
+
