@@ -578,3 +578,21 @@ def test_a_node_may_be_named_by_its_tensor() -> None:
     assert other not in g and torch.tensor(1.0) not in g
     with pytest.raises(KeyError, match="a tensor of this graph was expected"):
         g[other]
+
+
+def test_infinities_of_a_mask_are_no_fault() -> None:
+    causal = torch.triu(torch.ones(3, 3, dtype=torch.bool), 1)
+    bias = torch.zeros(3, 3).masked_fill(causal, -math.inf)
+    scores = torch.randn(2, 3, 3, requires_grad=True)
+    for masked in (scores.masked_fill(causal, -math.inf) * 2, scores + bias):
+        g = torch.graph(masked.softmax(-1).sum(), gradients=True)
+        assert max(node.value.inf for node in g if node.value) > 0
+        assert all(node.faults == 0 for node in g) and 'class="broken"' not in g.svg()
+        assert [node.masked for node in Graph.from_json(g.to_json())] == [node.masked for node in g]
+    x = torch.tensor([1.0, 100.0], requires_grad=True)
+    big = torch.exp(x)
+    g = torch.graph((big * 2).sum())
+    assert g["big"].faults == 1 and "NaN or Inf" in g.svg()
+    undefined = scores.masked_fill(torch.ones(3, 3, dtype=torch.bool), -math.inf).softmax(-1)
+    g = torch.graph(undefined.sum())
+    assert g["undefined"].faults == 18

@@ -204,6 +204,7 @@ class GraphBuilder:
                     each.shape = shapes[each.id]
                 graph.nodes[each.id] = each
         leaf_modules(graph)
+        _mark_masks(graph, self.order)
         return graph
 
     def _find_results(self) -> None:
@@ -362,6 +363,19 @@ class GraphBuilder:
             return {}
         elementwise = primitive.kind == "elementwise" and _size(made) > 1
         return {place: (matrix, elementwise and sizes[place] == len(matrix)) for place, matrix in rows.items()}
+
+
+def _mark_masks(graph: Graph, order: list[Any]) -> None:
+    """Marks the values whose infinities were put there: constants, results of operations that were given an infinity
+    (``masked_fill(..., -inf)``) or an operand that nothing kept, and what was computed from these."""
+    into = graph.into()
+    operands = {node.sequence: len(node.edges) for node in order}
+    for node in graph:
+        if node.value is None or node.kind == "leaf" or not node.value.inf:
+            continue
+        known = [edge.source for edge in into[node.id]]
+        node.masked = ("inf" in node.parameters or len(known) < operands.get(node.id, 0) or node.kind == "constant"
+                       or any(graph.nodes[source].masked for source in known))
 
 
 def key_of(edge: Any) -> int:

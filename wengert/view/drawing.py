@@ -175,13 +175,12 @@ def node_item(
         if title != value.text():
             rows.append(value.text())
     elif node.shape is not None:
-        rows.append(shape_text(node.shape))
+        rows.append(shape_text(node.shape, alone=True))
         if value is not None and value.broken:
             rows.append(f"{value.nan} NaN, {value.inf} Inf")
     if gradient is not None and formulas:
         rows.append(f"grad {gradient.text()}")
-    broken = (value is not None and value.broken) or (gradient is not None and gradient.broken)
-    return Item(f"n{node.id}", node.kind, title, rows, [node.id], broken)
+    return Item(f"n{node.id}", node.kind, title, rows, [node.id], node.faults > 0)
 
 
 _SHAPES = frozenset({"reshape", "permute", "slice", "expand", "diagonal", "unfold", "cast", "clone"})
@@ -195,9 +194,8 @@ def group_item(graph: GraphModel, key: str, nodes: list[int]) -> Item:
     last = next((node for node in reversed(inside) if node.kind == "operation"), None)
     rows = [words] if words else []
     if last is not None and last.shape is not None:
-        rows.append(shape_text(last.shape))
-    broken = any(summary is not None and summary.broken for node in inside for summary in (node.value, node.gradient))
-    return Item(f"m{key}", "module", key, rows, nodes, broken)
+        rows.append(shape_text(last.shape, alone=True))
+    return Item(f"m{key}", "module", key, rows, nodes, any(node.faults for node in inside))
 
 
 def size(item: Item) -> tuple[float, float]:

@@ -144,13 +144,12 @@ def _details(node: GraphNode) -> list[list[str]]:
 
 def _colours(node: GraphNode) -> dict[str, float]:
     """The numbers by which nodes can be coloured."""
-    bad = sum(s.nan + s.inf for s in (node.value, node.gradient) if s is not None)
     found = {
         "value": node.value.norm if node.value else 0,
         "gradient": node.gradient.norm if node.gradient else 0,
         "time": (node.seconds or 0) + (node.backward_seconds or 0),
         "memory": node.kept,
-        "nan": bad,
+        "nan": node.faults,
     }
     return {key: float(f"{value:.4g}") for key, value in found.items() if value}
 

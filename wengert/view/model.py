@@ -43,6 +43,7 @@ class GraphNode:
     seconds      the time of the forward evaluation, and of the backward rule, where recorded
     parameters   the operation's settings, as text
     outputs      the number of results that are shown
+    masked       whether the infinities of the value were put there, as those of a causal mask are, and did not arise
     ============ ====================================================================================================
     """
 
@@ -62,6 +63,13 @@ class GraphNode:
     backward_seconds: float | None = None
     parameters: str = ""
     outputs: int = 1
+    masked: bool = False
+
+    @property
+    def faults(self) -> int:
+        """How many numbers of value and gradient are NaN, or infinite without having been put there."""
+        value = 0 if self.value is None else self.value.nan + (0 if self.masked else self.value.inf)
+        return value + (0 if self.gradient is None else self.gradient.nan + self.gradient.inf)
 
     @property
     def size_text(self) -> str:

@@ -297,10 +297,9 @@ function goTo(number, follow) {
   $("back").disabled = $("first").disabled = step === 0;
   $("forth").disabled = step === data.steps.length;
   line.replaceChildren();
-  if (!data.steps.length) {
-    line.textContent = "No gradients are in this graph: draw it with graph(loss, gradients=True), or record the step with its backward().";
-    for (const id of ["first", "back", "play", "forth"]) $(id).disabled = true;
-  } else if (!now) line.textContent = "The backward pass starts at the result with the gradient 1 and goes against the arrows.";
+  $("backward").hidden = line.hidden = !data.steps.length;
+  $("without").hidden = data.steps.length > 0;
+  if (!now) line.textContent = "The backward pass starts at the result with the gradient 1 and goes against the arrows.";
   else tell(line, now);
   if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
   mark();

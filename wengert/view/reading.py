@@ -228,6 +228,7 @@ _NODE: dict[str, Check] = {
     "backward_seconds": _real,
     "parameters": _text,
     "outputs": _some,
+    "masked": ("true or false", lambda value: isinstance(value, bool)),
 }
 _EDGE: dict[str, Check] = {
     "source": _id,
