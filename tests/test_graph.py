@@ -596,3 +596,20 @@ def test_infinities_of_a_mask_are_no_fault() -> None:
     undefined = scores.masked_fill(torch.ones(3, 3, dtype=torch.bool), -math.inf).softmax(-1)
     g = torch.graph(undefined.sum())
     assert g["undefined"].faults == 18
+
+
+def test_a_variable_goes_before_the_list_that_holds_it() -> None:
+    kept = [leaf(2.0)]
+    shown = {1: kept[0]}
+    a = kept[0]
+    assert [node.name for node in torch.graph(a * 3) if node.kind == "leaf"] == ["a"] and shown
+
+
+def test_a_constant_that_was_not_kept_is_found_among_the_variables() -> None:
+    yhat, y = leaf([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.0, -1.0])
+    column = torch.tensor([[1.0], [2.0]])
+    loss = (yhat - y).square().sum() + (column + yhat).square().sum()
+    texts = torch.graph(loss).text()
+    assert "yhat - y" in texts and "column + yhat" in texts
+    y += 1
+    assert "yhat - …" in torch.graph((yhat - (y - 1)).square().sum()).text()

@@ -22,8 +22,8 @@ from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
 from .model import PLACES, GraphEdge, GraphNode, output_id
-from .names import assigned_names, leaf_modules, names_in, scopes_of, values_in
-from .partials import JACOBIAN, REAL, added_number, selection, unit_rows
+from .names import assigned_names, constants_in, leaf_modules, names_in, scopes_of, values_in
+from .partials import JACOBIAN, REAL, added_array, added_number, selection, unit_rows
 from .values import Summary, summarize
 
 RECOMPUTED = 4096
@@ -62,6 +62,7 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
         edges.append(edge)
     scopes = scopes_of(frame)
     builder = GraphBuilder(edges, {}, names_in(scopes))
+    builder.candidates = constants_in(scopes)
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
     for edge, value in values_in(scopes):
@@ -81,6 +82,7 @@ class GraphBuilder:
         self.values: dict[int, Any] = {}
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
         self.constant_values: dict[int, Any] = {}
+        self.candidates: list[np.ndarray] = []
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
         self.root_edges = roots
@@ -313,10 +315,12 @@ class GraphBuilder:
                 part = selection(sum(counts[:i]), counts[i], sum(counts))
                 graph.edges.append(GraphEdge(node.sequence, result.id, 0, index, result.shape, part))
 
-    def _added(self, node: Any, place: int) -> float | None:
-        """A number that an addition read and did not keep."""
+    def _added(self, node: Any, place: int) -> Any:
+        """What an addition read and did not keep: a variable's value that gives the result, or a number."""
         other = next((self.values.get(key_of(edge)) for edge in node.edges if edge is not None), None)
-        return added_number(node, place, other, self.values.get(node.sequence))
+        out = self.values.get(node.sequence)
+        found = added_array(node, place, other, out, self.candidates)
+        return added_number(node, place, other, out) if found is None else found
 
     def _constant(self, graph: Graph, node: Any, place: int, value: Any) -> GraphNode:
         """The node of a constant operand: one for each array, one for each use of a number. Its id is below zero."""

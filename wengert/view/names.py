@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import InplaceError
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
@@ -30,7 +32,8 @@ def scopes_of(frame: types.FrameType | None) -> list[dict[str, Any]]:
 def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
     """Names for nodes (by sequence number) and for constant arrays (by address) that variables hold.
 
-    Parameters of a module are called by their path in it. Variables of the function go before globals.
+    Parameters of a module are called by their path in it. Variables of the function go before globals, and in each a
+    variable that is the tensor before one that holds it among others.
     """
     found: dict[int, str] = {}
     for scope in scopes:
@@ -39,10 +42,16 @@ def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
         for variable, module in modules:
             for path, parameter in module.named_parameters():
                 _name(found, f"{variable}.{path}" if len(modules) > 1 else path, parameter)
-        for name, value in variables:
+        for name, value in sorted(variables, key=lambda pair: type(pair[1]) not in TENSORS):
             for full, tensor in _tensors(name, value):
                 _name(found, full, tensor)
     return found
+
+
+def constants_in(scopes: list[dict[str, Any]]) -> list[np.ndarray]:
+    """The arrays of the tensors without history that variables hold."""
+    return [tensor._data for scope in scopes for name, value in _variables(scope)
+            for _, tensor in _tensors(name, value) if _edge(tensor) is None]
 
 
 def values_in(scopes: list[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:

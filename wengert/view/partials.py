@@ -68,6 +68,28 @@ def selection(start: int, size: int, count: int) -> Matrix | None:
     return [[float(start + i == j) for j in range(count)] for i in range(size)]
 
 
+def added_array(node: Node, place: int, other: Any, out: Any, candidates: list[np.ndarray]) -> np.ndarray | None:
+    """That of the arrays which gives the result of an addition or subtraction, to the last bit, as its operand at
+    ``place``; None where none does."""
+    if not all(isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size for value in (other, out)):
+        return None
+    for array in candidates:
+        # A number would be shown as well as a variable of one element that happens to hold it.
+        if array.dtype != out.dtype or array.size < 2 or not _broadcasts(array.shape, other.shape, out.shape):
+            continue
+        operands = [array, other] if place == 0 else [other, array]
+        if np.array_equal(evaluate(node.primitive, operands, node.params), out):
+            return array
+    return None
+
+
+def _broadcasts(x: tuple[int, ...], y: tuple[int, ...], result: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(x, y) == result
+    except ValueError:
+        return False
+
+
 def added_number(node: Node, place: int, other: Any, out: Any) -> float | None:
     """The number at ``place`` of an addition or subtraction, worked out from its other operand and its result: the
     shortest one that gives that result exactly. None where the operand is no single number, or is too small beside the
