@@ -73,7 +73,7 @@ def modules_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
 
 def _variables(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The variables of a scope, and the modules that it holds as attributes of ``self`` or in short lists and dicts."""
-    found = [(name, value) for name, value in list(scope.items()) if not name.startswith("_")]
+    found = [(name, value) for name, value in list(scope.items()) if name.isidentifier() and not name.startswith("_")]
     inner: list[tuple[str, Any]] = []
     for name, value in found:
         if type(value) in (list, tuple) and len(value) <= _MOST:

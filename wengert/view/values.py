@@ -142,8 +142,8 @@ def number(value: Any) -> str:
 
 
 def shape_text(shape: tuple[int, ...], alone: bool = False) -> str:
-    """``(32, 10)`` as ``"32×10"``, ``()`` as ``"scalar"``. Where it stands ``alone``, ``(10,)`` is ``"10 elements"``, as
-    a 10 might be a value."""
+    """``(32, 10)`` as ``"32×10"``, ``()`` as ``"scalar"``. Where it stands ``alone``, ``(10,)`` is ``"10 elements"``,
+    as a 10 might be a value."""
     if alone and len(shape) == 1:
         return f"{shape[0]} element{'' if shape[0] == 1 else 's'}"
     return "×".join(map(str, shape)) or "scalar"
