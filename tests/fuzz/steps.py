@@ -17,6 +17,7 @@ import random
 import re
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -244,9 +245,12 @@ class Step:
                                  *(f"        {line}" for line in body),
                                  f"    return step, [{', '.join(states)}]"])
 
-    def make(self) -> tuple[Callable[[Any, Any], Any], list[Any]]:
-        """The function, on fresh state, and the state."""
-        space: dict[str, Any] = {"torch": torch, "F": torch.nn.functional, **HELPERS}
+    def make(self, library: Any = torch) -> tuple[Callable[[Any, Any], Any], list[Any]]:
+        """The function, on fresh state, and the state; of wengert's tensors, or of those of PyTorch."""
+        world = {**globals(), "torch": library}  # in which the helpers find their library, and each other
+        helpers = {name: FunctionType(helper.__code__, world) for name, helper in HELPERS.items()}
+        world |= helpers
+        space: dict[str, Any] = {"torch": library, "F": library.nn.functional, **helpers}
         exec(compile(self.source, self.file, "exec"), space)
         function, states = space["make"]()
         return function, states
@@ -447,16 +451,16 @@ def random_step(seed: int, length: int = 8) -> tuple[Step, list[Any]]:
 
 
 def outcomes(step: Step, wrap: Callable[[Any], Any] = lambda function: function, calls: int = 3,
-             shaken: int | None = None) -> list[Any]:
+             shaken: int | None = None, library: Any = torch) -> list[Any]:
     """All that ``calls`` calls of a step give and leave behind: results, arguments, state, gradients, the generator.
     ``shaken`` is the seed of changes of some units in the last place of all that the step is given."""
-    function, states = step.make()
+    function, states = step.make(library)
     function = wrap(function)
-    torch.manual_seed(1)
+    library.manual_seed(1)
     found: list[Any] = []
     units = np.random.default_rng(shaken)
     for call in range(calls):
-        x, y = torch.randn(3, 4), torch.rand(4)
+        x, y = library.randn(3, 4), library.rand(4)
         if shaken is not None:
             for tensor in (x, y, *(() if call else states)):
                 _shake(tensor, units)
@@ -464,7 +468,7 @@ def outcomes(step: Step, wrap: Callable[[Any], Any] = lambda function: function,
         if results[0].requires_grad:
             results[0].backward()
         found.append([_numbers(t) for t in (*results, x, y, *states, *(t.grad for t in states))])
-    return [*found, [_numbers(torch.get_rng_state())]]
+    return [*found, [_numbers(library.get_rng_state())]]
 
 
 def _shake(tensor: Any, units: np.random.Generator) -> None:
@@ -476,4 +480,8 @@ def _shake(tensor: Any, units: np.random.Generator) -> None:
 def _numbers(tensor: Any) -> Any:
     if tensor is None:
         return None
-    return tensor.detach()._data.copy()
+    plain = tensor.detach()
+    if isinstance(plain, torch.Tensor):
+        return plain._data.copy()
+    plain = plain.resolve_conj().resolve_neg()
+    return plain.float().numpy().astype(torch.bfloat16.numpy) if "bfloat16" in str(plain.dtype) else plain.numpy().copy()

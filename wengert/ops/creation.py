@@ -362,6 +362,8 @@ def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray
         raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
     work = np.dtype(np.float64) if dtype.kind in "iub" else np.dtype(np.float32) if dtype.itemsize == 2 else dtype
     wide: Any = {"float32": np.float64, "float64": np.longdouble}.get(work.name, np.clongdouble)
+    if dtype.kind in "iu":
+        start, end = int(start), int(end)
     first, last = work.type(start), work.type(end)
     if count == 1:
         return np.full(1, first).astype(dtype)
@@ -383,6 +385,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     wanted = _spaced_dtype(start, end, dtype)
     if wanted.kind == "b":
         raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
+    if wanted.kind in "iu":
+        start, end = int(start), int(end)
     exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128),
                         "logspace")
     return finish(np.power(float(base), exponents).astype(wanted), requires_grad)

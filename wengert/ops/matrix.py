@@ -157,7 +157,13 @@ def outer(input: Any, vec2: Any) -> Tensor:
 
 def _added(op: str, base: Any, x: Any, y: Any, beta: Any, alpha: Any, label: str) -> Any:
     _check_operands(op, base, x, y)
+    beta, alpha = _factor(beta, base), _factor(alpha, base)
     return P.addmm(base, x, y, beta=beta, alpha=alpha, label=label)
+
+
+def _factor(number: Any, base: Any) -> Any:
+    """A factor in the dtype of what it multiplies: of integers the whole part."""
+    return int(number) if base._data.dtype.kind in "iu" and isinstance(number, float) else number
 
 
 def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
@@ -201,13 +207,18 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch."""
     _check_operands("addbmm", input, batch1, batch2)
     total = P.sum(bmm(batch1, batch2), dim=(0,))
-    return input * beta + total * alpha
+    return input * _factor(beta, input) + total * _factor(alpha, input)
 
 
 @function(inplace=True)
 @in_float32
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · outer(vec1, vec2)``."""
+    if input._data.dtype.kind in "iub" and (isinstance(beta, float) or isinstance(alpha, float)):
+        raise RuntimeError("[addr] For integral input tensors, argument beta must not be a floating point number, nor "
+                           f"alpha; got {beta} and {alpha}")
+    if input._data.dtype.kind == "b":
+        beta, alpha = bool(beta), bool(alpha)
     product_ = outer(vec1, vec2)
     product_ = product_ if alpha == 1 else product_ * alpha
     return product_ if beta == 0 else (input if beta == 1 else input * beta) + product_

@@ -17,7 +17,8 @@ from ..core.geometry import check_room
 from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import apply, check_number, check_takes, number_for, result_type
+from ..tensors.apply import NUMBERS, apply, check_number, check_takes, number_for, result_type
+from ..tensors.creation import array_from
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
@@ -291,7 +292,12 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode not in _ROUNDED:
         raise RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
                            f"'{rounding_mode}'")
-    return _ROUNDED[rounding_mode](input, other)
+    return _ROUNDED[rounding_mode](_lifted(input, other), other)
+
+
+def _lifted(input: Any, other: Any) -> Any:
+    """The first operand, as a tensor where both are numbers."""
+    return make(array_from(input, None), None) if isinstance(input, NUMBERS) and isinstance(other, NUMBERS) else input
 
 
 @function(inplace=True, takes_tensor=False)
@@ -303,7 +309,7 @@ def true_divide(input: Any, other: Any) -> Tensor:
 @function(inplace=True, takes_tensor=False)
 def floor_divide(input: Any, other: Any) -> Tensor:
     """``input / other``, rounded down."""
-    return P.floor_divide(input, other)
+    return P.floor_divide(_lifted(input, other), other)
 
 
 @function(inplace=True, takes_tensor=False)
@@ -364,7 +370,7 @@ def _declare_pairs(table: dict[str, tuple[Any, ...]], kinds: str, inplace: bool,
         function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, kinds))
 
 
-_KINDS = {"f": "floating", "iu": "integer", "fiub": "real"}
+_KINDS = {"f": "floating", "fc": "floating or complex", "iu": "integer", "fiub": "real"}
 
 
 def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) -> Callable[[Any, Any], Any]:
@@ -407,6 +413,8 @@ _declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of
                scalars=True)
 _declare_pairs({
     "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
+}, "fc", inplace=False)
+_declare_pairs({
     "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),
 }, "f", inplace=False)
 
@@ -460,7 +468,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
 def _held(value: Any, within: Any, bound: Any) -> Any:
     """The value where it is within the bound, else the bound, or NaN where there is one: that has no gradient."""
     if value._data.dtype.kind not in "iub":
-        bound = P.where(P.isnan(value), float("nan"), bound)
+        bound = P.where(P.isnan(value) | P.isnan(bound), float("nan"), bound)
     return P.where(within, value, bound)
 
 

@@ -18,11 +18,11 @@ from ..tensors.apply import check_takes
 from ..tensors.hot import reduction, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
-from .arguments import check_not_empty, dtype_of
+from .arguments import check_not_empty, dtype_of, sizes_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
-from .registry import FUNCTIONS, METHODS, function
+from .registry import FUNCTIONS, function, method
 
 _add_reduce: Any = np.add.reduce
 
@@ -346,5 +346,10 @@ def _normalised(op: str, primitive: Any, doc: str) -> None:
 _normalised("softmax", P.softmax, "exp(x) / Σ exp(x) along ``dim``; ``dtype`` converts first.")
 _normalised("log_softmax", P.log_softmax, "log(softmax(x)) along ``dim``, computed at once; ``dtype`` converts first.")
 
-METHODS["sum_to_size"] = lambda self, *size: P.sum_to(self, shape=tuple(size[0]) if len(size) == 1 and not isinstance(
-    size[0], int) else size)
+
+
+@method("sum_to_size")
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """The sums over the dimensions along which a tensor of ``size`` would be broadcast to this one."""
+    shape = sizes_of(size, "sum_to_size")
+    return P.sum_to(self, shape=shape) if shape else self.sum()

@@ -43,7 +43,7 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
 @function()
 def logcumsumexp(input: Any, dim: int) -> Tensor:
     """log Σ exp of the elements up to each, along ``dim``, without overflow."""
-    if input._data.dtype.kind not in "fV":
+    if input._data.dtype.kind not in "fVc":
         raise NotImplementedError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.logcumsumexp(input, dim=wrap_dim(int(dim), input._data.ndim, "logcumsumexp"))
 

@@ -156,10 +156,11 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
                            "return_complex=True.")
     size, step, shape = _lengths("istft", n_fft, hop_length, win_length, window, input)
     norm = "ortho" if normalized else "backward"
-    whole = onesided is False or return_complex or (onesided is None and input.shape[-2] != size // 2 + 1)
     spectra = input.transpose(-1, -2)
-    pieces = fourier.ifft(spectra, norm=norm) if whole else fourier.irfft(spectra, n=size, norm=norm)
-    pieces = (pieces if return_complex or not whole else pieces.real) * shape
+    if return_complex:
+        pieces = fourier.ifft(spectra, norm=norm) * shape
+    else:  # of a real signal the second half of the spectrum says nothing new
+        pieces = fourier.irfft(spectra[..., :size // 2 + 1], n=size, norm=norm) * shape
     count = pieces.shape[-2]
     total = size + step * (count - 1)
     places = finish(np.arange(size) + step * np.arange(count)[:, None], False).reshape(-1)

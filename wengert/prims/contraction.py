@@ -113,8 +113,8 @@ def _addmm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple
     beta, alpha = params.get("beta", 1), params.get("alpha", 1)
     for_base = None
     if needs[0]:
-        for_base = fit(ct if beta == 1 else ct * beta, shapes[0])
-    scaled = ct if alpha == 1 else ct * alpha
+        for_base = fit(ct if beta == 1 else ct * conjugate(beta), shapes[0])
+    scaled = ct if alpha == 1 else ct * conjugate(alpha)
     return (for_base, _matmul_left(scaled, y, shapes[1], params) if needs[1] else None,
             _matmul_right(scaled, x, shapes[2], params) if needs[2] else None)
 

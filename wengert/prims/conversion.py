@@ -120,8 +120,15 @@ def _angle_jvp(t: Numbers, z: Numbers) -> Any:
     return P.where(radius == 0, 0.0, P.imag(P.conj(z) * t) / (radius * radius))
 
 
+def _complex(xp: ModuleType, re: Array, im: Array) -> Array:
+    """Part by part: 1j * inf would make NaN of the other part."""
+    out = xp.empty(np.broadcast_shapes(re.shape, im.shape), xp.result_type(re, im, xp.complex64))
+    out.real, out.imag = re, im
+    return out
+
+
 make_complex = opaque(
-    "complex", lambda xp, re, im: (re + 1j * im).astype(xp.result_type(re, xp.complex64)), arity=2, label="Complex",
+    "complex", _complex, arity=2, label="Complex",
     vjp=lambda ct, saved, params, needs: (
         fit(P.copy_real(ct), saved[-1][0]), fit(P.copy_imag(ct), saved[-1][1])), saves=("shapes",),
     jvp=lambda tangents, operands, out, params: P.complex(

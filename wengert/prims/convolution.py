@@ -241,11 +241,16 @@ def _geometry(params: Params) -> dict[str, Any]:
     return {name: params[name] for name in ("stride", "padding", "dilation")} | {"groups": params.get("groups", 1)}
 
 
-def _remainder(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int) -> tuple[int, ...]:
-    """How far the input of this size reaches beyond the last window: what the adjoint must add."""
-    out = out_sizes(sizes, kernel, stride, padding, dilation)
-    least = _adjoint_sizes(out, kernel, stride, padding, dilation, (0,) * len(out))
+def _beyond(sizes: Dims, windows: Dims, kernel: Dims, geometry: dict[str, Any]) -> tuple[int, ...]:
+    """How far an input of these sizes reaches beyond the last of so many windows: what the adjoint must add."""
+    stride, padding, dilation = geometry["stride"], geometry["padding"], geometry["dilation"]
+    least = _adjoint_sizes(windows, kernel, stride, padding, dilation, (0,) * len(windows))
     return tuple(n - m for n, m in zip(sizes, least, strict=True))
+
+
+def _first_windows(out: Numbers, sizes: Dims) -> Any:
+    """With an output padding of a stride or more further windows fit, of which the operand knows nothing."""
+    return out if tuple(out.shape[2:]) == tuple(sizes) else out[(..., *[slice(n) for n in sizes])]
 
 
 def _convolution_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -255,12 +260,9 @@ def _convolution_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) ->
     for_x = for_weight = None
     if needs[0]:
         if transposed:
-            for_x = P.convolution(ct, _conj(weight), **geometry)
-            sizes = shapes[0][2:]
-            if for_x.shape[2:] != sizes:  # output padding of a stride or more, where further windows fit
-                for_x = for_x[(..., *[slice(n) for n in sizes])]
+            for_x = _first_windows(P.convolution(ct, _conj(weight), **geometry), shapes[0][2:])
         else:
-            extra = _remainder(shapes[0][2:], kernel, **geometry)
+            extra = _beyond(shapes[0][2:], ct.shape[2:], kernel, geometry)
             for_x = P.convolution(ct, _conj(weight), transposed=True, extra=extra, **geometry)
     if needs[1]:
         big, small = (ct, _conj(x)) if transposed else (_conj(x), ct)
@@ -335,10 +337,10 @@ def _weight_gradient_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs
     geometry = _geometry(params)
     for_x = for_y = None
     if needs[0]:
-        extra = _remainder(shapes[0][2:], params["kernel"], **geometry)
+        extra = _beyond(shapes[0][2:], shapes[1][2:], params["kernel"], geometry)
         for_x = P.convolution(_conj(y), ct, transposed=True, extra=extra, **geometry)
     if needs[1]:
-        for_y = P.convolution(_conj(x), ct, **geometry)
+        for_y = _first_windows(P.convolution(_conj(x), ct, **geometry), shapes[1][2:])
     return for_x, for_y
 
 

@@ -67,8 +67,18 @@ atan2 = elementwise(
 )
 
 
+def _logaddexp(xp: ModuleType, x: Array, y: Array) -> Array:
+    """The larger, of complex numbers that of the larger real part, and the logarithm of 1 + exp of what the other is
+    less."""
+    if xp.result_type(x, y).kind != "c":
+        return xp.logaddexp(x, y)
+    x, y = xp.broadcast_arrays(x, y)
+    high, low = xp.where(x.real >= y.real, x, y), xp.where(x.real >= y.real, y, x)
+    return xp.where(xp.isneginf(high.real), low, high + xp.log1p(xp.exp(low - high)))
+
+
 logaddexp = elementwise(
-    "logaddexp", "logaddexp", promotion="float", saves=("x y", "x y"),
+    "logaddexp", _logaddexp, promotion="float", saves=("x y", "x y"),
     derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, x - y)),
                 lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, y - x))),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, linear, opaque, reduction
+from ..core.primitive import P, conjugate, linear, opaque, reduction
 from ..core.samples import cases
 from ..core.state import state
 
@@ -104,6 +104,12 @@ cummin = _running("cummin", "minimum")
 def _logcumsumexp(xp: ModuleType, x: Array, dim: int) -> Array:
     if not x.ndim or not x.shape[dim]:
         return x.copy()
+    if x.dtype.kind == "c":
+        out = xp.array(x)
+        rows = xp.moveaxis(out, dim, 0)
+        for i in range(1, len(rows)):
+            rows[i] = P.logaddexp(rows[i - 1], rows[i])
+        return out
     # A NaN before the first number would not spoil it; -inf there is the logarithm of an empty sum.
     return in_rows(xp.logaddexp.accumulate(x, axis=dim))
 
@@ -114,6 +120,10 @@ def _logcumsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -
     dim = params["dim"]
     if not x.shape:
         return (ct,)
+    if x.dtype.kind == "c":  # the factors exp(x_i - out_j), whose sums over j PyTorch takes in logarithms too
+        logs = P.log(ct) - conjugate(out)
+        reached = P.flip(P.logcumsumexp(P.flip(logs, dims=(dim,)), dim=dim), dims=(dim,))
+        return (P.exp(reached + conjugate(x)),)
 
     def part(weight: Numbers) -> Any:
         positive = weight > 0

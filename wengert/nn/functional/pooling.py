@@ -195,7 +195,9 @@ def _avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
         raise RuntimeError(f"[{op}] divisor must be not zero")
     size, steps, ends = window["size"], window["stride"], window["padding"]
     total = P.window_sum(input, size=size, stride=steps, padding=ends, ceil=bool(ceil_mode))
-    if divisor is not None:
+    if input.dtype.kind in "iu":  # means of integers are cut off
+        mean = P.trunc_divide(total, divisor or _counts(input, total, size, steps, ends, count_include_pad))
+    elif divisor is not None:
         mean = total / divisor
     elif not ceil_mode and (count_include_pad or not any(ends)):
         mean = total * (1.0 / prod(size))

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from ...autograd import Function, enable_grad, grad
+from ...autograd import Function, enable_grad, grad, is_grad_enabled
 from ...core.dtypes import DType, bfloat16, float16, float32, float64
 from ...core.errors import ShapeError
 from ...ops import cat
@@ -106,13 +106,12 @@ class _Piece(Function):
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
-        given: list[Any] = [None if x is None else x.detach().requires_grad_(need)
-                            for x, need in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False)]
+        given, needs = ctx.saved_tensors, ctx.needs_input_grad[:3]
+        higher = is_grad_enabled()
         with enable_grad():
             again = _Piece.losses(*given, *ctx.others)
-        needed = [x for x in given if x is not None and x.requires_grad]
-        found = iter(grad(again, needed, ct))
-        return (*(next(found) if x is not None and x.requires_grad else None for x in given), None, None, None)
+        found = iter(grad(again, [x for x, need in zip(given, needs, strict=True) if need], ct, create_graph=higher))
+        return (*(next(found) if need else None for need in needs), None, None, None)
 
 
 def _in_pieces(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, class_weight: Tensor | None,
