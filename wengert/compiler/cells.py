@@ -69,6 +69,8 @@ class Cell:
     width: int
     backward: bool
     height: int
+    offset: bool = False
+    """Forward: a row is added to all inputs, an operand after them."""
 
     @property
     def gates(self) -> int:
@@ -76,18 +78,19 @@ class Cell:
 
     def operands(self) -> tuple[dict[str, int], dict[str, int]]:
         """What is read and what is written besides walk, panels and sums, by name: how many states wide their rows are,
-        counted negative where there is a row a sequence and not one a step and sequence. The bias has one row."""
+        counted negative where there is a row a sequence and not one a step and sequence; 0 for one row of gates."""
         gates = self.gates
+        offset = {"offset": 0} if self.offset else {}
         if self.sort == "lstm":
             return (({"by_hs": 1, "by_h": -1, "by_c": -1, "gates": 4, "cs": 1, "c0": -1},
                      {"by_inputs": 4, "by_h0": -1, "by_c0": -1}) if self.backward else
-                    ({"inputs": 4, "h0": -1, "c0": -1}, {"hs": 1, "h": -1, "c": -1, "gates": 4, "cs": 1}))
+                    ({"inputs": 4, **offset, "h0": -1, "c0": -1}, {"hs": 1, "h": -1, "c": -1, "gates": 4, "cs": 1}))
         if self.sort == "gru":
             return (({"by_hs": 1, "by_h": -1, "gates": 3, "inner": 1, "hs": 1, "h0": -1},
                      {"by_inputs": 3, "by_product": 3, "by_h0": -1}) if self.backward else
-                    ({"inputs": 3, "bias": 0, "h0": -1}, {"hs": 1, "h": -1, "gates": 3, "inner": 1}))
+                    ({"inputs": 3, **offset, "bias": 0, "h0": -1}, {"hs": 1, "h": -1, "gates": 3, "inner": 1}))
         return (({"by_hs": 1, "by_h": -1, "hs": 1}, {"by_inputs": gates, "by_h0": -1}) if self.backward else
-                ({"inputs": gates, "h0": -1}, {"hs": 1, "h": -1}))
+                ({"inputs": gates, **offset, "h0": -1}, {"hs": 1, "h": -1}))
 
     def lanes(self, machine: Machine) -> int:
         return machine.vector_bytes // (4 if self.dtype == "float32" else 8)
@@ -242,6 +245,9 @@ class _Writer:
         math, width, sort = self.math, self.width, self.cell.sort
         gates = [self._gate(place, k, unit) for k in range(self.cell.gates)]
         given = [self._load(self._at("inputs", at)) for at in gates]
+        if self.cell.offset:
+            given = [math.add(x, self._load(self._at("offset", self.code.add(unit, k * width))))
+                     for k, x in enumerate(given)]
         state = self.code.add(self.code.mul(sequence, width), unit)
         out = self.code.add(self.code.mul(place, width), unit)
         if sort == "lstm":

@@ -17,7 +17,8 @@ Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplicatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -39,6 +40,12 @@ FEW_TILES = 12
 CACHE_BYTES, PAGE = 32 * 1024, 4096
 """What a left operand may take to be read where it stands in any case, and the distance of lines that fall on the same
 place of the first-level cache."""
+
+CUT = 256
+"""How much of a deep product's depth goes by at once: that much of a panel stays in the first-level cache."""
+
+LEAST_ITEMS = 8
+"""Blocks of rows of a deep product, if it has so many tiles: what is high is laid out in longer runs."""
 
 LEAST_CYCLES = 20_000
 """Roughly what an item is to take at least, where there are enough."""
@@ -63,6 +70,8 @@ class Geometry:
     by_panels: bool
     lay_left: bool
     """The left operand is laid out too."""
+    cut: int = 0
+    """How much of the depth goes by at once; 0 for all of it."""
 
     @property
     def width(self) -> int:
@@ -85,6 +94,11 @@ class Geometry:
         return -(-self.depth // self.lanes) * self.lanes
 
     @property
+    def laid_lines(self) -> int:
+        """Lines of a tile of the left operand that are laid out at once."""
+        return self.lines if self.by_panels or not self.cut else -(-self.cut // self.lanes) * self.lanes
+
+    @property
     def panel_elements(self) -> int:
         """Elements of all panels of the batch."""
         return prod(self.batch) * self.panels * self.lines * self.width
@@ -92,15 +106,16 @@ class Geometry:
     @property
     def left_elements(self) -> int:
         """Elements of the left operand, laid out."""
-        return prod(self.batch) * self.tiles * self.lines * self.tile_rows if self.lay_left else 0
+        return prod(self.batch) * self.tiles * self.laid_lines * self.tile_rows if self.lay_left else 0
 
     @property
     def block(self) -> int:
         """Tiles of rows that are one item."""
         size = 4 if self.dtype == "float32" else 8
-        fitting = BLOCK_BYTES // (self.tile_rows * self.depth * size)
+        fitting = BLOCK_BYTES // (self.tile_rows * (self.cut or self.depth) * size)
         worth = LEAST_CYCLES // (self.tile_rows * self.depth * self.panels * self.tile_vectors // 2 + 1)
-        return max(1, min(self.tiles, max(fitting, worth)))
+        runs = self.tiles // LEAST_ITEMS if self.cut and self.lay_left else 0
+        return max(1, min(self.tiles, max(fitting, worth, runs)))
 
     @property
     def items(self) -> int:
@@ -138,8 +153,9 @@ def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[in
     by_panels = -(-rows // tile) <= FEW_TILES or bool(batch)
     conflict = left[-2] * size % PAGE == 0 if left[-1] == 1 else True
     lay_left = conflict and rows * depth * size > CACHE_BYTES and columns > lanes * vectors
+    cut = -(-depth // -(-depth // CUT)) if depth > 2 * CUT else 0
     return Geometry(dtype, tuple(batch), rows, depth, columns, tuple(left), tuple(right), tuple(out), tile, vectors,
-                    lanes, by_panels, lay_left)
+                    lanes, by_panels, lay_left, cut)
 
 
 def highest_tile(machine: Machine) -> int:
@@ -195,29 +211,34 @@ class Products:
                 matrix, panel = divided(code, item.index, product.panels)
                 if lay:
                     self._panel(code, product, item.index, right, panels)
-                self._block(code, product, matrix, panel, (0, product.tiles), left, panels, laid, out)
+                for part in _depths(code, product):
+                    self._block(code, product, part, matrix, panel, (0, product.tiles), left, panels, laid, out)
             else:
                 matrix, number = divided(code, item.index, -(-product.tiles // product.block))
                 first = code.mul(number, product.block)
                 tiles = first, code.least(code.add(first, product.block), product.tiles)
-                if product.lay_left:
-                    with code.loop(tiles[1], start=first) as each:
-                        tile = code.add(code.mul(matrix, product.tiles), each.index)
-                        self._left_panel(code, product, tile, left, laid)
-                with code.loop(product.panels) as each:
-                    self._block(code, product, matrix, each.index, tiles, left, panels, laid, out)
+                for part in _depths(code, product):
+                    if product.lay_left:
+                        with code.loop(tiles[1], start=first) as each:
+                            tile = code.add(code.mul(matrix, product.tiles), each.index)
+                            self._left_panel(code, product, tile, left, laid, part)
+                    with code.loop(product.panels) as each:
+                        self._block(code, product, part, matrix, each.index, tiles, left, panels, laid, out)
         code.done()
         return code
 
-    def _block(self, code: Code, product: Geometry, matrix: Index, panel: Index, tiles: tuple[Index, Index],
-               left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
-        """The tiles from one to another of a panel."""
+    def _block(self, code: Code, product: Geometry, part: Part, matrix: Index, panel: Index,
+               tiles: tuple[Index, Index], left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
+        """The tiles from one to another of a panel, for a part of the depth."""
         element, width = _element(product.dtype), product.width
         left = code.at(element, left, _batch_offset(code, product.batch, product.left, matrix))
-        tile_size = product.lines * product.tile_rows
+        left = code.at(element, left, code.mul(part.start, product.left[-1]))
+        tile_size = product.laid_lines * product.tile_rows
+        if product.by_panels:
+            laid = code.at(element, laid, code.mul(part.start, product.tile_rows))
         out = code.at(element, out, _batch_offset(code, product.batch, product.out, matrix))
         number = code.add(code.mul(matrix, product.panels), panel)
-        source = code.at(element, panels, code.mul(number, product.lines * width))
+        source = code.at(element, panels, code.mul(code.add(code.mul(number, product.lines), part.start), width))
         column = code.mul(panel, width)
         to = code.at(element, out, code.mul(column, product.out[-1]))
         count = code.least(code.sub(product.columns, column), width)
@@ -229,7 +250,9 @@ class Products:
                 lines = code.at(element, laid, code.mul(number, tile_size))
             else:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
-            self._call_tile(code, product, lines, source, code.at(element, to, code.mul(row, product.out[-2])), count)
+            target = code.at(element, to, code.mul(row, product.out[-2]))
+            self._call_tile(code, product, lines, source, target, count, part.adds, part.size,
+                            code.sub(code.mul(each.index, product.tile_rows), row))
 
     def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
                   adds: bool = False) -> None:
@@ -257,12 +280,14 @@ class Products:
             done = end
 
     def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
-                   adds: bool = False) -> None:
-        """Calls the tile that has as many vectors as the columns that are left need."""
+                   adds: bool = False, depth: Index | None = None, done: Index = 0) -> None:
+        """Calls the tile that has as many vectors as the columns that are left need. The first ``done`` rows are
+        another tile's, which has added to them."""
+        depth, more = word(product.depth if depth is None else depth), [word(done)] if adds else []
 
         def call(vectors: int) -> None:
-            code.call("void", self._tile(product, vectors, adds), lines, source, to, word(product.depth),
-                      word(product.out[-2]), code.sub(count, (vectors - 1) * product.lanes))
+            code.call("void", self._tile(product, vectors, adds), lines, source, to, depth, word(product.out[-2]),
+                      code.sub(count, (vectors - 1) * product.lanes), *more)
 
         rest = product.columns % product.width
         if product.tile_vectors == 2 and 0 < rest <= product.lanes:
@@ -278,24 +303,25 @@ class Products:
 
     def _tile(self, product: Geometry, vectors: int, adds: bool) -> str:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
-        rows are ``line`` elements apart; of the last vector ``count`` columns are stored; ``adds`` to what is there."""
+        rows are ``line`` elements apart; of the last vector ``count`` columns are stored. What
+        ``adds`` to what is there has one parameter more, the rows that are left out at the beginning."""
         down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
         form = product.dtype, product.tile_rows, vectors, product.width, down, along, adds
         if form in self._tiles:
             return self._tiles[form]
         name = self._tiles[form] = f"{self.prefix}tile{len(self._tiles)}"
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
-        code = self._code(name, kinds)
-        left, panel, out, depth, line, count = code.parameters
+        code = self._code(name, kinds | ({"done": WORD} if adds else {}))
+        left, panel, out, depth, line, count, *done = code.parameters
         v = Vectors(code, product.dtype, self.machine)
         rows, lanes = product.tile_rows, product.lanes
         mask = v.first_lanes(count)
 
-        def places() -> list[tuple[Operand, Operand | None]]:
-            lines = [v.at(out, code.mul(line, i)) for i in range(rows)]
-            return [(v.at(to, k * lanes), mask if k == vectors - 1 else None) for to in lines for k in range(vectors)]
+        def places(row: int) -> list[tuple[Operand, Operand | None]]:
+            to = v.at(out, code.mul(line, row))
+            return [(v.at(to, k * lanes), mask if k == vectors - 1 else None) for k in range(vectors)]
 
-        first = [v.load(*place) for place in places()] if adds else [v.zero] * (rows * vectors)
+        first = [v.load(*place) if adds else v.zero for i in range(rows) for place in places(i)]
         with code.loop(depth, carried=first) as loop:
             numbers = v.at(left, code.mul(loop.index, along))
             line_of = v.at(panel, code.mul(loop.index, product.width))
@@ -306,8 +332,10 @@ class Products:
                 sums += [v.intrinsic("fma", factor, other, loop.carried[i * vectors + k])
                          for k, other in enumerate(others)]
             loop.next = sums
-        for value, place in zip(loop.carried, places(), strict=True):
-            v.store(value, *place)
+        for i in range(rows):
+            with code.when(code.compare("sle", done[0], i)) if adds else nullcontext():
+                for value, place in zip(loop.carried[i * vectors:], places(i), strict=False):
+                    v.store(value, *place)
         code.done()
         return name
 
@@ -325,15 +353,18 @@ class Products:
         code.call("void", layout, code.at(element, right, offset),
                   code.at(element, panels, code.mul(item, product.lines * width)), word(product.depth), count)
 
-    def _left_panel(self, code: Code, product: Geometry, item: Operand, left: Operand, laid: Operand) -> None:
-        """Lays out one tile of rows of one matrix."""
+    def _left_panel(self, code: Code, product: Geometry, item: Operand, left: Operand, laid: Operand,
+                    part: Part | None = None) -> None:
+        """Lays out one tile of rows of one matrix, or of it a part of the depth."""
+        start, size = (0, product.depth) if part is None else (part.start, part.size)
         element, rows = _element(product.dtype), product.tile_rows
         matrix, tile = divided(code, item, product.tiles)
         down, along = product.left[-2:]
         offset = code.add(_batch_offset(code, product.batch, product.left, matrix),
                           code.mul(_first_row(code, product, tile), down))
+        offset = code.add(offset, code.mul(start, along))
         code.call("void", self._layout(product.dtype, rows, product.lanes, along, down), code.at(element, left, offset),
-                  code.at(element, laid, code.mul(item, product.lines * rows)), word(product.depth), word(rows))
+                  code.at(element, laid, code.mul(item, product.laid_lines * rows)), word(size), word(rows))
 
     def _layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
         """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel."""
@@ -383,6 +414,25 @@ class Products:
                 v.store(v.select(kept, x, 0.0), v.at(there, i * width), part)
         with code.when(code.less(count, 1)), code.loop(depth) as loop:
             v.store(v.zero, v.at(to, code.mul(loop.index, width)), part)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the depth: where it begins, how much it is, and whether something is there to add to."""
+
+    start: Operand
+    size: Operand
+    adds: bool
+
+
+def _depths(code: Code, product: Geometry) -> Iterator[Part]:
+    """The parts of the depth: what is written for the first, and in a loop for the others."""
+    if not product.cut:
+        yield Part(word(0), word(product.depth), False)
+        return
+    yield Part(word(0), word(product.cut), False)
+    with code.loop(product.depth, start=product.cut, step=product.cut) as each:
+        yield Part(each.index, code.least(code.sub(product.depth, each.index), product.cut), True)
 
 
 def _operands(code: Code, operands: Operand, count: int) -> list[Operand]:

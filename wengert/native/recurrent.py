@@ -7,6 +7,7 @@ out by a step of its own, once, however many layers, or steps of a loop over cel
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -31,6 +32,16 @@ def _rows(t: Translation, x: Expr) -> Expr:
     return t.plan.in_memory(x, again=True)
 
 
+def _apart(t: Translation, x: Expr) -> tuple[Expr, Expr | None]:
+    """Rows to all of which one row is added, and that row, if there is one: so that the sum need not be written."""
+    if x.node.op == "add":
+        for rest, row in (x.node.args, x.node.args[::-1]):
+            if row.leaves and not any(leaf.strides[0] for leaf in row.leaves):
+                node = t.plan.mapped(row, lambda place: Place(place.buffer, place.offset, place.strides[1:]))
+                return Expr(x.shape, rest), Expr(x.shape[1:], node)
+    return x, None
+
+
 def _given(t: Translation, operand: Any, shape: tuple[int, ...], dtype: str) -> Expr:
     """A cotangent, zeros where there is none."""
     if operand is None:
@@ -50,7 +61,7 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
     sizes, reverse = tuple(instr.params["sizes"]), instr.params.get("reverse", False)
     table = plan.constant(walk(sizes, reverse, batch, found.backward))
     rows = sum(sizes)
-    panels = Panels(found, machine)
+    panels = Panels(replace(found, offset=False), machine)
     source = _rows(t, weight).node.args[0]
     laid = plan.laid_by("weight laid out", panels, source, dtype, panels.elements)
     shapes = [(batch if wide < 0 else rows, abs(wide) * found.width) for wide in found.operands()[1].values()]
@@ -78,8 +89,10 @@ def _forward(name: str, t: Translation, instr: Instr) -> list[Expr]:
     inputs, *states, weight = operands[:weight_at + 1]
     check_steps(name, weight.shape[0] // weight.shape[1], inputs, tuple(states), weight, instr.params["sizes"])
     found = _cell(instr, name, weight, states[0].shape[0], backward=False)
-    written = _walked(t, name, instr, found, states[0].shape[0], weight,
-                      [inputs, *operands[weight_at + 1:], *states])
+    inputs, row = _apart(t, inputs) if inputs.shape[0] > 1 else (inputs, None)
+    offset = [] if row is None else [row]
+    written = _walked(t, name, instr, replace(found, offset=bool(offset)), states[0].shape[0], weight,
+                      [inputs, *offset, *operands[weight_at + 1:], *states])
     return [written["hs"], *[x for other, x in written.items() if other != "hs"], written["hs"]]
 
 
