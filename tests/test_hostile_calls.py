@@ -4,6 +4,7 @@ outside the arrays is read or written."""
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import wengert as torch
 from wengert import nn
 from wengert.core.errors import OutOfMemoryError, ShapeError
 from wengert.nn.utils.rnn import PackedSequence
+from wengert.prims import polynomials
 from wengert.vision import transforms
 
 F = torch.nn.functional
@@ -86,13 +88,13 @@ TOO_LARGE: dict[str, Callable[[], Any]] = {
     "bincount": lambda: torch.bincount(torch.tensor([2**50])),
     "one_hot": lambda: F.one_hot(torch.tensor([2**50])),
     "a layer": lambda: nn.Linear(2**31, 2**31),
-    "layers of an LSTM": lambda: nn.LSTM(5, 8, num_layers=2**62),
-    "layers of a GRU beyond counting": lambda: nn.GRU(5, 8, num_layers=2**64, bidirectional=True),
-    "layers of an encoder": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), HUGE,
-                                                          enable_nested_tensor=False),
     "draws from a distribution": lambda: torch.distributions.Normal(torch.ones(3), torch.ones(3)).sample((2**50,)),
     "chunks of nothing": lambda: torch.zeros(0).chunk(2**50),
     "parts of nothing": lambda: torch.zeros(0).tensor_split(2**50),
+    "the views of a tensor without end": lambda: torch.ones(1).expand(HUGE).unbind(),
+    "the rows of a tensor without end": lambda: list(torch.ones(1).expand(HUGE)),
+    "the numbers of a tensor without end": lambda: torch.ones(1).expand(HUGE).tolist(),
+    "parts of one of a tensor without end": lambda: torch.ones(1).expand(HUGE).split(1),
     "resize_ beside a dimension of size 0": lambda: torch.ones(3).resize_(0, 2**62),
 }
 
@@ -101,6 +103,79 @@ TOO_LARGE: dict[str, Callable[[], Any]] = {
 def test_what_is_too_large_raises_at_once(case: str) -> None:
     with pytest.raises((OutOfMemoryError, ShapeError), match=r"^\[|Storage size"):
         TOO_LARGE[case]()
+
+
+ENCODER = nn.TransformerEncoderLayer(4, 2, 8)
+STEP_BY_STEP: dict[str, Callable[[int], Any]] = {
+    "layers of an RNN": lambda n: nn.RNN(5, 8, num_layers=n),
+    "layers of an LSTM": lambda n: nn.LSTM(5, 8, num_layers=n),
+    "layers of a GRU": lambda n: nn.GRU(5, 8, num_layers=n, bidirectional=True),
+    "layers of an encoder": lambda n: nn.TransformerEncoder(ENCODER, n, enable_nested_tensor=False),
+    "layers of a decoder": lambda n: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8), n),
+    "encoders of a Transformer": lambda n: nn.Transformer(4, 2, n, 1, 8),
+    "decoders of a Transformer": lambda n: nn.Transformer(4, 2, 1, n, 8),
+    "workers": lambda n: torch.utils.data.DataLoader([1, 2], num_workers=n),
+    "power iterations": lambda n: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3), n_power_iterations=n),
+    "power iterations of the old form": lambda n: nn.utils.spectral_norm(nn.Linear(3, 3), n_power_iterations=n),
+    "changes of a picture": lambda n: transforms.RandAugment(num_ops=n),
+    "steps of an iteration": lambda n: stepped_by_muon(n),
+    "a degree of Laguerre's": lambda n: torch.special.laguerre_polynomial_l(torch.ones(3), n),
+    "a degree of Legendre's": lambda n: torch.special.legendre_polynomial_p(torch.full((3,), 0.5), n),
+}
+
+
+def stepped_by_muon(steps: int) -> None:
+    weight = torch.ones(3, 3, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.Muon([weight], ns_steps=steps).step()
+
+
+@pytest.mark.parametrize("count", [2**15 + 1, 2**31, 2**62])
+@pytest.mark.parametrize("case", STEP_BY_STEP)
+def test_what_is_done_one_by_one_has_an_end(case: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that Python counts up to: refused at once where they would take hours."""
+    monkeypatch.setattr(polynomials, "STEPS", 2**10)
+    begin = time.process_time()
+    with pytest.raises(ValueError, match="at most|less than 100"):
+        STEP_BY_STEP[case](count)
+    assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("name", [name for name in dir(torch.special) if "_polynomial_" in name])
+@pytest.mark.parametrize("degree", [2**18, 2**40, -(2**40)])
+def test_polynomials_of_any_degree_end(name: str, degree: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polynomials, "STEPS", 2**10)
+    x = torch.tensor([-2.0, -1.0, 0.0, 0.5, 1.0, 1 + 1e-15, 3.0, math.nan], dtype=torch.float64)
+    try:
+        result = getattr(torch.special, name)(x, degree)
+    except ValueError as error:
+        assert name.startswith(("laguerre", "legendre"))
+        assert f"[{name}] degrees of at most" in str(error)
+    else:
+        assert degree > 0 or (result == 0).all()
+
+
+def test_chebyshevs_polynomials_beyond_all_steps_are_those_of_the_recurrence(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.tensor([-3.0, -1.5, -1.0001, -1.0, -0.3, 0.0, 0.7, 1.0, 1.00001, 1.5, 3.0], dtype=torch.float64)
+    names = [name for name in dir(torch.special) if "chebyshev" in name]
+    by_steps = {(name, n): getattr(torch.special, name)(x, n) for name in names for n in (11, 12, 20, 31)}
+    monkeypatch.setattr(polynomials, "STEPS", 10)
+    for (name, n), expected in by_steps.items():
+        assert torch.allclose(getattr(torch.special, name)(x, n), expected, rtol=1e-8), (name, n)
+
+
+def test_batches_ahead_are_asked_for_until_there_are_none() -> None:
+    loader = torch.utils.data.DataLoader([1, 2, 3], num_workers=1, prefetch_factor=2**62)
+    assert [int(batch) for batch in loader] == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std")
+def test_a_distribution_whose_bounds_lie_far_off_is_no_hang() -> None:
+    for mean in (2.0**64, 1e6, math.nan):
+        with pytest.raises(ValueError, match="bounds that normal numbers reach"):
+            nn.init.trunc_normal_(torch.ones(3, 4), mean, 1.0, -2.0, 2.0)
+    drawn = nn.init.trunc_normal_(torch.ones(300), 5.0, 1.0, -2.0, 2.0)
+    assert bool(((drawn >= -2) & (drawn <= 2)).all())
 
 
 def test_no_memory_is_a_runtime_error_as_in_pytorch_and_a_memory_error() -> None:

@@ -138,6 +138,26 @@ for _name, _options in {
         else f"schedule('{_name}', {_options})",
     )
 
+for _text in (
+    "schedule('LambdaLR', {lambda epoch: 0.9}, last_epoch={-1})",
+    "schedule('MultiplicativeLR', {lambda epoch: 0.9})",
+    "torch.optim.lr_scheduler.SequentialLR(_optimizer, [torch.optim.lr_scheduler.ConstantLR(_optimizer)] * 2, [{3}])",
+    "torch.optim.lr_scheduler.ChainedScheduler([torch.optim.lr_scheduler.ConstantLR(_optimizer), {None}])",
+    "torch.optim.swa_utils.SWALR(_optimizer, {0.1}, anneal_epochs={3}, anneal_strategy={'cos'}, last_epoch={-1})",
+):
+    _pattern(f"scheduler.{_text.partition('(')[0]}",
+             _text.replace("_optimizer", "torch.optim.SGD(leaves(t(3)), lr=0.5)"))
+for _text in (
+    "AveragedModel({nn.Linear(3, 2)}, avg_fn={None}, use_buffers={False}).update_parameters({nn.Linear(3, 2)})",
+    "AveragedModel(nn.Linear(3, 2), avg_fn=torch.optim.swa_utils.get_ema_avg_fn({0.9})).update_parameters("
+    "nn.Linear(3, 2))",
+    "get_ema_multi_avg_fn({0.9})([{t(3)}], [{t(3)}], {t()})",
+    "get_swa_avg_fn()({t(3)}, {t(3)}, {t()})",
+    "get_swa_multi_avg_fn()([{t(3)}], [{t(3)}], {t()})",
+    "update_bn([{t(4, 3)}], {nn.BatchNorm1d(3)})",
+):
+    _pattern(f"optim.{_text.partition('(')[0]}", f"torch.optim.swa_utils.{_text}")
+
 # --- data -------------------------------------------------------------------------------------------------------------
 
 for _text in (
@@ -160,6 +180,9 @@ for _text in (
     "default_collate([{1}, {2.0}])",
 ):
     _pattern(f"data.{_text.partition('(')[0]}", f"draw(data.{_text})")
+
+_pattern("data.default_convert", "data.default_convert({[1, 2]})")
+_pattern("data.ChainDataset", "draw(data.ChainDataset([{Rows(3)}, {[1, 2]}]))")
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
@@ -198,6 +221,11 @@ for _text in (
     "solarize(*, {100.0})",
     "get_dimensions(*)",
     "to_pil_image(*)",
+    "get_image_size(*)",
+    "get_image_num_channels(*)",
+    "to_tensor({TF.to_pil_image(t(3, 9, 8))})",
+    "pil_to_tensor({TF.to_pil_image(t(3, 9, 8))})",
+    "to_grayscale({TF.to_pil_image(t(3, 9, 8))}, {1})",
 ):
     _pattern(f"TF.{_text.partition('(')[0]}", f"TF.{_text.replace('*', _PICTURE, 1)}")
 for _text in (
@@ -225,6 +253,18 @@ for _text in (
     "RandomSolarize({100.0}, {0.5})",
     "Resize({4})",
     "TenCrop({4})",
+    "Compose([T.CenterCrop({4}), {T.Grayscale()}])",
+    "ConvertImageDtype({torch.float32})",
+    "Lambda({torch.neg})",
+    "LinearTransformation({t(216, 216)}, {t(216)})",
+    "Normalize([{0.5}, {0.5}, {0.5}], {[0.1, 0.2, 0.3]})",
+    "RandomApply([T.CenterCrop({4})], {0.5})",
+    "RandomChoice([T.CenterCrop({4}), {T.Grayscale()}], {[0.5, 0.5]})",
+    "RandomOrder([T.CenterCrop({4}), {T.Grayscale()}])",
+    "RandomVerticalFlip({0.5})",
+    "ToPILImage({None})",
+    "ToTensor()",
+    "PILToTensor()",
     "TrivialAugmentWide({31})",
     "AutoAugment()",
 ):
@@ -269,6 +309,46 @@ _pattern(
     "nn.utils.spectral_norm(nn.Linear({3}, {2}), n_power_iterations=1, eps={1e-12}, dim={0})({t(4, 3)})",
 )
 for _text in (
+    "clip_grad_norm(leaves({t(3)}), {1.0}, {2.0})",
+    "clip_grads_with_norm_(leaves({t(3)}), {1.0}, {t()})",
+    "get_total_norm([{t(3)}, {t(2, 2)}], {2.0}, {False})",
+    "convert_conv2d_weight_memory_format({nn.Conv2d(3, 2, 3)}, {torch.channels_last})",
+    "convert_conv3d_weight_memory_format({nn.Conv3d(3, 2, 3)}, {torch.channels_last_3d})",
+    "fuse_conv_bn_eval({nn.Conv2d(3, 2, 3).eval()}, {nn.BatchNorm2d(2).eval()}, {False})",
+    "fuse_conv_bn_weights({t(2, 3, 3, 3)}, {t(2)}, {t(2)}, {t(2)}, {1e-5}, {t(2)}, {t(2)})",
+    "fuse_linear_bn_eval({nn.Linear(3, 2).eval()}, {nn.BatchNorm1d(2).eval()})",
+    "fuse_linear_bn_weights({t(2, 3)}, {t(2)}, {t(2)}, {t(2)}, {1e-5}, {t(2)}, {t(2)})",
+    "remove_spectral_norm({nn.utils.spectral_norm(nn.Linear(3, 2))}, {'weight'})",
+    "remove_weight_norm({nn.utils.weight_norm(nn.Linear(3, 2))}, {'weight'})",
+    "skip_init({nn.Linear}, {3}, {2})",
+    "spectral_norm({nn.Linear(3, 2)}, {'weight'}, {1}, {1e-12}, {0})({t(4, 3)})",
+    "parametrizations.spectral_norm({nn.Linear(3, 2)}, {'weight'}, {1}, {1e-12}, {0})({t(4, 3)})",
+    "parametrizations.weight_norm({nn.Linear(3, 2)}, {'weight'}, {0})({t(4, 3)})",
+    "parametrizations.orthogonal({nn.Linear(3, 2)}, {'weight'}, {None})({t(4, 3)})",
+    "parametrize.register_parametrization({nn.Linear(3, 2)}, {'weight'}, {nn.Tanh()})({t(4, 3)})",
+    "parametrize.remove_parametrizations({nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))}, {'weight'}, {True})",
+    "parametrize.is_parametrized({nn.Linear(3, 2)}, {'weight'})",
+    "parametrize.type_before_parametrizations({nn.Linear(3, 2)})",
+    "parametrize.transfer_parametrizations_and_params({nn.Linear(3, 2)}, {nn.Linear(3, 2)}, {None})",
+    "prune.identity({nn.Linear(3, 2)}, {'weight'})",
+    "prune.random_unstructured({nn.Linear(3, 2)}, {'weight'}, {0.5})",
+    "prune.l1_unstructured({nn.Linear(3, 2)}, {'weight'}, {2}, {None})",
+    "prune.random_structured({nn.Linear(3, 2)}, {'weight'}, {1}, {0})",
+    "prune.ln_structured({nn.Linear(3, 2)}, {'weight'}, {1}, {2}, {0}, {None})",
+    "prune.global_unstructured([({nn.Linear(3, 2)}, {'weight'})], nn.utils.prune.L1Unstructured, amount={0.5})",
+    "prune.custom_from_mask({nn.Linear(3, 2)}, {'weight'}, {t(2, 3, dtype='bool')})",
+    "prune.remove({nn.utils.prune.identity(nn.Linear(3, 2), 'weight')}, {'weight'})",
+    "prune.is_pruned({nn.Linear(3, 2)})",
+    "rnn.pack_padded_sequence({t(4, 3, 5)}, {[4, 2, 1]}, {False}, {True})",
+    "rnn.pad_packed_sequence({rnn.pack_sequence([t(3), t(2)])}, {False}, {0.0}, {4})",
+    "rnn.pad_sequence([{t(3)}, {t(2)}], {False}, {0.0}, {'right'})",
+    "rnn.unpad_sequence({t(4, 3, 5)}, {t(3, dtype='int64')}, {False})",
+    "rnn.pack_sequence([{t(3)}, {t(2)}], {True})",
+    "rnn.unpack_sequence({rnn.pack_sequence([t(3), t(2)])})",
+    "rnn.invert_permutation({t(3, dtype='int64')})",
+):
+    _pattern(f"utils.{_text.partition('(')[0]}", f"nn.utils.{_text}")
+for _text in (
     "uniform_({t(3, 4)}, {0.0}, {1.0})",
     "normal_({t(3, 4)}, {0.0}, {1.0})",
     "constant_({t(3)}, {0.5})",
@@ -277,6 +357,11 @@ for _text in (
     "xavier_uniform_({t(3, 4)}, gain={1.0})",
     "kaiming_normal_({t(3, 4)}, a={0.0}, mode={'fan_in'})",
     "orthogonal_({t(3, 4)}, gain={1.0})",
+    "ones_({t(3)})",
+    "zeros_({t(3)})",
+    "calculate_gain({'leaky_relu'}, {0.1})",
+    "xavier_normal_({t(3, 4)}, {1.0})",
+    "kaiming_uniform_({t(3, 4)}, {0.0}, {'fan_in'}, {'leaky_relu'})",
     "sparse_({t(3, 4)}, {0.5}, std={0.01})",
     "trunc_normal_({t(3, 4)}, {0.0}, {1.0}, {-2.0}, {2.0})",
 ):

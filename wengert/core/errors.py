@@ -6,8 +6,16 @@ Messages have one form: ``[op] what was expected; what came; how to fix it``. Th
 from __future__ import annotations
 
 import dis
+import inspect
+import re
+import struct
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
+_Public = TypeVar("_Public", bound=Callable[..., Any])
 
 
 class ShapeError(RuntimeError, ValueError):
@@ -62,16 +70,102 @@ def worded(op: str, error: Exception) -> Exception | None:
     wengert raised, or code of the program that it called."""
     if is_of_allocation(error):
         return allocation_failed(op, error)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    trace, asked, home, raised = error.__traceback__, "", "", False
+    while trace is not None:
+        home = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        raised = trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
+        if home != "numpy" and home not in sys.stdlib_module_names:
+            asked = home  # whoever called numpy or the standard library
         trace = trace.tb_next
-    assert trace is not None
-    code, home = trace.tb_frame.f_code, trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-    raised = code.co_code[trace.tb_lasti] == _RAISE
-    if not (home == "numpy" or home == __name__.partition(".")[0] and not raised):
+    ours = __name__.partition(".")[0]
+    if asked != ours or home == ours and raised:
         return None
-    kind = OutOfRangeError if isinstance(error, IndexError) else ShapeError
+    kind: type[Exception] = ShapeError
+    if isinstance(error, IndexError):
+        kind = OutOfRangeError
+    elif isinstance(error, (TypeError, AttributeError)):
+        kind = TypeError
     return kind(f"[{op}] arguments that fit together were expected; {error}")
+
+
+# --- of constructors, and of functions that are no operations on tensors ----------------------------------------------
+
+INSIDE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, MemoryError, AssertionError,
+          struct.error)
+"""What comes out of the inside where an argument is of a type that nobody thought of."""
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "int": lambda value: hasattr(value, "__index__") or hasattr(value, "__float__"),
+    "float": lambda value: hasattr(value, "__index__") or hasattr(value, "__float__"),
+    "bool": lambda value: hasattr(value, "__bool__"),
+    "str": lambda value: isinstance(value, str),
+    "Tensor": lambda value: hasattr(value, "requires_grad"),
+    "None": lambda value: value is None,
+}
+"""Whether a value is what an annotation says, for those of which it is plain. A whole number may be a float."""
+
+_ROW = re.compile(r"(?:list|tuple|Sequence)\[((?:int|float)(?:, (?:int|float|\.\.\.))*)\]")
+
+
+def _fits(kind: str, value: Any) -> bool | None:
+    """Whether ``value`` is of a kind; None where that cannot be told."""
+    if kind in _FITS:
+        return _FITS[kind](value)
+    row = _ROW.fullmatch(kind)
+    if row is None:
+        return None
+    count = None if not kind.startswith("tuple") or "..." in kind else len(row[1].split(", "))
+    return isinstance(value, (list, tuple)) and count in (None, len(value)) and all(map(_FITS["float"], value))
+
+
+def in_words(public: _Public, first: bool = False) -> _Public:
+    """The decorator of a function, or of a class for its constructor and its calls, whose errors are to be worded.
+
+    The types are looked at after the failure alone: what works with a value of an odd type goes on working, and the
+    right call pays for nothing. With ``first`` numbers are looked at before the call, because what is done with them
+    is done later.
+    """
+    if not isinstance(public, type):
+        return _spoken(public, getattr(public, "__name__", ""), first)
+    for name in ("__init__", "__call__", "forward", "__iter__", "__len__"):
+        if name in public.__dict__:
+            setattr(public, name, _spoken(public.__dict__[name], "", first and name == "__init__"))
+    return public
+
+
+def _spoken(function: Any, op: str, first: bool) -> Any:
+    """``function`` with its errors worded, in the name of ``op`` or the class of its first argument."""
+
+    @wraps(function)
+    def spoken(*args: Any, **kwargs: Any) -> Any:
+        try:
+            if first:
+                _check_types(op or type(args[0]).__name__, function, args, kwargs, ("int", "float"))
+            return function(*args, **kwargs)
+        except INSIDE as error:
+            trace = error.__traceback__
+            if trace is None or trace.tb_next is None:
+                raise  # Python's own: the call lacks an argument, or has one too many
+            name = op or type(args[0]).__name__
+            wording = worded(name, error)
+            if wording is None:
+                raise
+            _check_types(name, function, args, kwargs, tuple(_FITS), error)
+            raise wording from error
+
+    return spoken
+
+
+def _check_types(op: str, function: Any, args: Any, kwargs: Any, among: tuple[str, ...],
+                 cause: Exception | None = None) -> None:
+    """Raises TypeError for the first argument that is not what its annotation says, if that is one ``among`` those."""
+    signature = inspect.signature(function)
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        annotation = str(signature.parameters[name].annotation)
+        kinds = annotation.split(" | ")
+        if any(word in annotation for word in among) and all(_fits(kind, value) is False for kind in kinds):
+            raise TypeError(f"[{op}] {' or '.join(kinds)} was expected as {name}; got {value!r:.60} of type "
+                            f"{type(value).__name__}") from cause
 
 
 def is_of_allocation(error: Exception) -> bool:

@@ -28,6 +28,10 @@ TENSOR = 500
 """Bytes that a tensor takes beside its numbers: what makes many of them asks for these too."""
 
 
+MANY = 10_000
+"""How many layers, or repetitions of a step, Python makes one by one within seconds."""
+
+
 def check_room(op: str, shape: Sequence[int], width: int) -> None:
     """Raises unless there is memory for an array of this shape, each element ``width`` bytes wide: what computes
     something for each of many elements asks before it begins."""
@@ -40,6 +44,13 @@ def check_room(op: str, shape: Sequence[int], width: int) -> None:
             np.empty(size, np.uint8)
         except (ValueError, MemoryError) as error:
             raise allocation_failed(op, error) from error
+
+
+def check_count(op: str, name: str, count: int, most: int = MANY) -> None:
+    """Raises unless a number of things that Python makes, or steps that it takes, one by one is at most ``most``: no
+    number that slipped in takes hours."""
+    if count > most:
+        raise ValueError(f"[{op}] {name} of at most {most:,} was expected, for they are made one by one; got {count}")
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 from ..autograd.modes import no_grad
+from ..core.errors import in_words
 from ..ops import diagonal, empty_like, randperm, where
 from ..ops.linalg import qr
 from ..tensors.generator import Generator
@@ -22,6 +23,7 @@ _LINEAR = frozenset(
 )
 
 
+@in_words
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity shrinks the standard deviation, so that weights can make up for it.
 
@@ -43,18 +45,21 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
 
 
+@in_words
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform between ``a`` and ``b``."""
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
+@in_words
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal."""
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
 
+@in_words
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
                   generator: Generator | None = None) -> Tensor:
     """Normal, what falls outside ``[a, b]`` drawn again.
@@ -66,7 +71,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
                       "The distribution of values may be incorrect.",
-                      stacklevel=2)
+                      stacklevel=3)
     inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     with no_grad():
         if inside > 0.3:
@@ -92,6 +97,9 @@ def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, 
 def _accept_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     mode = max(a, min(mean, b))
     distance = (mode - mean) / std
+    if not (abs(distance) <= 1e3 and abs(distance) * (b - a) / std <= 1e5):
+        raise ValueError(f"[trunc_normal_] bounds that normal numbers reach were expected; got [{a}, {b}] with a mean "
+                         f"of {mean} and std of {std}: nearly all draws would be rejected")
     peak = -0.5 * distance * distance
 
     def rejected(candidates: Tensor) -> Tensor:
@@ -108,23 +116,27 @@ def _accept_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float,
     return tensor if result is tensor else tensor.copy_(result)
 
 
+@in_words
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """``val`` everywhere."""
     with no_grad():
         return tensor.fill_(val)
 
 
+@in_words
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
     return constant_(tensor, 1.0)
 
 
+@in_words
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere."""
     with no_grad():
         return tensor.zero_()
 
 
+@in_words
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix, cut to the shape of the 2-D ``tensor``. Raises ValueError for another rank."""
     if tensor.dim() != 2:
@@ -135,6 +147,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
+@in_words
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """The convolution kernel ``(out, in, ...)`` that passes on as many channels as it can, in each of ``groups``.
 
@@ -154,6 +167,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor
 
 
+@in_words
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
@@ -161,12 +175,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     return uniform_(tensor, -bound, bound, generator)
 
 
+@in_words
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(1, fan_in + fan_out)), generator)
 
 
+@in_words
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                      generator: Generator | None = None) -> Tensor:
     """Uniform with standard deviation gain / √fan (He et al., *Delving Deep into Rectifiers*, 2015).
@@ -186,6 +202,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
     return uniform_(tensor, -bound, bound, generator)
 
 
+@in_words
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                     generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain / √fan (He et al., *Delving Deep into Rectifiers*, 2015).
@@ -196,6 +213,7 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinea
     return tensor if std is None else normal_(tensor, 0, std, generator)
 
 
+@in_words
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """A matrix with orthonormal rows or columns, times ``gain`` (Saxe et al., 2013).
 
@@ -216,6 +234,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor.mul_(gain)
 
 
+@in_words
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Normal, with the share ``sparsity`` of each column of the 2-D ``tensor`` set to 0 (Martens, 2010)."""
     if tensor.dim() != 2:
@@ -241,7 +260,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
     if tensor.numel() == 0:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     mode = str(mode).lower()
     if mode not in ("fan_in", "fan_out"):

@@ -182,6 +182,7 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}" if size < 0 else
                            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     starts = range(0, n, size) if n else range(1)
+    check_room("split", (len(starts),), TENSOR)
     return tuple([sliced(tensor, place, start, min(start + size, n), "Split") for start in starts])
 
 
@@ -261,6 +262,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     place = wrap_dim(dim, input._data.ndim, "unbind")
     head = (slice(None),) * place
+    check_room("unbind", (input._data.shape[place],), TENSOR)
     return tuple([P.slice(input, index=(*head, i), label="Unbind") for i in range(input._data.shape[place])])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..autograd.modes import enable_grad, no_grad
 from ..ops import cat, view_as_real, zeros_like
+from ..ops.arguments import integer
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, Parameters, check_settings
 
@@ -46,13 +47,14 @@ class LBFGS(Optimizer):
     def __init__(self, params: Parameters, lr: float | Tensor = 1, max_iter: int = 20, max_eval: int | None = None,
                  tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
                  line_search_fn: str | None = None) -> None:
+        max_iter = integer(max_iter, "LBFGS")
         defaults = {
             "lr": lr,
             "max_iter": max_iter,
             "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
             "tolerance_grad": tolerance_grad,
             "tolerance_change": tolerance_change,
-            "history_size": history_size,
+            "history_size": integer(history_size, "LBFGS"),
             "line_search_fn": line_search_fn,
         }
         check_settings(defaults)

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any
 
 from ..autograd.modes import enable_grad
+from ..core.errors import in_words
 from ..core.state import state
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
@@ -65,6 +66,7 @@ class Optimizer:
         super().__init_subclass__(**rest)
         if "step" in cls.__dict__:
             cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+        in_words(cls, first=cls.__module__.partition(".")[0] == __name__.partition(".")[0])
 
     # -- groups ----------------------------------------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class Optimizer:
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
                 "see github.com/pytorch/pytorch/issues/40967 for more information",
-                stacklevel=4,
+                stacklevel=6,
             )
         named = "param_names" in group
         for other in self.param_groups:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..core.dtypes import int64
+from ..core.errors import in_words
 from ..nn.layers.normalization import BatchNormBase
 from ..nn.module import Module
 from ..ops import tensor
@@ -33,6 +34,7 @@ def _check_decay(decay: float) -> None:
         raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
 
 
+@in_words
 def get_ema_avg_fn(decay: float = 0.999) -> One:
     """The function to ``decay`` · average + (1 − ``decay``) · present, for one tensor. Raises ValueError for a decay
     outside [0, 1]."""
@@ -45,6 +47,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> One:
     return average
 
 
+@in_words
 def get_swa_avg_fn() -> One:
     """The function to the mean of all so far, for one tensor."""
 
@@ -66,11 +69,13 @@ def _for_all(one: One) -> Many:
     return average
 
 
+@in_words
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Many:
     """`get_ema_avg_fn` for lists of tensors, in place."""
     return _for_all(get_ema_avg_fn(decay))
 
 
+@in_words
 def get_swa_multi_avg_fn() -> Many:
     """`get_swa_avg_fn` for lists of tensors, in place."""
     return _for_all(get_swa_avg_fn())
@@ -81,6 +86,7 @@ def _copied(mine: Sequence[Tensor], theirs: Sequence[Tensor]) -> None:
         average.copy_(now)
 
 
+@in_words
 class AveragedModel(Module):
     """A copy of ``model`` that holds the average of its parameters over the calls of `update_parameters`.
 
@@ -103,6 +109,8 @@ class AveragedModel(Module):
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
             raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
+        if not hasattr(model, "parameters"):
+            raise TypeError(f"[AveragedModel] a module was expected; got {type(model).__name__}")
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
@@ -114,6 +122,7 @@ class AveragedModel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
+    @in_words
     def update_parameters(self, model: Module) -> None:
         """Takes the parameters of ``model`` into the average; the first call copies them."""
         mine, theirs = self._state(self.module), self._state(model)
@@ -142,6 +151,7 @@ class AveragedModel(Module):
             average([pair[0] for pair in chosen], [pair[1] for pair in chosen], self.n_averaged)
 
 
+@in_words
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Computes the running statistics of batch normalisation anew, as the mean over one pass of ``loader``.
 
@@ -164,6 +174,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     model.train(was_training)
 
 
+@in_words
 class SWALR(LRScheduler):
     """A schedule that brings the rate to ``swa_lr``, or those of the groups to those of a list, within
     ``anneal_epochs``, along half a cosine or a line, and leaves it there.

@@ -1,7 +1,8 @@
 """Orthogonal polynomials of elements x and degrees n, which broadcast; without a derivative, as PyTorch's have none.
 
 The one idea to know: each family is its polynomial of degree 1 and a recurrence of three terms. Those of Chebyshev have
-closed forms within [−1, 1], which high degrees take there.
+closed forms, which high degrees take within [−1, 1], and beyond `STEPS` everywhere. Those of Laguerre and Legendre have
+none, and no higher degrees than that.
 """
 
 from __future__ import annotations
@@ -14,17 +15,26 @@ import numpy as np
 from ..core.operands import Array
 from ..core.primitive import Primitive, elementwise
 
+STEPS = 2**16
+"""The most steps that a recurrence makes: a degree comes out of a tensor, and no number there may take hours."""
+
 Following = Callable[[int, Array, Array, Array], Array]
 """The polynomial of degree k + 1, of k, x and those of degrees k and k − 1."""
 
 
 def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Array:
-    """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so, and what is done is let go."""
+    """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so, and what is done is let go.
+
+    Raises ValueError for what `STEPS` do not reach.
+    """
     result = np.where(n < 0, 0, np.where(n == 0, 1, first)).astype(x.dtype).reshape(-1)
     places = np.flatnonzero(n > 1)
     x, n, here = (each.reshape(-1)[places] for each in (x, n, first))
     before, k = np.ones_like(x), 1
     while places.size:
+        if k > STEPS:
+            raise ValueError(f"degrees of at most {STEPS:,} were expected, for each takes a step; the highest is "
+                             f"{int(n.max())}")
         before, here = here, following(k, x, here, before)
         k += 1
         done = (n == k) | np.isnan(here)
@@ -35,19 +45,28 @@ def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Ar
 
 
 def _angles(kind: str, x: Array, n: Array) -> Array:
-    """Chebyshev's polynomials within [−1, 1] (*Digital Library of Mathematical Functions*, 18.5.1 to 18.5.4)."""
-    angle, sign = np.arccos(x), np.where(n % 2 == 0, 1, -1)
-    if kind == "t":
-        return np.where(np.abs(x) == 1, np.where(x > 0, 1, sign), np.cos(n * angle))
-    if kind == "u":
-        ends = (n + 1) * np.where(x > 0, 1, sign)
-        return np.where(np.abs(x) == 1, ends, np.sin((n + 1) * angle) / np.sin(angle))
-    many = 2 * n + 1
-    if kind == "v":
-        ends = np.where(x > 0, 1, sign * many)
-        return np.where(np.abs(x) == 1, ends, np.cos((n + 0.5) * angle) / np.cos(angle / 2))
-    ends = np.where(x > 0, many, sign)
-    return np.where(np.abs(x) == 1, ends, np.sin((n + 0.5) * angle) / np.sin(angle / 2))
+    """Chebyshev's polynomials by angles (*Digital Library of Mathematical Functions*, 18.5.1 to 18.5.4), which beyond
+    [−1, 1] are imaginary, and what is odd about n is a sign."""
+    low, size = x < 0, np.abs(x)
+    sign = np.where(low & (n % 2 == 1), -1, 1).astype(x.dtype)
+    kind = {"v": "vw", "w": "wv"}.get(kind, kind)  # those of the third kind at −x are, but for the sign, of the fourth
+    if len(kind) == 2:
+        return sign * np.where(low, _at_size(kind[1], size, n), _at_size(kind[0], size, n))
+    return sign * _at_size(kind, size, n)
+
+
+def _at_size(kind: str, x: Array, n: Array) -> Array:
+    """`_angles` for x ≥ 0."""
+    inside = x < 1
+    angle = np.where(inside, np.arccos(np.minimum(x, 1)), np.arccosh(np.maximum(x, 1)))
+    if kind in "tv":
+        half = 0 if kind == "t" else 0.5
+        above = np.where(inside, np.cos((n + half) * angle), np.cosh((n + half) * angle))
+        return above / np.where(inside, np.cos(angle / 2), np.cosh(angle / 2)) if half else above
+    many, share = (n + 1, angle) if kind == "u" else (n + 0.5, angle / 2)
+    result = np.where(inside, np.sin(many * angle), np.sinh(many * angle))
+    result = result / np.where(x == 1, 1, np.where(inside, np.sin(share), np.sinh(share)))
+    return np.where(x == 1, n + 1 if kind == "u" else 2 * n + 1, result)
 
 
 _SHIFT = {"t": 0, "u": 0, "v": -1, "w": 1}
@@ -59,7 +78,7 @@ def _chebyshev(kind: str, highest: int, shifted: bool = False) -> Callable[[Arra
     def evaluate(x: Array, n: Array) -> Array:
         x = x + x - 1 if shifted else x
         first = x if kind == "t" else x + x + _SHIFT[kind]
-        closed = (n > highest) & (np.abs(x) <= 1)
+        closed = (n > highest) & ((np.abs(x) <= 1) | (n > STEPS))
         result = _by_recurrence(x, np.where(closed, 0, n), first,
                                 lambda k, x, here, before: (x + x) * here - before).reshape(x.shape)
         if closed.any():

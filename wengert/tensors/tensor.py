@@ -16,8 +16,8 @@ from .._missing import MissingError
 from ..core import dtypes
 from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
-from ..core.errors import DTypeError, GradError, OutOfRangeError
-from ..core.geometry import bytes_of, laid_out
+from ..core.errors import DTypeError, GradError, OutOfRangeError, allocation_failed
+from ..core.geometry import TENSOR, bytes_of, check_room, laid_out
 from ..core.layout import CHANNELS_LAST, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
@@ -458,7 +458,10 @@ class Tensor:
     def tolist(self) -> Any:
         """The elements as (nested lists of) Python numbers."""
         array = self._concrete("tolist")
-        return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
+        try:
+            return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
+        except MemoryError as error:
+            raise allocation_failed("tolist", error) from error
 
     def __bool__(self) -> bool:
         array = self._concrete("bool")
@@ -503,6 +506,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
+        check_room("unbind", self._data.shape[:1], TENSOR)
         return iter([P.slice(self, index=(i,), label="Unbind") for i in range(self._data.shape[0])])
 
     def __contains__(self, element: object) -> bool:

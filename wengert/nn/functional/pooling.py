@@ -8,6 +8,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
 from ...core.primitive import COMPLEX, REAL_ONLY, P
@@ -255,8 +257,10 @@ def _evenly(input: Tensor, out: tuple[int, ...]) -> tuple[int, ...] | None:
     return tuple(n // m for n, m in zip(sizes, out, strict=True))
 
 
-def _bounds(size: int, count: int) -> list[tuple[int, int]]:
-    return [(i * size // count, -((i + 1) * size // -count)) for i in range(count)]
+def _bounds(size: int, count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Where each window starts and stops."""
+    places = np.arange(count)
+    return places * size // count, -((places + 1) * size // -count)
 
 
 @in_float32
@@ -271,9 +275,8 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
     given = input
     for dim, count in enumerate(out, start=-rank):
         n = input.shape[dim]
-        shares = zeros(n, count, dtype=input.dtype)
-        for i, (start, stop) in enumerate(_bounds(n, count)):
-            shares[start:stop, i] = 1.0 / (stop - start)
+        (starts, stops), each = _bounds(n, count), np.arange(n)[:, None]
+        shares = tensor(np.where((starts <= each) & (each < stops), 1.0 / (stops - starts), 0.0), dtype=input.dtype)
         input = P.resample(input, shares, dim=dim % input.dim())
     return labelled(own(input, given), f"AdaptiveAvgPool{rank}D")
 
@@ -293,9 +296,9 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     # Every window's places in the plane, the shorter windows filled up with their last place.
     places: Any = 0
     for dim, (n, count) in enumerate(zip(sizes, out, strict=True)):
-        bounds = _bounds(n, count)
-        longest = max(stop - start for start, stop in bounds)
-        rows = tensor([[min(start + k, stop - 1) for k in range(longest)] for start, stop in bounds])
+        starts, stops = _bounds(n, count)
+        longest = int((stops - starts).max())
+        rows = tensor(np.minimum(starts[:, None] + np.arange(longest), stops[:, None] - 1))
         shape = [1] * (2 * rank)
         shape[dim], shape[rank + dim] = count, longest
         places = places * n + rows.reshape(shape)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...core.geometry import TENSOR, check_room
+from ...core.geometry import TENSOR, check_count, check_room
 from ...ops import empty, full, triu
 from ...tensors.tensor import Tensor
 from .. import init
@@ -196,6 +196,7 @@ class TransformerDecoderLayer(_Block):
 
 
 def _copies(layer: Module, count: int) -> ModuleList:
+    check_count(type(layer).__name__, "num_layers", count)
     check_room(type(layer).__name__, (count,), sum([p.nbytes + TENSOR for p in layer.parameters()]))
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ...core.errors import ShapeError
-from ...core.geometry import TENSOR, check_room
+from ...core.geometry import TENSOR, check_count, check_room
 from ...ops import cat, empty, stack, zeros
 from ...tensors.alias import own
 from ...tensors.tensor import Tensor
@@ -51,6 +51,7 @@ class RNNBase(Module):
         self._check_numbers(dropout)
         directions, made = 2 if bidirectional else 1, {"device": device, "dtype": dtype}
         rows, out = _GATES[mode] * hidden_size, proj_size or hidden_size
+        check_count(type(self).__name__, "num_layers", num_layers)
         check_room(type(self).__name__, (num_layers, directions), 4 * rows * out + 4 * TENSOR)
         self._names: list[list[str]] = []
         for layer in range(num_layers):

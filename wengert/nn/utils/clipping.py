@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable
 
 from ...autograd.modes import no_grad
+from ...core.errors import in_words
 from ...ops import cat, stack, tensor
 from ...ops.linalg import vector_norm
 from ...tensors.tensor import Tensor
@@ -15,6 +16,7 @@ def _tensors(given: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [given] if isinstance(given, Tensor) else list(given)
 
 
+@in_words
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False,
                    foreach: bool | None = None) -> Tensor:
     """The norm of all tensors taken as one vector. Raises RuntimeError if asked to where it is NaN or infinite."""
@@ -33,6 +35,7 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     return total
 
 
+@in_words
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
@@ -44,6 +47,7 @@ def clip_grads_with_norm_(
                 parameter.grad.mul_(scale)
 
 
+@in_words
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
                     error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """Scales gradients in place so that their norm, taken as one vector, is at most ``max_norm``; returns the norm
@@ -58,14 +62,16 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     return total
 
 
+@in_words
 def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """The old name of `clip_grad_norm_`. Deprecated."""
     warnings.warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
-                  FutureWarning, stacklevel=2)
+                  FutureWarning, stacklevel=3)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
+@in_words
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Cuts every element of the gradients, in place, off at ±``clip_value``."""
     limit = float(clip_value)
@@ -75,11 +81,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
                 parameter.grad.clamp_(-limit, limit)
 
 
+@in_words
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All elements of the parameters in one vector."""
     return cat([parameter.reshape(-1) for parameter in parameters])
 
 
+@in_words
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Gives the parameters the elements of a vector, in the order of `parameters_to_vector`. Raises TypeError."""
     if not isinstance(vec, Tensor):

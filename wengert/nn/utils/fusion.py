@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
+from ...core.errors import in_words
 from ...ops import ones_like, rsqrt, zeros_like
 from ...tensors.tensor import Tensor
 from ..layers.convolution import Convolution
@@ -30,6 +31,7 @@ def _statistics(layer: Module, bn: BatchNormBase) -> tuple[Tensor, Tensor]:
     return bn.running_mean, bn.running_var
 
 
+@in_words
 def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = False) -> ConvolutionT:
     """A copy of ``conv`` that computes what ``bn`` makes of its result; ``transpose`` for a transposed one. Raises
     AssertionError unless both are in evaluation and there are running statistics."""
@@ -41,6 +43,7 @@ def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = F
     return fused
 
 
+@in_words
 def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float,
                          bn_w: Tensor | None, bn_b: Tensor | None,
                          transpose: bool = False) -> tuple[Parameter, Parameter]:
@@ -55,6 +58,7 @@ def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, b
     return Parameter(weight, conv_w.requires_grad), Parameter(moved, bias.requires_grad)
 
 
+@in_words
 def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
     """A copy of ``linear`` that computes what ``bn`` makes of its result. Raises AssertionError unless both are in
     evaluation, there are running statistics, and their sizes agree."""
@@ -73,6 +77,7 @@ def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
     return fused
 
 
+@in_words
 def fuse_linear_bn_weights(
     linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Tensor, bn_b: Tensor
 ) -> tuple[Parameter, Parameter]:

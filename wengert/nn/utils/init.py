@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
+from ...core.errors import in_words
 from ...tensors.generator import default_generator
 from ..module import Module
 
 ModuleT = TypeVar("ModuleT", bound=Module)
 
 
+@in_words
 def skip_init(module_cls: type[ModuleT], *args: Any, **kwargs: Any) -> ModuleT:
     """A ``module_cls`` of the arguments, whose parameters hold anything, and for which no random number is used up.
 

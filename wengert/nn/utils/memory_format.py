@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from ...core.errors import in_words
 from ...core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..module import Module
 
@@ -14,6 +15,7 @@ ModuleT = TypeVar("ModuleT", bound=Module)
 _FORMATS = (contiguous_format, channels_last, channels_last_3d, preserve_format)
 
 
+@in_words
 def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
     """``module`` as it is: tensors here are kept in one order whatever the format. Raises TypeError for what is no
     memory format."""
@@ -22,6 +24,7 @@ def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> 
     return module
 
 
+@in_words
 def convert_conv3d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
     """`convert_conv2d_weight_memory_format` for convolutions of three dimensions."""
     return convert_conv2d_weight_memory_format(module, memory_format)

@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...autograd.modes import no_grad
+from ...core.errors import in_words
+from ...core.geometry import check_count
 from ...ops import allclose, cat, dot, eye, matrix_exp, mv, randn, tensor, zeros_like
+from ...ops.arguments import integer
 from ...ops.linalg import qr, solve
 from ...tensors.tensor import Tensor
 from ..functional.affine import norm_except_dim, normalize, normed
@@ -42,6 +45,7 @@ class _WeightNorm(Module):
         return norm_except_dim(weight, 2, self.dim), weight
 
 
+@in_words
 def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
     """Makes the parameter ``name`` g v / ‖v‖, of a length g for each place along ``dim`` (None: one for all) and a
     direction v (Salimans & Kingma, 2016); returns ``module``.
@@ -75,10 +79,11 @@ class _SpectralNorm(Module):
             raise ValueError(
                 f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
             )
+        check_count("spectral_norm", "n_power_iterations", n_power_iterations)
         self.dim = dim % rank
         self.eps = eps
         if rank > 1:
-            self.n_power_iterations = n_power_iterations
+            self.n_power_iterations = integer(n_power_iterations, "spectral_norm")
             matrix = as_matrix(weight.detach(), self.dim)
             u = matrix.new_empty(matrix.shape[0]).normal_(0, 1)
             v = matrix.new_empty(matrix.shape[1]).normal_(0, 1)
@@ -105,6 +110,7 @@ class _SpectralNorm(Module):
         return value
 
 
+@in_words
 def spectral_norm(
     module: ModuleT, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> ModuleT:
@@ -231,6 +237,7 @@ class _Orthogonal(Module):
         return packed
 
 
+@in_words
 def orthogonal(
     module: ModuleT, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
 ) -> ModuleT:

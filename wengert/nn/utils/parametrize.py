@@ -12,6 +12,7 @@ from copy import deepcopy
 from typing import Any, NoReturn
 
 from ...autograd.modes import no_grad
+from ...core.errors import in_words
 from ...tensors.tensor import Tensor
 from ..containers import ModuleDict, ModuleList
 from ..module import Module
@@ -31,6 +32,7 @@ class _Cache:
 
 
 @contextlib.contextmanager
+@in_words
 def cached() -> Iterator[None]:
     """A context in which every parametrised tensor is computed once, however often it is read."""
     _Cache.depth += 1
@@ -46,6 +48,7 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
     (module.register_parameter if isinstance(tensor, Parameter) else module.register_buffer)(name, tensor)  # type: ignore[arg-type]
 
 
+@in_words
 class ParametrizationList(ModuleList):
     """The modules that compute one tensor, in turn, and the tensors from which they do: ``original``, or ``original0``,
     ``original1``, ... where the first module's ``right_inverse`` returns several.
@@ -177,6 +180,7 @@ def _add_property(module: Module, name: str) -> None:
     setattr(type(module), name, property(read, write))
 
 
+@in_words
 def register_parametrization(
     module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
 ) -> Module:
@@ -235,6 +239,7 @@ def _check_addition(module: Module, name: str, parametrization: Module) -> None:
             )
 
 
+@in_words
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Whether the tensor ``tensor_name`` of ``module``, or any where it is None, is parametrised."""
     chains = getattr(module, "parametrizations", None)
@@ -243,6 +248,7 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(chains) > 0 if tensor_name is None else tensor_name in chains
 
 
+@in_words
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
     """Makes ``tensor_name`` an ordinary parameter or buffer again; returns ``module``.
 
@@ -274,11 +280,13 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     return module
 
 
+@in_words
 def type_before_parametrizations(module: Module) -> type:
     """The class that ``module`` had before it was parametrised."""
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
+@in_words
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:

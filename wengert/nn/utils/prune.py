@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from ...core.errors import in_words
 from ...ops import kthvalue, ones_like, rand, rand_like, topk, zeros_like
 from ...ops.linalg import vector_norm
 from ...tensors.tensor import Tensor
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 
+@in_words
 class BasePruningMethod(ABC):
     """The base of all methods: a subclass says in `compute_mask` what stays.
 
@@ -106,6 +108,7 @@ def _take_off(module: Module, name: str) -> Any:
     return remove_pre_hook(module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name)
 
 
+@in_words
 class PruningContainer(BasePruningMethod):
     """Methods applied to one tensor, in turn. Each computes its mask on what those before it have left."""
 
@@ -246,6 +249,7 @@ class _Structured(_Amount):
         return mask * default_mask.to(dtype=mask.dtype)
 
 
+@in_words
 class RandomStructured(_Structured):
     """Drops ``amount`` slices along ``dim`` at random."""
 
@@ -258,6 +262,7 @@ class RandomStructured(_Structured):
         return drawn > kthvalue(drawn, k=count).values
 
 
+@in_words
 class LnStructured(_Structured):
     """Drops the ``amount`` slices along ``dim`` with the smallest ``n``-norms."""
 
@@ -275,6 +280,7 @@ class LnStructured(_Structured):
         return topk(norms, k=t.shape[self.dim] - count, largest=True).indices
 
 
+@in_words
 class CustomFromMask(BasePruningMethod):
     """Drops what ``mask`` says."""
 
@@ -291,12 +297,14 @@ class CustomFromMask(BasePruningMethod):
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 
 
+@in_words
 def identity(module: ModuleT, name: str) -> ModuleT:
     """Moves the parameter ``name`` as pruning does, with a mask of ones; returns ``module``."""
     Identity.apply(module, name)
     return module
 
 
+@in_words
 def random_unstructured(module: ModuleT, name: str, amount: float) -> ModuleT:
     """Drops ``amount`` elements (a number, or a part of all) of the parameter ``name`` at random; returns
     ``module``."""
@@ -304,6 +312,7 @@ def random_unstructured(module: ModuleT, name: str, amount: float) -> ModuleT:
     return module
 
 
+@in_words
 def l1_unstructured(
     module: ModuleT, name: str, amount: float, importance_scores: Tensor | None = None
 ) -> ModuleT:
@@ -320,12 +329,14 @@ def l1_unstructured(
     return module
 
 
+@in_words
 def random_structured(module: ModuleT, name: str, amount: float, dim: int) -> ModuleT:
     """Drops ``amount`` slices along ``dim`` at random; returns ``module``."""
     RandomStructured.apply(module, name, amount=amount, dim=dim)
     return module
 
 
+@in_words
 def ln_structured(
     module: ModuleT, name: str, amount: float, n: Any, dim: int, importance_scores: Tensor | None = None
 ) -> ModuleT:
@@ -334,12 +345,14 @@ def ln_structured(
     return module
 
 
+@in_words
 def custom_from_mask(module: ModuleT, name: str, mask: Tensor) -> ModuleT:
     """Drops the elements of the parameter ``name`` where ``mask`` is zero; returns ``module``."""
     CustomFromMask.apply(module, name, mask=mask)
     return module
 
 
+@in_words
 def global_unstructured(parameters: Iterable[tuple[Module, str]], pruning_method: type[BasePruningMethod],
                         importance_scores: dict[tuple[Module, str], Tensor] | None = None, **kwargs: Any) -> None:
     """Prunes the parameters given as pairs of module and name as if they were one vector.
@@ -371,6 +384,7 @@ def global_unstructured(parameters: Iterable[tuple[Module, str]], pruning_method
         start = stop
 
 
+@in_words
 def remove(module: ModuleT, name: str) -> ModuleT:
     """Makes the pruned tensor ``name`` the parameter, for good; returns ``module``. Raises ValueError where it is not
     pruned."""
@@ -381,6 +395,7 @@ def remove(module: ModuleT, name: str) -> ModuleT:
     return module
 
 
+@in_words
 def is_pruned(module: Module) -> bool:
     """Whether ``module``, or any beneath it, is pruned.
 

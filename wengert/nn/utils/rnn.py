@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 from ...core.dtypes import int64
-from ...core.errors import ShapeError
+from ...core.errors import ShapeError, in_words
 from ...core.geometry import check_room
 from ...ops import arange, cat, empty_like, full, tensor, where
 from ...tensors.tensor import Tensor
@@ -72,6 +72,7 @@ class PackedSequence(_Fields):
         return bool(self.data.is_cuda)
 
 
+@in_words
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes ``permutation``."""
     if permutation is None:
@@ -91,6 +92,7 @@ def _sizes_at(lengths: Sequence[int]) -> list[int]:
     return sizes
 
 
+@in_words
 def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -139,6 +141,7 @@ def pack_padded_sequence(
     return PackedSequence(data, tensor(at), order)
 
 
+@in_words
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -182,6 +185,7 @@ def pad_packed_sequence(
     return padded, lengths
 
 
+@in_words
 def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0,
                  padding_side: str = "right") -> Tensor:
     """Tensors ``(length, ...)`` of different lengths as one, ``(T, N, ...)`` or with ``batch_first`` ``(N, T, ...)``.
@@ -207,6 +211,7 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
     return cat(filled, 0 if batch_first else 1)
 
 
+@in_words
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
     """The sequences that `pad_sequence` has put together."""
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
@@ -216,12 +221,14 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
     return [row[: int(length)] for row, length in zip(rows, lengths.tolist(), strict=True)]
 
 
+@in_words
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Packs tensors ``(length, ...)``, longest first unless ``enforce_sorted`` is False."""
     lengths = tensor([sequence.shape[0] for sequence in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
+@in_words
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences that `pack_sequence` has put together."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ...autograd.modes import no_grad
+from ...core.errors import in_words
+from ...core.geometry import check_count
 from ...ops import dot, mv
+from ...ops.arguments import integer
 from ...tensors.tensor import Tensor
 from ..functional.affine import normalize
 from ..layers import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -45,9 +48,10 @@ class SpectralNorm:
             raise ValueError(
                 f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
             )
+        check_count("spectral_norm", "n_power_iterations", n_power_iterations)
         self.name = name
         self.dim = dim
-        self.n_power_iterations = n_power_iterations
+        self.n_power_iterations = integer(n_power_iterations, "spectral_norm")
         self.eps = eps
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
@@ -109,6 +113,7 @@ class SpectralNorm:
         setattr(module, self.name, self.compute_weight(module, do_power_iteration=module.training))
 
 
+@in_words
 def spectral_norm(
     module: ModuleT, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> ModuleT:
@@ -121,6 +126,7 @@ def spectral_norm(
     return module
 
 
+@in_words
 def remove_spectral_norm(module: ModuleT, name: str = "weight") -> ModuleT:
     """Undoes `spectral_norm`; the normalised weight stays. Raises ValueError where there is none."""
     hook = remove_pre_hook(module, lambda function: isinstance(function, SpectralNorm) and function.name == name)

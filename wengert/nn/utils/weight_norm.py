@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
+from ...core.errors import in_words
 from ...tensors.tensor import Tensor
 from ..functional.affine import norm_except_dim, normed
 from ..module import Module
@@ -61,6 +62,7 @@ class WeightNorm:
         setattr(module, self.name, self.compute_weight(module))
 
 
+@in_words
 def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
     """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
     all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
@@ -68,12 +70,13 @@ def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> M
     warnings.warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
         FutureWarning,
-        stacklevel=2,
+        stacklevel=3,
     )
     WeightNorm.apply(module, name, dim)
     return module
 
 
+@in_words
 def remove_weight_norm(module: ModuleT, name: str = "weight") -> ModuleT:
     """Undoes `weight_norm`. Raises ValueError where there is none."""
     hook = remove_pre_hook(module, lambda function: isinstance(function, WeightNorm) and function.name == name)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ...core.errors import in_words
 from ...tensors.tensor import Tensor
 from ..optimizer import Group, Optimizer
 
@@ -38,6 +39,10 @@ class LRScheduler:
     last_epoch: int
     _last_lr: Rates
     _step_count: int
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        in_words(cls, first=cls.__module__.partition(".")[0] == __name__.partition(".")[0])
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = check_optimizer(optimizer)

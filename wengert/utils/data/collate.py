@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtypes import float64
+from ...core.errors import in_words
 from ...core.state import state
 from ...core.trees import ContainerKind, Nests, sequence
 from ...ops import as_tensor, stack, tensor
@@ -17,6 +18,7 @@ from ...tensors.tensor import Tensor, wrap
 _empty: Callable[[tuple[int, ...], np.dtype], np.ndarray] = np.empty
 
 
+@in_words
 def default_collate(batch: Sequence[Any]) -> Any:
     """Puts samples together, with the batch as the first dimension.
 
@@ -87,6 +89,7 @@ def _has_history(sample: Tensor) -> bool:
     return sample._edge is not None or (sample._alias is not None and sample.requires_grad)
 
 
+@in_words
 def default_convert(data: Any) -> Any:
     """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched."""
     return _NESTS.map(_converted, data)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import operator
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import BaseContext
 from typing import Any, Generic
 
+from ...core.errors import in_words
+from ...core.geometry import check_count
 from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, T
@@ -18,9 +21,13 @@ from .worker import get_worker_info
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
+WORKERS = 4096
+"""The most worker processes of one loader."""
+
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 
 
+@in_words
 class DataLoader(Generic[T]):
     """Batches of a dataset, loaded in this process or, with ``num_workers > 0``, by that many others.
 
@@ -149,7 +156,7 @@ class DataLoader(Generic[T]):
             warnings.warn(
                 f"This DataLoader will create {self.num_workers} worker processes in total, more than the {processors} "
                 "processors that this process may use; they will take turns, and fewer may be faster.",
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
@@ -172,6 +179,8 @@ def _check_workers(
 ) -> None:
     if num_workers < 0:
         raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+    num_workers = operator.index(num_workers)
+    check_count("DataLoader", "num_workers", num_workers, WORKERS)
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
     if prefetch_factor is not None and num_workers == 0:

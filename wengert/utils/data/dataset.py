@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from ...core.errors import in_words
 from ...ops import randperm
 from ...tensors.generator import Generator
 from ...tensors.tensor import Tensor
@@ -36,6 +37,7 @@ class IterableDataset(Dataset[T], Iterable[T]):
         return ChainDataset([self, other])
 
 
+@in_words
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Samples that are the rows of tensors: sample i is ``(tensors[0][i], tensors[1][i], ...)``.
 
@@ -56,6 +58,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return self.tensors[0].shape[0]
 
 
+@in_words
 class StackDataset(Dataset[Any]):
     """Datasets side by side: sample i is the tuple, or with keywords the dict, of their samples i."""
 
@@ -99,6 +102,7 @@ class StackDataset(Dataset[Any]):
         return self._length
 
 
+@in_words
 class ConcatDataset(Dataset[T]):
     """Datasets one after the other, as one. Raises AssertionError for none, or for an `IterableDataset`."""
 
@@ -125,6 +129,7 @@ class ConcatDataset(Dataset[T]):
         return self.datasets[which][index - start]
 
 
+@in_words
 class ChainDataset(IterableDataset[Any]):
     """Iterable datasets one after the other, as one."""
 
@@ -146,6 +151,7 @@ class ChainDataset(IterableDataset[Any]):
             yield dataset
 
 
+@in_words
 class Subset(Dataset[T]):
     """The samples of ``dataset`` at ``indices``."""
 
@@ -171,6 +177,7 @@ class Subset(Dataset[T]):
         return len(self.indices)
 
 
+@in_words
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[Any]]:
     """Splits ``dataset`` at random into parts of the given lengths, or of the given fractions, which add up to 1.
 
@@ -199,5 +206,5 @@ def _lengths_of_fractions(total: int, fractions: Sequence[float]) -> list[int]:
     for position, length in enumerate(lengths):
         if length == 0:
             warnings.warn(f"Length of split at index {position} is 0. This might result in an empty dataset.",
-                          stacklevel=3)
+                          stacklevel=4)
     return lengths

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
+from ...core.errors import in_words
 from ...core.geometry import check_room
 from ...ops import randperm
+from ...ops.arguments import integer
 from ...tensors.generator import Generator
 from .sampler import Sampler
 
 
+@in_words
 class DistributedSampler(Sampler[int]):
     """Every ``num_replicas``-th index of the dataset, from ``rank`` on: the replicas together visit it once.
 
@@ -41,7 +44,7 @@ class DistributedSampler(Sampler[int]):
         self.num_samples = count // num_replicas if drop_last else math.ceil(count / num_replicas)
         self.total_size = self.num_samples * num_replicas
         self.shuffle = shuffle
-        self.seed = seed
+        self.seed = integer(seed, "DistributedSampler")
 
     def __iter__(self) -> Iterator[int]:
         count = len(self.dataset)

@@ -191,7 +191,7 @@ class WorkerIterator(LoaderIterator):
                 "A worker process could not be started because what it needs (the dataset, collate_fn or "
                 "worker_init_fn) cannot be pickled, as every start method other than fork requires. Define it at the "
                 "top level of a module, or use multiprocessing.set_start_method('fork') where the system has it.",
-                stacklevel=4,
+                stacklevel=5,
             )
             raise
 
@@ -216,24 +216,26 @@ class WorkerIterator(LoaderIterator):
         self._load = [0] * self._count
         self._turn = itertools.cycle(range(self._count))
         for _ in range(self._ahead):
-            self._send_task()
+            if not self._send_task():
+                break
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 
-    def _send_task(self) -> None:
-        """Gives the next task, if there is one, to the worker whose turn it is."""
+    def _send_task(self) -> bool:
+        """Gives the next task to the worker whose turn it is; whether there was one."""
         try:
             indices = next(self._indices)
         except StopIteration:
-            return
+            return False
         worker = self._whose_turn()
         if worker is None:
-            return
+            return False
         returned = self._crew.borrowers[worker].returned()
         self._send(worker, (self._sent, indices, returned))
         self._tasks[self._sent] = worker
         self._load[worker] += 1
         self._sent += 1
+        return True
 
     def _whose_turn(self) -> int | None:
         most = self._ahead // max(1, sum(self._active))
@@ -341,8 +343,8 @@ class WorkerIterator(LoaderIterator):
 def _warn_of_pinning(device: str) -> None:
     if device:
         warnings.warn(f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}",
-                      stacklevel=5)
+                      stacklevel=6)
     warnings.warn(
         "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
-        stacklevel=5,
+        stacklevel=6,
     )

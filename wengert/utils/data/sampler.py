@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from ...core.dtypes import float64, int64
+from ...core.errors import in_words
+from ...core.geometry import check_count
 from ...ops import as_tensor, empty, multinomial, randint, randperm
 from ...tensors.generator import Generator
 from ...tensors.tensor import Tensor
@@ -18,6 +20,7 @@ from ...tensors.tensor import Tensor
 T = TypeVar("T", covariant=True)
 
 
+@in_words
 class Sampler(Generic[T]):
     """The base. Subclasses define ``__iter__`` and, mostly, ``__len__``."""
 
@@ -28,6 +31,7 @@ class Sampler(Generic[T]):
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__")
 
 
+@in_words
 class SequentialSampler(Sampler[int]):
     """The indices in their order."""
 
@@ -41,6 +45,7 @@ class SequentialSampler(Sampler[int]):
         return len(self.data_source)
 
 
+@in_words
 class RandomSampler(Sampler[int]):
     """The indices in random order.
 
@@ -58,6 +63,7 @@ class RandomSampler(Sampler[int]):
             raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={self.num_samples}")
+        check_count("RandomSampler", "num_samples", self.num_samples, sys.maxsize)
 
     @property
     def num_samples(self) -> int:
@@ -85,6 +91,7 @@ class RandomSampler(Sampler[int]):
         return self.num_samples
 
 
+@in_words
 class SubsetRandomSampler(Sampler[int]):
     """The given indices in random order."""
 
@@ -100,6 +107,7 @@ class SubsetRandomSampler(Sampler[int]):
         return len(self.indices)
 
 
+@in_words
 class WeightedRandomSampler(Sampler[int]):
     """``num_samples`` indices, each drawn with a probability in proportion to its weight. Raises ValueError."""
 
@@ -109,6 +117,7 @@ class WeightedRandomSampler(Sampler[int]):
                  generator: Generator | None = None) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        check_count("WeightedRandomSampler", "num_samples", num_samples, sys.maxsize)
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = as_tensor(weights, dtype=float64)
@@ -128,6 +137,7 @@ class WeightedRandomSampler(Sampler[int]):
         return self.num_samples
 
 
+@in_words
 class BatchSampler(Sampler[list[int]]):
     """Lists of ``batch_size`` indices of another sampler; with ``drop_last`` without a shorter last one."""
 

@@ -10,6 +10,8 @@ import wengert as torch
 from wengert import Tensor, nn
 
 from ..._public import publish as _publish
+from ...core.errors import in_words
+from ...core.geometry import check_count
 from . import functional
 from .functional import InterpolationMode
 from .random_geometry import fill_for
@@ -186,6 +188,7 @@ def _sign() -> float:
     return -1.0 if torch.randint(2, (1,)).item() else 1.0
 
 
+@in_words
 class AutoAugment(nn.Module):
     """One of 25 pairs of changes, each made with a probability of its own (Cubuk et al., 2019).
 
@@ -230,12 +233,14 @@ def _parsed(change: str) -> tuple[str, float, int | None]:
     return name, float(probability), int(step[0]) if step else None
 
 
+@in_words
 class RandAugment(nn.Module):
     """``num_ops`` changes drawn, all of the strength ``magnitude`` of ``num_magnitude_bins`` (Cubuk et al., 2020)."""
 
     def __init__(self, num_ops: int = 2, magnitude: int = 9, num_magnitude_bins: int = 31,
                  interpolation: InterpolationMode = InterpolationMode.NEAREST, fill: Any = None) -> None:
         super().__init__()
+        check_count("RandAugment", "num_ops", num_ops)
         self.num_ops, self.magnitude, self.num_magnitude_bins = num_ops, magnitude, num_magnitude_bins
         self.interpolation, self.fill = interpolation, fill
 
@@ -257,6 +262,7 @@ class RandAugment(nn.Module):
         )
 
 
+@in_words
 class TrivialAugmentWide(nn.Module):
     """One change drawn, of a strength drawn from ``num_magnitude_bins`` (Müller and Hutter, 2021)."""
 

@@ -9,6 +9,8 @@ from typing import Any
 import wengert as torch
 from wengert import nn
 
+from ...core.errors import in_words
+
 Transform = Callable[[Any], Any]
 
 
@@ -16,6 +18,7 @@ def _rows(name: str, rows: Sequence[Any]) -> str:
     return "\n".join([f"{name}(", *(f"    {row}" for row in rows), ")"])
 
 
+@in_words
 class Compose:
     """Several transforms, one after the other.
 
@@ -39,6 +42,7 @@ class Compose:
         return _rows(type(self).__name__, self.transforms)
 
 
+@in_words
 class Lambda:
     """A function as a transform. Raises TypeError if ``lambd`` cannot be called."""
 
@@ -54,6 +58,7 @@ class Lambda:
         return f"{type(self).__name__}()"
 
 
+@in_words
 class RandomTransforms:
     """What `RandomOrder` and `RandomChoice` share: the sequence of transforms."""
 
@@ -66,6 +71,7 @@ class RandomTransforms:
         return _rows(type(self).__name__, self.transforms)
 
 
+@in_words
 class RandomOrder(RandomTransforms):
     """All transforms, in an order drawn from Python's `random`."""
 
@@ -77,6 +83,7 @@ class RandomOrder(RandomTransforms):
         return img
 
 
+@in_words
 class RandomChoice(RandomTransforms):
     """One of the transforms, drawn from Python's `random` with the weights ``p``, by default equal ones."""
 
@@ -93,6 +100,7 @@ class RandomChoice(RandomTransforms):
         return f"{super().__repr__()}(p={self.p})"
 
 
+@in_words
 class RandomApply(nn.Module):
     """All transforms, or with the probability 1 - ``p`` none."""
 

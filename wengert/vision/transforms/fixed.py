@@ -9,6 +9,7 @@ from typing import Any
 import wengert as torch
 from wengert import Tensor, nn
 
+from ...core.errors import in_words
 from . import functional
 from .functional import InterpolationMode
 from .functional.geometry import PADDING_MODES, four_sides, two_sizes
@@ -17,6 +18,7 @@ from .functional.modes import mode_of
 KERNEL_SIZES = "Kernel size should be a tuple/list of two integers"
 
 
+@in_words
 class ToTensor:
     """A picture, or an array ``(H, W, C)``, as a tensor ``(C, H, W)``, bytes as numbers of 0…1."""
 
@@ -27,6 +29,7 @@ class ToTensor:
         return f"{type(self).__name__}()"
 
 
+@in_words
 class PILToTensor:
     """A picture as a tensor ``(C, H, W)`` of its own numbers."""
 
@@ -37,6 +40,7 @@ class PILToTensor:
         return f"{type(self).__name__}()"
 
 
+@in_words
 class ConvertImageDtype(nn.Module):
     """A tensor in another dtype, its values scaled to the dtype's range."""
 
@@ -48,6 +52,7 @@ class ConvertImageDtype(nn.Module):
         return functional.convert_image_dtype(image, self.dtype)
 
 
+@in_words
 class ToPILImage:
     """A picture, of the mode given or that of the channels, of a tensor ``(C, H, W)`` or an array ``(H, W, C)``."""
 
@@ -61,6 +66,7 @@ class ToPILImage:
         return f"{type(self).__name__}({'' if self.mode is None else f'mode={self.mode}'})"
 
 
+@in_words
 class Normalize(nn.Module):
     """``(image - mean) / std`` for each channel of a tensor ``(..., C, H, W)``.
 
@@ -79,6 +85,7 @@ class Normalize(nn.Module):
         return f"{type(self).__name__}(mean={self.mean}, std={self.std})"
 
 
+@in_words
 class Resize(nn.Module):
     """An image of another size: ``(height, width)``, or the length of the shorter edge. See `functional.resize`."""
 
@@ -102,6 +109,7 @@ class Resize(nn.Module):
         )
 
 
+@in_words
 class CenterCrop(nn.Module):
     """The middle of an image."""
 
@@ -116,6 +124,7 @@ class CenterCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size})"
 
 
+@in_words
 class FiveCrop(nn.Module):
     """A tuple of the four corners and the middle of an image."""
 
@@ -130,6 +139,7 @@ class FiveCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size})"
 
 
+@in_words
 class TenCrop(nn.Module):
     """A tuple of the four corners and the middle, of the image and of the image flipped."""
 
@@ -144,6 +154,7 @@ class TenCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size}, vertical_flip={self.vertical_flip})"
 
 
+@in_words
 class Pad(nn.Module):
     """An image with a frame. See `functional.pad`."""
 
@@ -164,6 +175,7 @@ class Pad(nn.Module):
         return f"{type(self).__name__}(padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode})"
 
 
+@in_words
 class Grayscale(nn.Module):
     """An image in grey, of one channel or of three equal ones."""
 
@@ -178,6 +190,7 @@ class Grayscale(nn.Module):
         return f"{type(self).__name__}(num_output_channels={self.num_output_channels})"
 
 
+@in_words
 class LinearTransformation(nn.Module):
     """``(flat image - mean_vector) @ transformation_matrix``, such as a whitening, for tensors ``(..., C, H, W)``.
 

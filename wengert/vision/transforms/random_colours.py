@@ -8,6 +8,7 @@ from typing import Any
 import wengert as torch
 from wengert import Tensor, nn
 
+from ...core.errors import in_words
 from . import functional
 from .fixed import KERNEL_SIZES
 from .functional.geometry import two_sizes
@@ -16,6 +17,7 @@ from .random_geometry import ByChance, happens, uniform
 Range = tuple[float, float] | None
 
 
+@in_words
 class ColorJitter(nn.Module):
     """Brightness, contrast, saturation and hue changed by factors drawn, in an order drawn.
 
@@ -78,6 +80,7 @@ def _factors(
     return None if low == high == centre else (low, high)
 
 
+@in_words
 class RandomGrayscale(ByChance):
     """An image in grey, with as many channels as it has, with the probability ``p``."""
 
@@ -89,6 +92,7 @@ class RandomGrayscale(ByChance):
         return functional.rgb_to_grayscale(img, channels) if happens(self.p) else img
 
 
+@in_words
 class GaussianBlur(nn.Module):
     """An image blurred by a normal distribution whose deviation is drawn from ``sigma``, (from, to) or one number."""
 
@@ -127,6 +131,7 @@ class RandomInvert(ByChance):
         return functional.invert(img)
 
 
+@in_words
 class RandomPosterize(ByChance):
     """Only the highest ``bits`` bits of each byte kept, with the probability ``p``."""
 
@@ -141,6 +146,7 @@ class RandomPosterize(ByChance):
         return f"{type(self).__name__}(bits={self.bits},p={self.p})"
 
 
+@in_words
 class RandomSolarize(ByChance):
     """Values from ``threshold`` on inverted, with the probability ``p``."""
 
@@ -155,6 +161,7 @@ class RandomSolarize(ByChance):
         return f"{type(self).__name__}(threshold={self.threshold},p={self.p})"
 
 
+@in_words
 class RandomAdjustSharpness(ByChance):
     """The sharpness changed by ``sharpness_factor``, with the probability ``p``."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import wengert as torch
 from wengert import Tensor, nn
 
+from ...core.errors import in_words
 from . import functional
 from .functional import InterpolationMode
 from .functional.geometry import two_sizes
@@ -70,6 +71,7 @@ def fill_for(img: Any, fill: Any) -> Any:
     return [float(part) for part in fill]
 
 
+@in_words
 class RandomCrop(nn.Module):
     """A rectangle of ``size`` at a place drawn.
 
@@ -109,6 +111,7 @@ class RandomCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
+@in_words
 class ByChance(nn.Module):
     """What is done to an image with the probability ``p``."""
 
@@ -149,9 +152,10 @@ def _check_ranges(scale: Any, ratio: Any) -> None:
         if not isinstance(value, Sequence):
             raise TypeError(f"{name} should be a sequence")
     if scale[0] > scale[1] or ratio[0] > ratio[1]:
-        warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=3)
+        warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=4)
 
 
+@in_words
 class RandomResizedCrop(nn.Module):
     """A rectangle drawn, resized to ``size``.
 
@@ -202,6 +206,7 @@ class RandomResizedCrop(nn.Module):
         )
 
 
+@in_words
 class RandomRotation(nn.Module):
     """A turn by an angle drawn from ``degrees``: (from, to), or one number d for (-d, d). See `functional.rotate`."""
 
@@ -233,6 +238,7 @@ class RandomRotation(nn.Module):
         )
 
 
+@in_words
 class RandomAffine(nn.Module):
     """An affine map drawn: see `functional.affine`.
 
@@ -295,6 +301,7 @@ class RandomAffine(nn.Module):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+@in_words
 class RandomPerspective(nn.Module):
     """With the probability ``p`` a view at an angle: each corner moved in by up to ``distortion_scale`` / 2."""
 
@@ -328,6 +335,7 @@ class RandomPerspective(nn.Module):
         return f"{type(self).__name__}(p={self.p})"
 
 
+@in_words
 class RandomErasing(nn.Module):
     """With the probability ``p`` a rectangle of a tensor ``(C, H, W)`` erased (Zhong et al., 2017).
 
@@ -391,6 +399,7 @@ class RandomErasing(nn.Module):
         )
 
 
+@in_words
 class ElasticTransform(nn.Module):
     """An image bent by a smooth field of displacements drawn.
 

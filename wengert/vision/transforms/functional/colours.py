@@ -14,6 +14,7 @@ import numpy as np
 import wengert as torch
 from wengert import Tensor
 
+from ....core.errors import in_words
 from ....nn import functional
 from ...pillow import is_picture, picture_of, pillow
 from .conversion import convert_image_dtype, get_dimensions, largest, pil_to_tensor, to_pil_image
@@ -45,6 +46,7 @@ def _numbers(img: Tensor) -> torch.dtype:
     return img.dtype if img.is_floating_point() else torch.float32
 
 
+@in_words
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
     """A grey image, of one channel or of three equal ones. For tensors 0.2989 R + 0.587 G + 0.114 B, cut off."""
     if is_picture(img):
@@ -60,6 +62,7 @@ def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
     return grey.expand(img.shape) if num_output_channels == 3 else grey
 
 
+@in_words
 def to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
     """A picture in grey, of one channel (mode L) or of three equal ones (RGB)."""
     if not is_picture(img):
@@ -74,6 +77,7 @@ def _enhanced(img: Any, kind: str, factor: float) -> Any:
     return getattr(pillow("ImageEnhance"), kind)(img).enhance(factor)
 
 
+@in_words
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     """An image times ``brightness_factor``: 0 is black, 1 the image."""
     if is_picture(img):
@@ -83,6 +87,7 @@ def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     return _blend(img, torch.zeros_like(img), brightness_factor)
 
 
+@in_words
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     """An image of other contrast: 0 is its mean grey, 1 the image."""
     if is_picture(img):
@@ -94,6 +99,7 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     return _blend(img, grey.to(_numbers(img)).mean(dims, keepdim=True), contrast_factor)
 
 
+@in_words
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
     """An image of other saturation: 0 is grey, 1 the image."""
     if is_picture(img):
@@ -103,6 +109,7 @@ def adjust_saturation(img: Any, saturation_factor: float) -> Any:
     return img if get_dimensions(img)[0] == 1 else _blend(img, rgb_to_grayscale(img), saturation_factor)
 
 
+@in_words
 def adjust_sharpness(img: Any, sharpness_factor: float) -> Any:
     """An image of other sharpness: 0 is smoothed, 1 the image. The outermost pixels stay as they are."""
     if is_picture(img):
@@ -129,6 +136,7 @@ def _filtered(img: Tensor, kernel: Tensor, margins: Sequence[int]) -> Tensor:
     return like(functional.conv2d(batch, weights, groups=channels), img)
 
 
+@in_words
 def gaussian_blur(
     img: Any, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None = None
 ) -> Any:
@@ -167,6 +175,7 @@ def _bell(size: int, sigma: float, dtype: torch.dtype) -> Tensor:
     return density / density.sum()
 
 
+@in_words
 def adjust_hue(img: Any, hue_factor: float) -> Any:
     """An image whose hues are turned by ``hue_factor``, -0.5…0.5, of the full circle."""
     if not -0.5 <= hue_factor <= 0.5:
@@ -218,6 +227,7 @@ def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     return torch.stack(channels, -3)
 
 
+@in_words
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
     """An image of the values ``gain`` · valueᵞ, values taken as 0…1."""
     if gamma < 0:
@@ -230,6 +240,7 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
     return convert_image_dtype((gain * values.pow(gamma)).clamp(0, 1), img.dtype)
 
 
+@in_words
 def invert(img: Any) -> Any:
     """The negative of an image."""
     if is_picture(img):
@@ -238,6 +249,7 @@ def invert(img: Any) -> Any:
     return largest(img.dtype) - img
 
 
+@in_words
 def posterize(img: Any, bits: int) -> Any:
     """An image of bytes with the highest ``bits`` bits of each kept."""
     if not 0 <= bits <= 8:
@@ -250,6 +262,7 @@ def posterize(img: Any, bits: int) -> Any:
     return img & (256 - 2 ** (8 - bits)) if bits else torch.zeros_like(img)
 
 
+@in_words
 def solarize(img: Any, threshold: float) -> Any:
     """An image with the values from ``threshold`` on inverted."""
     if is_picture(img):
@@ -260,6 +273,7 @@ def solarize(img: Any, threshold: float) -> Any:
     return torch.where(img >= threshold, invert(img), img)
 
 
+@in_words
 def autocontrast(img: Any) -> Any:
     """An image each of whose channels is stretched to the full range; a channel of one value stays."""
     if is_picture(img):
@@ -273,6 +287,7 @@ def autocontrast(img: Any) -> Any:
     return ((img - low) * scale).clamp(0, bound).to(img.dtype)
 
 
+@in_words
 def equalize(img: Any) -> Any:
     """An image of bytes whose values are spread so that each is about as frequent."""
     if is_picture(img):

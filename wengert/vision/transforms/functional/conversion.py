@@ -11,6 +11,7 @@ import numpy as np
 import wengert as torch
 from wengert import Tensor
 
+from ....core.errors import in_words
 from ...pillow import is_picture, picture_of
 from .modes import check_image
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _NUMBERS = {"I": np.int32, "I;16": np.int16, "F": np.float32}
 
 
+@in_words
 def get_dimensions(img: Any) -> list[int]:
     """``[channels, height, width]`` of a picture or of a tensor ``(..., C, H, W)``."""
     if is_picture(img):
@@ -30,16 +32,19 @@ def get_dimensions(img: Any) -> list[int]:
     return [1 if img.ndim == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
 
 
+@in_words
 def get_image_size(img: Any) -> list[int]:
     """``[width, height]`` of a picture or tensor."""
     return get_dimensions(img)[:0:-1]
 
 
+@in_words
 def get_image_num_channels(img: Any) -> int:
     """The number of channels of a picture or tensor."""
     return get_dimensions(img)[0]
 
 
+@in_words
 def to_tensor(pic: Any) -> Tensor:
     """A picture, or an array ``(H, W)`` or ``(H, W, C)``, as a tensor ``(C, H, W)``.
 
@@ -61,6 +66,7 @@ def to_tensor(pic: Any) -> Tensor:
     return image.to(torch.get_default_dtype()).div_(255) if array.dtype == np.uint8 else image
 
 
+@in_words
 def pil_to_tensor(pic: Any) -> Tensor:
     """A picture as a tensor ``(C, H, W)`` of its own numbers, not scaled."""
     if not is_picture(pic):
@@ -76,6 +82,7 @@ def largest(dtype: torch.dtype) -> int:
     return int(torch.iinfo(dtype).max)
 
 
+@in_words
 def convert_image_dtype(image: Tensor, dtype: torch.dtype = torch.float) -> Tensor:
     """An image in another dtype, its values scaled: full brightness stays full brightness.
 
@@ -106,6 +113,7 @@ _MODES = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}
 _GREY_MODES = {"uint8": "L", "int16": "I;16", "int32": "I", "float32": "F"}
 
 
+@in_words
 def to_pil_image(pic: Any, mode: str | None = None) -> Image:
     """A picture of a tensor, ``(C, H, W)`` or ``(H, W)``, or of an array, ``(H, W, C)`` or ``(H, W)``.
 
@@ -146,6 +154,7 @@ def _bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return (array * 255).astype(np.uint8)
 
 
+@in_words
 def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Tensor:
     """``(tensor - mean) / std`` for each channel of a floating point image ``(..., C, H, W)``.
 
@@ -185,6 +194,7 @@ def _kept_for_channels(values: tuple[float, ...], dtype: torch.dtype) -> tuple[n
     return array, bool((array == 0).any())
 
 
+@in_words
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
     """An image ``(..., C, H, W)`` with ``v`` in the rectangle of height ``h`` and width ``w`` at row i, column j."""
     if not isinstance(img, Tensor):

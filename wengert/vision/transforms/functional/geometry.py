@@ -12,6 +12,7 @@ import numpy as np
 import wengert as torch
 from wengert import Tensor
 
+from ....core.errors import in_words
 from ....nn import functional
 from ...pillow import is_picture, pillow
 from .conversion import get_dimensions
@@ -56,6 +57,7 @@ def resized(height: int, width: int, size: Sequence[int], max_size: int | None =
     return (new_long, new_short) if width <= height else (new_short, new_long)
 
 
+@in_words
 def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
            max_size: int | None = None, antialias: bool | None = True) -> Any:
     """An image, a picture or a tensor ``(..., C, H, W)``, of another size.
@@ -77,7 +79,7 @@ def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode
     if is_picture(img):
         if antialias is False:
             warnings.warn("Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.",
-                          stacklevel=2)
+                          stacklevel=3)
         return img.resize(new[::-1], PILLOW_NUMBERS[mode])
     smooth = mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
     result = functional.interpolate(as_batch(img), new, mode=mode.value, align_corners=False if smooth else None,
@@ -87,6 +89,7 @@ def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode
     return like(result, img)
 
 
+@in_words
 def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     """The rectangle of an image at row ``top``, column ``left``; what lies outside is 0."""
     if is_picture(img):
@@ -116,6 +119,7 @@ def two_sizes(size: Any, what: str = "Please provide only two dimensions (h, w) 
     return size
 
 
+@in_words
 def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
     """The middle of an image, of ``output_size``, ``(height, width)``; a smaller image is framed with 0."""
     height, width = two_sizes(output_size)
@@ -130,6 +134,7 @@ def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
     return crop(img, round((rows - height) / 2), round((columns - width) / 2), height, width)
 
 
+@in_words
 def resized_crop(img: Any, top: int, left: int, height: int, width: int, size: int | Sequence[int],
                  interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
                  antialias: bool | None = True) -> Any:
@@ -137,6 +142,7 @@ def resized_crop(img: Any, top: int, left: int, height: int, width: int, size: i
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
+@in_words
 def hflip(img: Any) -> Any:
     """An image with left and right exchanged."""
     if is_picture(img):
@@ -144,6 +150,7 @@ def hflip(img: Any) -> Any:
     return check_image(img).flip(-1)
 
 
+@in_words
 def vflip(img: Any) -> Any:
     """An image with top and bottom exchanged."""
     if is_picture(img):
@@ -151,6 +158,7 @@ def vflip(img: Any) -> Any:
     return check_image(img).flip(-2)
 
 
+@in_words
 def five_crop(img: Any, size: int | Sequence[int]) -> tuple[Any, Any, Any, Any, Any]:
     """The corners (top left, top right, bottom left, bottom right) and the middle. ValueError if ``size`` is larger."""
     height, width = two_sizes(size)
@@ -163,6 +171,7 @@ def five_crop(img: Any, size: int | Sequence[int]) -> tuple[Any, Any, Any, Any, 
     return top_left, top_right, bottom_left, bottom_right, center_crop(img, (height, width))
 
 
+@in_words
 def ten_crop(img: Any, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[Any, ...]:
     """`five_crop` of the image, and of the image flipped."""
     return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
@@ -179,6 +188,7 @@ def four_sides(padding: Any) -> list[int]:
     return list(padding) * (4 // len(padding))
 
 
+@in_words
 def pad(img: Any, padding: int | Sequence[int], fill: float | Sequence[float] | None = 0,
         padding_mode: str = "constant") -> Any:
     """An image with a frame.

@@ -16,6 +16,7 @@ import numpy as np
 import wengert as torch
 from wengert import Tensor
 
+from ....core.errors import in_words
 from ....nn import functional
 from ....ops.arguments import real
 from ...pillow import is_picture, pillow
@@ -51,6 +52,7 @@ def inverse_affine(
     return rows
 
 
+@in_words
 def rotate(img: Any, angle: float, interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
            expand: bool = False, center: Sequence[float] | None = None, fill: Fill = None) -> Any:
     """An image turned counter-clockwise by ``angle`` degrees about ``center``, ``(x, y)``, by default the middle.
@@ -71,6 +73,7 @@ def rotate(img: Any, angle: float, interpolation: InterpolationMode | int = Inte
     return _sample(img, _affine_grid(matrix, img, *size), mode, fill)
 
 
+@in_words
 def affine(img: Any, angle: float, translate: Sequence[float], scale: float, shear: float | Sequence[float],
            interpolation: InterpolationMode | int = InterpolationMode.NEAREST, fill: Fill = None,
            center: Sequence[float] | None = None) -> Any:
@@ -175,6 +178,7 @@ def _sample(img: Tensor, grid: Tensor, mode: InterpolationMode, fill: Fill) -> T
     return like(result, img) if img.ndim > 2 else like(result[0], img[None])[0]
 
 
+@in_words
 def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Sequence[Sequence[int]],
                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
     """An image seen at an angle: the four ``startpoints``, ``(x, y)``, come to lie at the four ``endpoints``."""
@@ -211,6 +215,7 @@ def _perspective_grid(coefficients: Sequence[float], img: Tensor) -> Tensor:
     return (flat @ above / (flat @ below) - 1.0).reshape(1, down, across, 2)
 
 
+@in_words
 def elastic_transform(img: Any, displacement: Tensor,
                       interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
     """An image whose pixels come from places moved by ``displacement``, ``(1, H, W, 2)``: x and y, in half sizes."""
