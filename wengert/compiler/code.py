@@ -4,6 +4,10 @@ The one idea to know: everything that writes instructions of a function, the exp
 included, writes them into its one `Code`, which alone knows the block in which the next instruction stands. So an
 expression may open blocks inside a loop, and a loop stand inside a condition. What a loop carries from round to round
 are phi nodes: the code needs no optimiser to live in registers. ``str(code)`` is what has been written.
+
+Note [loops]: LLVM's loop strength reduction looks for the best counters by which to address all that a loop reads,
+which takes half of its time over an optimiser's nest of dozens of places, and gains nothing there. An index whose
+successor is frozen is none that it knows.
 """
 
 from __future__ import annotations
@@ -94,11 +98,12 @@ class Code:
     ``void kernel(ptr operands, i64 start, i64 stop)``. What is not ``visible`` can be called by its module alone.
 
     ``block`` is the label of the block that is being written, ``cost`` the number of instructions on vectors so far.
+    Loops are written as Note [loops] says where they are ``plain``.
     """
 
     def __init__(self, name: str = "kernel", parameters: Mapping[str, str] = _KERNEL, result: str = "void",
-                 visible: bool = True) -> None:
-        self.name = name
+                 visible: bool = True, plain: bool = False) -> None:
+        self.name, self.plain = name, plain
         self.parameters = [Operand(f"%{parameter}", type) for parameter, type in parameters.items()]
         self.declarations: dict[str, str] = {}
         self.helpers: Sequence[Code] = ()
@@ -288,7 +293,8 @@ class Code:
         self.branch(self.less(loop.index, stop), f"{name}.body", f"{name}.end")
         self.label(f"{name}.body")
         yield loop
-        following = [self.add(loop.index, step), *loop.next]
+        successor = self.add(loop.index, step)
+        following = [self.emit(f"freeze {WORD} {successor}", WORD) if self.plain else successor, *loop.next]
         for phi, value in zip(phis, following, strict=True):
             phi.edge(value, self.block)
         self.jump(f"{name}.head")

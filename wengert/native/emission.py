@@ -89,7 +89,7 @@ class _Emission(Expressions):
         self.vector = _vector_dim(self.dims, lanes, stored)
         self.depends = self._dependences()
         alike = {node for node in self.nodes if self.vector is None or self.vector not in self.depends[node]}
-        super().__init__(Code(name, visible=False), 1 if self.vector is None else lanes,
+        super().__init__(Code(name, visible=False, plain=True), 1 if self.vector is None else lanes,
                          None if self.vector is None else self.vector.strides, alike, machine)
 
     def _dependences(self) -> dict[Node, frozenset[_Dim]]:

@@ -32,8 +32,9 @@ FOLDED = 2**20
 SMALL_PRODUCT = 4096
 """Products of matrices of up to so many multiplications are loops; larger ones are OpenBLAS's."""
 
-DEEPEST = 40
-"""Operations one after the other in an expression; what is deeper goes to memory."""
+DEEPEST, WIDEST = 40, 12
+"""Operations one after the other in an expression, and places that it reads where it is used several times; what is
+deeper or wider goes to memory."""
 
 _SHAPE_ONLY = frozenset({"fill", "zeros_like", "zeros_of"})
 
@@ -124,7 +125,7 @@ class Translation:
         size, or is costly to compute. It is in memory anyway if a product or a call needs it."""
         size = prod(x.shape)
         if x.node.op == "load" or size < SMALL:
-            return False
+            return len(x.node.leaves) > WIDEST
         large = sum(prod([n for n, s in zip(x.shape, leaf.strides, strict=True) if s]) * 2 > size
                     for leaf in x.node.leaves)
         return large > 1 or x.node.weight >= DEAR
