@@ -70,7 +70,7 @@ def directions(operands: Any, seed: int) -> list[Any]:
 
 @pytest.mark.parametrize("primitive", ALL, ids=lambda p: p.name)
 def test_says_which_rules_it_lacks_and_why(primitive: Primitive) -> None:
-    for rule in ("vjp", "jvp"):
+    for rule in ("vjp", "jvp", "batch"):
         if getattr(primitive, rule) is None:
             assert primitive.missing.get(rule), f"{primitive.name} has no {rule} and gives no reason"
     with_samples = primitive.samples is not None or primitive.kind == "elementwise"

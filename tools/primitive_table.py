@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import wengert  # noqa: F401  (fills the registry)
+from wengert.core.batching import each
 from wengert.core.primitive import P, Primitive
 
 HEADER = """\
 # The primitives
 
 All {count} of them, as the registry has them; every other operation is composed of these. `vjp` is the derivative that
-`backward()` uses, `jvp` the forward derivative, and `kernel` says whether machine code is generated for large arrays.
+`backward()` uses, and `jvp` the forward derivative: a rule, or the `transpose` of the vjp. `batch` says how `vmap` runs
+it: all examples at once, or in a `loop`. `kernel` says whether machine code is generated for large arrays.
 This page is made by `python -m tools.primitive_table > docs/primitives.md`, and a test holds it against the registry.
 
-| primitive | kind | operands | vjp | jvp | kernel | what is missing, and why |
-| --- | --- | ---: | :-: | :-: | :-: | --- |
+| primitive | kind | operands | vjp | jvp | batch | kernel | what is missing, and why |
+| --- | --- | ---: | :-: | :-: | :-: | :-: | --- |
 """
 
 
@@ -25,10 +27,15 @@ def table() -> str:
 
 def row(primitive: Primitive) -> str:
     """One primitive's line."""
-    rules = ("yes" if rule is not None else "–" for rule in (primitive.vjp, primitive.jvp, primitive.lower))
+    vjp, lower = ("yes" if rule is not None else "–" for rule in (primitive.vjp, primitive.lower))
+    transposed = primitive.jvp is None and primitive.vjp is not None
+    jvp = "transpose" if transposed else "–" if primitive.jvp is None else "yes"
+    batch = "–" if primitive.batch is None else "loop" if primitive.batch is each else "yes"
+    rules = (vjp, jvp, batch, lower)
     lacking: dict[str, list[str]] = {}
     for name, reason in primitive.missing.items():
-        lacking.setdefault(reason, []).append(name)
+        if not (name == "jvp" and transposed):
+            lacking.setdefault(reason, []).append(name)
     missing = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in lacking.items())
     operands = "any" if primitive.arity < 0 else str(primitive.arity)
     return f"| `{primitive.name}` | {primitive.kind} | {operands} | {' | '.join(rules)} | {missing} |\n"

@@ -11,7 +11,7 @@ generated kernel. So a derivative rule serves first order at the speed of numpy,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from types import ModuleType
@@ -19,8 +19,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from .batching import aligned, along, changed
 from .errors import MissingRuleError
 from .generated import LARGE, run_large
+from .namespace import P
 from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
 from .state import state
@@ -33,6 +35,8 @@ Partial = Rule | float | None
 OUT = "out"
 _OPERANDS = ("x", "y", "z", "w")
 
+_BATCHED: dict[str, Rule] = {"elementwise": aligned, "reduction": along}
+"""The kinds that say how all their primitives are batched."""
 _COMPUTING = ("elementwise", "reduction", "bilinear", "fused")
 
 # Values on which a rule computes at once; anything else is a tensor and goes to the dispatcher.
@@ -51,7 +55,10 @@ class Primitive:
                evaluating on arrays of one element
     vjp        ``vjp(ct, saved, params, needs) -> cotangents``, one per operand, None where ``needs`` is false.
                ``saved`` is ``(*operands, out, shapes)`` with None for what ``saves`` does not name
-    jvp        ``jvp(tangents, operands, out, params) -> tangent``
+    jvp        ``jvp(tangents, operands, out, params) -> tangent``, None among the tangents where an operand does not
+               move; one a result, in a sequence, for several. What has a vjp alone is pushed forward by its transpose
+    batch      ``batch(primitive, operands, mapped, params) -> result``: all examples at once. Operands that ``mapped``
+               marks, and the result, have a first dimension more, that of the examples
     lower      ``lower(builder, *operands)``: the scalar expression from which a kernel is generated
     label      what PyTorch calls the node: a string, or ``label(params) -> str``
     saves      the words for what ``vjp`` reads: operands ``x y z w`` (or their positions; ``*`` for all), ``out``,
@@ -69,26 +76,29 @@ class Primitive:
                cotangents, where that is not the operands' own: leaves are complete in this order
     refuses    numpy's letters of the dtypes for which PyTorch raises, though numpy would compute with them; the hot
                paths take none of them
+    behind     of views: ``behind(params, count, shape)``, the parameters of the same view behind a first dimension of
+               ``count`` examples
     widens     whether operands in half precision are computed with in float32, and what comes is rounded once: what
                computes does, what moves or compares elements need not
     ========== =====================================================================================================
     """
 
-    __slots__ = ("_saves", "agree", "arity", "doc", "eval", "hot_path", "jvp", "keeps", "kind", "kinked", "label",
-                 "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records", "refuses", "run",
-                 "samples", "sends", "spec", "vjp", "widens")
+    __slots__ = ("_saves", "agree", "arity", "batch", "behind", "doc", "eval", "hot_path", "jvp", "keeps", "kind",
+                 "kinked", "label", "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records",
+                 "refuses", "run", "samples", "sends", "spec", "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
                  shape: Rule | None = None, vjp: Rule | None = None,
                  saves: Sequence[Any] | Callable[[tuple[bool, ...]], Sequence[Any]] = (),
-                 jvp: Rule | None = None, lower: Rule | None = None, promotion: str | None = None,
+                 jvp: Rule | None = None, batch: Rule | None = None, lower: Rule | None = None,
+                 promotion: str | None = None,
                  label: str | Callable[[Params], str] | None = None, multiple: bool = False,
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
                  missing: dict[str, str] | None = None, agree: tuple[int, ...] = (), mixes: bool = False,
                  widens: bool | None = None, sends: Rule | None = None,
                  kinked: bool = False, refuses: str = "", doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
-        self.vjp, self.jvp, self.lower = vjp, jvp, lower
+        self.vjp, self.jvp, self.batch, self.lower = vjp, jvp, batch or _BATCHED.get(kind), lower
         by_rule = partial(_spec_by_dummies, self) if shape is None else partial(_spec_by_elements, self, shape)
         self.spec = by_rule if spec is None else spec
         self._saves, self.promotion, self.multiple, self.keeps = saves, promotion, multiple, keeps
@@ -99,6 +109,7 @@ class Primitive:
         self.refuses = refuses
         self.records, self.agree, self.mixes, self.sends, self.kinked = True, agree, mixes, sends, kinked
         self.widens = kind in _COMPUTING and promotion != "compare" if widens is None else widens
+        self.behind: Rule | None = None
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
 
     def bind(self, module: ModuleType) -> Rule:
@@ -208,36 +219,6 @@ def _rounded(result: Array, narrow: np.dtype[Any] | None) -> Any:
     return result.astype(narrow) if narrow is not None and result.dtype.kind == "f" else result
 
 
-class Namespace:
-    """Every primitive by name: ``P.mul``. Iterating gives them in the order of their definition."""
-
-    def __init__(self) -> None:
-        self._all: dict[str, Primitive] = {}
-
-    def __getattr__(self, name: str) -> Primitive:
-        try:
-            return self.__dict__["_all"][name]
-        except KeyError:
-            raise AttributeError(f"there is no primitive called {name!r}") from None
-
-    def __iter__(self) -> Iterator[Primitive]:
-        return iter(self._all.values())
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._all
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def _register(self, primitive: Primitive) -> Primitive:
-        if primitive.name in self._all:
-            raise ValueError(f"there are two primitives called {primitive.name!r}")
-        self._all[primitive.name] = primitive
-        self.__dict__[primitive.name] = primitive
-        return primitive
-
-
-P: Any = Namespace()
 
 
 def register(primitive: Primitive) -> Primitive:
@@ -324,11 +305,13 @@ def bilinear(name: str, eval: str | Rule, *, transposes: tuple[Rule, Rule], **re
     return register(primitive)
 
 
-def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, **rest: Any) -> Primitive:
+def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, behind: Rule | None = None,
+         batch: Rule | None = None, **rest: Any) -> Primitive:
     """A primitive whose result shares its operand's memory.
 
     ``eval`` must return a view of the operand. ``adjoint(ct, shape, params)``, where given, is a cheaper adjoint than
-    the derived one, which adds the cotangent into zeros through the same view.
+    the derived one, which adds the cotangent into zeros through the same view. ``behind(params, count, shape)`` are
+    the parameters of the same view of ``count`` examples of that shape, behind the dimension along which they lie.
     """
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -340,7 +323,10 @@ def view(name: str, eval: str | Rule, *, adjoint: Rule | None = None, **rest: An
     def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
         return primitive(tangents[0], **params)
 
-    primitive = Primitive(name, "view", eval, vjp=vjp, jvp=jvp, saves=("shapes",), **rest)
+    if behind is not None:
+        batch = changed(behind)
+    primitive = Primitive(name, "view", eval, vjp=vjp, jvp=jvp, batch=batch, saves=("shapes",), **rest)
+    primitive.behind = behind
     return register(primitive)
 
 
@@ -377,7 +363,16 @@ def is_final() -> bool:
     """Whether a function is being recorded, and what a rule computes now will not be differentiated itself: then it may
     record its form for plain arrays as one primitive, so that the bits are the same."""
     watcher = state.watcher
-    return watcher is not None and watcher.tracer is not None and not state.grad
+    return watcher is not None and watcher.tracer is not None and watcher.tracer.records and not state.grad
+
+
+def certain(condition: Any) -> bool:
+    """Whether a condition is known to hold everywhere; inside a transformation, or while a function is recorded, that
+    may not be known."""
+    watcher = state.watcher
+    if not isinstance(condition, ndarray) and watcher is not None and watcher.tracer is not None:
+        condition = watcher.tracer.known(condition)
+    return condition is not None and bool(condition.all())
 
 
 def fit(grad: Numbers, shape: Dims | None) -> Any:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import call, rank_of, ranked, size_of, spread
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
@@ -89,8 +91,28 @@ def _label(params: Params) -> str:
     return str(params.get("label", "Mm"))
 
 
+def _matmul_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """Vectors as matrices of one row or column; what each example multiplies stacked, or, where only one operand
+    differs, as further rows of it."""
+    x, y = operands
+    (x_mapped, y_mapped), (x_rank, y_rank) = mapped, map(rank_of, operands, mapped)
+    if not y_mapped and (y_rank == 2 or x_rank == 1 == y_rank):
+        return P.matmul(x, y, **params)  # its examples are further rows
+    if not x_mapped and y_rank == 1 and x_rank == 2:
+        return P.matmul(y, P.permute(x, dims=(1, 0)), **params)
+    if x_rank == y_rank == 1:
+        return P.sum(x * y, dim=(1,))
+    rows = x[..., None, :] if x_rank == 1 else x
+    columns = y[..., None] if y_rank == 1 else y
+    rows, columns = ranked((rows, columns), mapped)
+    out = rows * columns if rows.shape[-1] == 1 else P.matmul(rows, columns, **params)
+    if x_rank == 1:
+        out = out[..., 0, :]
+    return out[..., 0] if y_rank == 1 else out
+
+
 matmul = bilinear(
-    "matmul", lambda xp, x, y, label="": _matmul(xp, x, y),
+    "matmul", batch=_matmul_batch, eval=lambda xp, x, y, label="": _matmul(xp, x, y),
     spec=lambda x, y, label="": _matmul_spec(x, y), label=_label, agree=(0, 1),
     transposes=(_matmul_left, _matmul_right),
     samples=cases(((2, 3), (3, 4)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 1, 2, 3), (4, 3, 2)),
@@ -119,13 +141,42 @@ def _addmm_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple
             _matmul_right(scaled, x, shapes[2], params) if needs[2] else None)
 
 
+def _addmm_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    beta, alpha = params.get("beta", 1), params.get("alpha", 1)
+    product, is_mapped = call(P.matmul, operands[1:], mapped[1:], {})
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return spread(product, is_mapped, size_of(operands, mapped))
+    base, product = ranked((operands[0], product), (mapped[0], is_mapped))
+    return product + (base if beta == 1 else base * beta)
+
+
+def _total(terms: Sequence[Any], out: Numbers) -> Any:
+    """The sum of terms, some of which may have to be broadcast to the result's shape."""
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total if total.shape == out.shape else P.expand(total, shape=tuple(out.shape))
+
+
+def _addmm_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    (base, left, right), (_, x, y) = tangents, operands
+    beta, alpha = params.get("beta", 1), params.get("alpha", 1)
+    terms = [] if base is None else [base if beta == 1 else base * beta]
+    for pair in (None if left is None else (left, y), None if right is None else (x, right)):
+        if pair is not None:
+            terms.append(P.matmul(*pair) if alpha == 1 else P.matmul(*pair) * alpha)
+    return _total(terms, out)
+
+
 addmm = fused(
-    "addmm", _addmm, arity=3, agree=(0, 1, 2), vjp=_addmm_vjp, label=lambda params: str(params.get("label", "Addmm")),
+    "addmm", _addmm, batch=_addmm_batch,
+    arity=3, agree=(0, 1, 2), vjp=_addmm_vjp, label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["z"] * needs[1] + ["y"] * needs[2],
     spec=lambda base, x, y, beta=1, alpha=1, label="": _matmul_spec(x, y),
     samples=cases(((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0}),
                   ((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((2,), (2, 3), (3,))),
-    missing={"jvp": "not in wengert yet"},
+    jvp=_addmm_jvp,
     doc="beta · base + alpha · (x @ y), base broadcast.", refuses=TRUTHS,
 )
 
@@ -165,11 +216,35 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
     return for_x, for_weight, for_bias
 
 
+def _linear_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    x, weight, *rest = operands
+    if not any(mapped[1:]):
+        return P.linear(*operands, **params)  # the examples are further rows
+    turned = weight if rank_of(weight, mapped[1]) == 1 else transposed_view(weight)
+    out, is_mapped = call(P.matmul, (x, turned), mapped[:2], {})
+    if not rest or rest[0] is None:
+        return out
+    out, bias = ranked((out, rest[0]), (is_mapped, mapped[2]))
+    return out + bias
+
+
+def transposed_view(x: Numbers) -> Any:
+    """The last two dimensions exchanged (and, unlike `transposed`, nothing conjugated)."""
+    rank = len(x.shape)
+    return P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _linear_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    (left, right, *bias), (x, weight, *_) = tangents, operands
+    terms = [P.linear(*pair) for pair in ((left, weight), (x, right)) if pair[0] is not None and pair[1] is not None]
+    return _total([*terms, *[t for t in bias if t is not None]], out)
+
+
 linear = fused(
-    "linear", _linear, arity=3, spec=_linear_spec, vjp=_linear_vjp, agree=(0, 1, 2),
+    "linear", _linear, batch=_linear_batch, arity=3, spec=_linear_spec, vjp=_linear_vjp, agree=(0, 1, 2),
     label=lambda params: str(params.get("label", "Addmm")),
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
-    missing={"jvp": "not in wengert yet"}, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
+    jvp=_linear_jvp, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
     sends=lambda edges: (*edges[2:], *edges[:2]),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",
     refuses=TRUTHS,

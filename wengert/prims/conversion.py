@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import aligned, lifted, native, size_of, spread
 from ..core.dtypes import DType
 from ..core.layout import order_of
 from ..core.operands import Array, Needs, Numbers, Params, Saved
@@ -43,13 +45,14 @@ def _cast_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
 
 cast = opaque(
     "cast", lambda xp, x, dtype, back=None: _cast(xp, x, dtype), label="ToCopy", shape=as_first,
+    batch=native,
     vjp=_cast_vjp, lower=_cast_lower,
     jvp=lambda tangents, operands, out, params: P.cast(tangents[0], **params),
     samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
 clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order if order == "C" else order_of(x)),
-               transpose=lambda ct, shape, params: ct,
+               transpose=lambda ct, shape, params: ct, batch=native,
                samples=cases(((2, 3), {}), ((), {"order": "C"})), shape=as_first)
 
 
@@ -69,8 +72,14 @@ def _overwrite_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
     return old, fit(ct, shapes[1])
 
 
+def _overwrite_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    old, new = operands
+    old = spread(old, mapped[0], size_of(operands, mapped))
+    return P.overwrite(old, lifted(new, len(old.shape) - 1) if mapped[1] else new)
+
+
 overwrite = opaque(
-    "overwrite", _overwrite, arity=2, shape=as_first, vjp=_overwrite_vjp, saves=("shapes",),
+    "overwrite", _overwrite, arity=2, shape=as_first, batch=_overwrite_batch, vjp=_overwrite_vjp, saves=("shapes",),
     label=lambda params: "CopyBackwards",
     jvp=lambda tangents, operands, out, params: None if tangents[1] is None else P.overwrite(operands[0], tangents[1]),
     samples=cases(((2, 3), (3,)), ((2, 3), (2, 3)), ((2,), ())),
@@ -85,13 +94,14 @@ def _fill(xp: ModuleType, old: Array, value: complex = 0) -> Array:
 
 
 fill = opaque(
-    "fill", _fill, shape=as_first, label=lambda params: "Zero" if params.get("value", 0) == 0 else "FillBackward2",
+    "fill", _fill, shape=as_first, batch=native,
+    label=lambda params: "Zero" if params.get("value", 0) == 0 else "FillBackward2",
     vjp=lambda ct, saved, params, needs: (P.zeros_like(ct),),
     jvp=lambda tangents, operands, out, params: P.zeros_like(tangents[0]),
     samples=cases(((2, 3), {"value": 1.5}), ((), {})),
     doc="A constant in the shape and dtype of the operand.",
 )
-zeros_like = linear("zeros_like", lambda xp, x: xp.zeros_like(x, order=order_of(x)),
+zeros_like = linear("zeros_like", batch=native, eval=lambda xp, x: xp.zeros_like(x, order=order_of(x)),
                     transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})),
                     shape=as_first)
 
@@ -128,15 +138,17 @@ def _complex(xp: ModuleType, re: Array, im: Array) -> Array:
 
 
 make_complex = opaque(
-    "complex", _complex, arity=2, label="Complex",
+    "complex", _complex, batch=aligned, arity=2, label="Complex",
     vjp=lambda ct, saved, params, needs: (
         fit(P.copy_real(ct), saved[-1][0]), fit(P.copy_imag(ct), saved[-1][1])), saves=("shapes",),
     jvp=lambda tangents, operands, out, params: P.complex(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True))),
     samples=cases(((2, 3), (2, 3)), ((), ())),
 )
-copy_real = linear("copy_real", lambda xp, x: xp.ascontiguousarray(xp.real(x)) if x.ndim else xp.real(x).copy(),
+copy_real = linear("copy_real", batch=native,
+                   eval=lambda xp, x: xp.ascontiguousarray(xp.real(x)) if x.ndim else xp.real(x).copy(),
                    transpose=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)), missing=_COMPLEX)
-copy_imag = linear("copy_imag", lambda xp, x: xp.ascontiguousarray(xp.imag(x)) if x.ndim else xp.imag(x).copy(),
+copy_imag = linear("copy_imag", batch=native,
+                   eval=lambda xp, x: xp.ascontiguousarray(xp.imag(x)) if x.ndim else xp.imag(x).copy(),
                    transpose=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
                    missing=_COMPLEX)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import all_spread, fold, size_of, spread, unfolded
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import too_late
@@ -299,8 +300,49 @@ def _samples() -> Any:
     )
 
 
+# Note [folding examples]: what is convolved with one weight is counted through with the samples; with a weight an
+# example each example is a group of its own, or its channels are further ones that the same input is looked at for.
+
+
+def _channels_folded(x: Numbers) -> Any:
+    """(B, N, C, *sizes) as (N, B * C, *sizes)."""
+    turned = P.permute(x, dims=(1, 0, *range(2, len(x.shape))))
+    return P.reshape(turned, shape=(x.shape[1], x.shape[0] * x.shape[2], *x.shape[3:]))
+
+
+def _channels_unfolded(x: Numbers, count: int) -> Any:
+    """The other way round."""
+    split = P.reshape(x, shape=(x.shape[0], count, x.shape[1] // count if count else 0, *x.shape[2:]))
+    return P.permute(split, dims=(1, 0, *range(2, len(split.shape))))
+
+
+def _convolution_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """See Note [folding examples]."""
+    x, weight, *rest = operands
+    count = size_of(operands, mapped)
+    bias = rest[0] if rest else None
+    if mapped[1]:
+        groups, transposed = params.get("groups", 1), params.get("transposed", False)
+        if mapped[0] or groups > 1 or transposed:
+            x, groups = _channels_folded(spread(x, mapped[0], count)), groups * count
+        out = P.convolution(x, fold(weight), **{**params, "groups": groups})
+        out = _channels_unfolded(out, count)
+    elif mapped[0]:
+        plain = [bias] if bias is not None and not mapped[2] else []
+        out = unfolded(P.convolution(fold(x), weight, *plain, **params), count)
+        bias = None if plain else bias
+    else:
+        out = spread(P.convolution(x, weight, **params), False, count)
+    if bias is None:
+        return out
+    ones = (1,) * len(params["stride"])
+    shape = (count, 1, bias.shape[1], *ones) if mapped[2] else (bias.shape[0], *ones)
+    return out + P.reshape(bias, shape=shape)
+
+
 convolution = fused(
-    "convolution", _convolution, arity=3, agree=(0, 1, 2), spec=_convolution_spec, vjp=_convolution_vjp,
+    "convolution", _convolution, batch=_convolution_batch,
+    arity=3, agree=(0, 1, 2), spec=_convolution_spec, vjp=_convolution_vjp,
     jvp=_convolution_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], samples=_samples(),
     doc="x (N, C, *sizes) with weight (O, C / groups, *kernel) and an optional bias (O,); transposed: the adjoint in "
@@ -350,8 +392,17 @@ def _weight_gradient_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: 
     return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
+def _weight_gradient_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """See Note [folding examples]: each example is a group of its own."""
+    count = size_of(operands, mapped)
+    x, ct = map(_channels_folded, all_spread(operands, mapped))
+    out = P.convolution_weight(x, ct, **{**params, "groups": params.get("groups", 1) * count})
+    return unfolded(out, count)
+
+
 convolution_weight = fused(
-    "convolution_weight", _weight_gradient, arity=2,
+    "convolution_weight", _weight_gradient, batch=_weight_gradient_batch,
+    arity=2,
     spec=lambda x, ct, kernel, groups=1, **params: x._replace(
         shape=(ct.shape[1], x.shape[1] // groups, *kernel)), vjp=_weight_gradient_vjp, jvp=_weight_gradient_jvp,
     saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], label="ConvolutionBackward",

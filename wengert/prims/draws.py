@@ -132,6 +132,7 @@ def _spec(generator: MersenneTwister, *operands: Any, sampler: str, **params: An
 
 draw = register(Primitive(
     "draw", "random", _draw, spec=_spec,
-    missing=dict.fromkeys(("vjp", "jvp", "samples"), "what is drawn does not vary with its operands"),
+    missing={**dict.fromkeys(("vjp", "jvp", "samples"), "what is drawn does not vary with its operands"),
+             "batch": "`vmap` says by its `randomness` what is drawn for each example"},
     doc="Operands: the generator, and what the draw depends on. params['sampler'] names one of prims/draws.py.",
 ))

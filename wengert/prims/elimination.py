@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import each, native
 from ..core.layout import in_columns
 from ..core.operands import Array, DType, Needs, Params, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases, uniform
 from ..core.steps import chained, main_diagonal, transposed
 
-_LATER = {"jvp": "not in wengert yet"}
+_TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 _NEVER = {"vjp": "PyTorch's has none", "jvp": "PyTorch's has none"}
 
 
@@ -87,8 +88,9 @@ def _lu_factor_vjp(ct: Any, saved: Saved, params: Params, needs: Needs) -> tuple
 
 
 lu_factor = opaque(
-    "lu_factor", _lu_factor, multiple=True, label="LinalgLuFactorEx", vjp=_lu_factor_vjp, saves=("x", "out"),
-    keeps=(0, 1), missing=_LATER, samples=cases((_regular(3, 3),), (_regular(2, 3, 3),), (_regular(4, 2),),
+    "lu_factor", _lu_factor, batch=native,
+    multiple=True, label="LinalgLuFactorEx", vjp=_lu_factor_vjp, saves=("x", "out"),
+    keeps=(0, 1), missing=_TRANSPOSED, samples=cases((_regular(3, 3),), (_regular(2, 3, 3),), (_regular(4, 2),),
                                                 (_regular(2, 2, 3),)))
 
 
@@ -106,7 +108,8 @@ def _permutation(xp: ModuleType, pivots: Array, rows: int, dtype: DType) -> Arra
 
 
 permutation = opaque(
-    "permutation", _permutation, missing=dict.fromkeys(("vjp", "jvp", "samples"), "its operand is a list of positions"))
+    "permutation", _permutation, batch=native,
+    missing=dict.fromkeys(("vjp", "jvp", "samples"), "its operand is a list of positions"))
 
 
 # --- LDLᴴ -------------------------------------------------------------------------------------------------------------
@@ -230,9 +233,9 @@ def _symmetric() -> Iterator[Any]:
     yield (np.array([[0.0, 2.0], [2.0, 0.0]]),), {}
 
 
-ldl_factor = opaque("ldl_factor", _ldl_factor, multiple=True, label="NotImplemented", missing=_NEVER,
+ldl_factor = opaque("ldl_factor", _ldl_factor, batch=native, multiple=True, label="NotImplemented", missing=_NEVER,
                     samples=_symmetric)
-ldl_solve = opaque("ldl_solve", _ldl_solve, arity=3, label="NotImplemented",
+ldl_solve = opaque("ldl_solve", _ldl_solve, batch=each, arity=3, label="NotImplemented",
                    missing={**_NEVER, "samples": "one of its operands is a list of positions"})
 
 
@@ -248,5 +251,5 @@ def _geqrf(xp: ModuleType, x: Array) -> Any:
     return xp.swapaxes(xp.ascontiguousarray(packed), -1, -2), factors
 
 
-geqrf = opaque("geqrf", _geqrf, multiple=True, label="Geqrf", missing=_NEVER,
+geqrf = opaque("geqrf", _geqrf, batch=native, multiple=True, label="Geqrf", missing=_NEVER,
                samples=cases((_regular(3, 2),), (_regular(2, 2, 3),)))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import along
 from ..core.operands import Array, Dims, Numbers, Params
 from ..core.primitive import P, linear
 
@@ -30,7 +31,8 @@ def _adjoint(ct: Numbers, params: Params) -> Any:
 
 
 fft_complex = linear(
-    "fft_complex", _complex, label="FftC2C", transpose=lambda ct, shape, params: _adjoint(ct, params), missing=_COMPLEX,
+    "fft_complex", _complex, batch=along,
+    label="FftC2C", transpose=lambda ct, shape, params: _adjoint(ct, params), missing=_COMPLEX,
     doc="The transform of complex values over dim; sizes stay. norm is the one who bears 1/n, in numpy's words.",
 )
 
@@ -45,8 +47,8 @@ def _real_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
 
 
 fft_real = linear(
-    "fft_real",
-    lambda xp, x, dim, norm, whole=False: (xp.fft.fftn if whole else xp.fft.rfftn)(x, axes=dim, norm=norm),
+    "fft_real", batch=along,
+    eval=lambda xp, x, dim, norm, whole=False: (xp.fft.fftn if whole else xp.fft.rfftn)(x, axes=dim, norm=norm),
     label="FftR2C", transpose=_real_transpose, missing=_COMPLEX_RESULT,
     doc="The transform of real values over dim, the last up to frequency n // 2 only, unless it is the whole.",
 )
@@ -62,8 +64,8 @@ def _back_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
 
 
 fft_to_real = linear(
-    "fft_to_real",
-    lambda xp, x, dim, norm, size: xp.fft.irfftn(x, [*(x.shape[d] for d in dim[:-1]), size], axes=dim, norm=norm),
+    "fft_to_real", batch=along,
+    eval=lambda xp, x, dim, norm, size: xp.fft.irfftn(x, [*(x.shape[d] for d in dim[:-1]), size], axes=dim, norm=norm),
     label="FftC2R", transpose=_back_transpose, missing=_COMPLEX,
     doc="The inverse transform over dim of a spectrum of which the last dimension holds one half: real, of that size.",
 )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import native
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import REAL_ONLY, P, elementwise, opaque
 from ..core.samples import reals
@@ -234,11 +235,11 @@ def _gamma_gradient(xp: ModuleType, a: Array, x: Array) -> Array:
 
 _NO_SECOND = dict.fromkeys(("vjp", "jvp"), "the rate at which a draw moves has no derivative, as in PyTorch")
 _NO_SECOND["samples"] = "not differentiable"
-standard_gamma_grad = opaque("standard_gamma_grad", _gamma_gradient, arity=2, missing=_NO_SECOND)
+standard_gamma_grad = opaque("standard_gamma_grad", _gamma_gradient, batch=native, arity=2, missing=_NO_SECOND)
 
 _NOT_BY_NUMBERS = "a derivative with the uniform numbers, not the draw, held fixed"
 standard_gamma = opaque(
-    "standard_gamma", lambda xp, alpha, drawn: drawn.copy(), arity=2,
+    "standard_gamma", batch=native, eval=lambda xp, alpha, drawn: drawn.copy(), arity=2,
     vjp=lambda ct, saved, params, needs: (ct * P.standard_gamma_grad(saved[0], saved[2]), None),
     jvp=lambda tangents, operands, out, params: tangents[0] * P.standard_gamma_grad(operands[0], out),
     saves=("x", "out"),
@@ -317,7 +318,7 @@ def _dirichlet_gradient(xp: ModuleType, x: Array, alpha: Array, total: Array) ->
     return result.astype(dtype)
 
 
-dirichlet_grad = opaque("dirichlet_grad", _dirichlet_gradient, arity=3, missing=_NO_SECOND)
+dirichlet_grad = opaque("dirichlet_grad", _dirichlet_gradient, batch=native, arity=3, missing=_NO_SECOND)
 
 
 def _dirichlet_rate(alpha: Numbers, drawn: Numbers) -> Any:
@@ -337,7 +338,8 @@ def _dirichlet_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Number
 
 
 sample_dirichlet = opaque(
-    "sample_dirichlet", lambda xp, alpha, drawn: drawn.copy(), arity=2, vjp=_dirichlet_vjp, jvp=_dirichlet_jvp,
+    "sample_dirichlet", batch=native,
+    eval=lambda xp, alpha, drawn: drawn.copy(), arity=2, vjp=_dirichlet_vjp, jvp=_dirichlet_jvp,
     saves=("x", "out"), missing={"samples": _NOT_BY_NUMBERS},
     doc="The draw `drawn` of the Dirichlet distribution of `alpha`, as a function of `alpha`.",
 )

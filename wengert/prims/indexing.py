@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
 from ..core.layout import in_rows, like_first
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
@@ -21,8 +22,8 @@ _MASK = np.array([True, False, True, True])
 
 
 def _filled(tangents: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
-    """Tangents of the floating operands, zeros where an operand has none."""
-    return [x if hasattr(x, "dtype") and x.dtype.kind not in "fcV" else P.zeros_like(x) if t is None else t
+    """Tangents of the floating operands, zeros where an operand has none; a number does not move."""
+    return [0.0 if not hasattr(x, "dtype") else x if x.dtype.kind not in "fcV" else P.zeros_like(x) if t is None else t
             for t, x in zip(tangents, operands, strict=True)]
 
 
@@ -49,13 +50,132 @@ def _index_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple
     return (grad,) + (None,) * len(indices)
 
 
+# Note [examples and index arrays]: what index arrays show lies where the first of them stands, or, where slices stand
+# between them, in front. A first dimension of examples then comes behind it. Where the arrays differ from example to
+# example, the dimensions that they index are moved up behind that of the examples, which a further array indexes.
+
+
+def _apart(places: Sequence[bool]) -> bool:
+    """Whether a dimension without an index array stands between two with one."""
+    marked = [place for place, is_indexed in enumerate(places) if is_indexed]
+    return marked[-1] - marked[0] >= len(marked)
+
+
+def _rank_shown(indices: Sequence[Any]) -> int:
+    """The number of dimensions of what index arrays show; a mask shows one."""
+    return max(1 if x.dtype.kind == "b" else len(x.shape) for x in indices)
+
+
+def _moved_to(x: Numbers, source: int, target: int) -> Any:
+    """One dimension moved to another place."""
+    if source == target:
+        return x
+    order = [d for d in range(len(x.shape)) if d != source]
+    order.insert(target, source)
+    return P.permute(x, dims=tuple(order))
+
+
+class _Examples:
+    """Indexing each of ``count`` examples of ``rank`` dimensions with arrays that differ from example to example."""
+
+    def __init__(self, count: int, rank: int, indices: Sequence[Any], mapped: Sequence[bool],
+                 places: Sequence[bool]) -> None:
+        shown = [rank_of(x, is_mapped) for x, is_mapped in zip(indices, mapped, strict=True)]
+        self.shown = max(shown)
+        indexed = [d for d, is_indexed in enumerate(places) if is_indexed]
+        others = [d for d in range(rank) if d not in indexed]
+        self.order = (0, *[d + 1 for d in (*indexed, *others)])
+        self.lead = 0 if _apart(places) else indexed[0]
+        every = np.arange(count).reshape(count, *(1,) * self.shown)
+        self.arrays = [every, *[lifted(x, self.shown) if is_mapped else x
+                                for x, is_mapped in zip(indices, mapped, strict=True)]]
+        self.places = (True,) * len(self.arrays)
+
+    def up(self, x: Numbers) -> Any:
+        """The operand with the indexed dimensions behind that of the examples."""
+        return P.permute(x, dims=self.order)
+
+    def back(self, x: Numbers) -> Any:
+        """The operand as it was."""
+        return P.permute(x, dims=tuple(np.argsort(self.order).tolist()))
+
+    def result(self, x: Numbers) -> Any:
+        """What is shown, from behind the examples to where a plain result has it."""
+        return self._turned(x, 1, 1 + self.lead)
+
+    def values(self, x: Numbers) -> Any:
+        """The other way round."""
+        return self._turned(x, 1 + self.lead, 1)
+
+    def _turned(self, x: Numbers, source: int, target: int) -> Any:
+        if source == target:
+            return x
+        block = range(source, source + self.shown)
+        order = [d for d in range(len(x.shape)) if d not in block]
+        order[target:target] = block
+        return P.permute(x, dims=tuple(order))
+
+
+def _index_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """See Note [examples and index arrays]."""
+    x, *indices = operands
+    places = params["places"]
+    if not any(mapped[1:]):
+        out = P.index(x, *indices, places=(False, *places))
+        return _moved_to(out, _rank_shown(indices), 0) if _apart(places) else out
+    count = size_of(operands, mapped)
+    if not mapped[0] and len(indices) == 1 and places.index(True) == 0:
+        return P.index(x, *indices, places=places)
+    each_ = _Examples(count, rank_of(x, mapped[0]), indices, mapped[1:], places)
+    return each_.result(P.index(each_.up(spread(x, mapped[0], count)), *each_.arrays, places=each_.places))
+
+
+def _index_adjoint_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    ct, *indices = operands
+    places, shape = params["places"], tuple(params["shape"])
+    count = size_of(operands, mapped)
+    ct = spread(ct, mapped[0], count)
+    if not any(mapped[1:]):
+        if _apart(places):
+            ct = _moved_to(ct, 0, _rank_shown(indices))
+        return P.index_adjoint(ct, *indices, places=(False, *places), shape=(count, *shape))
+    each_ = _Examples(count, len(shape), indices, mapped[1:], places)
+    sizes = (count, *shape)
+    found = P.index_adjoint(each_.values(ct), *each_.arrays, places=each_.places,
+                            shape=tuple([sizes[d] for d in each_.order]))
+    return each_.back(found)
+
+
+def _index_put_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    x, values, *indices = operands
+    places, count = params["places"], size_of(operands, mapped)
+    rest = {name: value for name, value in params.items() if name != "places"}
+    x = spread(x, mapped[0], count)
+    rank = len(x.shape) - 1
+    if not any(mapped[2:]):
+        shown = rank - sum([len(i.shape) if i.dtype.kind == "b" else 1 for i in indices]) + _rank_shown(indices)
+        if mapped[1]:
+            values = lifted(values, shown)
+            if _apart(places):
+                values = _moved_to(values, 0, _rank_shown(indices))
+        elif _apart(places) and hasattr(values, "shape") and len(values.shape) >= shown - _rank_shown(indices) + 1:
+            values = spread(values, False, count)
+            values = _moved_to(lifted(values, shown), 0, _rank_shown(indices))
+        return P.index_put(x, values, *indices, places=(False, *places), **rest)
+    each_ = _Examples(count, rank, indices, mapped[2:], places)
+    if hasattr(values, "shape"):
+        values = lifted(spread(values, mapped[1], count), rank - len(indices) + each_.shown)
+        values = each_.values(values)
+    return each_.back(P.index_put(each_.up(x), values, *each_.arrays, places=each_.places, **rest))
+
+
 def _saves_indices(needs: Needs) -> list[Any]:
     return ["shapes", *range(1, len(needs))]
 
 
 index = register(Primitive(
     "index", "linear", _index, arity=-1, label=lambda params: params.get("label", "Index"),
-    vjp=_index_vjp, saves=_saves_indices,
+    vjp=_index_vjp, saves=_saves_indices, batch=_index_batch,
     jvp=_linear_jvp("index"),
     samples=cases(((4, 3), _ROWS, {"places": (True,)}), ((4, 3), _ROWS, {"places": (False, True)}),
                   ((2, 3, 4), np.array([1, 0]), _ROWS[:2], {"places": (True, False, True)}),
@@ -107,6 +227,7 @@ def _index_adjoint_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) 
 
 index_adjoint = register(Primitive(
     "index_adjoint", "linear", _index_adjoint, arity=-1, vjp=_index_adjoint_vjp, saves=_saves_indices,
+    batch=_index_adjoint_batch,
     label="IndexPut",
     jvp=_linear_jvp("index_adjoint"),
     samples=cases(((3, 3), _ROWS, {"places": (True,), "shape": (4, 3)}), ((3, 2), _MASK, {"places": (True,),
@@ -141,7 +262,7 @@ def _index_put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
 
 index_put = register(Primitive(
     "index_put", "linear", _index_put, arity=-1, label=lambda params: params.get("label", "IndexPut"),
-    vjp=_index_put_vjp, widens=True, saves=lambda needs: ["shapes", *range(2, len(needs))],
+    vjp=_index_put_vjp, batch=_index_put_batch, widens=True, saves=lambda needs: ["shapes", *range(2, len(needs))],
     jvp=_linear_jvp("index_put"),
     samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,),
                                                                                                   "accumulate": True}),
@@ -163,7 +284,7 @@ def _fitting(x: Numbers, index: Numbers, dim: int) -> tuple[slice, ...]:
 
 
 gather = register(Primitive(
-    "gather", "linear", lambda xp, x, index, dim: _take_along(xp, x, index, dim), arity=2,
+    "gather", "linear", lambda xp, x, index, dim: _take_along(xp, x, index, dim), arity=2, batch=along,
     vjp=lambda ct, saved, params, needs: (
         P.scatter_add(P.zeros_of(ct, shape=saved[-1][0]), saved[1], ct, dim=params["dim"]), None),
     saves=("y", "shapes"),
@@ -172,6 +293,7 @@ gather = register(Primitive(
 ))
 zeros_of = register(Primitive(
     "zeros_of", "linear", lambda xp, x, shape: xp.zeros(shape, x.dtype),
+    batch=changed(lambda params, count, shape: {"shape": (count, *params["shape"])}),
     vjp=lambda ct, saved, params, needs: (P.zeros_of(ct, shape=saved[-1][0]),), saves=("shapes",), label="NewZeros",
     jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params), samples=cases(((2,),
                                                                                                   {"shape": (3, 1)})),
@@ -218,7 +340,7 @@ def _back_to_source(ct: Numbers, place: Numbers, dim: int, shape: Dims) -> Any:
 
 scatter = register(Primitive(
     "scatter", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim), arity=3,
-    vjp=_scatter_vjp, saves=("y", "shapes"), jvp=_linear_jvp("scatter"),
+    vjp=_scatter_vjp, saves=("y", "shapes"), jvp=_linear_jvp("scatter"), batch=along,
     samples=cases(((3, 4), np.array([[0, 2, 1], [2, 0, 0]]), (2, 4), {"dim": 0}), ((2, 4), np.array([[0, 2], [3, 1]]),
                                                                                    (2, 2), {"dim": 1})),
 ))
@@ -227,7 +349,7 @@ scatter_add = register(Primitive(
     vjp=lambda ct, saved, params, needs: (
         ct if needs[0] else None, None,
         _back_to_source(ct, saved[1], params["dim"], saved[-1][2]) if needs[2] else None),
-    saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"), widens=True,
+    saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"), batch=along, widens=True,
     samples=cases(((3, 4), _ALONG, (2, 4), {"dim": 0}), ((2, 4), _ALONG, (2, 3), {"dim": 1})),
 ))
 _COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -305,14 +427,15 @@ def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers,
 
 
 scatter_reduce = register(Primitive(
-    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp, widens=True,
-    missing={"jvp": "not in wengert yet"},
+    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp, batch=along, widens=True,
+    missing={"jvp": "it is the transpose of the vjp"},
     saves=("x", "y", "z", "out", "shapes"),
     samples=cases(*(((3, 4), _ALONG, (2, 3), {"dim": 0, "reduce": reduce, "include_self": include})
                     for reduce in _COMBINE for include in (True, False))),
 ))
 masked_select = opaque(
     "masked_select", lambda xp, x, mask: x[mask], arity=2,
+    batch=lambda primitive, operands, mapped, params: P.index(*operands, places=(False, True)),
     vjp=lambda ct, saved, params, needs: (
         P.index_adjoint(ct, saved[1], shape=saved[-1][0], places=(True,)), None),
     saves=("y", "shapes"), jvp=lambda tangents, operands, out, params: P.masked_select(tangents[0], operands[1]),
@@ -322,7 +445,8 @@ masked_select = opaque(
 
 
 masked_fill = opaque(
-    "masked_fill", lambda xp, x, mask, value: in_rows(xp.where(mask, xp.asarray(value, x.dtype), x)), arity=2,
+    "masked_fill", batch=aligned,
+    eval=lambda xp, x, mask, value: in_rows(xp.where(mask, xp.asarray(value, x.dtype), x)), arity=2,
     shape=lambda x, mask, value: broadcast_shapes(x.shape, mask.shape, op="masked_fill"),
     vjp=lambda ct, saved, params, needs: (fit(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
     saves=("y", "shapes"),
@@ -359,7 +483,8 @@ def _order_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, p
     return P.gather(tangents[0], out[1], dim=params["dim"]), None
 
 
-sort = opaque("sort", _sort, multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+sort = opaque("sort", _sort, batch=along,
+              multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "descending": True}), ((), {"dim": 0})))
 
 
@@ -369,7 +494,8 @@ def _topk(xp: ModuleType, x: Array, k: int, dim: int, largest: bool = True) -> A
     return (values, order) if not x.ndim else (in_rows(values[head]), in_rows(order[head]))
 
 
-topk = opaque("topk", _topk, multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
+topk = opaque("topk", _topk, batch=along,
+              multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0, "k": 2}), ((3, 4), {"dim": 0, "k": 2, "largest": False})))
 
 
@@ -384,7 +510,7 @@ def _extreme(name: str) -> Any:
             return in_rows(value), in_rows(place)
         return picked(xp, x, getattr(xp, "arg" + name)(x, axis=dim, keepdims=True), dim, keepdim)
 
-    return opaque(f"{name}_dim", evaluate, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp,
+    return opaque(f"{name}_dim", evaluate, batch=along, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp,
                   saves=("out", "shapes"), label=name.capitalize(),
                   samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "keepdim": True}), ((), {"dim": 0})))
 

@@ -7,12 +7,13 @@ of inverse, determinant and eigenvalues. ``ᴴ`` is the conjugate transpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import aligned, native
 from ..core.errors import LinAlgError, ShapeError
 from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, fit, linear, opaque
@@ -22,7 +23,7 @@ from ..core.steps import chained as _mm
 from ..core.steps import main_diagonal as _diagonal
 from ..core.steps import transposed as _h
 
-_LATER = {"jvp": "not in wengert yet"}
+_TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 
 
 def _real(x: Numbers) -> Any:
@@ -103,6 +104,7 @@ def _inv(xp: ModuleType, x: Array, singular: bool = False) -> Array:
 inv = opaque(
     "inv",
     _inv,
+    batch=native,
     label="LinalgInvEx",
     saves=("out",),
     spec=lambda x, singular=False: _square_spec("inv", x),
@@ -148,20 +150,29 @@ def _adjugate_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tu
 adjugate = opaque(
     "adjugate",
     _adjugate,
+    batch=native,
     vjp=_adjugate_vjp,
     saves=("x",),
     samples=cases((_matrix(3, 3),)),
-    missing=_LATER,
+    missing=_TRANSPOSED,
     doc="det(A) A⁻¹, and its limit where A has no inverse.",
 )
+def _trace_of(x: Numbers, y: Numbers) -> Any:
+    """tr(X Y)."""
+    rank = len(x.shape)
+    turned = P.permute(y, dims=(*range(rank - 2), rank - 1, rank - 2))
+    return P.sum(x * turned, dim=(rank - 2, rank - 1))
+
+
 det = opaque(
     "det",
     _det,
+    batch=native,
     label="LinalgDet",
     vjp=_det_vjp,
+    jvp=lambda tangents, operands, out, params: _trace_of(P.adjugate(operands[0]), tangents[0]),
     saves=("x",),
     samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)),
-    missing=_LATER,
     doc="d det(A) = tr(adj(A) dA) (Jacobi).",
 )
 
@@ -184,8 +195,15 @@ def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tu
     return (total[..., None, None] * _h(P.inv(x, singular=True)),)
 
 
-slogdet = opaque("slogdet", _slogdet, multiple=True, label="LinalgSlogdet", vjp=_slogdet_vjp, saves=("x", "out"),
-                 samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
+def _slogdet_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
+    trace = _trace_of(P.inv(operands[0], singular=True), tangents[0])
+    if trace.dtype.kind != "c":
+        return None, trace
+    return out[0] * P.copy_imag(trace) * 1j, P.copy_real(trace)
+
+
+slogdet = opaque("slogdet", _slogdet, batch=native, multiple=True, label="LinalgSlogdet", vjp=_slogdet_vjp,
+                 jvp=_slogdet_jvp, saves=("x", "out"), samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)))
 
 
 def _solve(xp: ModuleType, a: Array, b: Array) -> Array:
@@ -207,15 +225,23 @@ def _solve_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple
     return (fit(-_mm(for_b, _h(out)), shapes[0]) if needs[0] else None, fit(for_b, shapes[1]) if needs[1] else None)
 
 
+def _solve_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """A dX = dB − dA X."""
+    by_a, by_b = tangents
+    right = by_b if by_a is None else -P.matmul(by_a, out) if by_b is None else by_b - P.matmul(by_a, out)
+    return P.solve(operands[0], right)
+
+
 solve = opaque(
     "solve",
     _solve,
+    batch=aligned,
     arity=2,
     label="LinalgSolveEx",
     spec=_solve_spec,
     vjp=_solve_vjp,
+    jvp=_solve_jvp,
     saves=("x", "out", "shapes"),
-    missing=_LATER,
     samples=cases((_matrix(3, 3), (3, 2)), (_matrix(2, 3, 3), (3, 1)), (_matrix(3, 3), (2, 3, 1))),
     doc="X of A X = B (Giles, 2.2.3). B has its own two last dimensions.",
 )
@@ -243,9 +269,19 @@ def _solve_triangular_vjp(ct: Numbers, saved: Saved, params: Params, needs: Need
     return for_a, fit(for_b, shapes[1]) if needs[1] else None
 
 
+def _solve_triangular_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    by_a, by_b = tangents
+    right = by_b
+    if by_a is not None:
+        moved = P.matmul(_triangle(by_a, params["upper"], params.get("unit", False)), out)
+        right = -moved if by_b is None else by_b - moved
+    return P.solve_triangular(operands[0], right, **params)
+
+
 solve_triangular = opaque(
-    "solve_triangular", _solve_triangular, arity=2, label="LinalgSolveTriangular", vjp=_solve_triangular_vjp,
-    saves=("x", "out", "shapes"), missing=_LATER,
+    "solve_triangular", _solve_triangular, batch=aligned,
+    arity=2, label="LinalgSolveTriangular", vjp=_solve_triangular_vjp,
+    jvp=_solve_triangular_jvp, saves=("x", "out", "shapes"),
     samples=cases((_matrix(3, 3), (3, 2), {"upper": True}), (_matrix(3, 3), (3, 2), {"upper": False, "unit": True})),
 )
 
@@ -274,9 +310,18 @@ def _symmetric_samples() -> Iterator[Any]:
     yield (_spd(2, 3, 3),), {}
 
 
+def _cholesky_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """L Φ(L⁻¹ dA L⁻ᴴ), Φ the lower triangle with half of the diagonal (Murray, equation 8), of a dA that is symmetric
+    as far as it counts."""
+    t = (tangents[0] + _h(tangents[0])) * 0.5
+    left = P.solve_triangular(out, t, upper=False)
+    middle = _h(P.solve_triangular(out, _h(left), upper=False))
+    return _mm(out, (P.tril(middle) + P.tril(middle, diagonal=-1)) * 0.5)
+
+
 cholesky = opaque(
-    "cholesky", _cholesky, label="LinalgCholeskyEx", vjp=_cholesky_vjp, saves=("out",),
-    missing={**_LATER, "samples": "its gradient is that by symmetric matrices; central differences leave these"},
+    "cholesky", _cholesky, batch=native, label="LinalgCholeskyEx", vjp=_cholesky_vjp, jvp=_cholesky_jvp, saves=("out",),
+    missing={"samples": "its gradient is that by symmetric matrices; central differences leave these"},
 )
 
 
@@ -301,9 +346,9 @@ def _cholesky_solve_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs)
 
 
 cholesky_solve = opaque(
-    "cholesky_solve", _cholesky_solve, arity=2, label="CholeskySolve", vjp=_cholesky_solve_vjp,
+    "cholesky_solve", _cholesky_solve, batch=aligned, arity=2, label="CholeskySolve", vjp=_cholesky_solve_vjp,
     saves=("y", "out", "shapes"),
-    missing={**_LATER, "samples": "its gradient is that of a whole matrix, of which it reads one triangle"},
+    missing={**_TRANSPOSED, "samples": "its gradient is that of a whole matrix, of which it reads one triangle"},
     doc="X of A X = B, given the factor L of A = L Lᴴ, or U of A = Uᴴ U.",
 )
 
@@ -365,7 +410,7 @@ def _qr_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 
 qr = opaque(
-    "qr", _qr, multiple=True, label="LinalgQr", vjp=_qr_vjp, saves=("x", "out"), missing=_LATER,
+    "qr", _qr, batch=native, multiple=True, label="LinalgQr", vjp=_qr_vjp, saves=("x", "out"), missing=_TRANSPOSED,
     samples=cases((_matrix(3, 3), {"mode": "reduced"}), (_matrix(4, 2), {"mode": "reduced"}),
                   (_matrix(2, 4), {"mode": "reduced"}), (_matrix(2, 3, 3), {"mode": "complete"})),
 )
@@ -375,7 +420,8 @@ qr = opaque(
 
 
 diag_matrix = linear(
-    "diag_matrix", lambda xp, x: x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype), label="DiagEmbed",
+    "diag_matrix", batch=native,
+    eval=lambda xp, x: x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype), label="DiagEmbed",
     transpose=lambda ct, shape, params: _diagonal(ct), samples=cases(((3,),), ((2, 3),)),
     doc="Square matrices with the last dimension of the operand on their diagonals.",
 )
@@ -407,9 +453,19 @@ def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
     return (_mm(v, (inner + _h(inner)) * 0.5, _h(v)),)
 
 
+def _eigh_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
+    """dλ = diag(Vᴴ dA V) and dV = V ((Vᴴ dA V) ∘ 1/(w_j − w_i)) (Giles, 3.1)."""
+    w, v = out
+    t = (tangents[0] + _h(tangents[0])) * 0.5
+    inner = _mm(_h(v), t, v)
+    turn = inner / _gaps(w)
+    turn = turn - P.diag_matrix(_diagonal(turn))
+    return _real(_diagonal(inner)), _mm(v, turn)
+
+
 eigh = opaque(
-    "eigh", _eigh, multiple=True, label="LinalgEigh", vjp=_eigh_vjp, saves=("out",),
-    missing={**_LATER, "samples": "its gradient is that by symmetric matrices; central differences leave these"},
+    "eigh", _eigh, batch=native, multiple=True, label="LinalgEigh", vjp=_eigh_vjp, jvp=_eigh_jvp, saves=("out",),
+    missing={"samples": "its gradient is that by symmetric matrices; central differences leave these"},
 )
 
 
@@ -440,8 +496,8 @@ def _eig_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
     return (_as_operand(P.solve(_h(v), _mm(inner, _h(v))), x),)
 
 
-eig = opaque("eig", _eig, multiple=True, label="LinalgEig", vjp=_eig_vjp, saves=("x", "out"),
-             samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_LATER)
+eig = opaque("eig", _eig, batch=native, multiple=True, label="LinalgEig", vjp=_eig_vjp, saves=("x", "out"),
+             samples=cases((_matrix(3, 3),), (_matrix(2, 3, 3),)), missing=_TRANSPOSED)
 
 
 def _svd(xp: ModuleType, x: Array, full: bool = False) -> Any:
@@ -491,7 +547,8 @@ def _svd_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
     return (grad,)
 
 
-svd = opaque("svd", _svd, multiple=True, label="LinalgSvd", vjp=_svd_vjp, saves=("x", "out"), missing=_LATER,
+svd = opaque("svd", _svd, batch=native,
+             multiple=True, label="LinalgSvd", vjp=_svd_vjp, saves=("x", "out"), missing=_TRANSPOSED,
              samples=cases((_matrix(3, 3),), (_matrix(4, 2),), (_matrix(2, 2, 4),)))
 
 
@@ -510,7 +567,7 @@ def _pinv_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
     return (-_mm(ph, ct, ph) + left - _mm(a, _mm(p, left)) + right - _mm(_mm(right, p), a),)
 
 
-pinv = opaque("pinv", _pinv, label="LinalgPinv", vjp=_pinv_vjp, saves=("x", "out"), missing=_LATER,
+pinv = opaque("pinv", _pinv, batch=native, label="LinalgPinv", vjp=_pinv_vjp, saves=("x", "out"), missing=_TRANSPOSED,
               samples=cases((_matrix(3, 3), {"rtol": 1e-12}), (_matrix(4, 2), {"rtol": 1e-12}),
                             (_matrix(2, 2, 4), {"rtol": 1e-12})))
 
@@ -521,7 +578,8 @@ def _matrix_rank(xp: ModuleType, x: Array, absolute: float, relative: float) -> 
 
 
 matrix_rank = opaque(
-    "matrix_rank", _matrix_rank, missing={"vjp": "its result is a count", "jvp": "its result is a count"},
+    "matrix_rank", _matrix_rank, batch=native,
+    missing={"vjp": "its result is a count", "jvp": "its result is a count"},
     samples=cases(((3,), {"absolute": 0.5, "relative": 0.1})),
     doc="How many of the (singular) values lie above max(absolute, relative · the largest).",
 )
@@ -572,7 +630,8 @@ def _frechet(x: Numbers, direction: Numbers) -> Any:
 
 
 matrix_exp = opaque(
-    "matrix_exp", _matrix_exp, label="LinalgMatrixExp", saves=("x",), samples=cases(((3, 3),), ((2, 2, 2),)),
+    "matrix_exp", _matrix_exp, batch=native,
+    label="LinalgMatrixExp", saves=("x",), samples=cases(((3, 3),), ((2, 2, 2),)),
     vjp=lambda ct, saved, params, needs: (_frechet(_h(saved[0]), ct),),
     jvp=lambda tangents, operands, out, params: _frechet(operands[0], tangents[0]),
 )

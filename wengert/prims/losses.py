@@ -6,18 +6,19 @@ sees to; weights broadcast against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import each, fold, losses, size_of, spread, unfolded
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import REAL_ONLY, P, fit, fused
 from ..core.samples import cases, uniform
 
-_LATER = {"jvp": "not in wengert yet"}
+_TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 _REDUCTIONS: tuple[dict[str, Any], ...] = ({"reduction": "mean"}, {"reduction": "sum"}, {"reduction": "none"})
 
 
@@ -32,6 +33,14 @@ def _share(ct: Numbers, shape: Dims, reduction: str) -> Any:
     """The cotangent of every element's loss, given that of the reduced loss."""
     elements = prod(shape)
     return ct * (1.0 / elements) if reduction == "mean" and elements else ct
+
+
+def _moved(slopes: Numbers, reduction: str) -> Any:
+    """The tangent of a loss from those of every element's."""
+    if reduction == "none":
+        return slopes
+    dim = tuple(range(len(slopes.shape)))
+    return P.mean(slopes, dim=dim) if reduction == "mean" else P.sum(slopes, dim=dim)
 
 
 def _of_difference(
@@ -49,8 +58,15 @@ def _of_difference(
         grad = slope(x - y, **rest) * _share(ct, x.shape, reduction)
         return grad if needs[0] else None, -grad if needs[1] else None
 
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+        rest = dict(params)
+        reduction = rest.pop("reduction", "mean")
+        forth, back = tangents
+        t = -back if forth is None else forth if back is None else forth - back
+        return _moved(slope(operands[0] - operands[1], **rest) * t, reduction)
+
     return fused(
-        name, evaluate, arity=2, vjp=vjp, saves=("x", "y"), promotion="float", doc=doc, missing=_LATER,
+        name, evaluate, arity=2, vjp=vjp, saves=("x", "y"), promotion="float", doc=doc, jvp=jvp, batch=losses,
         samples=cases(*[((3, 4), (3, 4), {**settings, **how}) for how in _REDUCTIONS]),
     )
 
@@ -102,8 +118,9 @@ def _probabilities(*shape: int, seed: int = 0) -> Any:
 
 
 binary_cross_entropy = fused(
-    "binary_cross_entropy", _binary, arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", agree=(0, 1),
-    missing=_LATER,
+    "binary_cross_entropy", _binary, batch=losses,
+    arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", agree=(0, 1),
+    missing=_TRANSPOSED,
     doc="−(y log x + (1 − y) log(1 − x)), times an optional weight; logarithms are cut off at −100.",
     samples=cases(*[(_probabilities(3, 4), _probabilities(3, 4, seed=1), *weight, how)
                     for how in _REDUCTIONS for weight in ((), ((3, 4),))]), refuses=REAL_ONLY,
@@ -144,8 +161,9 @@ def _logits_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
 
 
 binary_cross_entropy_with_logits = fused(
-    "binary_cross_entropy_with_logits", _logits, arity=4, vjp=_logits_vjp, saves=("*", "shapes"), promotion="float",
-    missing=_LATER,
+    "binary_cross_entropy_with_logits", _logits, batch=losses,
+    arity=4, vjp=_logits_vjp, saves=("*", "shapes"), promotion="float",
+    missing=_TRANSPOSED,
     doc="`binary_cross_entropy` of sigmoid(x) without the detour; operands x, y, weight, pos_weight, the last two "
         "optional, None standing for none.",
     samples=cases(*[((3, 4), _probabilities(3, 4), *weights, how) for how in _REDUCTIONS
@@ -228,8 +246,33 @@ def _nll_saves(needs: Needs) -> tuple[Any, ...]:
 
 _TARGETS = np.array([[0, 2], [3, 1], [2, 2]])
 
+def _nll_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """The losses of all examples' elements in one go, and then each example's weighted mean or sum."""
+    reduction, ignored = params.get("reduction", "mean"), params.get("ignore_index", -100)
+    x, target, *rest = operands
+    weight = rest[0] if rest else None
+    if len(mapped) > 2 and mapped[2]:
+        return each(primitive, operands, mapped, params)
+    count = size_of(operands, mapped)
+    x, target = (spread(each_, is_mapped, count) for each_, is_mapped in zip((x, target), mapped, strict=False))
+    given = {**params, "reduction": "none"}
+    loss = unfolded(P.nll_loss(fold(x), fold(target), *([] if weight is None else [weight]), **given), count)
+    dim = tuple(range(1, len(target.shape)))
+    if reduction == "none":
+        return loss
+    total = P.sum(loss, dim=dim)
+    if reduction == "sum":
+        return total
+    counts = P.cast(P.ne(target, ignored), dtype=x.dtype)
+    if weight is not None:
+        known = P.where(P.ne(target, ignored), target, 0)
+        counts = counts * P.index(weight, known, places=(True,))
+    return total / P.sum(counts, dim=dim)
+
+
 nll_loss = fused(
-    "nll_loss", _nll, arity=3, agree=(0, 2), vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_LATER,
+    "nll_loss", _nll, batch=_nll_batch,
+    arity=3, agree=(0, 2), vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_TRANSPOSED,
     doc="−x[n, target[n]] for x (N, C, ...) and target (N, ...), with optional weights of the C classes; the mean is "
         "weighted, and elements whose target is ignore_index count nothing.",
     samples=cases(*[((3, 4, 2), _TARGETS, *weight, {"ignore_index": ignored, **how}) for how in _REDUCTIONS

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import each, lifted, moved, size_of, spread
 from ..core.dtypes import float32
 from ..core.generated import LARGE
 from ..core.layout import in_rows, laid_as
@@ -171,9 +172,9 @@ def _gradient_spec(g: Spec, x: Spec, weight: Spec | None, *statistics: Spec, nee
 
 
 normalize_gradient = opaque(
-    "normalize_gradient", _gradient, arity=5, spec=_gradient_spec, multiple=True, widens=True,
+    "normalize_gradient", _gradient, batch=each, arity=5, spec=_gradient_spec, multiple=True, widens=True,
     agree=(0, 1, 2, 3, 4), mixes=True,
-    missing={"vjp": "where a derivative is wanted, it is written out", "jvp": "not in wengert yet"},
+    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
     samples=cases(((3, 4), (3, 4), (4,), (3, 1), uniform(0.5, 1, 3, 1),
                    {"dim": (1,), "eps": 0.1, "needs": (True, True, True), "shapes": ((3, 4), (4,), (4,))})),
     doc="The cotangents of normalize's operands (those in needs), of the cotangent of its result.",
@@ -184,10 +185,38 @@ def _saves(needs: Needs) -> list[str]:
     return ["x", "out", "shapes"] + ["y"] * (len(needs) > 1)
 
 
+def _batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    count = size_of(operands, mapped)
+    x = spread(operands[0], mapped[0], count)
+    rest = [lifted(other, len(x.shape) - 1) if is_mapped else other
+            for other, is_mapped in zip(operands[1:], mapped[1:], strict=True)]
+    return P.normalize(x, *rest, **moved(params))
+
+
+def _jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
+    """With t the tangent, s and n as in `_vjp`: n moves by s (t - ⟨t⟩) - n ⟨n s t⟩."""
+    x, weight = operands[0], operands[1] if len(operands) > 1 else None
+    (t, by_weight, by_bias), (_, mean, variance) = (*tangents, None, None)[:3], out
+    dim, moved_mean, moved_variance, total = params["dim"], None, None, None
+    scale = P.rsqrt(variance + params["eps"])
+    normal = (x - mean) * scale
+    if t is not None:
+        moved_mean = P.mean(t, dim=dim, keepdim=True)
+        moved_variance = P.mean((x - mean) * t, dim=dim, keepdim=True) * 2
+        total = scale * (t - moved_mean) - normal * (scale * scale * moved_variance * 0.5)
+        total = total if weight is None else total * weight
+    for term in (None if by_weight is None else normal * by_weight, by_bias):
+        if term is not None:
+            total = term if total is None else total + term
+    if total is not None and total.shape != x.shape:
+        total = P.expand(total, shape=tuple(x.shape))
+    return total, moved_mean, moved_variance
+
+
 normalize = fused(
-    "normalize", _normalize, arity=3, spec=_normalize_spec, multiple=True, widens=False, agree=(0, 1, 2), mixes=True,
+    "normalize", _normalize, batch=_batch,
+    jvp=_jvp, arity=3, spec=_normalize_spec, multiple=True, widens=False, agree=(0, 1, 2), mixes=True,
     keeps=(1, 2), vjp=_vjp, saves=_saves,
-    missing={"jvp": "not in wengert yet"},
     label=lambda params: params.get("label", "NativeBatchNorm"),
     samples=cases(((3, 2, 4), (1, 2, 1), (1, 2, 1), {"dim": (0, 2), "eps": 0.1}),
                   ((3, 2, 4), (2, 4), (2, 4), {"dim": (1, 2), "eps": 0.1}),

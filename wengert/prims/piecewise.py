@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.batching import native
 from ..core.operands import Numbers
 from ..core.primitive import REAL_ONLY, P, elementwise, fused
 from ..core.samples import cases, reals
@@ -15,7 +16,7 @@ hardsigmoid = elementwise(
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).", refuses=REAL_ONLY,
 )
 kinked = fused(
-    "kinked", lambda xp, ct, x: xp.array(ct), arity=2, label="ThresholdBackward0", widens=False,
+    "kinked", batch=native, eval=lambda xp, ct, x: xp.array(ct), arity=2, label="ThresholdBackward0", widens=False,
     vjp=lambda ct, saved, params, needs: (ct, P.zeros_like(ct)),
     jvp=lambda tangents, operands, out, params: P.zeros_like(out) if tangents[0] is None else tangents[0],
     samples=cases(((3, 4), (3, 4))),

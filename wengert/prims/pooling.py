@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import along_first, each, folded, native
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import COMPLEX, P, bilinear, conjugate, fused, linear, opaque
@@ -90,7 +91,7 @@ _PLAIN = _geometry((2, 2), (2, 2), (0, 0), (1, 1))
 _OVERLAPPING = _geometry((3, 2), (2, 1), (1, 0), (1, 2))
 
 max_pool = fused(
-    "max_pool", _max_pool, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x",),
+    "max_pool", _max_pool, batch=native, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x",),
     label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
     samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING),
                   ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
@@ -123,7 +124,7 @@ def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, pad
 
 
 window_winner = opaque(
-    "window_winner", _winner, arity=2,
+    "window_winner", _winner, arity=2, batch=native,
     missing={"vjp": "its result is a position", "jvp": "its result is a position"},
     samples=cases(((2, 4, 4), uniform(-2, 2, 2, 2, 2), _PLAIN)),
     doc="Of x and the maxima of its windows: the place of the kernel where each stands, counted row by row.",
@@ -174,12 +175,12 @@ def _put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 _WINNERS = np.array([[[0, 3], [1, 2]], [[2, 2], [0, 1]]], np.int16)
 window_take = fused(
-    "window_take", _take, arity=2, vjp=_take_vjp, saves=("y", "shapes"),
+    "window_take", _take, arity=2, batch=native, vjp=_take_vjp, saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.window_take(tangents[0], operands[1], **params),
     samples=cases(((2, 4, 4), _WINNERS, _PLAIN)), doc="Of every window the element at the given place of the kernel.",
 )
 window_put = fused(
-    "window_put", _put, arity=2, vjp=_put_vjp, saves=("y",), label="MaxPool2DWithIndicesBackward",
+    "window_put", _put, arity=2, batch=native, vjp=_put_vjp, saves=("y",), label="MaxPool2DWithIndicesBackward",
     jvp=lambda tangents, operands, out, params: P.window_put(tangents[0], operands[1], **params),
     samples=cases(((2, 2, 2), _WINNERS, _PLAIN | {"sizes": (4, 4)}),
                   ((2, 2, 2), _WINNERS, _geometry((2, 2), (1, 1), (0, 0), (1, 1), sizes=(3, 3)))),
@@ -234,7 +235,7 @@ def _spread_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
 
 
 window_sum = linear(
-    "window_sum", _window_sum, transpose=_sum_transpose, widens=True,
+    "window_sum", _window_sum, batch=native, transpose=_sum_transpose, widens=True,
     label=lambda params: f"AvgPool{len(params['size'])}D",
     samples=cases(((2, 4, 5), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0)}),
                   ((1, 5), {"size": (3,), "stride": (2,), "padding": (1,)}),
@@ -242,7 +243,7 @@ window_sum = linear(
     doc="The sum of every window; padding counts as zero.",
 )
 window_spread = linear(
-    "window_spread", _window_spread, transpose=_spread_transpose, widens=True, label="AvgPool2DBackward",
+    "window_spread", _window_spread, batch=native, transpose=_spread_transpose, widens=True, label="AvgPool2DBackward",
     samples=cases(((2, 2, 2), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0), "sizes": (4, 5)}),
                   ((1, 3), {"size": (3,), "stride": (2,), "padding": (1,), "sizes": (5,)})),
     doc="The adjoint of window_sum: each window's value added to every element that it covers.",
@@ -271,8 +272,12 @@ def _resample_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any
     return P.matmul(P.permute(rows, dims=(1, 0)), columns)
 
 
+def _resample_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    return (each if mapped[1] else along_first)(primitive, operands, mapped, params)
+
+
 resample = bilinear(
-    "resample", _resample, agree=(0, 1), label="Mm",
+    "resample", _resample, batch=_resample_batch, agree=(0, 1), label="Mm",
     transposes=(lambda ct, matrix, shape, params: P.resample(ct, P.permute(matrix, dims=(1, 0)), **params),
                 _resample_right),
     samples=cases(((2, 3, 4), np.array([[0.5, 0], [0.5, 0.25], [0, 0.75]]), {"dim": 1})),
@@ -301,13 +306,13 @@ def _patches_sum(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: D
 
 
 patches = linear(
-    "patches", _patches, label="Im2Col",
+    "patches", _patches, batch=folded, label="Im2Col",
     transpose=lambda ct, shape, params: P.patches_sum(ct, sizes=tuple(shape[2:]), **params),
     samples=cases(((1, 2, 4, 5), _OVERLAPPING)),
     doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
 )
 patches_sum = linear(
-    "patches_sum", _patches_sum, label="Col2Im", widens=True,
+    "patches_sum", _patches_sum, batch=folded, label="Col2Im", widens=True,
     transpose=lambda ct, shape, params: P.patches(ct, **_without(params, "sizes")),
     samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})),
     doc="The adjoint of patches: columns added where they came from.",
@@ -348,7 +353,8 @@ def _fractional_starts(drawn: Array, n: int, k: int, count: int) -> Any:
 
 
 fractional_places = opaque(
-    "fractional_places", _fractional_places, arity=1, missing={"vjp": "it gives places", "jvp": "it gives places"},
+    "fractional_places", _fractional_places, arity=1, batch=folded,
+    missing={"vjp": "it gives places", "jvp": "it gives places"},
     samples=cases((uniform(0, 1, 1, 2, 2), {"sizes": (5, 6), "kernel": (2, 2), "counts": (2, 3)})),
     doc="Where in its plane every element of every window of a fractional pooling lies; of numbers between 0 and 1.",
 )

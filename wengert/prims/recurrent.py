@@ -12,6 +12,7 @@ nobody differentiates what backward computes, each has its gradient as one node 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 from types import ModuleType
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import each, size_of, spread
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
@@ -27,7 +29,7 @@ from ..core.samples import cases
 from ..core.spec import Spec
 
 ndarray = np.ndarray
-_LATER = {"jvp": "not in wengert yet"}
+_TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 
 
 def _steps(sizes: Dims, reverse: bool) -> list[tuple[int, int]]:
@@ -248,6 +250,31 @@ def _lstm_back(by_steps: Any, dh: Any, dc: Any, extra: Any, by_cells: Any, h0: N
     return _in_order(rows, reverse), dh, dc
 
 
+def _batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """The examples are further sequences, of which each step has so many times as many. Weights (and the bias) that
+    differ from example to example are multiplied by one example after the other."""
+    states = 1 if primitive.name in ("rnn", "gru") else 2
+    if any(mapped[1 + states:]):
+        return each(primitive, operands, mapped, params)
+    count = size_of(operands, mapped)
+    rows = [_sequences_folded(spread(x, is_mapped, count))
+            for x, is_mapped in zip(operands[: 1 + states], mapped, strict=False)]
+    sizes = tuple([count * n for n in params["sizes"]])
+    found = primitive(*rows, *operands[1 + states:], **{**params, "sizes": sizes})
+    return tuple([_sequences_unfolded(part, count) for part in found])
+
+
+def _sequences_folded(x: Numbers) -> Any:
+    """(B, rows, H) as (rows * B, H): the rows of a step stay together."""
+    return P.reshape(P.permute(x, dims=(1, 0, 2)), shape=(x.shape[0] * x.shape[1], x.shape[2]))
+
+
+def _sequences_unfolded(x: Numbers, count: int) -> Any:
+    """The other way round."""
+    inner = x.shape[0] // count if count else 0
+    return P.permute(P.reshape(x, shape=(inner, count, x.shape[1])), dims=(1, 0, 2))
+
+
 def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc: Array | None, h0: Array, c0: Array,
                    weight: Array, gates: Array, cs: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
     check_steps("lstm_gradient", 4, gates, (h0, c0), weight, sizes)
@@ -258,8 +285,9 @@ def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc:
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
-    "lstm", _lstm, arity=4, spec=_walk_spec(2, 4, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
-    saves=("y", "z", "w", "out"), missing=_LATER, label="Lstm",
+    "lstm", _lstm, batch=_batch,
+    arity=4, spec=_walk_spec(2, 4, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
+    saves=("y", "z", "w", "out"), missing=_TRANSPOSED, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, "
@@ -268,9 +296,9 @@ lstm = fused(
 
 
 lstm_gradient = opaque(
-    "lstm_gradient", _lstm_gradient, arity=9,
+    "lstm_gradient", _lstm_gradient, batch=each, arity=9,
     spec=lambda *given, **params: (given[6], given[3], given[4]), agree=tuple(range(9)), multiple=True, widens=True,
-    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (2, 2), (8, 2), (6, 8), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
 )
@@ -373,8 +401,9 @@ def _gru_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: 
 
 
 gru = fused(
-    "gru", _gru, arity=4, spec=_walk_spec(1, 3, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp,
-    saves=("y", "z", "out"), missing=_LATER,
+    "gru", _gru, batch=_batch,
+    arity=4, spec=_walk_spec(1, 3, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(2, 3, 4), vjp=_gru_vjp,
+    saves=("y", "z", "out"), missing=_TRANSPOSED,
     label="Gru",
     samples=cases(((6, 6), (2, 2), (6, 2), (6,), _EVEN), ((8, 6), (3, 2), (6, 2), (6,), _RAGGED),
                   ((8, 6), (3, 2), (6, 2), (6,), _RAGGED | {"reverse": True})),
@@ -385,7 +414,8 @@ gru = fused(
 gru_gradient = opaque(
     "gru_gradient", _gru_gradient, arity=7, spec=lambda *given, **params: (given[4], given[4], given[2]),
     agree=tuple(range(7)), multiple=True, widens=True,
-    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    batch=each,
+    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
     samples=cases(((6, 2), (2, 2), (2, 2), (6, 2), (6, 6), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of gru's gates, of its recurrent product and of h0, of those of every step's h and the last.",
 )
@@ -445,8 +475,8 @@ def _rnn_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: 
 
 
 rnn = fused(
-    "rnn", _rnn, arity=3, spec=_walk_spec(1), agree=(0, 1, 2), multiple=True, keeps=(2,), vjp=_rnn_vjp,
-    saves=("y", "z", "out"), missing=_LATER, label="Rnn",
+    "rnn", _rnn, batch=_batch, arity=3, spec=_walk_spec(1), agree=(0, 1, 2), multiple=True, keeps=(2,), vjp=_rnn_vjp,
+    saves=("y", "z", "out"), missing=_TRANSPOSED, label="Rnn",
     samples=cases(((6, 2), (2, 2), (2, 2), _EVEN), ((8, 2), (3, 2), (2, 2), _RAGGED | {"reverse": True}),
                   ((8, 2), (3, 2), (2, 2), _RAGGED | {"relu": True})),
     doc="h = tanh(input + h W'), or relu, of the inputs (rows, H), h0 (N, H) and the recurrent weight (H, H): "
@@ -456,7 +486,8 @@ rnn = fused(
 rnn_gradient = opaque(
     "rnn_gradient", _rnn_gradient, arity=5, spec=lambda *given, **params: (given[4], given[2]),
     agree=tuple(range(5)), multiple=True, widens=True,
-    missing={"vjp": "where a derivative is wanted, it is written out", **_LATER},
+    batch=each,
+    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (6, 2), _EVEN | {"reverse": False, "relu": False})),
     doc="The cotangents of rnn's inputs and of h0, of those of every step's h and of the last.",
 )

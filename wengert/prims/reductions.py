@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.batching import along
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
@@ -44,7 +45,7 @@ sum = linear(
     "sum", _sum,
     transpose=lambda ct, shape, params: P.expand(keep(ct, shape, params["dim"], params.get("keepdim", False)),
                                                  shape=shape),
-    label=_many("Sum"), samples=_SAMPLES, shape=without_dims,
+    label=_many("Sum"), samples=_SAMPLES, shape=without_dims, batch=along,
 )
 
 
@@ -68,7 +69,7 @@ mean = linear(
     transpose=lambda ct, shape, params: P.expand(
         keep(ct, shape, params["dim"], params.get("keepdim", False)) / (_count(shape, params["dim"]) if shape else 1),
         shape=shape),
-    label=_many("Mean"), samples=_SAMPLES, shape=without_dims,
+    label=_many("Mean"), samples=_SAMPLES, shape=without_dims, batch=along,
 )
 
 
@@ -262,11 +263,19 @@ def _sum_to(xp: ModuleType, x: Array, shape: Dims) -> Array:
     return reduced.reshape(shape)
 
 
+def _sum_to_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    x, shape = operands[0], params["shape"]
+    count = x.shape[0]
+    ones = (1,) * (len(x.shape) - 1 - len(shape))
+    summed = P.sum_to(x, shape=(count, *ones, *shape))
+    return P.reshape(summed, shape=(count, *shape)) if ones else summed
+
+
 def _sum_to_spec(x: Spec, shape: Dims) -> Spec:
     return (x if math.prod(x.shape) == math.prod(shape) else P.sum.spec(x, dim=()))._replace(shape=tuple(shape))
 
 
-sum_to = linear("sum_to", _sum_to, spec=_sum_to_spec, label="Sum",
+sum_to = linear("sum_to", _sum_to, batch=_sum_to_batch, spec=_sum_to_spec, label="Sum",
                 transpose=lambda ct, shape, params: P.expand(ct, shape=shape),
                 samples=cases(((3, 4), {"shape": (4,)}), ((2, 3), {"shape": (2, 1)})))
 
@@ -278,10 +287,20 @@ def _position(name: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: Dims | None = None, keepdim: bool = False) -> Array:
         return xp.asarray(getattr(x, name)(dim) if not keepdim else getattr(xp, name)(x, axis=dim, keepdims=True))
 
-    return opaque(name, evaluate, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
+    def batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+        if params.get("dim") is not None:
+            return along(primitive, operands, mapped, params)
+        x = operands[0]
+        flat = primitive(P.reshape(x, shape=(x.shape[0], math.prod(x.shape[1:]))), dim=1)
+        if not params.get("keepdim"):
+            return flat
+        return P.reshape(flat, shape=(x.shape[0], *(1,) * (len(x.shape) - 1)))
+
+    return opaque(name, evaluate, batch=batch, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
 
 
 argmax = _position("argmax")
 argmin = _position("argmin")
-count_nonzero = opaque("count_nonzero", lambda xp, x, dim: in_rows(xp.asarray(np.count_nonzero(x, axis=dim))),
+count_nonzero = opaque("count_nonzero", batch=along,
+                       eval=lambda xp, x, dim: in_rows(xp.asarray(np.count_nonzero(x, axis=dim))),
                        missing=_no("its result is a count"), samples=cases(((3, 4), {"dim": (1,)})))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import along
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, conjugate, linear, opaque, reduction
+from ..core.primitive import P, certain, conjugate, is_final, linear, opaque, reduction
 from ..core.samples import cases
-from ..core.state import state
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
 
@@ -29,7 +31,8 @@ def _scan(ufunc: str) -> Any:
     return evaluate
 
 
-cumsum = linear("cumsum", _scan("add"), transpose=lambda ct, shape, params: _reverse_cumsum(ct, params["dim"]),
+cumsum = linear("cumsum", _scan("add"), batch=along,
+                transpose=lambda ct, shape, params: _reverse_cumsum(ct, params["dim"]),
                 widens=True, samples=_ALONG)
 
 
@@ -46,7 +49,7 @@ def _cumprod_derivative(ct: Numbers, x: Any, out: Numbers, dim: int) -> Any:
     differentiated at them) one place at a time: the sum over j ≥ i of ct_j times the product of the others up to j."""
     if not x.shape:
         return ct * 1
-    if not bool((x == 0).any()):
+    if certain(x != 0):
         return _reverse_cumsum(ct * P.conj(out), dim) / P.conj(x)
     head = (slice(None),) * dim
     slices = [P.sum(ct[(*head, slice(i, None))] * P.conj(_others_up_to(x, dim, i)), dim=(dim,), keepdim=True)
@@ -55,7 +58,7 @@ def _cumprod_derivative(ct: Numbers, x: Any, out: Numbers, dim: int) -> Any:
 
 
 cumprod_adjoint = opaque(
-    "cumprod_adjoint", lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
+    "cumprod_adjoint", batch=along, eval=lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
     spec=lambda ct, x, out, dim: ct, missing={"vjp": "cumprod's own rule is differentiated instead",
                                               "jvp": "cumprod's own rule is differentiated instead"},
     samples=cases(((3, 4), (3, 4), (3, 4), {"dim": 1}), ((), (), (), {"dim": 0})),
@@ -66,13 +69,26 @@ cumprod_adjoint = opaque(
 
 def _cumprod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     x, out, _ = saved
-    if state.grad and not isinstance(x, np.ndarray):  # it may be differentiated in turn
-        return (_cumprod_derivative(ct, x, out, params["dim"]),)
-    return (P.cumprod_adjoint(ct, x, out, dim=params["dim"]),)
+    if isinstance(x, np.ndarray) or is_final():
+        return (P.cumprod_adjoint(ct, x, out, dim=params["dim"]),)
+    return (_cumprod_derivative(ct, x, out, params["dim"]),)
 
 
-cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, saves=("x", "out"), samples=_ALONG,
-                    missing={"jvp": "not in wengert yet"})
+def _cumprod_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """By the product rule, place by place: what the last product moves by times the factor, and the other way round."""
+    t, x, dim = tangents[0], operands[0], params["dim"]
+    if not x.shape or not x.shape[dim]:
+        return t
+    head = (slice(None),) * dim
+    place = [(*head, slice(i, i + 1)) for i in range(x.shape[dim])]
+    moved = [t[place[0]]]
+    for before, here in pairwise(place):
+        moved.append(moved[-1] * x[here] + out[before] * t[here])
+    return P.cat(*moved, dim=dim)
+
+
+cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, jvp=_cumprod_jvp, saves=("x", "out"),
+                    samples=_ALONG)
 
 
 def _running(name: str, ufunc: str) -> Any:
@@ -93,8 +109,12 @@ def _running(name: str, ufunc: str) -> Any:
             return (grad,)
         return (P.scatter_add(P.zeros_of(grad, shape=shape), places, grad, dim=params["dim"]),)
 
-    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=vjp, saves=("out", "shapes"),
-                  samples=_ALONG, missing={"jvp": "not in wengert yet"})
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
+        t = tangents[0]
+        return (P.gather(t, out[1], dim=params["dim"]) if t.shape else t), None
+
+    return opaque(name, evaluate, batch=along, multiple=True, keeps=(1,), vjp=vjp, jvp=jvp, saves=("out", "shapes"),
+                  samples=_ALONG)
 
 
 cummax = _running("cummax", "maximum")
@@ -134,14 +154,28 @@ def _logcumsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -
     return (part(ct) - part(-ct),)
 
 
+def _logcumsumexp_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """The mean of the tangents up to each place, weighted by exp(x_j − out_i): weights between 0 and 1, in a matrix."""
+    t, x, dim = tangents[0], operands[0], params["dim"]
+    if not x.shape:
+        return t
+    rank = len(x.shape)
+    last = (*[d for d in range(rank) if d != dim], dim)
+    turned = [P.permute(each, dims=last) for each in (t, x, out)]
+    up_to = np.tril(np.ones((x.shape[dim],) * 2, bool))
+    apart = P.where(up_to, turned[1][..., None, :] - turned[2][..., :, None], float("-inf"))
+    moved = P.sum(P.exp(apart) * turned[0][..., None, :], dim=(rank,))
+    return P.permute(moved, dims=tuple([last.index(d) for d in range(rank)]))
+
+
 logcumsumexp = reduction(
     "logcumsumexp",
     _logcumsumexp,
     vjp=_logcumsumexp_vjp,
     saves=("x", "out"),
     samples=_ALONG,
+    jvp=_logcumsumexp_jvp,
     missing={
-        "jvp": "not in wengert yet",
         "second order": "its rule takes logarithms of the cotangent's two signs apart",
     },
 )

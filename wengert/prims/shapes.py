@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..core.batching import all_spread, along, changed, each, lifted, moved, native, resolved
 from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
 from ..core.layout import has_channels_last, in_rows, order_of
@@ -18,6 +19,11 @@ from ..core.samples import cases
 from ..core.spec import Spec
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
+
+
+def _same(params: Params, count: int, shape: Dims) -> Params:
+    """The parameters of a view of the last dimensions, which leaves those in front alone."""
+    return params
 
 
 def _label(default: str) -> Any:
@@ -32,12 +38,14 @@ reshape = view(
     "reshape", _reshape, label=_label("View"),
     adjoint=lambda ct, shape, params: P.reshape(ct, shape=shape),
     samples=cases(((2, 3), {"shape": (3, 2)}), ((), {"shape": (1, 1)}), ((0, 2), {"shape": (2, 0)})),
+    behind=lambda params, count, shape: {**params, "shape": (count, *resolved(params["shape"], shape))},
     doc="The caller makes sure that no copy is needed where a view is promised; numpy copies otherwise.",
 )
 permute = view(
     "permute", lambda xp, x, dims, label="": x.transpose(dims), label=_label("Permute"),
     adjoint=lambda ct, shape, params: P.permute(ct, dims=_inverse(params["dims"])),
     samples=cases(((2, 3, 4), {"dims": (2, 0, 1)})),
+    behind=lambda params, count, shape: {**params, "dims": (0, *[d + 1 for d in params["dims"]])},
 )
 
 
@@ -63,7 +71,12 @@ def _expand(xp: ModuleType, x: Array, shape: Dims) -> Array:
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
 
 
-expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, shape=shape),
+def _expand_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    x, shape = operands[0], params["shape"]
+    return P.expand(lifted(x, len(shape)), shape=(x.shape[0], *shape))
+
+
+expand = view("expand", _expand, adjoint=lambda ct, shape, params: P.sum_to(ct, shape=shape), batch=_expand_batch,
               samples=cases(((3, 1), {"shape": (2, 3, 4)}), ((), {"shape": (2,)})))
 
 
@@ -79,11 +92,13 @@ def _slice_label(params: Params) -> str:
 slice_ = view(
     "slice", lambda xp, x, index, label="": x[(*index, ...)], label=_slice_label,
     samples=cases(((3, 4), {"index": (1,)}), ((3, 4), {"index": (slice(None), None, slice(0, 4, 2))})),
+    behind=lambda params, count, shape: {**params, "index": (slice(None), *params["index"])},
     doc="Basic indexing: ints, slices, None and Ellipsis, in a tuple.",
 )
 diagonal = view(
     "diagonal", lambda xp, x, offset=0, dim1=0, dim2=1: _writable(x.diagonal(offset, dim1, dim2), x),
     samples=cases(((3, 4), {}), ((3, 4, 3), {"offset": -1, "dim1": 2, "dim2": 0})),
+    behind=lambda params, count, shape: moved({"dim1": 0, "dim2": 1, **params}),
 )
 
 
@@ -105,7 +120,8 @@ def _unfold(xp: ModuleType, x: Array, dimension: int, size: int, step: int) -> A
     return xp.lib.stride_tricks.as_strided(x, shape, strides)
 
 
-unfold = view("unfold", _unfold, samples=cases(((7,), {"dimension": 0, "size": 3, "step": 2}),
+unfold = view("unfold", _unfold, behind=lambda params, count, shape: moved(params),
+              samples=cases(((7,), {"dimension": 0, "size": 3, "step": 2}),
                                                ((2, 5), {"dimension": 1, "size": 2, "step": 1})))
 
 
@@ -170,16 +186,28 @@ def _as_strided_spec(x: Spec, size: Dims, stride: Dims, offset: int = 0, geometr
     return Spec(tuple(size), x.dtype)
 
 
+def _as_strided_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """A copy: each element found by its place in the memory that an example lies in."""
+    x = operands[0]
+    shape = tuple(x.shape[1:])
+    source = _source(_places(shape, *(params.get("geometry") or (row_major(shape), 0))),
+                     _places(params["size"], params["stride"], params.get("offset", 0)))
+    flat = P.reshape(x, shape=(x.shape[0], prod(shape)))
+    return P.index(flat, source, places=(False, True))
+
+
 as_strided = view(
-    "as_strided", _as_strided, adjoint=_as_strided_adjoint, spec=_as_strided_spec,
+    "as_strided", _as_strided, adjoint=_as_strided_adjoint, spec=_as_strided_spec, batch=_as_strided_batch,
     samples=cases(((3, 4), {"size": (2, 3), "stride": (2, 1), "offset": 1}), ((6,), {"size": (3, 2), "stride": (1, 1),
                                                                                      "offset": 0})),
     doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in "
         "elements from the start of the memory.",
 )
-real = view("real", lambda xp, x: x.real, adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)),
+real = view("real", lambda xp, x: x.real, behind=_same,
+            adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)),
             missing=_COMPLEX)
-imag = view("imag", lambda xp, x: x.imag, adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
+imag = view("imag", lambda xp, x: x.imag, behind=_same,
+            adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
             missing=_COMPLEX)
 
 
@@ -195,17 +223,17 @@ def _view_as_complex(xp: ModuleType, x: Array) -> Array:
 
 
 view_as_real = view(
-    "view_as_real", _view_as_real, adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
+    "view_as_real", _view_as_real, behind=_same, adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
     missing=_COMPLEX,
 )
 view_as_complex = view(
-    "view_as_complex", _view_as_complex, adjoint=lambda ct, shape, params: P.stack_parts(ct),
+    "view_as_complex", _view_as_complex, behind=_same, adjoint=lambda ct, shape, params: P.stack_parts(ct),
     samples=cases(((3, 2), {})),
 )
 stack_parts = linear(
     "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),
     transpose=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), label="ViewAsReal",
-    missing=_COMPLEX,
+    missing=_COMPLEX, batch=native,
 )
 
 
@@ -226,8 +254,16 @@ def _view_adjoint(xp: ModuleType, ct: Array, step: Step, shape: Dims) -> Array:
     return zeros
 
 
+def _view_adjoint_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    (viewing, step), shape, count = params["step"], params["shape"], operands[0].shape[0]
+    if viewing.behind is None:
+        return each(primitive, operands, mapped, params)
+    behind = viewing.behind(step, count, tuple(shape))
+    return P.view_adjoint(operands[0], step=(viewing, behind), shape=(count, *shape))
+
+
 view_adjoint = linear(
-    "view_adjoint", _view_adjoint, label="SliceBackward",
+    "view_adjoint", _view_adjoint, label="SliceBackward", batch=_view_adjoint_batch,
     transpose=lambda ct, shape, params: params["step"][0](ct, **params["step"][1]),
     samples=lambda: iter([((np.array([1.0, 2.0]),), {"step": (P.slice, {"index": (slice(1, 3),)}), "shape": (4,)}),
                           ((np.ones((3, 2)),), {"step": (P.unfold, {"dimension": 0, "size": 2, "step": 1}),
@@ -273,8 +309,21 @@ def _constant_like(ct: Numbers, steps: Sequence[Step]) -> Any:
     return P.zeros_like(part)
 
 
+def _scatter_view_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    base, part = all_spread(operands, mapped)
+    shape: Any = tuple(base.shape[1:])
+    steps = []
+    for viewing, step in params["steps"]:
+        if viewing.behind is None:
+            return each(primitive, operands, mapped, params)
+        steps.append((viewing, viewing.behind(step, base.shape[0], shape)))
+        shape = viewing.run(np.broadcast_to(np.empty((), np.complex64), shape), **step).shape
+    return P.scatter_view(base, part, steps=tuple(steps))
+
+
 scatter_view = register(Primitive(
     "scatter_view", "linear", _scatter_view, arity=2, vjp=_scatter_view_vjp, label="CopySlices",
+    batch=_scatter_view_batch,
     jvp=lambda tangents, operands, out, params: P.scatter_view(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=lambda: iter([((np.ones((3, 2)), np.array([2.0, 3.0])), {"steps": ((P.slice, {"index": (1,)}),)})]),
@@ -300,7 +349,7 @@ def _cat_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 
 cat = register(Primitive(
-    "cat", "linear", _cat, arity=-1, vjp=_cat_vjp, saves=("shapes",),
+    "cat", "linear", _cat, arity=-1, vjp=_cat_vjp, saves=("shapes",), batch=along,
     jvp=lambda tangents, operands, out, params: P.cat(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=cases(((2, 3), (1, 3), {"dim": 0}), ((2, 0), (2, 2), (2, 1), {"dim": 1})),
@@ -313,10 +362,10 @@ def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:
         order=order_of(x))
 
 
-flip = linear("flip", _flip,
+flip = linear("flip", _flip, batch=along,
               transpose=lambda ct, shape, params: P.flip(ct, **params),
               samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
-roll = linear("roll", lambda xp, x, shifts, dims: in_rows(xp.roll(x, shifts, dims)),
+roll = linear("roll", lambda xp, x, shifts, dims: in_rows(xp.roll(x, shifts, dims)), batch=along,
               transpose=lambda ct, shape, params: P.roll(
                   ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]),
               samples=cases(((2, 3), {"shifts": (1, -2), "dims": (0, 1)})))
@@ -326,7 +375,7 @@ def _tri(name: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, diagonal: int = 0) -> Array:
         return in_rows(getattr(xp, name)(x, diagonal))
 
-    return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params),
+    return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params), batch=native,
                   samples=cases(((3, 4), {}), ((2, 3, 3), {"diagonal": -1})))
 
 
@@ -348,6 +397,7 @@ def _pad(xp: ModuleType, x: Array, widths: Array, value: float = 0.0) -> Array:
 
 
 pad = linear("pad", _pad, label="ConstantPadNd",
+             batch=changed(lambda params, count, shape: {**params, "widths": ((0, 0), *params["widths"])}),
              transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])),
              samples=cases(((2, 3), {"widths": ((1, 0), (2, 1))}), ((4,), {"widths": ((-1, 2),)}),
                            ((2, 3), {"widths": ((1, 0), (0, 2)), "value": 5.0})))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.batching import along, each, native
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
 from ..core.spec import Spec
 from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
-_LATER = {"jvp": "not in wengert yet"}
+_TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 
 
 def _picking(name: str, position: Rule, **rest: Any) -> Any:
@@ -26,7 +28,8 @@ def _picking(name: str, position: Rule, **rest: Any) -> Any:
             return x.copy(), xp.zeros((), np.int64)
         return picked(xp, x, position(xp, x, dim), dim, keepdim)
 
-    return opaque(name, evaluate, multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp, saves=("out", "shapes"),
+    return opaque(name, evaluate, batch=along,
+                  multiple=True, keeps=(1,), vjp=picked_vjp, jvp=picked_jvp, saves=("out", "shapes"),
                   samples=cases(((3, 5), {"dim": 1}), ((3, 4), {"dim": 0, "keepdim": True})), **rest)
 
 
@@ -73,7 +76,13 @@ def _of_all(name: str, position: Rule) -> Any:
         flat = x.reshape(-1)
         return flat[position(xp, flat, 0)[0]]
 
-    return opaque(name, evaluate, vjp=_shared_vjp, saves=("x", "out"), missing=_LATER, samples=cases(((3, 5),), ((),)))
+    def batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+        x = operands[0]
+        flat = P.reshape(x, shape=(x.shape[0], prod(x.shape[1:])))
+        return getattr(P, f"{name}_dim")(flat, dim=1)[0]
+
+    return opaque(name, evaluate, batch=batch,
+                  vjp=_shared_vjp, saves=("x", "out"), missing=_TRANSPOSED, samples=cases(((3, 5),), ((),)))
 
 
 median_dim = _picking("median_dim", _median, label="MedianBackward1")
@@ -92,7 +101,7 @@ def _bincount(xp: ModuleType, x: Array, weights: Array | None = None, minlength:
     return counts if weights is None else counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64)
 
 
-bincount = opaque("bincount", _bincount, arity=2, missing=_no("it counts"),
+bincount = opaque("bincount", _bincount, batch=each, arity=2, missing=_no("it counts"),
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
@@ -117,7 +126,8 @@ def _histc(xp: ModuleType, x: Array, bins: int, low: float, high: float) -> Arra
     return _histogram(xp, x, edges=even_edges("histc", x, bins, low, high))
 
 
-histc = opaque("histc", _histc, missing=_no("it counts"), spec=lambda x, bins, low, high: Spec((bins,), x.dtype),
+histc = opaque("histc", _histc, batch=each,
+               missing=_no("it counts"), spec=lambda x, bins, low, high: Spec((bins,), x.dtype),
                samples=cases(((7,), {"bins": 4, "low": 0.0, "high": 0.0}),
                              ((7,), {"bins": 3, "low": -1.0, "high": 2.0})))
 
@@ -136,24 +146,24 @@ def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges:
     return xp.bincount(places[inside], weights=load, minlength=len(edges) - 1).astype(x.dtype)
 
 
-histogram = opaque("histogram", _histogram, arity=2, missing=_no("it counts"),
+histogram = opaque("histogram", _histogram, batch=each, arity=2, missing=_no("it counts"),
                    samples=cases(((7,), {"edges": (-2.0, 0.0, 2.0)})))
 
 
 def _histogram_grid(xp: ModuleType, x: Array, weights: Array | None = None, *,
                     edges: Sequence[Sequence[float]]) -> Array:
-    """How many points, the rows of ``x``, lie in each cell of a grid, of whose dimensions the edges are given."""
+    """How many points, the rows of ``x``, lie in one cell of a grid, of whose dimensions the edges are given."""
     cells, inside = xp.zeros(len(x), np.int64), xp.ones(len(x), bool)
-    for column, each in zip(x.T, edges, strict=True):
-        places, within = _bins(xp, column, each)
-        cells, inside = cells * (len(each) - 1) + places, inside & within
-    sizes = tuple([len(each) - 1 for each in edges])
+    for column, one in zip(x.T, edges, strict=True):
+        places, within = _bins(xp, column, one)
+        cells, inside = cells * (len(one) - 1) + places, inside & within
+    sizes = tuple([len(one) - 1 for one in edges])
     load = None if weights is None else weights[inside]
     counts = xp.bincount(cells[inside], weights=load, minlength=int(np.prod(sizes)))
     return counts.reshape(sizes).astype(x.dtype)
 
 
-histogram_grid = opaque("histogram_grid", _histogram_grid, arity=2, missing=_no("it counts"),
+histogram_grid = opaque("histogram_grid", _histogram_grid, batch=each, arity=2, missing=_no("it counts"),
                         samples=cases(((7, 2), {"edges": ((-2.0, 0.0, 2.0), (-1.0, 0.0, 0.5, 1.0))})))
 
 
@@ -173,10 +183,12 @@ def _searchsorted(xp: ModuleType, sequence: Array, keys: Array, *, side: str) ->
 
 
 _PLACES = _no("it gives places")
-searchsorted = opaque("searchsorted", _searchsorted, arity=2, missing=_PLACES,
+searchsorted = opaque("searchsorted", _searchsorted, batch=each, arity=2, missing=_PLACES,
                       samples=cases(((3,), (2, 4), {"side": "left"}), ((2, 3), (2, 4), {"side": "right"})),
                       doc="Where numbers would go into the ascending last dimension of the first operand.")
-isin = opaque("isin", lambda xp, x, y, unique=False, invert=False: xp.isin(x, y, assume_unique=unique, invert=invert),
+isin = opaque("isin", batch=each,
+              eval=lambda xp, x, y, unique=False, invert=False: xp.isin(x, y, assume_unique=unique, invert=invert),
               arity=2, missing=_no("it gives truths"), samples=cases((np.arange(6).reshape(2, 3), np.array([1, 4]))))
-frexp_exponent = opaque("frexp_exponent", lambda xp, x: xp.asarray(xp.frexp(x)[1], np.int32), arity=1,
+frexp_exponent = opaque("frexp_exponent", batch=native,
+                        eval=lambda xp, x: xp.asarray(xp.frexp(x)[1], np.int32), arity=1,
                         missing=_no("it gives exponents"), samples=cases(((3, 4),)))
