@@ -205,10 +205,15 @@ _here = threading.local()
 
 def running() -> Pass:
     """The innermost run of the tape in this thread. Raises RuntimeError outside of any."""
-    found: Pass | None = getattr(_here, "run", None)
+    found = innermost()
     if found is None:
         raise RuntimeError("[running] a run of backward was expected; there is none in this thread")
     return found
+
+
+def innermost() -> Pass | None:
+    """The innermost run of the tape in this thread, if there is one."""
+    return getattr(_here, "run", None)
 
 
 def _alone() -> int:
@@ -488,6 +493,11 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
 tensor_module.engine = backward
 
 
+def over_batch(run: Callable[[Sequence[Tensor]], Sequence[Any]], cts: Sequence[Tensor]) -> tuple[Any, ...]:
+    """Runs back for all places along the first dimension of cotangents. `derivatives.batched_grad` comes here."""
+    raise RuntimeError("wengert.autograd.derivatives has not been imported")
+
+
 def _edge(op: str, tensor: Tensor | GradientEdge) -> Edge:
     if isinstance(tensor, GradientEdge):
         return _at(tensor)
@@ -512,20 +522,15 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
 
     Arguments as for `backward`. An input that the outputs do not depend on raises `GradError`, unless
     ``allow_unused`` (then None) or ``materialize_grads`` (then zeros). With ``is_grads_batched`` each of
-    ``grad_outputs`` has a first dimension more, and so have the gradients: one run back for each place along it.
+    ``grad_outputs`` has a first dimension more, and so have the gradients: one run back for all places along it.
     """
     if is_grads_batched:
         given = [] if grad_outputs is None else _sequence(grad_outputs)
-        if not given or any(ct is None or not ct._data.ndim or not len(ct._data) for ct in given):
+        if not given or any(ct is None or not ct._data.ndim or not ct._data.shape[0] for ct in given):
             raise GradError("[grad] is_grads_batched expected a grad_outputs for every output, with a first dimension "
                             "for the batch, of one or more; give them, or call grad() without is_grads_batched")
-        batch = [ct.unbind(0) for ct in given]
-        count = len(batch[0])
-        runs = [grad(outputs, inputs, [ct[i] for ct in batch],
-                     bool(retain_graph or create_graph or i < count - 1), create_graph, only_inputs, allow_unused,
-                     materialize_grads=materialize_grads) for i in range(count)]
-        return tuple([None if column[0] is None else P.cat(*[part[None] for part in column], dim=0)
-                      for column in zip(*runs, strict=True)])
+        return over_batch(lambda cts: grad(outputs, inputs, cts, bool(retain_graph or create_graph), create_graph,
+                                           only_inputs, allow_unused, materialize_grads=materialize_grads), given)
     if allow_unused is False and materialize_grads:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."

@@ -1,5 +1,5 @@
 """Derivatives of functions of tensors: Jacobians, Hessians, and their products with vectors, as in
-``torch.autograd.functional``. All by backward; a product J v by differentiating backward in its cotangent."""
+``torch.autograd.functional``, on the engine that ``torch.func`` has (autograd/derivatives.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.primitive import P
 from ..tensors.tensor import Tensor, make
 from . import derivatives
-from .derivatives import apart, pull, push
+from .derivatives import apart, moving, pull, push
 from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -83,7 +83,11 @@ def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
         tangents = _vectors("jvp", v, flat.inputs)
-        outputs, found = push(flat, flat.inputs, tangents, create_graph, "jvp" if strict else None)
+        outputs, moved = push(flat, flat.inputs, tangents)
+        if strict and any(tangent is None for tangent in moved):
+            raise RuntimeError("[jvp] The output of the user-provided function is independent of the inputs. This is "
+                               "not allowed in strict mode.")
+        found = list(map(moving, outputs, moved))
     return _result(flat.many_out, outputs, create_graph), _result(flat.many_out, found, create_graph)
 
 

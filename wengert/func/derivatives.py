@@ -1,8 +1,9 @@
 """Derivatives of functions of tensors, as functions: `grad`, `vjp`, `jvp`, `jacrev`, `hessian`.
 
-The one idea to know: each records the function on the tape from inputs of its own and keeps the derivative
-differentiable, so that another derivative around it, or the caller's own `backward`, goes through. Where nothing
-outside needs that, the results are cut off from the tape.
+The one idea to know: backward ones record the function on the tape from inputs of their own, and keep the derivative
+differentiable where the tape leads on to leaves outside, so that another derivative around it, or the caller's own
+`backward`, goes through. Forward ones run the function once on dual tensors (autograd/forward.py). Either may be done
+for many rows or columns at once, at a level over the basis.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autograd import enable_grad, is_grad_enabled
-from ..autograd.derivatives import apart, jacobian, pull, push
+from ..autograd.derivatives import apart, forward_jacobian, jacobian, moving, pull, push
+from ..autograd.forward import DualLevel
+from ..autograd.levels import level, off_tape
+from ..core.primitive import P
 from ..core.trees import Structure
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, ancestors
@@ -77,19 +81,23 @@ class _Call:
 
     def arguments(self, values: Sequence[Any]) -> Any:
         """Values for the inputs, as the arguments are: nested, and in a tuple where ``argnums`` is one."""
-        built = self.chosen.build(self.settled(values))
+        return self.nested(self.settled(values))
+
+    def nested(self, values: Sequence[Any]) -> Any:
+        """Values nested as the arguments are."""
+        built = self.chosen.build(values)
         return built[0] if self.single else built
+
+    def leads_out(self, x: Tensor) -> bool:
+        """Whether the tape leads from a tensor to leaves other than our own."""
+        own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
+        edge = edge_of(x)
+        leaves = () if edge is None else (node for node in ancestors([edge]) if type(node) is Leaf)
+        return any(leaf not in own and leaf.variable is not None for leaf in leaves)
 
     def settled(self, results: Sequence[Any]) -> list[Any]:
         """Results cut off from the tape, unless it leads to leaves other than our own."""
-        own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
-
-        def leads_out(x: Tensor) -> bool:
-            edge = edge_of(x)
-            leaves = () if edge is None else (node for node in ancestors([edge]) if type(node) is Leaf)
-            return any(leaf not in own and leaf.variable is not None for leaf in leaves)
-
-        return [x.detach() if isinstance(x, Tensor) and not (is_grad_enabled() and leads_out(x)) else x
+        return [off_tape(x) if isinstance(x, Tensor) and not (is_grad_enabled() and self.leads_out(x)) else x
                 for x in results]
 
     def extra(self) -> Any:
@@ -108,6 +116,7 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
+        recording = is_grad_enabled()
         with enable_grad():
             call = _Call("grad", func, argnums, has_aux, args, kwargs)
             out = call.output()
@@ -115,7 +124,7 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
                 what = f"tensor with {out.dim()} dims" if isinstance(out, Tensor) else type(out).__name__
                 raise RuntimeError(f"[grad] Expected f(*args) to return a scalar tensor, got {what}; reduce it, or use "
                                    "jacrev")
-            grads = pull([out], call.inputs, None)
+            grads = pull([out], call.inputs, None, create_graph=recording and call.leads_out(out))
         (value,) = call.settled([out])
         return call.arguments(grads), (value, call.extra()) if has_aux else value
 
@@ -161,18 +170,81 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
 def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, strict: bool = False,
         has_aux: bool = False) -> tuple[Any, ...]:
     """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked."""
-    directions, _ = flatten(tangents)
+    call = _Forward("jvp", func, tuple(range(len(primals))), has_aux, primals, {})
+    outputs, moved = push(call, call.inputs, _directions(call, primals, tangents))
+    pair = [call.form.build(outputs), call.form.build(map(moving, outputs, moved))]
+    return (*pair, call.aux) if has_aux else tuple(pair)
+
+
+class _Forward(_Call):
+    """A call whose inputs are the caller's own tensors: nothing is recorded for us."""
+
+    def __init__(self, op: str, func: Function, argnums: Argnums, has_aux: bool, args: tuple[Any, ...],
+                 kwargs: dict[str, Any]) -> None:
+        super().__init__(op, func, argnums, has_aux, args, kwargs)
+        self.inputs = flatten(tuple([args[place] for place in self.places]))[0]
+
+    def _output(self, inputs: Sequence[Any]) -> Any:
+        result = super()._output(inputs)
+        inside = level()
+        if self.aux is not None and isinstance(inside, DualLevel):
+            leaves, form = flatten(self.aux)
+            self.aux = form.build(inside.unpacked(x)[0] if isinstance(x, Tensor) else x for x in leaves)
+        return result
+
+
+def _directions(call: _Call, primals: Any, tangents: Any) -> list[Any]:
+    """The tangents of a call's inputs, held against them."""
+    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
+        raise RuntimeError(f"[jvp] Expected primals and tangents to be tuples; got {type(primals).__name__} and "
+                           f"{type(tangents).__name__}; write (x,) for a single argument")
+    (given, form), (_, wanted) = flatten(tangents), flatten(primals)
+    if form != wanted:
+        raise RuntimeError("[jvp] Expected primals and tangents to have the same python structure; got "
+                           f"{wanted} and {form}")
+    for i, (x, t) in enumerate(zip(call.inputs, given, strict=True)):
+        if not isinstance(x, Tensor) or not isinstance(t, Tensor):
+            raise RuntimeError(f"[jvp] Expected all primals and tangents to be Tensors; got "
+                               f"{type(x).__name__} and {type(t).__name__} at place {i}")
+        if x._data.shape != t._data.shape:
+            raise RuntimeError(f"[jvp] a tangent of the shape of its primal, {list(x._data.shape)}, was expected; "
+                               f"got {list(t._data.shape)} at place {i}")
+        if x._data.dtype != t._data.dtype:
+            given[i] = P.cast(t, dtype=x.dtype, back=t.dtype)
+    return given
+
+
+def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
+    """The output of ``func`` at ``primals``, and the function from tangents of them to that of the output.
+
+    ``func`` runs once. What comes back to its inputs is linear in the cotangent, and is recorded; each tangent runs
+    through that record, without computing anything of ``func`` again.
+
+    >>> import wengert as torch
+    >>> out, push = torch.func.linearize(torch.sin, torch.tensor(0.0))
+    >>> push(torch.tensor(2.0))
+    tensor(2.)
+    """
     with enable_grad():
-        call = _Call("jvp", func, tuple(range(len(primals))), has_aux, primals, {})
-        outputs, moved = push(call, call.inputs, directions)
-    pair = [call.form.build(call.settled(part)) for part in (outputs, moved)]
-    return (*pair, call.extra()) if has_aux else tuple(pair)
+        call = _Call("linearize", func, tuple(range(len(primals))), False, primals, {})
+        outputs = call(call.inputs)
+        cts = [P.zeros_like(off_tape(output)).requires_grad_() for output in outputs]
+        back = pull(outputs, call.inputs, cts)
+    form = call.form
+
+    def push_all(*tangents: Any) -> Any:
+        with enable_grad():
+            found = pull(back, cts, _directions(call, primals, tangents))
+        return form.build(call.settled(found))
+
+    return form.build(call.settled(outputs)), push_all
 
 
 def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
     """A function that returns the Jacobian of ``func``: for each output and input a tensor of both their shapes.
 
-    One backward run an element of the output. ``chunk_size`` is accepted and changes nothing.
+    One backward run for many elements of the output at once: for ``chunk_size`` of them, for as many as there is room
+    for if it is None; of 1, one run an element on plain tensors.
 
     >>> import wengert as torch
     >>> torch.func.jacrev(torch.sin)(torch.tensor([0.0, 1.0]))
@@ -182,20 +254,43 @@ def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk
 
     @functools.wraps(func)
     def by_arguments(*args: Any, **kwargs: Any) -> Any:
+        recording = is_grad_enabled()
         with enable_grad():
             call = _Call("jacrev", func, argnums, has_aux, args, kwargs)
-            blocks = [jacobian(output, call.inputs) for output in call(call.inputs)]
+            blocks = [jacobian(output, call.inputs, recording and call.leads_out(output), chunk=chunk_size)
+                      for output in call(call.inputs)]
         found = call.form.build(map(call.arguments, blocks))
         return (found, call.extra()) if has_aux else found
 
     return by_arguments
 
 
-def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
-    """What `jacrev` returns, and by the same way: there is no forward mode yet, which would pay for few inputs."""
-    return jacrev(func, argnums, has_aux=has_aux)
+def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, chunk_size: int | None = None,
+           randomness: str = "error") -> Function:
+    """What `jacrev` returns, by columns: one run forward for many elements of the input at once, which pays where
+    there are fewer of them than of the output. ``chunk_size`` as for `jacrev`, ``randomness`` as for `vmap`.
+
+    >>> import wengert as torch
+    >>> torch.func.jacfwd(lambda x: torch.stack([x, x * x]))(torch.tensor(3.0))
+    tensor([1., 6.])
+    """
+
+    @functools.wraps(func)
+    def by_arguments(*args: Any, **kwargs: Any) -> Any:
+        call = _Forward("jacfwd", func, argnums, has_aux, args, kwargs)
+        rows = forward_jacobian(call, call.inputs, chunk_size, randomness)
+        found = call.form.build(call.nested(row) for row in rows)
+        return (found, call.aux) if has_aux else found
+
+    return by_arguments
 
 
 def hessian(func: Function, argnums: Argnums = 0) -> Function:
-    """A function that returns the matrix of second derivatives of ``func``: the Jacobian of its Jacobian."""
+    """A function that returns the second derivatives of ``func``: `jacfwd` of `jacrev`.
+
+    >>> import wengert as torch
+    >>> torch.func.hessian(lambda x: (x**3).sum())(torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     return jacfwd(jacrev(func, argnums), argnums)

@@ -206,8 +206,8 @@ def write(tensor: OnTape, new: OnTape, op: str) -> Any:
         watcher.writes(tensor, new)
     if watcher is None or watcher.tracer is None:
         state.quiet(np.copyto, target, value, "unsafe")
-    else:
-        watcher.tracer.write(tensor, new)
+    elif watcher.tracer.write(tensor, new):
+        return tensor
     wrote(tensor)
     if state.grad:
         if node is not None and value.dtype != target.dtype:

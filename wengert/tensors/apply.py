@@ -20,7 +20,7 @@ from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .alias import attach_view, edge_of, shares, type_name
-from .evaluation import tell
+from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
 from .tensor import TENSORS, Tensor, make
 
@@ -35,6 +35,8 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     """Runs a primitive on tensors and numbers. Returns a tensor, or a tuple of them."""
     here = state.here
     watcher = here["watcher"]
+    if watcher is not None and watcher.intercepts:
+        return _intercepted(watcher, primitive, operands, params)
     values, edges, dtype, half = _read(primitive, operands, here["grad"])
     if primitive.refuses and (dtype is None or dtype.char in primitive.refuses):
         check_takes(primitive.name, primitive.refuses, *operands)
@@ -44,9 +46,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         operands = promote(primitive, operands)
         values, edges, dtype, half = _read(primitive, operands, here["grad"])
     try:
-        if watcher is not None and watcher.intercepts:
-            data = watcher.evaluate(primitive, operands, params)
-        elif half and primitive.widens:
+        if half and primitive.widens:
             data = here["quiet"](widened, primitive, values, params)
         elif primitive.lower is not None and not params:
             data = evaluate(primitive, values, params)
@@ -63,11 +63,41 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         node = record(primitive, operands, edges, out, params, half)
     if primitive.kind == "view":
         whole = operands[0]
-        tracer = None if watcher is None else watcher.tracer
-        if shares(data, whole._data) if tracer is None else tracer.shares(out, whole):
+        if shares(data, whole._data):
             attach_view(whole, out, primitive, params, here["grad"])
     if watcher is not None:
         tell(watcher, primitive, operands, params, out, node)
+    return out
+
+
+def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """`apply` where somebody stands in the place of evaluation, or has to be there."""
+    here, tracer = state.here, watcher.tracer
+    if tracer is not None:
+        operands = tracer.lifted(operands)
+    _, edges, dtype, half = _read(primitive, operands, here["grad"])
+    if primitive.refuses and (dtype is None or dtype.char in primitive.refuses):
+        check_takes(primitive.name, primitive.refuses, *operands)
+    if dtype is None and primitive.agree:
+        _check_agreement(primitive, operands, params)
+    if dtype is None and primitive.promotion is not None:
+        operands = promote(primitive, operands)
+        if tracer is not None:
+            operands = tracer.lifted(operands)
+        _, edges, dtype, half = _read(primitive, operands, here["grad"])
+    try:
+        data = watcher.evaluate(primitive, operands, params)
+    except FAILURES as error:
+        raise reworded(primitive, operands, params, error) from error
+    out: Any = tuple([bare(part) for part in data]) if primitive.multiple else bare(data)
+    node = None
+    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
+        node = record(primitive, operands, edges, out, params, half)
+    if primitive.kind == "view":
+        whole = operands[0]
+        if shares(data, whole._data) if tracer is None else tracer.shares(out, whole):
+            attach_view(whole, out, primitive, params, here["grad"])
+    tell(watcher, primitive, operands, params, out, node)
     return out
 
 

@@ -154,12 +154,19 @@ class Watcher:
 class Tracer(Watcher, ABC):
     """Stands in the place of evaluation: tensors hold what it makes of them, and it says what becomes of that."""
 
+    records = True
+    """Whether what runs is written down, to be run again. If not, it runs now, on values other than arrays."""
+
+    def lifted(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The operands of an operation, tensors from outside as ones of the sort that this tracer works on."""
+        return operands
+
     @abstractmethod
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any: ...
 
     @abstractmethod
-    def write(self, tensor: Any, new: Any) -> None:
-        """Puts the value of ``new`` into a tensor."""
+    def write(self, tensor: Any, new: Any) -> bool:
+        """Puts the value of ``new`` into a tensor; true where its version and history have been seen to as well."""
 
     @abstractmethod
     def shares(self, part: Any, whole: Any) -> bool:

@@ -346,7 +346,7 @@ class Recorder(Tracer):
     def frozen(self, tensor: Tensor) -> TracedArray:
         return self.fresh(*self.read(self.place(tensor)))
 
-    def write(self, tensor: Tensor, new: Tensor) -> None:
+    def write(self, tensor: Tensor, new: Tensor) -> bool:
         traced = self.place(tensor)
         old, shadow = self.read(traced)
         value, array = self.read(self.place(new))
@@ -364,6 +364,7 @@ class Recorder(Tracer):
             self.journal.setdefault(memory, (memory.value, memory.array))
         memory.replace(value, array)
         memory.line = self.line()
+        return False
 
     def only_where(self, condition: Tensor, run: Callable[[], Any]) -> None:
         before, self.journal = self.journal, {}

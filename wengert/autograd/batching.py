@@ -1,0 +1,205 @@
+"""`vmap`'s level: tensors that hold the values of all examples at once.
+
+The examples lie along the first dimension of the tensor below; what is the same for all is held once, without that
+dimension. Primitives run by their ``batch`` rules (core/batching.py); one without a rule by a loop over the examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.batching import call, spread
+from ..core.frames import user_line
+from ..core.primitive import P, Primitive
+from ..tensors.inplace import overwrite, same_memory
+from ..tensors.tensor import TENSORS, Tensor, make
+from .levels import Level, Lifted, drawn
+
+_FIRST_INDEX = {"index": 1, "index_adjoint": 1, "index_put": 2}
+"""From which operand on primitives have index arrays, of which masks show as many elements as they mark."""
+
+
+class Batched(Lifted):
+    """The values of all examples: a tensor below, ``mapped`` if the examples lie along its first dimension."""
+
+    __slots__ = ("mapped",)
+
+    def __init__(self, level: BatchLevel, value: Tensor, mapped: bool, outside: bool = False) -> None:
+        super().__init__(level, value, outside)
+        self.mapped = mapped
+        shape = value._data.shape
+        self.shape = shape[1:] if mapped else shape
+
+    def __repr__(self) -> str:
+        return f"Batched({self.value!r}, mapped={self.mapped})"
+
+
+class BatchLevel(Level):
+    """One `vmap` in force over ``count`` examples. ``randomness``: ``"error"``, ``"different"`` or ``"same"``."""
+
+    name = "vmap"
+    kind = Batched
+
+    def __init__(self, count: int, randomness: str = "error") -> None:
+        self.count, self.randomness = count, randomness
+
+    def constant(self, value: Tensor, outside: bool) -> Batched:
+        return Batched(self, value, False, outside)
+
+    def mapped(self, value: Tensor) -> Tensor:
+        """A tensor of the level below as one whose examples lie along its first dimension."""
+        return make(Batched(self, value, True), None)
+
+    def ruled(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        values, mapped = [], []
+        for x in operands:
+            if type(x) in TENSORS:
+                data = x._data
+                if data.generation != data.root.generation:
+                    self.settle(data)
+                values.append(data.value)
+                mapped.append(data.mapped)
+            else:
+                values.append(x)
+                mapped.append(False)
+        if True in mapped and self._by_value(primitive, values, mapped, params):
+            raise RuntimeError(
+                f"[vmap] {primitive.name} gives a result whose shape depends on the values, which differ from example "
+                f"to example (at {user_line()}); compute with torch.where or masked_fill instead, or run one example "
+                "after the other with vmap(..., chunk_size=1)")
+        result, is_mapped = call(primitive, values, mapped, params)
+        if primitive.multiple:
+            return tuple([Batched(self, part, is_mapped) for part in result])
+        out = Batched(self, result, is_mapped)
+        if primitive.kind == "view" and same_memory(result, values[0]):
+            out.part_of(operands[0]._data, (primitive, params))
+        return out
+
+    def _by_value(self, primitive: Primitive, values: list[Any], mapped: list[bool], params: dict[str, Any]) -> bool:
+        if primitive.name == "masked_select":
+            return mapped[1]
+        if primitive.name == "bincount":
+            return not params.get("minlength")
+        first = _FIRST_INDEX.get(primitive.name)
+        return first is not None and any(is_mapped and x._data.dtype.kind == "b" for x, is_mapped in
+                                         zip(values[first:], mapped[first:], strict=True))
+
+    def settle(self, data: Batched) -> None:
+        root = data.root
+        value, mapped = root.value, root.mapped
+        for primitive, params in data.steps:
+            value = value.detach() if primitive is None else call(primitive, (value,), (mapped,), params)[0]
+        data.value, data.mapped, data.generation = value, mapped, root.generation
+
+    def detached(self, data: Batched, value: Tensor) -> Batched:
+        out = Batched(self, value, data.mapped)
+        out.part_of(data, (None, {}))
+        return out
+
+    def put(self, data: Batched, new: Batched, op: str) -> None:
+        if new.mapped and not data.mapped:
+            root = data.root
+            root.value, root.mapped = P.clone(spread(root.value, False, self.count), order="C"), True
+            root.generation += 1
+            if data is root:
+                data.generation = root.generation
+            else:
+                self.settle(data)
+        overwrite(data.value, new.value, op)
+
+    def put_outside(self, tensor: Tensor, new: Batched, op: str) -> None:
+        if new.mapped:
+            raise RuntimeError(
+                "[vmap] vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
+                "`other` in extra_args that has more elements than `self`. A tensor made inside the function, or one "
+                "that is mapped over, was expected to be written with values that differ from example to example; got "
+                f"one from outside (at {user_line()}); write out of place, or pass the tensor with an in_dim")
+        overwrite(tensor, new.value, op)
+
+    def plain(self, tensor: Tensor, what: str) -> Tensor:
+        if not self.owns(tensor):
+            return tensor
+        data = self.current(tensor)
+        if not data.mapped:
+            value: Tensor = data.value
+            return value
+        asked = f".{what}()" if what not in ("bool", "in") else "its truth (data-dependent control flow)"
+        raise RuntimeError(
+            f"[vmap] vmap: It looks like you're calling {asked} on a Tensor that has one value an example (at "
+            f"{user_line()}). Compute with tensors (torch.where instead of if), or run one example after the other "
+            "with vmap(..., chunk_size=1)")
+
+    def collected(self, ct: Tensor) -> Tensor:
+        data = self.current(ct) if self.owns(ct) else None
+        if data is None:
+            return ct
+        if not data.mapped:
+            return self.below(P.mul, data.value, float(self.count))
+        return self.below(lambda: P.sum(data.value, dim=(0,)))
+
+    def unmapped(self, tensor: Tensor) -> tuple[Tensor, bool]:
+        """The tensor below that a result holds, and whether it has the examples along its first dimension."""
+        if not self.owns(tensor):
+            return tensor, False
+        data = self.current(tensor)
+        return data.value, data.mapped
+
+    # --- random numbers -----------------------------------------------------------------------------------------------
+
+    def draws(self) -> None:
+        self._check_random()
+        super().draws()
+
+    def _check_random(self) -> None:
+        if self.randomness == "error":
+            raise RuntimeError(
+                "[vmap] vmap: called random operation while in randomness error mode. Please either use the 'same' or "
+                f"'different' randomness flags on vmap or perform the randomness operation out of vmap (at "
+                f"{user_line()}): vmap(..., randomness='different')")
+
+    def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        self._check_random()
+        pairs = [self.unmapped(x) if type(x) in TENSORS else (x, False) for x in operands]
+        value, mapped = self.below(self._drawn, sampler, generator, pairs, params)
+        return make(Batched(self, value, mapped), None)
+
+    def _drawn(self, sampler: str, generator: Any, pairs: list[Any], params: dict[str, Any]) -> tuple[Tensor, bool]:
+        values, is_mapped = [x for x, _ in pairs], any(mapped for _, mapped in pairs)
+        if self.randomness == "same" and not is_mapped:
+            return drawn(sampler, generator, tuple(values), params), False
+        if self.randomness == "different" and "size" in params:
+            whole = [spread(x, mapped, self.count) if mapped else x for x, mapped in pairs]
+            wide = [x if not hasattr(x, "shape") or not mapped else x[(slice(None), *(None,) * (
+                len(params["size"]) + 1 - len(x.shape)))] for x, (_, mapped) in zip(whole, pairs, strict=True)]
+            return drawn(sampler, generator, tuple(wide), {**params, "size": (self.count, *params["size"])}), True
+        before = generator.get_state()
+        parts = []
+        for place in range(self.count):
+            if self.randomness == "same":
+                generator.set_state(before)
+            example = tuple([x[place] if mapped else x for x, mapped in pairs])
+            parts.append(drawn(sampler, generator, example, params)[None])
+        return P.cat(*parts, dim=0), True
+
+
+# --- all places along a dimension at once -----------------------------------------------------------------------------
+
+
+def over_examples(run: Callable[[Sequence[Tensor]], Sequence[Any]], stacked: Sequence[Tensor], chunk: int | None,
+                  randomness: str = "error") -> list[Tensor]:
+    """What a function of tensors gives for each place along the first dimension of ``stacked``, stacked likewise:
+    ``chunk`` of them at once, all if None; of 1 the function gets plain tensors, one place after the other."""
+    count = stacked[0]._data.shape[0]
+    chunk = count if chunk is None else max(1, min(chunk, count))
+    if chunk == 1 and count > 0:
+        singly = [run([x[place] for x in stacked]) for place in range(count)]
+        return [P.cat(*[part[None] for part in column], dim=0) for column in zip(*singly, strict=True)]
+    parts = []
+    for start in range(0, max(count, 1), max(chunk, 1)):
+        stop = min(start + chunk, count)
+        taken = stacked if chunk == count else [x[start:stop] for x in stacked]
+        with BatchLevel(stop - start, randomness) as inside:
+            results = [inside.unmapped(x) for x in run([inside.mapped(x) for x in taken])]
+        parts.append([spread(x, mapped, stop - start) for x, mapped in results])
+    return parts[0] if len(parts) == 1 else [P.cat(*column, dim=0) for column in zip(*parts, strict=True)]
