@@ -130,6 +130,13 @@ class BatchLevel(Level):
             f"{user_line()}). Compute with tensors (torch.where instead of if), or run one example after the other "
             "with vmap(..., chunk_size=1)")
 
+    def lies(self, tensor: Tensor, absolute: bool) -> tuple[int, int]:
+        data = self.current(tensor) if self.owns(tensor) else None
+        if data is None or not data.mapped:
+            return super().lies(tensor, absolute)
+        steps = [(n - 1) * stride // data.itemsize for n, stride in zip(data.shape, data.strides, strict=True)]
+        return 0, 1 + sum(steps) if data.size else 0  # an example lies in a memory of its own
+
     def collected(self, ct: Tensor) -> Tensor:
         data = self.current(ct) if self.owns(ct) else None
         if data is None:

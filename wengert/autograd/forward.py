@@ -130,6 +130,9 @@ def pushed(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[Any
     if primitive.jvp is not None:
         return primitive.jvp(tangents, operands, out, params)
     if primitive.vjp is None:
+        parts = out if primitive.multiple else (out,)
+        if primitive.records and any(part._data.dtype.kind in "fcV" for part in parts):
+            primitive.rule("jvp")  # raises, with the reason why there is none
         return None
     return transposed(primitive, tangents, operands, out, params)
 

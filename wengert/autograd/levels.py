@@ -19,13 +19,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core.errors import TraceError
+from ..core.geometry import bytes_of
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..tensors.evaluation import Tracer, known
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Leaf, Node
-from ..tensors.tensor import TENSORS, Tensor, make, version_cell
+from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
 from . import engine
 
 Step = tuple[Any, dict[str, Any]]
@@ -284,6 +285,9 @@ class Level(Tracer):
             raise TraceError(f"[{self.name}] a tensor made inside {self.name} was expected to take another shape; got "
                              "one from outside; take a view of it")
 
+    def lies(self, tensor: Tensor, absolute: bool) -> tuple[int, int]:
+        return self.below(place_of, self.inner(tensor), absolute)
+
     def grad_of(self, tensor: Tensor) -> Any:
         edge: Any = tensor._edge
         return edge.grad if self.owns(tensor) else self.below(lambda: tensor.grad)
@@ -323,6 +327,15 @@ class Level(Tracer):
     def wrapped(self, value: Tensor) -> Tensor:
         """A new tensor of the level below as a constant of this one."""
         return make(self.constant(value, False), None)
+
+
+def place_of(tensor: Tensor, absolute: bool) -> tuple[int, int]:
+    """Where a tensor begins in its memory, and how large that is, in elements. (What is recorded may count from the
+    beginning of an argument, unless the ``absolute`` place matters.)"""
+    tracer = None if state.watcher is None else state.watcher.tracer
+    if tracer is not None:
+        return tracer.lies(tensor, absolute)
+    return tensor.storage_offset(), bytes_of(root_of(tensor._data)).nbytes // tensor._data.itemsize
 
 
 def drawn(sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.levels import place_of
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
-from ..core.geometry import bytes_of, check_inside
+from ..core.geometry import check_inside
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..core.state import state
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.hot import unary
-from ..tensors.tensor import Tensor, make, root_of
+from ..tensors.tensor import Tensor, make
 from .arguments import dtype_of, integer, integers, sizes_of, tensors_of
 from .registry import function, method
 
@@ -394,22 +395,13 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     sizes, steps = sizes_of((size,), "as_strided"), integers(stride, "as_strided")
     if len(sizes) != len(steps):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(steps)} and {list(sizes)}")
-    start, room = _lies(input, storage_offset is not None)
+    start, room = place_of(input, storage_offset is not None)
     offset = start if storage_offset is None else storage_offset
     if any(step < 0 for step in steps) or offset < 0:
         raise RuntimeError(f"[as_strided] Negative strides and offsets are not supported; got strides "
                            f"{list(steps)} and offset {offset}")
     check_inside("as_strided", room, sizes, steps, offset)
     return P.as_strided(input, size=sizes, stride=steps, offset=offset, geometry=(input.stride(), start))
-
-
-def _lies(tensor: Tensor, absolute: bool) -> tuple[int, int]:
-    """Where a tensor begins in its memory, and how large that is, in elements. (What is recorded may count from the
-    beginning of an argument, unless the ``absolute`` place matters.)"""
-    if state.watcher is not None and state.watcher.tracer is not None:
-        found: tuple[int, int] = state.watcher.tracer.lies(tensor, absolute)
-        return found
-    return tensor.storage_offset(), bytes_of(root_of(tensor._data)).nbytes // tensor._data.itemsize
 
 
 # --- complex and real -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import along
+from ..core.batching import along, rank_of, size_of, spread
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, certain, conjugate, is_final, linear, opaque, reduction
@@ -57,8 +57,14 @@ def _cumprod_derivative(ct: Numbers, x: Any, out: Numbers, dim: int) -> Any:
     return P.cat(*slices, dim=dim)
 
 
+def _adjoint_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    if any(map(rank_of, operands, mapped)):
+        return along(primitive, operands, mapped, params)
+    return spread(operands[0], mapped[0], size_of(operands, mapped))
+
+
 cumprod_adjoint = opaque(
-    "cumprod_adjoint", batch=along, eval=lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
+    "cumprod_adjoint", batch=_adjoint_batch, eval=lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
     spec=lambda ct, x, out, dim: ct, missing={"vjp": "cumprod's own rule is differentiated instead",
                                               "jvp": "cumprod's own rule is differentiated instead"},
     samples=cases(((3, 4), (3, 4), (3, 4), {"dim": 1}), ((), (), (), {"dim": 0})),

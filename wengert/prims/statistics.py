@@ -152,7 +152,7 @@ histogram = opaque("histogram", _histogram, batch=each, arity=2, missing=_no("it
 
 def _histogram_grid(xp: ModuleType, x: Array, weights: Array | None = None, *,
                     edges: Sequence[Sequence[float]]) -> Array:
-    """How many points, the rows of ``x``, lie in one cell of a grid, of whose dimensions the edges are given."""
+    """How many points, the rows of ``x``, lie in each cell of a grid, of whose dimensions the edges are given."""
     cells, inside = xp.zeros(len(x), np.int64), xp.ones(len(x), bool)
     for column, one in zip(x.T, edges, strict=True):
         places, within = _bins(xp, column, one)
