@@ -17,7 +17,8 @@ ROOT = Path(wengert.__file__).parent
 # An import goes down this list only, or stays inside its own package. The packages on one line do not see each other.
 LAYERS = (
     ("core", "_missing"),
-    ("compiler", "_public"),
+    ("_public", "_switches"),
+    ("compiler",),
     ("sampling",),
     ("prims", "ir"),
     ("tensors", "native"),
@@ -27,8 +28,8 @@ LAYERS = (
     ("nn", "utils"),
     ("optim",),
     ("futures", "io", "view", "examination", "amp", "multiprocessing"),
-    ("accelerator", "backends", "cuda", "distributed", "fft", "hub", "jit", "linalg", "masked", "onnx", "profiler",
-     "random", "return_types", "serialization", "settings", "signal", "special", "version"),
+    ("_dynamo", "_inductor", "accelerator", "backends", "cuda", "distributed", "fft", "hub", "jit", "linalg", "masked",
+     "onnx", "profiler", "random", "return_types", "serialization", "settings", "signal", "special", "version"),
     ("vision", "compat", "testing", "distributions"),
     ("demo",),
     ("cli",),

@@ -56,9 +56,9 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 
 _publish(
     __name__,
-    "accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit linalg "
-    "masked multiprocessing nn onnx optim profiler random return_types serialization signal special testing utils "
-    "version vision",
+    "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
+    "linalg masked multiprocessing nn onnx optim profiler random return_types serialization signal special testing "
+    "utils version vision",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

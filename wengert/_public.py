@@ -16,12 +16,14 @@ from typing import Any
 from ._missing import MissingError
 
 
-def publish(module: str, modules: str = "", late: Mapping[str, str] | None = None) -> None:
+def publish(module: str, modules: str = "", late: Mapping[str, str] | None = None, base: str | None = None
+            ) -> None:
     """Finishes the face of ``module``, which calls this last, with its ``__name__``.
 
     ``modules`` of it (``"attention utils"``) are imported when they are first asked for, and so are the ``late`` names,
-    by the module that has them: ``{"nn.functional": "conv1d conv2d"}``. Without an ``__all__``, the module gets one:
-    what of wengert's it holds that is no module, and what is named here.
+    by the module that has them: ``{"nn.functional": "conv1d conv2d"}``, below ``base``, which is ``module`` itself if
+    it is not given: names of a low floor may be made by a higher one. Without an ``__all__``, the module gets one: what
+    of wengert's it holds that is no module, and what is named here.
     """
     namespace = vars(sys.modules[module])
     homes = dict.fromkeys(modules.split(), "")
@@ -33,7 +35,7 @@ def publish(module: str, modules: str = "", late: Mapping[str, str] | None = Non
         if home is None:
             plain = f"module {module!r} has no attribute {name!r}"
             raise MissingError(module, name, lambda: {*namespace["__all__"], *homes}, plain)
-        found = getattr(import_module(f"{module}.{home}"), name) if home else import_module(f"{module}.{name}")
+        found = getattr(import_module(f"{base or module}.{home}"), name) if home else import_module(f"{module}.{name}")
         return namespace.setdefault(name, found)
 
     def directory() -> list[str]:

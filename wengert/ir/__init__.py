@@ -5,12 +5,23 @@ which they run, effects and outputs. Everything here works on arrays and specs a
 ``tracing`` makes graphs out of running programs, the compiler will make machine code out of graphs.
 """
 
-from .graph import GENERATOR, Effect, GraphError, Instr, InstructionGraph, Value, format_effect, format_graph, prune
+from .graph import (
+    GENERATOR,
+    Effect,
+    GraphError,
+    Instr,
+    InstructionGraph,
+    Value,
+    copied,
+    format_effect,
+    format_graph,
+    prune,
+)
 from .interpreter import Interpreter
 from .parser import parse_graph
 from .verifier import verify
 
 __all__ = [
-    "GENERATOR", "Effect", "GraphError", "Instr", "InstructionGraph", "Interpreter", "Value", "format_effect",
-    "format_graph", "parse_graph", "prune", "verify",
+    "GENERATOR", "Effect", "GraphError", "Instr", "InstructionGraph", "Interpreter", "Value", "copied",
+    "format_effect", "format_graph", "parse_graph", "prune", "verify",
 ]

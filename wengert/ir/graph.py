@@ -120,6 +120,12 @@ class InstructionGraph:
         return f"<graph {self.name}: {len(self.instrs)} instructions, {len(self.effects)} effects>"
 
 
+def copied(graph: InstructionGraph) -> InstructionGraph:
+    """The graph in lists of its own, which `prune` and the like change; of the same values and instructions."""
+    return InstructionGraph(graph.name, [*graph.inputs], [*graph.states], [*graph.generators], [*graph.constants],
+                            [*graph.instrs], [*graph.effects], [*graph.outputs], graph.counted)
+
+
 def prune(graph: InstructionGraph, after: InstructionGraph | None = None) -> InstructionGraph:
     """Takes out, in place, what no effect and no output needs: instructions, constants and states. Returns the graph
     with its instructions numbered anew; ``after`` another graph, which it shares values with, from its last on."""

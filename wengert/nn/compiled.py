@@ -47,9 +47,11 @@ def compile(model: Any = None, **options: Any) -> Any:
 
     ``model`` is a function or a `Module`; without it this is a decorator. ``options``: ``fullgraph``, of which "native"
     also refuses what numpy would compute in the midst of machine code; ``disable`` gives the function back as it is;
-    with ``check``, the first calls, so many, run as they are as well, and a difference is an error; ``dynamic``,
-    ``backend``, ``mode`` and ``options`` are PyTorch's, and change nothing: each size of the arguments is a recording
-    of its own. Raises TypeError for anything that cannot be called.
+    with ``check``, the first calls, so many, run as they are as well, and a difference is an error. With ``dynamic``
+    recordings for a few sizes of the arguments become one program for all, with machine code for each size; else each
+    size is a recording of its own, but for those that `torch._dynamo.mark_dynamic` marks, of which ``dynamic=False``
+    takes no notice. ``backend``, ``mode`` and ``options`` are PyTorch's, and change nothing. Raises TypeError for
+    anything that cannot be called.
 
     >>> import wengert as torch
     >>> @torch.compile

@@ -488,7 +488,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing
     dtypes."""
-    if input._data.dtype != end._data.dtype:
+    if type(end) in TENSORS and input._data.dtype != end._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")

@@ -139,6 +139,21 @@ class Arguments:
         )
         return self._form, tuple(map(_frozen, self._leaves)), specs, overlaps
 
+    def sizes(self, varies: Callable[[str, int, int], bool]) -> tuple[Any, tuple[int, ...], list[str]]:
+        """The key without those sizes of tensors for which ``varies(name, dimension, size)`` says so, these sizes, and
+        what they are called. What is 0 or 1, or of a tensor that does not lie in row-major order, does not vary."""
+        form, leaves, specs, overlaps = self.key()
+        sizes: list[int] = []
+        called: list[str] = []
+        others = []
+        for name, (shape, dtype, strides, wants) in zip(self.names, specs, strict=True):
+            vary = [strides is None and n >= 2 and varies(name, d, n) for d, n in enumerate(shape)]
+            sizes += [n for n, varying in zip(shape, vary, strict=True) if varying]
+            called += [f"{name}.shape[{d}]" for d, varying in enumerate(vary) if varying]
+            others.append((tuple([None if varying else n for n, varying in zip(shape, vary, strict=True)]),
+                           dtype, strides, wants))
+        return (form, leaves, tuple(others), overlaps), tuple(sizes), called
+
     def filled(self, stand_ins: dict[int, Tensor], quantities: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with other tensors and numbers in the places of these."""
         args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__))

@@ -25,31 +25,60 @@ from ..tensors.evaluation import tracing
 from .again import NOT, prepare
 from .arguments import Arguments
 from .checking import checked
+from .control import BACKENDS, compiled, settings
 from .function import parameters_of, record
+from .generalised import MOST, Families
 from .names import has_unmade_parameters
 from .program import Program
 from .reads import is_users
-
-LIMIT = 8
-"""A function is recorded at most so many times; calls that fit none of the recordings then run eagerly."""
+from .sizes import SizeNotes
 
 _LOCK = threading.RLock()
 """Held by every compiled call: while a function is recorded, the tensors that it meets hold no numbers."""
 
+_FORCED = "the stance is force_eager"
+"""Why a function runs as it is under that stance."""
+
 log = logging.getLogger("wengert.compile")
+
+
+class RecompileError(RuntimeError):
+    """A call that fits no recording, where `control.set_stance` forbids another."""
 
 
 class Compiled:
     """A compiled function; see `compile`. ``programs`` are its recordings, the last used first."""
 
-    def __init__(self, function: Callable[..., Any], *, fullgraph: bool | str = False, check: int = 0) -> None:
-        self.function, self.fullgraph, self.check = function, fullgraph, check
+    def __init__(self, function: Callable[..., Any], *, fullgraph: bool | str = False, check: int = 0,
+                 dynamic: bool | None = None) -> None:
+        self.function, self.fullgraph, self.check, self.dynamic = function, fullgraph, check, dynamic
+        self.sizes = None if dynamic is False else Families(bool(dynamic))
+        """The recordings that serve several sizes."""
         self.programs: list[Program] = []
         self.eager: str | None = None
         """Why it runs as it is, where it does."""
         functools.update_wrapper(self, function, updated=())
         self._names = parameters_of(function)
         self._said_limit = False
+        self._held: str | None = None
+        compiled.add(self)
+        self.take_stance()
+
+    def forget(self) -> None:
+        """Makes it what it was before its first call."""
+        with _LOCK:
+            self.programs, self._said_limit, self._held = [], False, None
+            self.sizes = None if self.dynamic is False else Families(bool(self.dynamic))
+            self.eager = None
+            self.take_stance()
+
+    def take_stance(self) -> None:
+        """Looks at what `control.set_stance` said last."""
+        forced = settings.stance == "force_eager"
+        if forced and self.eager != _FORCED:
+            self._held, self.eager = self.eager, _FORCED
+        elif not forced and self.eager == _FORCED:
+            self._held, self.eager = None, self._held
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the program that fits these arguments, recorded now if there is none."""
@@ -69,6 +98,8 @@ class Compiled:
             except TraceError as error:
                 self._give_up(error)
                 program = None
+            except RecompileError:
+                raise
             except Exception as error:  # most likely the function's own: then it fails again, and leaves what it leaves
                 result = self.function(*args, **kwargs)
                 self._give_up(_unrecorded(self.name, error))
@@ -85,10 +116,10 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.function, self.fullgraph, self.check)
+        return _again, (self.function, self.fullgraph, self.check, self.dynamic)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        return _again(copy.deepcopy(self.function, memo), self.fullgraph, self.check)
+        return _again(copy.deepcopy(self.function, memo), self.fullgraph, self.check, self.dynamic)
 
     def _fitting(self, arguments: Arguments) -> Program | None:
         """The program for a call; None where the function has been recorded too often."""
@@ -100,20 +131,59 @@ class Compiled:
         reason = self.programs[0].mismatch(arguments) if self.programs else None
         if has_unmade_parameters(self.function):
             return None
-        if len(self.programs) >= LIMIT:
+        made = self._for_sizes(arguments)
+        if made is not None:
+            return made
+        if settings.stance != "default" and self.programs:
+            if settings.stance == "fail_on_recompile":
+                raise RecompileError(f"[compile] a call that fits a recording of {self.name} was expected, as the "
+                                     f"stance is fail_on_recompile; {reason}")
+            return None
+        limit = settings.recompile_limit
+        if self._count() >= limit:
             if not self._said_limit:
                 self._said_limit = True
-                _warn(f"[compile] {self.name} has been recorded {LIMIT} times, and calls still differ (last: "
+                _warn(f"[compile] {self.name} has been recorded {limit} times, and calls still differ (last: "
                               f"{reason}); calls that fit no recording run eagerly from now on")
             return None
         program = self._recorded(arguments, reason)
         self.programs.insert(0, program)
         return program
 
+    def _count(self) -> int:
+        """How many recordings there are; those that have become one program for many sizes are one."""
+        alone = [program for program in self.programs if program.sizes is None]
+        return len(alone) + (0 if self.sizes is None else self.sizes.recorded)
+
+    def _for_sizes(self, arguments: Arguments) -> Program | None:
+        """The program for a call that differs from others in sizes that may vary, made without recording."""
+        if self.sizes is None:
+            return None
+        self.sizes.note(arguments)
+        stages = Stages()
+        with stages.stage("planning"):
+            program = self.sizes.program(arguments)
+        if program is None or program.mismatch(arguments) is not None:
+            return None
+        program.stages = stages
+        program.compile(whole=self.fullgraph == "native")
+        others = [each for each in self.programs if each.sizes is not None and each.recording is None]
+        if len(others) >= MOST:
+            self.programs.remove(others[-1])
+        self.programs.insert(0, program)
+        return program
+
     def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
         stages = Stages()
+
+        def run(sizes: SizeNotes | None) -> Program:
+            return record(self.function, self._names, arguments, sizes)
+
         with told(stages, self.name), stages.stage("recording"):
-            program = record(self.function, self._names, arguments)
+            program, alone = (run(None), None) if self.sizes is None else self.sizes.record(arguments, run)
+        if alone is not None:
+            _warn(f"[compile] sizes of {self.name}'s arguments are marked as dynamic, but each is recorded by itself: "
+                  f"{alone}")
         program.stages = stages
         program.compile(whole=self.fullgraph == "native")
         for line in program.printed:
@@ -211,25 +281,24 @@ def compile_function(
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(map(repr, _MODES))}")
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
-    if backend not in _BACKENDS:
-        raise RuntimeError(f"[compile] a backend among {', '.join(_BACKENDS)} was expected; got {backend!r}; leave it "
+    if backend not in BACKENDS:
+        raise RuntimeError(f"[compile] a backend among {', '.join(BACKENDS)} was expected; got {backend!r}; leave it "
                            "out")
     if isinstance(fullgraph, str) and fullgraph != "native":
         raise RuntimeError(f'[compile] fullgraph was expected to be True, False or "native"; got {fullgraph!r}')
     if not callable(function):
         raise TypeError(f"compile(): a function or a module was expected; got {type(function).__name__}")
-    if disable or isinstance(function, Compiled):
+    if disable or isinstance(function, Compiled) or getattr(function, "_is_disabled", False):
         return function
-    return Compiled(function, fullgraph=fullgraph, check=check)
+    return Compiled(function, fullgraph=fullgraph, check=check, dynamic=dynamic)
 
 
-_BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "wengert")
 _MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
-def _again(function: Callable[..., Any], fullgraph: bool | str, check: int) -> Compiled:
+def _again(function: Callable[..., Any], fullgraph: bool | str, check: int, dynamic: bool | None) -> Compiled:
     """A copy of a compiled function, without its programs."""
-    return Compiled(function, fullgraph=fullgraph, check=check)
+    return Compiled(function, fullgraph=fullgraph, check=check, dynamic=dynamic)
 
 
 def _warn(message: str) -> None:

@@ -34,6 +34,7 @@ class Explained(Protocol):
     _bindings: dict[str, list[Binding]]
     _results: Results
     _run: Interpreter | Runner
+    sizes: Any
 
 
 def explain(program: Explained) -> str:
@@ -43,6 +44,7 @@ def explain(program: Explained) -> str:
     given = [f"{kind.__name__} {text}" for kind, text in program._key[1] if kind not in (Place, type(None))]
     parts = {
         "inputs": [f"{value!r}: {value.spec}" for value in graph.inputs],
+        **({} if program.sizes is None else {"sizes that vary": program.sizes.words()}),
         "captured state": [f"{value!r}: {value.spec}" for value in graph.states],
         "arguments that are part of the key": given,
         "guards": [*guards(program)],

@@ -17,10 +17,11 @@ from ..tensors.tape import Leaf
 from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
 from .names import Names, has_unmade_parameters, tensors_seen_by
-from .program import Program, sharing
+from .program import Program, Recording, sharing
 from .reads import Reads
 from .recorder import Recorder
 from .results import Results, effects
+from .sizes import SizeNotes
 from .sources import Argument, FloatArgument, Gradient, Source
 
 
@@ -130,12 +131,14 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def record(function: Callable[..., Any], names: list[str], arguments: Arguments) -> Program:
-    """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were."""
+def record(function: Callable[..., Any], names: list[str], arguments: Arguments, sizes: SizeNotes | None = None
+           ) -> Program:
+    """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were. With ``sizes``
+    it is noted what the function asks of sizes, and the program has the whole recording."""
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
     reads = Reads()
-    recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads)
+    recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads, sizes)
     for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
         recorder.argument(place, argument, tensor)
     floats = [recorder.quantity(FloatArgument(place, argument), value)
@@ -160,6 +163,8 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
             cut = _recorded_backward(recorder, results, arguments)
             results.tensors.clear()
         backward = None if cut is None else cut()
+        whole = None if sizes is None else Recording(
+            [recorder.graph, *([] if backward is None else [backward.graph])])
         graph = verify(prune(recorder.graph))
         if backward is not None:
             verify(prune(backward.graph, after=graph))
@@ -181,9 +186,12 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments)
                 f"{', '.join(leaks)}. Return them, or copy them into tensors that were there before",
                 stacklevel=4,
             )
-        return Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
-                       recorder.conditions, backward, [generator for _, generator, _ in recorder.generators.values()],
-                       recorder.layouts, recorder.assigned)
+        program = Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
+                          recorder.conditions, backward,
+                          [generator for _, generator, _ in recorder.generators.values()], recorder.layouts,
+                          recorder.assigned)
+        program.recording = whole
+        return program
     except BaseException:
         reads.undo()
         raise

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..core.dtypes import get_default_dtype
 from ..core.errors import TraceError
+from ..core.primitive import P
 from ..core.spec import Spec
 from ..core.state import state
-from ..ir import InstructionGraph, Interpreter, Value
+from ..ir import InstructionGraph, Interpreter, Value, copied
 from ..native import WRITTEN, Runner, Stages
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
@@ -25,6 +26,24 @@ from .quantities import Condition
 from .reads import Reads
 from .results import Results
 from .sources import Owner, QuantitySource
+
+
+class Recording:
+    """The graphs of a program before what nobody needs was taken out, so that all that the function did is compared."""
+
+    def __init__(self, graphs: Sequence[InstructionGraph]) -> None:
+        self.graphs = [copied(each) for each in graphs]
+        self.read: set[Value] = set()
+        """The values of which more than the shape matters: not those of empty(), which are filled."""
+        needed: set[Value] = set()
+        for graph in reversed(self.graphs):
+            self.read.update(graph.roots())
+            needed.update(graph.roots())
+            for instr in reversed(graph.instrs):
+                if instr.primitive.kind == "random" or not needed.isdisjoint(instr.results):
+                    needed.update(instr.values())
+                    if instr.primitive is not P.fill:
+                        self.read.update(instr.values())
 
 
 class Program:
@@ -70,6 +89,17 @@ class Program:
         """How many calls were not like the last one, and how many of them it takes to look for what is alike anew."""
         self._run: Interpreter | Runner = Interpreter(graph)
         self.stages = Stages()
+        self.recording: Recording | None = None
+        self.sizes: Any = None
+        """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
+
+    def for_sizes(self, graph: InstructionGraph, key: tuple[Any, ...], values: dict[Value, Value],
+                  backward: Backward | None) -> Program:
+        """The same program for other sizes of its arguments, with the graph for these; ``values`` leads from the
+        values of this one's graph to those of the other."""
+        return Program(graph, self._names, key, self._bindings, self._guards, self._results.for_values(values),
+                       self._shared, [], self._reads, self._quantities, self._conditions, backward, self._generators,
+                       self._layouts, self._assigned)
 
     def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
@@ -223,11 +253,15 @@ class Program:
 
     def mismatch(self, arguments: Arguments) -> str | None:
         """Why this call cannot run on this recording; None where it can."""
-        if self._modes != modes():
-            return f"it was recorded with {self._modes}, now it is {modes()}"
         key = arguments.key()
         if key != self._key:
             return _difference(self._key, key, arguments.names)
+        return self.mismatch_beside_key(arguments)
+
+    def mismatch_beside_key(self, arguments: Arguments) -> str | None:
+        """`mismatch` for arguments whose key is right, or differs in nothing but sizes that may vary."""
+        if self._modes != modes():
+            return f"it was recorded with {self._modes}, now it is {modes()}"
         quantities = [source.find(arguments.floats) for source in self._quantities]
         for quantity, value in zip(self._quantities, quantities, strict=True):
             if type(value) is not float:

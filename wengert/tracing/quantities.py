@@ -20,6 +20,7 @@ from ..core.errors import TraceError
 from ..core.primitive import Primitive
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
+from .sizes import TracedSize
 
 Find = Callable[[Sequence[float]], float] | None
 """Works out a number from the quantities of a call; None for one that comes from a tensor, which nobody can."""
@@ -71,7 +72,9 @@ class Traced(Quantity):
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
-    def _with(self, function: Callable[..., Any], other: Number, reflected: bool = False) -> Any:
+    def _with(self, function: Callable[..., Any], other: Any, reflected: bool = False) -> Any:
+        if type(other) is TracedSize:
+            other = other.fixed()
         if not isinstance(other, Traced) and type(other) not in (int, float, bool):
             return NotImplemented
         pair = (other, self) if reflected else (self, other)
@@ -212,12 +215,14 @@ class Traced(Quantity):
 
 def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
-    if type(value) is not Traced and (
+    if type(value) not in (Traced, TracedSize) and (
         value is None
         or value is Ellipsis
         or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
     ):
         return value
+    if type(value) is TracedSize:
+        return value.taken()
     if type(value) is Traced:
         return value.fixed()
     if isinstance(value, np.generic):

@@ -37,6 +37,7 @@ from .outside import Binding, Slot, spec_of
 from .quantities import Condition, Traced, plain_parameter
 from .reads import Reads
 from .shadows import Shadows
+from .sizes import SizeNotes, TracedSize
 from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
 from .values import Memory, Step, TracedArray
 
@@ -46,7 +47,9 @@ _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincoun
 class Recorder(Tracer):
     """Records one run of a function into ``graph``. Use as a context manager around the run."""
 
-    def __init__(self, name: str, names: Names, reads: Reads) -> None:
+    def __init__(self, name: str, names: Names, reads: Reads, sizes: SizeNotes | None = None) -> None:
+        self.sizes = sizes
+        """Where it is noted what the user's code asks of sizes, if the recording is to serve others."""
         self.graph, self.names, self.reads = InstructionGraph(name), names, reads
         self.start = next_sequence()
         self.keeper = Keeper()
@@ -115,6 +118,7 @@ class Recorder(Tracer):
     def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
         """A new traced array, remembered so that it can be ended with the recording."""
         made = TracedArray(memory, steps, value, array, self.line())
+        made.sizes = self.sizes
         self.traced_arrays.append(weakref.ref(made))
         return made
 
@@ -271,6 +275,8 @@ class Recorder(Tracer):
             return self._number(operand, operands)
         if isinstance(operand, np.generic):
             operand = operand.item()
+        if type(operand) is TracedSize:
+            operand = operand.taken()
         if operand is None or isinstance(operand, (bool, int, float, complex)):
             return operand, operand
         if isinstance(operand, np.ndarray):

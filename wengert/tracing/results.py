@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..tensors.tensor import Tensor
 from .arguments import NESTS, PLAIN, FloatPlace, Place
 from .quantities import Traced
 from .recorder import Recorder
+from .sizes import TracedSize
 from .sources import Argument, Gradient, Part, Source
 
 
@@ -34,6 +36,12 @@ class Results:
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
 
+    def for_values(self, values: dict[Value, Value]) -> Results:
+        """The same of a graph with other values."""
+        found = copy.copy(self)
+        found.where = [values[where] if type(where) is Value else where for where in self.where]
+        return found
+
     def _taken(self, value: object) -> Any:
         if isinstance(value, Tensor):
             if id(value) not in self._places:
@@ -45,6 +53,8 @@ class Results:
             self.where.append(self._recorder.read(self._recorder.place(value.tensor))[0])
             self.tensors.append(value.tensor)
             return FloatPlace(len(self.where) - 1)
+        if type(value) is TracedSize:
+            return value.fixed()
         if isinstance(value, PLAIN):
             return value
         if inspect.iscoroutine(value):

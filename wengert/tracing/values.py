@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..ir import Value
+from .sizes import SizeNotes
 
 Step = tuple[Any, dict[str, Any]]
 
@@ -48,7 +49,7 @@ class TracedArray:
     When recording has ended the traced array is dead: any use raises `TraceError` with the line that made it.
     """
 
-    __slots__ = ("__weakref__", "_array", "_memory", "_value", "generation", "line", "steps")
+    __slots__ = ("__weakref__", "_array", "_memory", "_value", "generation", "line", "sizes", "steps")
 
     def __init__(
         self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray, line: str
@@ -58,6 +59,8 @@ class TracedArray:
         self._array: np.ndarray | None = array
         self.steps, self.line = steps, line
         self.generation = memory.generation
+        self.sizes: SizeNotes | None = None
+        """Where it is noted which sizes are asked for, if it is."""
 
     def kill(self) -> None:
         """Ends its life; it keeps its line to tell where it was made."""
@@ -95,7 +98,8 @@ class TracedArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        shape = self.array.shape
+        return shape if self.sizes is None else self.sizes.shape(shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -103,6 +107,8 @@ class TracedArray:
 
     @property
     def strides(self) -> tuple[int, ...]:
+        if self.sizes is not None:
+            self.sizes.fix(self.array.shape)
         return self.array.strides
 
     @property
@@ -115,6 +121,8 @@ class TracedArray:
 
     @property
     def size(self) -> int:
+        if self.sizes is not None:
+            self.sizes.fix(self.array.shape)
         return self.array.size
 
     @property

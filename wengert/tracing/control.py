@@ -1,0 +1,179 @@
+"""What programs say to the compiler beside `compile`: PyTorch's ``torch.compiler``, and parts of ``torch._dynamo``.
+
+What has a meaning here has PyTorch's; what there is nothing to say about says so in its text. The one idea to know: a
+`Stance` is not looked at by a call that is like the last one. It is put into the compiled functions when it is taken.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..core.errors import TraceError
+from ..core.trees import Nests, mapping, sequence
+from ..ops import from_numpy
+from ..tensors.evaluation import tracing
+from ..tensors.tensor import Tensor
+
+BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "wengert")
+"""The names of back ends that are accepted: there is one."""
+STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile")
+
+
+class _Compiled(Protocol):
+    """What is asked of a `compiled.Compiled`."""
+
+    def forget(self) -> None: ...
+
+    def take_stance(self) -> None: ...
+
+
+class Settings:
+    """What holds for all compiled functions. ``recompile_limit``: so often is a function recorded at most."""
+
+    def __init__(self) -> None:
+        self.recompile_limit = 8
+        self.stance = "default"
+
+
+settings = Settings()
+compiled: weakref.WeakSet[_Compiled] = weakref.WeakSet()
+"""All compiled functions that there are."""
+
+
+def reset() -> None:
+    """Forgets all programs of all compiled functions: each is recorded anew when it is next called, also one that has
+    been given up."""
+    for function in list(compiled):
+        function.forget()
+
+
+def is_compiling() -> bool:
+    """Whether a function is being recorded just now, which a recorded function may ask to go another way."""
+    return tracing()
+
+
+is_dynamo_compiling = is_compiling
+
+
+def is_exporting() -> bool:
+    """False: there is no export."""
+    return False
+
+
+def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """A function, or a module, that is not compiled. One that is being recorded may not call it: it then runs as it is
+    from the first to the last line, or raises `TraceError` with ``fullgraph=True``. A decorator without ``fn``."""
+    if fn is None:
+        return lambda function: disable(function, recursive, reason=reason)
+    if hasattr(fn, "named_parameters") and not isinstance(fn, type):
+        fn.forward = disable(fn.forward, recursive, reason=reason)
+        return fn
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if tracing():
+            why = "" if reason is None else f": {reason}"
+            raise TraceError(f"[compile] functions that may be recorded were expected; {fn.__name__} is disabled{why}; "
+                             "call it outside the compiled function")
+        return fn(*args, **kwargs)
+
+    run.__dict__["_is_disabled"] = True
+    return run
+
+
+def allow_in_graph(fn: Any) -> Any:
+    """``fn`` as it is: what functions do is recorded, whichever they are."""
+    return fn
+
+
+def assume_constant_result(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose result in a recording is that of the recording for ever: what it reads is not guarded, and what
+    it changes is not noticed."""
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        profile = sys.getprofile()
+        if not tracing() or profile is None:
+            return fn(*args, **kwargs)
+        sys.setprofile(None)
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            sys.setprofile(profile)
+
+    return run
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Nothing: there are no CUDA graphs, and what a compiled function gives is never overwritten by its next call."""
+
+
+def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
+    """The names that ``compile(backend=...)`` takes; all of them are wengert's own compiler."""
+    return sorted(BACKENDS)
+
+
+class set_stance:
+    """What compiled functions do from now on, or in a ``with`` block, or while a function that this decorates runs.
+
+    "default"; "force_eager": they run as they are; "eager_on_recompile": a call that fits no program runs as it is;
+    "fail_on_recompile": such a call is a RuntimeError. Raises RuntimeError for another word.
+    """
+
+    def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False,
+                 force_backend: Any = None) -> None:
+        if stance not in STANCES:
+            raise RuntimeError(f"[set_stance] a stance among {', '.join(STANCES)} was expected; got {stance!r}")
+        self._stance, self._before = stance, settings.stance
+        _take(stance)
+
+    def __enter__(self) -> None:
+        _take(self._stance)
+
+    def __exit__(self, *_: object) -> None:
+        _take(self._before)
+
+    def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        _take(self._before)
+
+        @functools.wraps(fn)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with set_stance(self._stance):
+                return fn(*args, **kwargs)
+
+        return run
+
+
+def _take(stance: str) -> None:
+    settings.stance = stance
+    for function in list(compiled):
+        function.take_stance()
+
+
+_NESTS = Nests({(tuple, list): sequence(), dict: mapping(dict)})
+
+
+def wrap_numpy(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors out of one of arrays. It runs as it is, on the tensors' memory, without a history; a
+    function that is being recorded may not call it, as numpy needs values."""
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        leaves, form = _NESTS.flatten((args, kwargs))
+        args, kwargs = form.build([x.detach().numpy() if isinstance(x, Tensor) else x for x in leaves])
+        leaves, form = _NESTS.flatten(fn(*args, **kwargs))
+        return form.build([from_numpy(x) if isinstance(x, np.ndarray) else x for x in leaves])
+
+    return run
+
+
+def graph_break() -> None:
+    """Where PyTorch would cut a function in two. A function that is being recorded then runs as it is."""
+    if tracing():
+        raise TraceError("[compile] a function in one piece was expected; this line calls graph_break(); leave it out")

@@ -1,0 +1,258 @@
+"""One program for many sizes: recordings for some sizes, compared, give the graph for others.
+
+A `Family` has the recordings of one function that differ in nothing but sizes that may vary. Sizes are vectors of
+integers, and those of a new call are written as a combination of the recorded ones, with weights that add up to 1. If
+every integer of the graphs depends on sizes by ``a · size + b``, that of the new graph is the same combination of those
+of the recordings; a float is a form of such an integer. Everything else must be the same. Where that does not hold,
+products of sizes are looked at like sizes, which takes more recordings.
+
+Note [sizes]: nothing proves that an integer depends on a size in this way, so a graph is used only where all of this
+holds. A recording that no combination needed was compared with the combination of the others, and was the same. The
+rules of all primitives give the shapes that the new graph says. All that the user's code found out about sizes
+(`sizes`) is so for the new ones, and what it computed of them and gave to operations is what the graph has. Sizes of 0
+and 1 are recorded by themselves, as they broadcast. Otherwise the function is recorded for these sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from ..ir import GraphError, Value, prune, verify
+from ..tensors.tensor import Tensor
+from .arguments import Arguments
+from .backward import Backward
+from .combination import Combination, Unlike, Weights, check_same, floats_in
+from .program import Program, Recording
+from .sizes import SizeNotes
+
+LEVELS = 3
+MOST = 64
+"""A family keeps so many programs, those last used."""
+
+
+class Mark(NamedTuple):
+    """That a size may vary, from ``low`` to ``high``; ``must``: it is said where it is recorded one by one."""
+
+    low: int
+    high: float
+    must: bool
+
+
+STATIC = Mark(1, 0, False)
+"""That of a size that does not vary."""
+
+
+def mark(tensor: Tensor, dim: int, how: Mark) -> None:
+    """Notes of an argument to be what its size in a dimension may become."""
+    tensor._rarely().setdefault("sizes", {})[dim] = how
+
+
+class Families:
+    """The recordings of one function that serve several sizes: those of all tensors among the arguments where
+    ``every``, else those that are marked. A mark is for the argument, whichever tensor it is at a later call."""
+
+    def __init__(self, every: bool) -> None:
+        self._every = every
+        self._marks: dict[tuple[str, int], Mark] = {}
+        self._families: list[Family] = []
+        self._said = False
+
+    def note(self, arguments: Arguments) -> None:
+        """Notes the marks of the arguments."""
+        for name, tensor in zip(arguments.names, arguments.tensors, strict=True):
+            for dim, how in (tensor._rare or {}).get("sizes", {}).items():
+                self._marks[name, dim] = how
+
+    def _varies(self, name: str, dim: int, size: int) -> bool:
+        how = self._marks.get((name, dim))
+        return self._every if how is None else how.low <= size <= how.high
+
+    @property
+    def recorded(self) -> int:
+        """How many recordings count: one of those that have become one program."""
+        return sum([1 if family.checked else len(family.samples) for family in self._families])
+
+    def program(self, arguments: Arguments) -> Program | None:
+        """The program for a call, made of the recordings for other sizes; None where there is none."""
+        key, sizes, _ = arguments.sizes(self._varies)
+        for family in self._families if sizes else ():
+            if family.fits(key, arguments):
+                found = family.program(sizes, arguments)
+                if found is not None:
+                    return found
+        return None
+
+    def record(self, arguments: Arguments, run: Callable[[SizeNotes | None], Program]) -> tuple[Program, str | None]:
+        """A recording, by ``run``, which serves other sizes if it can; and why those before did not serve these, if
+        somebody is to be told, which is once."""
+        key, sizes, called = arguments.sizes(self._varies)
+        if not sizes:
+            return run(None), None
+        notes = SizeNotes()
+        program = run(notes)
+        assert program.recording is not None, program
+        sample = Sample(sizes, program, program.recording, notes)
+        known = [family for family in self._families if family.fits(key, arguments)]
+        program.sizes = next((family for family in known if family.add(sample)), None)
+        if program.sizes is None:
+            program.sizes = Family(key, called, sample)
+            self._families.append(program.sizes)
+        reasons = [family.reason for family in known if family.failed]
+        if not reasons or self._said or not any(how.must for how in self._marks.values()):
+            return program, None
+        self._said = True
+        return program, reasons[0]
+
+
+class Sample:
+    """One recording of a family: at which sizes, with which program, and what its code asked of sizes."""
+
+    def __init__(self, sizes: tuple[int, ...], program: Program, recording: Recording, notes: SizeNotes) -> None:
+        self.sizes, self.program, self.recording, self.notes = sizes, program, recording, notes
+
+
+class Family:
+    """Recordings that differ in sizes alone, for all that is known; ``made`` counts the programs made of them.
+
+    ``reason`` is why the last size that was asked for had to be recorded.
+    """
+
+    def __init__(self, key: Any, called: list[str], first: Sample) -> None:
+        self.key, self.called, self.samples = key, called, [first]
+        self.basis = [first]
+        self.level = 0
+        """How numbers may depend on sizes: see `_features`."""
+        self.checked = self.failed = False
+        self.made = 0
+        self.reason = "others have to be recorded before they are known"
+
+    def fits(self, key: Any, arguments: Arguments) -> bool:
+        """Whether a call differs from the recorded ones in nothing but sizes."""
+        return bool(key == self.key and self.samples[0].program.mismatch_beside_key(arguments) is None)
+
+    def add(self, sample: Sample) -> bool:
+        """Takes a further recording in; False, and nothing done, where it is not like the others."""
+        before = self.basis, self.level, self.checked
+        self.samples.append(sample)
+        for level in range(self.level, LEVELS):
+            try:
+                self._compare(level)
+                return True
+            except Unlike as error:
+                self.reason = str(error)
+        self.samples.pop()
+        self.basis, self.level, self.checked = before
+        self.failed = True
+        return False
+
+    def _compare(self, level: int) -> None:
+        """Finds out which recordings say something new, and holds the others against these. Raises `Unlike`."""
+        self.basis, self.level, self.checked = self.samples[:1], level, False
+        for sample in self.samples[1:]:
+            weights = self._weights(sample.sizes)
+            if weights is None:
+                _combined([*self.basis, sample], [Fraction(0)] * len(self.basis) + [Fraction(1)])
+                self.basis = [*self.basis, sample]
+                self.checked = False
+                continue
+            found = _combined(self.basis, weights)
+            check_same(found.recording, sample.recording)
+            if found.read != sample.notes.read:
+                raise Unlike("a size that is read does not grow evenly with the arguments'")
+            self.checked = True
+
+    def _weights(self, sizes: tuple[int, ...]) -> Weights | None:
+        columns = list(zip(*[each.sizes for each in self.samples], strict=True))
+        chosen = [d for d, column in enumerate(columns) if len(set(column)) > 1 and column not in columns[:d]]
+        return _weights([_features(each.sizes, chosen, self.level) for each in self.basis],
+                        _features(sizes, chosen, self.level))
+
+    def program(self, sizes: tuple[int, ...], arguments: Arguments) -> Program | None:
+        """The program for further sizes; None where these recordings do not tell it."""
+        weights = self._weights(sizes) if self.checked else None
+        if weights is None:
+            return None
+        try:
+            found = _combined(self.basis, weights)
+            self._check(found)
+            program = found.program(self.samples[0].program, arguments)
+        except (Unlike, GraphError) as error:
+            self.reason, self.failed = str(error), True
+            return None
+        self.made += 1
+        program.sizes = self
+        return program
+
+    def _check(self, found: _Combined) -> None:
+        """Note [sizes]."""
+        for sample in self.samples:
+            words = sample.notes.hold(found.read)
+            if words is not None:
+                raise Unlike(words)
+        for place, given in enumerate(found.given):
+            if self.samples[0].notes.given[place](found.read) != given:
+                raise Unlike("a number that the function computes of sizes does not grow evenly with them")
+
+    def words(self) -> list[str]:
+        """Which sizes vary, what it has been recorded for, and what has been made of that."""
+        columns = list(zip(*[sample.sizes for sample in self.samples], strict=True))
+        lines = [f"{name}: recorded at {', '.join(map(str, column))}"
+                 for name, column in zip(self.called, columns, strict=True) if len(set(column)) > 1]
+        return [*lines, f"{self.made} further made of these" if self.checked else self.reason]
+
+
+class _Combined:
+    """The graphs for further sizes, and what the user's code would have read and given."""
+
+    def __init__(self, recording: Recording, values: dict[Value, Value], read: list[int], given: list[Any]) -> None:
+        self.recording, self.values, self.read, self.given = recording, values, read, given
+
+    def program(self, like: Program, arguments: Arguments) -> Program:
+        graph = verify(self.recording.graphs[0])
+        backward = None
+        if like.backward is not None:
+            was, back = like.backward, self.recording.graphs[1]
+            verify(back)
+            prune(graph)
+            backward = Backward(graph, prune(back, after=graph), [self.values[value] for value in was.kept],
+                                was.places, was.sources, was.origins)
+        else:
+            prune(graph)
+        return like.for_sizes(graph, arguments.key(), self.values, backward)
+
+
+def _features(sizes: tuple[int, ...], chosen: Sequence[int], level: int) -> list[int]:
+    """What numbers are sums of multiples of: 1 and the sizes; products of two of the ``chosen`` ones; their squares."""
+    pairs = [sizes[c] * sizes[d] for c in chosen for d in chosen if c < d] if level else []
+    return [1, *sizes, *pairs, *[sizes[d] ** 2 for d in chosen if level > 1]]
+
+
+def _weights(basis: Sequence[Sequence[int]], wanted: Sequence[int]) -> Weights | None:
+    """The weights with which vectors add up to the one that is wanted; None where there are none."""
+    rows = [[Fraction(each[d]) for each in basis] + [Fraction(n)] for d, n in enumerate(wanted)]
+    done = 0
+    for column in range(len(basis)):
+        pivot = next((r for r in range(done, len(rows)) if rows[r][column]), None)
+        if pivot is None:  # never for a basis
+            return None
+        rows[done], rows[pivot] = rows[pivot], rows[done]
+        rows[done] = [x / rows[done][column] for x in rows[done]]
+        for r, row in enumerate(rows):
+            if r != done and row[column]:
+                rows[r] = [x - row[column] * y for x, y in zip(row, rows[done], strict=True)]
+        done += 1
+    return None if any(row[-1] for row in rows[done:]) else [rows[r][-1] for r in range(len(basis))]
+
+
+def _combined(basis: Sequence[Sample], weights: Weights) -> _Combined:
+    """The recordings of a basis at these weights. Raises `Unlike`."""
+    made = Combination(weights, [sample.recording for sample in basis])
+    instrs = [instr for graph in basis[0].recording.graphs for instr in graph.instrs]
+    made.floats = [*dict.fromkeys([1.0, *floats_in([(*i.operands, *i.params.values()) for i in instrs])])]
+    read = made.numbers([sample.notes.read for sample in basis], "sizes that are read")
+    given = [[find(sample.notes.read) for find in sample.notes.given] for sample in basis]
+    halves = made.aligned([sample.recording.graphs for sample in basis], "graphs")
+    recording = Recording([made.graph(list(graphs)) for graphs in halves])
+    return _Combined(recording, made.values, read, made.numbers(given, "numbers computed of sizes"))
