@@ -97,6 +97,41 @@ def _products() -> dict[str, Function]:
     }
 
 
+def _factorisations() -> dict[str, Function]:
+    """Of (..., 6, 5) matrices x, of square ones, and of what is solved by them."""
+
+    def square(T: Any, x: Any) -> Any:
+        return x @ x.mT + 9 * T.eye(6, dtype=T.float64)
+
+    of_square: dict[str, Callable[..., Any]] = {
+        "inv": lambda L, a, x: L.inv(a), "inv_ex": lambda L, a, x: L.inv_ex(a), "eigh": lambda L, a, x: L.eigh(a),
+        "eig": lambda L, a, x: L.eig(a), "cholesky": lambda L, a, x: L.cholesky(a),
+        "cholesky upper": lambda L, a, x: L.cholesky(a, upper=True), "cholesky_ex": lambda L, a, x: L.cholesky_ex(a),
+        "solve": lambda L, a, x: L.solve(a, x), "solve_ex": lambda L, a, x: L.solve_ex(a, x),
+        "solve right": lambda L, a, x: L.solve(a, x.mT, left=False), "lu": lambda L, a, x: L.lu(a),
+        "solve vectors": lambda L, a, x: L.solve(a, x[..., 0]), "lu_factor": lambda L, a, x: L.lu_factor(a),
+        "solve_triangular": lambda L, a, x: L.solve_triangular(a, x, upper=False),
+        "solve_triangular right": lambda L, a, x: L.solve_triangular(a, x.mT, upper=True, left=False),
+        "matrix_power": lambda L, a, x: [L.matrix_power(a, n) for n in (-2, -1, 0, 1, 2, 3)],
+    }
+    of_any: dict[str, Callable[..., Any]] = {
+        "pinv": lambda L, x: L.pinv(x),
+        "qr": lambda L, x: [part for mode in ("reduced", "complete", "r") for part in L.qr(x, mode)],
+        "svd": lambda L, x: [part for full in (False, True) for part in L.svd(x, full)],
+        "lstsq": lambda L, x: [tuple(L.lstsq(x, x, driver=driver)) for driver in (None, "gels", "gelsd")],
+    }
+    cases: dict[str, Function] = {f"linalg.{name}": (lambda T, x, f=f: f(T.linalg, square(T, x), x))
+                                  for name, f in of_square.items()}
+    cases |= {f"linalg.{name}": (lambda T, x, f=f: f(T.linalg, x)) for name, f in of_any.items()}
+    cases |= {f"linalg.{name} of wide": (lambda T, x, f=f: f(T.linalg, x.mT)) for name, f in of_any.items()}
+    return cases | {
+        "cholesky_solve": lambda T, x: T.cholesky_solve(x, square(T, x)),
+        "cholesky_inverse": lambda T, x: T.cholesky_inverse(square(T, x)),
+        "triangular_solve": lambda T, x: tuple(T.triangular_solve(x, square(T, x))), "svd": lambda T, x: T.svd(x),
+        "svd without vectors": lambda T, x: tuple(T.svd(x, compute_uv=False)),
+    }
+
+
 def _three() -> dict[str, Function]:
     terms = {"ijk->kji": (), "ijk->ik": (), "ijk,ijl->ikl": ((4, 6, 3),), "ijk,lk->ijl": ((3, 5),), "ijk->jik": ()}
     cases: dict[str, Function] = {
@@ -149,10 +184,11 @@ def _five() -> dict[str, Function]:
 
 EVERY = _reductions() | _scans() | _moves() | _products()
 CASES = ([(name, function, rank) for rank in (3, 4) for name, function in EVERY.items()]
-         + [(name, function, rank) for rank, group in ((3, _three()), (4, _four()), (5, _five()))
+         + [(name, function, rank) for rank, group in ((3, _three() | _factorisations()), (4, _four()), (5, _five()))
             for name, function in group.items()])
 
 
+@pytest.mark.filterwarnings("ignore:torch.triangular_solve")
 @pytest.mark.parametrize(("name", "function", "rank"), CASES, ids=[f"{name}-{rank}d" for name, _, rank in CASES])
 def test_results_lie_in_memory_as_pytorchs(name: str, function: Function, rank: int) -> None:
     for how in HOW:

@@ -14,7 +14,7 @@ from .comparison import Inapplicable, Mismatch, attempt, geometry, same, same_er
 from .database import Call, copied, counterpart, mapped
 from .derivatives import forward_mode, gradient, reference_gradient, same_derivatives
 from .samples import (
-    UNINITIALISED,
+    alike,
     backward_dtype,
     both,
     calls,
@@ -104,14 +104,7 @@ def vmap(entry: Any) -> None:
             want = batched(torch, entry.op, call)
         except Exception as error:  # noqa: BLE001 - PyTorch does not batch this sample
             raise Inapplicable from error
-        got = batched(wengert, ours, call)
-        try:
-            same(got, want, entry.name not in UNINITIALISED)
-        except Mismatch:
-            wanted = call.processed(want, False)
-            if wanted is want:
-                raise
-            same(call.processed(got, True), wanted)
+        alike(call, batched(wengert, ours, call), want, entry)
 
     each(calls(entry, main_dtype(entry), most=12), check)
 
@@ -209,7 +202,7 @@ def out(entry: Any) -> None:
                 elif problem is not None:
                     raise Mismatch(short(problem))
                 else:
-                    same(got, its, entry.name not in UNINITIALISED)
+                    alike(call, got, its, entry)
                     if geometry(got, []) != geometry(its, []):
                         raise Mismatch(f"strides {geometry(its, [])} expected; {geometry(got, [])} came")
             except Mismatch as error:

@@ -81,18 +81,25 @@ def both(ours: Callable[..., Any], theirs: Callable[..., Any], call: Call, entry
         return None, None
     if problem is not None:
         raise problem
+    try:
+        alike(call, got, want, entry)
+    except Mismatch:
+        if not nearer(got, want, theirs, call):
+            raise
+    return got, want
+
+
+def alike(call: Call, got: Any, want: Any, entry: Any) -> None:
+    """Asserts that two results agree; of what has several right answers (signs of vectors, say) the part that has one,
+    which the database names."""
     values = entry.name not in UNINITIALISED
     try:
         same(got, want, values)
     except Mismatch:
-        if nearer(got, want, theirs, call):
-            return got, want
-        # Of what has several right answers (signs of vectors, say) the database names a part that has one.
-        alike, wanted = call.processed(got, True), call.processed(want, False)
+        wanted = call.processed(want, False)
         if wanted is want:
             raise
-        same(alike, wanted, values)
-    return got, want
+        same(call.processed(got, True), wanted, values)
 
 
 def nearer(got: Any, want: Any, theirs: Callable[..., Any], call: Call) -> bool:

@@ -51,7 +51,7 @@ def slogdet(input: Any) -> Any:
 @function()
 def cholesky(input: Any, upper: bool = False) -> Tensor:
     """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``."""
-    return linalg.mirrored(P.cholesky(input)) if upper else P.cholesky(input)
+    return P.cholesky(input, upper=True) if upper else P.cholesky(input)
 
 
 @function()
@@ -87,8 +87,8 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         rows, columns = input._data.shape[-2:]
         lead, dtype = input._data.shape[:-2], input._data.dtype
-        zeros = (make(np.zeros((*lead, n, n), dtype), None) for n in (rows, columns))
-        return _svd((next(zeros), P.svd(input)[1], next(zeros)))
+        u, v = (np.zeros((*lead, n, n), dtype) for n in (rows, columns))
+        return _svd((make(u, None), P.svd(input)[1], make(np.swapaxes(v, -1, -2), None)))
     u, s, vh = P.svd(input, full=not some)
     return _svd((u, s, linalg.mirrored(vh)))
 
@@ -105,7 +105,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
         raise ShapeError("[triangular_solve] b and A of two dimensions or more were expected; got shapes "
                          f"{list(b._data.shape)} and {list(A._data.shape)}")
     factor, side = (A.mT, not upper) if transpose else (A, upper)
-    return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), P.clone(A)))
+    return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), linalg.by_columns(A, A)))
 
 
 @function()

@@ -29,7 +29,7 @@ def mirrored(x: Any) -> Any:
     return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
 
 
-def _by_columns(x: Any, *given: Any) -> Any:
+def by_columns(x: Any, *given: Any) -> Any:
     """The same matrices lying column by column, as LAPACK leaves them, in a tensor of its own."""
     return own(x.mT.contiguous().mT, *given)
 
@@ -148,10 +148,10 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     exchange = P.permutation(pivots, rows=n, dtype=LU._data.dtype)
     if not adjoint:
         turned = P.matmul(exchange.mT, B)
-        return _by_columns(P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True))
+        return by_columns(P.solve_triangular(LU, P.solve_triangular(LU, turned, upper=False, unit=True), upper=True))
     back = mirrored(LU)
     inner = P.solve_triangular(back, P.solve_triangular(back, B, upper=False), upper=True, unit=True)
-    return _by_columns(P.matmul(exchange, inner))
+    return by_columns(P.matmul(exchange, inner))
 
 
 def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
@@ -304,7 +304,7 @@ def householder_product(A: Any, tau: Any) -> Any:
         product = P.kinked(product, A) + P.sum(tau, dim=(tau._data.ndim - 1,))[..., None, None]
     for vector, factor in reversed(steps):
         product = _reflected(product, vector, factor, True)
-    return labelled(_by_columns(product), "LinalgHouseholderProduct")
+    return labelled(by_columns(product), "LinalgHouseholderProduct")
 
 
 def _top_orgqr(input: Any, tau: Any) -> Tensor:
@@ -339,4 +339,4 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     for vector, factor in reversed(steps) if left != transpose else steps:
         turned = P.conj(factor) if transpose and factor._data.dtype.kind == "c" else factor
         product = _reflected(product, vector, turned, left)
-    return labelled(_by_columns(product, other), "Ormqr")
+    return labelled(by_columns(product, other), "Ormqr")

@@ -19,6 +19,9 @@ from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
 from .conversion import cast
 from .factorizations import (
+    by_columns,
+)
+from .factorizations import (
     householder_product as householder_product,
 )
 from .factorizations import (
@@ -121,11 +124,12 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
                            f"and B of type {B.dtype} instead")
     vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
     if vector:
-        return own(P.solve(A, B[..., None])[..., 0])
+        found = own(P.solve(A, B[..., None])[..., 0])
+        return by_columns(found) if found._data.ndim > 1 else found
     if left:
         return P.solve(A, B)
     swapped = (x.mT for x in (A, B))
-    return P.solve(*swapped).mT
+    return own(P.solve(*swapped).mT)
 
 
 _solve_ex = named("linalg_solve_ex", "result", "info")
@@ -151,7 +155,7 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitrian
     _matrices("solve_triangular", B)
     if left:
         return P.solve_triangular(A, B, upper=upper, unit=unitriangular)
-    return P.solve_triangular(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
+    return by_columns(P.solve_triangular(A.mT, B.mT, upper=not upper, unit=unitriangular).mT)
 
 
 def _tolerance(A: Any, atol: Any, rtol: Any) -> tuple[float, float]:
@@ -192,9 +196,12 @@ _lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values
 
 @_here
 def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """The X that minimises ‖A X − B‖, as (solution, residuals, rank, singular_values)."""
+    """The X that minimises ‖A X − B‖, as (solution, residuals, rank, singular_values). As PyTorch's, ``driver``
+    (``"gelsy"`` if not given) says what else is known: the residuals not to gelsy, the rank not to gels, the singular
+    values to gelsd and gelss."""
     _matrices("lstsq", A)
     check_one_dtype("linalg.lstsq", A, B)
+    driver = driver or "gelsy"
     vector = B._data.ndim == A._data.ndim - 1
     right = B[..., None] if vector else B
     rows, columns = A._data.shape[-2:]
@@ -202,17 +209,22 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     solution = P.matmul(P.pinv(A, rtol=relative), right)
     rank = matrix_rank(A.detach(), rtol=relative)
     empty = make(np.empty(0, to_real(A.dtype).numpy), None)
-    residuals, found_rank, values = empty, make(np.empty(0, np.int64), None), empty
-    if driver != "gels":
-        found_rank = rank
-    if driver in ("gelsd", "gelss"):
-        values = svdvals(A.detach())
-    if rows > columns and driver not in ("gelsy", None) and bool((rank._concrete("lstsq") == columns).all()):
+    residuals = empty
+    if driver != "gelsy" and rows > columns and bool((rank._concrete("lstsq") == columns).all()):
         difference = P.matmul(A, solution) - right
         size = P.abs(difference)
         residuals = P.sum(size * size, dim=(difference._data.ndim - 2,))
         residuals = residuals[..., 0] if vector and not A._data.ndim > 2 else residuals
-    return _lstsq((solution[..., 0] if vector else solution, residuals.detach(), found_rank, values))
+    if rows > columns:  # it lies in the memory of B, of which it has the first rows, as LAPACK leaves it
+        below = solution._data.ndim - 2
+        rest = make(np.zeros((*solution._data.shape[:-2], rows - columns, solution._data.shape[-1]),
+                             solution._data.dtype), None)
+        solution = P.cat(solution, rest, dim=below).mT.contiguous().mT[..., :columns, :]
+    else:
+        solution = by_columns(solution)
+    return _lstsq((own(solution[..., 0] if vector else solution), residuals.detach(),
+                   make(np.empty(0, np.int64), None) if driver == "gels" else rank,
+                   svdvals(A.detach()) if driver in ("gelsd", "gelss") else empty))
 
 
 # --- decompositions ---------------------------------------------------------------------------------------------------
@@ -222,7 +234,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
 def cholesky(A: Any, *, upper: bool = False) -> Any:
     """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises
     LinAlgError."""
-    return mirrored(P.cholesky(mirrored(A))) if upper else P.cholesky(A)
+    return P.cholesky(A, upper=True) if upper else P.cholesky(A)
 
 
 _cholesky_ex = named("linalg_cholesky_ex", "L", "info")
@@ -417,7 +429,7 @@ def matrix_power(A: Any, n: int) -> Any:
             result = base if result is None else P.matmul(result, base)
         exponent >>= 1
         base = P.matmul(base, base) if exponent else base
-    return result if n != 1 else P.clone(result)
+    return result if n != 1 else P.clone(result, order="C")
 
 
 def _best_order(sizes: list[int]) -> list[list[int]]:

@@ -1,5 +1,5 @@
 """Linear algebra: decompositions, inverses, solutions. LAPACK, through numpy, does the work; leading dimensions
-are batches.
+are batches. Matrices that LAPACK makes lie column by column, as LAPACK leaves them and as PyTorch's do (`in_columns`).
 
 Where a rule has a source, it is named. M. Giles, *An extended collection of matrix derivative results*, 2008, has those
 of inverse, determinant and eigenvalues. ``ᴴ`` is the conjugate transpose.
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.batching import aligned, native
 from ..core.errors import LinAlgError, ShapeError
+from ..core.layout import in_columns
 from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, fit, linear, opaque
 from ..core.samples import cases, uniform
@@ -95,10 +96,10 @@ def _inv(xp: ModuleType, x: Array, singular: bool = False) -> Array:
             return xp.linalg.inv(x)
         except np.linalg.LinAlgError:
             if x.ndim == 2:
-                return xp.full_like(x, xp.inf)
+                return in_columns(xp.full_like(x, xp.inf))
             rows = x.reshape(-1, *x.shape[-2:])
-            return xp.stack([_inv(xp, row, True) for row in rows]).reshape(x.shape)
-    return _call("inv", xp.linalg.inv, x, why=_SINGULAR)
+            return in_columns(xp.stack([_inv(xp, row, True) for row in rows]).reshape(x.shape))
+    return in_columns(_call("inv", xp.linalg.inv, x, why=_SINGULAR))
 
 
 inv = opaque(
@@ -211,7 +212,8 @@ def _solve(xp: ModuleType, a: Array, b: Array) -> Array:
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ShapeError("[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got "
                          f"{tuple(a.shape)} and {tuple(b.shape)}; B needs as many rows as A")
-    return _call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is singular")
+    return in_columns(_call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is "
+                                                                "singular"))
 
 
 def _solve_spec(a: Spec, b: Spec) -> Spec:
@@ -258,7 +260,8 @@ def _solve_triangular(xp: ModuleType, a: Array, b: Array, upper: bool, unit: boo
     if unit:
         part = part.copy()
         part[..., range(a.shape[-1]), range(a.shape[-1])] = 1
-    return _call("solve_triangular", xp.linalg.solve, part, b, why="The solver failed: the diagonal has a zero")
+    return in_columns(_call("solve_triangular", xp.linalg.solve, part, b,
+                            why="The solver failed: the diagonal has a zero"))
 
 
 def _solve_triangular_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -289,16 +292,20 @@ solve_triangular = opaque(
 # --- factorisations ---------------------------------------------------------------------------------------------------
 
 
-def _cholesky(xp: ModuleType, x: Array) -> Array:
+def _cholesky(xp: ModuleType, x: Array, upper: bool = False) -> Array:
+    """L, of the lower triangle; or Lᴴ, of the upper one."""
     square("cholesky", x)
-    return _call("cholesky", xp.linalg.cholesky, x, why="The factorization could not be completed because the input "
-                                                        "is not positive-definite")
+    factor = _call("cholesky", xp.linalg.cholesky, xp.swapaxes(x, -1, -2).conj() if upper else x,
+                   why="The factorization could not be completed because the input is not positive-definite")
+    return xp.swapaxes(xp.ascontiguousarray(factor).conj(), -1, -2) if upper else in_columns(factor)
 
 
 def _cholesky_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     """I. Murray, *Differentiation of the Cholesky decomposition*, 2016, equation 10: L⁻ᴴ Φ(Lᴴ L̄) L⁻¹, where Φ
     mirrors the lower triangle and halves, so that the result is symmetric."""
     factor = saved[1]
+    if params.get("upper"):
+        factor, ct = _h(factor), _h(ct)
     overlap = _mm(_h(factor), P.tril(ct))
     middle = (P.tril(overlap) + _h(P.tril(overlap, diagonal=-1))) * 0.5
     right = P.solve_triangular(_h(factor), middle, upper=True)
@@ -357,9 +364,9 @@ def _qr(xp: ModuleType, x: Array, mode: str) -> Any:
     matrices("qr", x)
     if mode == "r":
         r = xp.linalg.qr(x, mode="r")
-        return xp.empty(0, x.dtype), r
+        return xp.empty(0, x.dtype), in_columns(r)
     q, r = xp.linalg.qr(x, mode=mode)
-    return q, r
+    return in_columns(q), in_columns(r)
 
 
 def _fold(x: Numbers) -> Any:
@@ -435,7 +442,7 @@ def _gaps(w: Numbers) -> Any:
 def _eigh(xp: ModuleType, x: Array, uplo: str = "L") -> Any:
     square("eigh", x)
     w, v = _call("eigh", xp.linalg.eigh, x, UPLO=uplo)
-    return w, v
+    return w, in_columns(v)
 
 
 def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -476,7 +483,7 @@ def _complex_like(dtype: DType) -> Any:
 def _eig(xp: ModuleType, x: Array) -> Any:
     square("eig", x)
     w, v = _call("eig", xp.linalg.eig, x)
-    return w.astype(_complex_like(x.dtype)), v.astype(_complex_like(x.dtype))
+    return w.astype(_complex_like(x.dtype)), in_columns(v.astype(_complex_like(x.dtype)))
 
 
 def _eig_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -503,7 +510,7 @@ eig = opaque("eig", _eig, batch=native, multiple=True, label="LinalgEig", vjp=_e
 def _svd(xp: ModuleType, x: Array, full: bool = False) -> Any:
     matrices("svd", x)
     u, s, vh = _call("svd", xp.linalg.svd, x, full_matrices=full)
-    return u, s, vh
+    return in_columns(u), s, in_columns(vh)
 
 
 def _skew(x: Numbers) -> Any:
