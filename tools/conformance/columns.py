@@ -10,7 +10,7 @@ import torch
 
 import wengert
 
-from .comparison import Inapplicable, Mismatch, attempt, geometry, same, same_error, short, tensors
+from .comparison import Inapplicable, Mismatch, attempt, geometry, same_error, short, tensors
 from .database import Call, copied, counterpart, mapped
 from .derivatives import forward_mode, gradient, reference_gradient, same_derivatives
 from .samples import (
@@ -150,7 +150,7 @@ def same_refusal(ours: Callable[..., Any], theirs: Callable[..., Any], call: Cal
 
 
 def out_forms(lib: Any, result: Any, form: str) -> Any:
-    """Targets for a result: as it is, strided, of no elements, of a wrong dtype, of a wrong shape."""
+    """Targets for a result: as it is, strided, of no elements, of a wrong dtype or one of its kind, with grad."""
 
     def target(part: Any) -> Any:
         shape, dtype = tuple(part.shape), part.dtype
@@ -160,6 +160,9 @@ def out_forms(lib: Any, result: Any, form: str) -> Any:
             return lib.zeros((0,), dtype=dtype)
         if form == "wrong dtype":
             return lib.zeros(shape, dtype=lib.int64 if dtype != lib.int64 else lib.bool)
+        if form == "other dtype":
+            kin = {lib.float64: lib.float32, lib.complex128: lib.complex64, lib.int64: lib.int32, lib.bool: lib.uint8}
+            return lib.zeros(shape, dtype=kin.get(dtype, dtype))
         if form == "requires grad":
             return lib.zeros(shape, dtype=dtype, requires_grad=dtype.is_floating_point)
         return lib.zeros(shape, dtype=dtype)
@@ -182,7 +185,7 @@ def out(entry: Any) -> None:
         pairs = [] if result is None else zip(tensors(result), tensors(targets), strict=True)
         if any(a is not b for a, b in pairs):
             raise Mismatch(f"out= ({form}) is not what is returned")
-        return [x.detach() for x in tensors(targets)], problem
+        return tuple([x.detach() for x in tensors(targets)]), problem
 
     def check(call: Call) -> None:
         its_args, its_kwargs = call.theirs()
@@ -193,7 +196,7 @@ def out(entry: Any) -> None:
         mine, problem = attempt(ours, my_args, my_kwargs)
         if problem is not None:
             raise problem
-        for form in ("plain", "strided", "empty", "wrong dtype", "requires grad"):
+        for form in ("plain", "strided", "empty", "wrong dtype", "other dtype", "requires grad"):
             its, refusal = given(torch, theirs, call, form, want)
             got, problem = given(wengert, ours, call, form, mine)
             try:

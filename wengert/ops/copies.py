@@ -15,6 +15,7 @@ from ..core.layout import contiguous_format
 from ..tensors.tensor import Tensor, make
 from .indexing import nonzero
 from .joining import chunk, split, split_with_sizes, unbind
+from .out import Out
 from .registry import FUNCTIONS, METHODS, function
 from .shapes import as_strided
 
@@ -32,7 +33,8 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     copies.__name__ = name + "_copy"
     copies.__doc__ = f"`{name}`, with memory of its own."
-    return function(method=False)(copies)
+    law = Out(differentiable=name not in ("split", "split_with_sizes"))  # which PyTorch's lists go without
+    return function(method=False, out=law)(copies)
 
 
 _VIEWS: dict[str, Callable[..., Any]] = {

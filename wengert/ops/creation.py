@@ -17,6 +17,7 @@ from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, sizes_of
+from .out import TYPED
 from .registry import function
 
 _COPY_ADVICE = ("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -153,7 +154,7 @@ def _constant(name: str, value: Any) -> None:
     like.__doc__ = f"{what} of the shape of ``input``, and of its dtype unless another is given."
     new.__doc__ = f"{what} of the given size, of this tensor's dtype unless another is given."
     plain.__name__, like.__name__, new.__name__ = name, f"{name}_like", f"new_{name}"
-    function(method=False, takes_tensor=False)(plain)
+    function(method=False, takes_tensor=False, out=TYPED)(plain)
     function(method=False, out=False)(like)
     function(public=False, out=False)(new)
 
@@ -169,7 +170,7 @@ def _fill_dtype(value: Any, dtype: Any) -> DType:
     return value.dtype if isinstance(value, Tensor) else dtypes.of_scalar(value)
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
          requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor of the given size filled with one number, whose kind gives the dtype unless ``dtype`` does."""
@@ -256,7 +257,7 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
                          requires_grad=requires_grad)
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix, zeros elsewhere."""
@@ -274,7 +275,7 @@ def _number(value: Any) -> Any:
     return value.item() if isinstance(value, (Tensor, np.generic)) else value
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, layout: Any = None, device: Any = None,
            requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The numbers from ``start`` (included, 0 if not given) to ``end`` (excluded) by ``step``.
@@ -299,10 +300,12 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if (end - start) * step < 0:
         raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by "
                            f"{step}")
-    if wanted.kind in "iub":
+    if wanted.kind == "b":
+        raise NotImplementedError("[arange] \"arange_cpu\" not implemented for 'Bool'; count in integers and cast them")
+    if wanted.kind in "iu":
         start, end, step = int(start), int(end), int(step)
         if step == 0:
-            raise RuntimeError("[arange] step must be nonzero")
+            raise ValueError(f"[arange] step must be nonzero; got one that is 0 in {wanted}")
     count = -((start - end) // step) if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else \
         math.ceil((end - start) / step)
     return finish(_progression(start, step, count, wanted.numpy), requires_grad)
@@ -323,7 +326,7 @@ def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
     return result
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
            requires_grad: bool = False) -> Tensor:
     """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
@@ -339,7 +342,7 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad)
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included."""
@@ -376,7 +379,7 @@ def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray
     return result.astype(dtype)
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, out=TYPED)
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``base`` to the powers `linspace` gives."""

@@ -14,6 +14,7 @@ from . import linalg
 from .arguments import check_one_dtype
 from .halves import in_float32
 from .named import named
+from .out import COPIED
 from .reductions import vector_norm
 from .registry import function
 
@@ -48,13 +49,13 @@ def slogdet(input: Any) -> Any:
     return _slogdet(P.slogdet(input))
 
 
-@function()
+@function(out=COPIED)
 def cholesky(input: Any, upper: bool = False) -> Tensor:
     """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``."""
     return P.cholesky(input, upper=True) if upper else P.cholesky(input)
 
 
-@function()
+@function(out=COPIED)
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     """X of ``A X = input``, for the A of which L is the Cholesky factor."""
     check_one_dtype("cholesky_solve", input, L)

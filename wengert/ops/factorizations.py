@@ -161,8 +161,15 @@ def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     return tuple(lu_factor_ex(input, pivot=pivot)) if get_infos else tuple(lu_factor(input, pivot=pivot))
 
 
+def _lu_into(plain: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any, op: str) -> Any:
+    """PyTorch's is a function in Python, which copies into targets of any shape and dtype."""
+    for part, result in zip(target, plain(*args, **kwargs), strict=False):
+        part.resize_(result.shape).copy_(result)
+    return target
+
+
 _top_lu.__name__ = "lu"
-function()(_top_lu)
+function(out=_lu_into)(_top_lu)
 
 
 def _top_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:

@@ -41,11 +41,11 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
 
 def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | None = None) -> None:
     """The rules of gather and scatter: an integer index of as many dimensions, nowhere larger than what it indexes."""
-    if not index._data.size:
+    shape, places = x._data.shape, index._data.shape
+    if not index._data.size:  # of any dtype
         return
     if index._data.dtype.name not in ("int32", "int64"):
         raise RuntimeError(f"{op}(): Expected dtype int32/int64 for index; got {index.dtype}; convert it with .long()")
-    shape, places = x._data.shape, index._data.shape
     if len(shape or (1,)) != len(places or (1,)):
         raise RuntimeError(f"[{op}] Index tensor must have the same number of dimensions as self tensor; got shapes "
                            f"{tuple(places)} and {tuple(shape)}")
@@ -431,7 +431,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _replaced(input, src, (slice(None),) * place + (integer(index, "select_scatter"),), "select_scatter")
 
 
-@function(out=False)
+@function()
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
                   step: int = 1) -> Tensor:
     """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy."""

@@ -50,6 +50,7 @@ from .factorizations import (
 )
 from .matrix import matmul
 from .named import named
+from .out import COPIED
 from .reductions import vector_norm as _vector_norm
 from .registry import function
 
@@ -525,7 +526,7 @@ def _size(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-@_here
+@function(method=False, public=False, out=COPIED)
 def tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first."""
     head, tail = A._data.shape[:ind], A._data.shape[ind:]

@@ -24,6 +24,7 @@ from ..tensors.generator import Generator, default_generator
 from ..tensors.tape import Edge, Node
 from ..tensors.tensor import Tensor, make
 from .arguments import check_options, dtype_of, integer, real, sizes_of
+from .out import filled
 from .registry import FUNCTIONS, function, method
 
 
@@ -123,12 +124,13 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str)
         return _leaf(drawn(sampler, generator, size=input._data.shape, dtype=wanted), requires_grad)
 
     plain.__name__, like.__name__ = name, f"{name}_like"
+    def drawing(*sizes: Any, size: Any = None, generator: Generator | None = None, **options: Any) -> Any:
+        return sizes_of(sizes if size is None else (size,), name), lambda target: fill(target, generator)
+
     plain.__doc__ = f"{summary}, in a tensor of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``."
     like.__doc__ = f"{summary}, in a tensor of the shape and dtype of ``input``."
-    function(method=False, takes_tensor=False)(plain)
+    function(method=False, takes_tensor=False, out=filled(drawing))(plain)
     function(method=False, out=False)(like)
-
-
 
 
 @function(method=False, takes_tensor=False)
@@ -172,7 +174,22 @@ def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, l
     return _leaf(drawn("randperm", generator, n=count, dtype=dtype_of(dtype) or dtypes.int64), requires_grad)
 
 
-@function(method=False, takes_tensor=False)
+def _normal_into(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
+                 **options: Any) -> Any:
+    """Where `normal` is given a target: its shape, and how it is drawn into it, a standard number for each element."""
+    shapes = [tuple(x._data.shape) for x in (mean, std) if isinstance(x, Tensor)]
+    if not shapes:
+        return (sizes_of((size,), "normal"),
+                lambda target: normal_(target, real(mean, "normal"), real(std, "normal"), generator=generator))
+    for x in (mean, std):
+        if isinstance(x, Tensor) and state.grad and edge_of(x) is not None:
+            raise RuntimeError("normal(): functions with out=... arguments don't support automatic differentiation, "
+                               "but one of the arguments requires grad.")
+    shape = np.broadcast_shapes(*shapes) if len(shapes) == 2 else None  # beside a number PyTorch's is not resized
+    return shape, lambda target: normal_(target, generator=generator).mul_(std).add_(mean)
+
+
+@function(method=False, takes_tensor=False, out=filled(_normal_into))
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Normal numbers: with a mean and a standard deviation for each (tensors), or ``size`` of one mean and one
@@ -196,7 +213,11 @@ def _constant_in(made: Tensor, *parameters: Any) -> Tensor:
     return made
 
 
-@function()
+def _bernoulli_into(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Any:
+    return input._data.shape, lambda target: bernoulli_(target, input if p is None else p, generator=generator)
+
+
+@function(out=filled(_bernoulli_into))
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
     made = drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)

@@ -22,6 +22,7 @@ from .arguments import check_not_empty, dtype_of, sizes_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
+from .out import TYPED
 from .registry import FUNCTIONS, function, method
 
 _add_reduce: Any = np.add.reduce
@@ -49,7 +50,7 @@ def _to(x: Any, dtype: Any) -> Any:
 # --- sums and products ------------------------------------------------------------------------------------------------
 
 
-@function(direct=lambda full: reduction(P.sum, _add_reduce, full))
+@function(direct=lambda full: reduction(P.sum, _add_reduce, full), out=TYPED)
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
     ``dtype`` converts first."""
@@ -75,7 +76,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return P.mean(x, dim=wrap_dims(dim, x._data.ndim, "mean"), **marks)
 
 
-@function()
+@function(out=TYPED)
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product of all elements, or along one ``dim``. Integers give int64; ``dtype`` converts first."""
     x = _to(input, dtype)
@@ -88,7 +89,7 @@ def _without_nan(x: Any) -> Any:
     return x if x._data.dtype.kind in "biu" else P.where(P.isnan(x), 0, x)
 
 
-@function()
+@function(out=TYPED)
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum with NaN counted as 0."""
     if input._data.dtype.kind == "c":

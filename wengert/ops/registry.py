@@ -13,15 +13,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
-
-from ..core.errors import DTypeError, worded
-from ..core.state import state
+from ..core.errors import worded
 from ..tensors import inplace as inplace_forms
-from ..tensors.alias import castable, check_writable, edge_of, type_name
 from ..tensors.apply import NUMBERS
-from ..tensors.inplace import overwrite
 from ..tensors.tensor import TENSORS, Tensor
+from .out import COMPUTED, Writer
 
 Result = TypeVar("Result")
 
@@ -33,23 +29,20 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 
-# What writes truth values into ``out=`` of truth values alone; comparisons write them into any dtype.
-_TRUTHS_ONLY = {"all", "any", "isin", "isposinf", "isneginf", "signbit"}
-
 
 def function(
-    *, method: bool = True, inplace: bool = False, out: bool = True, public: bool = True, aliases: tuple[str, ...] = (),
-    takes_tensor: bool = True, direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
-    differentiable: bool = True,
+    *, method: bool = True, inplace: bool = False, out: bool | Writer = True, public: bool = True,
+    aliases: tuple[str, ...] = (), takes_tensor: bool = True,
+    direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
-    ``name_``, with ``out=``. ``takes_tensor``: the first argument must be a tensor. ``direct(full)``
-    makes the hot path that stands before ``full``, to which it leaves what is not a plain call on tensors. What is not
-    ``differentiable`` may be written into an ``out`` that requires grad, as in PyTorch."""
+    ``name_``, with ``out=`` (how, an `Out` says). ``takes_tensor``: the first argument must be a tensor.
+    ``direct(full)`` makes the hot path that stands before ``full``, to which it leaves what is not a plain call on
+    tensors."""
 
     def register(plain: Callable[..., Result]) -> Callable[..., Result]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
-        full = _complete(plain, name, out, takes_tensor, into if differentiable else _into_constant)
+        full = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor)
         if direct is not None:
             full = functools.update_wrapper(direct(full), full)
         for each in (name, *aliases):
@@ -62,6 +55,17 @@ def function(
         return full
 
     return register
+
+
+def with_out(plain: Callable[..., Result]) -> Callable[..., Result]:
+    """A function that is registered nowhere, with ``out=`` by the same law: layers' functions that PyTorch has in C."""
+    name = plain.__name__
+
+    @functools.wraps(plain)
+    def full(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs) if out is None else COMPUTED(plain, args, kwargs, out, name)
+
+    return full
 
 
 def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -79,8 +83,7 @@ def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
     return inplace_forms.inplace(full, name)
 
 
-def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: bool,
-              write: Callable[[Any, Any, str], Any]) -> Callable[..., Any]:
+def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_tensor: bool) -> Callable[..., Any]:
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
@@ -95,9 +98,9 @@ def _complete(plain: Callable[..., Any], name: str, out: bool, takes_tensor: boo
                 for numpy_name, ours in renamed.items():
                     if numpy_name in kwargs and ours not in kwargs:
                         kwargs[ours] = kwargs.pop(numpy_name)
-                target = kwargs.pop("out", None) if out else None
-                if target is not None:
-                    return write(plain(*args, **kwargs), target, name)
+                target = None if write is None else kwargs.pop("out", None)
+                if target is not None and write is not None:
+                    return write(plain, args, kwargs, target, name)
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
@@ -136,35 +139,6 @@ def _with_keywords(name: str, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], d
     warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: {', '.join(words)}",
                   UserWarning, stacklevel=3)
     return tensors, dict(zip(words, [args[place] for place in numbers], strict=True))
-
-
-def _into_constant(result: Any, out: Any, op: str) -> Any:
-    """`into` for what has no derivative, which an ``out`` that requires grad may hold."""
-    before, state.grad = state.grad, False
-    try:
-        return into(result, out, op)
-    finally:
-        state.grad = before
-
-
-def into(result: Any, out: Any, op: str) -> Any:
-    """Puts results into the tensors given as ``out=``: resized if of another shape, cast if the kind allows."""
-    if isinstance(result, tuple):
-        for part, target in zip(result, out, strict=True):
-            into(part, target, op)
-        return out
-    if state.grad and (edge_of(out) is not None or edge_of(result) is not None):
-        raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but one "
-                           "of the arguments requires grad.")
-    if not castable(result._data.dtype, out._data.dtype):
-        raise DTypeError(f"result type {type_name(result._data.dtype)} can't be cast to the desired output type "
-                         f"{type_name(out._data.dtype)}")
-    if op in _TRUTHS_ONLY and out._data.dtype.char not in "?B":
-        raise RuntimeError(f"{op} only supports bool tensor for result, got: {type_name(out._data.dtype)}")
-    check_writable(out, op)
-    if out._data.shape != result._data.shape:
-        out._data = np.empty_like(result._data, dtype=out._data.dtype)  # which lies as the result does
-    return overwrite(out, result, op)
 
 
 _METHODS_AS_FUNCTIONS = """

@@ -13,6 +13,7 @@ from .arguments import dtype_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
+from .out import TYPED
 from .registry import function
 
 
@@ -26,14 +27,14 @@ def _running_dtype(op: str, input: Any, dtype: Any) -> Any:
     return cast(input, dtypes.int64) if input._data.dtype.kind in "biu" else input
 
 
-@function(inplace=True)
+@function(inplace=True, out=TYPED)
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The sum of the elements up to each, along ``dim``."""
     x = _running_dtype("cumsum", input, dtype)
     return P.cumsum(x, dim=wrap_dim(int(dim), x._data.ndim, "cumsum"))
 
 
-@function(inplace=True)
+@function(inplace=True, out=TYPED)
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The product of the elements up to each, along ``dim``."""
     x = _running_dtype("cumprod", input, dtype)

@@ -11,6 +11,7 @@ from ..prims.polynomials import KINDS
 from ..tensors.alias import type_name
 from ..tensors.apply import result_type
 from ..tensors.tensor import TENSORS
+from .out import Out
 from .registry import FUNCTIONS, function
 
 __all__ = [
@@ -88,7 +89,7 @@ def _bessel(primitive: Primitive) -> Callable[..., Any]:
         return primitive(input)
 
     plain.__name__, plain.__doc__ = primitive.name, f"{primitive.doc} It has no gradient, as PyTorch's has none."
-    return function(method=False, public=False, differentiable=False)(plain)
+    return function(method=False, public=False, out=Out(differentiable=False))(plain)
 
 
 def _polynomial(primitive: Primitive) -> Callable[..., Any]:
@@ -101,7 +102,7 @@ def _polynomial(primitive: Primitive) -> Callable[..., Any]:
 
     plain.__name__ = primitive.name
     plain.__doc__ = f"{primitive.doc} ``n`` is a number or a tensor of degrees; there is no gradient, as in PyTorch."
-    return function(method=False, public=False, takes_tensor=False, differentiable=False)(plain)
+    return function(method=False, public=False, takes_tensor=False, out=Out(differentiable=False))(plain)
 
 
 airy_ai, spherical_bessel_j0 = _bessel(P.airy_ai), _bessel(P.spherical_bessel_j0)

@@ -19,6 +19,7 @@ from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_not_empty, check_one_dtype
 from .halves import in_float32
 from .named import named
+from .out import Out
 from .registry import function
 
 
@@ -176,7 +177,7 @@ def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.nd
     return even_edges(op, tensor._concrete(op) if low == high else tensor._data, bins, low, high)
 
 
-@function()
+@function(out=Out(differentiable=False))
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
     x = input.detach()

@@ -10,7 +10,9 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops.halves import in_float32
+from ...ops.out import COMPUTED
 from ...ops.randomness import drawn
+from ...ops.registry import with_out
 from ...tensors.alias import check_writable, write
 from ...tensors.apply import check_takes
 from ...tensors.dispatch import dispatch
@@ -104,11 +106,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _run(inplace, P.elu, input, alpha=alpha, input_scale=1.0 / alpha)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
     """x Φ(x), with Φ the standard normal distribution function (Hendrycks & Gimpel, 2016).
 
     ``approximate="tanh"`` takes the paper's formula with tanh for it. Raises RuntimeError for any other word.
     """
+    if out is not None:
+        return COMPUTED(gelu, (input, approximate), {}, out, "gelu")
     if approximate == "none":
         return P.gelu(input)
     if approximate == "tanh":
@@ -126,6 +130,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(inplace, P.mish, input)
 
 
+@with_out
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(βx)) / β; x itself where βx > ``threshold``."""
     return P.softplus(input, beta=beta, threshold=threshold)
@@ -142,6 +147,7 @@ def sigmoid(input: Tensor) -> Tensor:
     return P.sigmoid(input)
 
 
+@with_out
 def logsigmoid(input: Tensor) -> Tensor:
     """log σ(x)."""
     return P.log_sigmoid(input)
@@ -175,11 +181,13 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(inplace, P.hardswish, input)
 
 
+@with_out
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > ``lambd``, else 0."""
     return P.hardshrink(input, limit=lambd)
 
 
+@with_out
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by ``lambd``, and no further than 0. Raises RuntimeError for a negative ``lambd``."""
     if lambd < 0:

@@ -8,6 +8,7 @@ from ...core.primitive import P
 from ...ops import arange, broadcast_tensors, div, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
+from ...ops.out import COMPUTED
 from ...tensors.alias import own
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
@@ -16,12 +17,14 @@ _PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
 """What PyTorch calls the node of a product without a bias, by the rank of the input."""
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """x Wᵀ + b.
 
     ``input`` is ``(..., in_features)``, ``weight`` ``(out_features, in_features)`` or ``(in_features,)``, ``bias``
     ``(out_features,)``; the result is ``(..., out_features)`` or ``(...)``. Raises ShapeError.
     """
+    if out is not None:
+        return COMPUTED(linear, (input, weight, bias), {}, out, "linear")
     if weight.dim() == 1:
         dot = input @ weight
         return dot if bias is None else dot + bias

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...ops import cat, stack
+from ...ops.registry import with_out
 from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .affine import limit_norms
@@ -47,6 +48,7 @@ def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
     return out, *_moments(input.reshape(N, group, C // group * HxW), (2,), False, eps)
 
 
+@with_out
 def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
                       running_var: Tensor | None, training: bool, momentum: float, eps: float
                       ) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,6 +17,7 @@ from ...core.windows import check_window
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
 from ...ops.halves import in_float32
+from ...ops.registry import with_out
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
 from ...tensors.tape import labelled
@@ -60,12 +61,14 @@ def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@with_out
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """`avg_pool1d` over the last two dimensions; ``divisor_override`` takes the place of the number of elements."""
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@with_out
 def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """`avg_pool2d` over the last three dimensions."""
