@@ -89,7 +89,7 @@ def _without_nan(x: Any) -> Any:
     return x if x._data.dtype.kind in "biu" else P.where(P.isnan(x), 0, x)
 
 
-@function(out=TYPED)
+@function()
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum with NaN counted as 0."""
     if input._data.dtype.kind == "c":
