@@ -132,6 +132,13 @@ def _factorisations() -> dict[str, Function]:
     }
 
 
+def _transforms() -> dict[str, Function]:
+    """Fourier's, with the dimensions that are transformed in every order."""
+    dims: dict[str, list[Any]] = {"": [0, 1, 2], "2": [(0, 1), (1, 0), (2, 0)], "n": [(0,), (2, 1), (2, 0, 1)]}
+    return {f"{name}{several} {dim}": (lambda T, x, name=name + several, dim=dim: getattr(T.fft, name)(x, dim=dim))
+            for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for several in dims for dim in dims[several]}
+
+
 def _three() -> dict[str, Function]:
     terms = {"ijk->kji": (), "ijk->ik": (), "ijk,ijl->ikl": ((4, 6, 3),), "ijk,lk->ijl": ((3, 5),), "ijk->jik": ()}
     cases: dict[str, Function] = {
@@ -184,7 +191,8 @@ def _five() -> dict[str, Function]:
 
 EVERY = _reductions() | _scans() | _moves() | _products()
 CASES = ([(name, function, rank) for rank in (3, 4) for name, function in EVERY.items()]
-         + [(name, function, rank) for rank, group in ((3, _three() | _factorisations()), (4, _four()), (5, _five()))
+         + [(name, function, rank)
+            for rank, group in ((3, _three() | _factorisations() | _transforms()), (4, _four()), (5, _five()))
             for name, function in group.items()])
 
 

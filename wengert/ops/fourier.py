@@ -109,6 +109,15 @@ def _irfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:
     return P.fft_to_real(input, dim=dims, norm=scale, size=last)
 
 
+def _ihfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:
+    """The last dimension as by `ihfft`, then the others as by `ifftn`."""
+    input, dims, sizes, scale = _prepared(op, input, s, dim, norm, "real")
+    if not dims:
+        raise ShapeError(f"[fft.{op}] {op} must transform at least one axis; got dim {dim}")
+    half = P.conj(P.fft_real(_sized(op, input, dims, sizes), dim=dims[-1:], norm=_SWAPPED[scale]))
+    return P.fft_complex(half, dim=dims[:-1], norm=scale, inverse=True) if len(dims) > 1 else half
+
+
 def _flipped(norm: Any) -> Any:
     return _SWAPPED.get(norm or "backward", norm)
 
@@ -218,7 +227,7 @@ def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = 
 @_here
 def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `hfft2`."""
-    return _rfftn("ihfft2", input, s, dim, _flipped(norm)).conj()
+    return _ihfftn("ihfft2", input, s, dim, norm)
 
 
 @_here
@@ -230,7 +239,7 @@ def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None
 @_here
 def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """The inverse of `hfftn`."""
-    return _rfftn("ihfftn", input, s, dim, _flipped(norm)).conj()
+    return _ihfftn("ihfftn", input, s, dim, norm)
 
 
 def _frequencies(array: Any, dtype: Any, device: Any, layout: Any, requires_grad: bool) -> Tensor:
