@@ -21,6 +21,7 @@ from .core.device import device
 from .core.dtypes import (
     DType as dtype, bfloat16, complex64, complex128, finfo, float16, float32, float64, get_default_dtype, iinfo, int8,
     int16, int32, int64, promote_types, set_default_dtype, uint8,
+    uint16, uint32, uint64,
 )
 from .core.layout import (
     channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, strided,

@@ -31,7 +31,8 @@ from .core.dtypes import (
     complex64 as complex64, float64 as _double, DType as _dtype, finfo as finfo, float32 as _float, float16 as float16,
     float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, float16 as _half, iinfo as iinfo,
     int32 as _int, int16 as int16, int32 as int32, int64 as int64, int8 as int8, int64 as _long,
-    promote_types as promote_types, set_default_dtype as set_default_dtype, int16 as _short, uint8 as uint8,
+    promote_types as promote_types, set_default_dtype as set_default_dtype, int16 as _short, uint16 as uint16,
+    uint32 as uint32, uint64 as uint64, uint8 as uint8,
 )
 from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.layout import (
@@ -85,8 +86,8 @@ from .ops.activations import (
     celu as celu, hardshrink as hardshrink, prelu as prelu, selu as selu, threshold as threshold,
 )
 from .ops.assorted import (
-    fill as fill, frexp as frexp, gradient as gradient, is_inference as is_inference, is_same_size as is_same_size,
-    is_signed as is_signed, unravel_index as unravel_index,
+    fill as fill, frexp as frexp, gradient as gradient, hash_tensor as hash_tensor, is_inference as is_inference,
+    is_same_size as is_same_size, is_signed as is_signed, unravel_index as unravel_index,
 )
 from .ops.comparison import (
     allclose as allclose, bitwise_not as bitwise_not, equal as equal, isclose as isclose, isneginf as isneginf,

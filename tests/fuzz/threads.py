@@ -15,7 +15,7 @@ from typing import Any
 import wengert as torch
 from wengert.compiler import threads
 from wengert.compiler.blas import LEAST_LINES
-from wengert.compiler.recurrent import LEAST_SEQUENCES
+from wengert.compiler.cells import LEAST_SEQUENCES
 from wengert.compiler.updates import GRAIN
 from wengert.core.generated import LARGE, LARGE_PRODUCT
 

@@ -118,3 +118,12 @@ def test_every_name() -> None:
     theirs = {name for name in torch.special.__all__ if hasattr(torch.special, name)}
     assert theirs - set(wengert.special.__all__) <= {"multigammaln"}
     assert {*BESSEL, *POLYNOMIALS} <= set(wengert.special.__all__)
+
+
+@pytest.mark.parametrize("name", ["igamma", "igammac"])
+def test_tails_below_all_numbers_are_on_the_right_side(name: str) -> None:
+    a = [0.5, 501.0, 1001.2, 1e8, 2e8, 1e13, 1e30, 3.0, 1e30]
+    x = [1e4, 1e20, 13437.7, 2e8, 1e8, 2e13, 2e30, 1e300, 1e29]
+    got, want = (getattr(lib, name)(lib.tensor(a, dtype=lib.float64), lib.tensor(x, dtype=lib.float64))
+                 for lib in (wengert, torch))
+    assert got.tolist() == want.tolist()

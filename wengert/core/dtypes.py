@@ -91,6 +91,9 @@ int8 = DType("int8", "int8", "i", 1, 1)
 int16 = DType("int16", "int16", "i", 2, 2)
 int32 = DType("int32", "int32", "i", 4, 3)
 int64 = DType("int64", "int64", "i", 8, 4)
+uint16 = DType("uint16", "uint16", "u", 2, 2)
+uint32 = DType("uint32", "uint32", "u", 4, 3)
+uint64 = DType("uint64", "uint64", "u", 8, 4)
 float16 = DType("float16", "float16", "f", 2, 5)
 bfloat16 = DType("bfloat16", None, "f", 2, 5)
 float32 = DType("float32", "float32", "f", 4, 6)
@@ -98,6 +101,7 @@ float64 = DType("float64", "float64", "f", 8, 7)
 complex64 = DType("complex64", "complex64", "c", 8, 6)
 complex128 = DType("complex128", "complex128", "c", 16, 7)
 
+_UNSIGNED = (uint16, uint32, uint64)  # meet floating types alone, as in PyTorch
 _default = float32
 
 
@@ -176,9 +180,15 @@ def promote_types(a: DType, b: DType) -> DType:
 
     uint8 and a signed type meet in the next wider signed type; float16 and bfloat16 meet in float32; an integer and
     a floating type meet in the floating one; a real and a complex type meet in the complex type of the wider parts.
+    Raises DTypeError for uint16, uint32 or uint64 beside another type that is not floating.
     """
     if a is b:
         return a
+    if a in _UNSIGNED or b in _UNSIGNED:
+        if a.kind != "f" and b.kind != "f":
+            raise DTypeError("[promote_types] Promotion for uint16, uint32, uint64 types is not supported, attempted "
+                             f"to promote {a.name} and {b.name}; convert one of them")
+        return a if a.kind == "f" else b
     low, high = (a, b) if (category(a), a.rank) <= (category(b), b.rank) else (b, a)
     if category(high) == 3 and category(low) >= 2:
         return complex128 if float64 in (low, to_real(low), to_real(high)) else complex64

@@ -56,6 +56,9 @@ STORAGES = {
 _DTYPES = (
     "bool",
     "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
     "int8",
     "int16",
     "int32",

@@ -131,7 +131,7 @@ class _Pickler(pickle._Pickler):
             OrderedDict(),
         )
         rebuild = self._name("torch._utils", "_rebuild_tensor_v2")
-        if id(memory) in self._untyped:
+        if id(memory) in self._untyped or array.dtype.name not in _STORAGE_OF:
             rebuild = self._name("torch._utils", "_rebuild_tensor_v3")
             arguments = (*arguments, self._name("torch", dtypes.from_numpy(array.dtype).name))
         if not tensor.__dict__ or type(tensor) is Buffer:
@@ -148,12 +148,13 @@ class _Pickler(pickle._Pickler):
         """The storage that the array lies in, and the memory that it stands for: the array's whole memory as PyTorch
         keeps it, or a copy of the array where that memory is not made of its elements."""
         root = root_of(array)
-        untyped = id(root) in self._untyped
+        nameless = array.dtype.name not in _STORAGE_OF  # PyTorch has no class of storages for it
+        untyped = nameless or id(root) in self._untyped
         offset = _address(array) - _address(root) if array.size else 0
         steps = (offset, 0 if untyped else root.nbytes, *array.strides) if array.size else ()
         flat = root.flags.c_contiguous or root.flags.f_contiguous
         if not flat or any(step % array.itemsize or step < 0 for step in steps):
-            root, untyped = np.ascontiguousarray(array), False
+            root, untyped = np.ascontiguousarray(array), nameless
         elif self._first.setdefault(id(root), array.dtype) != array.dtype:
             self.mixed.add(id(root))
         key = id(root), None if untyped else array.dtype

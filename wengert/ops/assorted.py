@@ -16,6 +16,7 @@ from ..tensors.tensor import Tensor, make
 from .arguments import integers
 from .joining import cat
 from .named import named
+from .out import Out
 from .registry import function, method
 
 _Frexp = named("frexp", "mantissa", "exponent")
@@ -107,6 +108,22 @@ def _uneven_differences(x: Tensor, dim: int, coordinates: Tensor, edge_order: in
         last = (high[0] * (d / (c * (c + d))) + high[1] * (-(c + d) / (c * d))
                 + high[2] * ((2 * d + c) / (d * (c + d))))
     return cat([first, *parts, last], dim)
+
+
+@function(out=Out(differentiable=False))
+def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0) -> Tensor:
+    """A number, uint64, by which tensors of equal elements are alike: the exclusive or of the elements' bits, as
+    float64 or int64; of all, or along ``dim``. Raises RuntimeError for a ``mode`` other than 0.
+
+    >>> import wengert as torch
+    >>> torch.hash_tensor(torch.tensor([[1, 2], [5, 7]]), 1)
+    tensor([3, 2], dtype=torch.uint64)
+    """
+    if mode != 0:
+        raise RuntimeError(f"[hash_tensor] Unknown hash_tensor mode: {mode}; 0 was expected")
+    check_takes("hash_tensor", COMPLEX, input)
+    dims = wrap_dims(None if isinstance(dim, (tuple, list)) and not dim else dim, input.dim(), "hash_tensor")
+    return P.hash_tensor(input.detach(), dim=dims, keepdim=bool(keepdim))
 
 
 @function(method=False, out=False)

@@ -46,7 +46,7 @@ class TensorType(type):
 TYPES: dict[str, TensorType] = {
     name: TensorType(name, (), {"dtype": dtypes.by_name(dtype), "__doc__": f"Tensors of dtype {dtype}.",
                                 "__module__": "torch"})
-    for dtype, name in TYPE_NAMES.items() if not name.startswith("Complex")
+    for dtype, name in TYPE_NAMES.items() if not name.startswith(("Complex", "UInt"))
 }
 
 

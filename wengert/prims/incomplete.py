@@ -138,8 +138,8 @@ def _lower_and_upper(a: Array, x: Array) -> tuple[Array, Array]:
         return _piecewise((a, x), a > _NORMAL_ABOVE, _nearly_normal, lower_by_tail)
 
     signed = _piecewise((a, x), _by_series(a, x), lower_by_series, lower_or_normal)
-    lower = np.where(signed < 0, 1 + signed, signed)
-    return lower, np.where(signed < 0, -signed, 1 - signed)
+    upper = np.signbit(signed)  # of 0 too, where the tail is below all numbers
+    return np.where(upper, 1 + signed, signed), np.where(upper, -signed, 1 - signed)
 
 
 _NORMAL_ABOVE = 1e12
@@ -159,7 +159,7 @@ def _nearly_normal(a: Array, x: Array) -> Array:
     tail = np.exp(-a * half) / np.sqrt(2 * np.pi * a)
     upper = 0.5 * P.erfc(eta * np.sqrt(a / 2)) + tail * first
     lower = 0.5 * P.erfc(-eta * np.sqrt(a / 2)) - tail * first
-    return np.where(x <= a, lower, -np.maximum(upper, 5e-324))
+    return np.where(x <= a, np.maximum(lower, 0.0), -np.maximum(upper, 0.0))
 
 
 def _regularised(which: int) -> Any:

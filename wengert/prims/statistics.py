@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import along, each, native
-from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
+from ..core.operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
 from ..core.spec import Spec
@@ -165,6 +165,16 @@ def _histogram_grid(xp: ModuleType, x: Array, weights: Array | None = None, *,
 
 histogram_grid = opaque("histogram_grid", _histogram_grid, batch=each, arity=2, missing=_no("it counts"),
                         samples=cases(((7, 2), {"edges": ((-2.0, 0.0, 2.0), (-1.0, 0.0, 0.5, 1.0))})))
+
+
+def _hash(xp: ModuleType, x: Array, dim: Dims, keepdim: bool) -> Array:
+    wide = xp.array(x, np.float64 if x.dtype.kind in "fV" else np.int64)
+    return xp.asarray(xp.bitwise_xor.reduce(wide.view(np.uint64), axis=dim, keepdims=keepdim))
+
+
+hash_tensor = opaque("hash_tensor", _hash, batch=along, missing=_no("it gives bits"),
+                     samples=cases(((2, 3), {"dim": (1,), "keepdim": False}), ((), {"dim": (), "keepdim": True})),
+                     doc="The exclusive or of the bits of elements, as float64 or int64.")
 
 
 # --- among sorted numbers, among given ones ---------------------------------------------------------------------------

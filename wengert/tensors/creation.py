@@ -38,7 +38,7 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
             raise _no_number(data)
         data = [data[i] for i in range(len(data))]
     kinds: set[type] = set()
-    plain = _to_array(_plain(data, kinds), data)
+    plain = _to_array(_plain(data, kinds), data, dtype)
     target = dtype or _inferred(data, kinds)
     if dtype is not None and plain.size:
         _check_fits(plain, dtype)
@@ -63,14 +63,14 @@ def _plain(data: Any, kinds: set[type]) -> Any:
 _NUMBERS = {bool, int, float, complex}
 
 
-def _to_array(plain: object, data: object) -> np.ndarray:
+def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
     try:
         array = np.array(plain)
     except ValueError:
         raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
                          f"begin with shape {list(_shape(data))} and then differ; pad them to one length") from None
     if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
-        if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
+        if array.dtype == np.uint64 and not isinstance(data, np.ndarray) and dtype is not dtypes.uint64:
             raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
         return array
     culprit = _culprit(data)

@@ -46,7 +46,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     check_takes("relu6", TRUTHS + COMPLEX, input)
-    return _run(inplace, P.hardtanh, input, low=0.0, high=6.0)
+    return _between(input, 0.0, 6.0, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -168,7 +168,14 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     if min_val > max_val:
         raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
     check_takes("hardtanh", "?B" + COMPLEX, input)
-    return _run(inplace, P.hardtanh, input, low=min_val, high=max_val)
+    return _between(input, min_val, max_val, inplace)
+
+
+def _between(input: Tensor, low: float, high: float, inplace: bool) -> Tensor:
+    """`hardtanh`, whose bounds are whole for integers."""
+    if input.dtype.kind in "iu":
+        low, high = int(low), int(high)
+    return _run(inplace, P.hardtanh, input, low=low, high=high)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:

@@ -131,7 +131,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         slack = slack * weight[classes].unsqueeze(1)
     slack = where(arange(scores.shape[1]) == chosen, zeros_like(slack), slack)
     loss = slack.sum(1) / scores.shape[1]
-    return reduced(loss.squeeze(0) if alone else loss, reduction)
+    return reduced(loss.reshape(target.shape), reduction)
 
 
 @in_float32
