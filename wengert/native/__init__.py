@@ -6,7 +6,8 @@ the code and runs it. What has no native form is a numpy call between native par
 """
 
 from .account import StepInfo, table
+from .calls import lines_of_call
 from .program import WRITTEN, NativeProgram, Runner, native
 from .stages import Stages, told
 
-__all__ = ["WRITTEN", "NativeProgram", "Runner", "Stages", "StepInfo", "native", "table", "told"]
+__all__ = ["WRITTEN", "NativeProgram", "Runner", "Stages", "StepInfo", "lines_of_call", "native", "table", "told"]

@@ -148,7 +148,8 @@ class NativeProgram:
         self.outputs_at = [self._fresh_buffers.index(found[0]) if type(found) is tuple else None
                            for found in schedule.outputs]
         """For each output which of the fresh arrays it is; None for one that is an input or a state."""
-        self._given_ids: list[int] = []
+        self.given: object = None
+        """What stands for the arrays that the frame has: their identities, or a mark of who has given them."""
         self._pool: Any = None
 
     def _frame_of(self, schedule: Schedule) -> None:
@@ -226,30 +227,46 @@ class NativeProgram:
         """Runs the code on the arrays of inputs and states, and returns the arrays that it has made; None where a guard
         has found something wrong, and nothing has been written."""
         with self._lock:
-            words, shift = self._words, self.array_slots
+            words = self._words
             ids = [*map(id, arrays)]
-            if ids != self._given_ids:
-                for slot, known in enumerate(ids, start=entry.FIRST + shift):
-                    words[slot] = known
-                self._given_ids = ids
+            if ids != self.given:
+                self.give(arrays, ids)
             fresh = []
             for slot, shape, dtype in self._fresh:
                 array = np.empty(shape, dtype)
                 words[slot] = id(array)
                 fresh.append(array)
-            pool = threads.pool()
-            if pool is not self._pool:
-                words[entry.CONTROL], words[entry.LAUNCH], self._pool = pool.control, pool.launch_address, pool
+            pool = self.attend()
             pool.await_work(self.cycles)
             if not self._called:
                 for part in self._parts:
                     pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             else:
                 self._launch_by_parts(pool, arrays, dict(zip(self._fresh_buffers, fresh, strict=True)), generators)
-            if words[entry.WRONG]:
-                words[entry.WRONG] = 0
+            if self.has_gone_wrong():
                 return None
         return fresh
+
+    def give(self, arrays: Sequence[np.ndarray[Any, Any]], mark: object) -> None:
+        """Puts the arrays of inputs and states into the frame, for which ``mark`` stands from now on."""
+        for slot, array in enumerate(arrays, start=entry.FIRST + self.array_slots):
+            self._words[slot] = id(array)
+        self.given = mark
+
+    def attend(self) -> threads.Pool:
+        """The process's pool, which the frame knows."""
+        pool = threads.pool()
+        if pool is not self._pool:
+            self._words[entry.CONTROL], self._words[entry.LAUNCH] = pool.control, pool.launch_address
+            self._pool = pool
+        return pool
+
+    def has_gone_wrong(self) -> bool:
+        """Whether a guard has found something wrong in the last run; asked once."""
+        wrong = bool(self._words[entry.WRONG])
+        if wrong:
+            self._words[entry.WRONG] = 0
+        return wrong
 
     def _launch_by_parts(self, pool: threads.Pool, arrays: Sequence[np.ndarray[Any, Any]],
                          fresh: dict[Buffer, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
@@ -288,18 +305,14 @@ class NativeProgram:
     def measure(self, arrays: Sequence[np.ndarray[Any, Any]], generators: Sequence[Any], rounds: int) -> None:
         """Measures each step, the least of so many rounds, on arrays that it may write to."""
         with self._lock:
-            self._given_ids = []
-            for slot, array in enumerate(arrays, start=entry.FIRST + self.array_slots):
-                self._words[slot] = id(array)
+            self.give(arrays, None)
             fresh = [np.empty(shape, dtype) for _, shape, dtype in self._fresh]
             for (slot, _, _), array in zip(self._fresh, fresh, strict=True):
                 self._words[slot] = id(array)
             made, called = dict(zip(self._fresh_buffers, fresh, strict=True)), dict[Buffer, Any]()
             for buffer in self._called:
                 self._put(buffer, self._nothing)
-            pool = threads.pool()
-            self._words[entry.CONTROL], self._words[entry.LAUNCH] = pool.control, pool.launch_address
-            self._pool = pool
+            pool = self.attend()
             tables = [None if isinstance(step, Call) else entry.table_of([step], self.array_slots, self.slots)
                       for step in self.steps]
             nothing = entry.table_of([], self.array_slots, self.slots)

@@ -1,10 +1,11 @@
 """A call that differs from the last one in nothing but numbers: found out quickly, and run at once.
 
 The one idea to know: that a program fits is shown by many small looks at many places, and most of them find, call after
-call, the very objects that were there before. So from a call that fitted one function is written, ``holds``, that
-compares every place with what was in it then, by identity, in one expression. Where it says yes, the guards hold, the
-states are the arrays that they were and lie as they did, and the table of a run is there already. Where it says no,
-nothing is known, and the usual way decides.
+call, the very objects that were there before. So from a call that fitted one function is written that compares every
+place with what was in it then, by identity, in one expression. Where the answer is yes, the guards hold, the states
+are the arrays that they were and lie as they did, and the table of a run is there already; the lines that enter the
+machine code and hand out what it leaves follow in the same function. Where it is no, nothing is known, and the usual
+way decides.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..core import dtypes
 from ..core.state import state
 from ..core.trees import LEAF
 from ..ir import Value
-from ..native import Runner
+from ..native import Runner, lines_of_call
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, FloatPlace, Place, filled
@@ -26,7 +27,7 @@ from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
 from .questions import Questions
-from .sources import Argument, Gradient, QuantitySource, Source
+from .sources import Argument, Gradient, QuantitySource, Setting, Source
 
 NOT = object()
 """The answer of `Again.call` where a call is not like the last one."""
@@ -40,8 +41,9 @@ def prepare(program: Program, arguments: Arguments) -> None:
         program.unprepared, program.patience = 0, 2 * program.patience + 1
         program.again = program.alike = None
         try:
-            program.alike = _questions(program).function()
-            program.again = Again(program, arguments, program.alike).call
+            questions = _questions(program)
+            program.alike = questions.function()
+            program.again = Again(program, arguments).function(questions)
         except Unlike:
             if program.alike is None:
                 program.patience = 2**60
@@ -57,7 +59,7 @@ class Again:
     Raises `Unlike` where the program has effects or results that need a closer look.
     """
 
-    def __init__(self, program: Program, arguments: Arguments, holds: Callable[[], bool]) -> None:
+    def __init__(self, program: Program, arguments: Arguments) -> None:
         runner = program._run
         if not isinstance(runner, Runner) or runner.program is None or program.backward is not None:
             raise Unlike("it is not one native program")
@@ -72,12 +74,12 @@ class Again:
         self._specs = [(type(t), t._data.shape, t._data.strides, t._data.dtype) for t in arguments.tensors]
         self._quantities: tuple[QuantitySource, ...] = tuple(program._quantities)
         self._values: list[Any] = []
+        self._last: list[Any] = [None] * len(self._quantities)
         self._numbers: list[np.ndarray] = []
         self._states = [whole_of(program._bindings[value.name][0].find(())._data) for value in program.graph.states]
         self._roots = {id(root_of(array)) for array in self._states}
         self._effects()
         self._results()
-        self.holds = holds
 
     def _effects(self) -> None:
         """What effects do that native code does not: gradients that are set or cleared, and versions."""
@@ -112,50 +114,108 @@ class Again:
         self._single = self._form is LEAF and type(self._leaves[0]) is Place
         self._nothing = self._form is LEAF and self._leaves[0] is None
 
-    # --- whether a call is like the last one --------------------------------------------------------------------------
+    # --- the function -------------------------------------------------------------------------------------------------
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The results of a call like the last one. `NOT` where it is none; then nothing has happened."""
-        if state.watcher is not None or not self.holds():
-            return NOT
-        arrays: list[np.ndarray] = []
-        floats: list[float] = []
-        if self._flat is None or kwargs:
-            if not self._nested(args, kwargs, arrays, floats):
-                return NOT
-        elif not self._alike(self._flat, args, arrays, floats):
-            return NOT
-        if arrays and not self._apart(arrays):
-            return NOT
-        if self._quantities and not self._measured(floats):
-            return NOT
-        return self._run([*arrays, *self._numbers, *self._states], args, kwargs)
+    def function(self, ask: Questions) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
+        """The function of ``(args, kwargs)`` that gives the results of a call like the last one; `NOT` where it is
+        none, and then nothing has happened."""
+        me = ask(self)
+        measured, settings = self._settings(ask)
+        lines = [f"if {ask(state)}.watcher is not None: return NOT", "try:", f" if not ({ask.expression}): return NOT",
+                 *settings, *ask.gone("NOT")]
+        if self._flat is None:
+            lines += ["arrays, floats = [], []", f"if not {me}._nested(args, kwargs, arrays, floats): return NOT"]
+            names = None
+        else:
+            found, names = self._looks(ask)
+            lines += found
+        some = "arrays" if names is None else f"[{', '.join(names)}]"
+        if names is None or names:
+            lines.append(f"if not {me}._apart({some}): return NOT")
+        if self._quantities:
+            floats = "floats" if names is None else self._floats()
+            lines.append(f"if {measured}not {me}._measured({floats}): return NOT")
+        every = f"[*{some}, *{me}._numbers, *{me}._states]"
+        run = None if names is None else lines_of_call(self.native, ask, me, every, dict(enumerate(names)))
+        if run is None:
+            fresh, generators = "fresh[{}]", ask(self.program._generators)
+            run = [f"fresh = {ask(self.native)}.launch({every}, {generators})", "wrong = fresh is None"]
+        else:
+            fresh = "f{}"
+        lines += [*run, f"if wrong: return {me}._fallen(args, kwargs)", *self._ends(ask, fresh)]
+        return ask.written("again(args, kwargs)", lines, {"NOT": NOT, "empty": np.empty, "make": make})
 
-    def _alike(self, leaves: list[Any], args: tuple[Any, ...], arrays: list[np.ndarray], floats: list[float]) -> bool:
-        """Whether arguments are like those of the last call; adds their arrays and floats to the lists."""
-        if len(args) != len(leaves):
-            return False
-        for leaf, given in zip(leaves, args, strict=True):
-            kind = type(leaf)
-            if kind is Place:
-                expected, shape, strides, dtype = self._specs[leaf.number]
-                if type(given) is not expected or given._edge is not None or leaf.number != len(arrays):
-                    return False
-                data = given._data
-                if data.shape != shape or data.strides != strides or data.dtype != dtype:
-                    return False
-                arrays.append(data)
-            elif kind is FloatPlace:
-                if type(given) is not float:
-                    return False
-                floats.append(given)
-            elif given is not leaf and (type(given) is not kind or kind not in (int, str, bool) or given != leaf):
-                return False
-        return True
+    def _looks(self, ask: Questions) -> tuple[list[str], list[str]]:
+        """Lines that look whether arguments are like those of the last call, and the names of their arrays."""
+        assert self._flat is not None
+        lines = [f"if kwargs or len(args) != {len(self._flat)}: return NOT"]
+        names: list[str] = []
+        for number, leaf in enumerate(self._flat):
+            given = f"args[{number}]"
+            if type(leaf) is Place:
+                if leaf.number != len(names):  # the same tensor twice
+                    raise Unlike("a tensor is given twice")
+                kind, shape, strides, dtype = self._specs[leaf.number]
+                tensor, name = f"t{leaf.number}", f"a{leaf.number}"
+                lines += [f"{tensor} = {given}",
+                          f"if type({tensor}) is not {ask(kind)} or {tensor}._edge is not None: return NOT",
+                          f"{name} = {tensor}._data",
+                          f"if {name}.shape != {shape!r} or {name}.strides != {strides!r}: return NOT",
+                          f"if {name}.dtype != {ask(dtype)}: return NOT"]
+                names.append(name)
+            elif type(leaf) is FloatPlace:
+                lines.append(f"if type({given}) is not float: return NOT")
+            else:
+                other = f"{given} is not {ask(leaf)}"
+                if type(leaf) in (int, str, bool):
+                    other += f" and (type({given}) is not {ask(type(leaf))} or {given} != {ask(leaf)})"
+                lines.append(f"if {other}: return NOT")
+        return lines, names
+
+    def _settings(self, ask: Questions) -> tuple[str, list[str]]:
+        """What must hold besides for quantities to be looked at, and lines that find that out: nothing, where all are
+        settings of optimisers, and these are the very objects that they were."""
+        places = [source for source in self._quantities if type(source) is Setting]
+        if not places or len(places) < len(self._quantities):
+            return "", []
+        now = ", ".join([f"{ask(source.group)}[{ask(source.key)}]" for source in places])
+        last = ask(self._last)
+        same = " and ".join([f"q{n} is {last}[{n}]" for n in range(len(places))])
+        return "not same and ", [f" {', '.join([f'q{n}' for n in range(len(places))])}, = {now},", f" same = {same}",
+                                 f" if not same: {last}[:] = {now},"]
+
+    def _floats(self) -> str:
+        """The floats among arguments that are not nested."""
+        assert self._flat is not None
+        return "[" + ", ".join([f"args[{n}]" for n, leaf in enumerate(self._flat) if type(leaf) is FloatPlace]) + "]"
+
+    def _ends(self, ask: Questions, fresh: str) -> list[str]:
+        """Lines that do what is left when the code has run, and return the results."""
+        lines = [f"{ask(self.program)}.calls += 1"]
+        for tensor in self._written:
+            lines += [f"cell = {ask(tensor)}._cell", f"if cell is None: {ask(tensor)}._cell = [1, None]",
+                      "else: cell[0] += 1"]
+        lines += [f"{ask(leaf)}.grad = None" for leaf in self._cleared]
+        lines += [f"{ask(leaf)}.grad = make({fresh.format(at)}, None)" for leaf, at in self._set]
+        if self._nothing:
+            return [*lines, "return None"]
+        made = [f"make({fresh.format(at)}, None)" for at in self._made]
+        return [*lines, f"return {made[0]}" if self._single else f"return {ask(self)}._built([{', '.join(made)}])"]
+
+    # --- what it asks for ---------------------------------------------------------------------------------------------
+
+    def _built(self, made: list[Any]) -> Any:
+        """The results, as the function returns them."""
+        return self._form.build(filled(self._leaves, made.__getitem__, lambda i: made[i].item()))
+
+    def _fallen(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A guard has found something: the usual way raises what it is."""
+        return self.program.run_fitting(Arguments(self._names, args, kwargs))
 
     def _nested(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray], floats: list[float]
                 ) -> bool:
-        """`_alike` for arguments in lists, dicts and the like."""
+        """Whether arguments in lists, dicts and the like are like those of the last call; adds their arrays and floats
+        to the lists."""
         arguments = Arguments(self._names, args, kwargs)
         arrays += [tensor._data for tensor in arguments.tensors]
         floats += arguments.floats
@@ -175,32 +235,8 @@ class Again:
             if not all(condition.holds(values) for condition in self.program._conditions):
                 return False
             self._values, self._numbers = values, [np.array(value) for value in values]
+            self.native.given = None
         return True
-
-    # --- the run ------------------------------------------------------------------------------------------------------
-
-    def _run(self, arrays: list[np.ndarray], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        program = self.program
-        fresh = self.native.launch(arrays, program._generators)
-        if fresh is None:  # a guard has found something: the usual way raises what it is
-            return program.run_fitting(Arguments(self._names, args, kwargs))
-        program.calls += 1
-        for tensor in self._written:
-            cell = tensor._cell
-            if cell is None:
-                tensor._cell = [1, None]
-            else:
-                cell[0] += 1
-        for leaf in self._cleared:
-            leaf.grad = None
-        for leaf, at in self._set:
-            leaf.grad = make(fresh[at], None)
-        if self._nothing:
-            return None
-        if self._single:
-            return make(fresh[self._made[0]], None)
-        made = [make(fresh[at], None) for at in self._made]
-        return self._form.build(filled(self._leaves, made.__getitem__, lambda i: made[i].item()))
 
 
 def _questions(program: Program) -> Questions:

@@ -61,19 +61,22 @@ class Compiled:
         self._names = parameters_of(function)
         self._said_limit = False
         self._held: str | None = None
+        self._again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
+        """Runs a call that is like the last one (`again.prepare`); None where it runs as it is."""
         compiled.add(self)
         self.take_stance()
 
     def forget(self) -> None:
         """Makes it what it was before its first call."""
         with _LOCK:
-            self.programs, self._said_limit, self._held = [], False, None
+            self.programs, self._said_limit, self._held, self._again = [], False, None, None
             self.sizes = None if self.dynamic is False else Families(bool(self.dynamic))
             self.eager = None
             self.take_stance()
 
     def take_stance(self) -> None:
         """Looks at what `control.set_stance` said last."""
+        self._again = None
         forced = settings.stance == "force_eager"
         if forced and self.eager != _FORCED:
             self._held, self.eager = self.eager, _FORCED
@@ -82,15 +85,26 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the program that fits these arguments, recorded now if there is none."""
+        again = self._again
+        if again is not None:
+            with _LOCK:
+                result = again(args, kwargs)  # which says no while something is recorded
+            if result is not NOT:
+                return result
+        return self._looked_up(args, kwargs)
+
+    def _looked_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`__call__` for a call that is not like the last one."""
         if self.eager is not None or tracing():
             return self.function(*args, **kwargs)
         with _LOCK:
             for place, known in enumerate(self.programs):
-                if known.again is not None:
+                if known.again is not None and known.again is not self._again:
                     result = known.again(args, kwargs)
                     if result is not NOT:
                         if place:
                             self.programs.insert(0, self.programs.pop(place))
+                        self._again = known.again
                         return result
             try:
                 arguments = Arguments(self._names, args, kwargs)
@@ -109,6 +123,7 @@ class Compiled:
                     return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
                 result = program.run_fitting(arguments) if program.calls else self._first(program, arguments)
                 prepare(program, arguments)
+                self._again = program.again
                 return result
         return self.function(*args, **kwargs)
 
@@ -206,7 +221,7 @@ class Compiled:
     def _give_up(self, error: TraceError) -> None:
         if self.fullgraph:
             raise error
-        self.eager = str(error)
+        self.eager, self._again = str(error), None
         where = _line_of(error)
         _warn(f"[compile] {self.name} runs eagerly from now on{'' if where is None else f', because of {where}'}"
                       f": {error}")

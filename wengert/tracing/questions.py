@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
@@ -42,9 +42,21 @@ class Questions:
 
     def function(self) -> Callable[[], bool]:
         """Whether the answer to all is yes. It is no where something is not there any more."""
-        text = (f"def holds():\n try:\n  return {' and '.join(self._expressions) or True}\n"
-                " except (KeyError, AttributeError, ValueError, IndexError):\n  return False\n")
-        variables = dict(self._names)
+        return self.written("holds()", ["try:", f" return {self.expression}", *self.gone("False")], {})
+
+    @property
+    def expression(self) -> str:
+        """Whether the answer to all is yes, as an expression."""
+        return " and ".join(self._expressions) or "True"
+
+    @staticmethod
+    def gone(answer: str) -> list[str]:
+        """The end of a ``try`` round the expression: the ``answer`` where something is not there any more."""
+        return ["except (KeyError, AttributeError, ValueError, IndexError):", f" return {answer}"]
+
+    def written(self, head: str, lines: Sequence[str], more: Mapping[str, Any]) -> Any:
+        """The function of these lines, in which objects have the names that they have here, and some ``more``."""
+        variables = {**self._names, **more}
+        text = "\n".join([f"def {head}:", *[f" {line}" for line in lines], ""])
         exec(compile(text, "<guards>", "exec"), variables)
-        found: Callable[[], bool] = variables["holds"]
-        return found
+        return variables[head.partition("(")[0]]
