@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import weakref
 from collections.abc import Callable
@@ -15,12 +14,10 @@ from hypothesis import strategies as st
 
 import wengert as torch
 from benchmarks import eager, networks
+from tests.nests import run_nest
 from tests.training_steps import classifying_step
-from wengert.compiler import memory
-from wengert.compiler.code import POINTER, WORD, Code, module
-from wengert.compiler.jit import engine
 from wengert.core.errors import TraceError
-from wengert.native.emission import form_of, function_of, places_of
+from wengert.native.emission import form_of
 from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
 from wengert.native.plan import row_major
 from wengert.nn import functional as F
@@ -32,22 +29,6 @@ BINARY = ("add", "sub", "mul", "div", "max", "min")
 
 
 # --- nests ------------------------------------------------------------------------------------------------------------
-
-
-def run_nest(nest: Nest, arrays: dict[Buffer, np.ndarray[Any, Any]]) -> None:
-    """Runs a nest as machine code, in two halves of its items, the second first."""
-    function = function_of(verify(nest), "nest", engine().machine)
-    entry = Code("entry", {"operands": POINTER, "start": WORD, "stop": WORD})
-    entry.call("void", "nest", *entry.parameters)
-    entry.done()
-    library = engine().load(module(function.code, entry), "entry")
-    places = places_of(nest)
-    table = np.array([memory.address(arrays[p.buffer]) + p.offset * arrays[p.buffer].itemsize for p in places])
-    operands = np.array([memory.address(table)])
-    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(library.addresses["entry"])
-    half = function.items // 2
-    run(memory.address(operands), half, function.items)
-    run(memory.address(operands), 0, half)
 
 
 def random_nest(seed: int) -> tuple[Nest, dict[Buffer, np.ndarray[Any, Any]]]:

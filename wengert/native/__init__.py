@@ -1,8 +1,8 @@
 """From a recorded graph to one native program: expressions, loops, machine code, and how it is run.
 
 `Translation` turns instructions into expressions over places and into steps (`plan`); `loops` is the IR of the passes
-over memory, with a meaning of its own; `emission` writes it as LLVM's text; `schedule` lays out memory; `program` links
-the code and runs it. What has no native form is a numpy call between native parts.
+over memory, with a meaning of its own; `joining` makes fewer of them; `emission` writes each as LLVM's text; `schedule`
+lays out memory; `program` links the code and runs it. What has no native form is a numpy call between native parts.
 """
 
 from .account import StepInfo, table

@@ -18,7 +18,7 @@ from ..compiler.jit import engine
 from ..ir import Instr
 from ..ir.flops import operations
 from .limits import limits
-from .loops import READING, Nest, Place, Reduce
+from .loops import FOLDS, READING, Nest, Place, Reduce, varies
 from .steps import Call, Guard, Kernel, Layout, Product, Step
 
 
@@ -97,11 +97,11 @@ def words_of(step: Step) -> str:
 def flops_of(step: Step, origin: Instr | None) -> int | None:
     """The floating-point operations of a step; ``origin`` is the instruction that it is for."""
     if isinstance(step, Nest):
+        along = varies(step)
         total = 0
-        for node in step.nodes():
+        for node in along:
             if node.op not in ("load", "const", "cast", "pick"):
-                varies = [any(leaf.strides[d] for leaf in node.leaves) for d in range(len(step.shape))]
-                total += prod([n for n, known in zip(step.shape, varies, strict=True) if known])
+                total += prod([step.shape[d] for d in along[node.args[0] if node.op in FOLDS else node]])
         return total + prod(step.shape) * sum(isinstance(root, Reduce) for root in step.roots)
     if isinstance(step, Product):
         return 2 * prod(step.out.shape) * step.left.shape[-1]

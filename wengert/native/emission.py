@@ -7,7 +7,8 @@ can be dealt out to threads, and what one computes depends on sizes alone.
 
 The one idea to know: an expression's node is written at the outermost place at which all that it depends on is known:
 a scalar before the loops, a row's mean before the loop along the row. Within the loop along the *vector dimension* a
-value is one vector of neighbours; outside, a vector of equal lanes. How it is written is the business of `expressions`.
+value is one vector of neighbours; outside, a vector of equal lanes. How it is written is the business of `expressions`,
+how often a row is gone through that of `phases`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ import numpy as np
 
 from ..compiler.code import Code, Index, Operand
 from ..compiler.vectors import Machine
-from .expressions import TYPES, Expressions
-from .loops import READING, Nest, Node, Place, Reduce, Store
+from .expressions import Expressions
+from .loops import FOLDS, READING, Buffer, Nest, Node, Place, Reduce, Shape, Store
+from .phases import Phase, Total, levels_of, phases_of
 
 BLOCK = 2048
 """Elements along the vector dimension that are one item, where there are more."""
+
+LINE = 64
+"""Bytes that a cache fetches at once."""
+
+FAR = 2**18
+"""Bytes from which on what a place runs through is not in a cache that is near."""
 
 LONG_ROW, FEW_CYCLES, MOST_SUMS = 96, 8, 4
 """Elements from which on a row is long, cycles a vector that may be spent again for every row, and how many rows of
@@ -41,14 +49,28 @@ class Function:
     cycles: float
 
 
+class _Values(dict[Node, Operand]):
+    """What has been written, as vectors; of what is one number, ``ones``."""
+
+    def __init__(self, others: _Values | None = None) -> None:
+        super().__init__(others or ())
+        self.ones: dict[Node, Operand] = {} if others is None else dict(others.ones)
+
+
 @dataclass(slots=True, eq=False)
 class _Dim:
     """One dimension of the space as the loops see it. ``strides`` by place."""
 
     size: int
     reduced: bool
+    row: bool
     cut: bool
     strides: dict[Place, int]
+
+    @property
+    def inner(self) -> bool:
+        """Whether an item goes all along it."""
+        return self.reduced or self.row
 
 
 def places_of(nest: Nest) -> list[Place]:
@@ -81,16 +103,42 @@ class _Emission(Expressions):
         self.nodes = nest.nodes()
         self.places = places_of(nest)
         reduced, self.split = nest.reduced
-        self.dims = _collapsed(nest.shape, reduced, self.split, self.places)
+        rows = nest.rows
+        self.dims = _collapsed(nest.shape, reduced, rows, self.split, self.places)
         stored = {root.place for root in nest.roots}
         kinds = {node.dtype for node in self.nodes} | {place.buffer.dtype for place in self.places}
         wide = not kinds & {"float32", "int32"}
         lanes = machine.vector_bytes // (8 if wide else 4)
-        self.vector = _vector_dim(self.dims, lanes, stored)
+        across = bool(rows and reduced)
+        self.vector = _vector_dim([dim for dim in self.dims if dim.row or not across], lanes, stored)
         self.depends = self._dependences()
+        self.columns = across or self._by_columns()
+        """Whether what is reduced is summed up row by row, as the elements lie, in a row of sums."""
+        self.levels = levels_of(self.nodes)
+        self.phases = self._phases(rows, lanes)
+        self.sums = {total: Place(Buffer(-1, "shelf", total.sum.over, self._room(lanes)), 0, ())
+                     for phase in self.phases for total in phase.totals if self.columns and type(total.root) is Reduce}
+        """Where the sums of columns stand."""
+        self._lay_shelves(lanes)
         alike = {node for node in self.nodes if self.vector is None or self.vector not in self.depends[node]}
-        super().__init__(Code(name, visible=False, plain=True), 1 if self.vector is None else lanes,
-                         None if self.vector is None else self.vector.strides, alike, machine)
+        strides = None if self.vector is None else {**self.vector.strides, **dict.fromkeys(self._shelves(), 1)}
+        super().__init__(Code(name, visible=False, plain=True), lanes if self.vector else 1, strides, alike, machine)
+        self.one = Expressions(self.code, 1, None, set(self.nodes), machine)
+        """For what is one number: it takes no vector to compute it."""
+        self.single, self.widely = self._single()
+        self.ahead = self._ahead()
+
+    def _single(self) -> tuple[set[Node], set[Node]]:
+        """The nodes that are one number all along the vectors of a row, or of what is reduced; and those of them that
+        vectors meet."""
+        if self.vector is None or not self.vector.inner or self.columns and not self.vector.row:
+            return set(), set()
+        within = [dim for dim in self.dims if dim.row] or [dim for dim in self.dims if dim.reduced]
+        single = {node for node in self.nodes if self.depends[node].isdisjoint(within)}
+        met = {x for node in self.nodes if node not in single for x in node.operands}
+        met.update(total.value for phase in self.phases for total in phase.totals)
+        met.update(store.value for phase in self.phases for store in phase.stores)
+        return single, single & met
 
     def _dependences(self) -> dict[Node, frozenset[_Dim]]:
         found: dict[Node, frozenset[_Dim]] = {}
@@ -98,22 +146,89 @@ class _Emission(Expressions):
             found[node] = frozenset().union(*[found[x] for x in node.operands])
             if node.op in READING:
                 found[node] |= {dim for dim in self.dims if dim.strides[node.args[0]]}
+            elif node.op in FOLDS:
+                found[node] = frozenset([dim for dim in found[node] if not dim.row])
         return found
+
+    def _by_columns(self) -> bool:
+        """Whether the columns of a nest without folds are summed up row by row: where the rows are long, and little is
+        to be computed once per column."""
+        vector, sums = self.vector, sum(type(root) is Reduce for root in self.nest.roots)
+        if vector is None or vector.reduced or not any(dim.reduced for dim in self.dims):
+            return False
+        once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
+        return vector.size >= LONG_ROW and sums <= MOST_SUMS and once <= FEW_CYCLES
+
+    def _ahead(self) -> tuple[Phase | None, dict[Place, int]]:
+        """The dearest phase, in which there is time to fetch the next row, and how far away that is at the places that
+        lie along rows. The processor itself looks ahead along a row, but not while it is gone through again."""
+        outer = [dim for dim in self.dims if not dim.inner]
+        if len(self.phases) == 1 or self.vector is None or not self.vector.row or not outer:
+            return None, {}
+        dearest = max(self.phases, key=lambda phase: sum(node.cost for node in {*phase.nodes} - {*phase.shelved}))
+        found = {}
+        for place in self.places:
+            size = np.dtype(place.buffer.dtype).itemsize
+            if self.vector.strides[place] == 1 and outer[-1].strides[place] and (
+                    prod([dim.size for dim in self.dims if dim.strides[place]]) * size >= FAR):
+                found[place] = outer[-1].strides[place] * size
+        return dearest, found
+
+    # --- memory of the function's own ---------------------------------------------------------------------------------
+
+    def _phases(self, rows: Shape, lanes: int) -> list[Phase]:
+        vector, inner = self.vector, [dim for dim in self.dims if dim.row]
+        along = {node for node in self.nodes if any(dim.row for dim in self.depends[node])}
+        again = {root.value: root.place for root in self.nest.roots
+                 if type(root) is Store and root.place.buffer.kind != "given" and vector is not None
+                 and vector.strides[root.place] == 1 and all(dim.strides[root.place] for dim in inner)}
+        return phases_of(self.nodes, self.nest.roots, along, rows, self._room(lanes), again)
+
+    def _room(self, lanes: int) -> int:
+        """The elements of a row of vectors, or of a block of what is no row."""
+        vector = self.vector
+        inner = prod([dim.size for dim in self.dims if dim.row and dim is not vector])
+        if vector is None or not (vector.row or self.columns):
+            return inner * lanes
+        size = vector.size if vector.row else min(vector.size, 2 * BLOCK)
+        return inner * -(-size // lanes) * lanes
+
+    def _shelves(self) -> list[Place]:
+        """The shelves of all phases, and the rows of sums."""
+        kept = [place for phase in self.phases for place in phase.shelved.values() if place.buffer.kind == "shelf"]
+        return [*dict.fromkeys(kept), *self.sums.values()]
+
+    def _lay_shelves(self, lanes: int) -> None:
+        """Rows lie in them as whole vectors, side by side; of what is no row there is one vector at a time."""
+        vector, inner = self.vector, [dim for dim in self.dims if dim.row]
+        for place in self._shelves():
+            for dim in self.dims:
+                dim.strides[place] = 0
+            step = 1 if vector in inner or place in self.sums.values() else lanes
+            if vector is not None and step == 1:
+                vector.strides[place] = 1
+                step = -(-vector.size // lanes) * lanes
+            for dim in inner:
+                if dim is not vector:
+                    dim.strides[place] = step
+                    step *= dim.size
 
     # --- the loops ----------------------------------------------------------------------------------------------------
 
     def function(self) -> Function:
         code, vector = self.code, self.vector
         operands, start, stop = code.parameters
-        outer = [dim for dim in self.dims if not dim.reduced and dim is not vector]
-        inner = [dim for dim in self.dims if dim.reduced and dim is not vector]
-        long = vector is not None and not vector.reduced and vector.size > 2 * BLOCK
-        blocks = -(-vector.size // BLOCK) if vector is not None and long else 1
+        outer = [dim for dim in self.dims if not dim.inner and dim is not vector]
+        inner = [dim for dim in self.dims if dim.inner and dim is not vector]
+        kept = vector is not None and not vector.inner
+        blocks = -(-vector.size // BLOCK) if vector is not None and kept and vector.size > 2 * BLOCK else 1
         counts = [dim.size for dim in outer] + [blocks, self.split]
         table = code.address(operands, 0)
         bases = {place: code.address(table, number) for number, place in enumerate(self.places)}
-        fixed: dict[Node, Operand] = {}
-        self._write(frozenset(), fixed, bases, None)
+        for place in self._shelves():
+            bases[place] = code.stack(f"[{place.buffer.bytes} x i8]", align=64)
+        fixed = _Values()
+        self._write(self.nodes, 0, frozenset(), fixed, bases, None)
         with code.loop(stop, start=start) as item:
             indices = _unravelled(code, item.index, counts)
             piece = indices.pop()
@@ -121,29 +236,21 @@ class _Emission(Expressions):
             places = self._moved(bases, list(zip(outer, indices, strict=True)))
             if self.split > 1:
                 places = self._in_piece(places, piece)
-            values = dict(fixed)
+            values = _Values(fixed)
             known = frozenset(outer)
-            self._write(known, values, places, None)
+            self._write(self.nodes, 0, known, values, places, None)
             ranges = self._ranges(vector, block, blocks, piece)
-            if vector is None:
-                sums = self._reduced(inner, known, values, places, self._start(values), ranges, None)
-                self._finish(sums, places, None)
-            elif vector.reduced:
-                sums = self._reduced(inner, known, values, places, self._start(values), ranges, vector)
-                self._finish([self._across(root, x) for root, x in zip(self._reductions(), sums, strict=True)], places,
-                             None)
-            elif self._by_rows(vector, inner):
-                self._rows(inner, known, values, places, ranges)
-            else:
+            if self.columns:
+                self._summed(inner, known, values, places, ranges)
+            elif vector is not None and kept:
                 self._swept(vector, ranges[vector], lambda index, mask: self._column(
                     inner, known, values, places, ranges, index, mask))
+            else:
+                self._row(inner, known, values, places, ranges, vector)
         code.done()
         vectors = prod([-(-dim.size // self.lanes) if dim is vector else dim.size for dim in self.dims])
         cost = sum(node.cost for node in self.nodes) + 2 * len(self.places) + 2
         return Function(code, prod(counts), vectors * cost)
-
-    def _reductions(self) -> list[Reduce]:
-        return [root for root in self.nest.roots if type(root) is Reduce]
 
     def _moved(self, places: dict[Place, Operand], steps: Sequence[tuple[_Dim, Index]]) -> dict[Place, Operand]:
         """The places further on along dimensions."""
@@ -159,9 +266,10 @@ class _Emission(Expressions):
     def _in_piece(self, places: dict[Place, Operand], piece: Operand) -> dict[Place, Operand]:
         """The results of a piece of the reduction stand apart."""
         found = dict(places)
-        for root in self._reductions():
-            step = root.split_stride * np.dtype(root.place.buffer.dtype).itemsize
-            found[root.place] = self.code.at("i8", places[root.place], self.code.mul(piece, step))
+        for root in self.nest.roots:
+            if type(root) is Reduce:
+                step = root.split_stride * np.dtype(root.place.buffer.dtype).itemsize
+                found[root.place] = self.code.at("i8", places[root.place], self.code.mul(piece, step))
         return found
 
     def _ranges(self, vector: _Dim | None, block: Operand, blocks: int, piece: Operand
@@ -179,178 +287,215 @@ class _Emission(Expressions):
                 found[dim] = low, code.least(code.add(low, size), dim.size)
         return found
 
-    def _reduced(self, loops: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
-                 places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[_Dim, tuple[Index, Index]],
-                 vector: _Dim | None, mask: Operand | None = None) -> Sequence[Operand]:
-        """The loops along what is reduced; the last of them, if any, is along the vectors."""
+    def _row(self, loops: list[_Dim], known: frozenset[_Dim], values: _Values, places: dict[Place, Operand],
+             ranges: dict[_Dim, tuple[Index, Index]], vector: _Dim | None, mask: Operand | None = None) -> None:
+        """The phases one after the other, each of which may go on with what those before have combined; the last of
+        the loops, if any, is along the vectors."""
+        for number, phase in enumerate(self.phases):
+            totals = [total for total in phase.totals if total not in self.sums]
+            start = [self._neutral(total.sum) for total in totals]
+            found = self._along(loops, phase, known, values, places, start, ranges, vector, mask)
+            for total, value in zip(totals, found, strict=True):
+                self._combined(total, value, values, places, vector is not None, mask)
+            self._write(self.nodes, number + 1, known, values, places, mask)
+            for root in phase.alike:
+                single = root.value in self.single
+                self._leave(root.place, (values.ones if single else values)[root.value], places[root.place], mask)
+
+    def _combined(self, total: Total, value: Operand, values: _Values, places: dict[Place, Operand], across: bool,
+                  mask: Operand | None) -> None:
+        """What a phase has combined is known, or goes to its place; ``across``: the lanes are to be combined too."""
+        if across:
+            value = self._across(total.sum, value)
+        by = self.one if across else self
+        if type(total.root) is Reduce:
+            place = total.root.place
+            self._leave(place, by._cast(value, total.sum.over, place.buffer.dtype), places[place], mask)
+            return
+        assert type(total.root) is Node
+        value = by._cast(value, total.sum.over, total.root.dtype)
+        if across:
+            values.ones[total.root] = value
+            if total.root in self.widely:
+                values[total.root] = self._splat(value, total.root.dtype)
+        else:
+            values[total.root] = value
+
+    def _along(self, loops: list[_Dim], phase: Phase, known: frozenset[_Dim], values: _Values,
+               places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[_Dim, tuple[Index, Index]],
+               vector: _Dim | None, mask: Operand | None) -> Sequence[Operand]:
+        """The loops of a phase; what it has combined."""
+        if not (phase.stores or phase.totals):
+            return sums
         code = self.code
+
+        def inside(dim: _Dim, index: Index, mask: Operand | None) -> tuple[_Values, dict[Place, Operand]]:
+            found, further = _Values(values), self._moved(places, [(dim, index)])
+            self._write(phase.nodes, phase.number, known | {dim}, found, further, mask, phase)
+            return found, further
+
         if loops:
             dim, rest = loops[0], loops[1:]
             low, high = ranges[dim]
             with code.loop(high, start=low, carried=sums) as loop:
-                inside, further = dict(values), self._moved(places, [(dim, loop.index)])
-                self._write(known | {dim}, inside, further, mask)
-                loop.next = self._reduced(rest, known | {dim}, inside, further, loop.carried, ranges, vector, mask)
+                found, further = inside(dim, loop.index, mask)
+                loop.next = self._along(rest, phase, known | {dim}, found, further, loop.carried, ranges, vector, mask)
             return loop.carried
         if vector is None:
-            self._store(places, values, mask)
-            return self._added(sums, values, mask)
-        low, high = ranges[vector]
-        return self._vectors(vector, low, high, known, values, places, sums)
-
-    def _vectors(self, dim: _Dim, low: Index, high: Index, known: frozenset[_Dim], values: dict[Node, Operand],
-                 places: dict[Place, Operand], sums: Sequence[Operand]) -> Sequence[Operand]:
-        """The loop along a row: full vectors, and what is left of it under a mask."""
-        code, lanes = self.code, self.lanes
+            return self._done(phase, values, places, sums, mask, False)
 
         def body(index: Index, before: Sequence[Operand], mask: Operand | None) -> Sequence[Operand]:
-            inside, further = dict(values), self._moved(places, [(dim, index)])
-            self._write(known | {dim}, inside, further, mask)
-            self._store(further, inside, mask)
-            return self._added(before, inside, mask)
+            found, further = inside(vector, index, mask)
+            if phase is self.ahead[0]:
+                self._fetch(further)
+            return self._done(phase, found, further, before, mask, mask is not None)
 
-        exact = isinstance(low, int) and isinstance(high, int)
-        if exact:
-            assert isinstance(high, int)
-            last: Index = high - high % lanes
-        else:
-            last = code.sub(high, code.rest(code.sub(high, low), lanes))
-        if not exact or (isinstance(last, int) and last > 0):
-            with code.loop(last, start=low, step=lanes, carried=sums) as loop:
-                loop.next = body(loop.index, loop.carried, None)
-            sums = loop.carried
-        if exact:
-            if last != high:
-                assert isinstance(high, int) and isinstance(last, int)
-                sums = body(last, sums, self._first_lanes(Operand(str(high - last), "i64")))
-            return sums
-        with code.when(code.less(last, high), sums) as tail:
-            tail.results = body(last, sums, self._first_lanes(code.sub(high, last)))
-        return tail.results
+        return self._vectors(vector, ranges[vector], sums, body)
 
-    def _swept(self, dim: _Dim, bounds: tuple[Index, Index], body: Callable[[Index, Operand | None], None]) -> None:
-        """The loop along kept vectors."""
+    def _fetch(self, places: dict[Place, Operand]) -> None:
+        """Has the processor bring nearer what a vector of the next row is read from, and written to."""
+        code, stored = self.code, {root.place for root in self.nest.roots}
+        for place, step in self.ahead[1].items():
+            size = self.lanes * np.dtype(place.buffer.dtype).itemsize
+            for line in range(0, size, LINE):
+                code.call("void", "llvm.prefetch.p0", code.at("i8", places[place], step + line),
+                          *[Operand(str(number), "i32") for number in (int(place in stored), 3, 1)])
+
+    def _done(self, phase: Phase, values: _Values, places: dict[Place, Operand], before: Sequence[Operand],
+              mask: Operand | None, ragged: bool) -> Sequence[Operand]:
+        """Stores what a phase stores at a point, and adds to the sums; ``ragged``: of the lanes of a mask."""
+        for root in phase.stores:
+            self._put(root.place, values[root.value], places[root.place], mask)
+        sums = iter(before)
+        found = []
+        for total in phase.totals:
+            value = self._cast(values[total.value], total.value.dtype, total.sum.over)
+            if total in self.sums:
+                place = places[self.sums[total]]
+                self.code.store(self._combine(total.sum, self.code.load(value.type, place), value), place)
+                continue
+            if ragged and mask is not None:
+                value = self.code.select(mask, value, self._neutral(total.sum))
+            found.append(self._combine(total.sum, next(sums), value))
+        return found
+
+    def _vectors(self, dim: _Dim, bounds: tuple[Index, Index], sums: Sequence[Operand],
+                 body: Callable[[Index, Sequence[Operand], Operand | None], Sequence[Operand]]) -> Sequence[Operand]:
+        """The loop along vectors: full ones, and what is left of them under a mask."""
         code, lanes = self.code, self.lanes
         low, high = bounds
         if isinstance(low, int) and isinstance(high, int):
             last = high - high % lanes
             if last:
-                with code.loop(last, step=lanes) as loop:
-                    body(loop.index, None)
+                with code.loop(last, start=low, step=lanes, carried=sums) as loop:
+                    loop.next = body(loop.index, loop.carried, None)
+                sums = loop.carried
             if last != high:
-                body(last, self._first_lanes(Operand(str(high - last), "i64")))
-            return
-        ragged = dim.size % lanes != 0
+                sums = body(last, sums, self._first_lanes(Operand(str(high - last), "i64")))
+            return sums
+        ragged = dim.cut or dim.size % lanes != 0
         end = code.sub(high, code.rest(code.sub(high, low), lanes)) if ragged else high
-        with code.loop(end, start=low, step=lanes) as loop:
-            body(loop.index, None)
-        if ragged:
-            with code.when(code.less(end, high)):
-                body(end, self._first_lanes(code.sub(high, end)))
+        with code.loop(end, start=low, step=lanes, carried=sums) as loop:
+            loop.next = body(loop.index, loop.carried, None)
+        if not ragged:
+            return loop.carried
+        with code.when(code.less(end, high), loop.carried) as tail:
+            tail.results = body(end, loop.carried, self._first_lanes(code.sub(high, end)))
+        return tail.results
 
-    def _column(self, inner: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
+    def _swept(self, dim: _Dim, bounds: tuple[Index, Index], body: Callable[[Index, Operand | None], None]) -> None:
+        """The same where nothing is carried on."""
+
+        def one(index: Index, before: Sequence[Operand], mask: Operand | None) -> Sequence[Operand]:
+            body(index, mask)
+            return before
+
+        self._vectors(dim, bounds, (), one)
+
+    def _column(self, inner: list[_Dim], known: frozenset[_Dim], values: _Values,
                 places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]], index: Index,
                 mask: Operand | None) -> None:
         """One vector of kept neighbours: the whole of its reductions, if there are any."""
         assert self.vector is not None
-        inside, further = dict(values), self._moved(places, [(self.vector, index)])
-        self._write(known | {self.vector}, inside, further, mask)
-        sums = self._reduced(inner, known | {self.vector}, inside, further, self._start(inside), ranges, None, mask)
-        self._finish(sums, further, mask)
+        inside, further = _Values(values), self._moved(places, [(self.vector, index)])
+        self._write(self.nodes, 0, known | {self.vector}, inside, further, mask)
+        self._row(inner, known | {self.vector}, inside, further, ranges, None, mask)
 
-    def _by_rows(self, vector: _Dim, inner: list[_Dim]) -> bool:
-        """Whether reductions of columns go row by row, as the elements lie: where the rows are long, and little is to
-        be computed once per column."""
-        once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
-        return bool(inner) and vector.size >= LONG_ROW and len(self._reductions()) <= MOST_SUMS and once <= FEW_CYCLES
-
-    def _rows(self, inner: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
-              places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]]) -> None:
+    def _summed(self, inner: list[_Dim], known: frozenset[_Dim], values: _Values,
+                places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]]) -> None:
         """The reductions of an item's columns, kept in memory of the function's own, row by row."""
-        vector = self.vector
+        vector, code = self.vector, self.code
         assert vector is not None
-        low, high = ranges[vector]
-        roots, code = self._reductions(), self.code
-        room = min(vector.size, 2 * BLOCK) + self.lanes
-        sums = [code.stack(f"[{room} x {TYPES[self._sum_dtype(root)]}]", align=64) for root in roots]
+        low, _ = ranges[vector]
+        places = dict(places)
+        if low != 0:
+            for total, place in self.sums.items():
+                size = np.dtype(total.sum.over).itemsize
+                places[place] = code.at("i8", places[place], code.mul(low, -size))
+        across, row = [dim for dim in inner if not dim.row], [dim for dim in inner if dim.row]
 
-        def at(root: Reduce, index: Index) -> Operand:
-            return code.at(TYPES[self._sum_dtype(root)], sums[roots.index(root)],
-                           index if low == 0 else code.sub(index, low))
-
-        def first(index: Index, mask: Operand | None) -> None:
-            for root in roots:
-                code.store(self._neutral(root), at(root, index))
-
-        def further(dims: list[_Dim], known: frozenset[_Dim], values: dict[Node, Operand],
-                    places: dict[Place, Operand]) -> None:
-            if dims:
-                start, stop = ranges[dims[0]]
-                with code.loop(stop, start=start) as loop:
-                    inside, moved = dict(values), self._moved(places, [(dims[0], loop.index)])
-                    self._write(known | {dims[0]}, inside, moved, None)
-                    further(dims[1:], known | {dims[0]}, inside, moved)
+        def each(loops: list[_Dim], places: dict[Place, Operand], body: Callable[..., None]) -> None:
+            if loops:
+                with code.loop(loops[0].size) as loop:
+                    each(loops[1:], self._moved(places, [(loops[0], loop.index)]), body)
                 return
+            self._swept(vector, ranges[vector], lambda index, mask: body(self._moved(places, [(vector, index)]), mask))
 
-            def body(index: Index, mask: Operand | None) -> None:
-                inside, moved = dict(values), self._moved(places, [(vector, index)])
-                self._write(known | {vector}, inside, moved, mask)
-                self._store(moved, inside, mask)
-                before = [code.load(self._type(self._sum_dtype(root)), at(root, index)) for root in roots]
-                for root, total in zip(roots, self._added(before, inside, mask), strict=True):
-                    code.store(total, at(root, index))
+        def first(places: dict[Place, Operand], mask: Operand | None) -> None:
+            for total, place in self.sums.items():
+                code.store(self._neutral(total.sum), places[place])
 
-            self._swept(vector, (low, high), body)
+        def last(places: dict[Place, Operand], mask: Operand | None) -> None:
+            for total, place in self.sums.items():
+                assert type(total.root) is Reduce
+                value = code.load(self._type(total.sum.over), places[place])
+                place = total.root.place
+                self._put(place, self._cast(value, total.sum.over, place.buffer.dtype), places[place], mask)
 
-        def last(index: Index, mask: Operand | None) -> None:
-            totals = [code.load(self._type(self._sum_dtype(root)), at(root, index)) for root in roots]
-            self._finish(totals, self._moved(places, [(vector, index)]), mask)
+        def further(dims: list[_Dim], known: frozenset[_Dim], values: _Values,
+                    places: dict[Place, Operand]) -> None:
+            if not dims:
+                self._row(row, known, values, places, ranges, vector)
+                return
+            start, stop = ranges[dims[0]]
+            with code.loop(stop, start=start) as loop:
+                inside, moved = _Values(values), self._moved(places, [(dims[0], loop.index)])
+                self._write(self.nodes, 0, known | {dims[0]}, inside, moved, None)
+                further(dims[1:], known | {dims[0]}, inside, moved)
 
-        self._swept(vector, (low, high), first)
-        further(inner, known, values, places)
-        self._swept(vector, (low, high), last)
-
-    # --- reductions ---------------------------------------------------------------------------------------------------
-
-    def _start(self, values: dict[Node, Operand]) -> list[Operand]:
-        return [self._neutral(root) for root in self._reductions()]
-
-    def _added(self, sums: Sequence[Operand], values: dict[Node, Operand], mask: Operand | None) -> list[Operand]:
-        found = []
-        for root, before in zip(self._reductions(), sums, strict=True):
-            value = self._cast(values[root.value], root.value.dtype, self._sum_dtype(root))
-            if mask is not None and self.vector is not None and self.vector.reduced:
-                value = self.code.select(mask, value, self._neutral(root))
-            found.append(self._combine(root, before, value))
-        return found
-
-    def _finish(self, sums: Sequence[Operand], places: dict[Place, Operand], mask: Operand | None) -> None:
-        """What was reduced goes to its place: a vector where the vectors are kept, else one element."""
-        code = self.code
-        kept = self.vector is not None and not self.vector.reduced
-        for root, value in zip(self._reductions(), sums, strict=True):
-            place = root.place
-            value = self._cast(value, self._sum_dtype(root), place.buffer.dtype)
-            if kept:
-                self._put(place, value, places[place], mask)
-                continue
-            value = self._stored(value)
-            element = value.type.split(" x ")[1][:-1]
-            code.store(code.emit(f"extractelement {value.type} {value}, i64 0", element), places[place])
+        each(row, places, first)
+        further(across, known, values, places)
+        each(row, places, last)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _write(self, known: frozenset[_Dim], values: dict[Node, Operand], places: dict[Place, Operand],
-               mask: Operand | None) -> None:
-        """Writes every node that depends on nothing but ``known``, and is not written yet."""
-        for node in self.nodes:
-            if node not in values and self.depends[node] <= known:
+    def _write(self, nodes: Sequence[Node], level: int, known: frozenset[_Dim], values: _Values,
+               places: dict[Place, Operand], mask: Operand | None, phase: Phase | None = None) -> None:
+        """Writes every node that depends on nothing but ``known`` and what phases up to ``level`` leave behind, and is
+        not written yet; what stands on a shelf is read."""
+        for node in nodes:
+            if node in values or node in values.ones or not self.depends[node] <= known or self.levels[node] > level:
+                continue
+            place = phase.shelved.get(node) if phase is not None else None
+            if place is not None:
+                values[node] = self._load(place, places[place], mask)
+            elif node in self.single:
+                values.ones[node] = self.one._node(node, values.ones, places, None)
+                if node in self.widely:
+                    values[node] = (self._constant(node.args[0], node.dtype) if node.op == "const" else
+                                    self._splat(values.ones[node], node.dtype))
+            else:
                 values[node] = self._node(node, values, places, mask)
 
-    def _store(self, places: dict[Place, Operand], values: dict[Node, Operand], mask: Operand | None) -> None:
-        for root in self.nest.roots:
-            if type(root) is Store:
-                self._put(root.place, values[root.value], places[root.place], mask)
+    def _leave(self, place: Place, value: Operand, pointer: Operand, mask: Operand | None) -> None:
+        """What was combined, or is alike all along a row, goes to its place: a vector where that has one, else one
+        number."""
+        if self.vector is not None and self.vector.strides[place]:
+            self._put(place, value, pointer, mask)
+            return
+        value = self.one._stored(value)
+        element = value.type.split(" x ")[1][:-1]
+        self.code.store(self.code.emit(f"extractelement {value.type} {value}, i64 0", element), pointer)
 
 
 def _unravelled(code: Code, index: Operand, counts: Sequence[int]) -> list[Any]:
@@ -371,19 +516,21 @@ def _unravelled(code: Code, index: Operand, counts: Sequence[int]) -> list[Any]:
     return found[::-1]
 
 
-def _collapsed(shape: Sequence[int], reduced: Sequence[int], split: int, places: Sequence[Place]) -> list[_Dim]:
+def _collapsed(shape: Sequence[int], reduced: Sequence[int], rows: Sequence[int], split: int, places: Sequence[Place]
+               ) -> list[_Dim]:
     """The dimensions of more than one element; neighbours that every place runs through in one go are one."""
     dims: list[_Dim] = []
     for d, n in enumerate(shape):
         cut = split > 1 and bool(reduced) and d == reduced[0]
         if n == 1 and not cut:
             continue
-        dim = _Dim(n, d in reduced, cut, {place: place.strides[d] for place in places})
+        dim = _Dim(n, d in reduced, d in rows, cut, {place: place.strides[d] for place in places})
         if dims:
             last = dims[-1]
             together = all(last.strides[place] == dim.strides[place] * n for place in places)
-            if together and last.reduced == dim.reduced and not (last.cut or dim.cut):
-                dims[-1] = _Dim(last.size * n, dim.reduced, False, dim.strides)
+            alike = last.reduced == dim.reduced and last.row == dim.row
+            if together and alike and not (last.cut or dim.cut):
+                dims[-1] = _Dim(last.size * n, dim.reduced, dim.row, False, dim.strides)
                 continue
         dims.append(dim)
     return dims

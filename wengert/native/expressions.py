@@ -7,7 +7,7 @@ The one idea to know: what a node computes depends on its operands and the lanes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,24 @@ import numpy as np
 from ..compiler.code import Code, Operand
 from ..compiler.math import MathBuilder
 from ..compiler.vectors import Machine
-from .loops import REALS, Node, Place, Reduce
+from .loops import REALS, Node, Place
 
 TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
          "uint8": "i8", "bool": "i1"}
 _ALIGN = Operand("1", "i32 immarg")
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """How values are combined: by ``op``, in the dtype ``over``: sums of real numbers in float64."""
+
+    op: str
+    over: str
+
+    @staticmethod
+    def of(op: str, dtype: str) -> Sum:
+        """That of values of a dtype."""
+        return Sum(op, dtype if op != "sum" else "float64" if dtype in REALS else "int64")
 
 
 class Expressions:
@@ -106,41 +119,42 @@ class Expressions:
 
     # --- reductions ---------------------------------------------------------------------------------------------------
 
-    def _sum_dtype(self, root: Reduce) -> str:
-        if root.op != "sum":
-            return root.value.dtype
-        return "float64" if root.value.dtype in REALS else "int64"
-
-    def _neutral(self, root: Reduce) -> Operand:
-        dtype = self._sum_dtype(root)
+    def _neutral(self, sum: Sum) -> Operand:
+        """What changes nothing that it is combined with."""
+        dtype = sum.over
         if dtype in REALS:
-            return self.reals[dtype].const({"sum": 0.0, "max": float("-inf"), "min": float("inf")}[root.op])
+            return self.reals[dtype].const({"sum": 0.0, "max": float("-inf"), "min": float("inf")}[sum.op])
         info = np.iinfo(dtype)
-        number = {"sum": 0, "max": info.min, "min": info.max}[root.op]
-        return self._constant(number, dtype)
+        return self._constant({"sum": 0, "max": info.min, "min": info.max}[sum.op], dtype)
 
-    def _combine(self, root: Reduce, x: Operand, y: Operand) -> Operand:
-        dtype = self._sum_dtype(root)
-        if dtype in REALS:
-            math = self.reals[dtype]
-            return {"sum": math.add, "max": math.max, "min": math.min}[root.op](x, y)
-        if root.op == "sum":
+    def _combine(self, sum: Sum, x: Operand, y: Operand) -> Operand:
+        """What is there, x, and one more; an extreme of real numbers is there again sooner if it comes second."""
+        if sum.over in REALS:
+            math = self.reals[sum.over]
+            return {"sum": math.add, "max": math.max, "min": math.min}[sum.op](y, x)
+        if sum.op == "sum":
             return self.code.binary("add", x, y)
-        sign = "u" if dtype == "uint8" else "s"
-        better = self.code.emit(f"icmp {sign}{'gt' if root.op == 'max' else 'lt'} {x.type} {x}, {y}",
+        sign = "u" if sum.over == "uint8" else "s"
+        better = self.code.emit(f"icmp {sign}{'gt' if sum.op == 'max' else 'lt'} {x.type} {x}, {y}",
                                 f"<{self.lanes} x i1>")
         return self.code.select(better, x, y)
 
-    def _across(self, root: Reduce, x: Operand) -> Operand:
-        """The combination of the lanes, in each of them."""
-        step = self.lanes // 2
-        while step:
-            order = ", ".join(f"i32 {(lane + step) % self.lanes}" for lane in range(self.lanes))
-            turned = f"shufflevector {x.type} {x}, {x.type} poison, <{self.lanes} x i32> <{order}>"
-            other = self.code.emit(turned, x.type)
-            x = self._combine(root, x, other)
-            step //= 2
+    def _across(self, sum: Sum, x: Operand) -> Operand:
+        """The combination of the lanes, as a vector of one: half of the lanes meets the other, again and again."""
+        lanes = self.lanes
+        while lanes > 1:
+            lanes //= 2
+            type = f"<{lanes} x {TYPES[sum.over]}>"
+            low, high = [self.code.emit(f"shufflevector {x.type} {x}, {x.type} poison, <{lanes} x i32> <"
+                                        f"{', '.join([f'i32 {lane + first}' for lane in range(lanes)])}>", type)
+                         for first in (0, lanes)]
+            x = Expressions(self.code, lanes, None, set(), self.machine)._combine(sum, low, high)
         return x
+
+    def _splat(self, x: Operand, dtype: str) -> Operand:
+        """A vector of one in every lane."""
+        return self.code.emit(f"shufflevector {x.type} {x}, {x.type} poison, <{self.lanes} x i32> zeroinitializer",
+                              self._type(dtype))
 
     # --- memory -------------------------------------------------------------------------------------------------------
 

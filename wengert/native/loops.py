@@ -3,7 +3,8 @@
 The one idea to know: a `Nest` is one pass over an iteration space. At every point of it expressions are computed from
 elements of buffers; an expression is stored, at its point, or reduced along some dimensions of the space, in an order
 that depends on sizes alone. Expressions are DAGs of `Node`; equal nodes of one plan are one object (`Nodes`), so that
-common subexpressions need no pass of their own.
+common subexpressions need no pass of their own. A reduction may be a node too (`FOLDS`): then what it combines to along
+a *row* of the space is a number that expressions of the same row go on with, as a softmax does.
 
 The text of a nest::
 
@@ -13,7 +14,8 @@ The text of a nest::
       store b5[0; 10,1] <- %1 : float32
       sum b6[0; 1] <- %1 over 1 : float32
 
-``b4[0; 10,1]`` is the buffer 4 from element 0 on, with a stride per dimension, in elements.
+``b4[0; 10,1]`` is the buffer 4 from element 0 on, with a stride per dimension, in elements. A fold says along which
+dimensions: ``%2 = row_max %1 (1,) : float32``.
 """
 
 from __future__ import annotations
@@ -77,6 +79,11 @@ class Place:
 READING = ("load", "pick")
 """Operations whose first argument is a place. ``pick place index step count`` reads ``index`` steps further on; the
 index is an int64 from 0 to ``count`` - 1, which is for the plan to see to."""
+
+
+FOLDS = {"row_sum": "sum", "row_max": "max", "row_min": "min"}
+"""Operations that combine their operand along dimensions, ``row_sum value dims``, by the name of the reduction. All
+folds of a nest are along the same dimensions, its *rows*; a sum of real numbers is taken in float64."""
 
 
 class Node:
@@ -193,10 +200,17 @@ Root = Store | Reduce
 
 @dataclass(slots=True, eq=False)
 class Nest:
-    """One pass over ``shape``. All reductions are along the same dimensions with the same split."""
+    """One pass over ``shape``. All reductions are along the same dimensions with the same split. Where there are folds,
+    these are along dimensions that no reduction is along, and a row is gone through as often as folds depend on each
+    other; a value that is alike all along a row may be stored once a row."""
 
     shape: Shape
     roots: list[Root] = field(default_factory=list)
+
+    @property
+    def rows(self) -> Shape:
+        """The dimensions that make up a row, if there are folds."""
+        return next((node.args[1] for node in self.nodes() if node.op in FOLDS), ())
 
     @property
     def reduced(self) -> tuple[Shape, int]:
@@ -240,6 +254,8 @@ def verify(nest: Nest) -> Nest:
             raise LoopError(f"[verify] places inside a buffer of {place.buffer.size} elements were expected; got "
                             f"{what} {place!r} over {nest.shape}")
 
+    rows = nest.rows
+    varying = varies(nest)
     for node in nest.nodes():
         if node.dtype not in DTYPES or node.over not in DTYPES:
             raise LoopError(f"[verify] a dtype among {', '.join(DTYPES)} was expected; got {node.op} of {node.dtype}")
@@ -248,6 +264,9 @@ def verify(nest: Nest) -> Nest:
         elif node.op == "pick":
             place, _, step, count = node.args
             inside(place, "pick", step * (count - 1))
+        elif node.op in FOLDS:
+            if node.args[1] != rows or not all(0 <= d < rank for d in rows):
+                raise LoopError(f"[verify] folds along {rows} were expected; got one along {node.args[1]}")
         elif node.op not in OPERATIONS and node.op not in ("const", "cast"):
             raise LoopError(f"[verify] a known operation was expected; got {node.op}")
         for x in node.operands:
@@ -258,6 +277,11 @@ def verify(nest: Nest) -> Nest:
         raise LoopError(f"[verify] reductions along the same dimensions were expected; got {sorted(kept)}")
     for root in nest.roots:
         inside(root.place, "store")
+        if rows and any(not root.place.strides[d] and nest.shape[d] > 1 for d in rows) and (
+                type(root) is Reduce or not varying[root.value].isdisjoint(rows)):
+            raise LoopError(f"[verify] a place along the row {rows} was expected; got {root.place!r}")
+        if type(root) is Reduce and not set(rows).isdisjoint(root.dims):
+            raise LoopError(f"[verify] a reduction across the rows {rows} was expected; got one along {root.dims}")
         if type(root) is Reduce:
             if root.op not in REDUCTIONS or any(root.place.strides[d] for d in root.dims):
                 raise LoopError(f"[verify] a sum or an extreme along {root.dims} was expected; got {root.op} to "
@@ -265,6 +289,17 @@ def verify(nest: Nest) -> Nest:
         elif root.value.dtype != root.place.buffer.dtype:
             raise LoopError(f"[verify] a value of {root.place.buffer.dtype} was expected; got {root.value.dtype}")
     return nest
+
+
+def varies(nest: Nest) -> dict[Node, frozenset[int]]:
+    """The dimensions of more than one element along which each node has several values."""
+    found: dict[Node, frozenset[int]] = {}
+    for node in nest.nodes():
+        along = frozenset().union(*[found[x] for x in node.operands])
+        if node.op in READING:
+            along |= {d for d, stride in enumerate(node.args[0].strides) if stride and nest.shape[d] > 1}
+        found[node] = along.difference(node.args[1]) if node.op in FOLDS else along
+    return found
 
 
 # --- the meaning, with numpy: what the emitter is held against --------------------------------------------------------
@@ -296,6 +331,11 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "max": np.maximum, "min": np.minimum}
 
 
+def _combined(op: str, value: Any, dims: Shape, keepdims: bool = False) -> Any:
+    wide = np.float64 if value.dtype.kind == "f" and op == "sum" else value.dtype
+    return REDUCTIONS[op].reduce(value, axis=dims, dtype=wide, keepdims=keepdims)
+
+
 def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None:
     """Runs a nest on flat arrays, one per buffer."""
 
@@ -313,6 +353,9 @@ def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None
                 place, index, step, _ = node.args
                 grid = sum([i * s for i, s in zip(np.indices(nest.shape, sparse=True), place.strides, strict=True)], 0)
                 values[node] = arrays[place.buffer][place.offset + grid + values[index] * step]
+            elif node.op in FOLDS:
+                whole = np.broadcast_to(values[node.args[0]], nest.shape)
+                values[node] = _combined(FOLDS[node.op], whole, node.args[1], keepdims=True).astype(node.dtype)
             elif node.op == "const":
                 values[node] = np.array(node.args[0], node.dtype)
             elif node.op == "cast":
@@ -330,8 +373,7 @@ def interpret(nest: Nest, arrays: Mapping[Buffer, np.ndarray[Any, Any]]) -> None
             size = -(-nest.shape[first] // pieces)
             for piece in range(pieces):
                 cut = (slice(None),) * first + (slice(piece * size, (piece + 1) * size),)
-                wide = np.float64 if value.dtype.kind == "f" and root.op == "sum" else value.dtype
-                found = REDUCTIONS[root.op].reduce(value[cut], axis=root.dims, dtype=wide)
+                found = _combined(root.op, value[cut], root.dims)
                 flat = arrays[root.place.buffer]
                 moved = np.lib.stride_tricks.as_strided(
                     flat[root.place.offset + piece * root.split_stride:], nest.shape,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ir import InstructionGraph
 from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
+from .joining import joined
 from .loops import Buffer, Nest, Place, Store, verify
 from .plan import Expr, Plan, row_major
 from .steps import Step, places_read, places_written
@@ -50,7 +51,8 @@ class Schedule:
             else:
                 self.effects.append(self._given_out(self.translation.expr(effect.value)))
         self._write(writes)
-        self.steps: list[Step] = list(_read_later(self.plan.steps))[::-1]
+        steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
+        self.steps: list[Step] = list(_read_later(steps))[::-1]
         for step in self.steps:
             if type(step) is Nest:
                 verify(step)

@@ -365,7 +365,8 @@ def _softmax(logarithm: bool) -> Handler:
         if logarithm:
             return t.apply("sub", shifted, t.apply("log", t.reduced("sum", powers, dims)))
         powers = t.plan.in_memory(powers)
-        return t.apply("div", powers, t.reduced("sum", powers, dims))
+        shares = t.apply("mul", powers, t.apply("reciprocal", t.reduced("sum", powers, dims)))
+        return t.plan.in_memory(shares) if t.uses[instr.results[0]] > 1 else shares
 
     return handle
 
