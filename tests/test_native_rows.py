@@ -234,6 +234,22 @@ def test_what_is_not_a_number_stays_so_in_its_row() -> None:
         np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_an_extreme_is_found_again_among_the_values_that_it_is_of() -> None:
+    """Sums of products are rounded once or twice, as loops want it; where they are compared they must be the same."""
+
+    def step(x: Any, w: Any) -> Any:
+        v = x + w * 0.1
+        loss = (v * v.amax()).sum() + (v * v).sum() + v.norm(float("inf"), dim=1).sum()
+        return torch.autograd.grad(loss, w)[0], (x - w * 0.3).max(1).indices, (x - w * 0.3).argmin(0)
+
+    compiled = torch.compile(step, fullgraph=True)
+    for seed in range(40):
+        torch.manual_seed(seed)
+        x, w = torch.rand(27, 4, dtype=torch.float64), torch.rand(4, dtype=torch.float64, requires_grad=True)
+        for got, expected in zip(compiled(x, w), step(x, w), strict=True):
+            np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-11, atol=1e-11)
+
+
 def test_a_state_is_normalised_where_it_lies() -> None:
     def run(compiled: bool) -> Any:
         torch.manual_seed(0)

@@ -89,6 +89,7 @@ def _dims(instr: Instr) -> Shape:
 
 def _norm(t: Translation, instr: Instr) -> Expr:
     x, dims, order = _operand(t, instr), _dims(instr), instr.params["ord"]
+    x = t.attained(instr) if order in (inf, -inf) else x
     keepdim = instr.params.get("keepdim", False)
     if not prod(x.shape):
         raise NotImplementedError("nothing")

@@ -16,7 +16,12 @@ from .expressions import Sum
 from .loops import FOLDS, Buffer, Node, Place, Reduce, Root, Shape, Store
 
 CHEAP = 3
-"""Cycles a vector up to which a value is computed again in a later phase."""
+"""Cycles a vector up to which a value is computed again in a later phase, if it is `EXACT`."""
+
+EXACT = frozenset({"load", "const", "cast", "select", "neg", "abs", "min", "max", "lt", "le", "gt", "ge", "eq", "ne",
+                   "isnan", "logical_and", "logical_or", "logical_not", "floor", "ceil", "round", "trunc", "copysign"})
+"""What is the same each time. A sum of a product is rounded once or twice, as the loop wants it, and whether a value is
+the largest of its row must not depend on that."""
 
 SHELVES = 2**17
 """Bytes that the shelves of a function take at most."""
@@ -109,14 +114,14 @@ class _Needs:
         if node.op == "load":
             return None
         size = self.room * np.dtype(node.dtype).itemsize
-        if node not in self.kept and self._cost(node) > CHEAP and size <= self.left:
+        if node not in self.kept and self._dear(node) and size <= self.left:
             self.left -= size
             place = self.kept[node] = Place(Buffer(-1, "shelf", node.dtype, self.room), 0, ())
             self.phases[self.levels[node]].stores.append(Store(node, place))
         return self.kept.get(node)
 
-    def _cost(self, node: Node) -> int:
-        """Roughly the cycles a vector that it takes to compute a value from what is in memory."""
+    def _dear(self, node: Node) -> bool:
+        """Whether a value is rather kept than computed from what is in memory."""
         total, known, stack = 0, set[Node](), [node]
         while stack:
             x = stack.pop()
@@ -126,4 +131,5 @@ class _Needs:
             total += max(1, x.cost)
             if x is node or x not in self.kept:
                 stack += x.operands
-        return total
+                total += CHEAP * (x.op not in EXACT)
+        return total > CHEAP

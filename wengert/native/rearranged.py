@@ -78,6 +78,7 @@ def _extreme_at(t: Translation, x: Expr, op: str, dim: int) -> tuple[Expr, Expr]
     size = x.shape[dim]
     if size > LONGEST:
         raise NotImplementedError("a table of so many positions")
+    x = t.plan.in_memory(x)  # Computed anew it might be rounded otherwise, and no element be the extreme.
     best = t.plan.in_memory(t.reduced(op, x, (dim,)))
     here = t.apply("eq", x, best, dtype="bool")
     if x.dtype in REALS:

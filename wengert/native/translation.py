@@ -206,6 +206,15 @@ class Translation:
         nodes = [self.plan.expand(x, shape).node if type(x) is Expr else x for x in operands]
         return Expr(shape, self.combine(getattr(P, name), nodes, params, dtype or exprs[-1].dtype))
 
+    def attained(self, instr: Instr) -> Expr:
+        """The first operand of an extreme. Its gradient looks for the extreme among these values, so they are in memory
+        if anything else needs them: computed anew, in other loops, they may be rounded otherwise."""
+        value = instr.operands[0]
+        x = self.expr(value)
+        if self.uses[value] > 1 and 0 not in x.shape:
+            x = self.values[value] = self.plan.in_memory(x)
+        return x
+
     def reduced(self, op: str, x: Expr, dims: Shape, keepdim: bool = True) -> Expr:
         return self.plan.reduce(op, x, dims, keepdim, x.dtype)
 
@@ -275,7 +284,7 @@ def _sum_to(t: Translation, instr: Instr) -> Expr:
 
 def _extreme(op: str) -> Handler:
     def handle(t: Translation, instr: Instr) -> Expr:
-        x = _operand(t, instr)
+        x = t.attained(instr)
         if x.dtype == "bool":
             raise NotImplementedError("an extreme of truth values")
         return t.plan.reduce(op, x, _dims(instr), instr.params.get("keepdim", False), x.dtype)
