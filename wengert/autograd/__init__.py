@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .._public import publish as _publish
-from . import functional as functional, graph as graph
+from . import forward_ad as forward_ad, function_rules as function_rules, functional as functional, graph as graph
 from .engine import backward as backward, grad as grad
 from .function import Function as Function, once_differentiable as once_differentiable
 from .gradcheck import GradcheckError as GradcheckError, gradcheck as gradcheck, gradgradcheck as gradgradcheck
@@ -23,4 +23,4 @@ from .watchers import (
 if TYPE_CHECKING:
     from . import profiler as profiler
 
-_publish(__name__, "functional graph profiler")
+_publish(__name__, "forward_ad functional graph profiler")

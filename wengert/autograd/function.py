@@ -23,6 +23,8 @@ from ..core.state import state
 from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
 from ..tensors.tape import Node, Out
 from ..tensors.tensor import Tensor, make
+from .batching import BatchLevel
+from .levels import Level, level
 from .modes import enable_grad, no_grad
 
 _CUSTOM = Primitive(
@@ -32,8 +34,8 @@ _CUSTOM = Primitive(
     multiple=True,
     missing={
         "vjp": "its node runs the Function's backward",
-        "jvp": "not in wengert yet",
-        "batch": "not in wengert yet",
+        "jvp": "autograd/function_rules.py runs the Function's own, or its backward",
+        "batch": "autograd/function_rules.py runs the Function's own, or a loop",
     },
 )
 """What the nodes of all Functions give as their primitive. It is not in the registry: it has nothing to evaluate."""
@@ -50,6 +52,14 @@ class FunctionContext:
         self._to_save: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
         self._constant: tuple[Any, ...] = ()
+        self._for_forward: tuple[Any, ...] | None = None
+        self._kept: tuple[Any, ...] = ()
+        self._restored: tuple[Any, ...] | None = None
+        """What ``saved_tensors`` gives where a transformation runs a rule of the Function's."""
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keeps tensors (or None) for ``jvp``, where `saved_tensors` gives them back."""
+        self._for_forward = tensors
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors (or None) for ``backward``, where `saved_tensors` gives them back. Call it once."""
@@ -78,6 +88,8 @@ class FunctionContext:
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """The tensors given to ``save_for_backward``. Raises `GradError` where they were freed or overwritten."""
+        if self._restored is not None:
+            return self._restored
         node = self._edge()
         if node is None:
             raise GradError("[saved_tensors] the graph that this ctx belongs to is gone; keep its output alive")
@@ -143,9 +155,17 @@ class FunctionNode(Node):
             elif self.context._materialize and spec is not None:
                 grad = make(np.zeros(*spec), None)
             grads.append(grad)
-        result = self.function.backward(self.context, *grads)
-        checked = self._checked(result if isinstance(result, tuple) else (result,))
+        inside = level()
+        if isinstance(inside, BatchLevel) and self.sequence < inside.start and not self.function.generate_vmap_rule:
+            checked = pulled_singly(inside, self._pulled, grads)
+        else:
+            checked = self._pulled(*grads)
         return checked if as_tensors is not None else [None if g is None else g._data for g in checked]
+
+    def _pulled(self, *grads: Any) -> list[Any]:
+        """The checked result of the user's backward."""
+        result = self.function.backward(self.context, *grads)
+        return self._checked(result if isinstance(result, tuple) else (result,))
 
     def __call__(self, *cotangents: Any) -> Any:
         grads = tuple(self.pull({i: ct for i, ct in enumerate(cotangents) if ct is not None}, make))
@@ -219,6 +239,10 @@ class Function:
 
     _node_class: type[FunctionNode]
 
+    generate_vmap_rule: bool = False
+    """Whether `vmap` may run ``forward`` and ``backward`` on all examples at once, being composed of operations that
+    it knows. If not, and where there is no ``vmap``, it applies the Function to one example after the other."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(f"[{type(self).__name__}] a Function is not made but applied: call "
                            f"{type(self).__name__}.apply(...), with static forward and backward")
@@ -246,22 +270,56 @@ class Function:
             "to use it with backward mode AD."
         )
 
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """The tangents of the outputs of ``forward`` from those of its arguments, for forward mode. Without it, they
+        follow from ``backward``."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with "
+                                  "forward mode AD.")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+        """``(outputs, out_dims)`` for arguments that have the examples along ``in_dims``; ``info`` has
+        ``batch_size`` and ``randomness``."""
+        raise NotImplementedError("You must implement the vmap function, or set generate_vmap_rule = True.")
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs ``forward`` and records the operation: a tensor, or a tuple where forward returns one."""
-        node = cls._node_class(args)
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                output = cls.forward(node.context, *args, **kwargs)
-            else:
-                output = cls.forward(*args, **kwargs)
-                cls.setup_context(node.context, args, output)
-        single = not isinstance(output, tuple)
-        results = _results(node, args, (output,) if single else output)
-        return results[0] if single else results
+        inside = level()
+        return applied(cls, args, kwargs)[1] if inside is None else transformed(cls, inside, args, kwargs)
 
 
-def _results(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def applied(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any],
+            forward: bool = False) -> tuple[FunctionNode, Any]:
+    """The node of a Function applied to arguments, and what it gives; its context keeps what ``jvp`` reads if it is to
+    go ``forward`` too."""
+    node = cls._node_class(args)
+    with no_grad():
+        if cls.setup_context is Function.setup_context:
+            output = cls.forward(node.context, *args, **kwargs)
+        else:
+            output = cls.forward(*args, **kwargs)
+            cls.setup_context(node.context, args, output)
+    single = not isinstance(output, tuple)
+    context = node.context
+    context._kept = (context._for_forward or context._to_save) if forward else ()
+    context._for_forward = None
+    results = results_of(node, args, (output,) if single else output)
+    return node, results[0] if single else results
+
+
+def transformed(cls: type[Function], inside: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result of a Function inside a transformation. `function_rules.transformed` comes here."""
+    raise RuntimeError("wengert.autograd.function_rules has not been imported")
+
+
+def pulled_singly(inside: BatchLevel, run: Callable[..., Any], cts: Sequence[Any]) -> list[Any]:
+    """A backward for many cotangents, one after the other. `function_rules.pulled_singly` comes here."""
+    raise RuntimeError("wengert.autograd.function_rules has not been imported")
+
+
+def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The outputs of forward with their place on the tape."""
     context = node.context
     for x in context._dirty:

@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from ..core.primitive import P
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import Tensor
 from . import derivatives
 from .derivatives import apart, moving, pull, push
+from .levels import off_tape
 from .modes import enable_grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -54,12 +53,17 @@ def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, 
             raise RuntimeError(
                 f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v"
             )
-        return (make(np.ones_like(like[0]._data), None),)
+        return (_one(like[0]),)
     _, vectors = _tuple("vector v", v)
     if len(vectors) != len(like) or any(a._data.shape != b._data.shape for a, b in zip(vectors, like, strict=True)):
         raise RuntimeError(f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
                            f"{[list(x._data.shape) for x in vectors]}")
     return vectors
+
+
+def _one(like: Tensor) -> Tensor:
+    """A cotangent, or tangent, of 1."""
+    return P.fill(off_tape(like), value=1)
 
 
 def _result(many: bool, tensors: Sequence[Tensor], create_graph: bool) -> Any:
@@ -94,11 +98,24 @@ def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
 def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
              vectorize: bool = False, strategy: str = "reverse-mode") -> Any:
     """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` of several.
-    ``vectorize`` is accepted; rows are computed one by one."""
+    With ``vectorize`` many rows are computed at once, else one by one; with ``strategy="forward-mode"``, which needs
+    ``vectorize``, columns, forward."""
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError(f"[jacobian] Expected strategy to be either \"forward-mode\" or \"reverse-mode\"; got "
+                             f"{strategy!r}")
+    if strict and (vectorize or strategy == "forward-mode"):
+        raise RuntimeError("[jacobian] torch.autograd.functional.jacobian: `strict=True` and `vectorize=True` are not "
+                           "supported together, nor with strategy=\"forward-mode\"; set one of them")
+    if strategy == "forward-mode" and (create_graph or not vectorize):
+        raise NotImplementedError("[jacobian] strategy=\"forward-mode\" needs vectorize=True, and create_graph=False; "
+                                  "use torch.func.jacfwd, which nests")
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
-        blocks = [derivatives.jacobian(output, flat.inputs, create_graph, "jacobian" if strict else None)
-                  for output in flat(flat.inputs)]
+        if strategy == "forward-mode":
+            blocks = derivatives.forward_jacobian(flat, [x.detach() for x in flat.inputs])
+        else:
+            blocks = [derivatives.jacobian(output, flat.inputs, create_graph, "jacobian" if strict else None,
+                                           None if vectorize else 1) for output in flat(flat.inputs)]
     rows = tuple([_result(flat.many_in, block, create_graph) for block in blocks])
     return rows if flat.many_out else rows[0]
 
@@ -118,13 +135,16 @@ def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fals
             vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode") -> Any:
     """The Hessian of a function with a single number as its value: the Jacobian of its gradient."""
     many_in, _ = _tuple("inputs", inputs)
-    return jacobian(_gradient_of(func, many_in, "hessian", strict), inputs, create_graph, strict)
+    gradient = _gradient_of(func, many_in, "hessian", strict)
+    return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
 def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) -> Callable[..., Any]:
     def gradient(*xs: Tensor) -> Any:
-        output = _scalar(name, func(*xs))
-        found = pull([output], xs, [make(np.ones_like(output._data), None)], True, name if strict else None)
+        with enable_grad():
+            inputs = [apart(x, True) for x in xs]
+            output = _scalar(name, func(*inputs))
+            found = pull([output], inputs, [_one(output)], True, name if strict else None)
         return tuple(found) if many else found[0]
 
     return gradient

@@ -25,7 +25,7 @@ from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..tensors.evaluation import Tracer, known
 from ..tensors.inplace import overwrite, same_memory
-from ..tensors.tape import Leaf, Node
+from ..tensors.tape import Leaf, Node, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
 from . import engine
 
@@ -119,6 +119,7 @@ class Level(Tracer):
     def __enter__(self) -> Any:
         super().__enter__()
         self.run = engine.innermost()
+        self.start = next_sequence()
         self.grad = state.grad
         return self
 

@@ -1,0 +1,145 @@
+"""Forward mode on tensors, as in ``torch.autograd.forward_ad``: between entering and leaving a level, dual tensors
+carry a tangent through whatever is computed with them.
+
+What is outside keeps its history: a dual tensor made of one that requires grad does so too, and a gradient taken inside
+is dual itself, its tangent a Hessian-vector product.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from ..core.primitive import P, Primitive
+from ..core.state import state
+from ..tensors.alias import edge_of
+from ..tensors.tape import Leaf
+from ..tensors.tensor import Tensor
+from .forward import DualLevel
+
+__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+
+
+class UnpackedDualTensor(NamedTuple):
+    """A tensor's primal, and its tangent or None."""
+
+    primal: Tensor
+    tangent: Tensor | None
+
+
+class _OpenLevel(DualLevel):
+    """A forward derivative that the program enters and leaves: what holds its data afterwards is made plain again."""
+
+    name = "forward_ad"
+
+    def __init__(self) -> None:
+        self.living: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+    def lift(self, tensor: Tensor) -> Tensor:
+        out = super().lift(tensor)
+        out._edge = edge_of(tensor)
+        return out
+
+    def made(self, tensor: Tensor) -> None:
+        super().made(tensor)
+        self.living.add(tensor)
+
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        self.living.update(out if primitive.multiple else (out,))
+
+    def accumulate(self, leaf: Leaf, ct: Tensor) -> None:
+        leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__()
+        for tensor in self.living:
+            if self.owns(tensor):
+                inner = tensor._data.value
+                leaf = type(tensor._edge) is Leaf and type(inner._edge) is not Leaf
+                tensor._data, tensor._alias, tensor._cell = inner._data, inner._alias, inner._cell
+                if not leaf:
+                    tensor._edge = inner._edge
+
+
+def _current() -> _OpenLevel | None:
+    watcher = state.watcher
+    while watcher is not None and not isinstance(watcher, _OpenLevel):
+        watcher = watcher.outer
+    return watcher
+
+
+def _checked(level: object) -> _OpenLevel | None:
+    current = _current()
+    if level is not None and level is not current and level != 0:
+        raise RuntimeError(f"[forward_ad] the level in force was expected; got {level!r}; leave out level")
+    return current
+
+
+def enter_dual_level() -> Any:
+    """Enters a level of forward mode; returns it. Raises RuntimeError inside another one. See `dual_level`."""
+    if _current() is not None:
+        raise RuntimeError("[forward_ad] Nested forward mode AD is not supported at the moment; nest "
+                           "torch.func.jvp instead")
+    return _OpenLevel().__enter__()
+
+
+def exit_dual_level(*, level: Any = None) -> None:
+    """Leaves the level: tangents are gone, and the tensors that had one are plain."""
+    current = _checked(level)
+    if current is None:
+        raise RuntimeError("[forward_ad] Trying to exit a forward AD level that was not the last one that was created. "
+                           "This is not supported; enter one first, with dual_level()")
+    current.__exit__()
+
+
+@contextmanager
+def dual_level() -> Iterator[Any]:
+    """A context in which dual tensors can be made.
+
+    >>> import wengert as torch
+    >>> import wengert.autograd.forward_ad as fwAD
+    >>> with fwAD.dual_level():
+    ...     x = fwAD.make_dual(torch.tensor(3.0), torch.tensor(1.0))
+    ...     print(fwAD.unpack_dual(x * x).tangent)
+    tensor(6.)
+    """
+    level = enter_dual_level()
+    try:
+        yield level
+    finally:
+        exit_dual_level(level=level)
+
+
+def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
+    """A tensor with the value of ``tensor``, that moves along ``tangent``, of the same shape and dtype.
+
+    Raises RuntimeError outside of a level and for another shape, ValueError for integers.
+    """
+    current = _checked(level)
+    if current is None:
+        raise RuntimeError("[make_dual] Trying to create a dual Tensor for forward AD but no level exists, make sure "
+                           "to enter_dual_level() first.")
+    for what, x in (("primal", tensor), ("tangent", tangent)):
+        if not (x.is_floating_point() or x.is_complex()):
+            raise ValueError(f"[make_dual] Expected {what} to be floating point or complex, but got: {x.dtype}")
+    if tensor._data.shape != tangent._data.shape:
+        raise RuntimeError("[make_dual] Trying to set a forward gradient that has a different size than that of the "
+                           f"original Tensor, this is not supported. Tensor is of size {list(tensor._data.shape)} "
+                           f"while the given forward gradient is of size {list(tangent._data.shape)}.")
+    primal, direction = current.inner(tensor), current.inner(tangent)
+    if primal._data.dtype != direction._data.dtype:
+        raise RuntimeError(f"[make_dual] a tangent of the primal's dtype, {primal.dtype}, was expected; got "
+                           f"{direction.dtype}; convert it")
+    out = current.dual(current.below(lambda: P.reshape(primal, shape=primal._data.shape)), direction)
+    out._edge = edge_of(tensor)
+    return out
+
+
+def unpack_dual(tensor: Tensor, *, level: Any = None) -> UnpackedDualTensor:
+    """The primal and the tangent of a tensor; None for that of one that does not move, and outside of a level."""
+    current = _checked(level)
+    if current is None:
+        return UnpackedDualTensor(tensor, None)
+    return UnpackedDualTensor(*current.unpacked(tensor))
