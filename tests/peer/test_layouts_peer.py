@@ -78,6 +78,16 @@ def _moves() -> dict[str, Function]:
         "repeat": lambda T, x: x.repeat(2, *(1,) * (x.dim() - 1)), "tile": lambda T, x: x.tile(2),
         "repeat_interleave": lambda T, x: x.repeat_interleave(2, 1), "reshape": lambda T, x: x.reshape(-1),
         "flatten": lambda T, x: x.flatten(1), "roll": lambda T, x: x[0].roll(1, 0), "abs": along("abs"),
+        "ravel": along("ravel"), "nonzero": along("nonzero"), "argwhere": lambda T, x: (x > 0).argwhere(),
+        "nonzero as tuple": lambda T, x: (x > 0).nonzero(as_tuple=True),
+        "select_scatter": lambda T, x: x.select_scatter(x[:, 0], 1, 1),
+        "slice_scatter": lambda T, x: x.slice_scatter(x[:, :2], 1, 1, 3),
+        "diagonal_scatter": lambda T, x: x.diagonal_scatter(x.diagonal()),
+        "quantiles": lambda T, x: [x.quantile(T.tensor([0.1, 0.7], dtype=T.float64), dim) for dim in (None, 0, 1, -1)],
+        "unique": lambda T, x: [(x > 0).unique(dim=dim) for dim in (0, 1, -1)],
+        "unique_consecutive": lambda T, x: [x.unique_consecutive(dim=dim) for dim in (0, 1, -1)],
+        "unravel_index": lambda T, x: list(T.unravel_index((x > 0).long(), (2, 2, 2))),
+        "masked_scatter": lambda T, x: x.masked_scatter(x > 0, x.clone()),
         "exp": along("exp"), "clamp": along("clamp", -1, 1), "times a row": lambda T, x: x * numbers(T, 5),
     }
 
@@ -171,7 +181,8 @@ def _four() -> dict[str, Function]:
         "conv_transpose2d": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3), stride=2),
         "conv_transpose2d of stride 1": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3)),
         "conv_transpose2d grouped": lambda T, x: T.nn.functional.conv_transpose2d(x, numbers(T, 4, 2, 3, 3), groups=2),
-        "max_pool2d": lambda T, x: T.nn.functional.max_pool2d(x, 2), "var": lambda T, x: x.var((0, 2)),
+        "max_pool2d": lambda T, x: T.nn.functional.max_pool2d(x, 2), "max_pool2d with indices": lambda T, x: list(
+            T.nn.functional.max_pool2d(x, 2, return_indices=True)), "var": lambda T, x: x.var((0, 2)),
         "avg_pool2d": lambda T, x: T.nn.functional.avg_pool2d(x, 3, 1, 1),
         "group_norm": lambda T, x: T.nn.functional.group_norm(x[:, :, :3].transpose(2, 3), 2),
         "unfold": lambda T, x: T.nn.functional.unfold(x, 2),

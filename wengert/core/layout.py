@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from .geometry import laid_out
 from .operands import Array
 
 
@@ -85,6 +86,16 @@ def laid_as(array: Array, *sources: Array) -> Array:
 def order_of(array: Array) -> Literal["C", "K"]:
     """numpy's word for how a copy of the array lies: as the array does, in row-major order where that is expanded."""
     return "C" if 0 in array.strides else "K"
+
+
+def copy_with_gaps(array: Array) -> Array:
+    """A copy with the strides of the array, also where these leave gaps in memory; dense where it is expanded."""
+    if array.flags.c_contiguous or not array.size or 0 in array.strides:
+        return np.array(array, order=order_of(array))
+    reach = sum([(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]) + array.itemsize
+    result = laid_out("copy", np.empty(reach, np.uint8), array.dtype, array.shape, array.strides)
+    result[...] = array
+    return result
 
 
 def like_first(array: Array, first: Array) -> Array:

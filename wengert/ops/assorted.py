@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dims
+from ..tensors.alias import own
 from ..tensors.apply import check_takes
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import Tensor, make
 from .arguments import integers
+from .creation import tensor
 from .joining import cat
 from .named import named
 from .out import Out
@@ -131,11 +134,11 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """The coordinates in ``shape``, one tensor per dimension, of places in the flattened tensor."""
     check_takes("unravel_index", TRUTHS + COMPLEX + "eEfd", indices)
     sizes = integers(shape, "unravel_index")
-    coordinates = []
-    for size in reversed(sizes):
-        coordinates.append(indices % size)
-        indices = indices // size
-    return tuple(reversed(coordinates))
+    if not sizes:
+        return ()
+    steps = tensor([prod(sizes[dim + 1:]) for dim in range(len(sizes))])
+    coordinates = indices.unsqueeze(-1) // steps % tensor(sizes)
+    return tuple([own(coordinates[..., dim]) for dim in range(len(sizes))])
 
 
 @function(method=False)

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.layout import contiguous_format
+from ..tensors.alias import overlaps_itself
 from ..tensors.tensor import Tensor, make
 from .indexing import nonzero
 from .joining import chunk, split, split_with_sizes, unbind
 from .out import Out
 from .registry import FUNCTIONS, METHODS, function
-from .shapes import as_strided
+from .shapes import as_strided, place_of
 
 
 def _contiguous(x: Tensor) -> Tensor:
@@ -86,7 +87,13 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any,
     if tuple(src.shape) != tuple(size):
         raise ShapeError(f"[as_strided_scatter] expected src to have a size equal to the slice of self. src size = "
                          f"{list(src.shape)}, slice size = {list(size)}")
-    whole = input.clone()
+    # The whole memory is copied, as the part may reach beyond the tensor; that of an expanded one is not, as it could
+    # not be written to.
+    whole = input.clone(memory_format=contiguous_format)
+    if not overlaps_itself(input._data):
+        start, room = place_of(input, True)
+        memory = as_strided(input, (room,), (1,), 0).clone()
+        whole = as_strided(memory, input.shape, input.stride(), start)
     as_strided(whole, size, stride, storage_offset).copy_(src)
     return whole
 

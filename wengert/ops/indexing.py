@@ -371,7 +371,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if not shape:
         row = P.index_put(P.reshape(wide, shape=(1,)), chosen, make(under.reshape(1), None), places=(True,))
         return P.reshape(row, shape=())
-    return P.index_put(wide, chosen, make(np.ascontiguousarray(under), None), places=(True,))
+    return P.index_put(wide.contiguous(), chosen, make(np.ascontiguousarray(under), None), places=(True,))
 
 
 def _nonzero(array: Any) -> tuple[np.ndarray, ...]:
@@ -385,9 +385,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     array = input._concrete("nonzero")
     places = _nonzero(array)
     if as_tuple:
-        return tuple([make(place, None) for place in places])
-    rows = np.stack(places, 1) if array.ndim else np.zeros((len(places[0]), 0), np.int64)
-    return make(np.ascontiguousarray(rows), None)
+        return tuple([make(np.ascontiguousarray(place), None) for place in places])
+    rows = np.stack(places).T if array.ndim else np.zeros((len(places[0]), 0), np.int64)  # as PyTorch's lie
+    return make(rows, None)
 
 
 @function(out=False)
@@ -445,7 +445,7 @@ def _replaced(x: Tensor, part: Tensor, index: tuple[Any, ...], op: str) -> Tenso
         raise ShapeError(f"[{op}] expected src to have a size equal to the slice of self. src size = "
                          f"{list(part.shape)}, slice size = "
                          f"{list(shown)}")
-    return P.scatter_view(x, cast(part, x.dtype), steps=((P.slice, {"index": index}),))
+    return P.scatter_view(x, cast(part, x.dtype), steps=((P.slice, {"index": index}),), gaps=True)
 
 
 @function(out=False)
@@ -453,6 +453,6 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     """``input`` with a diagonal replaced by ``src``; a copy."""
     first, second = (wrap_dim(d, input._data.ndim, "diagonal_scatter") for d in (dim1, dim2))
     step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
-    return P.scatter_view(input, cast(src, input.dtype), steps=(step,))
+    return P.scatter_view(input, cast(src, input.dtype), steps=(step,), gaps=True)
 
 

@@ -128,8 +128,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @function(out=False)
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension. A view where the strides allow it, else a copy."""
-    return _reshaped(input, (prod(input._data.shape),))
+    """All elements in one dimension. A view where they lie in row-major order, else a copy."""
+    return _reshaped(input.contiguous(), (prod(input._data.shape),))
 
 
 @function(out=False)

@@ -90,9 +90,10 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
         lead = tuple(n for d, n in enumerate(x._data.shape) if d != where)
         if keepdim and rank:
             lead = (*lead[:where], 1, *lead[where:])
-    count = found._data.ndim - 1
-    moved = P.permute(found, dims=(count, *range(count)))
-    return own(P.reshape(moved.contiguous(), shape=((ranks.size, *lead) if ranks.ndim else lead)))
+    # The shares lie innermost, as PyTorch's do.
+    count = len(lead)
+    found = P.reshape(found, shape=(*lead, ranks.size) if ranks.ndim else lead)
+    return own(P.permute(found, dims=(count, *range(count))) if ranks.ndim else found)
 
 
 def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan: bool) -> Any:

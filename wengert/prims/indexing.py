@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
-from ..core.layout import in_rows, like_first
+from ..core.layout import in_rows, like_first, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
@@ -238,7 +238,7 @@ index_adjoint = register(Primitive(
 
 def _index_put(xp: ModuleType, x: Array, values: Array, *indices: Array, places: Sequence[bool],
                accumulate: bool = False, label: str = "") -> Array:
-    result = xp.array(x)
+    result = xp.array(x, order=order_of(x))
     where = _positions(places, indices)
     values = xp.asarray(values, dtype=x.dtype)
     if accumulate:

@@ -109,7 +109,7 @@ def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, pad
         padded = framed(x, tuple((a, max(b, 0)) for a, b in widths), _lowest(x.dtype))
     found = places(out, size, stride, dilation)
     kind = xp.dtype(xp.uint8 if len(found) < 256 else xp.int32)
-    winner = xp.full(best.shape, len(found) - 1, kind)
+    winner = xp.full_like(best, len(found) - 1, kind)  # which lies as the maxima do
     # From the last place to the first, so that the first of equal ones stays. Arithmetic on whole arrays is eight times
     # as fast as a copy under a mask: winner - i is kept where the place differs, and becomes 0 where it does not.
     for i in range(len(found) - 2, -1, -1):

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.batching import all_spread, along, changed, each, lifted, moved, native, resolved
 from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
-from ..core.layout import has_channels_last, in_rows, order_of
+from ..core.layout import copy_with_gaps, has_channels_last, in_rows, order_of
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
 from ..core.samples import cases
@@ -278,8 +278,9 @@ def _follow(array: Numbers, steps: Sequence[Step]) -> Any:
     return array
 
 
-def _scatter_view(xp: ModuleType, base: Array, part: Array, steps: Sequence[Step]) -> Array:
-    result = xp.array(base, copy=True)
+def _scatter_view(xp: ModuleType, base: Array, part: Array, steps: Sequence[Step], gaps: bool = False) -> Array:
+    """``gaps``: the result has the strides of the base, also where these leave gaps, as PyTorch's scatters have."""
+    result = copy_with_gaps(base) if gaps else xp.array(base, copy=True)
     target = _follow(result, steps)
     if np.may_share_memory(target, result) or not target.size:
         target[...] = part
