@@ -109,7 +109,7 @@ class Cell:
 
     def panels_written(self, name: str, machine: Machine) -> tuple[Code, int]:
         """What lays out the weight: its code and items. The operands are the weight and the panels."""
-        product, products = self.product(machine), Products(machine, name)
+        product, products = self.product(machine), Products(machine)
         if not self.backward:
             return _turned_weight(self, product, products, name), product.panels
         code = Code(name)
@@ -141,11 +141,6 @@ def cell(machine: Machine, sort: str, dtype: str, width: int, backward: bool, se
 def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str) -> Code:
     """Panels of the turned weight; a line of one has the units' gates side by side."""
     lanes, vectors, gates, width = product.lanes, product.tile_vectors, cell.gates, cell.width
-    one = Code(f"{name}_column", {"from": "ptr", "to": "ptr", "count": WORD}, visible=False)
-    source, to, count = one.parameters
-    products.turned(one, Vectors(one, cell.dtype, products.machine), source, to, word(width), count, product.width,
-                    width, None)
-    one.done()
     code = Code(name)
     operands, start, stop = code.parameters
     table, element = code.address(operands, 0), Vectors(code, cell.dtype, products.machine).element
@@ -156,9 +151,10 @@ def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str)
             unit = code.add(code.mul(panel.index, vectors // gates * lanes), group * lanes)
             line = code.at(element, weight, code.mul(code.add(unit, gate * width), width))
             there = code.add(code.mul(panel.index, product.lines * product.width), k * lanes)
-            code.call("void", one.name, line, code.at(element, panels, there), code.sub(width, unit))
+            products.turned(code, cell.dtype, line, code.at(element, panels, there), word(width),
+                            code.sub(width, unit), width, product.width, lanes)
     code.done()
-    code.helpers = [one]
+    code.helpers = products.functions
     return code
 
 
@@ -168,7 +164,7 @@ class _Writer:
 
     def __init__(self, cell: Cell, name: str, machine: Machine) -> None:
         self.cell, self.code, self.product = cell, Code(name), cell.product(machine)
-        self.products = Products(machine, name)
+        self.products = Products(machine)
         self.math = MathBuilder(self.code, cell.dtype, machine)
         self.width, self.element, self.lanes = cell.width, self.math.element, self.math.lanes
         self.whole = self.width % self.lanes == 0

@@ -107,7 +107,7 @@ class Code:
         self.parameters = [Operand(f"%{parameter}", type) for parameter, type in parameters.items()]
         self.declarations: dict[str, str] = {}
         self.helpers: Sequence[Code] = ()
-        """Functions that it calls and nothing else does; they stand in its module."""
+        """Functions that it calls, whose names say all that they are: its module has each once, whoever needs it."""
         self.block = "begin"
         self.cost = 0
         self._head = f"define {'' if visible else 'internal '}{result} @{name}({_listed(self.parameters)}) nounwind {{"
@@ -332,7 +332,7 @@ class Code:
 
 def module(*functions: Code) -> str:
     """The module of these functions and their helpers, with the declarations of all that they call."""
-    functions = tuple([each for code in functions for each in (code, *code.helpers)])
+    functions = tuple({each.name: each for code in functions for each in (code, *code.helpers)}.values())
     own = {code.name for code in functions}
     declared = {name: text for code in functions for name, text in code.declarations.items() if name not in own}
     return "\n".join([*map(str, functions), *[declared[name] for name in sorted(declared)]]) + "\n"

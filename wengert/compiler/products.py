@@ -164,14 +164,19 @@ def highest_tile(machine: Machine) -> int:
 
 
 class Products:
-    """Writes the functions of products; those for a tile are shared by all of them. ``functions`` are all so far, whose
-    names begin with ``prefix`` unless somebody gives them one."""
+    """Writes the functions of products. Those for tiles and layouts have names that say all that they are, so that a
+    module needs each once, whoever calls it. ``functions`` are all so far."""
 
-    def __init__(self, machine: Machine, prefix: str = "") -> None:
-        self.machine, self.prefix = machine, prefix
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
         self.functions: list[Code] = []
-        self._tiles: dict[tuple[object, ...], str] = {}
-        self._layouts: dict[tuple[object, ...], str] = {}
+        self._written: set[str] = set()
+
+    def _is_written(self, name: str) -> bool:
+        """Whether a function is there already; from now on it is."""
+        found = name in self._written
+        self._written.add(name)
+        return found
 
     def _code(self, name: str, parameters: dict[str, str] | None = None) -> Code:
         code = Code(name, visible=False) if parameters is None else Code(name, parameters, visible=False)
@@ -306,10 +311,10 @@ class Products:
         rows are ``line`` elements apart; of the last vector ``count`` columns are stored. What
         ``adds`` to what is there has one parameter more, the rows that are left out at the beginning."""
         down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
-        form = product.dtype, product.tile_rows, vectors, product.width, down, along, adds
-        if form in self._tiles:
-            return self._tiles[form]
-        name = self._tiles[form] = f"{self.prefix}tile{len(self._tiles)}"
+        sizes = product.tile_rows, vectors, product.width, down, along
+        name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds])
+        if self._is_written(name):
+            return name
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
         code = self._code(name, kinds | ({"done": WORD} if adds else {}))
         left, panel, out, depth, line, count, *done = code.parameters
@@ -368,10 +373,9 @@ class Products:
 
     def _layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
         """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel."""
-        form = dtype, width, down, along
-        if form in self._layouts:
-            return self._layouts[form]
-        name = self._layouts[form] = f"{self.prefix}layout{len(self._layouts)}"
+        name = f"layout_{dtype}_{width}_{down}_{along}"
+        if self._is_written(name):
+            return name
         code = self._code(name, {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD})
         source, to, depth, count = code.parameters
         v = Vectors(code, dtype, self.machine)
@@ -382,14 +386,11 @@ class Products:
                 line, there = v.at(source, code.mul(loop.index, down)), v.at(to, code.mul(loop.index, width))
                 for k, mask in zip(starts, masks, strict=True):
                     v.store(v.load(v.at(line, k), mask), v.at(there, k), self._part(v, width - k))
-        elif width % lanes:
-            for k in range(0, width, lanes):
-                self.turned(code, v, v.at(source, k * along), v.at(to, k), depth, code.sub(count, k), width, along,
-                             self._part(v, width - k))
         else:
             with code.loop(width, step=lanes) as part:
-                self.turned(code, v, v.at(source, code.mul(part.index, along)), v.at(to, part.index), depth,
-                             code.sub(count, part.index), width, along, None)
+                there = v.at(to, part.index)
+                self.turned(code, dtype, v.at(source, code.mul(part.index, along)), there, depth,
+                            code.sub(count, part.index), along, width, code.sub(width, part.index))
         code.done()
         return name
 
@@ -397,23 +398,38 @@ class Products:
         """The mask of the first columns; a panel need not be a whole number of vectors wide."""
         return v.first_lanes(word(columns)) if columns < v.lanes else None
 
-    def turned(self, code: Code, v: Vectors, source: Operand, to: Operand, depth: Operand, count: Operand, width: int,
-                along: int, part: Operand | None) -> None:
-        """A vector of columns that lie along the depth: squares of them are transposed in registers. The last square
-        may reach beyond the depth, where the panel has room."""
+    def turned(self, code: Code, dtype: str, source: Operand, to: Operand, depth: Operand, count: Operand, along: int,
+               width: int, room: Index) -> None:
+        """Writes a call that lays out a vector of columns that lie along the depth, ``along`` apart, in a panel of
+        this ``width``, where ``room`` of them are; from ``count`` on they are 0."""
+        operands = source, to, depth, count, word(along), word(width), word(room)
+        code.call("void", self._columns(dtype), *operands)
+
+    def _columns(self, dtype: str) -> str:
+        """The name of the function that `turned` calls: squares are transposed in registers. The last square may reach
+        beyond the depth, where the panel has room."""
+        name = f"columns_{dtype}"
+        if self._is_written(name):
+            return name
+        kinds = {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD, "along": WORD, "width": WORD, "room": WORD}
+        code = self._code(name, kinds)
+        source, to, depth, count, along, width, room = code.parameters
+        v = Vectors(code, dtype, self.machine)
         lanes = v.lanes
         final = code.call(WORD, "llvm.smax.i64", code.sub(count, 1), word(0))
         # A column beyond the last one is read from the last, and becomes 0.
         columns = [v.at(source, code.mul(code.least(final, i), along)) for i in range(lanes)]
-        kept = v.first_lanes(count)
+        kept, part = v.first_lanes(count), v.first_lanes(room)
         with code.when(code.less(0, count)), code.loop(depth, step=lanes) as loop:
             mask = v.first_lanes(code.sub(depth, loop.index))
             square = v.transposed([v.load(v.at(column, loop.index), mask) for column in columns])
-            there = v.at(to, code.mul(loop.index, width))
             for i, x in enumerate(square):
-                v.store(v.select(kept, x, 0.0), v.at(there, i * width), part)
+                there = v.at(to, code.mul(code.add(loop.index, i), width))
+                v.store(v.select(kept, x, 0.0), there, part)
         with code.when(code.less(count, 1)), code.loop(depth) as loop:
             v.store(v.zero, v.at(to, code.mul(loop.index, width)), part)
+        code.done()
+        return name
 
 
 @dataclass(frozen=True)
