@@ -169,7 +169,8 @@ def test_losses_of_known_numbers() -> None:
     )
 
 
-RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN, "relu": partial(nn.RNN, nonlinearity="relu")}
+RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN, "relu": partial(nn.RNN, nonlinearity="relu"),
+             "lstm_projected": partial(nn.LSTM, proj_size=3)}
 
 
 @pytest.mark.parametrize("sort", RECURRENT)
@@ -193,10 +194,10 @@ def test_a_generated_recurrence_is_the_one_step_by_step(sort: str, width: int, b
         layer = RECURRENT[sort](3, width, num_layers=2, bidirectional=bidirectional, dtype=dtype)
         x = torch.randn(6, 4, 3, dtype=dtype, requires_grad=True)
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, [6, 4, 4, 1])
-        states = [torch.randn(4 if bidirectional else 2, 4, width, dtype=dtype, requires_grad=True)
-                  for _ in range(2 if sort == "lstm" else 1)]
-        out, last = layer(packed, tuple(states) if sort == "lstm" else states[0])
-        h, *c = last if sort == "lstm" else (last,)
+        sizes = {"lstm": (width, width), "lstm_projected": (3, width)}.get(sort, (width,))
+        states = [torch.randn(4 if bidirectional else 2, 4, size, dtype=dtype, requires_grad=True) for size in sizes]
+        out, last = layer(packed, tuple(states) if len(sizes) > 1 else states[0])
+        h, *c = last if len(sizes) > 1 else (last,)
         ((out.data * out.data).sum() + (h * 1.5).sum() + sum((each**3).sum() for each in c)).backward()
         return [out.data, h, *c, x.grad, *(s.grad for s in states), *(p.grad for p in layer.parameters())]
 

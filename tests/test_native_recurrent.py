@@ -23,7 +23,8 @@ from wengert.prims import recurrent as prims
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-LAYERS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN, "relu": partial(nn.RNN, nonlinearity="relu")}
+LAYERS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "tanh": nn.RNN, "relu": partial(nn.RNN, nonlinearity="relu"),
+                          "lstm_projected": nn.LSTM}
 
 
 @pytest.fixture
@@ -49,21 +50,25 @@ def training(draw: random.Random, sort: str, dtype: Any) -> Any:
     torch.manual_seed(draw.randrange(10**6))
     layers, both = draw.choice([1, 1, 2]), draw.choice([False, True])
     width, inputs, batch = draw.choice([1, 5, 16, 33, 70]), draw.choice([1, 4, 20]), draw.choice([1, 3, 17, 40])
-    first = draw.choice([False, True])
+    first, more = draw.choice([False, True]), {}
+    if sort == "lstm_projected":
+        width = max(2, width)
+        more["proj_size"] = draw.choice([n for n in (1, 3, 16, 40) if n < width])
     layer = LAYERS[sort](inputs, width, num_layers=layers, bidirectional=both, bias=draw.choice([False, True]),
-                         batch_first=first, dtype=dtype)
+                         batch_first=first, dtype=dtype, **more)
     lengths = sorted((draw.randrange(1, 8) for _ in range(batch)), reverse=True)
     packed = draw.choice([False, True])
     x = torch.randn(*((batch, lengths[0]) if first else (lengths[0], batch)), inputs, dtype=dtype, requires_grad=True)
-    states = [torch.randn(layers * (1 + both), batch, width, dtype=dtype, requires_grad=True)
-              for _ in range(2 if sort == "lstm" else 1)]
+    lstm = sort.startswith("lstm")
+    states = [torch.randn(layers * (1 + both), batch, size, dtype=dtype, requires_grad=True)
+              for size in ([more.get("proj_size", width), width] if lstm else [width])]
 
     def step() -> list[Any]:
         for leaf in (x, *states, *layer.parameters()):
             leaf.grad = None
         given = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=first) if packed else x
-        out, last = layer(given, tuple(states) if sort == "lstm" else states[0])
-        ends = last if sort == "lstm" else (last,)
+        out, last = layer(given, tuple(states) if lstm else states[0])
+        ends = last if lstm else (last,)
         loss = ((out.data if packed else out) ** 2).mean() + sum((end * (k + 1.5)).sum() for k, end in enumerate(ends))
         loss.backward()
         return [loss, out.data if packed else out, *ends, x.grad, *(s.grad for s in states),
@@ -89,7 +94,7 @@ def test_a_compiled_layer_is_the_layer(seed: int, sort: str, dtype: Any, by_nump
     for _ in range(2):
         same(compiled(), meant, 2e-5 if dtype is torch.float32 else 1e-11)
     text = compiled.explain()
-    name = sort if sort in ("lstm", "gru") else "rnn"
+    name = "rnn" if sort in ("tanh", "relu") else sort
     assert f"native {name}" in text and f"native {name}_gradient" in text and "numpy computes" not in text, text
 
 
@@ -110,7 +115,8 @@ def test_what_a_step_of_time_computes_is_counted() -> None:
 @pytest.mark.parametrize("sort", LAYERS)
 def test_the_bits_are_the_same_for_any_number_of_threads(sort: str, threads: Any) -> None:
     torch.manual_seed(0)
-    layer, x = LAYERS[sort](8, 64), torch.randn(12, 70, 8)
+    more = {"proj_size": 20} if sort == "lstm_projected" else {}
+    layer, x = LAYERS[sort](8, 64, **more), torch.randn(12, 70, 8)
 
     def step() -> list[bytes]:
         layer.zero_grad()
@@ -156,7 +162,7 @@ def test_a_step_stays_inside_its_memory() -> None:
                   for k, n in enumerate(sizes)]
         with pytest.raises(LoopError, match=r"inside a buffer.*lstm"):
             plan.kernel("lstm", walk, places[:5], places[5:])
-    panels = Panels(found, machine)
+    panels = Panels(found, machine, "weight")
     small, room = (plan.whole(plan.buffer("arena", "float32", n), (n,)).node.args[0] for n in (255, panels.elements))
     with pytest.raises(LoopError, match="inside a buffer"):
         plan.kernel("weight laid out", panels, [small], [room])
@@ -167,13 +173,13 @@ def test_arrays_that_do_not_fit_the_walk_are_refused() -> None:
     walk = walk_table([(0, 4), (4, 4), (8, 2)], batch, False)
     weight, inputs = np.zeros((32, width), "f"), np.zeros((10, 32), "f")
     states = [np.zeros((batch, width), "f")] * 2
-    found = generated.forward("lstm", walk, inputs, None, states, weight)
+    found = generated.forward("lstm", walk, inputs, None, states, [weight])
     assert found is not None and [x.shape for x in found[:2]] == [(10, width), (batch, width)]
-    with pytest.raises(ShapeError, match=r"\[lstm\] 32 elements of float32 were expected as c0"):
-        generated.forward("lstm", walk, inputs, None, [states[0], states[1][:3]], weight)
+    with pytest.raises(ShapeError, match=r"\[lstm\] \[4, 8\] of float32 was expected as c0; got \[3, 8\]"):
+        generated.forward("lstm", walk, inputs, None, [states[0], states[1][:3]], [weight])
     with pytest.raises(ShapeError, match="as inputs"):
-        generated.forward("lstm", walk, inputs.astype(float), None, states, weight)
+        generated.forward("lstm", walk, inputs.astype(float), None, states, [weight])
     back = walk_table([(0, 4), (4, 4), (8, 2)], batch, True)
-    with pytest.raises(ShapeError, match=r"\[lstm\] 320 elements of float32 were expected as gates"):
+    with pytest.raises(ShapeError, match=r"\[lstm\] \[10, 32\] of float32 was expected as gates"):
         saved = inputs[:9], np.zeros((10, width), "f")
-        generated.backward("lstm", back, None, (None, None), saved, states[:1], weight)
+        generated.backward("lstm", back, None, (None, None), saved, states[:1], [weight])

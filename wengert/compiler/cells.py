@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -49,26 +50,20 @@ def parts_of(sequences: int) -> int:
     return min(sequences, max(2, 1 << (sequences // LEAST_SEQUENCES).bit_length() >> 1))
 
 
+Shapes = dict[str, tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Cell:
     """A recurrence as code: its sort (`GATES`), dtype and number of units, the direction of the walk, and the rows of
-    its tiles. The operands, all but the first (`walk_table`) of ``dtype`` and in rows:
-
-    ==== ======== ======================================================= ===========================
-    lstm forward  walk, panels, inputs, h0, c0                            hs, h, c, gates, cs, sums
-    gru           walk, panels, inputs, bias, h0                          hs, h, gates, inner, sums
-    rnn           walk, panels, inputs, h0                                hs, h, sums
-    lstm backward walk, panels, by_hs, by_h, by_c, gates, cs, c0          by_inputs, by_h0, by_c0
-    gru           walk, panels, by_hs, by_h, gates, inner, hs, h0         by_inputs, by_product, by_h0
-    rnn           walk, panels, by_hs, by_h, hs                           by_inputs, by_h0
-    ==== ======== ======================================================= ===========================
-    """
+    its tiles. An LSTM may have a ``projection``: so many numbers, not one a unit, are then its h (Sak et al., 2014)."""
 
     sort: str
     dtype: str
     width: int
     backward: bool
     height: int
+    projection: int = 0
     offset: bool = False
     """Forward: a row is added to all inputs, an operand after them."""
 
@@ -76,21 +71,38 @@ class Cell:
     def gates(self) -> int:
         return GATES[self.sort]
 
-    def operands(self) -> tuple[dict[str, int], dict[str, int]]:
-        """What is read and what is written besides walk, panels and sums, by name: how many states wide their rows are,
-        counted negative where there is a row a sequence and not one a step and sequence; 0 for one row of gates."""
-        gates = self.gates
-        offset = {"offset": 0} if self.offset else {}
-        if self.sort == "lstm":
-            return (({"by_hs": 1, "by_h": -1, "by_c": -1, "gates": 4, "cs": 1, "c0": -1},
-                     {"by_inputs": 4, "by_h0": -1, "by_c0": -1}) if self.backward else
-                    ({"inputs": 4, **offset, "h0": -1, "c0": -1}, {"hs": 1, "h": -1, "c": -1, "gates": 4, "cs": 1}))
-        if self.sort == "gru":
-            return (({"by_hs": 1, "by_h": -1, "gates": 3, "inner": 1, "hs": 1, "h0": -1},
-                     {"by_inputs": 3, "by_product": 3, "by_h0": -1}) if self.backward else
-                    ({"inputs": 3, **offset, "bias": 0, "h0": -1}, {"hs": 1, "h": -1, "gates": 3, "inner": 1}))
-        return (({"by_hs": 1, "by_h": -1, "hs": 1}, {"by_inputs": gates, "by_h0": -1}) if self.backward else
-                ({"inputs": gates, **offset, "h0": -1}, {"hs": 1, "h": -1}))
+    @property
+    def state(self) -> int:
+        """How wide h is."""
+        return self.projection or self.width
+
+    def weights(self) -> Shapes:
+        """The weights, which have to be laid out (`Panels`), with their shapes."""
+        found = {"weight": (self.gates * self.width, self.state)}
+        return found | ({"projection": (self.projection, self.width)} if self.projection else {})
+
+    def operands(self, rows: int, sequences: int) -> tuple[Shapes, Shapes]:
+        """What is read and what is written, by name, with its shape. Both follow the table of the walk (`walk_table`)
+        and the weights laid out; all but the table is of ``dtype``, in rows."""
+        wide, width, sort = self.gates * self.width, self.width, self.sort
+        every, each, line = (rows, width), (sequences, width), (1, wide)
+        gates, hs, h = (rows, wide), (rows, self.state), (sequences, self.state)
+        if self.backward:
+            reads = {"by_hs": hs, "by_h": h} | {
+                "lstm": {"by_c": each, "gates": gates, "cs": every, "c0": each},
+                "gru": {"gates": gates, "inner": every, "hs": hs, "h0": h}}.get(sort, {"hs": hs})
+            writes = {"by_inputs": gates} | ({"by_product": gates} if sort == "gru" else {}) | {"by_h0": h}
+            writes |= {"by_c0": each} if sort == "lstm" else {}
+            return reads, writes | ({"totals": hs} if self.projection else {})
+        reads = {"inputs": gates} | ({"offset": line} if self.offset else {})
+        reads |= ({"bias": line} if sort == "gru" else {}) | {"h0": h} | ({"c0": each} if sort == "lstm" else {})
+        return reads, {"hs": hs, "h": h} | {
+            "lstm": {"c": each, "gates": gates, "cs": every}, "gru": {"gates": gates, "inner": every}}.get(sort, {})
+
+    def scratch(self, machine: Machine, sequences: int) -> Shapes:
+        """Memory that it needs while it runs, after what it writes."""
+        sums = {} if self.backward else {"sums": (sequences, self.product(machine).columns)}
+        return sums | ({"bent": (sequences, self.width)} if self.projection else {})
 
     def lanes(self, machine: Machine) -> int:
         return machine.vector_bytes // (4 if self.dtype == "float32" else 8)
@@ -98,25 +110,24 @@ class Cell:
     def product(self, machine: Machine) -> Geometry:
         """The product of a step, of whose rows some are there when it runs: of the states with the turned weight,
         where a tile has all gates of some units; back, of the gates' cotangents with the weight."""
-        lanes, wide = self.lanes(machine), self.gates * self.width
+        lanes, depth = self.lanes(machine), self.state
         if self.backward:
-            return Geometry(self.dtype, (), 1, wide, self.width, (wide, 1), (self.width, 1), (self.width, 1),
-                            self.height, 2 if self.width > lanes else 1, lanes, by_panels=True, lay_left=False)
+            return self._plain(machine, self.gates * self.width, self.state, (self.state, 1))
         vectors = tile_vectors(self.sort, self.width, lanes)
         columns = -(-self.width // (vectors // self.gates * lanes)) * vectors * lanes
-        return Geometry(self.dtype, (), 1, self.width, columns, (self.width, 1), (1, self.width), (columns, 1),
+        return Geometry(self.dtype, (), 1, depth, columns, (depth, 1), (1, depth), (columns, 1),
                         self.height, vectors, lanes, by_panels=True, lay_left=False)
 
-    def panels_written(self, name: str, machine: Machine) -> tuple[Code, int]:
-        """What lays out the weight: its code and items. The operands are the weight and the panels."""
-        product, products = self.product(machine), Products(machine)
-        if not self.backward:
-            return _turned_weight(self, product, products, name), product.panels
-        code = Code(name)
-        code.call("void", products.panels(product, f"{name}all").name, *code.parameters)
-        code.done()
-        code.helpers = products.functions
-        return code, product.panels
+    def projected(self, machine: Machine) -> Geometry:
+        """The product with the turned projection; back, with the projection."""
+        if self.backward:
+            return self._plain(machine, self.projection, self.width, (self.width, 1))
+        return self._plain(machine, self.width, self.projection, (1, self.width))
+
+    def _plain(self, machine: Machine, depth: int, columns: int, right: tuple[int, int]) -> Geometry:
+        lanes = self.lanes(machine)
+        return Geometry(self.dtype, (), 1, depth, columns, (depth, 1), right, (columns, 1), self.height,
+                        2 if columns > lanes else 1, lanes, by_panels=True, lay_left=False)
 
     def written(self, name: str, machine: Machine) -> Code:
         """The code; an item of it is a part."""
@@ -128,19 +139,20 @@ def tile_vectors(sort: str, width: int, lanes: int) -> int:
     return GATES[sort] if GATES[sort] > 1 else 2 if width > lanes else 1
 
 
-def cell(machine: Machine, sort: str, dtype: str, width: int, backward: bool, sequences: int) -> Cell:
+def cell(machine: Machine, sort: str, dtype: str, width: int, backward: bool, sequences: int, projection: int = 0
+         ) -> Cell:
     """The cell for so many sequences: its tiles share the rows of a part evenly."""
     most = -(-sequences // parts_of(sequences))
     lanes = machine.vector_bytes // (4 if dtype == "float32" else 8)
     registers = 32 if machine.avx512 or machine.vector_bytes == 16 else 16
-    vectors = (2 if width > lanes else 1) if backward else tile_vectors(sort, width, lanes)
+    vectors = 2 if backward else tile_vectors(sort, width, lanes)
     highest = min(highest_tile(machine), (registers - 1 - vectors) // vectors)
-    return Cell(sort, dtype, width, backward, max(1, -(-most // -(-most // highest))))
+    return Cell(sort, dtype, width, backward, max(1, -(-most // -(-most // highest))), projection)
 
 
 def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str) -> Code:
     """Panels of the turned weight; a line of one has the units' gates side by side."""
-    lanes, vectors, gates, width = product.lanes, product.tile_vectors, cell.gates, cell.width
+    lanes, vectors, gates, width, depth = product.lanes, product.tile_vectors, cell.gates, cell.width, cell.state
     code = Code(name)
     operands, start, stop = code.parameters
     table, element = code.address(operands, 0), Vectors(code, cell.dtype, products.machine).element
@@ -149,10 +161,10 @@ def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str)
         for k in range(vectors):
             gate, group = k % gates, k // gates
             unit = code.add(code.mul(panel.index, vectors // gates * lanes), group * lanes)
-            line = code.at(element, weight, code.mul(code.add(unit, gate * width), width))
+            line = code.at(element, weight, code.mul(code.add(unit, gate * width), depth))
             there = code.add(code.mul(panel.index, product.lines * product.width), k * lanes)
-            products.turned(code, cell.dtype, line, code.at(element, panels, there), word(width),
-                            code.sub(width, unit), width, product.width, lanes)
+            products.turned(code, cell.dtype, line, code.at(element, panels, there), word(depth),
+                            code.sub(width, unit), depth, product.width, lanes)
     code.done()
     code.helpers = products.functions
     return code
@@ -166,17 +178,17 @@ class _Writer:
         self.cell, self.code, self.product = cell, Code(name), cell.product(machine)
         self.products = Products(machine)
         self.math = MathBuilder(self.code, cell.dtype, machine)
-        self.width, self.element, self.lanes = cell.width, self.math.element, self.math.lanes
-        self.whole = self.width % self.lanes == 0
+        self.width, self.state, self.lanes = cell.width, cell.state, self.math.lanes
         self.places: dict[str, Operand] = {}
         self.mask: Operand | None = None
 
     def text(self) -> Code:
-        code, cell, forth = self.code, self.cell, not self.cell.backward
-        reads, writes = cell.operands()
+        code, cell = self.code, self.cell
+        names = ["walk", *cell.weights(), *(name for side in cell.operands(0, 0) for name in side),
+                 *cell.scratch(self.products.machine, 0)]
         operands, first, last = code.parameters
         table = code.address(operands, 0)
-        for number, name in enumerate(("walk", "panels", *reads, *writes, "sums")[:None if forth else -1]):
+        for number, name in enumerate(names):
             self.places[name] = code.address(table, number)
         walk = self.places["walk"]
         steps, sequences, parts = (code.word(walk, number) for number in (STEPS, SEQUENCES, PARTS))
@@ -185,9 +197,8 @@ class _Writer:
             high = code.div(code.mul(code.add(part.index, 1), sequences), parts)
             for source, to in (("by_h", "by_h0"), ("by_c", "by_c0")) if cell.backward else (("h0", "h"), ("c0", "c")):
                 if to in self.places:
-                    size = code.mul(code.sub(high, low), self.width * self.math.bits // 8)
-                    at = code.mul(low, self.width)
-                    code.copy(self._at(to, at), self._at(source, at), size)
+                    width = self.state if to in ("h", "by_h0") else self.width
+                    self._copy(to, source, code.mul(low, width), code.mul(low, width), code.sub(high, low), width)
             with code.loop(steps) as step:
                 at = code.add(code.mul(step.index, 4), WALK)
                 start, count, before, there = (code.word(walk, code.add(at, k)) for k in range(4))
@@ -208,12 +219,12 @@ class _Writer:
             begins = code.compare("eq", turn.index, 1)
             first, stop = code.select(begins, came, 0), code.select(begins, rows, came)
             sequence = code.add(low, first)
-            at = code.select(begins, sequence, code.add(before, sequence))
-            at = code.mul(at, width)
-            origins = {"h": code.select(begins, self.places["h0"], self.places["hs"])}
+            row = code.select(begins, sequence, code.add(before, sequence))
+            h = code.select(begins, self.places["h0"], self.places["hs"])
+            origins = {"h": self.math.at(h, code.mul(row, self.state))}
             if self.cell.sort == "lstm":
-                origins["c"] = code.select(begins, self.places["c0"], self.places["cs"])
-            origins = {name: self.math.at(place, at) for name, place in origins.items()}
+                c = code.select(begins, self.places["c0"], self.places["cs"])
+                origins["c"] = self.math.at(c, code.mul(row, width))
             self._some(code.sub(stop, first), origins, sequence, code.add(start, sequence))
 
     def _some(self, rows: Operand, origins: dict[str, Operand], sequence: Operand, place: Operand) -> None:
@@ -222,18 +233,22 @@ class _Writer:
         code, product, width = self.code, self.product, self.width
         groups, line = product.tile_vectors // self.cell.gates, product.columns
         sums = self._at("sums", code.mul(sequence, line))
-        self.products.some_rows(code, product, origins["h"], rows, self.places["panels"], sums)
+        self.products.some_rows(code, product, origins["h"], rows, self.places["weight"], sums)
         with code.loop(rows) as row, code.loop(product.panels) as panel:
             for k in range(groups):
                 unit = code.add(code.mul(panel.index, groups * self.lanes), k * self.lanes)
-                if width % (groups * self.lanes):
-                    self.mask = self.math.first_lanes(code.sub(width, unit))
+                partial = bool(width % (groups * self.lanes))
+                self.mask = self.math.first_lanes(code.sub(width, unit)) if partial else None
                 there = code.add(code.mul(row.index, line), code.mul(panel.index, product.width))
                 found = [self.math.load(self.math.at(sums, code.add(there, (k * self.cell.gates + gate) * self.lanes)))
                          for gate in range(self.cell.gates)]
                 before = {name: self._load(self.math.at(origin, code.add(code.mul(row.index, width), unit)))
                           for name, origin in origins.items() if name == "c" or self.cell.sort == "gru"}
                 self._formula(found, before, unit, code.add(sequence, row.index), code.add(place, row.index))
+        if self.cell.projection:
+            state, out = code.mul(sequence, self.state), code.mul(place, self.state)
+            self._project("bent", code.mul(sequence, width), rows, "hs", out)
+            self._copy("h", "hs", state, out, rows, self.state)
 
     def _formula(self, sums: list[Operand], before: dict[str, Operand], unit: Operand, sequence: Operand,
                  place: Operand) -> None:
@@ -266,7 +281,8 @@ class _Writer:
             total = [math.add(given[0], sums[0])]
             h = math.tanh(total[0]) if sort == "tanh" else math.max(total[0], 0.0)
             found = []
-        for name, at, value in (*found, ("h", state, h), ("hs", out, h)):
+        found += [("bent", state, h)] if self.cell.projection else [("h", state, h), ("hs", out, h)]
+        for name, at, value in found:
             self._store(value, self._at(name, at))
 
     # --- backward -----------------------------------------------------------------------------------------------------
@@ -274,6 +290,8 @@ class _Writer:
     def _back(self, start: Operand, low: Operand, rows: Operand, before: Operand, there: Operand) -> None:
         """One step back: the gates' cotangents, and those of the states before."""
         code, width, wide = self.code, self.width, self.cell.gates * self.width
+        if self.cell.projection:
+            self._total(code.add(start, low), low, rows)
         formula = {"lstm": self._lstm_back, "gru": self._gru_back}.get(self.cell.sort, self._plain_back)
         with code.loop(rows) as row:
             sequence = code.add(low, row.index)
@@ -281,7 +299,7 @@ class _Writer:
             origin = code.mul(code.select(came, code.add(before, sequence), sequence), width)
             state, place = code.mul(sequence, width), code.add(start, sequence)
             line = code.mul(place, width)
-            with self._units() as unit:
+            with self._units(width) as unit:
                 def previous(states: str, first: str, unit: Operand = unit) -> Operand:
                     chosen = code.select(came, self.places[states], self.places[first])
                     return self._load(self.math.at(chosen, code.add(origin, unit)))
@@ -291,12 +309,24 @@ class _Writer:
         by_product = "by_product" if self.cell.sort == "gru" else "by_inputs"
         place = code.add(start, low)
         self.products.some_rows(code, self.product, self._at(by_product, code.mul(place, wide)), rows,
-                                self.places["panels"], self._at("by_h0", code.mul(low, width)),
+                                self.places["weight"], self._at("by_h0", code.mul(low, self.state)),
                                 adds=self.cell.sort == "gru")
 
     def _now(self, state: Operand, out: Operand) -> Operand:
-        """The cotangent of a step's h: what comes from later steps, and from the step's own."""
+        """The cotangent of what a step's cell gives: what comes from later steps, and from the step's own."""
+        if self.cell.projection:
+            return self._load(self._at("bent", state))
         return self.math.add(self._load(self._at("by_h0", state)), self._load(self._at("by_hs", out)))
+
+    def _total(self, place: Operand, low: Operand, rows: Operand) -> None:
+        """The cotangents of some projected h, and of what was projected."""
+        code, math, width = self.code, self.math, self.state
+        with code.loop(rows) as row, self._units(width) as unit:
+            state = code.add(code.mul(code.add(low, row.index), width), unit)
+            out = code.add(code.mul(code.add(place, row.index), width), unit)
+            total = math.add(self._load(self._at("by_h0", state)), self._load(self._at("by_hs", out)))
+            self._store(total, self._at("totals", out))
+        self._project("totals", code.mul(place, width), rows, "bent", code.mul(low, self.width))
 
     def _lstm_back(self, gates: list[Operand], state: Operand, out: Operand, previous: Callable[..., Operand]) -> None:
         math = self.math
@@ -335,6 +365,17 @@ class _Writer:
 
     # --- words of both ------------------------------------------------------------------------------------------------
 
+    def _project(self, source: str, at: Operand, rows: Operand, out: str, to: Operand) -> None:
+        """The product with the projection."""
+        product = self.cell.projected(self.products.machine)
+        self.products.some_rows(self.code, product, self._at(source, at), rows, self.places["projection"],
+                                self._at(out, to))
+
+    def _copy(self, to: str, source: str, there: Operand, at: Operand, rows: Operand, width: int) -> None:
+        """Copy whole rows."""
+        size = self.code.mul(rows, width * self.math.bits // 8)
+        self.code.copy(self._at(to, there), self._at(source, at), size)
+
     def _bell(self, x: Operand) -> Operand:
         """x (1 - x), the slope of the sigmoid whose value is x."""
         return self.math.mul(x, self.math.sub(1.0, x))
@@ -349,13 +390,14 @@ class _Writer:
         return code.add(code.add(code.mul(place, self.cell.gates * self.width), self.width * number), unit)
 
     @contextmanager
-    def _units(self) -> Iterator[Operand]:
+    def _units(self, width: int) -> Iterator[Operand]:
         """The loop over the units of a row, a vector at a time; where the last is not full, a mask says which of its
         lanes there are."""
-        with self.code.loop(self.width, step=self.lanes) as units:
-            if not self.whole:
-                self.mask = self.math.first_lanes(self.code.sub(self.width, units.index))
+        with self.code.loop(width, step=self.lanes) as units:
+            if width % self.lanes:
+                self.mask = self.math.first_lanes(self.code.sub(width, units.index))
             yield units.index
+            self.mask = None
 
     def _at(self, name: str, index: Operand) -> Operand:
         return self.math.at(self.places[name], index)
@@ -369,22 +411,34 @@ class _Writer:
 
 @dataclass(frozen=True)
 class Panels:
-    """The weight of a cell laid out, as a step of a program."""
+    """One of a cell's weights laid out, as a step of a program."""
 
     cell: Cell
     machine: Machine
+    weight: str
+
+    @property
+    def product(self) -> Geometry:
+        """The product that reads it."""
+        return (self.cell.projected if self.weight == "projection" else self.cell.product)(self.machine)
 
     @property
     def elements(self) -> int:
-        return self.cell.product(self.machine).panel_elements
+        return self.product.panel_elements
 
     def extents(self) -> list[tuple[int, int]]:
         """The first and the last element that it reads or writes of each operand, counted from where that begins."""
-        return [(0, self.cell.gates * self.cell.width**2 - 1), (0, self.elements - 1)]
+        return [(0, prod(self.cell.weights()[self.weight]) - 1), (0, self.elements - 1)]
 
     def written(self, name: str, machine: Machine) -> tuple[Code, int, float]:
-        code, items = self.cell.panels_written(name, machine)
-        return code, items, self.elements / 4
+        product, products = self.product, Products(machine)
+        if self.weight == "weight" and not self.cell.backward:
+            return _turned_weight(self.cell, product, products, name), product.panels, self.elements / 4
+        code = Code(name)
+        code.call("void", products.panels(product, f"{name}all").name, *code.parameters)
+        code.done()
+        code.helpers = products.functions
+        return code, product.panels, self.elements / 4
 
 
 @dataclass(frozen=True)
@@ -400,12 +454,11 @@ class Walk:
     def extents(self) -> list[tuple[int, int]]:
         """As of `Panels`. That the walk's table stays inside is for who makes it to see (`check_steps` of
         `wengert.prims.recurrent`)."""
-        width, (reads, writes) = self.cell.width, self.cell.operands()
-        sizes = [self.cell.gates * width if not wide else -wide * width * self.sequences if wide < 0
-                 else wide * width * self.rows for wide in (*reads.values(), *writes.values())]
-        product = self.cell.product(self.machine)
-        sums = [] if self.cell.backward else [self.sequences * product.columns]
-        return [(0, n - 1) for n in (WALK + 4 * self.steps, product.panel_elements, *sizes, *sums)]
+        reads, writes = self.cell.operands(self.rows, self.sequences)
+        scratch = self.cell.scratch(self.machine, self.sequences)
+        panels = [Panels(self.cell, self.machine, name).elements for name in self.cell.weights()]
+        shapes = [*reads.values(), *writes.values(), *scratch.values()]
+        return [(0, n - 1) for n in (WALK + 4 * self.steps, *panels, *map(prod, shapes))]
 
     def written(self, name: str, machine: Machine) -> tuple[Code, int, float]:
         return self.cell.written(name, machine), parts_of(self.sequences), self.cycles
@@ -414,5 +467,4 @@ class Walk:
     def cycles(self) -> float:
         """Roughly what it takes."""
         lanes = self.cell.lanes(self.machine)
-        return self.rows * self.cell.gates * self.cell.width * (self.cell.width / 2 + 40) / lanes
-
+        return self.rows * self.cell.gates * self.cell.width * (self.cell.state / 2 + 40) / lanes

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from . import memory, threads
-from .cells import SEQUENCES, Cell, Panels, Walk, cell, parts_of
+from .cells import GATES, SEQUENCES, Cell, Panels, Walk, cell, parts_of
 from .code import module
 from .jit import engine
 from .kernels import generated_code_is_possible
@@ -24,74 +24,83 @@ Array = np.ndarray[Any, Any]
 
 
 @lru_cache(64)
-def _kernels(cell: Cell) -> tuple[threads.Parts, threads.Parts]:
-    """What lays out the weight, and what walks the steps."""
+def _kernels(cell: Cell) -> tuple[list[threads.Parts], threads.Parts]:
+    """What lays out the weights, and what walks the steps."""
     machine = engine().machine
-    return (threads.Parts(module(cell.panels_written("kernel", machine)[0])),
-            threads.Parts(module(cell.written("kernel", machine))))
+    layouts = [threads.Parts(module(Panels(cell, machine, name).written("kernel", machine)[0]))
+               for name in cell.weights()]
+    return layouts, threads.Parts(module(cell.written("kernel", machine)))
 
 
-def _run(cell: Cell, walk: Array, weight: Array, reads: Sequence[Array], rows: int, sequences: int) -> list[Array]:
+def _run(cell: Cell, walk: Array, weights: Sequence[Array], reads: Sequence[Array], rows: int, sequences: int
+         ) -> list[Array]:
     """Walks all steps; the answer is what the cell writes."""
-    machine, dtype = engine().machine, weight.dtype
-    layout, kernel = _kernels(cell)
-    panels = Panels(cell, machine)
-    weight, laid = np.ascontiguousarray(weight), np.empty(panels.elements, dtype)
-    numbers = threads.table(2)
-    numbers[:] = memory.address(weight), memory.address(laid)
-    layout.run(cell.product(machine).panels, panels.elements / 4, numbers)
+    machine, dtype = engine().machine, weights[0].dtype
+    needed, made = cell.operands(rows, sequences)
+    _check(cell, cell.weights() | needed, (*weights, *reads))
+    layouts, kernel = _kernels(cell)
+    laid = []
+    for layout, (name, weight) in zip(layouts, zip(cell.weights(), weights, strict=True), strict=True):
+        panels, weight = Panels(cell, machine, name), np.ascontiguousarray(weight)
+        laid.append(np.empty(panels.elements, dtype))
+        numbers = threads.table(2)
+        numbers[:] = memory.address(weight), memory.address(laid[-1])
+        layout.run(panels.product.panels, panels.elements / 4, numbers)
     reads = [np.ascontiguousarray(array) for array in reads]
-    writes = [np.empty((sequences if wide < 0 else rows, abs(wide) * cell.width), dtype)
-              for wide in cell.operands()[1].values()]
-    sums = np.empty(0 if cell.backward else sequences * cell.product(machine).columns, dtype)
-    _check(cell, reads, rows, sequences)
-    arrays = (walk, laid, *reads, *writes, sums)
+    writes = [np.empty(shape, dtype) for shape in made.values()]
+    scratch = [np.empty(shape, dtype) for shape in cell.scratch(machine, sequences).values()]
+    arrays = (walk, *laid, *reads, *writes, *scratch)
     numbers = threads.table(len(arrays))
     numbers[:] = [memory.address(array) for array in arrays]
     kernel.run(parts_of(sequences), Walk(cell, machine, rows, sequences, 0).cycles, numbers)
     return writes
 
 
-def _check(cell: Cell, reads: Sequence[Array], rows: int, sequences: int) -> None:
+def _check(cell: Cell, shapes: dict[str, tuple[int, int]], arrays: Sequence[Array]) -> None:
     """Raises ShapeError unless all that generated code reads is there: it goes by the table of the walk."""
-    for (name, wide), array in zip(cell.operands()[0].items(), reads, strict=True):
-        size = cell.gates * cell.width if not wide else abs(wide) * cell.width * (sequences if wide < 0 else rows)
-        if array.size != size or array.dtype.name != cell.dtype:
-            raise ShapeError(f"[{cell.sort}] {size} elements of {cell.dtype} were expected as {name}; got an array "
+    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
+        if (array.shape[0] if array.ndim > 1 else 1, array.shape[-1]) != shape or array.dtype.name != cell.dtype:
+            raise ShapeError(f"[{cell.sort}] {list(shape)} of {cell.dtype} was expected as {name}; got "
                              f"{list(array.shape)} of {array.dtype}")
 
 
-def _cell(sort: str, weight: Array, sequences: int, back: bool) -> Cell | None:
+def _cell(sort: str, weights: Sequence[Array], gates: int, sequences: int, back: bool) -> Cell | None:
     """The cell of generated code; None where numpy should compute."""
+    weight, *projections = weights
     if weight.dtype.char not in "fd" or not weight.size or not generated_code_is_possible():
         return None
     machine = engine().machine
-    return cell(machine, sort, weight.dtype.name, weight.shape[1], back, sequences) if machine.fused else None
+    projection = len(projections[0]) if projections else 0
+    return cell(machine, sort, weight.dtype.name, len(weight) // gates, back, sequences, projection
+                ) if machine.fused else None
 
 
-def forward(sort: str, walk: Array, inputs: Array, bias: Array | None, states: Sequence[Array], weight: Array
-            ) -> list[Array] | None:
+def forward(sort: str, walk: Array, inputs: Array, bias: Array | None, states: Sequence[Array],
+            weights: Sequence[Array]) -> list[Array] | None:
     """All steps of a recurrence ("lstm", "gru", "tanh" or "relu"): what its `Cell` says that it writes. None where
-    numpy should compute it. ``inputs`` (rows, gates H) are the inputs' shares of the gates; ``weight`` is (gates H, H),
-    ``bias`` (3 H,) a GRU's. ``walk`` comes from `cells.walk_table`."""
-    found = _cell(sort, weight, len(states[0]), back=False)
+    numpy should compute it. ``inputs`` (rows, gates H) are the inputs' shares of the gates; ``weights`` are
+    (gates H, H), or (4 H, P) and (P, H) of an LSTM that projects; ``bias`` (3 H,) is a GRU's. ``walk`` comes from
+    `cells.walk_table`."""
+    found = _cell(sort, weights, GATES[sort], len(states[0]), back=False)
     if found is None:
         return None
     reads = [inputs, *([] if bias is None else [bias]), *states]
-    return _run(found, walk, weight, reads, len(inputs), len(states[0]))
+    return _run(found, walk, weights, reads, len(inputs), len(states[0]))
 
 
 def backward(sort: str, walk: Array, by_hs: Array | None, by_states: Sequence[Array | None], saved: Sequence[Array],
-             firsts: Sequence[Array], weight: Array) -> list[Array] | None:
-    """The cotangents of the inputs (of a GRU also those of the recurrent product) and of the first states, from those
-    of every step's h and of the last states (None: zero). ``saved`` is what forward has written, ``firsts`` the first
-    states that the formula needs; ``walk`` goes back. None as in `forward`."""
-    sequences, rows, width = int(walk[SEQUENCES]), len(saved[-1]), weight.shape[1]
-    found = _cell(sort, weight, sequences, back=True)
+             firsts: Sequence[Array], weights: Sequence[Array]) -> list[Array] | None:
+    """The cotangents of the inputs (of a GRU also those of the recurrent product) and of the first states, where there
+    is a projection also the whole cotangents of every step's h, from those of every step's h and of the last states
+    (None: zero). ``saved`` is what forward has written, ``firsts`` the first states that the formula needs; ``walk``
+    goes back. None as in `forward`."""
+    sequences, rows = int(walk[SEQUENCES]), len(saved[-1])
+    found = _cell(sort, weights, GATES[sort], sequences, back=True)
     if found is None:
         return None
-    memory.check_alike(sort, (rows, width), weight.dtype, by_hs)
-    memory.check_alike(sort, (sequences, width), weight.dtype, *by_states)
-    given = [np.zeros((rows, width), weight.dtype) if by_hs is None else by_hs,
-             *[np.zeros((sequences, width), weight.dtype) if ct is None else ct for ct in by_states]]
-    return _run(found, walk, weight, [*given, *saved, *firsts], rows, sequences)
+    shapes, dtype = found.operands(rows, sequences)[0], weights[0].dtype
+    given = []
+    for name, ct in zip(("by_hs", "by_h", "by_c"), (by_hs, *by_states), strict=False):
+        memory.check_alike(sort, shapes[name], dtype, ct)
+        given.append(np.zeros(shapes[name], dtype) if ct is None else ct)
+    return _run(found, walk, weights, [*given, *saved, *firsts], rows, sequences)

@@ -20,6 +20,7 @@ normalize_gradient     10 for each element: normalised anew (2), the sums along 
 lstm                   rows · (8 H² + 13 H): h W' (8 H²), its addition (4 H), the gates (4 H), c (3 H), h (2 H); what
                        the inputs add is a linear before it
 lstm_gradient          rows · (8 H² + 24 H); what the weights' gradients take are products after it
+lstm_projected         rows · (10 H P + 13 H), of its gradient 24 H: with the projection's product
 gru, gru_gradient      rows · (6 H² + 14 H), rows · (6 H² + 18 H)
 rnn, rnn_gradient      rows · (2 H² + 2 H), rows · (2 H² + 4 H)
 softmax                5 for each element; log_softmax the same and one for each row; logsumexp 4 and two for each row
@@ -120,6 +121,16 @@ def _each(of_element: int, of_result: int = 0) -> Formula:
     return formula
 
 
+def _projected(rest: int, weight: int) -> Formula:
+    """The same of an LSTM whose h is projected: 8 · H · P and 2 · H · P a row."""
+
+    def formula(shapes: list[Any], out: tuple[int, ...], params: dict[str, Any]) -> int:
+        projected, width = shapes[weight + 1]
+        return sum(params["sizes"]) * width * (10 * projected + rest)
+
+    return formula
+
+
 def _windows(shapes: list[Any], out: tuple[int, ...], params: dict[str, Any]) -> int:
     return math.prod(out) * math.prod(params["size"])
 
@@ -146,6 +157,8 @@ _FORMULAS: dict[str, Formula] = {
     "normalize_gradient": _normalize_gradient,
     "lstm": _recurrence(4, 13, 3),
     "lstm_gradient": _recurrence(4, 24, 5),
+    "lstm_projected": _projected(13, 3),
+    "lstm_projected_gradient": _projected(24, 5),
     "gru": _recurrence(3, 14, 2),
     "gru_gradient": _recurrence(3, 18, 3),
     "rnn": _recurrence(1, 2, 2),

@@ -12,19 +12,13 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from ..compiler.cells import Cell, Panels, Walk, cell
+from ..compiler.cells import GATES, Cell, Panels, Walk, cell
 from ..compiler.jit import engine
 from ..ir import Instr, Value
 from ..prims.recurrent import check_steps, walk
 from .loops import REALS, Place
 from .plan import Expr
 from .translation import Translation
-
-
-def _sort(name: str, instr: Instr) -> str:
-    if name == "rnn":
-        return "relu" if instr.params.get("relu", False) else "tanh"
-    return name
 
 
 def _rows(t: Translation, x: Expr) -> Expr:
@@ -49,9 +43,9 @@ def _given(t: Translation, operand: Any, shape: tuple[int, ...], dtype: str) -> 
     return t.expr(operand)
 
 
-def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, weight: Expr, reads: list[Expr]
+def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, weights: list[Expr], reads: list[Expr]
             ) -> dict[str, Expr]:
-    """The steps: the weight laid out, and the walk. The answer is what it writes, by name.
+    """The steps: the weights laid out, and the walk. The answer is what it writes, by name.
 
     Assumed of the operands is what `check_steps` finds: the rows are those that the table of the walk names, and the
     states have a row for each sequence. `Walk.extents` says how far each operand is read or written, and the plan sees
@@ -59,55 +53,63 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
     """
     plan, machine, dtype = t.plan, engine().machine, found.dtype
     sizes, reverse = tuple(instr.params["sizes"]), instr.params.get("reverse", False)
-    table = plan.constant(walk(sizes, reverse, batch, found.backward))
-    rows = sum(sizes)
-    panels = Panels(replace(found, offset=False), machine)
-    source = _rows(t, weight).node.args[0]
-    laid = plan.laid_by("weight laid out", panels, source, dtype, panels.elements)
-    shapes = [(batch if wide < 0 else rows, abs(wide) * found.width) for wide in found.operands()[1].values()]
-    writes = [plan.whole(plan.buffer("arena", dtype, prod(shape)), shape) for shape in shapes]
-    sums = [] if found.backward else [
-        Place(plan.buffer("arena", dtype, batch * found.product(machine).columns), 0, ())]
+    table, rows = plan.constant(walk(sizes, reverse, batch, found.backward)), sum(sizes)
+    laid = []
+    for which, weight in zip(found.weights(), weights, strict=True):
+        panels = Panels(replace(found, offset=False), machine, which)
+        laid.append(plan.laid_by("weight laid out", panels, _rows(t, weight).node.args[0], dtype, panels.elements))
+
+    def memory(shape: tuple[int, ...]) -> Expr:
+        return plan.whole(plan.buffer("arena", dtype, prod(shape)), shape)
+
+    writes = {key: memory(shape) for key, shape in found.operands(rows, batch)[1].items()}
+    made = [*writes.values(), *map(memory, found.scratch(machine, batch).values())]
     plan.kernel(name, Walk(found, machine, rows, batch, len(sizes)),
-                [_rows(t, table).node.args[0], laid, *[_rows(t, x).node.args[0] for x in reads]],
-                [*[x.node.args[0] for x in writes], *sums])
-    return dict(zip(found.operands()[1], writes, strict=True))
+                [_rows(t, table).node.args[0], *laid, *[_rows(t, x).node.args[0] for x in reads]],
+                [x.node.args[0] for x in made])
+    return writes
 
 
-def _cell(instr: Instr, name: str, weight: Expr, batch: int, backward: bool) -> Cell:
-    machine = engine().machine
-    if weight.dtype not in REALS or 0 in weight.shape or not batch or not machine.fused:
+def _cell(name: str, instr: Instr, inputs: Expr, states: list[Expr], weights: list[Expr], backward: bool) -> Cell:
+    """The code for these operands, which fit together."""
+    machine, sort = engine().machine, name.partition("_")[0]
+    weight, *projections = weights
+    if weight.dtype not in REALS or not machine.fused or 0 in (
+            *[n for x in weights for n in x.shape], states[0].shape[0]):
         raise NotImplementedError("another dtype, or nothing")
-    return cell(machine, _sort(name, instr), weight.dtype, weight.shape[1], backward, batch)
+    projection = projections[0] if projections else None
+    sort = ("relu" if instr.params.get("relu", False) else "tanh") if sort == "rnn" else sort
+    check_steps(name, GATES[sort], inputs, tuple(states), weight, instr.params["sizes"], projection)
+    return cell(machine, sort, weight.dtype, weight.shape[0] // GATES[sort], backward, states[0].shape[0],
+                0 if projection is None else projection.shape[0])
 
 
 def _forward(name: str, t: Translation, instr: Instr) -> list[Expr]:
-    weight_at = 3 if name == "lstm" else 2
-    operands = [t.expr(x) for x in instr.operands if type(x) is Value]
-    if len(operands) != len(instr.operands):
+    inputs, *operands = [t.expr(x) for x in instr.operands if type(x) is Value]
+    if len(operands) + 1 != len(instr.operands):
         raise NotImplementedError("a number")
-    inputs, *states, weight = operands[:weight_at + 1]
-    check_steps(name, weight.shape[0] // weight.shape[1], inputs, tuple(states), weight, instr.params["sizes"])
-    found = _cell(instr, name, weight, states[0].shape[0], backward=False)
+    bias = [operands.pop()] if name == "gru" else []
+    count = 2 if name.startswith("lstm") else 1
+    states, weights = operands[:count], operands[count:]
+    found = _cell(name, instr, inputs, states, weights, backward=False)
     inputs, row = _apart(t, inputs) if inputs.shape[0] > 1 else (inputs, None)
     offset = [] if row is None else [row]
-    written = _walked(t, name, instr, replace(found, offset=bool(offset)), states[0].shape[0], weight,
-                      [inputs, *offset, *operands[weight_at + 1:], *states])
-    return [written["hs"], *[x for other, x in written.items() if other != "hs"], written["hs"]]
+    written = _walked(t, name, instr, replace(found, offset=bool(offset)), states[0].shape[0], weights,
+                      [inputs, *offset, *bias, *states])
+    return [*written.values(), written["hs"]]
 
 
 def _backward(name: str, t: Translation, instr: Instr) -> list[Expr]:
-    count = 2 if name == "lstm" else 1
+    count, saves = (2, 3) if name.startswith("lstm") else (1, 3) if name == "gru" else (1, 1)
     given, rest = instr.operands[:1 + count], [t.expr(x) for x in instr.operands[1 + count:] if type(x) is Value]
-    firsts, weight, saved = rest[:count], rest[count], rest[count + 1:]
-    (batch, width), rows = firsts[0].shape, saved[-1].shape[0]
-    check_steps(name, saved[0].shape[1] // width, saved[0], tuple(firsts), weight, instr.params["sizes"])
-    found = _cell(instr, name, weight, batch, backward=True)
-    cts = [_given(t, x, shape, weight.dtype)
-           for x, shape in zip(given, [(rows, width), *[(batch, width)] * count], strict=True)]
-    needed = {"lstm": [*saved[:2], firsts[1]] if name == "lstm" else [], "gru": [*saved, *firsts], "rnn": saved}[name]
-    return [*_walked(t, f"{name}_gradient", instr, found, batch, weight, [*cts, *needed]).values()]
+    states, weights, saved = rest[:count], rest[count:-saves], rest[-saves:]
+    found = _cell(f"{name}_gradient", instr, saved[0], states, weights, backward=True)
+    shapes = found.operands(saved[0].shape[0], states[0].shape[0])[0]
+    cts = [_given(t, x, shape, found.dtype) for x, shape in zip(given, shapes.values(), strict=False)]
+    needed = [*saved[:2], states[1]] if count == 2 else [*saved, *states] if name == "gru" else saved
+    return [*_walked(t, f"{name}_gradient", instr, found, states[0].shape[0], weights, [*cts, *needed]).values()]
 
 
-HANDLERS: dict[str, Any] = {name: partial(_forward, name) for name in ("lstm", "gru", "rnn")} | {
-    f"{name}_gradient": partial(_backward, name) for name in ("lstm", "gru", "rnn")}
+_NAMES = "lstm", "lstm_projected", "gru", "rnn"
+HANDLERS: dict[str, Any] = {name: partial(_forward, name) for name in _NAMES} | {
+    f"{name}_gradient": partial(_backward, name) for name in _NAMES}

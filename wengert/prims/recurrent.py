@@ -39,16 +39,19 @@ def _steps(sizes: Dims, reverse: bool) -> list[tuple[int, int]]:
     return steps[::-1] if reverse else steps
 
 
-def check_steps(op: str, gates: int, inputs: Any, states: tuple[Any, ...], weight: Any, sizes: Dims) -> None:
-    """Raises ShapeError unless inputs, states and recurrent weight, all with a shape and a dtype, fit together, and the
-    steps fit the inputs: all that follows, generated code too, goes by ``sizes``."""
-    rows, (batch, width) = inputs.shape[0], states[0].shape
-    whole = (rows, gates * width), (gates * width, width)
-    if (inputs.shape, weight.shape) != whole or any(state.shape != (batch, width) for state in states):
-        raise ShapeError(f"[{op}] inputs {list(whole[0])}, a weight {list(whole[1])} and states {[batch, width]} were "
-                         f"expected; got {list(inputs.shape)}, {list(weight.shape)} and "
-                         f"{[list(state.shape) for state in states]}")
-    kinds = {array.dtype for array in (inputs, weight, *states)}
+def check_steps(op: str, gates: int, inputs: Any, states: tuple[Any, ...], weight: Any, sizes: Dims,
+                projection: Any = None) -> None:
+    """Raises ShapeError unless inputs, states, recurrent weight and projection, all with a shape and a dtype, fit
+    together, and the steps fit the inputs: all that follows, generated code too, goes by ``sizes``."""
+    rows, (batch, state) = inputs.shape[0], states[0].shape
+    width = state if projection is None else projection.shape[1]
+    whole = (rows, gates * width), (gates * width, state)
+    if (inputs.shape, weight.shape) != whole or any(other.shape != (batch, width) for other in states[1:]) or (
+            projection is not None and projection.shape[0] != state):
+        raise ShapeError(f"[{op}] inputs {list(whole[0])}, a weight {list(whole[1])} and states {[batch, state]} and "
+                         f"{[batch, width]} were expected; got {list(inputs.shape)}, {list(weight.shape)} and "
+                         f"{[list(other.shape) for other in states]}")
+    kinds = {array.dtype for array in (inputs, weight, *states, *([] if projection is None else [projection]))}
     if len(kinds) > 1:
         raise DTypeError(f"[{op}] inputs, weight and states of one dtype were expected; got {sorted(map(str, kinds))}")
     if not sizes or sizes[0] > batch or sizes[-1] < 0 or sum(sizes) != rows or any(
@@ -108,6 +111,12 @@ def _walk_spec(states: int, *kept: int) -> Rule:
     return spec
 
 
+def _lstm_spec(gates: Spec, h0: Spec, c0: Spec, *weights: Spec, **params: Any) -> tuple[Spec, ...]:
+    """The same of an LSTM, whose h may be narrower than its c."""
+    every, cells = (state._replace(shape=(gates.shape[0], state.shape[1])) for state in (h0, c0))
+    return every, h0, c0, gates._replace(dtype=h0.dtype), cells, every
+
+
 def _of_steps(ct: ByOutput, kept: int) -> Any:
     """The cotangent of every step's h: of the copy that the program has, and of the one kept as output ``kept``."""
     first, second = ct.get(0), ct.get(kept)
@@ -139,23 +148,23 @@ def walk(sizes: Dims, reverse: bool, sequences: int, back: bool) -> Any:
     return walk_table(_steps(sizes, reverse), sequences, back)
 
 
-def _forward(sort: str, inputs: Array, bias: Array | None, states: tuple[Array, ...], weight: Array, sizes: Dims,
-             reverse: bool) -> Any:
+def _forward(sort: str, inputs: Array, bias: Array | None, states: tuple[Array, ...], weights: tuple[Array, ...],
+             sizes: Dims, reverse: bool) -> Any:
     """What generated code computes of a recurrence; None where numpy should."""
-    generated = _generated(inputs, weight)
+    generated = _generated(inputs, weights[0])
     if generated is None:
         return None
-    return generated.forward(sort, walk(tuple(sizes), reverse, len(states[0]), False), inputs, bias, states, weight)
+    return generated.forward(sort, walk(tuple(sizes), reverse, len(states[0]), False), inputs, bias, states, weights)
 
 
 def _backward(sort: str, by_steps: Array | None, by_states: tuple[Array | None, ...], saved: tuple[Array, ...],
-              firsts: tuple[Array, ...], weight: Array, batch: int, sizes: Dims, reverse: bool) -> Any:
+              firsts: tuple[Array, ...], weights: tuple[Array, ...], batch: int, sizes: Dims, reverse: bool) -> Any:
     """The same of its gradient; ``saved`` are results, ``firsts`` the first states that it needs."""
-    generated = _generated(saved[0], weight)
+    generated = _generated(saved[0], weights[0])
     if generated is None:
         return None
     table = walk(tuple(sizes), reverse, batch, True)
-    return generated.backward(sort, table, by_steps, by_states, saved, firsts, weight)
+    return generated.backward(sort, table, by_steps, by_states, saved, firsts, weights)
 
 
 def _at_once(primitive: Primitive, operands: tuple[Any, ...], unwanted: tuple[Any, ...], params: Params) -> Any:
@@ -171,21 +180,22 @@ def _at_once(primitive: Primitive, operands: tuple[Any, ...], unwanted: tuple[An
 # --- LSTM -------------------------------------------------------------------------------------------------------------
 
 
-def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, sizes: Dims,
-          reverse: bool = False) -> tuple[Array, ...]:
-    """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o."""
-    check_steps("lstm", 4, gates, (h0, c0), weight, sizes)
-    found = _forward("lstm", gates, None, (h0, c0), weight, sizes, reverse)
+def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, projection: Array | None = None, *,
+          sizes: Dims, reverse: bool = False) -> tuple[Array, ...]:
+    """Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997, with forget gates; the gates are i, f, g, o. With a
+    projection: Sak, Senior & Beaufays, *Long Short-Term Memory Recurrent Neural Network Architectures*, 2014."""
+    check_steps("lstm", 4, gates, (h0, c0), weight, sizes, projection)
+    found = _forward("lstm", gates, None, (h0, c0), _weights(weight, projection), sizes, reverse)
     if found is not None:
         return _public(tuple(found))
-    width = h0.shape[1]
+    width = c0.shape[1]
     # sigmoid(a) is tanh(a / 2) / 2 + 1 / 2: one function for all four gates.
     half = xp.full(4 * width, 0.5, gates.dtype)
     half[2 * width: 3 * width] = 1
     rise = 1 - half
     active, columns = gates * half, xp.ascontiguousarray((weight * half[:, None]).T)
     h, c = h0.copy(), c0.copy()
-    hs, cs = xp.empty((len(gates), width), gates.dtype), xp.empty((len(gates), width), gates.dtype)
+    hs, cs = xp.empty((len(gates), h0.shape[1]), gates.dtype), xp.empty((len(gates), width), gates.dtype)
     for start, count in _steps(sizes, reverse):
         rows = active[start: start + count]
         rows += P.matmul(h[:count], columns)
@@ -197,22 +207,34 @@ def _lstm(xp: ModuleType, gates: Array, h0: Array, c0: Array, weight: Array, siz
         xp.multiply(f, c[:count], new)
         new += i * g
         c[:count] = new
-        out = xp.tanh(new, hs[start: start + count])
-        out *= o
+        out = hs[start: start + count]
+        if projection is None:
+            xp.tanh(new, out)
+            out *= o
+        else:
+            out[...] = P.matmul(o * xp.tanh(new), projection.T)
         h[:count] = out
     return _public((hs, h, c, active, cs))
 
 
+def _weights(weight: Array, projection: Array | None) -> tuple[Array, ...]:
+    return (weight,) if projection is None else (weight, projection)
+
+
 def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-    _, h0, c0, weight, (_, _, _, gates, cs, hs), _ = saved
+    _, h0, c0, weight, *projection, (_, _, _, gates, cs, hs), _ = saved
     by_steps, extra, by_cells = _of_steps(ct, 5), ct.get(3), ct.get(4)
-    found = _at_once(lstm_gradient, (by_steps, ct.get(1), ct.get(2), h0, c0, weight, gates, cs, hs), (extra, by_cells),
-                     params)
+    operands = by_steps, ct.get(1), ct.get(2), h0, c0, weight, *projection, gates, cs, hs
+    found = _at_once(lstm_projected_gradient if projection else lstm_gradient, operands, (extra, by_cells), params)
     if found is None:
-        found = _lstm_back(by_steps, ct.get(1), ct.get(2), extra, by_cells, h0, c0, weight, gates, cs, **_walk(params))
-    rows, dh, dc = found
+        found = _lstm_back(by_steps, ct.get(1), ct.get(2), extra, by_cells, h0, c0, weight,
+                           projection[0] if projection else None, gates, cs, **_walk(params))
+    rows, dh, dc, *totals = found
     for_weight = _grads_of_weight(rows, _previous(hs, h0, **_walk(params))) if needs[3] else None
-    return rows, dh if needs[1] else None, dc if needs[2] else None, for_weight
+    found = rows, dh if needs[1] else None, dc if needs[2] else None, for_weight
+    if not projection:
+        return found
+    return *found, _grads_of_weight(totals[0], gates[:, 3 * c0.shape[1]:] * P.tanh(cs)) if needs[4] else None
 
 
 def _walk(params: Params) -> dict[str, Any]:
@@ -220,10 +242,10 @@ def _walk(params: Params) -> dict[str, Any]:
 
 
 def _lstm_back(by_steps: Any, dh: Any, dc: Any, extra: Any, by_cells: Any, h0: Numbers, c0: Numbers, weight: Numbers,
-               gates: Numbers, cs: Numbers, sizes: Dims, reverse: bool) -> tuple[Any, ...]:
-    """The cotangents of the gates' inputs, h0 and c0; ``extra`` and ``by_cells`` are those of the gates and of all
-    c."""
-    width = h0.shape[1]
+               projection: Any, gates: Numbers, cs: Numbers, sizes: Dims, reverse: bool) -> tuple[Any, ...]:
+    """The cotangents of the gates' inputs, h0 and c0, with a projection also the whole ones of every step's h;
+    ``extra`` and ``by_cells`` are those of the gates and of all c."""
+    width = c0.shape[1]
     i, f, g, o = (gates[:, k * width: (k + 1) * width] for k in range(4))
     bent = P.tanh(cs)
     before = _previous(cs, c0, sizes, reverse)
@@ -234,10 +256,13 @@ def _lstm_back(by_steps: Any, dh: Any, dc: Any, extra: Any, by_cells: Any, h0: N
         extra = extra * P.cat(i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o), dim=1)
     dh = _zeros(h0) if dh is None else dh
     dc = _zeros(c0) if dc is None else dc
-    rows = []
+    rows, totals = [], []
     for start, count in _steps(sizes, not reverse):
         stop = start + count
         now = dh[:count] if by_steps is None else dh[:count] + by_steps[start: stop]
+        if projection is not None:
+            totals.append(now)
+            now = P.matmul(now, projection)
         cell = dc[:count] + now * through[start: stop]
         if by_cells is not None:
             cell = cell + by_cells[start: stop]
@@ -247,7 +272,8 @@ def _lstm_back(by_steps: Any, dh: Any, dc: Any, extra: Any, by_cells: Any, h0: N
         rows.append(row)
         dh = _renewed(P.matmul(row, weight), dh, count)
         dc = _renewed(cell * f[start: stop], dc, count)
-    return _in_order(rows, reverse), dh, dc
+    found = _in_order(rows, reverse), dh, dc
+    return found if projection is None else (*found, _in_order(totals, reverse))
 
 
 def _batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
@@ -276,18 +302,20 @@ def _sequences_unfolded(x: Numbers, count: int) -> Any:
 
 
 def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc: Array | None, h0: Array, c0: Array,
-                   weight: Array, gates: Array, cs: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
-    check_steps("lstm_gradient", 4, gates, (h0, c0), weight, sizes)
-    found = _backward("lstm", by_steps, (dh, dc), (gates, cs), (c0,), weight, len(h0), sizes, reverse)
-    return found or _lstm_back(by_steps, dh, dc, None, None, h0, c0, weight, gates, cs, sizes, reverse)
+                   weight: Array, *others: Array, sizes: Dims, reverse: bool) -> Any:
+    *projections, gates, cs, hs = others
+    projection = projections[0] if projections else None
+    check_steps("lstm_gradient", 4, gates, (h0, c0), weight, sizes, projection)
+    weights = _weights(weight, projection)
+    found = _backward("lstm", by_steps, (dh, dc), (gates, cs), (c0,), weights, len(h0), sizes, reverse)
+    return found or _lstm_back(by_steps, dh, dc, None, None, h0, c0, weight, projection, gates, cs, sizes, reverse)
 
 
 _EVEN = {"sizes": (2, 2, 2)}
 _RAGGED = {"sizes": (3, 2, 2, 1)}
 lstm = fused(
-    "lstm", _lstm, batch=_batch,
-    arity=4, spec=_walk_spec(2, 4, 1), agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5), vjp=_lstm_vjp,
-    saves=("y", "z", "w", "out"), missing=_TRANSPOSED, label="Lstm",
+    "lstm", _lstm, batch=_batch, arity=4, spec=_lstm_spec, agree=(0, 1, 2, 3), multiple=True, keeps=(3, 4, 5),
+    vjp=_lstm_vjp, saves=("y", "z", "w", "out"), missing=_TRANSPOSED, label="Lstm",
     samples=cases(((6, 8), (2, 2), (2, 2), (8, 2), _EVEN), ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED),
                   ((8, 8), (3, 2), (3, 2), (8, 2), _RAGGED | {"reverse": True})),
     doc="Of the gates' inputs (rows, 4 H), h0 and c0 (N, H) and the recurrent weight (4 H, H): all h, the last h, "
@@ -303,6 +331,24 @@ lstm_gradient = opaque(
     doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
 )
 
+lstm_projected = fused(
+    "lstm_projected", _lstm, batch=_batch, arity=5, spec=_lstm_spec, agree=(0, 1, 2, 3, 4), multiple=True,
+    keeps=(3, 4, 5), vjp=_lstm_vjp, saves=("y", "z", "w", 4, "out"), missing=_TRANSPOSED, label="LstmProjected",
+    samples=cases(((6, 12), (2, 2), (2, 3), (12, 2), (2, 3), _EVEN),
+                  ((8, 12), (3, 2), (3, 3), (12, 2), (2, 3), _RAGGED | {"reverse": True})),
+    doc="The same with a projection (P, H), by which h is (N, P) and the recurrent weight (4 H, P).",
+)
+
+lstm_projected_gradient = opaque(
+    "lstm_projected_gradient", _lstm_gradient, batch=each, arity=10,
+    spec=lambda *given, **params: (given[7], given[3], given[4], given[9]), agree=tuple(range(10)), multiple=True,
+    widens=True, missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    samples=cases(((6, 2), (2, 2), (2, 3), (2, 2), (2, 3), (12, 2), (2, 3), (6, 12), (6, 3), (6, 2),
+                   _EVEN | {"reverse": False})),
+    doc="The cotangents of lstm_projected's gates, h0, c0 and every step's whole h, of those of every step's h, of the "
+        "last h and of the last c.",
+)
+
 
 # --- GRU --------------------------------------------------------------------------------------------------------------
 
@@ -313,7 +359,7 @@ def _gru(xp: ModuleType, gates: Array, h0: Array, weight: Array, bias: Array, si
     product; the gates are r, z, n."""
     check_steps("gru", 3, gates, (h0,), weight, sizes)
     _check_bias(bias, weight)
-    found = _forward("gru", gates, bias, (h0,), weight, sizes, reverse)
+    found = _forward("gru", gates, bias, (h0,), (weight,), sizes, reverse)
     if found is not None:
         return _public(tuple(found))
     width, half = h0.shape[1], gates.dtype.type(0.5)
@@ -396,7 +442,7 @@ def _gru_back(by_steps: Any, dh: Any, extra: Any, by_inner: Any, h0: Numbers, we
 def _gru_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, gates: Array,
                   inner: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
     check_steps("gru_gradient", 3, gates, (h0,), weight, sizes)
-    found = _backward("gru", by_steps, (dh,), (gates, inner, hs), (h0,), weight, len(h0), sizes, reverse)
+    found = _backward("gru", by_steps, (dh,), (gates, inner, hs), (h0,), (weight,), len(h0), sizes, reverse)
     return found or _gru_back(by_steps, dh, None, None, h0, weight, gates, inner, hs, sizes, reverse)
 
 
@@ -427,7 +473,7 @@ gru_gradient = opaque(
 def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, reverse: bool = False,
          relu: bool = False) -> tuple[Array, ...]:
     check_steps("rnn", 1, inputs, (h0,), weight, sizes)
-    found = _forward("relu" if relu else "tanh", inputs, None, (h0,), weight, sizes, reverse)
+    found = _forward("relu" if relu else "tanh", inputs, None, (h0,), (weight,), sizes, reverse)
     if found is not None:
         return _public(tuple(found))
     hs, columns, h = inputs.copy(), xp.ascontiguousarray(weight.T), h0.copy()
@@ -470,7 +516,7 @@ def _rnn_back(by_steps: Any, dh: Any, h0: Numbers, weight: Numbers, hs: Numbers,
 def _rnn_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, hs: Array, *,
                   sizes: Dims, reverse: bool, relu: bool) -> Any:
     check_steps("rnn_gradient", 1, hs, (h0,), weight, sizes)
-    found = _backward("relu" if relu else "tanh", by_steps, (dh,), (hs,), (), weight, len(h0), sizes, reverse)
+    found = _backward("relu" if relu else "tanh", by_steps, (dh,), (hs,), (), (weight,), len(h0), sizes, reverse)
     return found or _rnn_back(by_steps, dh, h0, weight, hs, sizes, reverse, relu)
 
 

@@ -3,10 +3,8 @@ call."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...core.primitive import P
-from ...ops import cat, zeros
+from ...ops import zeros
 from ...tensors.tensor import Tensor
 from .affine import linear
 
@@ -32,28 +30,11 @@ def recurrence(mode: str, input: Tensor, sizes: Sizes, states: tuple[Tensor, ...
     inputs = linear(input, to_gates, None if bias is None or second is None else bias + second)
     if mode == "LSTM":
         if projection and projection[0] is not None:
-            return _projected(inputs, sizes, states, recurrent, projection[0], reverse)
-        all_h, last, cell, *_ = P.lstm(inputs, *states, recurrent, sizes=sizes, reverse=reverse)
+            found = P.lstm_projected(inputs, *states, recurrent, projection[0], sizes=sizes, reverse=reverse)
+        else:
+            found = P.lstm(inputs, *states, recurrent, sizes=sizes, reverse=reverse)
+        all_h, last, cell, *_ = found
         return all_h, (last, cell)
     all_h, last, *_ = P.rnn(inputs, states[0], recurrent, sizes=sizes, reverse=reverse, relu=mode == "RNN_RELU")
     return all_h, (last,)
 
-
-def _projected(
-    inputs: Tensor, sizes: Sizes, states: tuple[Tensor, ...], recurrent: Tensor, projection: Tensor, reverse: bool
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """An LSTM whose hidden state is a projection of what its cell gives (Sak et al., 2014), step by step."""
-    h, c = states
-    starts = [0]
-    for count in sizes:
-        starts.append(starts[-1] + count)
-    outputs: list[Any] = [None] * len(sizes)
-    for t in reversed(range(len(sizes))) if reverse else range(len(sizes)):
-        count = sizes[t]
-        gates = inputs[starts[t] : starts[t + 1]] + linear(h[:count], recurrent)
-        i, f, g, o = gates.chunk(4, 1)
-        cell = f.sigmoid() * c[:count] + i.sigmoid() * g.tanh()
-        outputs[t] = linear(o.sigmoid() * cell.tanh(), projection)
-        h = outputs[t] if count == h.shape[0] else cat([outputs[t], h[count:]])
-        c = cell if count == c.shape[0] else cat([cell, c[count:]])
-    return cat(outputs), (h, c)
