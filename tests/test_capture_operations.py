@@ -54,6 +54,16 @@ def test_what_looks_at_values_is_one_instruction(name: str) -> None:
     assert len(captured.programs) == len(compiled.programs) == 1
 
 
+def test_one_element_by_indices_that_are_tensors_has_no_dimensions() -> None:
+    def f(x: Any, i: Any) -> Any:
+        return x[i, i], x[i, i] * x[i]
+
+    x, i = torch.arange(9.0).reshape(3, 3), torch.tensor(2)
+    for run in (f, torch.capture(f), torch.compile(f, fullgraph=True)):
+        one, row = run(x, i)
+        assert one.shape == () and one == 8 and row.tolist() == [48.0, 56.0, 64.0]
+
+
 def test_a_gradient_through_strides_is_added_up() -> None:
     def gradient(x: Any) -> Any:
         w = x.detach().requires_grad_()

@@ -1772,6 +1772,151 @@ def writing_a_tensors_part_later(compile: Any) -> Any:
     return [f(x3, torch.tensor(1)), f(x3, torch.tensor(2)), f(x3 * 2, 3), table]
 
 
+@works
+def results_that_share_memory(compile: Any) -> Any:
+    f = compile(lambda x: ((y := x * 2), y[:2], y.detach()))
+    y, part, apart = f(x3)
+    part.zero_()
+    apart.add_(1.0)
+    return [y, part, apart]
+
+
+@works
+def a_result_that_shares_memory_with_a_parameter(compile: Any) -> Any:
+    w = torch.ones(3, requires_grad=True)
+    rows = compile(lambda x: (x * w, w[1:], w.detach()))
+    product, part, plain = rows(x3)
+    (product.sum() + (part * 3).sum()).backward()
+    with torch.no_grad():
+        part.fill_(5.0)
+    return [w, w.grad, plain]
+
+
+@works
+def an_infinite_derivative_beside_the_loss(compile: Any) -> Any:
+    x = torch.zeros(3, requires_grad=True)
+    loss, _ = compile(lambda x: ((x * 2).sum(), x.sqrt()))(x)
+    loss.backward()
+    return x.grad
+
+
+@works
+def adding_to_a_row_by_a_traced_index(compile: Any) -> Any:
+    def f(x: Any, i: Any) -> Any:
+        x[i] += 1.0
+        x[i, i] *= 2.0
+        return x
+
+    x = torch.zeros(3, 3)
+    f = compile(f)
+    f(x, torch.tensor(1))
+    return f(x, torch.tensor(2))
+
+
+@eager(r"write x\[i\] = ")
+def writing_into_a_row_by_a_traced_index(compile: Any) -> Any:
+    x = torch.zeros(3, 3)
+    compile(lambda x, i: x[i].add_(1.0).sum())(x, torch.tensor(1))
+    return x
+
+
+@works
+def an_inplace_transpose_at_every_call(compile: Any) -> Any:
+    w = torch.arange(9.0).reshape(3, 3)
+
+    def f(x: Any) -> Any:
+        w.t_()
+        w.add_(x)
+        return w * 1
+
+    f = compile(f)
+    return [f(x3) for _ in range(4)]
+
+
+@works
+def batches_of_every_size(compile: Any) -> Any:
+    f = compile(lambda x: (x - x.mean(0)) / x.shape[0], dynamic=True)
+    return [f(torch.arange(2.0 * n).reshape(n, 2)) for n in (4, 7, 3, 12, 30, 2, 1, 5)]
+
+
+@works
+def a_branch_on_a_size_that_varies(compile: Any) -> Any:
+    f = compile(lambda x: x * 2 if (x + 1).shape[0] > 5 else x * 3, dynamic=True)
+    return [f(torch.ones(n)) for n in (2, 3, 4, 5, 6, 7, 8, 9)]
+
+
+@works
+def a_loop_over_a_size_that_varies(compile: Any) -> Any:
+    def f(x: Any) -> Any:
+        total = torch.zeros(())
+        for i in range(x.shape[0]):
+            total = total + x[i] * i
+        return total
+
+    f = compile(f, dynamic=True)
+    return [f(torch.ones(n)) for n in (2, 3, 4, 5, 6)]
+
+
+@works
+def a_slice_that_is_cut_off(compile: Any) -> Any:
+    f = compile(lambda x: x[:6].sum() / x[:6].shape[0], dynamic=True)
+    return [f(torch.arange(float(n))) for n in (9, 10, 11, 12, 5, 3)]
+
+
+@works
+def padding_to_a_multiple(compile: Any) -> Any:
+    f = compile(lambda x: F.pad(x, (0, -x.shape[0] % 4)).view(-1, 4).sum(0), dynamic=True)
+    return [f(torch.arange(float(n))) for n in (8, 16, 24, 32, 9, 30, 7)]
+
+
+@eager("is disabled")
+def a_function_that_is_not_to_be_compiled(compile: Any) -> Any:
+    helper = torch.compiler.disable(lambda x: x + 1)
+    return compile(lambda x: helper(x) * 2)(x3)
+
+
+@eager("graph_break")
+def a_break_in_the_graph(compile: Any) -> Any:
+    def f(x: Any) -> Any:
+        y = x * 2
+        torch._dynamo.graph_break()
+        return y + 1
+
+    return compile(f)(x3)
+
+
+@works
+def a_stance_for_a_while(compile: Any) -> Any:
+    f = compile(lambda x: x * 2)
+    found = [f(x3)]
+    with torch.compiler.set_stance("force_eager"):
+        found.append(f(torch.ones(5)))
+    return [*found, f(x3)]
+
+
+@works
+def memory_read_by_strides(compile: Any) -> Any:
+    f = compile(lambda x: ((y := x * 2).as_strided((2, 2), (1, 1)).clone(), y.as_strided((3,), (1,)).zero_(), y)[0::2])
+    return list(f(torch.arange(6.0)))
+
+
+@works
+def a_running_product_with_a_zero(compile: Any) -> Any:
+    def f(x: Any) -> Any:
+        w = x.detach().requires_grad_()
+        w.cumprod(0).sum().backward()
+        return w.grad
+
+    f = compile(f)
+    return [f(torch.tensor([2.0, 3.0, 4.0])), f(torch.tensor([2.0, 0.0, 4.0])), f(torch.tensor([0.0, 0.0, 1.0]))]
+
+
+@works
+def slopes_drawn_for_negative_numbers(compile: Any) -> Any:
+    f = compile(lambda x: F.rrelu(x, training=True))
+    return [f(torch.tensor([-1.0, 2.0, -3.0])), f(torch.tensor([-1.0, -2.0, -3.0])), torch.rand(2)]
+
+
 def test_a_thousand_functions_leave_memory_flat() -> None:
     import tracemalloc
 

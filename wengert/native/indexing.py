@@ -87,7 +87,7 @@ def _index(t: Translation, instr: Instr) -> Expr:
     if len(dims) > 1:  # in rows
         step = prod(x.shape[dims[-1] + 1:])
     rest = len(x.shape) - len(dims) - lead
-    column = t.plan.viewed(index, lambda array: array.reshape(*array.shape, *(1,) * rest))
+    column = t.plan.viewed(index, lambda array: array.reshape((*array.shape, *(1,) * rest)))
     over = (*strides[:lead], *(0,) * len(index.shape), *strides[dims[-1] + 1:])
     return _picked(t, x, over, column, step, count, out)
 

@@ -41,7 +41,7 @@ def _positions(places: Sequence[bool], indices: Sequence[Any]) -> tuple[Any, ...
 def _index(xp: ModuleType, x: Array, *indices: Array, places: Sequence[bool], label: str = "") -> Array:
     if len(indices) == 1 and indices[0].dtype.kind in "iu":
         return x.take(indices[0], places.index(True))  # faster than brackets, and row-major
-    return xp.ascontiguousarray(x[_positions(places, indices)])
+    return in_rows(xp.asarray(x[_positions(places, indices)]))
 
 
 def _index_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

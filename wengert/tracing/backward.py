@@ -8,16 +8,15 @@ graph becomes a forward one, which also gives what the backward one reads, and a
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autograd.engine import run
 from ..core.errors import GradError
-from ..core.primitive import Primitive
-from ..ir import InstructionGraph, Interpreter, Value
+from ..core.primitive import P, Primitive
+from ..ir import Instr, InstructionGraph, Interpreter, Value
 from ..native import Runner
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Node, ancestors, node_of
@@ -40,15 +39,61 @@ class Backward:
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
         self.origins = origins
+        self.make: Callable[[InstructionGraph], Interpreter | Runner] = Interpreter
+        """Makes what runs a graph."""
+        self._halves: dict[frozenset[int], Half] = {}
 
-    def reached(self, parts: dict[int, Any]) -> list[bool]:
-        """Which sources get a gradient where these places have a cotangent: those on which one of them depends."""
-        return [any(parts.get(place) is not None for place in origin) for origin in self.origins]
+    def half(self, given: frozenset[int]) -> Half:
+        """What is to be done where these of the places have a cotangent."""
+        found = self._halves.get(given)
+        if found is None:
+            cts = self.graph.inputs[len(self.kept):]
+            absent = {ct for number, ct in enumerate(cts) if number not in given}
+            graph, wanted = _without(self.graph, set(cts), absent) if absent else (self.graph, self.graph.outputs)
+            there = [value is not None and not given.isdisjoint(origin)
+                     for value, origin in zip(wanted, self.origins, strict=True)]
+            found = self._halves[given] = Half(graph, wanted, there, self.make(graph))
+        return found
 
-    @functools.cached_property
-    def run(self) -> Interpreter | Runner:
-        """Runs the graph, which is complete when it first does."""
-        return Interpreter(self.graph)
+
+class Half(NamedTuple):
+    """A backward graph for some of the cotangents: for each source the value of its gradient, and whether there is one;
+    ``run`` runs the graph, whose outputs are the values that are there."""
+
+    graph: InstructionGraph
+    wanted: Sequence[Value | None]
+    there: list[bool]
+    run: Interpreter | Runner
+
+
+def _without(graph: InstructionGraph, cts: set[Value], absent: set[Value]) -> tuple[InstructionGraph, list[Any]]:
+    """A backward graph without what depends on ``absent`` cotangents alone, and its outputs, None for those that are
+    gone. A cotangent of zeros would not do: the engine does not go where no cotangent comes from, and zero times an
+    infinite derivative is no zero."""
+    depend, gone, instead, constants, kept = set(cts), set(absent), dict[Value, Value](), [*graph.constants], []
+    for instr in graph.instrs:
+        linear = [x for x in instr.values() if x in depend]
+        depend.update(instr.results if linear else ())
+        if linear and gone.issuperset(linear):
+            gone.update(instr.results)
+            continue
+        others = [x for x in linear if x not in gone]
+        if len(others) < len(linear):
+            (result,) = instr.results if len(instr.results) == 1 else (None,)
+            if instr.primitive is P.add and result is not None and others[0].spec == result.spec:
+                instead[result] = instead.get(others[0], others[0])
+                continue
+            for x in set(linear).intersection(gone):  # what meets others is zeros
+                gone.discard(x)
+                constants.append((x, np.zeros(x.spec.shape, x.spec.dtype.numpy)))
+        operands = tuple([instead.get(x, x) if type(x) is Value else x for x in instr.operands])
+        kept.append(Instr(instr.primitive, operands, instr.params, instr.results, instr.line))
+    outputs = [None if x in gone else instead.get(x, x) for x in graph.outputs]
+    inputs = [x for x in graph.inputs if x not in absent]
+    named = {x for x, _ in constants}
+    made = InstructionGraph(graph.name, inputs=[x for x in inputs if x not in named], constants=constants, instrs=kept,
+                            outputs=[x for x in outputs if x is not None], counted=graph.counted)
+    return made, outputs
 
 
 def open_ends(results: list[Any]) -> list[Any]:
@@ -116,13 +161,19 @@ class CompiledNode(Node):
         parts = dict(enumerate(ct)) if isinstance(ct, list) else ct
         if as_tensors is not None:
             return self._pull_tensors(parts, as_tensors)
-        cts = [parts[i] if parts.get(i) is not None else np.zeros(shape, dtype)
-               for i, (shape, dtype) in enumerate(zip(self.shape, self.dtype, strict=True))]
         backward = self.backward
+        half = backward.half(self._given(parts))
+        cts = [parts[i] for i in range(len(self.shape)) if parts.get(i) is not None]
         given = [*(self.arrays[value] for value in backward.kept), *cts]
-        _, grads = backward.run([np.asarray(array, order="C") for array in given], [])
-        own = [np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad for grad in grads]
-        return [grad if there else None for grad, there in zip(own, backward.reached(parts), strict=True)]
+        _, grads = half.run([np.asarray(array, order="C") for array in given], [])
+        own = iter([np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad
+                    for grad in grads])
+        found = [None if value is None else next(own) for value in half.wanted]
+        return [grad if there else None for grad, there in zip(found, half.there, strict=True)]
+
+    def _given(self, parts: Any) -> frozenset[int]:
+        """The numbers of the places that have a cotangent."""
+        return frozenset([i for i in range(len(self.shape)) if parts.get(i) is not None])
 
     def _pull_tensors(self, parts: Any, as_tensors: Callable[[Any, Any], Any]) -> Sequence[Any]:
         """The same on tensors, recorded: both graphs run once more, from the tensors themselves."""
@@ -136,19 +187,18 @@ class CompiledNode(Node):
         values: dict[Value, Any] = {value: make(array, None) for value, array in self.arrays.items()}
         for value, edge in self.wholes:
             values[value] = as_tensors(self.arrays[value], edge)
-        for constant, array in (*backward.forward.constants, *backward.graph.constants):
+        half = backward.half(self._given(parts))
+        for constant, array in (*backward.forward.constants, *half.graph.constants):
             values[constant] = make(array, None)
         cts = backward.graph.inputs[len(backward.kept):]
-        for i, (value, shape, dtype) in enumerate(zip(cts, self.shape, self.dtype, strict=True)):
-            part = parts.get(i)
-            values[value] = make(np.zeros(shape, dtype), None) if part is None else part
-        for graph in (backward.forward, backward.graph):
+        values.update({value: parts[i] for i, value in enumerate(cts) if parts.get(i) is not None})
+        for graph in (backward.forward, half.graph):
             for instr in graph.instrs:
                 operands = [values[x] if type(x) is Value else x for x in instr.operands]
                 found = instr.primitive(*operands, **instr.params)
                 values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
-        return [values[value] if there else None
-                for value, there in zip(backward.graph.outputs, backward.reached(parts), strict=True)]
+        return [values[value] if there and value is not None else None
+                for value, there in zip(half.wanted, half.there, strict=True)]
 
     def free(self) -> None:
         self.saved, self.guards = None, ()

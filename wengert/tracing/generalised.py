@@ -159,7 +159,7 @@ class Family:
                 continue
             found = _combined(self.basis, weights)
             check_same(found.recording, sample.recording)
-            if found.read != sample.notes.read:
+            if found.read != sample.notes.read or found.steps != sample.program.results.steps():
                 raise Unlike("a size that is read does not grow evenly with the arguments'")
             self.checked = True
 
@@ -206,8 +206,9 @@ class Family:
 class _Combined:
     """The graphs for further sizes, and what the user's code would have read and given."""
 
-    def __init__(self, recording: Recording, values: dict[Value, Value], read: list[int], given: list[Any]) -> None:
-        self.recording, self.values, self.read, self.given = recording, values, read, given
+    def __init__(self, recording: Recording, values: dict[Value, Value], read: list[int], given: list[Any],
+                 steps: list[Any]) -> None:
+        self.recording, self.values, self.read, self.given, self.steps = recording, values, read, given, steps
 
     def program(self, like: Program, arguments: Arguments) -> Program:
         graph = verify(self.recording.graphs[0])
@@ -220,7 +221,7 @@ class _Combined:
                                 was.places, was.sources, was.origins)
         else:
             prune(graph)
-        return like.for_sizes(graph, arguments.key(), self.values, backward)
+        return like.for_sizes(graph, arguments.key(), like.results.for_values(self.values, self.steps), backward)
 
 
 def _features(sizes: tuple[int, ...], chosen: Sequence[int], level: int) -> list[int]:
@@ -255,4 +256,5 @@ def _combined(basis: Sequence[Sample], weights: Weights) -> _Combined:
     given = [[find(sample.notes.read) for find in sample.notes.given] for sample in basis]
     halves = made.aligned([sample.recording.graphs for sample in basis], "graphs")
     recording = Recording([made.graph(list(graphs)) for graphs in halves])
-    return _Combined(recording, made.values, read, made.numbers(given, "numbers computed of sizes"))
+    steps = made.numbers([sample.program.results.steps() for sample in basis], "views among the results")
+    return _Combined(recording, made.values, read, made.numbers(given, "numbers computed of sizes"), steps)

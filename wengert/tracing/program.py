@@ -25,7 +25,7 @@ from .outside import Binding, hooks_of
 from .quantities import Condition
 from .reads import Reads
 from .results import Results
-from .sources import Owner, QuantitySource
+from .sources import Among, Owner, QuantitySource
 
 
 class Recording:
@@ -93,13 +93,16 @@ class Program:
         self.sizes: Any = None
         """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
 
-    def for_sizes(self, graph: InstructionGraph, key: tuple[Any, ...], values: dict[Value, Value],
-                  backward: Backward | None) -> Program:
-        """The same program for other sizes of its arguments, with the graph for these; ``values`` leads from the
-        values of this one's graph to those of the other."""
-        return Program(graph, self._names, key, self._bindings, self._guards, self._results.for_values(values),
-                       self._shared, [], self._reads, self._quantities, self._conditions, backward, self._generators,
-                       self._layouts, self._assigned)
+    @property
+    def results(self) -> Results:
+        """What it gives back."""
+        return self._results
+
+    def for_sizes(self, graph: InstructionGraph, key: tuple[Any, ...], results: Results, backward: Backward | None
+                  ) -> Program:
+        """The same program for other sizes of its arguments, with the graph and the results for these."""
+        return Program(graph, self._names, key, self._bindings, self._guards, results, self._shared, [], self._reads,
+                       self._quantities, self._conditions, backward, self._generators, self._layouts, self._assigned)
 
     def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
@@ -107,7 +110,7 @@ class Program:
         ``whole``, what numpy would compute raises `TraceError` when it first runs."""
         self._run = Runner(self.graph, self.backward is None, whole, self.stages)
         if self.backward is not None:
-            self.backward.run = Runner(self.backward.graph, False, whole)
+            self.backward.make = lambda graph: Runner(graph, False, whole)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph on these arguments and the states as they are now, and applies the effects."""
@@ -158,7 +161,9 @@ class Program:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             self._attach(node, self.backward.places, made)
         for i, where in enumerate(self._results.where):
-            if not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
+            if isinstance(where, Among):
+                made[i] = where.find(made)
+            elif not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
                 made[i] = where.find(tensors)
         return self._results.form.build(filled(self._results.leaves, made.__getitem__, lambda i: made[i].item()))
 

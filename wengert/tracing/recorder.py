@@ -1,17 +1,12 @@
 """The recorder: stands in the place of evaluation and writes down what runs.
 
 While it is in force the tape works as ever, `backward` is the ordinary engine and an optimiser's update is ordinary
-in-place writes; but values are traced arrays of a graph, and a write replaces the value of a memory of the graph. A
-tensor of the user's that is met (*touched*) enters the graph as a state bound to its memory, and holds a traced array
-until the end, so that no operation can look at its numbers. That and what the tape notes on it meanwhile (nodes,
-versions, places on storages) is put back at the end. Its memory and its ``.grad`` are never touched: gradients live in
-slots of the recorder.
+in-place writes; but values are traced arrays of a graph (`capturing`), and a write replaces the value of a memory of
+the graph. The user's memory and ``.grad`` are never touched: gradients live in slots of the recorder.
 """
 
 from __future__ import annotations
 
-import sys
-import weakref
 from collections.abc import Callable, Sequence
 from math import nan
 from typing import Any
@@ -20,212 +15,26 @@ import numpy as np
 
 from ..core.dtypes import float64
 from ..core.errors import TraceError
-from ..core.frames import user_line
 from ..core.operands import Cotangent
 from ..core.primitive import P, Primitive, evaluate
-from ..core.spec import Spec
 from ..core.state import state
-from ..ir import GENERATOR, InstructionGraph, Value
-from ..tensors.alias import edge_of, shares, write
-from ..tensors.evaluation import Tracer
-from ..tensors.tape import Leaf, Node, next_sequence, node_of
+from ..ir import GENERATOR, Value
+from ..tensors.alias import shares, write
+from ..tensors.tape import Leaf, Node, node_of
 from ..tensors.tensor import Tensor, item_of, make
-from .keeping import Keeper
-from .memory import offset_within, root_of, same_strides, step_within, whole_of
-from .names import Names
-from .outside import Binding, Slot, spec_of
-from .quantities import Condition, Traced, plain_parameter
-from .reads import Reads
-from .shadows import Shadows
-from .sizes import SizeNotes, TracedSize
-from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
-from .values import Memory, Step, TracedArray
+from .capturing import Capturing
+from .memory import offset_within, root_of, same_strides
+from .outside import Slot, spec_of
+from .quantities import Traced, plain_parameter
+from .sizes import TracedSize
+from .sources import Gradient
+from .values import TracedArray
 
 _BY_VALUE = {"masked_select", "nonzero", "unique", "repeat_interleave", "bincount"}
 
 
-class Recorder(Tracer):
+class Recorder(Capturing):
     """Records one run of a function into ``graph``. Use as a context manager around the run."""
-
-    def __init__(self, name: str, names: Names, reads: Reads, sizes: SizeNotes | None = None) -> None:
-        self.sizes = sizes
-        """Where it is noted what the user's code asks of sizes, if the recording is to serve others."""
-        self.graph, self.names, self.reads = InstructionGraph(name), names, reads
-        self.start = next_sequence()
-        self.keeper = Keeper()
-        self.roots: dict[int, Any] = {}
-        self.memories: dict[int, tuple[Memory, np.ndarray]] = {}
-        self.stand_ins: dict[int, Tensor] = {}
-        self.bindings: dict[str, list[Binding]] = {}
-        self.slots: dict[int, Slot] = {}
-        self.gradients: dict[int, Gradient] = {}
-        self.traced_arrays: list[weakref.ref[TracedArray]] = []
-        self.quantities: list[QuantitySource] = []
-        self.conditions: list[Condition] = []
-        self.settings: dict[Any, Traced] = {}
-        self.generators: dict[int, tuple[Value, Any, Any]] = {}
-        self.histories: set[int] = set()
-        """The leaves that stand for histories outside, by their identity."""
-        self.assigned: list[tuple[Owner, Owner]] = []
-        """Leaves of which ``.grad`` becomes a tensor of the user's: where both are found."""
-        self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
-        """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
-        self.journal: dict[Memory, tuple[Value, np.ndarray]] | None = None
-        """What memories held before they were written, while that is noted."""
-        self.independent: set[Value] = set()
-        """Values that depend on nothing that the function is given: these can be looked at."""
-        self.shadows = Shadows()
-        self._line: str | None = None
-        """The user's line, where it is known as long as something of wengert's own runs."""
-
-    def line(self) -> str:
-        return user_line() if self._line is None else self._line
-
-    def _on_one_line(self, run: Callable[..., Any], *operands: Any) -> Any:
-        """Runs wengert's own code, called from one line of the user's, with nobody looking on: it calls none of the
-        user's, and a look at each call costs more than the call."""
-        profile, self._line = sys.getprofile(), user_line()
-        sys.setprofile(None)
-        try:
-            return run(*operands)
-        finally:
-            sys.setprofile(profile)
-            self._line = None
-
-    def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
-        self.keeper.restore()
-
-    def release(self) -> None:
-        """Lets go of every tensor, so that only those traced arrays live on to which somebody else refers."""
-        self.slots.clear()
-        self.settings.clear()
-        self.stand_ins.clear()
-        self.memories.clear()
-        self.shadows = Shadows()
-        self.keeper = Keeper()
-
-    def living(self) -> list[TracedArray]:
-        """The traced arrays that there still are."""
-        return [
-            traced
-            for traced in (reference() for reference in self.traced_arrays)
-            if traced is not None and traced.alive
-        ]
-
-    # --- traced arrays ------------------------------------------------------------------------------------------------
-
-    def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
-        """A new traced array, remembered so that it can be ended with the recording."""
-        made = TracedArray(memory, steps, value, array, self.line())
-        made.sizes = self.sizes
-        self.traced_arrays.append(weakref.ref(made))
-        return made
-
-    def fresh(self, value: Value, array: np.ndarray) -> TracedArray:
-        """A traced array for a value on a memory of its own."""
-        return self.traced_array(Memory(value, array), (), value, array)
-
-    def place(self, tensor: Tensor) -> TracedArray:
-        """The traced array of a tensor; one of the user's is captured when it is first touched."""
-        data = tensor._data
-        if type(data) is TracedArray:
-            return data
-        self.keeper.keep(tensor)
-        if type(edge_of(tensor)) not in (Leaf, type(None)):  # its history goes on outside: here it is a leaf
-            tensor._alias = None
-            tensor._edge = Leaf(tensor)
-            self.histories.add(id(tensor._edge))
-        memory, steps = self._capture(tensor, data)
-        found = self.traced_array(memory, (), memory.value, memory.array)
-        found.steps, found.generation = steps, -1
-        tensor._data = found
-        self.read(found)
-        return found
-
-    def _capture(self, tensor: Tensor, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
-        """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
-        to the array from the whole."""
-        root = root_of(array)
-        source = self.gradients.get(id(tensor))
-        if id(root) not in self.memories:
-            whole = whole_of(array)
-            name = self.names.free(source.name) if source is not None else self.names.of(tensor)
-            value = Value(name, spec_of(whole))
-            self.memories[id(root)] = Memory(value, whole, name), whole
-            self.roots[id(root)] = root
-            self.graph.states.append(value)
-            self.bindings[name] = []
-        memory, whole = self.memories[id(root)]
-        steps = step_within(whole, array)
-        name = str(memory.source)
-        self.bindings[name].append(Binding(source or self.outside(tensor, name), tensor, steps))
-        return memory, steps
-
-    def outside(self, tensor: Tensor, name: str) -> Captured | Found:
-        """Where a program finds a tensor of the user's that is no argument: where Python code found it, if it did."""
-        read = self.reads.of_tensor(tensor)
-        return Captured(tensor, name) if read is None else Found(read, name)
-
-    def quantity(self, source: QuantitySource, value: float) -> Traced:
-        """A number that each call reads anew: an input of the graph."""
-        place = len(self.quantities)
-        self.quantities.append(source)
-        found = Value(self.names.free(source.name), Spec((), float64))
-        self.graph.inputs.append(found)
-        tensor = make(self.fresh(found, np.array(value)), None)
-        return Traced(tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
-
-    def quantity_of_group(self, group: dict[str, Any], key: str, place: int | None, value: float) -> Traced:
-        """A setting of an optimiser as a quantity, the same one whenever it is asked for."""
-        known = id(group), key, place
-        if known not in self.settings:
-            self.settings[known] = self.quantity(Setting(group, key, place), value)
-        return self.settings[known]
-
-    def argument(self, place: int, name: str, tensor: Tensor) -> Tensor:
-        """The tensor that the function gets in the place of an argument."""
-        name = self.names.free(name)
-        value = Value(name, spec_of(tensor._data))
-        self.graph.inputs.append(value)
-        traced = self.traced_array(Memory(value, tensor._data, name), (), value, tensor._data)
-        stand_in = self.stand_ins[place] = make(traced, None)
-        given = tensor._edge
-        if tensor.requires_grad:
-            leaf = stand_in._edge = Leaf(stand_in)
-            source = Argument(place, name)
-            was = given.grad if type(given) is Leaf else None
-            self.slots[id(leaf)] = Slot(leaf, source, was)
-            if was is not None:
-                self.gradients[id(was)] = Gradient(source)
-        return stand_in
-
-    def read(self, traced: TracedArray) -> tuple[Value, np.ndarray]:
-        """The value that a traced array stands for now, and its shadow: read anew through its steps after a write."""
-        memory = traced.memory
-        if traced.generation != memory.generation:
-            value, array = memory.value, memory.array
-            for i, (primitive, params) in enumerate(traced.steps, start=1):
-                key = repr(traced.steps[:i])
-                if key not in memory.parts:
-                    part = np.asarray(self.shadows.evaluate(primitive, (array,), params))
-                    memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
-                value, array = memory.parts[key]
-            traced.refresh(value, array)
-        return traced.value, traced.array
-
-    def _emit(
-        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
-    ) -> Value:
-        return self._add(primitive, operands, params, (spec_of(array),))[0]
-
-    def _add(
-        self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], specs: Sequence[Spec]
-    ) -> tuple[Value, ...]:
-        made = self.graph.add(primitive, operands, params, specs, self.line())
-        if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
-            self.independent.update(made)
-        return made
 
     # --- what a tracer is asked ---------------------------------------------------------------------------------------
 
@@ -246,6 +55,8 @@ class Recorder(Tracer):
                 f"[{primitive.name}] a result whose shape does not depend on values was expected while a function is "
                 "being recorded; got one that does; compute with torch.where, or take it out of the function"
             )
+        if self.lost:
+            self._put_back(operands)
         values, arrays = [], []
         for operand in operands:
             value, array = self._operand(primitive, operand, operands)
@@ -266,7 +77,20 @@ class Recorder(Tracer):
                 return self.traced_array(whole.memory, whole.steps, whole.value, whole.array)
             value = self._emit(primitive, tuple(values), params, array)
             return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
-        return self.fresh(self._emit(primitive, tuple(values), params, array), array)
+        found = self.fresh(self._emit(primitive, tuple(values), params, array), array)
+        if primitive is P.index and all([isinstance(x, Tensor) and not x._data.ndim for x in operands[1:]]):
+            memory = self.place(operands[0]).memory
+            found.memory.origin = memory, memory.generation
+        return found
+
+    def _put_back(self, operands: tuple[Any, ...]) -> None:
+        """Note [x of i]: an operation that takes both x and its copy is the assignment."""
+        memories = [self.place(x).memory for x in operands if isinstance(x, Tensor)]
+        back = [copy for origin, copy in self.lost.items() if origin in memories and copy in memories]
+        if back:
+            self.lost = {origin: copy for origin, copy in self.lost.items() if copy not in back}
+            for copy in back:
+                copy.origin = None
 
     def _operand(self, primitive: Primitive, operand: object, operands: tuple[Any, ...]) -> tuple[Any, Any]:
         if isinstance(operand, Tensor):
@@ -340,7 +164,7 @@ class Recorder(Tracer):
     def _of_memory(self, tensor: Tensor, params: dict[str, Any]) -> TracedArray:
         """The part of a tensor's memory that `as_strided` reads."""
         memory = self.place(tensor).memory
-        part = np.asarray(evaluate(P.as_strided, (memory.array,), params))
+        part = np.asarray(self.shadows.evaluate(P.as_strided, (memory.array,), params))
         value = self._emit(P.as_strided, (memory.value,), params, part)
         return self.traced_array(memory, ((P.as_strided, params),), value, part)
 
@@ -350,7 +174,13 @@ class Recorder(Tracer):
         return self.traced_array(traced.memory, traced.steps, traced.value, traced.array)
 
     def frozen(self, tensor: Tensor) -> TracedArray:
-        return self.fresh(*self.read(self.place(tensor)))
+        traced = self.place(tensor)
+        memory = traced.memory
+        copy = self.lost.pop(memory, None)  # what is put back is put into the tensor as it is
+        found = self.fresh(*self.read(traced))
+        if copy is not None:
+            self.lost[memory] = self.lost[found.memory] = copy
+        return found
 
     def write(self, tensor: Tensor, new: Tensor) -> bool:
         traced = self.place(tensor)
@@ -370,6 +200,8 @@ class Recorder(Tracer):
             self.journal.setdefault(memory, (memory.value, memory.array))
         memory.replace(value, array)
         memory.line = self.line()
+        if memory.origin is not None:
+            self.lost[memory.origin[0]] = memory
         return False
 
     def only_where(self, condition: Tensor, run: Callable[[], Any]) -> None:
@@ -438,39 +270,6 @@ class Recorder(Tracer):
         if not self.is_outside(tensor):
             return
         self.layouts.append((self.source_of(tensor), state.grad, change, arguments))
-
-    def source_of(self, tensor: Tensor) -> Owner:
-        """Where a program finds a tensor of the user's."""
-        places = (place for place, stand_in in self.stand_ins.items() if stand_in is tensor)
-        place = next(places, None)
-        name = str(self.place(tensor).memory.source)
-        return self.outside(tensor, name) if place is None else Argument(place, name)
-
-    def part_of(self, tensor: Tensor) -> Part | None:
-        """Where a program finds a tensor without a history that is a view of one of the user's; None if it is not."""
-        traced = self.place(tensor)
-        memory, steps = traced.memory, list(traced.steps)
-        if memory.source is None or edge_of(tensor) is not None or not steps:
-            return None
-        for place, stand_in in self.stand_ins.items():
-            first = list(self.place(stand_in).steps)
-            if self.place(stand_in).memory is memory and edge_of(stand_in) is None and steps[: len(first)] == first:
-                return Part(Argument(place, memory.source), steps[len(first):], memory.source)
-        if self.layouts:  # these tensors lie differently when the program looks for them
-            return None
-        for binding in self.bindings.get(memory.source, ()):
-            first = list(binding.steps)
-            if not binding.requires_grad and not isinstance(binding.source, Gradient) and steps[: len(first)] == first:
-                return Part(binding.source, steps[len(first):], memory.source)
-        return None
-
-    def is_outside(self, tensor: Tensor) -> bool:
-        """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
-        return (
-            type(tensor._data) is not TracedArray
-            or tensor in self.keeper
-            or any(tensor is stand_in for stand_in in self.stand_ins.values())
-        )
 
     def draws(self) -> None:
         raise TraceError(

@@ -10,12 +10,12 @@ from ..core.errors import TraceError
 from ..ir import Effect, Value
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import Tensor, make
 from .arguments import NESTS, PLAIN, FloatPlace, Place
 from .quantities import Traced
 from .recorder import Recorder
 from .sizes import TracedSize
-from .sources import Argument, Gradient, Part, Source
+from .sources import Among, Argument, Gradient, Part, Source
 
 
 class Results:
@@ -26,20 +26,32 @@ class Results:
     """
 
     def __init__(self, recorder: Recorder, result: object) -> None:
-        self.where: list[Source | Part | Value] = []
+        self.where: list[Source | Part | Among | Value] = []
         self.tensors: list[Any] = []
         """For each of these the tensor itself, while the recording lasts."""
         self._places: dict[int, Place] = {}
         self._recorder = recorder
         leaves, self.form = NESTS.flatten(result)
         self.leaves = list(map(self._taken, leaves))
+        self._join()
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
 
-    def for_values(self, values: dict[Value, Value]) -> Results:
-        """The same of a graph with other values."""
+    def steps(self) -> list[Any]:
+        """The steps of the views among the results."""
+        return [tuple(where.steps) for where in self.where if isinstance(where, (Part, Among))]
+
+    def for_values(self, values: dict[Value, Value], steps: list[Any]) -> Results:
+        """The same of a graph with other values, and with these `steps`."""
         found = copy.copy(self)
-        found.where = [values[where] if type(where) is Value else where for where in self.where]
+        found.where = [*self.where]
+        left = iter(steps)
+        for place, where in enumerate(self.where):
+            if type(where) is Value:
+                found.where[place] = values[where]
+            elif isinstance(where, (Part, Among)):
+                found.where[place] = view = copy.copy(where)
+                view.steps = next(left)
         return found
 
     def _taken(self, value: object) -> Any:
@@ -64,6 +76,31 @@ class Results:
             f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
         )
 
+    def _join(self) -> None:
+        """Makes results that share memory, which the function has made, views of one of them; or, where none is all of
+        it and none has a history, of a result that nobody sees."""
+        recorder, groups = self._recorder, dict[int, list[int]]()
+        for place, (where, tensor) in enumerate(zip(self.where, self.tensors, strict=True)):
+            if type(where) is Value and recorder.place(tensor).memory.source is None:
+                groups.setdefault(id(recorder.place(tensor).memory), []).append(place)
+        for places in groups.values():
+            tensors = {place: self.tensors[place] for place in places}
+            if len({id(tensor) for tensor in tensors.values()}) == 1:
+                continue
+            wholes = [place for place in places if not recorder.place(tensors[place]).steps]
+            if not wholes and not any(edge_of(tensor) is not None for tensor in tensors.values()):
+                memory = recorder.place(tensors[places[0]]).memory
+                whole = make(recorder.traced_array(memory, (), memory.value, memory.array), None)
+                wholes = [len(self.where)]
+                self.where.append(memory.value)
+                self.tensors.append(whole)
+            if wholes:
+                base = max(wholes, key=lambda place: edge_of(self.tensors[place]) is not None)
+                for place in places:
+                    steps = recorder.steps_between(self.tensors[base], tensors[place])
+                    if place != base and steps is not None:
+                        self.where[place] = Among(base, *steps)
+
     def _find(self, tensor: Tensor) -> Source | Part | Value:
         recorder = self._recorder
         for place, stand_in in recorder.stand_ins.items():
@@ -82,6 +119,7 @@ class Results:
 def effects(recorder: Recorder, histories: set[str]) -> None:
     """Puts what the function left behind into the graph: writes into memory of the user's, and gradients. ``histories``
     are the arguments that something outside computed."""
+    recorder.refuse_lost_writes()
     graph = recorder.graph
     memories = [stand_in._data.memory for stand_in in recorder.stand_ins.values()]
     memories += [memory for memory, _ in recorder.memories.values()]

@@ -8,6 +8,7 @@ from typing import Any
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
 from .places import Read
+from .values import Step
 
 
 class Argument:
@@ -52,16 +53,33 @@ class Gradient:
 
 
 class Part:
-    """A view of the user's tensor at ``whole``, by ``steps``."""
+    """A view of the user's tensor at ``whole``, by ``steps``; ``detached`` from its history, or with it."""
 
-    def __init__(self, whole: Argument | Captured | Found, steps: Sequence[Any], name: str) -> None:
-        self.whole, self.steps, self.name = whole, steps, name
+    def __init__(self, whole: Argument | Captured | Found, steps: Sequence[Step], name: str, detached: bool) -> None:
+        self.whole, self.steps, self.name, self.detached = whole, steps, name, detached
 
-    def find(self, arguments: Sequence[Tensor]) -> Any:
-        tensor: Any = self.whole.find(arguments)
-        for primitive, params in self.steps:
-            tensor = primitive(tensor, **params)
-        return tensor
+    def find(self, arguments: Sequence[Tensor]) -> Tensor:
+        return viewed(self.whole.find(arguments), self.steps, self.detached)
+
+
+class Among:
+    """A view of another result, the one at ``place``."""
+
+    def __init__(self, place: int, steps: Sequence[Step], detached: bool) -> None:
+        self.place, self.steps, self.detached = place, steps, detached
+        self.name = f"a view of result {place}"
+
+    def find(self, results: dict[int, Tensor]) -> Tensor:
+        return viewed(results[self.place], self.steps, self.detached)
+
+
+def viewed(tensor: Tensor, steps: Sequence[Step], detached: bool) -> Tensor:
+    """A view of a tensor by these steps."""
+    found: Any = tensor.detach() if detached else tensor
+    for primitive, params in steps:
+        found = primitive(found, **params)
+    made: Tensor = found
+    return made
 
 
 Owner = Argument | Captured | Found

@@ -24,15 +24,17 @@ class Memory:
     """One memory with its whole current value. A write replaces the value and moves the generation on.
 
     ``source`` is the name under which it enters the graph, None where it was made inside. ``parts`` remembers the views
-    that have been read from the current value.
+    that have been read from the current value. ``origin`` is the memory, with its generation, of which this one is a
+    part in eager mode, and a copy in a recording: Note [x of i].
     """
 
-    __slots__ = ("array", "first", "generation", "line", "parts", "source", "value")
+    __slots__ = ("array", "first", "generation", "line", "origin", "parts", "source", "value")
 
     def __init__(self, value: Value, array: np.ndarray, source: str | None = None) -> None:
         self.value = self.first = value
         self.array, self.source = array, source
         self.generation = 0
+        self.origin: tuple[Memory, int] | None = None
         self.line = ""  # that of the last write
         self.parts: dict[str, tuple[Value, np.ndarray]] = {}
 

@@ -1,0 +1,157 @@
+"""What a compiled function gives is what eager gives, also where results share memory, or only some have a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert.core.errors import TraceError
+
+WRAPS = {"capture": torch.capture, "compile": lambda f: torch.compile(f, fullgraph=True)}
+
+
+def world(wrap: Callable[[Any], Any], function: Callable[..., Any]) -> list[Any]:
+    """What is left when the last result has been written to, and whether results want gradients and are leaves."""
+    state = {"w": torch.arange(6.0), "p": torch.arange(6.0).requires_grad_()}
+    f = wrap(lambda x: function(x, **state))
+    for _ in range(3):
+        x = torch.arange(6.0)
+        results = f(x)
+        results = results if isinstance(results, tuple) else (results,)
+        with torch.no_grad():
+            results[-1].fill_(9.0)
+        found = [(t.tolist(), t.requires_grad, t.is_leaf) for t in (*results, x, *state.values())]
+        with torch.no_grad():
+            for tensor in state.values():
+                tensor.copy_(torch.arange(6.0))
+    return found
+
+
+SHARING: dict[str, Callable[..., Any]] = {
+    "a part of another result": lambda x, w, p: ((y := x * 2), y[:3]),
+    "the whole after its part": lambda x, w, p: ((y := x * 2)[1:4], y),
+    "two parts of what is not returned": lambda x, w, p: ((y := x * 2)[:4], y.view(2, 3)[1]),
+    "a detached one": lambda x, w, p: ((y := x * p), y.detach()),
+    "a part of one with a history": lambda x, w, p: ((y := x * p), y.view(3, 2)[1:]),
+    "two shapes of one": lambda x, w, p: ((y := x * 2).view(2, 3), y.view(3, 2).t()),
+    "the same twice": lambda x, w, p: ((y := x * 2), y),
+    "a part of an argument": lambda x, w, p: x[1:4],
+    "an argument in another shape, which is written": lambda x, w, p: x.mul_(2).view(2, 3)[1],
+    "a part of a state": lambda x, w, p: (x * 2, w[2:]),
+    "a part of a parameter": lambda x, w, p: p[2:4],
+    "a detached part of a parameter": lambda x, w, p: p[2:4].detach(),
+    "a parameter detached": lambda x, w, p: (x * p, p.detach()),
+    "a parameter's data": lambda x, w, p: p.data,
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("name", SHARING)
+def test_results_that_share_memory_do(name: str, wrap: str) -> None:
+    assert world(WRAPS[wrap], SHARING[name]) == world(lambda f: f, SHARING[name])
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_gradients_go_through_results_that_are_views(wrap: str) -> None:
+    def f(x: Any) -> Any:
+        y = x * p
+        return y, y[1:], p[2:], p.detach()[:2]
+
+    found = []
+    for run in (f, WRAPS[wrap](f)):
+        p = torch.arange(1.0, 5.0).requires_grad_()
+        y, part, own, apart = run(torch.full((4,), 2.0))
+        (y.sum() + (part * 3).sum() + (own ** 2).sum() + apart.sum()).backward()
+        found.append(p.grad.tolist())
+    assert found[0] == found[1] == [2.0, 8.0, 14.0, 16.0]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_result_that_is_not_differentiated_takes_no_part(wrap: str) -> None:
+    """Its cotangent is none, and not zeros, which an infinite derivative would make NaN."""
+
+    def f(x: Any) -> Any:
+        shared = x * 2
+        return shared.sum(), (shared - 3).log(), shared.sqrt().sum()
+
+    run = WRAPS[wrap](f)
+    for chosen in ((0,), (2,), (0, 2)):
+        grads = []
+        for each in (f, run):
+            x = torch.tensor([0.25, 1.0], requires_grad=True)
+            results = each(x)
+            sum([results[i] for i in chosen]).backward()
+            grads.append(x.grad.tolist())
+        assert grads[0] == pytest.approx(grads[1], rel=1e-6)
+    x = torch.tensor([0.0, 1.0], requires_grad=True)
+    total, _, roots = run(x)
+    (first,) = torch.autograd.grad(total, x, create_graph=True)
+    assert first.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_cotangents_that_meet_where_one_is_missing(wrap: str) -> None:
+    def f(x: Any) -> Any:
+        a, b = x * 2, x * 3
+        joined = torch.cat([a, b])
+        return (a * b).sum(), joined, torch.stack([a, joined[:2]])
+
+    run = WRAPS[wrap](f)
+    for chosen in ((0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)):
+        grads = []
+        for each in (f, run):
+            x = torch.tensor([1.0, 2.0], requires_grad=True)
+            results = each(x)
+            sum([(results[i] * (i + 1)).sum() for i in chosen]).backward()
+            grads.append(x.grad.tolist())
+        assert grads[0] == grads[1], chosen
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_part_by_an_index_that_is_a_tensor_is_right_or_refused(wrap: str) -> None:
+    """In eager mode x[i] is a view for such an index; in a recording, where its value is not known, a copy."""
+    lost: list[Callable[..., Any]] = [
+        lambda x, i: x[i].add_(1.0).sum(),
+        lambda x, i: x[i][0].add_(1.0).sum(),
+        lambda x, i: ((y := x * 2)[i].add_(1.0), y.sum())[1],
+        lambda x, i: ((y := x * 2), y[i].mul_(2.0), y)[0],
+        lambda x, i: ((r := x[i]), x.add_(1.0), r * 2)[2],
+    ]
+    for function in lost:
+        with pytest.raises(TraceError, match=r"write x\[i\] = "):
+            WRAPS[wrap](function)(torch.zeros(3, 2), torch.tensor(1))
+
+    def kept(x: Any, w: Any, i: Any) -> Any:
+        x[i] += 1.0
+        x[i, i] *= 2.0
+        y = x * w
+        y[i] += w.sum()
+        row = y[i].clone().mul_(3.0)
+        y[i] = row + y[i]
+        return y, x[i] * 2
+
+    found = []
+    for run in (kept, WRAPS[wrap](kept)):
+        x, w = torch.ones(3, 3), torch.arange(3.0).requires_grad_()
+        for number in (1, 0, 2):
+            y, row = run(x, w, torch.tensor(number))
+            y.sum().backward()
+        found.append((y.tolist(), row.tolist(), x.tolist(), w.grad.tolist()))
+    assert found[0] == found[1]
+    index = torch.tensor([1])
+    gathered = WRAPS[wrap](lambda x: x[index].add_(1.0))  # that is a copy in eager mode too
+    assert gathered(torch.zeros(3)).tolist() == [1.0]
+
+
+def test_views_among_the_results_follow_sizes() -> None:
+    f = torch.compile(lambda x: ((y := x * 2), y[:y.shape[0] - 1], x[1:x.shape[0]]), dynamic=True, fullgraph=True)
+    for n in (4, 6, 9, 5, 12, 30):
+        x = torch.arange(float(n))
+        whole, part, own = f(x)
+        part.zero_()
+        own.fill_(7.0)
+        assert whole.tolist() == [0.0] * (n - 1) + [2.0 * (n - 1)] and x.tolist() == [0.0] + [7.0] * (n - 1)
+    assert sum([family.made for family in f.sizes._families]) == 3

@@ -1,0 +1,293 @@
+"""What becomes of tensors while a function is recorded: traced arrays on memories of the graph.
+
+A tensor of the user's that is met (*touched*) enters the graph as a state bound to its memory, and holds a traced array
+until the end, so that no operation can look at its numbers. That and what the tape notes on it meanwhile (nodes,
+versions, places on storages) is put back at the end. Where a program finds such a tensor, or a view of it, again is
+said here too. What operations make of traced arrays is the business of `recorder`.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from abc import ABC
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import float64
+from ..core.errors import TraceError
+from ..core.frames import user_line
+from ..core.primitive import Primitive
+from ..core.spec import Spec
+from ..ir import InstructionGraph, Value
+from ..tensors.alias import edge_of
+from ..tensors.evaluation import Tracer
+from ..tensors.tape import Leaf, next_sequence
+from ..tensors.tensor import Tensor, make
+from .keeping import Keeper
+from .memory import root_of, step_within, whole_of
+from .names import Names
+from .outside import Binding, Slot, spec_of
+from .quantities import Condition, Traced
+from .reads import Reads
+from .shadows import Shadows
+from .sizes import SizeNotes
+from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
+from .values import Memory, Step, TracedArray
+
+
+class Capturing(Tracer, ABC):
+    """The tensors of one recording, into ``graph``. A context manager around the run."""
+
+    def __init__(self, name: str, names: Names, reads: Reads, sizes: SizeNotes | None = None) -> None:
+        self.sizes = sizes
+        """Where it is noted what the user's code asks of sizes, if the recording is to serve others."""
+        self.graph, self.names, self.reads = InstructionGraph(name), names, reads
+        self.start = next_sequence()
+        self.keeper = Keeper()
+        self.roots: dict[int, Any] = {}
+        self.memories: dict[int, tuple[Memory, np.ndarray]] = {}
+        self.stand_ins: dict[int, Tensor] = {}
+        self.bindings: dict[str, list[Binding]] = {}
+        self.slots: dict[int, Slot] = {}
+        self.gradients: dict[int, Gradient] = {}
+        self.traced_arrays: list[weakref.ref[TracedArray]] = []
+        self.quantities: list[QuantitySource] = []
+        self.conditions: list[Condition] = []
+        self.settings: dict[Any, Traced] = {}
+        self.generators: dict[int, tuple[Value, Any, Any]] = {}
+        self.histories: set[int] = set()
+        """The leaves that stand for histories outside, by their identity."""
+        self.assigned: list[tuple[Owner, Owner]] = []
+        """Leaves of which ``.grad`` becomes a tensor of the user's: where both are found."""
+        self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
+        """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
+        self.journal: dict[Memory, tuple[Value, np.ndarray]] | None = None
+        """What memories held before they were written, while that is noted."""
+        self.lost: dict[Memory, Memory] = {}
+        """Memories whose copies have been written: Note [x of i]."""
+        self.independent: set[Value] = set()
+        """Values that depend on nothing that the function is given: these can be looked at."""
+        self.shadows = Shadows()
+        self._line: str | None = None
+        """The user's line, where it is known as long as something of wengert's own runs."""
+
+    def line(self) -> str:
+        return user_line() if self._line is None else self._line
+
+    def _on_one_line(self, run: Callable[..., Any], *operands: Any) -> Any:
+        """Runs wengert's own code, called from one line of the user's, with nobody looking on: it calls none of the
+        user's, and a look at each call costs more than the call."""
+        profile, self._line = sys.getprofile(), user_line()
+        sys.setprofile(None)
+        try:
+            return run(*operands)
+        finally:
+            sys.setprofile(profile)
+            self._line = None
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self.keeper.restore()
+
+    def release(self) -> None:
+        """Lets go of every tensor, so that only those traced arrays live on to which somebody else refers."""
+        self.slots.clear()
+        self.settings.clear()
+        self.stand_ins.clear()
+        self.memories.clear()
+        self.shadows = Shadows()
+        self.keeper = Keeper()
+
+    def living(self) -> list[TracedArray]:
+        """The traced arrays that there still are."""
+        return [
+            traced
+            for traced in (reference() for reference in self.traced_arrays)
+            if traced is not None and traced.alive
+        ]
+
+    def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
+        """A new traced array, remembered so that it can be ended with the recording."""
+        made = TracedArray(memory, steps, value, array, self.line())
+        made.sizes = self.sizes
+        self.traced_arrays.append(weakref.ref(made))
+        return made
+
+    def fresh(self, value: Value, array: np.ndarray) -> TracedArray:
+        """A traced array for a value on a memory of its own."""
+        return self.traced_array(Memory(value, array), (), value, array)
+
+    def place(self, tensor: Tensor) -> TracedArray:
+        """The traced array of a tensor; one of the user's is captured when it is first touched."""
+        data = tensor._data
+        if type(data) is TracedArray:
+            return data
+        self.keeper.keep(tensor)
+        if type(edge_of(tensor)) not in (Leaf, type(None)):  # its history goes on outside: here it is a leaf
+            tensor._alias = None
+            tensor._edge = Leaf(tensor)
+            self.histories.add(id(tensor._edge))
+        memory, steps = self._capture(tensor, data)
+        found = self.traced_array(memory, (), memory.value, memory.array)
+        found.steps, found.generation = steps, -1
+        tensor._data = found
+        self.read(found)
+        return found
+
+    def _capture(self, tensor: Tensor, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
+        """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
+        to the array from the whole."""
+        root = root_of(array)
+        source = self.gradients.get(id(tensor))
+        if id(root) not in self.memories:
+            whole = whole_of(array)
+            name = self.names.free(source.name) if source is not None else self.names.of(tensor)
+            value = Value(name, spec_of(whole))
+            self.memories[id(root)] = Memory(value, whole, name), whole
+            self.roots[id(root)] = root
+            self.graph.states.append(value)
+            self.bindings[name] = []
+        memory, whole = self.memories[id(root)]
+        steps = step_within(whole, array)
+        name = str(memory.source)
+        self.bindings[name].append(Binding(source or self.outside(tensor, name), tensor, steps))
+        return memory, steps
+
+    def outside(self, tensor: Tensor, name: str) -> Captured | Found:
+        """Where a program finds a tensor of the user's that is no argument: where Python code found it, if it did."""
+        read = self.reads.of_tensor(tensor)
+        return Captured(tensor, name) if read is None else Found(read, name)
+
+    def quantity(self, source: QuantitySource, value: float) -> Traced:
+        """A number that each call reads anew: an input of the graph."""
+        place = len(self.quantities)
+        self.quantities.append(source)
+        found = Value(self.names.free(source.name), Spec((), float64))
+        self.graph.inputs.append(found)
+        tensor = make(self.fresh(found, np.array(value)), None)
+        return Traced(tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
+
+    def quantity_of_group(self, group: dict[str, Any], key: str, place: int | None, value: float) -> Traced:
+        """A setting of an optimiser as a quantity, the same one whenever it is asked for."""
+        known = id(group), key, place
+        if known not in self.settings:
+            self.settings[known] = self.quantity(Setting(group, key, place), value)
+        return self.settings[known]
+
+    def argument(self, place: int, name: str, tensor: Tensor) -> Tensor:
+        """The tensor that the function gets in the place of an argument."""
+        name = self.names.free(name)
+        value = Value(name, spec_of(tensor._data))
+        self.graph.inputs.append(value)
+        traced = self.traced_array(Memory(value, tensor._data, name), (), value, tensor._data)
+        stand_in = self.stand_ins[place] = make(traced, None)
+        given = tensor._edge
+        if tensor.requires_grad:
+            leaf = stand_in._edge = Leaf(stand_in)
+            source = Argument(place, name)
+            was = given.grad if type(given) is Leaf else None
+            self.slots[id(leaf)] = Slot(leaf, source, was)
+            if was is not None:
+                self.gradients[id(was)] = Gradient(source)
+        return stand_in
+
+    def read(self, traced: TracedArray) -> tuple[Value, np.ndarray]:
+        """The value that a traced array stands for now, and its shadow: read anew through its steps after a write."""
+        memory = traced.memory
+        if self.lost or memory.origin is not None:
+            self._refuse_lost(memory)
+        if traced.generation != memory.generation:
+            value, array = memory.value, memory.array
+            for i, (primitive, params) in enumerate(traced.steps, start=1):
+                key = repr(traced.steps[:i])
+                if key not in memory.parts:
+                    part = np.asarray(self.shadows.evaluate(primitive, (array,), params))
+                    memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
+                value, array = memory.parts[key]
+            traced.refresh(value, array)
+        return traced.value, traced.array
+
+    def _emit(
+        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
+    ) -> Value:
+        return self._add(primitive, operands, params, (spec_of(array),))[0]
+
+    def _add(
+        self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], specs: Sequence[Spec]
+    ) -> tuple[Value, ...]:
+        made = self.graph.add(primitive, operands, params, specs, self.line())
+        if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
+            self.independent.update(made)
+        return made
+
+    def _refuse_lost(self, memory: Memory) -> None:
+        """Note [x of i]: where i is a tensor, x[i] is a view in eager mode, as the value of i is known, and a copy in a
+        recording. So x may not be read when its copy has been written, but by the very assignment that puts the copy
+        back (as ``x[i] += 1`` does), and the copy may not be read when x has been written."""
+        written, origin = self.lost.get(memory), memory.origin
+        if written is None and origin is not None and origin[0].generation != origin[1]:
+            written = origin[0]
+        if written is not None:
+            raise TraceError(
+                "[index] tensors that do not share memory were expected; got x[i], where i is a tensor, and x, of "
+                f"which one is written at {written.line} and the other used: while a function is being recorded x[i] "
+                "is a copy; write x[i] = ... or x[i] += ... instead, or clone() it"
+            )
+
+    def refuse_lost_writes(self) -> None:
+        """Raises where what was written to a copy should have been in memory of the user's: Note [x of i]."""
+        for memory in self.lost:
+            if memory.source is not None:
+                self._refuse_lost(memory)
+
+    def source_of(self, tensor: Tensor) -> Owner:
+        """Where a program finds a tensor of the user's."""
+        places = (place for place, stand_in in self.stand_ins.items() if stand_in is tensor)
+        place = next(places, None)
+        name = str(self.place(tensor).memory.source)
+        return self.outside(tensor, name) if place is None else Argument(place, name)
+
+    def part_of(self, tensor: Tensor) -> Part | None:
+        """Where a program finds a tensor that is a view of one of the user's; None if it is not."""
+        memory = self.place(tensor).memory
+        if memory.source is None:
+            return None
+        for whole, source in self._wholes(memory):
+            found = self.steps_between(whole, tensor)
+            if found is not None:
+                return Part(source, found[0], memory.source, found[1])
+        return None
+
+    def steps_between(self, whole: Tensor, tensor: Tensor) -> tuple[Sequence[Step], bool] | None:
+        """By which view steps a tensor comes from another on its memory, and whether detached from its history; None
+        where it does not."""
+        if edge_of(tensor) is None:
+            first, steps = list(self.place(whole).steps), list(self.place(tensor).steps)
+            rest = steps[len(first):]
+            return (rest, not rest or edge_of(whole) is not None) if steps[:len(first)] == first else None
+        part, base = tensor._alias, whole._alias
+        if part is None or base is None or part.storage is not base.storage or not part.tracked:
+            return None
+        count = len(base.steps)
+        return (part.steps[count:], False) if part.steps[:count] == base.steps and part.steps[count:] else None
+
+    def _wholes(self, memory: Memory) -> Iterator[tuple[Tensor, Owner]]:
+        """The user's tensors on a memory, and where they are found."""
+        for place, stand_in in self.stand_ins.items():
+            if self.place(stand_in).memory is memory:
+                yield stand_in, Argument(place, str(memory.source))
+        if not self.layouts:  # else these lie differently when the program looks for them
+            for binding in self.bindings.get(str(memory.source), ()):
+                if isinstance(binding.source, (Captured, Found)):
+                    yield binding.source.find(()), binding.source
+
+    def is_outside(self, tensor: Tensor) -> bool:
+        """Whether a tensor is the user's: captured, not met yet, or the stand-in of an argument."""
+        return (
+            type(tensor._data) is not TracedArray
+            or tensor in self.keeper
+            or any(tensor is stand_in for stand_in in self.stand_ins.values())
+        )
