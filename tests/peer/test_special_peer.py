@@ -127,3 +127,30 @@ def test_tails_below_all_numbers_are_on_the_right_side(name: str) -> None:
     got, want = (getattr(lib, name)(lib.tensor(a, dtype=lib.float64), lib.tensor(x, dtype=lib.float64))
                  for lib in (wengert, torch))
     assert got.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 5, 40, 151, 200])
+def test_polygamma_of_all_sorts_of_numbers(order: int) -> None:
+    x = np.concatenate([np.random.default_rng(order).uniform(-20, 50, 300), [
+        0.0, -0.0, 1.0, -1.5, 1e9, 1e30, 1e300, np.nan, 1e-320, -1e-320, -0.5, 100.0]])
+    got = wengert.polygamma(order, wengert.tensor(x)).numpy()
+    np.testing.assert_allclose(got, torch.polygamma(order, torch.tensor(x)).numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_zeta_of_all_sorts_of_numbers() -> None:
+    x, q = np.meshgrid([0.5, 1.0, 1.5, 2.0, 3.0, 10.5, 50.0, np.inf, np.nan, -1.0],
+                       [0.1, 1.0, 2.0, 10.0, 1e5, -0.5, -1.0, 0.0, -30.3, np.nan, -np.inf])
+    got = wengert.special.zeta(wengert.tensor(x), wengert.tensor(q)).numpy()
+    np.testing.assert_allclose(got, torch.special.zeta(torch.tensor(x), torch.tensor(q)).numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["digamma", "logit", "special.entr", "special.i0e", "special.xlog1py", "special.zeta",
+                                  "special.erfcx", "lgamma", "erfc", "erfinv"])
+def test_complex_numbers_are_refused_where_pytorch_refuses_them(name: str) -> None:
+    for lib in (torch, wengert):
+        function: Any = lib
+        for part in name.split("."):
+            function = getattr(function, part)
+        x = lib.tensor([1j])
+        with pytest.raises((NotImplementedError, RuntimeError)):
+            function(*(x, x) if name.endswith(("xlog1py", "zeta")) else (x,))

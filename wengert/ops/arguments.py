@@ -114,6 +114,9 @@ def integers(values: Any, op: str) -> tuple[int, ...]:
 
 def tensors_of(tensors: Any, op: str) -> tuple[Tensor, ...]:
     """A sequence of tensors, as a tuple."""
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{op}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor; put it in a "
+                        "list, or take it apart with unbind()")
     listed = tuple(tensors)
     for position, tensor in enumerate(listed):
         if not isinstance(tensor, Tensor):

@@ -59,7 +59,7 @@ def _bessel(order: int, scaled: bool) -> Any:
 
 i0 = of_float("i0", _bessel(0, False), lambda x, out: P.i1(x), "x", samples=reals(-3, 3), refuses=COMPLEX)
 i0e = of_float("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out, "x out", label="SpecialI0E",
-             samples=reals(0.3, 3))
+             samples=reals(0.3, 3), refuses=COMPLEX)
 
 
 def _but_0(x: Numbers) -> Any:
@@ -130,34 +130,43 @@ log_ndtr = of_float(
 )
 ndtri = of_float("ndtri", each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
                label="SpecialNdtri", samples=reals(0.1, 0.9))
-entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr")
+entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr", refuses=COMPLEX)
 
 
-def _zeta(x: float, q: float) -> float:
+def _zeta(xp: ModuleType, x: Array, q: Array) -> Array:
     """Hurwitz's ζ(x, q) = Σ (q + k)^−x by Euler and Maclaurin's summation (*Digital Library of Mathematical Functions*,
-    25.11.5) from the tenth term on."""
-    if x == 1.0:
-        return math.inf
-    if x < 1.0 or math.isnan(x) or math.isnan(q):
-        return math.nan
-    if q <= 0.0:
-        if q == math.floor(q):
-            return math.inf
-        if x != math.floor(x):
-            return math.nan
-    total, base = 0.0, q
+    25.11.5) from the tenth term on, or from where q + k reaches 10."""
+    dtype = xp.result_type(x, q)
+    x, q = (part.astype(np.float64) for part in xp.broadcast_arrays(x, q))
+    pole = (q <= 0) & (q == xp.floor(q))
+    nothing = (x < 1) | xp.isnan(x) | xp.isnan(q) | ((q <= 0) & ~pole & (x != xp.floor(x)))
+    endless = (x == 1) | pole
+    plain = ~(nothing | endless)
+    with np.errstate(all="ignore"):
+        x_ = x[plain]
+        first, base = _first_terms(x_, q[plain])
+        total = first + base ** (1 - x_) / (x_ - 1) + 0.5 * base**-x_
+        factor = x_ * base ** (-x_ - 1)
+        for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
+            total += bernoulli * factor / math.factorial(2 * k)
+            factor = factor * ((x_ + 2 * k - 1) * (x_ + 2 * k) / (base * base))
+        result = xp.where(endless & ~(x < 1), np.inf, np.nan)
+        result[plain] = xp.where(x_ < np.inf, total, xp.where(first > 0, first, np.nan))
+        return result.astype(dtype)
+
+
+def _first_terms(x: Array, q: Array) -> tuple[Array, Array]:
+    """The sum of (q + k)^−x over k below 10, and below 10 − q, and the q + k that comes next."""
+    total, base = np.zeros_like(q), q.copy()
     for _ in range(10):
         total += base**-x
         base += 1.0
-    while base < 10.0:
-        total += base**-x
-        base += 1.0
-    total += base ** (1 - x) / (x - 1) + 0.5 * base**-x
-    factor = x * base ** (-x - 1)
-    for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
-        total += bernoulli * factor / math.factorial(2 * k)
-        factor *= (x + 2 * k - 1) * (x + 2 * k) / (base * base)
-    return total
+    left = np.flatnonzero(base < 10.0)
+    while len(left):
+        total[left] += base[left] ** -x[left]
+        base[left] += 1.0
+        left = left[base[left] < 10.0]
+    return total, base
 
 
 def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:
@@ -165,9 +174,8 @@ def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:
                            "exponent, that requires a gradient, and there is no rule for that; detach() it")
 
 
-_zeta_each = np.frompyfunc(_zeta, 2, 1)
 zeta = elementwise(
-    "zeta", lambda xp, x, q: xp.asarray(_zeta_each(x, q), dtype=xp.result_type(x, q)), promotion="float",
+    "zeta", _zeta, promotion="float", refuses=COMPLEX,
     derivative=(_by_exponent, lambda x, q, out: -x * P.zeta(x + 1, q)), saves=("", "x y"), label="SpecialZeta",
     missing={"samples": "differentiable by its second operand only"},
     samples=lambda: iter([((2.5, np.array([0.5, 1.0, 3.0])), {}), ((3.0, np.array(0.7)), {})]),

@@ -108,8 +108,14 @@ zeros_like = linear("zeros_like", batch=native, eval=lambda xp, x: xp.zeros_like
 conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
                    vjp=lambda ct, saved, params, needs: (P.conj(ct),),
                    jvp=lambda tangents, operands, out, params: P.conj(tangents[0]))
+def _angle(xp: ModuleType, x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return xp.angle(x).astype(x.real.dtype)
+    return xp.where(x < 0, x.dtype.type(np.pi), xp.where(xp.isnan(x), x, x.dtype.type(0)))  # of -0 too it is 0
+
+
 angle = elementwise(
-    "angle", lambda xp, x: xp.angle(x).astype(x.real.dtype), promotion="float", saves="x",
+    "angle", _angle, promotion="float", saves="x",
     vjp=lambda ct, saved, params, needs: (_angle_vjp(ct, saved[0]),),
     jvp=lambda tangents, operands, out, params: _angle_jvp(tangents[0], operands[0]),
 )

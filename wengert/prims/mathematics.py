@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, conjugate, elementwise, fit
+from ..core.primitive import COMPLEX, P, conjugate, elementwise, fit
 from ..core.samples import reals
 from ..core.steps import each, of_float
 
@@ -93,7 +92,7 @@ sinc = elementwise(
         P.where(saved[0] == 0, 0.0, ct * conjugate((P.cos(saved[0] * math.pi) - P.sinc(saved[0])) / saved[0])),),
 )
 logit = of_float("logit", lambda xp, x: xp.log(x / (1 - x)),
-               lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x")
+               lambda x, out: P.where((x >= 0) & (x <= 1), 1 / (x * (1 - x)), float("nan")), "x", refuses=COMPLEX)
 
 
 def _x_log(xp: ModuleType, x: Array, y: Array, log: str = "log") -> Array:
@@ -118,7 +117,7 @@ def _x_log_vjp(name: str, shift: int) -> Any:
 xlogy = elementwise("xlogy", lambda xp, x, y: _x_log(xp, x, y), promotion="float", saves=("x y", "x y"),
                     vjp=_x_log_vjp("xlogy", 0))
 xlog1py = elementwise("xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), promotion="float", saves=("x y", "x y"),
-                      vjp=_x_log_vjp("xlog1py", 1), label="SpecialXlog1Py")
+                      vjp=_x_log_vjp("xlog1py", 1), label="SpecialXlog1Py", refuses=COMPLEX)
 
 erf = of_float("erf", each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
              lower=lambda b, x: b.erf(x))
@@ -165,63 +164,44 @@ def _lgamma(x: float) -> float:
     return math.lgamma(x)
 
 
-LAST_ORDER = 150
-"""The largest order of polygamma whose factorials are float64 numbers."""
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
-@cache
-def _cotangent_derivative(order: int) -> tuple[int, ...]:
-    """The coefficients of the derivative of cot x of this order, a polynomial in cot x, lowest power first."""
-    if order == 0:
-        return 0, 1
-    slopes = [power * c for power, c in enumerate(_cotangent_derivative(order - 1))][1:]
-    return tuple([-a - b for a, b in zip([*slopes, 0, 0], [0, 0, *slopes], strict=True)])
+def _gamma_slope(n: int, x: Array) -> Array:
+    """Digamma (order 0) or trigamma (1) of positive numbers by the recurrence up to x >= 16 and the asymptotic series
+    (Abramowitz & Stegun, 6.3.18 and 6.4.12)."""
+    sign = -1.0 if n == 0 else 1.0
+    x, total = x.copy(), np.zeros_like(x)
+    while (near := x < 16.0).any():
+        np.add(total, sign * x ** -(n + 1), total, where=near)
+        np.add(x, 1.0, x, where=near)
+    if n == 0:
+        return total + (np.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(_BERNOULLI, 1)))
+    return total + (1 / x + 0.5 / (x * x) + sum(b / x ** (2 * k + 1) for k, b in enumerate(_BERNOULLI, 1)))
 
 
-def _polygamma(order: int, x: float) -> float:
-    """Digamma (order 0) and its derivatives by the recurrence up to x >= 15 + order and the asymptotic series
-    (Abramowitz & Stegun, 6.3.18 and 6.4.11); by reflection (6.4.7) for negative x."""
-    if math.isnan(x) or math.isinf(x):
-        return math.nan if x != math.inf else math.inf if order == 0 else 0.0
-    if x <= 0 and x == math.floor(x):
-        return (math.nan if x else math.copysign(math.inf, -x)) if order == 0 else math.inf
-    if order == 0 and x > 1e9:
-        return math.log(x) - 0.5 / x
-    sign = -1.0 if order % 2 == 0 else 1.0
-    if order > LAST_ORDER:  # as PyTorch, which multiplies an infinite factorial by a series that may vanish
-        return sign * math.inf if x > 0 and (order + 1) * math.log(x) < 745 else math.nan
-    if x < 0:
-        cotangent = 1 / math.tan(math.pi * (x - round(x)))
-        slope = sum(c * cotangent**power for power, c in enumerate(_cotangent_derivative(order)) if c)
-        return -sign * _polygamma(order, 1 - x) - math.pi ** (order + 1) * slope
-    total = 0.0
-    factorial = math.factorial(order)
-    while x < 15.0 + order:
-        total += sign * factorial * x ** -(order + 1)
-        x += 1.0
-    bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
-    if order == 0:
-        series = math.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(bernoulli, 1))
-        return total + series
-    series = math.factorial(order - 1) * x**-order + factorial / 2 * x ** -(order + 1)
-    series += sum(b * (math.factorial(2 * k + order - 1) // math.factorial(2 * k)) * x ** -(2 * k + order)
-                  for k, b in enumerate(bernoulli, 1))
-    return total + sign * series
-
-
-def _polygamma_each(xp: ModuleType, x: Array, n: int = 0) -> Array:
-    def value(x: float) -> float:
-        try:
-            return _polygamma(n, x)
-        except (OverflowError, ZeroDivisionError):  # beside a pole, where it is - n! / (pole - x)**(n + 1)
-            return math.copysign(math.inf, x - round(x)) if n % 2 == 0 and n and x < round(x) else -math.inf if \
-                n % 2 == 0 else math.inf
-
-    return xp.asarray(np.frompyfunc(value, 1, 1)(x), dtype=x.dtype)
+def _polygamma(xp: ModuleType, x: Array, n: int = 0) -> Array:
+    """Digamma (order 0) and its derivatives: below zero by reflection (Abramowitz & Stegun, 6.3.7 and 6.4.7); from the
+    second order on n! ζ(n + 1, x), up to the sign (6.4.10)."""
+    wide = xp.asarray(x, np.float64)
+    if n > 1:
+        factorial = float(math.factorial(n)) if n <= 170 else np.inf
+        with np.errstate(all="ignore"):
+            return ((-1.0) ** (n + 1) * factorial * P.zeta(np.float64(n + 1), wide)).astype(x.dtype)
+    pole, below = (wide <= 0) & (wide == xp.floor(wide)), wide < 0
+    plain = xp.isfinite(wide) & ~pole
+    with np.errstate(all="ignore"):
+        result = _gamma_slope(n, xp.where(plain, xp.where(below, 1 - wide, wide), 1.0))
+        apart = np.pi * (wide - xp.rint(wide))
+        reflected = result - np.pi / xp.tan(apart) if n == 0 else (np.pi / xp.sin(apart)) ** 2 - result
+        result = xp.where(below, reflected, result)
+        at_pole = xp.where(wide == 0, xp.copysign(np.inf, -wide), np.nan) if n == 0 else np.inf
+        at_infinity = xp.where(wide == np.inf, np.inf if n == 0 else 0.0, np.nan)
+        return xp.where(plain, result, xp.where(pole & (wide != -np.inf), at_pole, at_infinity)).astype(x.dtype)
 
 
 lgamma = of_float("lgamma", each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
-polygamma = of_float("polygamma", _polygamma_each, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
-                   label=lambda params: "Polygamma" if params.get("n") else "Digamma")
+polygamma = of_float("polygamma", _polygamma, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
+                   label=lambda params: "Polygamma" if params.get("n") else "Digamma", refuses=COMPLEX)
 deg2rad = of_float("deg2rad", "deg2rad", math.pi / 180, "", label="Deg2Rad")
 rad2deg = of_float("rad2deg", "rad2deg", 180 / math.pi, "", label="Rad2Deg")
