@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 
 from benchmarks import report
 from benchmarks.comparison import Result, compare
 from benchmarks.first_call import first_calls
 from benchmarks.sides import ALL, EAGER, Side
-from benchmarks.workloads import workloads_of
+from benchmarks.workloads import Workload, workloads_of
 
 # The load average from which on two threads no longer have two cores to themselves.
 BUSY = 0.5
+OTHERS = 4
+"""Busy processes beside the workloads, where that is wanted: twice the two threads of a step."""
 SUITES = {"eager": EAGER, "compiled": ALL}
 
 
@@ -30,12 +34,38 @@ def main() -> int:
     for result in compare(options.suite, chosen, sides, options.rounds):
         results.append(result)
         print(f"{len(results)} of {len(chosen)}: {result.workload.name} ({monotonic() - began:.0f} s)", file=sys.stderr)
+    if options.busy:
+        return beside_others(options, chosen, results)
     more = "" if options.suite == "eager" else about_compiled(results)
     print(report.table(results))
     print(more)
     if options.write:
         report.write(options.suite, results, options.rounds, more)
     return 0
+
+
+def beside_others(options: argparse.Namespace, chosen: Sequence[Workload], quiet: Sequence[Result]) -> int:
+    """Measures the workloads again beside busy processes, and says how many times longer they took."""
+    with others(OTHERS):
+        busy = [*compare(options.suite, chosen, options.sides, options.rounds)]
+    table = report.busy_table(quiet, busy)
+    print(table)
+    if options.write:
+        report.put(f"{options.suite}, beside busy processes", report.busy_section(options.suite, table, options.rounds,
+                                                                                  OTHERS))
+    return 0
+
+
+@contextmanager
+def others(count: int) -> Iterator[None]:
+    """So many processes that do nothing but be busy."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def parsed() -> argparse.Namespace:
@@ -46,6 +76,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each workload and side")
     parser.add_argument("--without", action="append", default=[], choices=[side.name for side in ALL], metavar="SIDE",
                         help="leave a side out, such as torch.compile, which takes long to compile")
+    parser.add_argument("--busy", action="store_true", help=f"measure alone, and then beside {OTHERS} busy processes")
     parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
     options = parser.parse_args()
     options.rounds = {"eager": 31, "compiled": 9}[options.suite] if options.rounds is None else options.rounds

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from math import prod
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -25,13 +26,15 @@ STEPS = 3
 
 class First(NamedTuple):
     """What fresh processes found out about a workload: seconds of the first call with an empty cache and with what that
-    left there, the peaks of memory, compiled and of PyTorch, and the least time for the arithmetic and the bytes."""
+    left there, the peaks of memory, compiled and of PyTorch, the least time for the arithmetic and the bytes, and the
+    sorts of steps that take most of the time."""
 
     cold: float
     warm: float
     peak: int
     peak_of_torch: int
     floor: float
+    goes: str
 
 
 def first_calls(suite: str, number: int) -> First:
@@ -39,7 +42,7 @@ def first_calls(suite: str, number: int) -> First:
     with tempfile.TemporaryDirectory() as folder:
         cold, warm = (measured(suite, WENGERT_COMPILE, number, folder) for _ in range(2))
     torch = measured(suite, TORCH, number, "")
-    return First(cold["first"], warm["first"], warm["peak"], torch["peak"], cold["floor"])
+    return First(cold["first"], warm["first"], warm["peak"], torch["peak"], cold["floor"], cold["goes"])
 
 
 def measured(suite: str, side: Side, number: int, cache: str) -> Any:
@@ -62,6 +65,25 @@ def floor(step: Any) -> float:
     return limits().seconds(sum(operations(instr) or 0 for instr in graph.instrs), moved)
 
 
+def goes_to(step: Any) -> str:
+    """The three sorts of steps that take most of a compiled step's time, with their shares of it."""
+    step.profile()
+    spent = Counter[str]()
+    for kernel in step.kernels:
+        spent[sort_of(kernel.words)] += kernel.seconds
+    total = sum(spent.values())
+    return ", ".join([f"{sort} {seconds / total:.0%}" for sort, seconds in spent.most_common(3)])
+
+
+def sort_of(words: str) -> str:
+    """What sort of step it is that `StepInfo.words` tell of."""
+    if words.startswith("numpy: "):
+        return " ".join(words.split()[:2]).replace(":", "'s")
+    if words.startswith("pass over"):
+        return "passes"
+    return "products" if "product" in words else words.split(":")[0].strip()
+
+
 def main() -> None:
     suite, name, number = sys.argv[1:]
     side = BY_NAME[name]
@@ -72,9 +94,9 @@ def main() -> None:
     first = perf_counter() - begin
     for _ in range(STEPS - 1):
         step()
-    found = {"first": first, "peak": resident("VmHWM") if os.path.exists("/proc/self/status") else 0}
+    found: dict[str, Any] = {"first": first, "peak": resident("VmHWM") if os.path.exists("/proc/self/status") else 0}
     if side is WENGERT_COMPILE:
-        found["floor"] = floor(step)
+        found["floor"], found["goes"] = floor(step), goes_to(step)
     print(json.dumps(found), file=answers)
 
 

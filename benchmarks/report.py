@@ -66,14 +66,33 @@ def row(result: Result, sides: Sequence[Side]) -> tuple[str, ...]:
 
 def first_table(results: Sequence[Result], firsts: Sequence[First]) -> str:
     """First calls, memory and floors of compiled steps."""
-    header = ("workload", "first call", "in a second process", "peak memory", "PyTorch's", "floor", "of a step")
+    header = ("workload", "first call", "in a second process", "peak memory", "PyTorch's", "floor", "of a step",
+              "what it goes to")
     rows = []
     for result, first in zip(results, firsts, strict=True):
         memory = [f"{size / 2**20:.0f} MB" if size else "–" for size in (first.peak, first.peak_of_torch)]
         share = first.floor / result.median(result.ours)
         rows.append((result.workload.name, duration(first.cold), duration(first.warm), *memory, duration(first.floor),
-                     f"{share:.0%}"))
+                     f"{share:.0%}", first.goes))
     return lined_up([header, *rows])
+
+
+def busy_table(quiet: Sequence[Result], busy: Sequence[Result]) -> str:
+    """How many times longer a step took beside busy processes: each side's median, over that when nothing else ran."""
+    sides = sides_of(quiet)
+    rows = [("workload", *[side.title for side in sides])]
+    for alone, beside in zip(quiet, busy, strict=True):
+        both = [side for side in sides if side in alone.seconds and side in beside.seconds]
+        times = {side: f"{beside.median(side) / alone.median(side):.1f}×" for side in both}
+        rows.append((alone.workload.name, *[times.get(side, "–") for side in sides]))
+    return lined_up(rows)
+
+
+def busy_section(suite: str, table: str, rounds: int, others: int) -> str:
+    """The text round `busy_table`."""
+    return (f"`python -m benchmarks {suite} --busy --write`, {date.today():%Y-%m-%d}, {THREADS} threads.\n"
+            f"{machine()}.\n\nHow many times longer a step takes beside {others} processes that are always busy, by\n"
+            f"the medians of {rounds} rounds each.\n\n{table}\n")
 
 
 def chart(results: Sequence[Result]) -> str:
@@ -153,6 +172,11 @@ def section(suite: str, results: Sequence[Result], rounds: int, more: str = "") 
 
 def write(suite: str, results: Sequence[Result], rounds: int, more: str = "") -> None:
     """Put the suite's section into `RESULTS.md`, in place of an older one."""
+    put(suite, section(suite, results, rounds, more).partition("\n\n")[2])
+
+
+def put(name: str, text: str) -> None:
+    """Put a section into `RESULTS.md`, in place of an older one of this name."""
     title, *sections = re.split(r"(?m)^(?=## )", RESULTS.read_text(encoding="utf-8"))
-    kept = [text for text in sections if not text.startswith(f"## {suite}\n")]
-    RESULTS.write_text(title + "\n".join([section(suite, results, rounds, more), *kept]), encoding="utf-8")
+    kept = [section for section in sections if not section.startswith(f"## {name}\n")]
+    RESULTS.write_text(title + "\n".join([f"## {name}\n\n{text}", *kept]), encoding="utf-8")

@@ -13,17 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
-from time import monotonic
 from typing import Any, NamedTuple
 
 from benchmarks.workloads import Workload
 
 THREADS = 2
 PATIENCE = 120
-"""Seconds that torch.compile may take for all workloads of a run: it writes C++ and runs the compiler. What it has made
-it keeps on disk, so that another run comes further."""
-
-_spent = [0.0]
+"""Seconds that torch.compile may take for a workload: it writes C++ and runs the compiler. What it has made it keeps on
+disk, so that another run comes further."""
 
 Call = Callable[[], Any]
 
@@ -85,19 +82,26 @@ BY_NAME = {side.name: side for side in ALL}
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises `NotThere` when all such blocks together have taken longer (on systems that have alarms)."""
+    """Raises `NotThere` when the block takes longer (on systems that have alarms)."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return
 
-    def ring(*_: object) -> None:
-        raise NotThere(f"the {seconds:.0f} s for compiling are used up")
+    late = False
 
-    before, begin = signal.signal(signal.SIGALRM, ring), monotonic()
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds - _spent[0]))
+    def ring(*_: object) -> None:
+        nonlocal late
+        late = True
+        raise NotThere(f"not compiled in {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except Exception as error:  # what compiles may have caught the alarm, and say in its own words that it failed
+        if late and not isinstance(error, NotThere):
+            raise NotThere(f"not compiled in {seconds:.0f} s") from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        _spent[0] += monotonic() - begin

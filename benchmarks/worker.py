@@ -41,7 +41,8 @@ def serve(suite: str, side: Side) -> None:
             answer = str(reason)
         except Exception as error:  # the side fails at this workload, which is a finding and not the end
             traceback.print_exc()
-            answer = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
+            answer = " ".join(lines[:2])[:200]
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -11,7 +12,7 @@ from benchmarks import report
 from benchmarks.comparison import Result
 from benchmarks.eager import WORKLOADS
 from benchmarks.first_call import First
-from benchmarks.sides import JAX, TORCH, TORCH_COMPILE, WENGERT, WENGERT_COMPILE
+from benchmarks.sides import JAX, TORCH, TORCH_COMPILE, WENGERT, WENGERT_COMPILE, NotThere, within
 from benchmarks.worker import calls_in, measure
 from benchmarks.workloads import Workload, workloads_of
 
@@ -75,13 +76,43 @@ def test_a_step_is_held_against_the_best_of_its_peers() -> None:
     assert report.geometric_mean(COMPILED) == pytest.approx(0.5)
 
 
+def test_beside_busy_processes_each_side_is_held_against_itself() -> None:
+    busy = [Result(result.workload, {side: [3 * x for x in found] for side, found in result.seconds.items()
+                                     if side is not WENGERT}, {}) for result in COMPILED]
+    lines = report.busy_table(COMPILED, busy).splitlines()
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["mlp", "3.0×", "–", "3.0×", "3.0×"]
+    assert [cell.strip() for cell in lines[3].split("|")[1:-1]] == ["ode", "3.0×", "–", "3.0×", "–"]
+
+
+def test_the_others_are_there_and_go() -> None:
+    from benchmarks import __main__ as command
+
+    started = []
+    with pytest.MonkeyPatch.context() as patch:
+        popen = command.subprocess.Popen
+        patch.setattr(command.subprocess, "Popen", lambda *args: started.append(popen(*args)) or started[-1])
+        with command.others(2):
+            assert [process.poll() for process in started] == [None, None]
+    assert all(process.poll() is not None for process in started)
+
+
+def test_what_takes_too_long_to_compile_is_not_there() -> None:
+    with pytest.raises(NotThere, match="not compiled in 0 s"), within(0.05):
+        try:
+            sleep(5)
+        except NotThere as error:  # as compilers do
+            raise RuntimeError("the back end failed") from error
+    with within(5):
+        sleep(0.1)
+
+
 def test_the_chart_and_the_first_calls() -> None:
     lines = report.chart(COMPILED).splitlines()
     assert lines[1] == f"mlp  {'█' * 10} 0.25 of torch.compile" and lines[2] == f"ode  {'█' * 40} 1.00 of PyTorch"
-    firsts = [First(0.5, 0.25, 100 * 2**20, 300 * 2**20, 1e-4), First(1.0, 0.5, 0, 0, 1e-3)]
+    firsts = [First(0.5, 0.25, 100 * 2**20, 300 * 2**20, 1e-4, "passes 90%"), First(1.0, 0.5, 0, 0, 1e-3, "")]
     rows = report.first_table(COMPILED, firsts).splitlines()
     assert [cell.strip() for cell in rows[2].split("|")[1:-1]] == [
-        "mlp", "500 ms", "250 ms", "100 MB", "300 MB", "100 µs", "10%"]
+        "mlp", "500 ms", "250 ms", "100 MB", "300 MB", "100 µs", "10%", "passes 90%"]
     assert report.failures(COMPILED) == ["jax.jit: mlp, ode: not written for jax"]
 
 
