@@ -88,6 +88,30 @@ _POWERS: dict[float, Callable[[Writer, Any], Node]] = {
 }
 
 
+def _mul(b: Writer, x: Term, y: Term) -> Node:
+    """Half of 1 + erf(z / sqrt(2)), as derivatives of ``gelu`` have it, is the normal distribution function of z, which
+    has a shorter formula and is what the function itself computes."""
+    if b.dtype not in REALS:
+        return b.mul(x, y)
+    whole, factor = _with_constant(b, x, y)
+    if factor == 1:
+        return whole
+    if factor == 0.5 and whole.op == "add":
+        erf, one = _with_constant(b, *whole.args)
+        if one == 1 and erf.op == "erf" and erf.args[0].op == "mul":
+            z, root = _with_constant(b, *erf.args[0].args)
+            if root == 0.5**0.5:
+                return b.normal_cdf(z)
+    return b.mul(x, y)
+
+
+def _with_constant(b: Writer, x: Term, y: Term) -> tuple[Node, Any]:
+    """Two terms with a constant as a number, second; None there if there is none."""
+    x, y = (term if isinstance(term, Node) else b.const(term) for term in (x, y))
+    x, y = (y, x) if x.op == "const" else (x, y)
+    return x, y.args[0] if y.op == "const" else None
+
+
 def _compare(name: str) -> Callable[..., Node]:
     def lower(b: Writer, x: Term, y: Term) -> Node:
         if b.dtype == "bool":
@@ -114,7 +138,7 @@ def _isinf(b: Writer, x: Term) -> Node:
 
 
 RULES: dict[str, Callable[..., Node]] = {
-    **{name: _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "mul": _mul, **{name: _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     "logical_and": lambda b, x, y: b.logical_and(x, y), "logical_or": lambda b, x, y: b.logical_or(x, y),
     "logical_xor": lambda b, x, y: _compare("ne")(Writer(b.nodes, "bool"), b.truth(x), b.truth(y)),
     "logical_not": lambda b, x: b.logical_not(x), "isnan": lambda b, x: b.isnan(x), "isinf": _isinf,
