@@ -104,7 +104,7 @@ def random_nests(seed: int) -> tuple[list[Any], Space]:
     """Nests over one space and over its rows, each of which reads what some before it have left."""
     space = Space(seed)
     rng, nodes = space.rng, space.nodes
-    rows, length = int(rng.choice([16, 24])), int(rng.choice([9, 40]))
+    rows, length = int(rng.choice([16, 24])), int(rng.choice([9, 19, 40]))
     shape, dtype = (rows, length), "float64"
     whole = [space.place(shape, (0, 1), dtype), space.place(shape, (1,), dtype)]
     each = [space.place((rows,), (0,), dtype)]

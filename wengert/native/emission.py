@@ -22,9 +22,11 @@ import numpy as np
 
 from ..compiler.code import Code, Index, Operand
 from ..compiler.vectors import Machine
-from .expressions import Expressions
+from .dims import Dim, collapsed, unravelled, vector_dim
+from .expressions import Expressions, Sum
 from .loops import FOLDS, READING, Buffer, Nest, Node, Place, Reduce, Shape, Store
 from .phases import Phase, Total, levels_of, phases_of
+from .running import RUN, Loops
 
 BLOCK = 2048
 """Elements along the vector dimension that are one item, where there are more."""
@@ -57,22 +59,6 @@ class _Values(dict[Node, Operand]):
         self.ones: dict[Node, Operand] = {} if others is None else dict(others.ones)
 
 
-@dataclass(slots=True, eq=False)
-class _Dim:
-    """One dimension of the space as the loops see it. ``strides`` by place."""
-
-    size: int
-    reduced: bool
-    row: bool
-    cut: bool
-    strides: dict[Place, int]
-
-    @property
-    def inner(self) -> bool:
-        """Whether an item goes all along it."""
-        return self.reduced or self.row
-
-
 def places_of(nest: Nest) -> list[Place]:
     """The places of a nest in the order in which its function finds them."""
     return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op in READING),
@@ -97,20 +83,20 @@ def function_of(nest: Nest, name: str, machine: Machine) -> Function:
     return _Emission(nest, name, machine).function()
 
 
-class _Emission(Expressions):
+class _Emission(Loops):
     def __init__(self, nest: Nest, name: str, machine: Machine) -> None:
         self.nest = nest
         self.nodes = nest.nodes()
         self.places = places_of(nest)
         reduced, self.split = nest.reduced
         rows = nest.rows
-        self.dims = _collapsed(nest.shape, reduced, rows, self.split, self.places)
+        self.dims = collapsed(nest.shape, reduced, rows, self.split, self.places)
         stored = {root.place for root in nest.roots}
         kinds = {node.dtype for node in self.nodes} | {place.buffer.dtype for place in self.places}
         wide = not kinds & {"float32", "int32"}
         lanes = machine.vector_bytes // (8 if wide else 4)
         across = bool(rows and reduced)
-        self.vector = _vector_dim([dim for dim in self.dims if dim.row or not across], lanes, stored)
+        self.vector = vector_dim([dim for dim in self.dims if dim.row or not across], lanes, stored)
         self.depends = self._dependences()
         self.columns = across or self._by_columns()
         """Whether what is reduced is summed up row by row, as the elements lie, in a row of sums."""
@@ -119,6 +105,10 @@ class _Emission(Expressions):
         self.sums = {total: Place(Buffer(-1, "shelf", total.sum.over, self._room(lanes)), 0, ())
                      for phase in self.phases for total in phase.totals if self.columns and type(total.root) is Reduce}
         """Where the sums of columns stand."""
+        across_dims = [dim for dim in self.dims if dim.reduced and dim is not self.vector]
+        self.runs = {total: Place(Buffer(-1, "shelf", "float32", self._room(lanes)), 0, ())
+                     for total in self.sums if total.thin and across_dims[-1].size >= 4 * self.split}
+        """And those of a run of rows."""
         self._lay_shelves(lanes)
         alike = {node for node in self.nodes if self.vector is None or self.vector not in self.depends[node]}
         strides = None if self.vector is None else {**self.vector.strides, **dict.fromkeys(self._shelves(), 1)}
@@ -140,8 +130,8 @@ class _Emission(Expressions):
         met.update(store.value for phase in self.phases for store in phase.stores)
         return single, single & met
 
-    def _dependences(self) -> dict[Node, frozenset[_Dim]]:
-        found: dict[Node, frozenset[_Dim]] = {}
+    def _dependences(self) -> dict[Node, frozenset[Dim]]:
+        found: dict[Node, frozenset[Dim]] = {}
         for node in self.nodes:
             found[node] = frozenset().union(*[found[x] for x in node.operands])
             if node.op in READING:
@@ -196,7 +186,7 @@ class _Emission(Expressions):
     def _shelves(self) -> list[Place]:
         """The shelves of all phases, and the rows of sums."""
         kept = [place for phase in self.phases for place in phase.shelved.values() if place.buffer.kind == "shelf"]
-        return [*dict.fromkeys(kept), *self.sums.values()]
+        return [*dict.fromkeys(kept), *self.sums.values(), *self.runs.values()]
 
     def _lay_shelves(self, lanes: int) -> None:
         """Rows lie in them as whole vectors, side by side; of what is no row there is one vector at a time."""
@@ -204,7 +194,7 @@ class _Emission(Expressions):
         for place in self._shelves():
             for dim in self.dims:
                 dim.strides[place] = 0
-            step = 1 if vector in inner or place in self.sums.values() else lanes
+            step = 1 if vector in inner or self.columns else lanes
             if vector is not None and step == 1:
                 vector.strides[place] = 1
                 step = -(-vector.size // lanes) * lanes
@@ -230,7 +220,7 @@ class _Emission(Expressions):
         fixed = _Values()
         self._write(self.nodes, 0, frozenset(), fixed, bases, None)
         with code.loop(stop, start=start) as item:
-            indices = _unravelled(code, item.index, counts)
+            indices = unravelled(code, item.index, counts)
             piece = indices.pop()
             block = indices.pop()
             places = self._moved(bases, list(zip(outer, indices, strict=True)))
@@ -252,17 +242,6 @@ class _Emission(Expressions):
         cost = sum(node.cost for node in self.nodes) + 2 * len(self.places) + 2
         return Function(code, prod(counts), vectors * cost)
 
-    def _moved(self, places: dict[Place, Operand], steps: Sequence[tuple[_Dim, Index]]) -> dict[Place, Operand]:
-        """The places further on along dimensions."""
-        code, found = self.code, dict(places)
-        for place, pointer in places.items():
-            for dim, index in steps:
-                stride = dim.strides[place] * np.dtype(place.buffer.dtype).itemsize
-                if stride and index != 0:
-                    pointer = code.at("i8", pointer, code.mul(index, stride))
-            found[place] = pointer
-        return found
-
     def _in_piece(self, places: dict[Place, Operand], piece: Operand) -> dict[Place, Operand]:
         """The results of a piece of the reduction stand apart."""
         found = dict(places)
@@ -272,11 +251,11 @@ class _Emission(Expressions):
                 found[root.place] = self.code.at("i8", places[root.place], self.code.mul(piece, step))
         return found
 
-    def _ranges(self, vector: _Dim | None, block: Operand, blocks: int, piece: Operand
-                ) -> dict[_Dim, tuple[Index, Index]]:
+    def _ranges(self, vector: Dim | None, block: Operand, blocks: int, piece: Operand
+                ) -> dict[Dim, tuple[Index, Index]]:
         """Where the loops within an item begin and end."""
         code, ranges = self.code, {dim: (0, dim.size) for dim in self.dims}
-        found: dict[_Dim, tuple[Index, Index]] = dict(ranges)
+        found: dict[Dim, tuple[Index, Index]] = dict(ranges)
         if blocks > 1 and vector is not None:
             low = code.mul(block, BLOCK)
             found[vector] = low, code.least(code.add(low, BLOCK), vector.size)
@@ -287,8 +266,8 @@ class _Emission(Expressions):
                 found[dim] = low, code.least(code.add(low, size), dim.size)
         return found
 
-    def _row(self, loops: list[_Dim], known: frozenset[_Dim], values: _Values, places: dict[Place, Operand],
-             ranges: dict[_Dim, tuple[Index, Index]], vector: _Dim | None, mask: Operand | None = None) -> None:
+    def _row(self, loops: list[Dim], known: frozenset[Dim], values: _Values, places: dict[Place, Operand],
+             ranges: dict[Dim, tuple[Index, Index]], vector: Dim | None, mask: Operand | None = None) -> None:
         """The phases one after the other, each of which may go on with what those before have combined; the last of
         the loops, if any, is along the vectors."""
         for number, phase in enumerate(self.phases):
@@ -321,15 +300,15 @@ class _Emission(Expressions):
         else:
             values[total.root] = value
 
-    def _along(self, loops: list[_Dim], phase: Phase, known: frozenset[_Dim], values: _Values,
-               places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[_Dim, tuple[Index, Index]],
-               vector: _Dim | None, mask: Operand | None) -> Sequence[Operand]:
+    def _along(self, loops: list[Dim], phase: Phase, known: frozenset[Dim], values: _Values,
+               places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[Dim, tuple[Index, Index]],
+               vector: Dim | None, mask: Operand | None) -> Sequence[Operand]:
         """The loops of a phase; what it has combined."""
         if not (phase.stores or phase.totals):
             return sums
-        code = self.code
+        code, totals = self.code, [total for total in phase.totals if total not in self.sums]
 
-        def inside(dim: _Dim, index: Index, mask: Operand | None) -> tuple[_Values, dict[Place, Operand]]:
+        def inside(dim: Dim, index: Index, mask: Operand | None) -> tuple[_Values, dict[Place, Operand]]:
             found, further = _Values(values), self._moved(places, [(dim, index)])
             self._write(phase.nodes, phase.number, known | {dim}, found, further, mask, phase)
             return found, further
@@ -337,9 +316,15 @@ class _Emission(Expressions):
         if loops:
             dim, rest = loops[0], loops[1:]
             low, high = ranges[dim]
+
+            def round(index: Operand, before: Sequence[Operand]) -> Sequence[Operand]:
+                found, further = inside(dim, index, mask)
+                return self._along(rest, phase, known | {dim}, found, further, before, ranges, vector, mask)
+
+            if not rest and vector is None:
+                return self._run(low, high, 1, dim.size, totals, sums, round)
             with code.loop(high, start=low, carried=sums) as loop:
-                found, further = inside(dim, loop.index, mask)
-                loop.next = self._along(rest, phase, known | {dim}, found, further, loop.carried, ranges, vector, mask)
+                loop.next = round(loop.index, loop.carried)
             return loop.carried
         if vector is None:
             return self._done(phase, values, places, sums, mask, False)
@@ -350,7 +335,7 @@ class _Emission(Expressions):
                 self._fetch(further)
             return self._done(phase, found, further, before, mask, mask is not None)
 
-        return self._vectors(vector, ranges[vector], sums, body)
+        return self._vectors(vector, ranges[vector], sums, body, totals)
 
     def _fetch(self, places: dict[Place, Operand]) -> None:
         """Has the processor bring nearer what a vector of the next row is read from, and written to."""
@@ -369,51 +354,21 @@ class _Emission(Expressions):
         sums = iter(before)
         found = []
         for total in phase.totals:
-            value = self._cast(values[total.value], total.value.dtype, total.sum.over)
-            if total in self.sums:
-                place = places[self.sums[total]]
-                self.code.store(self._combine(total.sum, self.code.load(value.type, place), value), place)
+            carried = None if total in self.sums else next(sums)
+            thin = total in self.runs if carried is None else total.thin and carried.type == self._type("float32")
+            kind = Sum("sum", "float32") if thin else total.sum
+            value = self._cast(values[total.value], total.value.dtype, kind.over)
+            if carried is None:
+                place = places[(self.runs if thin else self.sums)[total]]
+                self.code.store(self._combine(kind, self.code.load(value.type, place), value), place)
                 continue
             if ragged and mask is not None:
-                value = self.code.select(mask, value, self._neutral(total.sum))
-            found.append(self._combine(total.sum, next(sums), value))
+                value = self.code.select(mask, value, self._neutral(kind))
+            found.append(self._combine(kind, carried, value))
         return found
 
-    def _vectors(self, dim: _Dim, bounds: tuple[Index, Index], sums: Sequence[Operand],
-                 body: Callable[[Index, Sequence[Operand], Operand | None], Sequence[Operand]]) -> Sequence[Operand]:
-        """The loop along vectors: full ones, and what is left of them under a mask."""
-        code, lanes = self.code, self.lanes
-        low, high = bounds
-        if isinstance(low, int) and isinstance(high, int):
-            last = high - high % lanes
-            if last:
-                with code.loop(last, start=low, step=lanes, carried=sums) as loop:
-                    loop.next = body(loop.index, loop.carried, None)
-                sums = loop.carried
-            if last != high:
-                sums = body(last, sums, self._first_lanes(Operand(str(high - last), "i64")))
-            return sums
-        ragged = dim.cut or dim.size % lanes != 0
-        end = code.sub(high, code.rest(code.sub(high, low), lanes)) if ragged else high
-        with code.loop(end, start=low, step=lanes, carried=sums) as loop:
-            loop.next = body(loop.index, loop.carried, None)
-        if not ragged:
-            return loop.carried
-        with code.when(code.less(end, high), loop.carried) as tail:
-            tail.results = body(end, loop.carried, self._first_lanes(code.sub(high, end)))
-        return tail.results
-
-    def _swept(self, dim: _Dim, bounds: tuple[Index, Index], body: Callable[[Index, Operand | None], None]) -> None:
-        """The same where nothing is carried on."""
-
-        def one(index: Index, before: Sequence[Operand], mask: Operand | None) -> Sequence[Operand]:
-            body(index, mask)
-            return before
-
-        self._vectors(dim, bounds, (), one)
-
-    def _column(self, inner: list[_Dim], known: frozenset[_Dim], values: _Values,
-                places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]], index: Index,
+    def _column(self, inner: list[Dim], known: frozenset[Dim], values: _Values,
+                places: dict[Place, Operand], ranges: dict[Dim, tuple[Index, Index]], index: Index,
                 mask: Operand | None) -> None:
         """One vector of kept neighbours: the whole of its reductions, if there are any."""
         assert self.vector is not None
@@ -421,20 +376,20 @@ class _Emission(Expressions):
         self._write(self.nodes, 0, known | {self.vector}, inside, further, mask)
         self._row(inner, known | {self.vector}, inside, further, ranges, None, mask)
 
-    def _summed(self, inner: list[_Dim], known: frozenset[_Dim], values: _Values,
-                places: dict[Place, Operand], ranges: dict[_Dim, tuple[Index, Index]]) -> None:
+    def _summed(self, inner: list[Dim], known: frozenset[Dim], values: _Values,
+                places: dict[Place, Operand], ranges: dict[Dim, tuple[Index, Index]]) -> None:
         """The reductions of an item's columns, kept in memory of the function's own, row by row."""
         vector, code = self.vector, self.code
         assert vector is not None
         low, _ = ranges[vector]
-        places = dict(places)
+        zero, places = self.reals["float32"].zero, dict(places)
         if low != 0:
-            for total, place in self.sums.items():
-                size = np.dtype(total.sum.over).itemsize
+            for place in (*self.sums.values(), *self.runs.values()):
+                size = np.dtype(place.buffer.dtype).itemsize
                 places[place] = code.at("i8", places[place], code.mul(low, -size))
         across, row = [dim for dim in inner if not dim.row], [dim for dim in inner if dim.row]
 
-        def each(loops: list[_Dim], places: dict[Place, Operand], body: Callable[..., None]) -> None:
+        def each(loops: list[Dim], places: dict[Place, Operand], body: Callable[..., None]) -> None:
             if loops:
                 with code.loop(loops[0].size) as loop:
                     each(loops[1:], self._moved(places, [(loops[0], loop.index)]), body)
@@ -444,6 +399,15 @@ class _Emission(Expressions):
         def first(places: dict[Place, Operand], mask: Operand | None) -> None:
             for total, place in self.sums.items():
                 code.store(self._neutral(total.sum), places[place])
+            for place in self.runs.values():
+                code.store(zero, places[place])
+
+        def flush(places: dict[Place, Operand], mask: Operand | None) -> None:
+            for total, place in self.runs.items():
+                target = places[self.sums[total]]
+                value = self._cast(code.load(zero.type, places[place]), "float32", total.sum.over)
+                code.store(self._combine(total.sum, code.load(value.type, target), value), target)
+                code.store(zero, places[place])
 
         def last(places: dict[Place, Operand], mask: Operand | None) -> None:
             for total, place in self.sums.items():
@@ -452,16 +416,25 @@ class _Emission(Expressions):
                 place = total.root.place
                 self._put(place, self._cast(value, total.sum.over, place.buffer.dtype), places[place], mask)
 
-        def further(dims: list[_Dim], known: frozenset[_Dim], values: _Values,
+        def further(dims: list[Dim], known: frozenset[Dim], values: _Values,
                     places: dict[Place, Operand]) -> None:
             if not dims:
                 self._row(row, known, values, places, ranges, vector)
                 return
             start, stop = ranges[dims[0]]
-            with code.loop(stop, start=start) as loop:
-                inside, moved = _Values(values), self._moved(places, [(dims[0], loop.index)])
-                self._write(self.nodes, 0, known | {dims[0]}, inside, moved, None)
-                further(dims[1:], known | {dims[0]}, inside, moved)
+
+            def rows(start: Index, stop: Index) -> None:
+                with code.loop(stop, start=start) as loop:
+                    inside, moved = _Values(values), self._moved(places, [(dims[0], loop.index)])
+                    self._write(self.nodes, 0, known | {dims[0]}, inside, moved, None)
+                    further(dims[1:], known | {dims[0]}, inside, moved)
+
+            if dims[1:] or not self.runs:
+                rows(start, stop)
+                return
+            with code.loop(stop, start=start, step=RUN) as loop:
+                rows(loop.index, code.least(code.add(loop.index, RUN), stop))
+                each(row, places, flush)
 
         each(row, places, first)
         further(across, known, values, places)
@@ -469,7 +442,7 @@ class _Emission(Expressions):
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _write(self, nodes: Sequence[Node], level: int, known: frozenset[_Dim], values: _Values,
+    def _write(self, nodes: Sequence[Node], level: int, known: frozenset[Dim], values: _Values,
                places: dict[Place, Operand], mask: Operand | None, phase: Phase | None = None) -> None:
         """Writes every node that depends on nothing but ``known`` and what phases up to ``level`` leave behind, and is
         not written yet; what stands on a shelf is read."""
@@ -496,57 +469,3 @@ class _Emission(Expressions):
         value = self.one._stored(value)
         element = value.type.split(" x ")[1][:-1]
         self.code.store(self.code.emit(f"extractelement {value.type} {value}, i64 0", element), pointer)
-
-
-def _unravelled(code: Code, index: Operand, counts: Sequence[int]) -> list[Any]:
-    """The index of each dimension, the last of them the fastest; 0 where there is one only."""
-    found: list[Any] = []
-    left: Any = index
-    real = [n for n in counts if n > 1]
-    for n in reversed(counts):
-        if n == 1:
-            found.append(0)
-            continue
-        real.pop()
-        if real:
-            found.append(code.rest(left, n))
-            left = code.div(left, n)
-        else:
-            found.append(left)
-    return found[::-1]
-
-
-def _collapsed(shape: Sequence[int], reduced: Sequence[int], rows: Sequence[int], split: int, places: Sequence[Place]
-               ) -> list[_Dim]:
-    """The dimensions of more than one element; neighbours that every place runs through in one go are one."""
-    dims: list[_Dim] = []
-    for d, n in enumerate(shape):
-        cut = split > 1 and bool(reduced) and d == reduced[0]
-        if n == 1 and not cut:
-            continue
-        dim = _Dim(n, d in reduced, d in rows, cut, {place: place.strides[d] for place in places})
-        if dims:
-            last = dims[-1]
-            together = all(last.strides[place] == dim.strides[place] * n for place in places)
-            alike = last.reduced == dim.reduced and last.row == dim.row
-            if together and alike and not (last.cut or dim.cut):
-                dims[-1] = _Dim(last.size * n, dim.reduced, dim.row, False, dim.strides)
-                continue
-        dims.append(dim)
-    return dims
-
-
-def _vector_dim(dims: Sequence[_Dim], lanes: int, stored: set[Place]) -> _Dim | None:
-    """The dimension along which vectors lie: the one with the fewest elements that are apart, and lanes that idle."""
-
-    def cost(dim: _Dim) -> float:
-        price = 1.0
-        for place, stride in dim.strides.items():
-            price += 0.3 if stride == 0 else 1.0 if stride == 1 else 12.0 if place in stored else 8.0
-        return price * (-(-dim.size // lanes) * lanes / dim.size)
-
-    best = None
-    for dim in reversed(dims):
-        if best is None or cost(dim) < cost(best):
-            best = dim
-    return best

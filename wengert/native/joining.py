@@ -18,9 +18,9 @@ from .loops import FOLDS, READING, Nest, Node, Nodes, Place, Reduce, Root, Shape
 from .plan import LARGEST_NEST, SMALL
 from .steps import Call, Guard, Step, places_read, places_written
 
-SHORTEST, LONGEST = 8, 2**16
-"""Elements of a row for which it is gone through several times: fewer would leave most of a vector idle, more would not
-stay in a cache."""
+SHORTEST, LONGEST = 16, 2**16
+"""Elements of a row for which it is gone through several times: fewer that are neighbours would leave a part of each
+vector idle, more would not stay in a cache."""
 
 WINDOW = 64
 """How many steps back is looked for a nest to join."""
@@ -216,7 +216,8 @@ class _Joint:
     def __init__(self, space: Shape, along: Shape, nodes: Nodes, first: _Entry, second: _Entry) -> None:
         self.space, self.along, self.nodes, self.first, self.second = space, along, nodes, first, second
         length = prod([space[d] for d in along])
-        if along and not SHORTEST <= length <= LONGEST:
+        neighbours = len(space) - 1 in along
+        if along and (length > LONGEST or neighbours and length < SHORTEST):
             raise _No
 
     def nest(self, x: Nest, for_x: _Shown, y: Nest, for_y: _Shown) -> Nest:

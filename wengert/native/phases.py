@@ -35,6 +35,11 @@ class Total:
     value: Node
     sum: Sum
 
+    @property
+    def thin(self) -> bool:
+        """Whether it may be taken in the dtype of its values for a while."""
+        return self.sum.op == "sum" and self.value.dtype == "float32"
+
 
 @dataclass(slots=True, eq=False)
 class Phase:
