@@ -42,6 +42,13 @@ def test_examples_in_the_readme() -> None:
     assert results.failed == 0
 
 
+def test_examples_of_the_page_on_functions() -> None:
+    results = doctest.testfile(str(ROOT / "docs" / "func.md"), module_relative=False, encoding="utf-8",
+                               optionflags=FLAGS)
+    assert results.attempted > 40
+    assert results.failed == 0
+
+
 def test_the_primitive_of_the_worked_example(tmp_path: Path) -> None:
     """Adds the code of CONTRIBUTING.md to a copy of wengert and runs the tests that it names there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

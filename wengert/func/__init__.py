@@ -12,5 +12,9 @@ from .derivatives import (
     linearize as linearize, vjp as vjp,
 )
 from .modules import functional_call as functional_call, stack_module_state as stack_module_state
+from .products import (
+    fisher_product as fisher_product, gauss_newton_product as gauss_newton_product, hvp as hvp, jacobian as jacobian,
+    laplacian as laplacian, ntk as ntk, per_sample_grads as per_sample_grads,
+)
 
 _publish(__name__)
