@@ -11,7 +11,16 @@ import wengert as torch
 from tests.test_func import close, values
 from wengert import nn
 from wengert.func import (
-    fisher_product, functional_call, gauss_newton_product, hessian, hvp, jacfwd, jacobian, jacrev, laplacian, ntk,
+    fisher_product,
+    functional_call,
+    gauss_newton_product,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    laplacian,
+    ntk,
     per_sample_grads,
 )
 
@@ -123,7 +132,10 @@ def test_jacobians_of_models() -> None:
     model, x = network(), values(6, 4)
     close(jacobian(model, x[0]), jacrev(lambda a: model(a))(x[0]))
     close(jacobian(lambda a: model(a).sum(), x), jacrev(lambda a: model(a).sum())(x))
-    close(jacobian(lambda a: torch.cat([a, a * a, a.sin()]), x[0]), jacfwd(lambda a: torch.cat([a, a * a, a.sin()]))(x[0]))
+    def tall(a: Any) -> Any:
+        return torch.cat([a, a * a, a.sin()])
+
+    close(jacobian(tall, x[0]), jacfwd(tall)(x[0]))
     close(jacobian(model, x, batched=True), torch.stack([jacrev(lambda a: model(a))(row) for row in x]))
     traced = x[0].clone().requires_grad_()
     jacobian(lambda a: model(a).sin(), traced).sum().backward()
@@ -157,7 +169,7 @@ def test_the_tangent_kernel() -> None:
 
     def rows(x: Any) -> Any:
         p = {name: q.detach() for name, q in model.named_parameters()}
-        found = [jacrev(lambda q: functional_call(model, q, (row,)))(p) for row in x]
+        found = [jacrev(lambda q, row: functional_call(model, q, (row,)))(p, row) for row in x]
         return torch.stack([torch.cat([f[name].reshape(3, -1) for name in p], 1) for f in found])
 
     close(ntk(model, x1, x2), torch.einsum("naf,mbf->nmab", rows(x1), rows(x2)))
