@@ -6,7 +6,20 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .core.forks import in_child
+
 __all__ = ["Future", "collect_all", "wait_all"]
+
+_LOCK = threading.Lock()
+"""Held while a future changes."""
+
+
+def _renew() -> None:
+    global _LOCK
+    _LOCK = threading.Lock()
+
+
+in_child(_renew)
 
 
 class Future:
@@ -20,7 +33,7 @@ class Future:
     """
 
     def __init__(self, *, devices: Any = None) -> None:
-        self._set, self._lock = threading.Event(), threading.Lock()
+        self._set = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[Future], Any]] = []
@@ -66,14 +79,14 @@ class Future:
 
     def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
         """Calls ``callback(self)`` when this is done; at once, if it is."""
-        with self._lock:
+        with _LOCK:
             if not self.done():
                 self._callbacks.append(callback)
                 return
         callback(self)
 
     def _finish(self, result: Any, error: BaseException | None) -> None:
-        with self._lock:
+        with _LOCK:
             if self.done():
                 raise RuntimeError("[Future.set_result] Future already completed; each takes one result; make another")
             self._result, self._error = result, error
@@ -85,13 +98,13 @@ class Future:
 def collect_all(futures: Iterable[Future]) -> Future:
     """A future of the list of ``futures``, done when all of them are."""
     waiting = list(futures)
-    together, left, lock = Future(), len(waiting), threading.Lock()
+    together, left = Future(), len(waiting)
     if not waiting:
         together.set_result([])
 
     def count(_: Future) -> None:
         nonlocal left
-        with lock:
+        with _LOCK:
             left -= 1
             last = not left
         if last:

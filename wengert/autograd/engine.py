@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..core.errors import DTypeError, GradError, ShapeError, worded
+from ..core.forks import in_child
 from ..core.operands import Array, ByOutput
 from ..core.primitive import P
 from ..core.state import state
@@ -224,6 +225,14 @@ def _alone() -> int:
 
 _ALONE = _alone()
 _accumulating = threading.Lock()
+
+
+def _renew() -> None:
+    global _accumulating
+    _accumulating = threading.Lock()
+
+
+in_child(_renew)
 
 
 def pick(captured: dict[Node | Leaf, Any], edge: Edge) -> Tensor | None:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..core.forks import in_child
 from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Node, RemovableHandle, node_and_index, node_of
 from ..tensors.tensor import Tensor
@@ -18,6 +19,18 @@ __all__ = [
     "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
     "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]
+
+
+_LOCK = threading.Lock()
+"""Held while a hook on several tensors notes what has arrived."""
+
+
+def _renew() -> None:
+    global _LOCK
+    _LOCK = threading.Lock()
+
+
+in_child(_renew)
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -35,14 +48,14 @@ def register_multi_grad_hook(
     with None for the others; with ``mode="any"``, ``fn(gradient)`` at the first of them."""
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    lock, passes = threading.Lock(), weakref.WeakKeyDictionary[Any, tuple[list[Any], list[bool]]]()
+    passes = weakref.WeakKeyDictionary[Any, tuple[list[Any], list[bool]]]()
     roots = [edge for tensor in tensors if (edge := edge_of(tensor)) is not None]
     if len(roots) < len(tensors):
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
 
     def arrived(place: int, grad: Tensor) -> None:
         run = running()
-        with lock:
+        with _LOCK:
             if run not in passes:
                 passes[run] = [None] * len(tensors), [node_of(root) in run.nodes() for root in roots]
             grads, waiting = passes[run]

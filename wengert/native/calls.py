@@ -54,4 +54,4 @@ def lines_of_call(program: Any, ask: Callable[[object], str], mark: str, given: 
         lines.append(f"{ask(call)}({memory.address(table)}, 0, 1)")
     guards = any(not step.function for step in steps)
     lines.append(f"wrong = {native}.has_gone_wrong()" if guards else "wrong = False")
-    return [f"with {ask(program._lock)}:", *[f" {line}" for line in lines]]
+    return [f"with {native}._lock:", *[f" {line}" for line in lines]]

@@ -9,15 +9,17 @@ said here too. What operations make of traced arrays is the business of `recorde
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from abc import ABC
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ..core.dtypes import float64
 from ..core.errors import TraceError
+from ..core.forks import in_child
 from ..core.frames import user_line
 from ..core.primitive import Primitive
 from ..core.spec import Spec
@@ -36,6 +38,21 @@ from .shadows import Shadows
 from .sizes import SizeNotes
 from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
 from .values import Memory, Step, TracedArray
+
+
+_RECORDING: list[Capturing] = []
+"""The recordings that are going on, of all threads."""
+
+
+def _end_those_of_others() -> None:
+    """In a child that was forked off, the tensors and places that another thread was recording are as they were."""
+    for recorder in [each for each in _RECORDING if each.thread != threading.get_ident()]:
+        recorder.keeper.restore()
+        recorder.reads.undo()
+        _RECORDING.remove(recorder)
+
+
+in_child(_end_those_of_others)
 
 
 class Capturing(Tracer, ABC):
@@ -88,9 +105,15 @@ class Capturing(Tracer, ABC):
             sys.setprofile(profile)
             self._line = None
 
+    def __enter__(self) -> Self:
+        self.thread = threading.get_ident()
+        _RECORDING.append(self)
+        return super().__enter__()
+
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self.keeper.restore()
+        _RECORDING.remove(self)
 
     def release(self) -> None:
         """Lets go of every tensor, so that only those traced arrays live on to which somebody else refers."""

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import TraceError
+from ..core.forks import in_child
 from ..ir import InstructionGraph
 from ..native import Runner, Stages, StepInfo, table, told
 from ..tensors.evaluation import tracing
@@ -39,6 +40,13 @@ _LOCK = threading.RLock()
 _FORCED = "the stance is force_eager"
 """Why a function runs as it is under that stance."""
 
+
+def _renew() -> None:
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+in_child(_renew)
 log = logging.getLogger("wengert.compile")
 
 
