@@ -1,5 +1,7 @@
 """Random networks of odd sizes, trained for a few steps as native programs and as they are.
 
+Two more targets run with every block of memory against a page that cannot be read (`guard.c`).
+
 Layers, sizes, losses, optimisers, clipping and dtypes are drawn; what is compared are losses, parameters, gradients and
 statistics. Machine code adds up in another order, so that equal means equal up to rounding; an optimiser that divides
 by the size of a gradient makes noise of a gradient that is zero as large as its eps lets it, so that those run in
@@ -11,6 +13,8 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +23,9 @@ import wengert as torch
 import wengert.nn as nn
 import wengert.nn.functional as F
 from wengert.core.errors import TraceError
+from wengert.native.schedule import Schedule
 
+from . import guard
 from .target import Fault, Target
 
 ACTIVATIONS: tuple[Callable[[], Any], ...] = (
@@ -246,4 +252,33 @@ def target() -> Target:
                   seconds=60.0, quick=8)
 
 
-TARGETS: dict[str, Callable[[], Target]] = {"networks": target}
+@cache
+def _guard() -> None:
+    """From now on every block of memory stands against a page that cannot be read, and every buffer of a program's
+    arena, in which steps leave what is in between, is a block of its own."""
+    plain = Schedule.__init__
+
+    def apart(self: Schedule, *arguments: Any) -> None:
+        plain(self, *arguments)
+        for buffer in self.plan.buffers:
+            if buffer.kind == "arena":
+                buffer.kind = "constant"
+                number = 0 if buffer.frame is None else buffer.frame[-1]
+                self.plan.constants[buffer] = np.full(buffer.size, number, buffer.dtype)
+        self.frames, self.arena = [], 0
+
+    Schedule.__init__ = apart  # type: ignore[method-assign]
+    guard.start()
+
+
+def _guarded(start: bool) -> Target:
+    def guarded(case: Case) -> str:
+        _guard()
+        return run(case)
+
+    return replace(target(), run=guarded, quick=3, missing=guard.missing(),
+                   environment=lambda: guard.environment(start))
+
+
+TARGETS: dict[str, Callable[[], Target]] = {
+    "networks": target, "networks-guarded": partial(_guarded, False), "networks-guarded-start": partial(_guarded, True)}

@@ -276,7 +276,7 @@ def verify(nest: Nest) -> Nest:
     if len(kept) > 1:
         raise LoopError(f"[verify] reductions along the same dimensions were expected; got {sorted(kept)}")
     for root in nest.roots:
-        inside(root.place, "store")
+        inside(root.place, "store", (root.split - 1) * root.split_stride if type(root) is Reduce else 0)
         if rows and any(not root.place.strides[d] and nest.shape[d] > 1 for d in rows) and (
                 type(root) is Reduce or not varying[root.value].isdisjoint(rows)):
             raise LoopError(f"[verify] a place along the row {rows} was expected; got {root.place!r}")

@@ -18,7 +18,7 @@ import numpy as np
 from ..compiler.jit import engine
 from ..compiler.products import Geometry, geometry
 from ..ir import Instr
-from .loops import DTYPES, REALS, Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
+from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
 from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
 
 SMALL = 4096
@@ -350,10 +350,6 @@ class Plan:
 
     def kernel(self, name: str, form: Any, reads: list[Place], writes: list[Place]) -> None:
         """A step with a code of its own, which says how far it goes from the beginning of each operand."""
-        for place, (low, high) in zip((*reads, *writes), form.extents(), strict=True):
-            if not (0 <= place.offset + low and place.offset + high < place.buffer.size):
-                raise LoopError(f"[native] places inside a buffer of {place.buffer.size} elements were expected; got "
-                                f"{name} from {place.offset + low} to {place.offset + high}")
         at = self._add(Kernel(name, form, reads, writes))
         for place in writes:
             self.written[place.buffer] = at

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -26,10 +27,12 @@ from ..compiler.jit import engine
 from ..compiler.kernels import generated_code_is_possible
 from ..compiler.products import Geometry, Products
 from ..core.errors import TraceError
+from ..core.forks import in_child
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter
 from . import entry
 from .account import StepInfo, assembly_of
+from .checks import check_computed
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
 from .openblas import product_function
@@ -121,12 +124,24 @@ class Runner:
         return ["interpreted: nothing in it has a native form"] if self.program is None else self.program.describe()
 
 
+_PROGRAMS: weakref.WeakSet[NativeProgram] = weakref.WeakSet()
+
+
+def _renew() -> None:
+    for program in _PROGRAMS:
+        program.renew()
+
+
+in_child(_renew)
+
+
 class NativeProgram:
     """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
 
     def __init__(self, schedule: Schedule, stages: Stages) -> None:
         self.schedule, self.graph = schedule, schedule.graph
-        self._lock = threading.Lock()
+        self.renew()
+        _PROGRAMS.add(self)
         self._frame_of(schedule)
         with stages.stage("writing"):
             writer = _Functions(schedule)
@@ -148,6 +163,10 @@ class NativeProgram:
         self.outputs_at = [self._fresh_buffers.index(found[0]) if type(found) is tuple else None
                            for found in schedule.outputs]
         """For each output which of the fresh arrays it is; None for one that is an input or a state."""
+
+    def renew(self) -> None:
+        """Forgets a run that is going on: in a child that was forked off, it never ends."""
+        self._lock = threading.Lock()
         self.given: object = None
         """What stands for the arrays that the frame has: their identities, or a mark of who has given them."""
         self._pool: Any = None
@@ -368,6 +387,7 @@ class NativeProgram:
                 operands.append(generators[x[1]])
         found = evaluate(step.instr.primitive, operands, step.instr.params)
         results = found if step.instr.primitive.multiple else (found,)
+        check_computed(step, results)
         for buffer, array in zip(step.results, results, strict=True):
             array = np.ascontiguousarray(array)
             called[buffer] = array

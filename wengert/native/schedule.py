@@ -10,8 +10,9 @@ import numpy as np
 
 from ..ir import InstructionGraph
 from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
+from .checks import check
 from .joining import joined
-from .loops import Buffer, Nest, Place, Store, verify
+from .loops import Buffer, Nest, Place, Store
 from .plan import Expr, Plan, row_major
 from .steps import Step, places_read, places_written
 from .translation import Translation
@@ -54,8 +55,7 @@ class Schedule:
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
         self.steps: list[Step] = list(_read_later(steps))[::-1]
         for step in self.steps:
-            if type(step) is Nest:
-                verify(step)
+            check(step)
         self.frames: list[tuple[int, Buffer]] = []
         """Where in the arena a frame begins, and a buffer that lies in it."""
         self.arena = self._arranged()

@@ -39,7 +39,6 @@ from .sizes import SizeNotes
 from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
 from .values import Memory, Step, TracedArray
 
-
 _RECORDING: list[Capturing] = []
 """The recordings that are going on, of all threads."""
 
