@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .target import Target
 
-MODULES = ("calls", "checkpoints", "datasets", "interrupts", "networks", "programs", "texts", "threads")
+MODULES = ("calls", "checkpoints", "dags", "datasets", "interrupts", "networks", "programs", "texts", "threads")
 
 
 def targets() -> dict[str, Callable[[], Target]]:
