@@ -60,7 +60,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with torch.graph.record() as g:
         loss = nn.functional.mse_loss(model(torch.randn(4, 8)), torch.zeros(4, 2))
         loss.backward()
-    return {"small": small, "right": right, "large": g.save(folder / "large.html")}
+    weight = torch.randn(20, 8, requires_grad=True)
+
+    @torch.compile
+    def step(x: Any) -> Any:
+        loss = (torch.tanh(x @ weight) - 1).pow(2).mean()
+        loss.backward()
+        return loss
+
+    x = torch.randn(64, 20)
+    step(x)
+    step.profile(x, rounds=2)
+    return {"small": small, "right": right, "large": g.save(folder / "large.html"),
+            "compiled": torch.graph(step).save(folder / "compiled.html")}
 
 
 def load(browser: Any, page: Path) -> None:
@@ -136,6 +148,19 @@ def test_models_open_collapsed_and_expand(browser: Any, pages: dict[str, Path]) 
     }
     press(browser, "c")
     assert boxes(browser) == closed
+
+
+def test_steps_of_a_compiled_function_are_groups_that_open(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["compiled"])
+    click(browser, "#collapse")
+    closed = texts(browser)
+    group = next(text for text in closed if "pass over" in text)
+    assert group.rpartition(", ")[2].split()[1] in ("µs", "ns") and "tanh" not in closed
+    key = browser.execute_script(
+        "return [...document.querySelectorAll('#picture [data-key]')].find(g => g.textContent.includes('pass over'))"
+        ".dataset.key")
+    click(browser, f'#picture [data-key="{key}"]')
+    assert any(text.startswith("v") and "tanh" in text or text == "tanh" for text in texts(browser))
 
 
 def test_search_opens_the_module(browser: Any, pages: dict[str, Path]) -> None:

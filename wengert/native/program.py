@@ -29,13 +29,14 @@ from ..compiler.products import Geometry, Products
 from ..core.errors import TraceError
 from ..core.forks import in_child
 from ..core.primitive import evaluate
-from ..ir import InstructionGraph, Interpreter
+from ..ir import InstructionGraph, Interpreter, Value
 from . import entry
 from .account import StepInfo, assembly_of
 from .checks import check_computed
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
 from .openblas import product_function
+from .origins import helpers, steps_of_values
 from .schedule import Schedule
 from .stages import Stages, uncollected
 from .steps import Call, Guard, Kernel, Layout, Product, Step
@@ -306,6 +307,23 @@ class NativeProgram:
         """What its steps are, and do."""
         origin = self.schedule.plan.origin
         return [StepInfo(self, number, step, origin.get(id(step))) for number, step in enumerate(self.schedule.steps)]
+
+    @cached_property
+    def steps_of_values(self) -> dict[Value, int]:
+        """In which step each value of the graph is computed, by its number."""
+        return steps_of_values(self.schedule)
+
+    @cached_property
+    def helpers(self) -> dict[int, list[int]]:
+        """For a step the numbers of those before it that work for it alone."""
+        return helpers(self.schedule, self.steps_of_values)
+
+    @cached_property
+    def last_of_step(self) -> dict[int, Value]:
+        """The last value of the graph that each step computes."""
+        numbers = self.steps_of_values
+        results = [result for instr in self.graph.instrs for result in instr.results if result in numbers]
+        return {numbers[value]: value for value in results}
 
     @cached_property
     def assembly(self) -> str:

@@ -28,6 +28,25 @@ class OptimizedModule(Module):
         except AttributeError:
             return getattr(super().__getattr__("_orig_mod"), name)
 
+    def profile(self, *args: Any, rounds: int = 20, **kwargs: Any) -> str:
+        """How long each step of the program for these arguments takes, forward and backward; see `Compiled.profile`."""
+        return self._compiled.profile(*args, rounds=rounds, **kwargs)
+
+    @property
+    def kernels(self) -> list[Any]:
+        """The steps of the program last used, forward and backward; see `Compiled.kernels`."""
+        return self._compiled.kernels
+
+    @property
+    def graph(self) -> Any:
+        """The graph of the program last used: that of the forward pass."""
+        return self._compiled.graph
+
+    @property
+    def programs(self) -> list[Any]:
+        """The recordings, the last used first."""
+        return self._compiled.programs
+
     def explain(self) -> str:
         """What the program last used takes, keeps and leaves behind, as text; or why there is none."""
         return self._compiled.explain()

@@ -43,6 +43,16 @@ class Backward:
         """Makes what runs a graph."""
         self._halves: dict[frozenset[int], Half] = {}
 
+    @property
+    def whole(self) -> Half:
+        """The half for cotangents of all places."""
+        return self.half(frozenset(range(len(self.places))))
+
+    @property
+    def made(self) -> list[Half]:
+        """The halves that there are by now."""
+        return list(self._halves.values())
+
     def half(self, given: frozenset[int]) -> Half:
         """What is to be done where these of the places have a cotangent."""
         found = self._halves.get(given)

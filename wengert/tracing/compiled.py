@@ -21,7 +21,7 @@ from typing import Any
 from ..core.errors import TraceError
 from ..core.forks import in_child
 from ..ir import InstructionGraph
-from ..native import Runner, Stages, StepInfo, table, told
+from ..native import Stages, StepInfo, table, told
 from ..tensors.evaluation import tracing
 from .again import NOT, prepare
 from .arguments import Arguments
@@ -243,9 +243,11 @@ class Compiled:
     @property
     def graph(self) -> InstructionGraph:
         """The graph of the program last used."""
-        return self._last().graph
+        return self.last.graph
 
-    def _last(self) -> Program:
+    @property
+    def last(self) -> Program:
+        """The program last used. Raises `TraceError` where there is none."""
         if not self.programs:
             raise TraceError("[compile] nothing has been compiled yet; call the function")
         return self.programs[0]
@@ -254,15 +256,14 @@ class Compiled:
         """What the program last used takes, keeps and leaves behind, as text; or why there is none."""
         if self.eager is not None:
             return f"{self.name} runs eagerly: {self.eager}"
-        return self._last().explain()
+        return self.last.explain()
 
     @property
     def kernels(self) -> list[StepInfo]:
         """The steps of the program last used: passes over memory, products, kernels, and calls of numpy between them.
-        Each has ``ir``, ``llvm`` and ``assembly``, its ``flops`` and ``bytes``, and after `profile` its ``seconds``."""
-        runner = self._last()._run
-        found = runner.program if isinstance(runner, Runner) else None
-        return [] if found is None else found.kernels
+        Each has ``ir``, ``llvm`` and ``assembly``, its ``flops`` and ``bytes``, and after `profile` its ``seconds``.
+        Those of the backward half come last."""
+        return self.last.kernels
 
     def profile(self, *args: Any, rounds: int = 20, **kwargs: Any) -> str:
         """How long each step of the program for these arguments takes, the least of so many rounds, and what share of

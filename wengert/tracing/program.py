@@ -13,7 +13,7 @@ from ..core.primitive import P
 from ..core.spec import Spec
 from ..core.state import state
 from ..ir import InstructionGraph, Interpreter, Value, copied
-from ..native import WRITTEN, Runner, Stages
+from ..native import WRITTEN, Runner, Stages, StepInfo
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
@@ -178,7 +178,29 @@ class Program:
         states = [whole_of(self._bindings[value.name][0].find(arguments.tensors)._data) for value in self.graph.states]
         arrays = [*map(_like, [*self._inputs(arguments), *states])]
         count = len(arrays) - len(states)
-        self._run.profile(arrays[:count], arrays[count:], [source.clone_state() for source in self._generators], rounds)
+        generators = [source.clone_state() for source in self._generators]
+        self._run.profile(arrays[:count], arrays[count:], generators, rounds)
+        if self.backward is not None:
+            _, outputs = self._run(arrays[:count], arrays[count:], generators)
+            values = (*self.graph.inputs, *self.graph.states, *self.graph.outputs)
+            known = dict(zip(values, [*arrays, *outputs], strict=True))
+            half = self.backward.whole
+            given = [known.get(value) for value in half.graph.inputs]
+            assert isinstance(half.run, Runner), half
+            half.run.profile([np.ones(value.spec.shape, value.spec.dtype.numpy) if array is None else np.asarray(
+                array, order="C") for value, array in zip(half.graph.inputs, given, strict=True)], [], [], rounds)
+
+    @property
+    def runner(self) -> Interpreter | Runner:
+        """What runs the graph."""
+        return self._run
+
+    @property
+    def kernels(self) -> list[StepInfo]:
+        """The steps of the native program, if it has been made; then those of its backward half, if that has run."""
+        runs = [self._run, *([] if self.backward is None else [half.run for half in self.backward.made])]
+        programs = [run.program for run in runs if isinstance(run, Runner) and run.program is not None]
+        return [step for program in programs for step in program.kernels]
 
     def places(self, arguments: Arguments) -> dict[str, np.ndarray]:
         """The memory that a run may write to, by the names of inputs and states."""

@@ -7,9 +7,11 @@ from typing import Any, Protocol, cast
 from ..core.errors import GradError
 from ..core.frames import user_frame
 from ..tensors.tensor import Tensor
+from ..tracing.compiled import Compiled
 from .build import graph_of_tensors
 from .graph import Graph
 from .names import is_module
+from .program import graph_of_compiled
 from .record import Recording, record
 
 
@@ -33,8 +35,10 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
 
     ``gradients``: None shows those that backward has left behind (``.grad``, and all of them where the tape was
     retained); True computes them, without touching any ``.grad``, for roots of one element; False leaves them out.
-    ``inputs`` is a tensor, or a tuple of the model's arguments. ``with graph.record() as g:`` records what happens
-    inside. Raises GradError for a tensor without history, TypeError for anything else.
+    Of a compiled function (or model, or step) it is the program last used: its instructions, in a group for each native
+    step, with the microseconds that ``profile`` has measured. ``inputs`` is a tensor, or a tuple of the model's
+    arguments. ``with graph.record() as g:`` records what happens inside. Raises GradError for a tensor without history,
+    TypeError for anything else.
 
     >>> import wengert
     >>> w = wengert.tensor(2.0, requires_grad=True)
@@ -44,6 +48,9 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
     """
     if len(roots) == 2 and is_module(roots[0]):
         return graph_of_model(roots[0], roots[1] if type(roots[1]) is tuple else (roots[1],), gradients)
+    compiled = getattr(roots[0], "_compiled", roots[0]) if len(roots) == 1 else None
+    if isinstance(compiled, Compiled):
+        return graph_of_compiled(compiled)
     flat = [tensor for root in roots for tensor in (root if isinstance(root, (list, tuple)) else (root,))]
     for root in flat:
         if not isinstance(root, Tensor):
