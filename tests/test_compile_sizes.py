@@ -6,6 +6,7 @@ import copy
 import math
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,9 @@ USES: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "the length": (lambda x: x * len(x), False),
     "the count": (lambda x: x * (2 if x.numel() > 200 else 3), False),
     "the count by a function": (lambda x: x * (2 if torch.numel(x) > 200 else 3), False),
+    "a fraction": (lambda x: x * float(Fraction(x.shape[0], 4)), False),
+    "all but one": (lambda x: x[1:] - x[:-1], True),
+    "bytes": (lambda x: x * (2 if x.nbytes > 1000 else 3), False),
     "the strides": (lambda x: x.T.clone() * (x.T.contiguous().stride(0) % 5), False),
     "a table": (lambda x: x * {8: 2.0}.get(x.shape[0], 3.0), False),
     "a result": (lambda x: (x * 2, x.shape[0]), False),

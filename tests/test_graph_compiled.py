@@ -37,7 +37,7 @@ def test_every_instruction_is_a_node_and_nearly_all_are_in_a_step(step: Any) -> 
     assert len(operations) == sum([len(instr.results) for instr in step.graph.instrs])
     grouped = [node for node in operations if node.module]
     assert len(grouped) >= 0.9 * len(operations)
-    assert "0+1: product [64, 20] @ [20, 64] + pass over 64×64" in {node.module for node in grouped}
+    assert any("product [64, 20] @ [20, 64]" in node.module for node in grouped)
     numbers = [int(n) for name in {node.module for node in grouped} for n in name.partition(":")[0].split("+")]
     assert sorted(numbers) == [each.number for each in step.kernels if each.words != "check"]
     assert {"x", "y", "lr"} < {node.name for node in graph if node.kind == "constant"}
@@ -80,7 +80,8 @@ def test_steps_are_groups_that_open_in_every_picture(step: Any, tmp_path: Any) -
     svg = graph.svg(depth=1)
     assert "pass over 64×64" in svg and svg.count("row_max") == 0
     assert len(graph.svg(depth=0)) > len(svg)
-    assert "15: pass over 64×20" in graph.text(depth=1)
+    short = {node.module for node in graph if 0 < len(node.module) < 24}
+    assert short and all(name in graph.text(depth=1) for name in short)
 
 
 def test_a_compiled_model_has_both_halves() -> None:

@@ -104,7 +104,10 @@ class Combination:
         if kind is Spec:
             if any(each.dtype is not first.dtype for each in things):
                 raise Unlike("a dtype depends on a size")
-            return Spec(self.of([each.shape for each in things]), first.dtype)
+            shape = self.of([each.shape for each in things])
+            if any(n <= 1 and n != old for n, old in zip(shape, first.shape, strict=True)):
+                raise Unlike("a size is 0 or 1 for this one, which may broadcast")
+            return Spec(shape, first.dtype)
         if kind is int:
             return self._integer(things)
         if kind is float:

@@ -31,8 +31,8 @@ from .function import parameters_of, record
 from .generalised import MOST, Families
 from .names import has_unmade_parameters
 from .program import Program
-from .reads import is_users
 from .sizes import SizeNotes
+from .whose import is_users
 
 _LOCK = threading.RLock()
 """Held by every compiled call: while a function is recorded, the tensors that it meets hold no numbers."""

@@ -18,14 +18,12 @@ from __future__ import annotations
 
 import contextlib
 import dis
-import functools
 import gc
 import inspect
 import logging
 import os
 import random
 import sys
-import sysconfig
 import time
 import types
 import warnings
@@ -39,48 +37,7 @@ from ..core.errors import TraceError
 from ..tensors.tensor import Tensor
 from .places import MISSING, MOST, PLAIN, Chance, Look, Numbers, Quick, Read, Same, is_plain
 from .questions import Questions
-
-# --- whose code is it -------------------------------------------------------------------------------------------------
-
-
-def _folder(path: str) -> str:
-    return os.path.realpath(path) + os.sep
-
-
-_OURS = _folder(os.path.dirname(os.path.dirname(__file__)))
-_INSTALLED = tuple({_folder(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
-_LIBRARY = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
-_SITE = os.path.dirname(os.path.dirname(np.__file__))
-_OWN = (_OURS, _folder(os.path.join(_SITE, "numpy")), _folder(os.path.join(_SITE, "llvmlite")))
-
-
-@functools.cache
-def is_users(filename: str) -> bool:
-    """Whether a file is neither wengert's, nor of what it stands on, nor of the standard library."""
-    if filename.startswith("<frozen"):
-        return False
-    path = os.path.realpath(filename)
-    return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
-
-
-def _is_written(frame: types.FrameType) -> bool:
-    """Whether somebody has written a function of no file, and not the standard library: for a named tuple, or for a
-    dataclass of wengert's."""
-    if frame.f_code.co_filename != "<string>":
-        return True
-    variables = frame.f_globals
-    return is_users(variables.get("__file__") or "") and not str(variables.get("__name__")).startswith("namedtuple_")
-
-
-@functools.cache
-def _is_of_library(filename: str) -> bool:
-    return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARY) and not is_users(filename)
-
-
-@functools.cache
-def _is_of_nn(filename: str) -> bool:
-    return os.path.realpath(filename).startswith(_OURS + "nn" + os.sep)
-
+from .whose import is_of_library, is_of_nn, is_users, is_written
 
 _UNSEEN: dict[Any, str] = {
     **{getattr(time, name): f"time.{name}()" for name in
@@ -180,12 +137,12 @@ class Reads:
         """What to do whenever a function is entered, by its code."""
         code = frame.f_code
         if is_users(code.co_filename):
-            return self._enter if _is_written(frame) else None
+            return self._enter if is_written(frame) else None
         if code in _PRINTING:
             return self._prints
         if code is os._Environ.__getitem__.__code__:
             return self._asks_environment
-        if code.co_varnames[:1] == ("self",) and _is_of_nn(code.co_filename):
+        if code.co_varnames[:1] == ("self",) and is_of_nn(code.co_filename):
             return self._enter_module
         return None
 
@@ -198,7 +155,7 @@ class Reads:
 
     def _asks_environment(self, frame: types.FrameType) -> None:
         asks = frame.f_back
-        while asks is not None and _is_of_library(asks.f_code.co_filename):
+        while asks is not None and is_of_library(asks.f_code.co_filename):
             asks = asks.f_back
         if asks is None or not is_users(asks.f_code.co_filename):  # wengert's cache of kernels, for instance
             return

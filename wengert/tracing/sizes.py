@@ -17,13 +17,14 @@ from typing import Any
 
 from ..ops.conversion import numel
 from ..tensors.tensor import Tensor
-from .reads import is_users
+from .whose import is_ours
 
 Found = Callable[[Sequence[int]], Any]
 """Works out a number from the sizes that were read, in their order."""
 
 _ASKING = {getattr(function, "__code__", None) for function in (
-    vars(Tensor)["shape"].fget, Tensor.size, Tensor.numel, Tensor.stride, Tensor.__len__, numel, unwrap(numel))}
+    vars(Tensor)["shape"].fget, vars(Tensor)["nbytes"].fget, Tensor.size, Tensor.numel, Tensor.stride, Tensor.__len__,
+    numel, unwrap(numel))}
 """Wengert's code that gives sizes to whoever calls it."""
 
 
@@ -65,7 +66,7 @@ class SizeNotes:
 def _is_asked_by_user(frame: Any) -> bool:
     while frame.f_code in _ASKING:
         frame = frame.f_back
-    return is_users(frame.f_code.co_filename)
+    return not is_ours(frame.f_code.co_filename)
 
 
 class TracedSize:
@@ -92,7 +93,7 @@ class TracedSize:
     def _asked(self) -> Any:
         """The number for whoever asks for it, two calls up from here: the user's code, or wengert's."""
         code = sys._getframe(2).f_code
-        return self.fixed() if code in _ASKING or is_users(code.co_filename) else self.taken()
+        return self.taken() if code not in _ASKING and is_ours(code.co_filename) else self.fixed()
 
     def __index__(self) -> int:
         return int(self._asked())

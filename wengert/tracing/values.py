@@ -133,6 +133,8 @@ class TracedArray:
 
     @property
     def nbytes(self) -> int:
+        if self.sizes is not None:
+            self.sizes.fix(self.array.shape)
         return self.array.nbytes
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
