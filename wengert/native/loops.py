@@ -163,10 +163,11 @@ def order(roots: Sequence[Node]) -> list[Node]:
         if node in done:
             stack.pop()
             continue
-        missing = [x for x in node.operands if x not in done]
-        if missing:
-            stack += missing
-        else:
+        count = len(stack)
+        for x in node.operands:
+            if x not in done:
+                stack.append(x)
+        if len(stack) == count:
             done[stack.pop()] = None
     return list(done)
 
@@ -206,6 +207,7 @@ class Nest:
 
     shape: Shape
     roots: list[Root] = field(default_factory=list)
+    _walked: tuple[list[Node], list[Node]] | None = field(default=None, repr=False)
 
     @property
     def rows(self) -> Shape:
@@ -220,7 +222,11 @@ class Nest:
         return (), 1
 
     def nodes(self) -> list[Node]:
-        return order([root.value for root in self.roots])
+        """All nodes under the roots, operands first. (It is asked often, and remembered for the roots of the moment.)"""
+        values = [root.value for root in self.roots]
+        if self._walked is None or self._walked[0] != values:
+            self._walked = values, order(values)
+        return self._walked[1]
 
     def __str__(self) -> str:
         names: dict[Node, str] = {}

@@ -92,6 +92,8 @@ class Plan:
 
     def mapped(self, node: Node, change: Callable[[Place], Place]) -> Node:
         """The expression with other places in its loads."""
+        if not node.operands:
+            return self.nodes.again(node, {}, change)
         found: dict[Node, Node] = {}
         for x in order([node]):
             found[x] = self.nodes.again(x, found, change)
