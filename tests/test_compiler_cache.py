@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import stat
@@ -216,6 +217,37 @@ def test_the_cache_is_capped_and_cleared(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache.read("b") is None
     assert cache.clear_cache() == 2
     assert cache.read("a") is None
+
+
+def numbered(number: int) -> tuple[str, tuple[str, ...]]:
+    """A module of a function that gives a number, and its name."""
+    written = code.Code(f"number{number}", {}, "i64")
+    written.done(code.word(number))
+    return code.module(written), (written.name,)
+
+
+def test_several_threads_compile_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, images = [], []
+    for threads in (1, 3):
+        monkeypatch.setenv("WENGERT_CACHE_DIR", str(tmp_path / str(threads)))
+        libraries = jit.engine().load_all([numbered(n) for n in range(100, 107)], threads)
+        found.append([ctypes.CFUNCTYPE(ctypes.c_int64)(library.addresses[f"number{n}"])()
+                      for n, library in enumerate(libraries, start=100)])
+        images.append({path.name: path.read_bytes() for path in (tmp_path / str(threads)).iterdir()})
+    assert found == [[*range(100, 107)]] * 2
+    assert images[0] == images[1] and len(images[0]) == 7
+    before = jit.statistics.cache_hits
+    jit.engine().load_all([numbered(n) for n in range(100, 108)], 3)
+    assert jit.statistics.cache_hits == before + 7
+
+
+def test_a_module_that_is_wrong_is_an_error_in_any_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WENGERT_CACHE_DIR", str(tmp_path))
+    for place in range(3):
+        modules = [numbered(n) for n in range(200, 203)]
+        modules[place] = "define void @wrong() { ret i64 1 }", ("wrong",)
+        with pytest.raises(RuntimeError, match="parsing error"):
+            jit.engine().load_all(modules, 2)
 
 
 def test_the_key_is_the_content() -> None:

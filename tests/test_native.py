@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +17,11 @@ import wengert as torch
 from benchmarks import eager, networks
 from tests.nests import run_nest
 from tests.training_steps import classifying_step
+from wengert.compiler.code import Code
 from wengert.core.errors import TraceError
 from wengert.native.emission import form_of
 from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
+from wengert.native.modules import modules_of
 from wengert.native.plan import row_major
 from wengert.nn import functional as F
 
@@ -374,3 +377,22 @@ def test_what_numpy_computes_can_be_refused() -> None:
     assert torch.equal(w, before)
     with pytest.raises(RuntimeError, match=r"True, False or \"native\""):
         torch.compile(step, fullgraph="whole")
+
+
+def test_functions_that_call_each_other_share_a_module() -> None:
+    tile, other = Code("tile", visible=False), Code("other", visible=False)
+    callers = [Code(f"caller{n}", visible=False) for n in range(20)]
+    for n, caller in enumerate(callers):
+        if n % 5 == 0:
+            caller.call("void", "tile", *caller.parameters)
+        for _ in range(2000):
+            caller.add(caller.parameters[1], n)
+    for each in (tile, other, *callers):
+        each.done()
+    modules = modules_of([*callers, tile, other], {caller.name for caller in callers})
+    assert len(modules) > 1
+    assert sorted(name for names, _ in modules for name in names) == sorted(caller.name for caller in callers)
+    for names, text in modules:
+        assert re.findall(r"ptr @(\w+)", text.splitlines()[0]) == names
+        assert set(re.findall(r"^define .*@(\w+)\(", text, re.MULTILINE)) - {"tile", "other"} == set(names)
+        assert ("call void @tile" in text) == ("@tile(" in text) and "declare void @tile" not in text

@@ -6,12 +6,13 @@ a module; a library's code lives as long as the `Library` object, and is freed w
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from . import cache as disk
@@ -43,8 +44,7 @@ class Engine:
         self.cpu = llvm.get_host_cpu_name()
         features = llvm.get_host_cpu_features()
         self.features = features.flatten()
-        self.target = llvm.Target.from_triple(self.triple).create_target_machine(
-            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="small", jit=True)
+        self.target = self._target_machine()
         self.linker = llvm.create_lljit_compiler(self.target)
         self.machine = machine_of(self.triple, features)
         versions = f"emitter {EMITTER_VERSION}, llvm {llvm.llvm_version_info}"
@@ -64,18 +64,78 @@ class Engine:
 
     def load(self, ir: str, *symbols: str) -> Library:
         """The linked module, its object from the disk cache where that has a sound one."""
-        key = disk.key_of(self.identity, ir)
+        return self.load_all([(ir, symbols)], 1)[0]
+
+    def load_all(self, modules: Sequence[tuple[str, Sequence[str]]], threads: int) -> list[Library]:
+        """`load` of several modules, compiled by so many threads where the cache lacks them."""
+        keys = [disk.key_of(self.identity, ir) for ir, _ in modules]
         with self._lock:
-            image = disk.read(key)
-            tracker = self._linked(image, symbols) if image is not None else None
-            if tracker is None:
-                image = self.compile(ir)
-                statistics.compiled += 1
-                tracker = self._link(image, symbols)
-                disk.write(key, image)
-            else:
-                statistics.cache_hits += 1
-        return Library(tracker, {symbol: tracker[symbol] for symbol in symbols}, self)
+            images = map(disk.read, keys)
+            trackers: list[Any] = [None if image is None else self._linked(image, symbols)
+                                   for image, (_, symbols) in zip(images, modules, strict=True)]
+            missing = [number for number, tracker in enumerate(trackers) if tracker is None]
+            statistics.compiled += len(missing)
+            statistics.cache_hits += len(modules) - len(missing)
+            compiled = self._compiled([modules[number][0] for number in missing], threads)
+            for number, image in zip(missing, compiled, strict=True):
+                trackers[number] = self._link(image, modules[number][1])
+                disk.write(keys[number], image)
+        return [Library(tracker, {symbol: tracker[symbol] for symbol in symbols}, self)
+                for tracker, (_, symbols) in zip(trackers, modules, strict=True)]
+
+    def _compiled(self, texts: Sequence[str], threads: int) -> list[bytes]:
+        """The objects of modules, the longest begun first. Raises what compiling one of them raised."""
+        if threads == 1 or len(texts) < 2:
+            return [self.compile(ir) for ir in texts]
+        images: dict[int, bytes] = {}
+        errors: list[BaseException] = []
+        waiting = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+
+        def work() -> None:
+            try:
+                while waiting and not errors:
+                    number = waiting.pop()
+                    images[number] = self._compile_apart(texts[number])
+            except IndexError:
+                pass  # another thread has just taken the last one
+            except BaseException as error:
+                errors.append(error)
+
+        workers = [Thread(target=work, name=f"wengert-compiler-{number}")
+                   for number in range(1, min(threads, len(texts)))]
+        try:
+            for worker in workers:
+                worker.start()
+            work()
+        finally:
+            for worker in workers:
+                if worker.ident is not None:
+                    worker.join()
+        if errors:
+            raise errors[0]
+        return [images[number] for number in range(len(texts))]
+
+    def _compile_apart(self, ir: str) -> bytes:
+        """`compile` with a context and a target machine of its own, which LLVM wants of each thread. llvmlite lets one
+        thread at a time into LLVM; the long part goes round that."""
+        from llvmlite.binding import ffi
+
+        emit = getattr(ffi.lib.LLVMPY_TargetMachineEmitToMemory, "_cfn", ffi.lib.LLVMPY_TargetMachineEmitToMemory)
+        target, module = self._target_machine(), self.llvm.parse_assembly(ir, self.llvm.create_context())
+        module.triple = self.triple
+        module.verify()
+        with ffi.OutputString() as error:
+            buffer = emit(target, module, 1, error)
+            if not buffer:
+                raise RuntimeError(str(error))
+        try:
+            return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+        finally:
+            ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+    def _target_machine(self) -> Any:
+        return self.llvm.Target.from_triple(self.triple).create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="small", jit=True)
 
     def _link(self, image: bytes, symbols: Sequence[str]) -> Any:
         """The object in memory, as a library of its own. Raises `RuntimeError` with LLVM's words where it is none."""

@@ -26,7 +26,9 @@ class Coded(Protocol):
     """A program with its code: the name of each step's function ("" for numpy's), and the module as text."""
 
     names: list[str]
-    text: str
+
+    @property
+    def text(self) -> str: ...
 
     @property
     def assembly(self) -> str: ...

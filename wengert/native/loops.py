@@ -222,7 +222,7 @@ class Nest:
         return (), 1
 
     def nodes(self) -> list[Node]:
-        """All nodes under the roots, operands first. (It is asked often, and remembered for the roots of the moment.)"""
+        """All nodes under the roots, operands first; remembered for the roots of the moment, as it is asked often."""
         values = [root.value for root in self.roots]
         if self._walked is None or self._walked[0] != values:
             self._walked = values, order(values)

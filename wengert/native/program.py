@@ -22,7 +22,7 @@ import numpy as np
 
 from ..compiler import memory, threads
 from ..compiler.blas import openblas
-from ..compiler.code import Code, module
+from ..compiler.code import Code
 from ..compiler.jit import engine
 from ..compiler.kernels import generated_code_is_possible
 from ..compiler.products import Geometry, Products
@@ -35,6 +35,7 @@ from .account import StepInfo, assembly_of
 from .checks import check_computed
 from .emission import Function, form_of, function_of, places_of
 from .loops import DTYPES, Buffer, Nest, Place
+from .modules import modules_of
 from .openblas import product_function
 from .origins import helpers, steps_of_values
 from .schedule import Schedule
@@ -146,10 +147,13 @@ class NativeProgram:
         self._frame_of(schedule)
         with stages.stage("writing"):
             writer = _Functions(schedule)
-            self.text = writer.text()
+            modules = modules_of([*writer.functions, *writer.products.functions], writer.addresses)
+            self.texts = [text for _, text in modules]
+            """Its modules, in LLVM's language."""
         with stages.stage("machine code"):
-            self.library = engine().load(self.text, *(["functions"] if writer.addresses else []))
-            self._link(writer)
+            self.libraries = engine().load_all([(text, ("functions",) if names else ()) for names, text in modules],
+                                               threads.get_num_threads())
+            self._link(writer, [names for names, _ in modules])
         self.names = ["" if isinstance(step, Call) else step[0] for step in writer.steps]
         """The functions of the steps."""
         self.cycles = writer.cycles
@@ -198,11 +202,13 @@ class NativeProgram:
         for buffer, array in self._constants.items():
             self._put(buffer, array)
 
-    def _link(self, writer: _Functions) -> None:
+    def _link(self, writer: _Functions, named: Sequence[Sequence[str]]) -> None:
         """Makes the tables of steps, a part between each two numpy calls."""
-        named = list(writer.addresses)
-        found = (ctypes.c_int64 * len(named)).from_address(self.library.addresses["functions"]) if named else ()
-        address = dict(zip(named, found, strict=True))
+        address: dict[str, int] = {}
+        for names, library in zip(named, self.libraries, strict=True):
+            if names:
+                found = (ctypes.c_int64 * len(names)).from_address(library.addresses["functions"])
+                address.update(zip(names, found, strict=True))
         self.steps: list[Call | entry.Step] = [
             step if isinstance(step, Call) else entry.Step(address.get(step[0], 0), *step[1:]) for step in writer.steps]
         self._room = entry.room_for([step for step in self.steps if isinstance(step, entry.Step)])
@@ -328,7 +334,12 @@ class NativeProgram:
     @cached_property
     def assembly(self) -> str:
         """The code in the processor's language."""
-        return assembly_of(self.text)
+        return "\n".join(map(assembly_of, self.texts))
+
+    @property
+    def text(self) -> str:
+        """The code in LLVM's language."""
+        return "\n".join(self.texts)
 
     @property
     def memory(self) -> dict[str, int]:
@@ -436,7 +447,7 @@ class _Functions:
     def __init__(self, schedule: Schedule) -> None:
         self.functions: list[Code] = []
         self.addresses: dict[str, None] = {}
-        """The names of the functions that steps call, in the order of the table ``functions`` of the module."""
+        """The names of the functions that steps call."""
         self.cycles = 0.0
         self._made: dict[Any, Function] = {}
         self.products = Products(engine().machine)
@@ -504,12 +515,6 @@ class _Functions:
             self._made[form] = Function(write(cut, f"laid{len(self._made)}"), prod(cut.batch) * items, elements / 4)
         return self._made[form]
 
-    def text(self) -> str:
-        text = module(*self.functions, *self.products.functions)
-        if not self.addresses:
-            return text
-        names = ", ".join([f"ptr @{name}" for name in self.addresses])
-        return f"@functions = constant [{len(self.addresses)} x ptr] [{names}]\n{text}"
 
 def _slot_of(place: Place) -> tuple[int, int]:
     """Where a place begins: the slot of its buffer, and the bytes from there."""
