@@ -228,4 +228,4 @@ def test_an_alternative_is_named_for_what_is_missing() -> None:
     with pytest.raises(AttributeError, match="not in wengert yet"):
         torch.no_such_function  # noqa: B018
     with pytest.raises(NotImplementedError, match="not in wengert yet"):
-        torch.gradient(torch.ones(3), edge_order=2)
+        torch.stft(torch.ones(9), 4, pad_mode="replicate", return_complex=True)

@@ -52,6 +52,8 @@ FAULTS = {
     ("matmul", "out"): "PyTorch takes a strided target of a vector's product off its memory",
     ("nn.functional.linear", "out"): "PyTorch takes a strided target of a vector's product off its memory",
     ("lu", "out"): "PyTorch takes strided targets off their memory",
+    ("narrow_copy", "wrong-input"): "PyTorch asks for a report of its own error",
+    ("__rdiv__", "wrong-input"): "PyTorch fails inside, at a number that it takes for a tensor",
     ("all", "out"): "into bytes, PyTorch cuts the input to integers first, so that 0.5 counts as false",
     ("any", "out"): "into bytes, PyTorch cuts the input to integers first, so that 0.5 counts as false",
 }
@@ -83,8 +85,9 @@ def counterpart(function: Any, name: str) -> Callable[..., Any]:
     A function of the database is run as it is written, with `torch` standing for wengert; the name of one of PyTorch's
     is looked up.
     """
-    if isinstance(function, partial):
-        return partial(counterpart(function.func, name), *function.args, **function.keywords)
+    name = name.removeprefix("torch.")
+    if isinstance(function, partial):  # such as the form with ``inplace=True``, of the same name
+        return partial(counterpart(function.func, name.removesuffix("_")), *function.args, **function.keywords)
     module = getattr(function, "__module__", None) or ""
     if isinstance(function, types.FunctionType) and module.startswith("torch.testing"):
         return rebound(function)

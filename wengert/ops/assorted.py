@@ -46,6 +46,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
     >>> torch.gradient(torch.tensor([1.0, 4.0, 9.0, 16.0]), spacing=(torch.tensor([1.0, 2.0, 3.0, 4.0]),))
     (tensor([3., 4., 6., 7.]),)
     """
+    if input._data.dtype == np.uint8:
+        raise RuntimeError("[gradient] torch.gradient does not support uint8 input.")
     if edge_order not in (1, 2):
         raise RuntimeError(f"[gradient] torch.gradient only supports edge_order=1 and edge_order=2; got {edge_order}")
     dims = wrap_dims(None if dim is None else integers(dim, "gradient"), input.dim(), "gradient")

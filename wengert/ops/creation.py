@@ -13,6 +13,7 @@ from ..core.dtypes import DType
 from ..core.layout import contiguous_format, order_of
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
+from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
@@ -300,8 +301,9 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if (end - start) * step < 0:
         raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by "
                            f"{step}")
-    if wanted.kind == "b":
-        raise NotImplementedError("[arange] \"arange_cpu\" not implemented for 'Bool'; count in integers and cast them")
+    if wanted.kind in "bc":
+        raise NotImplementedError(f"[arange] \"arange_cpu\" not implemented for '{type_name(wanted.name)}'; count in "
+                                  "integers and cast them")
     if wanted.kind in "iu":
         start, end, step = int(start), int(end), int(step)
         if step == 0:
@@ -401,6 +403,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
 @function(method=False)
 def complex_(real: Tensor, imag: Tensor) -> Tensor:
     """The complex numbers with the given parts; both of one floating dtype."""
+    if not isinstance(imag, Tensor):
+        raise TypeError(f"complex(): argument 'imag' (position 2) must be Tensor, not {type(imag).__name__}")
     for part in (real, imag):
         if not part.is_floating_point():
             raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and "
@@ -436,8 +440,12 @@ def _triangle_indices(name: str, inside: Any) -> None:
     def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
               layout: Any = None) -> Tensor:
         check_options(device, layout)
+        wanted = dtype_of(dtype) or dtypes.int64
+        if wanted not in (dtypes.int32, dtypes.int64):
+            raise NotImplementedError(f"[{name}] \"{name}\" not implemented for '{type_name(wanted.name)}'; int32 and "
+                                      "int64 are")
         places = np.nonzero(inside(np.ones((row, col), bool), offset))
-        return make(np.stack(places).astype((dtype_of(dtype) or dtypes.int64).numpy), None)
+        return make(np.stack(places).astype(wanted.numpy), None)
 
     plain.__name__ = name
     which = "lower" if name == "tril_indices" else "upper"

@@ -170,6 +170,7 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
                    include_self: bool = True) -> Tensor:
     """``input`` with the elements of ``src`` combined at the positions that ``index`` names in dimension ``dim``:
     ``reduce`` is "sum", "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
+    check_takes("scatter_reduce", {"mean": TRUTHS, "amax": COMPLEX, "amin": COMPLEX}.get(reduce, ""), input)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     place = wrap_dim(dim, input._data.ndim, "scatter_reduce")

@@ -14,7 +14,7 @@ from ..core.dtypes import finfo, to_real
 from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
-from ..tensors.alias import edge_of, own
+from ..tensors.alias import edge_of, own, type_name
 from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
 from .conversion import cast
@@ -71,6 +71,10 @@ def _matrices(op: str, x: Any) -> None:
                          f"{tuple(x._data.shape)}")
 
 
+def _inexact(op: str, x: Any) -> None:
+    if x._data.dtype.kind in "biu":
+        raise RuntimeError(f"[linalg.{op}] Expected a floating point or complex tensor as input; got "
+                           f"{type_name(x._data.dtype)}; convert it with .float()")
 
 
 # --- determinants, inverses, solutions --------------------------------------------------------------------------------
@@ -347,6 +351,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows)."""
     A = A if dtype is None else cast(A, dtype)
     _matrices("matrix_norm", A)
+    _inexact("matrix_norm", A)
     rows, columns = (wrap_dim(int(d), A._data.ndim, "linalg.matrix_norm") for d in dim)
     if rows == columns:
         raise RuntimeError("linalg.matrix_norm: dims must be different.")
@@ -495,6 +500,7 @@ def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
 @_here
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The sums of products along ``dim``, the first operand conjugated."""
+    _inexact("vecdot", x)
     check_one_dtype("linalg.vecdot", x, y)
     first = P.conj(x) if x._data.dtype.kind == "c" else x
     product = first * y
@@ -510,6 +516,9 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 @_here
 def vander(x: Any, *, N: int | None = None) -> Any:
     """The powers 0 to N − 1 of each element (N: the length of the last dimension), in a new last dimension."""
+    if x._data.dtype.kind == "b":
+        raise RuntimeError("[linalg.vander] floating point, complex, and integer tensors are supported; got Bool; "
+                           "convert it with .long()")
     count = x._data.shape[-1] if N is None else N
     base = cast(x, dtypes.int64) if x._data.dtype.kind in "biu" else x
     one = P.fill(base, value=1)[..., None]

@@ -49,7 +49,7 @@ _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 def install() -> None:
     """Puts the operators on `Tensor`."""
     for name, primitive in _OPERATORS.items():
-        operator = binary(primitive, NotImplemented)
+        operator = binary(primitive, NotImplemented, numbers_first=name not in _COMMUTE)
         setattr(Tensor, f"__{name}__", operator)
         setattr(Tensor, f"__r{name}__", operator if name in _COMMUTE else _reflected(operator, _OF_NUMBERS.get(name)))
         method = (binary_inplace(primitive, operator, primitive.name + "_") if name in _UFUNCS

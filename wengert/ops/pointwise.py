@@ -111,9 +111,9 @@ def positive(input: Any) -> Tensor:
 
 
 @function(inplace=True)
-def round(input: Any, *, decimals: int = 0) -> Tensor:
-    """Each element rounded to ``decimals`` places, halves to even."""
-    if input._data.dtype.kind in ("iubc" if decimals else "bc"):
+def round(input: Any, *, decimals: int | None = None) -> Tensor:
+    """Each element rounded to ``decimals`` places (0 if not given), halves to even. Places are those of floats."""
+    if input._data.dtype.kind in ("bc" if decimals is None else "iubc"):
         kind = type_name(input._data.dtype)
         raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{kind}'; convert "
                            "with .float() first")
@@ -356,6 +356,8 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 @function(inplace=True)
 def ldexp(input: Any, other: Any) -> Tensor:
     """``input · 2^other``."""
+    if type(other) not in TENSORS:
+        raise TypeError(f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
     power = P.pow(2.0, cast(other, dtypes.get_default_dtype()) if other._data.dtype.kind in "biu" else other)
     return _mul(input, power)
 

@@ -339,6 +339,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     shape = input._data.shape
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start._data.ndim or start._data.dtype.kind not in "iu"):
+        raise RuntimeError(f"[narrow] start must be an 0-dim integral Tensor; got {start.dtype} of shape "
+                           f"{tuple(start.shape)}")
     dim, first, length = wrap_dim(dim, len(shape), "narrow"), integer(start, "narrow"), integer(length, "narrow")
     n = shape[dim]
     if length < 0:

@@ -11,6 +11,7 @@ from ..prims.polynomials import KINDS
 from ..tensors.alias import type_name
 from ..tensors.apply import result_type
 from ..tensors.tensor import TENSORS
+from .arguments import check_some_tensor
 from .out import Out
 from .registry import FUNCTIONS, function
 
@@ -65,12 +66,14 @@ def ndtr(input: Any) -> Any:
 @function(method=False, public=False, takes_tensor=False)
 def xlog1py(input: Any, other: Any) -> Any:
     """``input · log(1 + other)``, and 0 where ``input`` is 0."""
+    check_some_tensor("special_xlog1py", input, other)
     return P.xlog1py(input, other)
 
 
 @function(method=False, public=False, takes_tensor=False)
 def zeta(input: Any, other: Any) -> Any:
     """Hurwitz's zeta function: Σ (other + k)^−input over k ≥ 0."""
+    check_some_tensor("special_zeta", input, other)
     return P.zeta(input, other)
 
 

@@ -268,6 +268,18 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
 # --- covariances ------------------------------------------------------------------------------------------------------
 
 
+def _check_observations(name: str, weights: Any, count: int) -> None:
+    """Raises unless there is a weight that is not negative for each of so many observations."""
+    if weights._data.ndim > 1:
+        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with "
+                           f"{weights._data.ndim} dimensions")
+    if weights._data.size != count:
+        raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but "
+                           f"got {weights._data.size} != {count}")
+    if not tracing() and (weights._data < 0).any():
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+
+
 @function(out=False)
 @in_float32
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
@@ -285,6 +297,9 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with "
                            f"{aweights.dtype} dtype")
     x = P.reshape(input, shape=(1, -1)) if input._data.ndim < 2 else input
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None:
+            _check_observations(name, given, x._data.shape[1])
     if x._data.dtype.kind in "iu":
         x = P.cast(x, dtype=dtypes.get_default_dtype(), back=x.dtype)
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.errors import ShapeError
-from ..core.primitive import P
+from ..core.primitive import INTEGERS, TRUTHS, P
+from ..tensors.apply import check_takes
 from ..tensors.tensor import Tensor
 from . import fourier
 from .arguments import check_options, dtype_of, finish, integer, real
@@ -112,6 +113,7 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
     """
     if input.dim() not in (1, 2):
         raise RuntimeError(f"[stft] expected a 1D or 2D tensor; got shape {tuple(input.shape)}")
+    check_takes("stft", TRUTHS + INTEGERS, input)
     if return_complex is None and not input.is_complex() and (window is None or not window.is_complex()):
         raise RuntimeError("[stft] stft requires the return_complex parameter be given for real inputs, and will "
                            "further require that return_complex=True in a future PyTorch release.")
@@ -127,8 +129,10 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
     pieces = input.unfold(-1, size, step) * shape
     norm = "ortho" if normalized else "backward"
     whole = onesided is False or pieces.is_complex()
-    spectra = (fourier.fft if whole else fourier.rfft)(pieces, norm=norm).transpose(-1, -2)
-    return spectra if return_complex or return_complex is None else P.view_as_real(spectra.contiguous())
+    spectra = (fourier.fft if whole else fourier.rfft)(pieces, norm=norm)
+    if return_complex or return_complex is None:
+        return spectra.transpose(-1, -2)
+    return P.view_as_real(spectra).transpose(-2, -3)
 
 
 def _reflected(input: Tensor, width: int) -> Tensor:

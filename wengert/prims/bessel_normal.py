@@ -119,17 +119,17 @@ def _entropy(xp: ModuleType, x: Array) -> Array:
 
 
 erfcx = of_float("erfcx", each(_erfcx), lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), "x out",
-               label="SpecialErfcx", samples=reals(-2, 8))
+               label="SpecialErfcx", samples=reals(-2, 8), refuses=COMPLEX)
 log_ndtr = of_float(
     "log_ndtr",
     each(_log_ndtr),
     lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)),
     "x",
     label="SpecialLogNdtr",
-    samples=reals(-6, 4),
+    samples=reals(-6, 4), refuses=COMPLEX,
 )
 ndtri = of_float("ndtri", each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
-               label="SpecialNdtri", samples=reals(0.1, 0.9))
+               label="SpecialNdtri", samples=reals(0.1, 0.9), refuses=COMPLEX)
 entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr", refuses=COMPLEX)
 
 

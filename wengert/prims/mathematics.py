@@ -120,9 +120,9 @@ xlog1py = elementwise("xlog1py", lambda xp, x, y: _x_log(xp, x, y, "log1p"), pro
                       vjp=_x_log_vjp("xlog1py", 1), label="SpecialXlog1Py", refuses=COMPLEX)
 
 erf = of_float("erf", each(math.erf), lambda x, out: TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
-             lower=lambda b, x: b.erf(x))
+             lower=lambda b, x: b.erf(x), refuses=COMPLEX)
 erfc = of_float("erfc", each(math.erfc), lambda x, out: -TWO_OVER_SQRT_PI * P.exp(-(x * x)), "x",
-              lower=lambda b, x: b.erfc(x))
+              lower=lambda b, x: b.erfc(x), refuses=COMPLEX)
 
 
 def _erfinv(x: float) -> float:
@@ -200,7 +200,7 @@ def _polygamma(xp: ModuleType, x: Array, n: int = 0) -> Array:
         return xp.where(plain, result, xp.where(pole & (wide != -np.inf), at_pole, at_infinity)).astype(x.dtype)
 
 
-lgamma = of_float("lgamma", each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x")
+lgamma = of_float("lgamma", each(_lgamma), lambda x, out: P.polygamma(x, n=0), "x", refuses=COMPLEX)
 polygamma = of_float("polygamma", _polygamma, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
                    label=lambda params: "Polygamma" if params.get("n") else "Digamma", refuses=COMPLEX)
 deg2rad = of_float("deg2rad", "deg2rad", math.pi / 180, "", label="Deg2Rad")

@@ -104,10 +104,11 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
     return function
 
 
-def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any] | None = None,
+           numbers_first: bool = True) -> Callable[..., Any]:
     """The function of two operands, the first a tensor, for an elementwise primitive. An operand that is neither tensor
     nor number raises, or gives ``otherwise`` (operators leave it to the other side). Calls with keywords, or of a first
-    operand that is no tensor, go to ``full``."""
+    operand that is no tensor, go to ``full``; without one they raise where there are no ``numbers_first``."""
     run, lowered = primitive.run, primitive.lower is not None
     # What is one step of numpy's is rounded once in half precision too.
     same = primitive.promotion != "float" and (isinstance(primitive.eval, str) or not primitive.widens)
@@ -184,6 +185,9 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
         if full is not None:
             return full(*_given(x, y), **options)
+        if not numbers_first and type(x) not in TENSORS:
+            raise TypeError(f"[{primitive.name}] the operator of a tensor was expected; got one called on a "
+                            f"'{type(x).__name__}' object; let Python choose it, as in x + y")
         if isinstance(y, ndarray):
             y = make(y, None)
         if isinstance(x, NUMBERS) and isinstance(y, NUMBERS):

@@ -80,11 +80,11 @@ def rrelu(
 
     In training each slope is drawn uniformly from ``[lower, upper]``; in evaluation it is the mean of the two.
     """
+    if lower > upper:
+        raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     check_takes("rrelu", REAL_ONLY, input)
-    if lower > upper:
-        raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
     slopes = drawn("rrelu slopes", None, input.detach() <= 0, dtype=input.dtype, numbers=(lower, upper))
     return input.mul_(slopes) if inplace else input * slopes
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ...autograd.modes import no_grad
+from ...core.dtypes import int64
 from ...core.errors import ShapeError
-from ...core.primitive import P
+from ...core.primitive import REAL_ONLY, P
 from ...ops import arange, broadcast_tensors, div, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
 from ...ops.out import COMPUTED
 from ...tensors.alias import own
+from ...tensors.apply import check_takes
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 
@@ -68,6 +70,9 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     """
     if sparse:
         raise NotImplementedError("[embedding] sparse gradients are not in wengert yet; use sparse=False")
+    if weight.dim() != 2:
+        raise ShapeError(f"[embedding] 'weight' must be 2-D; got shape {tuple(weight.shape)}; reshape it to (rows, "
+                         "width)")
     rows = weight.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
@@ -117,7 +122,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[0, 0, 1],
             [1, 0, 0]])
     """
-    if tensor.is_floating_point() or tensor.is_complex():
+    if tensor.dtype is not int64:
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.type()}")
     if tensor.numel() == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
@@ -145,6 +150,7 @@ def normalize(
 @in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
+    check_takes("cosine_similarity", REAL_ONLY, x1, x2)
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     shares = []

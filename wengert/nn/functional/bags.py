@@ -6,8 +6,10 @@ import itertools
 import math
 
 from ...core.dtypes import int64
+from ...core.primitive import REAL_ONLY
 from ...ops import full, tensor
 from ...ops.arguments import check_one_dtype
+from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .affine import embedding
 
@@ -23,6 +25,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     ``input``. The row ``padding_idx`` counts nothing. The rest as for `embedding`. Raises ValueError and
     NotImplementedError.
     """
+    check_takes("embedding_bag", REAL_ONLY, weight)
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if per_sample_weights is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...core.windows import check_window
 from ...tensors.apply import check_takes
@@ -77,6 +78,8 @@ def _convolve(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, str
     op = f"conv{rank}d"
     if rank != 2:
         check_takes(op, _SHORT_INTEGERS, input)
+    if weight.dim() != rank + 2:
+        raise ShapeError(f"[{op}] a weight of {rank + 2} dimensions was expected; got shape {tuple(weight.shape)}")
     input, alone = batched(input, rank, op)
     stride, dilation = tuple_of(stride, rank, op, "stride"), tuple_of(dilation, rank, op, "dilation")
     if isinstance(padding, str):

@@ -51,6 +51,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
     Inputs are ``(N, D)`` with target ``(N,)``, or ``(D,)`` with target ``()``. Raises ShapeError.
     """
+    check_takes("cosine_embedding_loss", COMPLEX, input1, input2)
     reduction = choose(reduction, size_average, reduce)
     if target.dim() + 1 != input1.dim() or input1.dim() != input2.dim() or target.dim() > 1:
         raise ShapeError(
@@ -198,7 +199,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     """
     reduction = choose(reduction, size_average, reduce)
     check_takes("multilabel_margin_loss", INTEGERS + HALVES + COMPLEX, input)
-    if input.dim() not in (0, 1, 2) or target.shape != input.shape:
+    if input.dim() not in (0, 1, 2) or target.shape != input.shape or 0 in input.shape[-1:]:
         raise ShapeError(
             "[multilabel_margin_loss] expected an input (N, C) or (C,) and a target of the same shape; got input "
             f"{list(input.shape)} and target {list(target.shape)}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
+from ...core.layout import channels_last, has_channels_last
 from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window
 from ...ops import arange, tensor, zeros
@@ -153,6 +154,9 @@ def _window(
         raise ShapeError(
             f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor as input; got {list(input.shape)}"
         )
+    if 0 in input.shape[-rank - 1:]:
+        raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch "
+                         f"size for input, but got {list(input.shape)}")
     size = tuple_of(kernel_size, rank, op, "kernel_size")
     steps = size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
     window = {
@@ -340,4 +344,5 @@ def _unpool(
     flat = zeros(*lead, prod(sizes), dtype=input.dtype)
     count = prod(input.shape[-rank:])
     found = flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count))
-    return own(found.reshape(*lead, *sizes))
+    plane = found.reshape(*lead, *sizes)
+    return own(plane.contiguous(memory_format=channels_last) if rank == 2 and has_channels_last(input._data) else plane)
