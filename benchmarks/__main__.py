@@ -20,7 +20,8 @@ from benchmarks.workloads import Workload, workloads_of
 BUSY = 0.5
 OTHERS = 4
 """Busy processes beside the workloads, where that is wanted: twice the two threads of a step."""
-SUITES = {"eager": EAGER, "compiled": ALL}
+SUITES = {"eager": EAGER, "compiled": ALL, "func": ALL}
+ROUNDS = {"eager": 31, "compiled": 9, "func": 9}
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
         print(f"{len(results)} of {len(chosen)}: {result.workload.name} ({monotonic() - began:.0f} s)", file=sys.stderr)
     if options.busy:
         return beside_others(options, chosen, results)
-    more = "" if options.suite == "eager" else about_compiled(results)
+    more = about_compiled(results) if options.suite == "compiled" else ""
     print(report.table(results))
     print(more)
     if options.write:
@@ -79,7 +80,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--busy", action="store_true", help=f"measure alone, and then beside {OTHERS} busy processes")
     parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
     options = parser.parse_args()
-    options.rounds = {"eager": 31, "compiled": 9}[options.suite] if options.rounds is None else options.rounds
+    options.rounds = ROUNDS[options.suite] if options.rounds is None else options.rounds
     if options.rounds < 1:
         parser.error(f"argument --rounds: expected 1 or more; got {options.rounds}")
     names = [workload.name for workload in workloads_of(options.suite)]

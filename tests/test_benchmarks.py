@@ -35,7 +35,7 @@ TABLE = """\
 | add      | 2.00 µs | 2.00 µs |  1.00 |      0.25–1.50 |   ≤ 0.9 |  missed |"""
 
 
-EVERY = {workload.name: workload for workload in (*WORKLOADS, *workloads_of("compiled"))}
+EVERY = {workload.name: workload for workload in (*WORKLOADS, *workloads_of("compiled"), *workloads_of("func"))}
 
 
 @pytest.mark.parametrize("workload", [w for w in EVERY.values() if w.build is not None], ids=lambda w: w.name)

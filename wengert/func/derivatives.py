@@ -97,8 +97,17 @@ class _Call:
 
     def settled(self, results: Sequence[Any]) -> list[Any]:
         """Results cut off from the tape, unless it leads to leaves other than our own."""
-        return [off_tape(x) if isinstance(x, Tensor) and not (is_grad_enabled() and self.leads_out(x)) else x
+        return [self._cut(x) if isinstance(x, Tensor) and not (is_grad_enabled() and self.leads_out(x)) else x
                 for x in results]
+
+    def _cut(self, x: Tensor) -> Tensor:
+        """A result off the tape, and off the one below a level where that ends at our own leaves too."""
+        inside = level()
+        if inside is not None and inside.owns(x):
+            below = inside.inner(x)
+            if edge_of(below) is not None and not self.leads_out(below):
+                return x.detach()
+        return off_tape(x)
 
     def extra(self) -> Any:
         """``aux``, cut off in the same way."""
