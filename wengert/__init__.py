@@ -79,7 +79,8 @@ _publish(
         ),
         "nn.functional.affine": "norm_except_dim",
         "nn.functional.native": (
-            "affine_grid_generator alpha_dropout_ convolution ctc_loss dropout_ embedding_renorm_ "
+            "affine_grid_generator alpha_dropout_ binary_cross_entropy_with_logits convolution cosine_embedding_loss "
+            "ctc_loss dropout_ embedding_renorm_ feature_dropout hinge_embedding_loss kl_div margin_ranking_loss "
             "feature_alpha_dropout_ feature_dropout_ grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell lstm "
             "native_batch_norm native_group_norm native_layer_norm "
             "lstm_cell poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell "

@@ -60,11 +60,14 @@ from .nn.functional.legacy import (
     native_channel_shuffle as native_channel_shuffle,
 )
 from .nn.functional.native import (
-    affine_grid_generator as affine_grid_generator, alpha_dropout_ as alpha_dropout_, convolution as convolution,
-    ctc_loss as ctc_loss, dropout_ as dropout_, embedding_renorm_ as embedding_renorm_,
-    feature_alpha_dropout_ as feature_alpha_dropout_, feature_dropout_ as feature_dropout_,
-    grid_sampler as grid_sampler, grid_sampler_2d as grid_sampler_2d, grid_sampler_3d as grid_sampler_3d, gru as gru,
-    gru_cell as gru_cell, lstm as lstm, lstm_cell as lstm_cell, native_batch_norm as native_batch_norm,
+    affine_grid_generator as affine_grid_generator, alpha_dropout_ as alpha_dropout_,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits, convolution as convolution,
+    cosine_embedding_loss as cosine_embedding_loss, ctc_loss as ctc_loss, dropout_ as dropout_,
+    embedding_renorm_ as embedding_renorm_, feature_alpha_dropout_ as feature_alpha_dropout_,
+    feature_dropout as feature_dropout, feature_dropout_ as feature_dropout_, grid_sampler as grid_sampler,
+    grid_sampler_2d as grid_sampler_2d, grid_sampler_3d as grid_sampler_3d, gru as gru, gru_cell as gru_cell,
+    hinge_embedding_loss as hinge_embedding_loss, kl_div as kl_div, lstm as lstm, lstm_cell as lstm_cell,
+    margin_ranking_loss as margin_ranking_loss, native_batch_norm as native_batch_norm,
     native_group_norm as native_group_norm, native_layer_norm as native_layer_norm,
     poisson_nll_loss as poisson_nll_loss, rnn_relu as rnn_relu, rnn_relu_cell as rnn_relu_cell, rnn_tanh as rnn_tanh,
     rnn_tanh_cell as rnn_tanh_cell, triplet_margin_loss as triplet_margin_loss,
@@ -285,6 +288,8 @@ cos_: _Callable[..., Tensor]
 cosh: _Callable[..., Tensor]
 cosh_: _Callable[..., Tensor]
 deg2rad_: _Callable[..., Tensor]
+detach: _Callable[..., Tensor]
+detach_: _Callable[..., Tensor]
 detach_copy: _Callable[..., _Any]
 diagonal_copy: _Callable[..., _Any]
 divide = _divide

@@ -272,6 +272,21 @@ LINALG = {
 }
 
 
+@pytest.mark.parametrize("lists", [
+    ([0, 1], [1, 2], [0, 2]), ([0, 1], [1, 2]), ([..., 30], [30, 2], [..., 2]), ([31, 4], [4, 26], [26, 31]),
+    ([0, 1], [1, 2], []), ([0, 52], [52, 1]), ([0], [1, 2]),
+])
+def test_einsum_of_lists(lists: Any) -> None:
+    def call(t: Any) -> Any:
+        x, y = t.arange(6.0).reshape(2, 3), t.arange(12.0).reshape(3, 4)
+        try:
+            return t.einsum(x, lists[0], y, lists[1], *lists[2:]).tolist()
+        except (ValueError, RuntimeError) as error:
+            return next(kind for kind in type(error).__mro__ if kind in (ValueError, RuntimeError))
+
+    assert call(wengert) == call(torch)
+
+
 @pytest.mark.parametrize("name", LINALG)
 def test_linalg(name: str) -> None:
     call, *operands = LINALG[name]

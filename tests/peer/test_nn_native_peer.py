@@ -71,6 +71,12 @@ CALLS: list[Any] = [
     lambda T: T.norm_except_dim(T.randn(3, 4, 2), 2, -1),
     lambda T: T.native_channel_shuffle(T.randn(1, 4, 2, 2), 2),
     lambda T: T.conv_tbc(T.randn(4, 2, 3), T.randn(2, 3, 5), T.randn(5)),
+    lambda T: [T.kl_div(T.randn(3), T.rand(3), n, log_target=log) for n in (0, 1, 2) for log in (True, False)],
+    lambda T: [T.hinge_embedding_loss(T.randn(3), T.tensor([1.0, -1.0, 1.0]), 0.5, number) for number in (0, 1, 2)],
+    lambda T: [T.margin_ranking_loss(T.randn(3), T.randn(3), T.ones(3), 0.1, number) for number in (0, 1, 2)],
+    lambda T: [T.cosine_embedding_loss(T.randn(3, 4), T.randn(3, 4), -T.ones(3), 0.1, n) for n in (0, 1, 2)],
+    lambda T: [T.binary_cross_entropy_with_logits(T.randn(3), T.rand(3), None, T.rand(3), n) for n in (0, 1, 2)],
+    lambda T: T.feature_dropout(T.ones(4, 5, 2), 0.5, True),
 ]
 
 

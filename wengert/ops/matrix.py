@@ -356,13 +356,34 @@ def _arranged(x: Any, term: str, groups: tuple[str, str, str], sizes: dict[str, 
     return P.reshape(moved, shape=tuple(prod(sizes[c] for c in group) for group in groups))
 
 
+def _of_lists(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation, and the operands, of operands and lists of numbers by turns, and a list for the result."""
+    operands, lists = given[0:len(given) - len(given) % 2:2], given[1::2]
+    terms = ",".join(map(_letters, lists))
+    return f"{terms}->{_letters(given[-1])}" if len(given) % 2 else terms, operands
+
+
+def _letters(numbers: Any) -> str:
+    """The letters, capitals first, that stand for numbers from 0 to 51; ``...`` for Ellipsis."""
+    found = []
+    for number in numbers:
+        if number is not Ellipsis and not 0 <= number < 52:
+            raise ValueError(f"[einsum] subscripts within the valid range [0, 52) were expected; got {number}")
+        found.append("..." if number is Ellipsis else string.ascii_uppercase[number] if number < 26
+                     else string.ascii_lowercase[number - 26])
+    return "".join(found)
+
+
 @function(method=False, takes_tensor=False, out=False)
-def einsum(equation: str, *operands: Any) -> Tensor:
-    """Sums of products by Einstein's notation: ``einsum("bij,bjk->bik", x, y)``.
+def einsum(equation: Any, *operands: Any) -> Tensor:
+    """Sums of products by Einstein's notation: ``einsum("bij,bjk->bik", x, y)``, or with numbers below 52 in the place
+    of letters ``einsum(x, [0, 1, 2], y, [0, 2, 3], [0, 1, 3])``.
 
     Repeated letters of one operand take its diagonal, letters that the result lacks are summed over, ``...`` stands for
     leading dimensions that broadcast. Several operands are contracted from left to right. Raises RuntimeError.
     """
+    if type(equation) in TENSORS:
+        equation, operands = _of_lists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:

@@ -153,6 +153,7 @@ _METHODS_AS_FUNCTIONS = """
 def install() -> None:
     """Puts the registered methods on `Tensor`, and in the namespace those that PyTorch has as functions too."""
     FUNCTIONS.update({name: METHODS[name] for name in _METHODS_AS_FUNCTIONS.split()})
+    FUNCTIONS.update({name: getattr(Tensor, name) for name in ("detach", "detach_")})
     for name, method in METHODS.items():
         if name not in Tensor.__dict__:
             setattr(Tensor, name, method)

@@ -3,6 +3,7 @@ their weights, sampling by numbers for words, forms that write into their input.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...ops import cat, stack
 from ...ops.registry import with_out
 from ...tensors.alias import own
 from ...tensors.tensor import Tensor
+from . import losses, margins
 from .affine import limit_norms
 from .alignment import ctc_loss as _ctc_loss
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -247,6 +249,46 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     """`nn.functional.triplet_margin_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
     word = _chosen("triplet_margin_loss", "a reduction", _REDUCTIONS, reduction)
     return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=word)
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
+    """`nn.functional.kl_div`; ``reduction`` 0, 1, 2 for none, mean, sum."""
+    word = _chosen("kl_div", "a reduction", _REDUCTIONS, reduction)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that "batchmean" would be the divergence, which has no number here
+        return losses.kl_div(input, target, reduction=word, log_target=log_target)
+
+
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1) -> Tensor:
+    """`nn.functional.hinge_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
+    word = _chosen("hinge_embedding_loss", "a reduction", _REDUCTIONS, reduction)
+    return margins.hinge_embedding_loss(input, target, margin, reduction=word)
+
+
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+                        ) -> Tensor:
+    """`nn.functional.margin_ranking_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
+    word = _chosen("margin_ranking_loss", "a reduction", _REDUCTIONS, reduction)
+    return margins.margin_ranking_loss(input1, input2, target, margin, reduction=word)
+
+
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+                          ) -> Tensor:
+    """`nn.functional.cosine_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum."""
+    word = _chosen("cosine_embedding_loss", "a reduction", _REDUCTIONS, reduction)
+    return margins.cosine_embedding_loss(input1, input2, target, margin, reduction=word)
+
+
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                     pos_weight: Tensor | None = None, reduction: int = 1) -> Tensor:
+    """`nn.functional.binary_cross_entropy_with_logits`; ``reduction`` 0, 1, 2 for none, mean, sum."""
+    word = _chosen("binary_cross_entropy_with_logits", "a reduction", _REDUCTIONS, reduction)
+    return losses.binary_cross_entropy_with_logits(input, target, weight, reduction=word, pos_weight=pos_weight)
+
+
+def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """`dropout` of whole channels of ``(N, C, ...)``."""
+    return drop_channels(input, p, train, inplace=False)
 
 
 # --- into the input ---------------------------------------------------------------------------------------------------
