@@ -382,3 +382,46 @@ def test_duplicates_warn() -> None:
     first = points()[0]
     with pytest.warns(UserWarning, match="duplicate parameters"):
         optim.SGD([first, first], lr=0.1)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adadelta", "Adagrad",
+                                  "Adafactor", "RMSprop", "Rprop", "ASGD", "Muon"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_parameter_may_take_another_shape_before_the_first_step(name: str, compiled: bool) -> None:
+    kind: Any = getattr(optim, name)
+    options: dict[str, Any] = {"momentum": 0.9, "dampening": 0.1} if name == "SGD" else {}
+    values = wengert.arange(20.0).reshape(5, 4) / 7
+    walked = []
+    for shape in ((5, 4), (3, 2)):
+        weight = nn.Parameter(wengert.ones(shape))
+        optimizer = kind([weight], lr=0.1, **options)
+        weight.data = values.clone()
+
+        def step(optimizer: Any = optimizer, weight: Any = weight) -> None:
+            optimizer.zero_grad()
+            (weight * weight).sum().backward()
+            optimizer.step()
+
+        if compiled:
+            step()  # a recorded step finds all that it will write to
+        taken = wengert.compile(step) if compiled and name != "Muon" else step
+        for _ in range(3):
+            taken()
+        walked.append(weight.detach().numpy().copy())
+    np.testing.assert_array_equal(*walked)
+    assert not np.array_equal(walked[0], values.numpy())
+
+
+def test_a_state_that_was_loaded_or_used_is_not_made_anew() -> None:
+    weight = nn.Parameter(wengert.ones(3))
+    other = optim.Adam([weight], lr=0.1)
+    weight.grad = wengert.ones(3)
+    other.step()
+    optimizer = optim.Adam([weight], lr=0.1)
+    optimizer.load_state_dict(other.state_dict())
+    state = optimizer.state[weight]
+    weight.data = wengert.ones(5)
+    weight.grad = wengert.ones(5)
+    with pytest.raises(RuntimeError):
+        optimizer.step()
+    assert optimizer.state[weight] is state

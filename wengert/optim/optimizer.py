@@ -48,6 +48,8 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[Group]
     _hooks: dict[str, OrderedDict[int, Callable[..., Any]]] | None = None
+    _unused: dict[Any, Any] = {}
+    """The shapes of parameters whose state has been made and not yet used; each optimiser gets a dict of its own."""
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -82,8 +84,8 @@ class Optimizer:
         self._check_against_others(param_group)
         self.param_groups.append(param_group)
         for parameter in param_group["params"]:
-            if parameter.requires_grad:
-                self._state_of(parameter, param_group)
+            if parameter.requires_grad and self._state_of(parameter, param_group):
+                self.__dict__.setdefault("_unused", {})[parameter] = parameter._data.shape
 
     def _take_params(self, group: Group) -> None:
         """Makes a list of tensors of ``group["params"]``, names apart. Raises TypeError or ValueError."""
@@ -170,8 +172,11 @@ class Optimizer:
         return {}
 
     def _state_of(self, parameter: Tensor, group: Group) -> dict[str, Any]:
-        """The state of ``parameter``, made if there is none yet."""
+        """The state of ``parameter``, made if there is none yet, and anew where the parameter has got another shape
+        before the first step."""
         state = self.state.get(parameter)
+        if self._unused and self._unused.pop(parameter, parameter._data.shape) != parameter._data.shape:
+            state = None
         if not state:
             state = self._start(parameter, group)
             if state:
@@ -241,6 +246,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.__dict__.pop("_unused", None)
         for group in self.param_groups:
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
