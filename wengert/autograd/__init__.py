@@ -21,6 +21,6 @@ from .watchers import (
 )
 
 if TYPE_CHECKING:
-    from . import profiler as profiler
+    from . import anomaly_mode as anomaly_mode, grad_mode as grad_mode, profiler as profiler
 
-_publish(__name__, "forward_ad functional graph profiler")
+_publish(__name__, "anomaly_mode forward_ad functional grad_mode graph profiler")

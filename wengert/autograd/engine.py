@@ -37,7 +37,7 @@ _by_sequence = attrgetter("sequence")
 class Pass:
     """One run of the tape: the cotangents that wait for their node, and which of them are sums of our own."""
 
-    __slots__ = ("__weakref__", "_nodes", "create_graph", "order", "owned", "pending", "tensors")
+    __slots__ = ("__weakref__", "_nodes", "callbacks", "create_graph", "order", "owned", "pending", "tensors")
 
     def __init__(self, create_graph: bool, tensors: bool) -> None:
         self.pending: dict[Node | Leaf, Any] = {}
@@ -45,6 +45,8 @@ class Pass:
         self.create_graph, self.tensors = create_graph, tensors
         self.order: list[Node | Leaf] = []
         self._nodes: set[Node | Leaf] | None = None
+        self.callbacks: list[Callable[[], None]] | None = None
+        """What is called when it is over."""
 
     def nodes(self) -> set[Node | Leaf]:
         """The nodes that run in it, if a cotangent arrives."""
@@ -195,6 +197,9 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
         raise wording from error
     finally:
         state.grad, _here.run = grad_before, outer
+    if this.callbacks is not None:
+        for callback in this.callbacks:  # which may add others
+            callback()
     if inputs is None:
         return []
     ct = None
@@ -202,6 +207,18 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
 
 
 _here = threading.local()
+
+
+def queue_callback(callback: Callable[[], None]) -> None:
+    """Calls ``callback()`` when the run of backward that is going on in this thread is over, and all gradients are
+    there. Raises RuntimeError outside of any."""
+    this = innermost()
+    if this is None:
+        raise RuntimeError("[queue_callback] Final callbacks can only be installed during backward pass; there is none "
+                           "in this thread; call it in a hook, or in a Function's backward")
+    if this.callbacks is None:
+        this.callbacks = []
+    this.callbacks.append(callback)
 
 
 def running() -> Pass:

@@ -213,6 +213,10 @@ def _expands(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return lead >= 0 and all(n in (1, m) for n, m in zip(shape, to[lead:], strict=True))
 
 
+FunctionCtx, BackwardCFunction = FunctionContext, FunctionNode
+"""PyTorch's names for what a Function's context and its nodes are."""
+
+
 class Function:
     """Base class of operations with a backward of their own.
 
@@ -238,6 +242,8 @@ class Function:
     """
 
     _node_class: type[FunctionNode]
+    _backward_cls: type[FunctionNode]
+    """The same, by PyTorch's name for it."""
 
     generate_vmap_rule: bool = False
     """Whether `vmap` may run ``forward`` and ``backward`` on all examples at once, being composed of operations that
@@ -249,8 +255,8 @@ class Function:
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        cls._node_class = type(f"{cls.__name__}Backward", (FunctionNode,),
-                               {"function": cls, "__module__": cls.__module__})
+        cls._node_class = cls._backward_cls = type(f"{cls.__name__}Backward", (FunctionNode,),
+                                                   {"function": cls, "__module__": cls.__module__})
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

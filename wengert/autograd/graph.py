@@ -13,10 +13,16 @@ from ..tensors.alias import edge_of, wrote
 from ..tensors.tape import Node, RemovableHandle, node_and_index, node_of
 from ..tensors.tensor import Tensor
 from .engine import GradientEdge, running
-from .watchers import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
+from .watchers import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
 
 __all__ = [
-    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version",
     "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]
 

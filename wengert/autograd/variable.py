@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensors.tensor import Tensor, make
+from .engine import queue_callback
 
 
 class _VariableType(type):
@@ -12,8 +13,16 @@ class _VariableType(type):
         return isinstance(instance, Tensor)
 
 
+class ImperativeEngine:
+    """What runs the tape, by PyTorch's name for it."""
+
+    queue_callback = staticmethod(queue_callback)
+
+
 class Variable(metaclass=_VariableType):
     """``Variable(x, requires_grad=True)`` is a tensor that shares the memory of ``x``; every tensor is an instance."""
+
+    _execution_engine = ImperativeEngine()
 
     def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
         if not isinstance(data, Tensor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..core.frames import user_line
 from ..core.operands import Cotangent
 from ..core.primitive import Primitive
 from ..core.state import state
+from ..tensors.alias import version_cell
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import Node, at_line
 from ..tensors.tensor import Tensor, make
@@ -170,7 +172,7 @@ class saved_tensors_hooks(Watcher):
         return self
 
     def recorded(self, node: Node) -> None:
-        if node.rare is None or "unpack" not in node.rare:
+        if node.rare is None or "packed" not in node.rare:
             node.pack(self._pack, self.unpack_hook, make)
         super().recorded(node)
 
@@ -189,6 +191,43 @@ class save_on_cpu(saved_tensors_hooks):
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
         super().__init__(lambda tensor: tensor, lambda tensor: tensor)
+
+
+class allow_mutation_on_saved_tensors(Watcher):
+    """A context in which tensors may be written to though backward reads them: before a write, what nodes made inside
+    have saved of that memory is copied, so that their derivatives are those of the values as they were.
+
+    >>> import wengert as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * 3
+    ...     z = (y * y).sum()
+    ...     _ = y.zero_()
+    ...     z.backward()
+    >>> x.grad
+    tensor([18., 18.])
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[weakref.ref[Node]] = []
+
+    def recorded(self, node: Node) -> None:
+        self._nodes.append(weakref.ref(node))
+        super().recorded(node)
+
+    def writes(self, tensor: Tensor, new: Tensor) -> None:
+        super().writes(tensor, new)
+        cell, alive = version_cell(tensor), []
+        for reference in self._nodes:
+            node = reference()
+            if node is not None:
+                node.keep(cell)
+                alive.append(reference)
+        self._nodes = alive
+
+    def clear(self) -> None:
+        """Forgets the nodes made so far: what they have saved is not copied any more."""
+        self._nodes.clear()
 
 
 class disable_saved_tensors_hooks(Watcher):

@@ -127,8 +127,8 @@ class Node:
         for cell, count in self.guards:
             if cell[0] != count:
                 raise InplaceError(overwritten(self, cell, count))
-        if self.rare is not None and "unpack" in self.rare:
-            saved = _unpacked(saved, self.rare["unpack"])
+        if self.rare is not None and "packed" in self.rare:
+            saved = _unpacked(saved)
         if as_tensors is None:
             return saved
         cells = iter(self.guards)
@@ -157,20 +157,26 @@ class Node:
             parts.append(tensor)
         return tuple(parts)
 
-    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Restorer) -> None:
-        """Replaces each saved array by what ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are
-        not checked any more, as what was packed may be a copy."""
+    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Restorer, only: int | None = None
+             ) -> None:
+        """Replaces each saved array, or the ``only`` one at that place, by what ``pack(tensor)`` gives, from which
+        ``unpack`` brings it back. Versions are not checked any more, as what was packed may be a copy."""
         if not self.guards:
             return
 
-        guards = iter(self.guards)
+        guards, left = iter(self.guards), []
 
-        def packed(value: Any, edge: Edge | None) -> Any:
-            if not is_data(value):
+        def packed(value: Any, edge: Edge | None, chosen: bool) -> Any:
+            if not (is_data(value) or type(value) is Packed):
                 return value
+            guard = next(guards)
+            if not chosen or type(value) is Packed:
+                left.append(guard)
+                return value
+            left.append(([0, None], 0))
             tensor = make(value, edge)
-            tensor._cell, count = next(guards)
-            handle = Packed(pack(tensor))
+            tensor._cell, count = guard
+            handle = Packed(pack(tensor), unpack)
             if tensor._cell[0] != count:
                 raise GradError("[saved_tensors_hooks] A saved tensor pack hook is modifying its input in place. "
                                 "Tensors provided as input to pack hook can not be modified by in-place operations as "
@@ -179,11 +185,31 @@ class Node:
 
         count = len(self.edges)
         self.saved = tuple([
-            tuple([packed(part, None) for part in value]) if type(value) is tuple and i == count
-            else packed(value, self.edge_at(i, False) if is_data(value) else None)
+            tuple([packed(part, None, only in (None, i)) for part in value]) if type(value) is tuple and i == count
+            else packed(value, self.edge_at(i, False) if is_data(value) else None, only in (None, i))
             for i, value in enumerate(self.saved)])
-        self.guards = tuple([([0, None], 0) for _ in self.guards])
-        self.rarely()["unpack"] = unpack
+        self.guards = tuple(left)
+        self.rarely()["packed"] = True
+
+    def keep(self, cell: Cell) -> None:
+        """Copies the saved values that lie in the memory of this version, unless they were overwritten already: what is
+        written there from now on is not theirs."""
+        if self.saved is None or not any([its is cell and cell[0] == count for its, count in self.guards]):
+            return
+        before, after = iter(self.guards), []
+
+        def kept(value: Any) -> Any:
+            if not (is_data(value) or type(value) is Packed):
+                return value
+            its, seen = next(before)
+            same = its is cell and cell[0] == seen
+            after.append(([0, None], 0) if same else (its, seen))
+            return value.copy() if same else value
+
+        count = len(self.edges)
+        self.saved = tuple([tuple([kept(part) for part in value]) if type(value) is tuple and i == count
+                            else kept(value) for i, value in enumerate(self.saved)])
+        self.guards = tuple(after)
 
     def pull(self, ct: Any, as_tensors: Restorer | None) -> Sequence[Any]:
         """Cotangents of the operands from that of the result: arrays from an array, or tensors from a tensor."""
@@ -194,7 +220,7 @@ class Node:
             grads = rule(ct, saved, self.params, self.edges)
             return (kinked(grads[0], saved), *grads[1:]) if self.primitive.kinked and state.grad else grads
         saved = self.saved
-        if saved is None or (self.rare is not None and "unpack" in self.rare):
+        if saved is None or (self.rare is not None and "packed" in self.rare):
             saved = self.unpack(None)
         else:
             for cell, count in self.guards:
@@ -237,18 +263,47 @@ _ROLES = {"self": 0, "input": 0, "condition": 0, "mat1": 0, "other": 1, "exponen
 """At which operand's place PyTorch's word for a saved value stands."""
 
 def _shown(self: Node, word: str) -> Any:
-    """What PyTorch shows of a node under ``_saved_...``: saved values by their role, and parameters."""
-    if not word.startswith("_saved_"):
+    """What PyTorch shows of a node under ``_saved_...``: saved values by their role, and parameters; under
+    ``_raw_saved_...`` a `SavedTensor` for the value."""
+    raw = word.startswith("_raw_saved_")
+    if not (raw or word.startswith("_saved_")):
         raise AttributeError(f"{self.name()!r} object has no attribute {word!r}")
-    role = word.removeprefix("_saved_")
-    if role in self.params:
+    role = word.removeprefix("_raw").removeprefix("_saved_")
+    if role in self.params and not raw:
         return self.params[role]
-    place = len(self.edges) if role in _RESULTS else _ROLES.get(role, -1)
-    if place >= 0:
+    last = len(self.edges)
+    place = last if role in _RESULTS else _ROLES.get(role, last)
+    if place < last or role in _RESULTS:
+        if raw and self.saved is not None and self.saved[place] is not None:
+            return SavedTensor(self, place)
         value = self.unpack(restored)[place]
         if value is not None:
             return value
     raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that")
+
+
+class SavedTensor:
+    """A value that a node has saved, before it is brought back: for hooks of its own."""
+
+    def __init__(self, node: Node, place: int) -> None:
+        self._node, self._place = node, place
+
+    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+        """Keeps what ``pack_hook(tensor)`` returns in the place of the value, and gives it to ``unpack_hook`` when
+        backward wants the tensor back. Raises RuntimeError for a value that is gone, or has hooks."""
+        saved = self._node.saved
+        if saved is None:
+            raise GradError("[register_hooks] Calling register_hooks on a saved tensor after it has been freed. Saved "
+                            "intermediate values of the graph are freed when you call .backward(); register before it")
+        parts = saved[self._place]
+        if any([type(part) is Packed for part in (parts if type(parts) is tuple else (parts,))]):
+            raise GradError("[register_hooks] Calling register_hooks on a saved tensor whose hooks have already been "
+                            "set. Hint: only one pair of hooks is allowed at a time.")
+        before, state.grad = state.grad, False
+        try:
+            self._node.pack(pack_hook, unpack_hook, restored, self._place)
+        finally:
+            state.grad = before
 
 
 _classes: dict[tuple[type, str], type] = {}
@@ -421,22 +476,22 @@ class RemovableHandle:
 
 
 class Packed:
-    """What a pack hook made of a saved value."""
+    """What a pack hook made of a saved value, and what brings that back."""
 
-    __slots__ = ("handle",)
+    __slots__ = ("handle", "unpack")
 
-    def __init__(self, handle: Any) -> None:
-        self.handle = handle
+    def __init__(self, handle: Any, unpack: Callable[[Any], Any]) -> None:
+        self.handle, self.unpack = handle, unpack
 
 
-def _unpacked(saved: Saved, unpack: Callable[[Any], Any]) -> Saved:
+def _unpacked(saved: Saved) -> Saved:
     """Saved values with those that were packed brought back as arrays."""
     values = []
     for value in saved:
         if type(value) is tuple and any([type(part) is Packed for part in value]):
-            value = _unpacked(value, unpack)
+            value = _unpacked(value)
         elif type(value) is Packed:
-            tensor = unpack(value.handle)
+            tensor = value.unpack(value.handle)
             if not hasattr(tensor, "_data"):
                 raise TypeError("Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
                                 f"{type(tensor).__name__}")

@@ -389,7 +389,7 @@ def key_of(edge: Any) -> int:
 
 def _trusted(node: Any) -> Any:
     """What a node saved, if it is still there, was not overwritten and is not packed away by a hook; else None."""
-    if node.saved is None or (node.rare is not None and "unpack" in node.rare) or is_custom(node):
+    if node.saved is None or (node.rare is not None and "packed" in node.rare) or is_custom(node):
         return None
     return node.saved if all(cell[0] == count for cell, count in node.guards) else None
 

@@ -159,7 +159,7 @@ class Recording(Watcher):
                 kept += value.nbytes
                 small = small and value.size <= 64
         note.kept = kept
-        if small and not is_custom(node) and (node.rare is None or "unpack" not in node.rare):
+        if small and not is_custom(node) and (node.rare is None or "packed" not in node.rare):
             note.saved = tuple([value.copy() if type(value) is ndarray else value for value in saved])
         self.nodes.append(node)
         self._place(note)

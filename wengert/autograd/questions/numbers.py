@@ -163,7 +163,7 @@ def backward_finding(node: Node, ct: Cotangent, position: int, grad: object) -> 
     kind = kind_of(array)
     mask = np.isnan(array) if kind == "nan" else np.isinf(array)
     finding = Finding("backward", kind, operation(node), rare.get("line") or "", rare.get("module") or "")
-    saved = (getattr(node, "saved", None) or ()) if "unpack" not in rare else ()
+    saved = (getattr(node, "saved", None) or ()) if "packed" not in rare else ()
     count = len(node.edges)
     for i, value in enumerate(saved[: count + 1] if type(saved) is tuple else ()):
         if is_data(value):

@@ -103,7 +103,7 @@ def _known(node: Node, values: dict[Any, Any]) -> tuple[list[Any], Any]:
     saved = node.saved
     if primitive is None or primitive.multiple or type(saved) is not tuple:
         return [], None
-    if (node.rare is not None and "unpack" in node.rare) or any(cell[0] != count for cell, count in node.guards):
+    if (node.rare is not None and "packed" in node.rare) or any(cell[0] != count for cell, count in node.guards):
         return [], None
     operands = []
     for position, edge in enumerate(node.edges):
