@@ -234,6 +234,38 @@ def test_what_is_not_a_number_stays_so_in_its_row() -> None:
         np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("shape", "dim"), [
+    ((5, 3001), (1,)), ((3001, 40), (0,)), ((40, 301, 7), (1,)), ((17, 300, 20), (0, 2)), ((9, 4100, 3), (1, 2)),
+    ((70, 5000), (0,)), ((65536,), (0,))], ids=str)
+def test_sums_are_exact_however_many_numbers_they_have(shape: tuple[int, ...], dim: tuple[int, ...]) -> None:
+    """Runs of float32 lose no more than some numbers do, wherever a loop ends."""
+
+    def step(x: Any) -> Any:
+        return x.sum(dim), (x * x).mean(dim), x - x.mean(dim, keepdim=True)
+
+    torch.manual_seed(0)
+    x = torch.randn(shape)
+    wide = x.numpy().astype(np.float64)
+    size = np.abs(wide).sum(dim)
+    total, square, centred = (y.numpy() for y in torch.compile(step, fullgraph=True)(x))
+    assert (np.abs(total - wide.sum(dim)) <= 3e-7 * size).all()
+    np.testing.assert_allclose(square, (wide * wide).mean(dim), rtol=1e-6)
+    np.testing.assert_allclose(centred, wide - wide.mean(dim, keepdims=True), atol=2e-6)
+
+
+def test_rows_that_are_wide_have_no_sums_on_the_stack() -> None:
+    torch.manual_seed(0)
+    x, w = torch.randn(20, 30000, requires_grad=True), torch.rand(30000, requires_grad=True)
+
+    def step(x: Any, w: Any) -> Any:
+        out = F.layer_norm(x, (30000,), w, w)
+        return torch.autograd.grad((out * out.detach().cos()).sum(), (x, w))
+
+    for got, expected in zip(torch.compile(step, fullgraph=True)(x, w), step(x, w), strict=True):
+        size = float(expected.abs().max())
+        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-5, atol=1e-5 * size)
+
+
 def test_an_extreme_is_found_again_among_the_values_that_it_is_of() -> None:
     """Sums of products are rounded once or twice, as loops want it; where they are compared they must be the same."""
 

@@ -22,6 +22,9 @@ SHORTEST, LONGEST = 16, 2**16
 """Elements of a row for which it is gone through several times: fewer that are neighbours would leave a part of each
 vector idle, more would not stay in a cache."""
 
+WIDEST = 2**18
+"""Bytes of the sums across rows, 12 a number, that a function has on its stack at most."""
+
 WINDOW = 64
 """How many steps back is looked for a nest to join."""
 
@@ -288,6 +291,8 @@ class _Joint:
         last = len(self.space) - 1
         if columns and (last not in self.along or not all(root.place.strides[d] for root in columns
                                                           for d in self.along)):
+            raise _No
+        if 12 * len(columns) * prod([self.space[d] for d in self.along]) > WIDEST:
             raise _No
         stored = {root.place.buffer for root in nest.roots if root.place.buffer.kind == "given"}
         if any(node.args[0].buffer in stored for node in nest.nodes() if node.op in READING):

@@ -192,15 +192,16 @@ class Plan:
         x, place = self._grouped(x, groups), _grouped_place(place, groups)
         return self._root(x, lambda node: Store(node, place), place, first), place
 
-    def reduce(self, op: str, x: Expr, dims: Shape, keepdim: bool, dtype: str) -> Expr:
-        """The combination of elements along dimensions, of which none is empty."""
+    def reduce(self, op: str, x: Expr, dims: Shape, keepdim: bool, dtype: str, whole: bool = False) -> Expr:
+        """The combination of elements along dimensions, of which none is empty; not in pieces where it must be
+        ``whole``."""
         kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
         final = kept if keepdim else tuple([n for d, n in enumerate(x.shape) if d not in dims])
         if not prod(x.shape):
             raise NotImplementedError("nothing to reduce")
         order = lying_order(x.shape, x.node.leaves)
         if list(order) != list(range(len(order))):
-            lying = self.reduce(op, self._permuted(x, order), tuple([order.index(d) for d in dims]), True, dtype)
+            lying = self.reduce(op, self._permuted(x, order), tuple([order.index(d) for d in dims]), True, dtype, whole)
             return self.viewed(lying, lambda array: array.transpose(
                 [order.index(d) for d in range(len(order))]).reshape(final))
         dims = tuple([d for d in sorted(dims) if x.shape[d] > 1])
@@ -210,13 +211,13 @@ class Plan:
         groups = self._as_written(x, _rows(_groups(x.shape, x.node.leaves, dims)))
         x, dims = self._grouped(x, groups), tuple([at for at, group in enumerate(groups) if group[0] in dims])
         kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
-        pieces = self._pieces(x.shape, dims)
+        pieces = 1 if whole else self._pieces(x.shape, dims)
         size = prod(kept)
         if pieces > 1:
             wide = "float64" if op == "sum" and x.dtype in REALS else dtype
             parts = self.buffer("arena", wide, pieces * size)
             self._reduction(op, x, dims, kept, parts, pieces)
-            return self.reduce(op, self.whole(parts, (pieces, *final)), (0,), False, dtype)
+            return self.reduce(op, self.whole(parts, (pieces, *final)), (0,), False, dtype, whole=True)
         buffer = self.buffer("arena", dtype, size)
         self._reduction(op, x, dims, kept, buffer, 1)
         return self.whole(buffer, final)
