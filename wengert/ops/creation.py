@@ -16,6 +16,7 @@ from ..core.spec import Size
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
+from ..tensors.inplace import same_memory
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, sizes_of
 from .out import TYPED
@@ -68,8 +69,9 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
         obj = obj.detach()
     shared = as_tensor(obj, dtype)
-    kept = isinstance(obj, (Tensor, np.ndarray)) and np.may_share_memory(shared._data, obj._data
-                                                                         if isinstance(obj, Tensor) else obj)
+    kept = (same_memory(shared, obj) if isinstance(obj, Tensor) else
+            isinstance(obj, np.ndarray) and isinstance(shared._data, np.ndarray)
+            and np.may_share_memory(shared._data, obj))
     if copy is False and not kept:
         raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the "
                          "dtype asked for; leave out copy=False")

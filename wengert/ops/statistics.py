@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.levels import level
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import ShapeError
@@ -103,7 +104,7 @@ def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan
     values, _ = P.sort(rows, dim=last)
     nan = P.isnan(values)
     if tracing():
-        return _traced_interpolation(values, nan, ranks, interpolation, ignores_nan)
+        return _traced_interpolation(values, nan, ranks, q, interpolation, ignores_nan)
     numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)._data
     top = numbers - 1 if ignores_nan else np.full_like(numbers, rows._data.shape[-1] - 1)
     place = np.maximum(top, 0) * ranks
@@ -123,7 +124,7 @@ def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan
     return P.where(make(np.broadcast_to(spoilt, result._data.shape).copy(), None), float("nan"), result)
 
 
-def _traced_interpolation(values: Any, nan: Any, ranks: Any, interpolation: str, ignores_nan: bool) -> Any:
+def _traced_interpolation(values: Any, nan: Any, ranks: Any, q: Any, interpolation: str, ignores_nan: bool) -> Any:
     """The same of sorted values where it is not known how many are NaN."""
     last, wide, whole = values._data.ndim - 1, np.dtype(np.float64), np.dtype(np.int64)
     count = values._data.shape[-1]
@@ -134,6 +135,8 @@ def _traced_interpolation(values: Any, nan: Any, ranks: Any, interpolation: str,
         place = {"lower": P.floor, "higher": P.ceil, "nearest": P.round}[interpolation](place)
     below, above = P.floor(place), P.ceil(place)
     low, high = (P.gather(values, P.cast(index, dtype=whole), dim=last) for index in (below, above))
+    if interpolation == "linear" and type(q) in TENSORS and level() is not None:
+        place = P.reshape(q, shape=(-1,)) * P.cast(top, dtype=q._data.dtype)  # which a transformation may vary
     weight = P.zeros_of(place, shape=place._data.shape) + 0.5 if interpolation == "midpoint" else place - below
     result = P.lerp(low, high, P.cast(weight, dtype=values._data.dtype))
     spoilt = P.eq(numbers, 0) if ignores_nan else P.lt(numbers, count)
