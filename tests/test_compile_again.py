@@ -167,3 +167,102 @@ def test_questions_that_cannot_be_asked_any_more_are_answered_with_no() -> None:
     table["a"] = 1
     things.pop()
     assert not holds()
+
+
+def classifier(compiled: bool) -> World:
+    """A step without numpy, whose calls enter its code at once."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(6, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return World(step=torch.compile(step, fullgraph="native") if compiled else step, model=model, optimizer=optimizer)
+
+
+def slower(world: World) -> None:
+    world.optimizer.param_groups[0]["lr"] *= 0.5
+
+
+def replaced(world: World) -> None:
+    world.model.weight.data = world.model.weight.detach() * 2
+
+
+BETWEEN: dict[str, Callable[[World], Any]] = {
+    "another rate": slower, "one thread": lambda world: torch.set_num_threads(1),
+    "three threads": lambda world: torch.set_num_threads(3), "another memory": replaced,
+    "gradients kept": lambda world: world.model.weight.grad.clone(),
+    "measured": lambda world: hasattr(world.step, "profile") and world.step.profile(*batch(0)),
+}
+
+
+def batch(seed: int, classes: int = 4) -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(8, 6, generator=generator), torch.randint(classes, (8,), generator=generator)
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_calls_that_enter_the_code_at_once(name: str) -> None:
+    threads = torch.get_num_threads()
+    try:
+        worlds = [classifier(compiled) for compiled in (False, True)]
+        for turn in range(8):
+            losses = [world.step(*batch(turn)) for world in worlds]
+            assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-5)
+            for own, other in zip(*[world.model.parameters() for world in worlds], strict=True):
+                assert torch.allclose(own, other, rtol=1e-5, atol=1e-6)
+                assert torch.allclose(own.grad, other.grad, rtol=1e-5, atol=1e-6)
+            if turn in (3, 5):
+                for world in worlds:
+                    BETWEEN[name](world)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_guard_that_fires_in_a_call_like_the_last_one_changes_nothing() -> None:
+    world = classifier(compiled=True)
+    for turn in range(3):
+        world.step(*batch(turn))
+    before = [parameter.clone() for parameter in world.model.parameters()]
+    x, y = batch(3)
+    y[2] = 4
+    for _ in range(2):
+        with pytest.raises(IndexError, match="Target 4 is out of bounds"):
+            world.step(x, y)
+    assert all(torch.equal(old, new) for old, new in zip(before, world.model.parameters(), strict=True))
+    loss = world.step(*batch(4))
+    assert loss.item() > 0 and not torch.equal(before[0], world.model.weight)
+
+
+def test_a_forward_half_that_is_called_again_and_again() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+    other = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+    other.load_state_dict(model.state_dict())
+    compiled = torch.compile(model, fullgraph=True)
+    for turn in range(9):
+        x = batch(turn)[0].requires_grad_(turn == 5)
+        for each in (model, other):
+            each.zero_grad(set_to_none=turn % 2 == 0)
+            if turn == 6:
+                each[0].weight.requires_grad_(False)
+            if turn == 7:
+                each[0].weight.requires_grad_()
+        outs = []
+        for function in (compiled, other):
+            given = x.detach().requires_grad_(x.requires_grad)
+            out = function(given)
+            out.square().sum().backward()
+            outs.append((out.detach(), given.grad))
+        assert torch.allclose(outs[0][0], outs[1][0], rtol=1e-5, atol=1e-6)
+        assert (outs[0][1] is None) is (turn != 5)
+        for own, its in zip(model.parameters(), other.parameters(), strict=True):
+            assert (own.grad is None) is (its.grad is None)
+            assert own.grad is None or torch.allclose(own.grad, its.grad, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(model[1].running_mean, other[1].running_mean, rtol=1e-5, atol=1e-6)
+    assert any(program.again is not None for program in compiled.programs)

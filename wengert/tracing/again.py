@@ -22,7 +22,7 @@ from ..ir import Value
 from ..native import Runner, lines_of_call
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, FloatPlace, Place, filled
+from .arguments import Arguments, FloatPlace, Given, Place, filled
 from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
@@ -61,7 +61,7 @@ class Again:
 
     def __init__(self, program: Program, arguments: Arguments) -> None:
         runner = program._run
-        if not isinstance(runner, Runner) or runner.program is None or program.backward is not None:
+        if not isinstance(runner, Runner) or runner.program is None:
             raise Unlike("it is not one native program")
         if any(spec[3] for spec in arguments.key()[2]) or arguments.key()[3]:
             raise Unlike("its arguments have histories, or share memory")
@@ -78,8 +78,13 @@ class Again:
         self._numbers: list[np.ndarray] = []
         self._states = [whole_of(program._bindings[value.name][0].find(())._data) for value in program.graph.states]
         self._roots = {id(root_of(array)) for array in self._states}
-        self._effects()
-        self._results()
+        self._is_cut = program.backward is not None
+        """Whether its results are differentiated outside: then a run leaves a node, which is the program's business."""
+        if not self._is_cut:
+            self._effects()
+            self._results()
+        elif self._flat is None:
+            raise Unlike("its arguments are nested")
 
     def _effects(self) -> None:
         """What effects do that native code does not: gradients that are set or cleared, and versions."""
@@ -135,6 +140,11 @@ class Again:
         if self._quantities:
             floats = "floats" if names is None else self._floats()
             lines.append(f"if {measured}not {me}._measured({floats}): return NOT")
+        if self._is_cut:
+            assert names is not None, "its arguments are not nested"
+            tensors = ", ".join([f"t{number}" for number in range(len(names))])
+            return ask.written("again(args, kwargs)", [*lines, f"return {me}._cut([{tensors}], {self._floats()})"],
+                               {"NOT": NOT})
         every = f"[*{some}, *{me}._numbers, *{me}._states]"
         run = None if names is None else lines_of_call(self.native, ask, me, every, dict(enumerate(names)))
         if run is None:
@@ -207,6 +217,10 @@ class Again:
     def _built(self, made: list[Any]) -> Any:
         """The results, as the function returns them."""
         return self._form.build(filled(self._leaves, made.__getitem__, lambda i: made[i].item()))
+
+    def _cut(self, tensors: list[Tensor], floats: list[float]) -> Any:
+        """Runs the forward half, and puts a node on the tape."""
+        return self.program.run_fitting(Given(tensors, floats))
 
     def _fallen(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A guard has found something: the usual way raises what it is."""

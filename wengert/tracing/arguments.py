@@ -57,15 +57,21 @@ class FloatPlace(Place):
     __slots__ = ()
 
 
-class Arguments:
+class Given:
+    """What a program reads of a call's arguments, when it is known to fit: the tensors and the floats among them."""
+
+    def __init__(self, tensors: list[Tensor], floats: list[float]) -> None:
+        self.tensors, self.floats = tensors, floats
+
+
+class Arguments(Given):
     """One call's arguments: ``tensors`` with their ``names``, ``floats`` with theirs, and the nest they came in.
 
     The same tensor given twice is one tensor. Raises `TraceError`, which names the argument, for arrays of numpy.
     """
 
     def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.tensors: list[Tensor] = []
-        self.floats: list[float] = []
+        super().__init__([], [])
         self._leaf_of: list[int] = []
         self._float_leaf_of: list[int] = []
         self._positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]

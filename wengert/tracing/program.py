@@ -17,7 +17,7 @@ from ..native import WRITTEN, Runner, Stages, StepInfo
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, filled
+from .arguments import Arguments, Given, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
 from .memory import root_of, step_within, whole_of
@@ -125,7 +125,7 @@ class Program:
             )
         return self.run_fitting(arguments)
 
-    def run_fitting(self, arguments: Arguments) -> Any:
+    def run_fitting(self, arguments: Given) -> Any:
         """`run` for arguments that are known to fit."""
         self.calls += 1
         tensors = arguments.tensors
@@ -167,7 +167,7 @@ class Program:
                 made[i] = where.find(tensors)
         return self._results.form.build(filled(self._results.leaves, made.__getitem__, lambda i: made[i].item()))
 
-    def _inputs(self, arguments: Arguments) -> list[np.ndarray]:
+    def _inputs(self, arguments: Given) -> list[np.ndarray]:
         numbers = [np.array(source.find(arguments.floats)) for source in self._quantities]
         return [*[tensor._data for tensor in arguments.tensors], *numbers]
 
@@ -215,7 +215,7 @@ class Program:
 
     # --- differentiation outside --------------------------------------------------------------------------------------
 
-    def _node(self, arguments: Arguments, arrays: dict[Value, np.ndarray]) -> CompiledNode:
+    def _node(self, arguments: Given, arrays: dict[Value, np.ndarray]) -> CompiledNode:
         """The node on the tape for a run that is going on; its values are apart from memory that effects will write."""
         backward, tensors = self.backward, arguments.tensors
         assert backward is not None
