@@ -9,6 +9,7 @@ from ...core.dtypes import int64
 from ...core.primitive import REAL_ONLY
 from ...ops import full, tensor
 from ...ops.arguments import check_one_dtype
+from ...ops.halves import in_float32
 from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .affine import embedding
@@ -52,11 +53,18 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     picked = embedding(rows, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         check_one_dtype("embedding_bag", picked, per_sample_weights)
-        picked = picked * per_sample_weights.reshape(-1, 1)
-    if not places.numel():
-        return picked.new_zeros((places.shape[0], weight.shape[1])) + picked.sum() * 0
-    if padding_idx is not None:
+    if padding_idx is not None and places.numel():
         there = there & (rows[places] != padding_idx % weight.shape[0])
+    return _of_bags(picked, per_sample_weights, places, there, mode)
+
+
+@in_float32
+def _of_bags(picked: Tensor, weights: Tensor | None, places: Tensor, there: Tensor, mode: str) -> Tensor:
+    """The sum, mean or largest of the rows in every bag: those of ``picked`` at the ``places`` that are ``there``."""
+    if weights is not None:
+        picked = picked * weights.reshape(-1, 1)
+    if not places.numel():
+        return picked.new_zeros((places.shape[0], picked.shape[1])) + picked.sum() * 0
     shown = there.unsqueeze(-1)
     values = picked[places]
     if mode == "max":
