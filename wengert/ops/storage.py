@@ -13,20 +13,85 @@ from typing import Any, Self
 import numpy as np
 
 from ..core.device import CPU, device
-from ..core.dtypes import DType
+from ..core.dtypes import DType, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
-from .arguments import integer, integers, sizes_of
+from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .registry import method
 
 
 class UntypedStorage:
-    """The memory of a tensor as bytes."""
+    """The memory of a tensor as bytes; a new one is made of their number, or of a sequence of them.
 
-    def __init__(self, array: np.ndarray) -> None:
-        self._root = root_of(array)
+    >>> UntypedStorage([1, 2, 3])[1]
+    2
+    """
+
+    def __init__(self, source: Any = 0, *, device: Any = None) -> None:
+        check_options(device)
+        self._root = root_of(source) if isinstance(source, np.ndarray) else _memory(source, np.dtype(np.uint8))
+
+    @property
+    def _flat(self) -> np.ndarray:
+        return bytes_of(self._root)
+
+    def _made(self, memory: np.ndarray) -> Self:
+        """A storage of this kind around other memory."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made._root = memory
+        return made
+
+    def clone(self) -> Self:
+        """A copy, in memory of its own."""
+        return self._made(self._flat.copy())
+
+    __copy__ = clone
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if id(self._root) not in memo:
+            memo[id(self._root)] = self._flat.copy()
+        return self._made(memo[id(self._root)])
+
+    def copy_(self, source: UntypedStorage, non_blocking: bool | None = None) -> Self:
+        """Writes the elements of another storage of the same length into this one."""
+        if len(source) != len(self):
+            raise ShapeError(f"[storage] a storage of {len(self)} elements was expected; got {len(source)}")
+        self._flat[...] = source._flat
+        return self
+
+    def fill_(self, value: Any) -> Self:
+        """Writes a number into every element."""
+        self._flat[...] = value
+        return self
+
+    def element_size(self) -> int:
+        """The bytes of an element."""
+        return int(self._flat.itemsize)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        try:
+            found = self._flat[index]
+        except IndexError as error:
+            raise OutOfRangeError(f"[storage] an index of one of {len(self)} elements was expected; "
+                                  f"{error}") from error
+        return found.item() if isinstance(found, np.generic) else self._part(found)
+
+    def _part(self, found: np.ndarray) -> Any:
+        """What a slice gives: a storage of those bytes, which shares them."""
+        return self._made(found)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._flat[index] = value
+
+    def __repr__(self) -> str:
+        return "\n".join([*(f" {value}" for value in self.tolist()),
+                          f"[torch.storage.{type(self).__name__}(device=cpu) of size {len(self)}]"])
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
@@ -46,9 +111,9 @@ class UntypedStorage:
         """Itself: it is there already."""
         return self
 
-    def tolist(self) -> list[int]:
-        """The bytes as ints."""
-        return np.frombuffer(np.ascontiguousarray(self._root).tobytes(), np.uint8).tolist()
+    def tolist(self) -> list[Any]:
+        """The elements as Python numbers."""
+        return self._flat.tolist()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and self.data_ptr() == other.data_ptr()
@@ -58,11 +123,17 @@ class UntypedStorage:
 
 
 class TypedStorage(UntypedStorage):
-    """The memory of a tensor as elements of its dtype, in the order of the memory."""
+    """The memory of a tensor as elements of its dtype, in the order of the memory; a new one is made of their number,
+    of a sequence of them, or around an untyped one."""
 
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__(tensor._data)
-        self.dtype: DType = tensor.dtype
+    def __init__(self, source: Any = 0, *, dtype: Any = None, device: Any = None,
+                 wrap_storage: UntypedStorage | None = None) -> None:
+        check_options(device)
+        self.dtype: DType = source.dtype if isinstance(source, Tensor) else dtype_of(dtype) or get_default_dtype()
+        if wrap_storage is not None:
+            self._root = wrap_storage._root
+        else:
+            self._root = root_of(source._data) if isinstance(source, Tensor) else _memory(source, self.dtype.numpy)
 
     @property
     def _flat(self) -> np.ndarray:
@@ -78,27 +149,23 @@ class TypedStorage(UntypedStorage):
         """The memory as bytes."""
         return UntypedStorage(self._root)
 
-    def tolist(self) -> list[Any]:
-        """The elements as Python numbers."""
-        return self._flat.tolist()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.tolist())
-
-    def __getitem__(self, index: Any) -> Any:
-        try:
-            found = self._flat[index]
-        except IndexError as error:
-            raise OutOfRangeError(f"[storage] an index of one of {self.size()} elements was expected; "
-                                  f"{error}") from error
-        return found.item() if isinstance(found, np.generic) else found.tolist()
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._flat[index] = value
+    def _part(self, found: np.ndarray) -> Any:
+        return found.tolist()
 
     def __repr__(self) -> str:
         return "\n".join([*(f" {value}" for value in self.tolist()),
                           f"[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {self.size()}]"])
+
+
+def _memory(source: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """New memory: so many elements of zero, or those of a sequence."""
+    if isinstance(source, (list, tuple, range, bytes, bytearray)):
+        return np.array(list(source), dtype)
+    count = integer(source, "storage")
+    if count < 0:
+        raise RuntimeError(f"[storage] a number of elements was expected; got {count}; it must not be negative")
+    check_room("storage", (count,), dtype.itemsize)
+    return np.zeros(count, dtype)
 
 
 def is_storage(obj: Any, /) -> bool:
@@ -116,6 +183,27 @@ def storage(self: Tensor) -> TypedStorage:
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """This tensor's memory as bytes."""
     return UntypedStorage(self._data)
+
+
+@method("as_subclass")
+def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
+    """This tensor as an object of a class derived from `Tensor`: the same memory and history. What is computed of it is
+    a plain `Tensor`."""
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(f"[as_subclass] cls must be a type that inherits from Tensor; got {cls!r}")
+    shown = self.view_as(self)
+    shown.__class__ = cls
+    return shown
+
+
+@method("_make_subclass")
+def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Any:
+    """``Tensor._make_subclass(cls, data)``: a leaf of a class derived from `Tensor`, on the memory of ``data``."""
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(f"[_make_subclass] cls must be a type that inherits from Tensor; got {cls!r}")
+    made = data.detach()
+    made.__class__ = cls
+    return made.requires_grad_(require_grad)
 
 
 @method("storage_type")

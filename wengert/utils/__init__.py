@@ -9,4 +9,6 @@ if TYPE_CHECKING:
         _pytree as _pytree, benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack,
     )
 
+from .swapping import swap_tensors as swap_tensors
+
 _publish(__name__, "_pytree benchmark checkpoint data dlpack")
