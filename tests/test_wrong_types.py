@@ -114,6 +114,8 @@ def test_the_argument_that_is_of_the_wrong_type_is_named() -> None:
          r"^\[CyclicLR\] int or None was expected as step_size_down"),
         (lambda: torch.nn.utils.clip_grad_norm_(weights, b"x"),
          r"^\[clip_grads_with_norm_\] float was expected as max_norm"),
+        (lambda: torch.nn.utils.remove_weight_norm(weights[0]),
+         r"^\[remove_weight_norm\] Module was expected as module; got tensor"),
         (lambda: torch.optim.Adam(weights, betas=(0.9,)), r"^\[Adam\] tuple\[float, float\] was expected as betas"),
     ):
         weights[0].grad = torch.ones(2)

@@ -100,6 +100,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "bool": lambda value: hasattr(value, "__bool__"),
     "str": lambda value: isinstance(value, str),
     "Tensor": lambda value: hasattr(value, "requires_grad"),
+    "Module": lambda value: hasattr(value, "named_modules"),
     "None": lambda value: value is None,
 }
 """Whether a value is what an annotation says, for those of which it is plain. A whole number may be a float."""
@@ -148,9 +149,10 @@ def _spoken(function: Any, op: str, first: bool) -> Any:
                 raise  # Python's own: the call lacks an argument, or has one too many
             name = op or type(args[0]).__name__
             wording = worded(name, error)
+            if wording is not None or isinstance(error, AttributeError):  # which an object of another type raises
+                _check_types(name, function, args, kwargs, tuple(_FITS), error)
             if wording is None:
                 raise
-            _check_types(name, function, args, kwargs, tuple(_FITS), error)
             raise wording from error
 
     return spoken
@@ -161,7 +163,7 @@ def _check_types(op: str, function: Any, args: Any, kwargs: Any, among: tuple[st
     """Raises TypeError for the first argument that is not what its annotation says, if that is one ``among`` those."""
     signature = inspect.signature(function)
     for name, value in signature.bind(*args, **kwargs).arguments.items():
-        annotation = str(signature.parameters[name].annotation)
+        annotation = str(signature.parameters[name].annotation).replace("ModuleT", "Module")
         kinds = annotation.split(" | ")
         if any(word in annotation for word in among) and all(_fits(kind, value) is False for kind in kinds):
             raise TypeError(f"[{op}] {' or '.join(kinds)} was expected as {name}; got {value!r:.60} of type "
