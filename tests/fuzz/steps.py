@@ -474,7 +474,7 @@ def outcomes(step: Step, wrap: Callable[[Any], Any] = lambda function: function,
 def _shake(tensor: Any, units: np.random.Generator) -> None:
     array = tensor._data
     if array.dtype.kind == "f":
-        array *= (1 + units.integers(-4, 5, array.shape) * np.finfo(array.dtype).eps).astype(array.dtype)
+        array *= (1 + units.integers(-16, 17, array.shape) * np.finfo(array.dtype).eps).astype(array.dtype)
 
 
 def _numbers(tensor: Any) -> Any:
