@@ -146,6 +146,57 @@ def test_two_sizes_vary_on_their_own() -> None:
     assert made(compiled) >= 3 and "shape[1]: recorded at" in compiled.explain()
 
 
+def a_convolutional_step(training: bool) -> Callable[..., Any]:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
+                          nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(16, 3)).double().train(training)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    return step
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_batch_of_a_convolutional_network_varies(training: bool) -> None:
+    def images(n: int) -> Any:
+        chance = np.random.default_rng(n)
+        return torch.from_numpy(chance.standard_normal((n, 1, 8, 8))), torch.from_numpy(chance.integers(0, 3, n))
+
+    compiled = held_against_eager(lambda: a_convolutional_step(training), (8, 5, 12, 7, 3, 20), images)
+    assert made(compiled) == 3
+
+
+def test_batch_and_length_of_a_transformer_vary() -> None:
+    def make() -> Callable[..., Any]:
+        words, places, out = nn.Embedding(9, 8).double(), nn.Embedding(40, 8).double(), nn.Linear(8, 9).double()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).double()
+
+        def loss(tokens: Any) -> Any:
+            length = tokens.shape[1]
+            if length > 40:
+                raise ValueError("too long")
+            x = words(tokens) + places(torch.arange(length))
+            x = layer(x, src_mask=torch.triu(torch.ones(length, length), 1).bool())
+            return F.cross_entropy(out(x)[:, :-1].reshape(-1, 9), tokens[:, 1:].reshape(-1))
+
+        return loss
+
+    def tokens(size: tuple[int, int]) -> Any:
+        return torch.from_numpy(np.random.default_rng(size[1]).integers(0, 9, size))
+
+    sizes = [(8, 5), (4, 5), (6, 5), (8, 9), (3, 7), (7, 4), (9, 12), (5, 20), (4, 40)]
+    compiled = held_against_eager(make, sizes, tokens)
+    assert made(compiled) == 3
+    with pytest.raises(ValueError, match="too long"):
+        compiled(tokens((2, 41)))
+
+
 def test_the_result_is_differentiated_outside_for_every_size() -> None:
     layer = nn.Linear(6, 2).double()
     compiled = torch.compile(layer, dynamic=True)
