@@ -66,8 +66,9 @@ def _adjoint_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[boo
 cumprod_adjoint = opaque(
     "cumprod_adjoint", batch=_adjoint_batch,
     eval=lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
-    spec=lambda ct, x, out, dim: ct, missing={"vjp": "cumprod's own rule is differentiated instead",
-                                              "jvp": "cumprod's own rule is differentiated instead"},
+    spec=lambda ct, x, out, dim: ct, widens=True, agree=(0, 1, 2),
+    missing={"vjp": "cumprod's own rule is differentiated instead",
+             "jvp": "cumprod's own rule is differentiated instead"},
     samples=cases(((3, 4), (3, 4), (3, 4), {"dim": 1}), ((), (), (), {"dim": 0})),
     doc="The cotangent of cumprod's operand, of that of its result. Which formula it takes depends on values, so in a "
         "recording it is one instruction.",
