@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -474,3 +475,28 @@ def test_gradients_for_a_batch_of_cotangents() -> None:
     out = OldStyle.apply(x)
     (rows,) = torch.autograd.grad(out, x, eye, is_grads_batched=True)
     close(rows, torch.diag(x.detach() ** 2))
+
+
+def test_nothing_waits_for_the_garbage_collector() -> None:
+    """Values of a level form no circle: what is dropped is freed at once."""
+
+    def run() -> None:
+        rows = values(3, 4)
+        weight = rows.clone().requires_grad_()
+        vmap(grad(lambda x: (Rounded.apply(x) * x.view(2, 2).sum()).sum()))(rows)
+        vmap(scalar)(weight).sum().backward()
+        hessian(scalar)(X)
+        jacfwd(curve)(X)
+        jvp(curve, (X,), (X,))
+        with torch.autograd.forward_ad.dual_level():
+            dual = torch.autograd.forward_ad.make_dual(X, X)
+            torch.autograd.forward_ad.unpack_dual((dual * dual).sum())
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        run()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

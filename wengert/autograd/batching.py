@@ -56,7 +56,7 @@ class BatchLevel(Level):
         for x in operands:
             if type(x) in TENSORS:
                 data = x._data
-                if data.generation != data.root.generation:
+                if data.steps and data.generation != data.root.generation:
                     self.settle(data)
                 values.append(data.value)
                 mapped.append(data.mapped)

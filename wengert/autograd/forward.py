@@ -59,7 +59,7 @@ class DualLevel(Level):
             tangent = None
             if type(x) in TENSORS:
                 data = x._data
-                if data.generation != data.root.generation:
+                if data.steps and data.generation != data.root.generation:
                     self.settle(data)
                 primals.append(data.value)
                 tangent = data.tangent

@@ -155,7 +155,7 @@ class FunctionNode(Node):
             elif self.context._materialize and spec is not None:
                 grad = make(np.zeros(*spec), None)
             grads.append(grad)
-        inside = level()
+        inside = None if state.watcher is None else level()
         if isinstance(inside, BatchLevel) and self.sequence < inside.start and not self.function.generate_vmap_rule:
             checked = pulled_singly(inside, self._pulled, grads)
         else:
@@ -292,7 +292,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs ``forward`` and records the operation: a tensor, or a tuple where forward returns one."""
-        inside = level()
+        inside = None if state.watcher is None else level()
         return applied(cls, args, kwargs)[1] if inside is None else transformed(cls, inside, args, kwargs)
 
 

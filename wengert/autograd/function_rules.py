@@ -110,44 +110,56 @@ def _looped(cls: type[Function], inside: BatchLevel, values: Sequence[Any], mapp
     return tuple([P.cat(*[part[None] for part in column], dim=0) for column in zip(*rows, strict=True)])
 
 
+class _Plan(NamedTuple):
+    """What a generated rule runs on: the Function, the examples, and which arguments differ from one to the next."""
+
+    function: type[Function]
+    examples: int
+    randomness: str
+    mapped: Sequence[bool]
+    kwargs: dict[str, Any]
+
+
 def _generated(cls: type[Function], inside: BatchLevel, values: Sequence[Any], mapped: Sequence[bool],
                kwargs: dict[str, Any]) -> Any:
-    """One application for all examples: a Function below whose forward and backward run those of ``cls`` at levels of
-    their own."""
-    count, randomness = inside.count, inside.randomness
+    """One application for all examples."""
+    return _Generated.apply(_Plan(cls, inside.count, inside.randomness, mapped, kwargs), *values)
 
-    class Generated(Function):
-        @staticmethod
-        def forward(ctx: Any, *given: Any) -> Any:
-            with BatchLevel(count, randomness) as level:
-                inputs = tuple([level.mapped(x) if m else x for x, m in zip(given, mapped, strict=True)])
-                output = cls.forward(*inputs, **kwargs)
-                ctx.inner = FunctionContext(ctx._edge(), ctx.needs_input_grad, False)
-                cls.setup_context(ctx.inner, inputs, output)
-                ctx.given = [x.shape if isinstance(x, Tensor) else None for x in inputs]
-                pairs = [level.unmapped(x) if x is not None else (None, False) for x in ctx.inner._to_save]
-                outputs = output if isinstance(output, tuple) else (output,)
-                found = [level.unmapped(x) if isinstance(x, Tensor) else (x, True) for x in outputs]
-            ctx.saved_mapped = [is_mapped for _, is_mapped in pairs]
-            ctx.save_for_backward(*[x for x, _ in pairs])
-            ctx.inner._to_save = ()
-            whole = tuple([spread(x, is_mapped, count) for x, is_mapped in found])
-            return whole if isinstance(output, tuple) else whole[0]
 
-        @staticmethod
-        def backward(ctx: Any, *cts: Any) -> Any:
-            saved = ctx.saved_tensors
-            with BatchLevel(count, randomness) as level:
-                ctx.inner._restored = tuple([level.mapped(x) if m and x is not None else x
-                                            for x, m in zip(saved, ctx.saved_mapped, strict=True)])
-                found = cls.backward(ctx.inner, *[None if ct is None else level.mapped(ct) for ct in cts])
-                grads = found if isinstance(found, tuple) else (found,)
-                pairs = [(None, False) if g is None else level.unmapped(g) for g in grads]
-            return tuple([None if g is None else _for_operand(g, is_mapped, m, count)
-                          for (g, is_mapped), m in zip(pairs, mapped, strict=True)])
+class _Generated(Function):
+    """A Function whose forward and backward run those of another one at levels of their own, over all examples."""
 
-    Generated.__name__ = Generated._node_class.__name__ = cls.__name__
-    return Generated.apply(*values)
+    @staticmethod
+    def forward(ctx: Any, plan: _Plan, *given: Any) -> Any:
+        cls, count = plan.function, plan.examples
+        with BatchLevel(count, plan.randomness) as level:
+            inputs = tuple([level.mapped(x) if m else x for x, m in zip(given, plan.mapped, strict=True)])
+            output = cls.forward(*inputs, **plan.kwargs)
+            ctx.inner = FunctionContext(ctx._edge(), ctx.needs_input_grad[1:], False)
+            cls.setup_context(ctx.inner, inputs, output)
+            pairs = [level.unmapped(x) if x is not None else (None, False) for x in ctx.inner._to_save]
+            outputs = output if isinstance(output, tuple) else (output,)
+            found = [level.unmapped(x) if isinstance(x, Tensor) else (x, True) for x in outputs]
+        ctx.plan, ctx.saved_mapped = plan, [is_mapped for _, is_mapped in pairs]
+        ctx.save_for_backward(*[x for x, _ in pairs])
+        ctx.inner._to_save = ctx.inner._constant = ctx.inner._dirty = ()
+        whole = tuple([spread(x, is_mapped, count) for x, is_mapped in found])
+        return whole if isinstance(output, tuple) else whole[0]
+
+    @staticmethod
+    def backward(ctx: Any, *cts: Any) -> Any:
+        saved, plan = ctx.saved_tensors, ctx.plan
+        with BatchLevel(plan.examples, plan.randomness) as level:
+            ctx.inner._restored = tuple([level.mapped(x) if m and x is not None else x
+                                         for x, m in zip(saved, ctx.saved_mapped, strict=True)])
+            try:
+                found = plan.function.backward(ctx.inner, *[None if ct is None else level.mapped(ct) for ct in cts])
+            finally:
+                ctx.inner._restored = None
+            grads = found if isinstance(found, tuple) else (found,)
+            pairs = [(None, False) if g is None else level.unmapped(g) for g in grads]
+        return None, *[None if g is None else _for_operand(g, is_mapped, m, plan.examples)
+                       for (g, is_mapped), m in zip(pairs, plan.mapped, strict=True)]
 
 
 def _for_operand(ct: Tensor, is_mapped: bool, operand_mapped: bool, count: int) -> Tensor:

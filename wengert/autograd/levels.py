@@ -23,6 +23,7 @@ from ..core.geometry import bytes_of
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
+from ..tensors.apply import bare
 from ..tensors.evaluation import Tracer, known
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Leaf, Node, next_sequence
@@ -40,21 +41,27 @@ class Lifted:
     ``outside`` marks memory that the level did not make, where what belongs to the level cannot be put.
     """
 
-    __slots__ = ("__weakref__", "dtype", "generation", "level", "outside", "root", "shape", "steps", "value")
+    __slots__ = ("__weakref__", "_whole", "dtype", "generation", "level", "outside", "shape", "steps", "value")
 
     shape: tuple[int, ...]
 
     def __init__(self, level: Level, value: Tensor, outside: bool = False) -> None:
         self.level, self.value, self.outside = level, value, outside
         self.dtype = value._data.dtype
-        self.root: Any = self
+        self._whole: Any = None
         self.steps: tuple[Step, ...] = ()
         self.generation = 0
 
     def part_of(self, whole: Lifted, step: Step) -> None:
         """Makes this a part of the memory of ``whole``, by one more view."""
-        self.root, self.steps, self.generation = whole.root, (*whole.steps, step), whole.root.generation
+        root = whole.root
+        self._whole, self.steps, self.generation = root, (*whole.steps, step), root.generation
         self.outside = whole.outside
+
+    @property
+    def root(self) -> Any:
+        """The memory that this is a part of: itself, for the whole (which does not refer to itself: no cycle)."""
+        return self if self._whole is None else self._whole
 
     @property
     def ndim(self) -> int:
@@ -174,7 +181,7 @@ class Level(Tracer):
     def current(self, tensor: Tensor) -> Any:
         """The data of a tensor of this level, as it is now."""
         data = tensor._data
-        if data.generation != data.root.generation:
+        if data.steps and data.generation != data.root.generation:
             self.below(self.settle, data)
         return data
 
@@ -205,7 +212,8 @@ class Level(Tracer):
 
     def made(self, tensor: Tensor) -> None:
         if tensor._edge is None and type(tensor._data) is np.ndarray:
-            tensor._data = self.constant(self.below(make, tensor._data, None), False)
+            data = tensor._data
+            tensor._data = self.constant(bare(data) if self.outer is None else self.below(make, data, None), False)
 
     def taken(self, tensor: Tensor, what: str) -> None:
         pass
