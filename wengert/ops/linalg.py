@@ -217,8 +217,10 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     residuals = empty
     if driver != "gelsy" and rows > columns and bool((rank._concrete("lstsq") == columns).all()):
         difference = P.matmul(A, solution) - right
-        size = P.abs(difference)
-        residuals = P.sum(size * size, dim=(difference._data.ndim - 2,))
+        squares = difference * difference
+        if difference._data.dtype.kind == "c":
+            squares = P.copy_real(difference * P.conj(difference))
+        residuals = P.sum(squares, dim=(difference._data.ndim - 2,))
         residuals = residuals[..., 0] if vector and not A._data.ndim > 2 else residuals
     if rows > columns:  # it lies in the memory of B, of which it has the first rows, as LAPACK leaves it
         below = solution._data.ndim - 2
@@ -227,7 +229,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
         solution = P.cat(solution, rest, dim=below).mT.contiguous().mT[..., :columns, :]
     else:
         solution = by_columns(solution)
-    return _lstsq((own(solution[..., 0] if vector else solution), residuals.detach(),
+    return _lstsq((own(solution[..., 0] if vector else solution), residuals,
                    make(np.empty(0, np.int64), None) if driver == "gels" else rank,
                    svdvals(A.detach()) if driver in ("gelsd", "gelss") else empty))
 
