@@ -59,7 +59,7 @@ _publish(
     __name__,
     "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
     "linalg masked multiprocessing nn onnx optim profiler random return_types serialization signal special testing "
-    "utils version vision",
+    "torch_version types utils version vision",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

@@ -11,7 +11,8 @@ from . import (
     multiprocessing as multiprocessing, nn as nn, onnx as onnx, ops as ops, optim as optim, prims as prims,
     profiler as profiler, random as random, return_types as return_types, sampling as sampling,
     serialization as serialization, settings as settings, signal as signal, special as special, tensors as tensors,
-    testing as testing, utils as utils, version as version, vision as vision,
+    testing as testing, torch_version as torch_version, types as types, utils as utils, version as version,
+    vision as vision,
 )
 from .amp.contexts import autocast as autocast
 from .amp.scaler import GradScaler as GradScaler

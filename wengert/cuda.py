@@ -26,7 +26,9 @@ def _absent(name: str) -> Callable[..., Any]:
     return absent(DeviceError, _message(name))
 
 
-is_available = is_initialized = is_bf16_supported = answers(False, "False: there is no CUDA back end yet.")
+is_available = is_initialized = is_bf16_supported = is_current_stream_capturing = answers(
+    False, "False: there is no CUDA back end yet."
+)
 device_count = answers(0, "0: there are no devices.")
 memory_allocated = memory_reserved = max_memory_allocated = max_memory_reserved = answers(0, "0 bytes of a device.")
 manual_seed = manual_seed_all = seed = seed_all = set_rng_state_all = answers(
@@ -72,6 +74,13 @@ class Stream:
         raise DeviceError(_message("Stream"))
 
 
+class CUDAGraph:
+    """Would be a device's work, recorded. Making one raises `DeviceError`, as PyTorch without a device raises."""
+
+    def __init__(self, keep_graph: bool = False) -> None:
+        raise DeviceError(_message("CUDAGraph"))
+
+
 class _Context:
     """A context that changes nothing."""
 
@@ -88,6 +97,13 @@ class stream(_Context):
     def __init__(self, stream: Any) -> None:
         if stream is not None:
             raise DeviceError(_message("stream"))
+
+
+class graph(_Context):
+    """A context that would record a device's work. Making one raises `DeviceError`."""
+
+    def __init__(self, cuda_graph: Any, *arguments: Any, **options: Any) -> None:
+        raise DeviceError(_message("graph"))
 
 
 class device(_Context):

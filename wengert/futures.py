@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from types import GenericAlias
 from typing import Any
 
 from .core.forks import in_child
@@ -31,6 +32,10 @@ class Future:
     >>> doubled.wait()
     42
     """
+
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
 
     def __init__(self, *, devices: Any = None) -> None:
         self._set = threading.Event()

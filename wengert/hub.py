@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, NoReturn
 
 from ._public import publish as _publish
@@ -10,6 +11,9 @@ from ._public import publish as _publish
 __all__ = [
     "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir",
 ]
+
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""Where the name of a file of weights has the beginning of its SHA-256."""
 
 _folder: str | None = None
 

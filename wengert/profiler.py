@@ -13,8 +13,8 @@ from .autograd import profiler as _base
 from .autograd.profiler import record_function
 
 __all__ = [
-    "ProfilerAction", "ProfilerActivity", "profile", "record_function", "schedule", "supported_activities",
-    "tensorboard_trace_handler",
+    "ProfilerAction", "ProfilerActivity", "kineto_available", "profile", "record_function", "schedule",
+    "supported_activities", "tensorboard_trace_handler",
 ]
 
 
@@ -33,6 +33,11 @@ class ProfilerAction(Enum):
     WARMUP = 1
     RECORD = 2
     RECORD_AND_SAVE = 3
+
+
+def kineto_available() -> bool:
+    """False: there is no Kineto."""
+    return False
 
 
 def supported_activities() -> set[ProfilerActivity]:

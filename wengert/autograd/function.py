@@ -399,3 +399,20 @@ class _Once(Function):
         raise GradError(
             "[once_differentiable] trying to differentiate twice a function that was marked with @once_differentiable"
         )
+
+
+FunctionCtx = FunctionContext
+
+
+class InplaceFunction(Function):
+    """A `Function` for operations in place. PyTorch's has no more to it."""
+
+
+class NestedIOFunction(Function):
+    """A `Function` whose arguments PyTorch lets be nested; its name, for programs that ask ``issubclass``. Derive from
+    `Function` instead: applying one raises NotImplementedError."""
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"[{cls.__name__}] a NestedIOFunction is not in wengert: derive from Function, with "
+                                  "tensors as arguments")

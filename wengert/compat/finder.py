@@ -1,7 +1,8 @@
 """``import torch`` finds wengert: a finder on the meta path that answers for torch and torchvision alone.
 
 A PyTorch that is installed is never looked at. ``torch.nn`` and ``wengert.nn`` are one module object, so that classes
-are the same whichever way a program, or a library that it uses, came by them.
+are the same whichever way a program, or a library that it uses, came by them; ``torch`` itself is a face of wengert
+that has PyTorch's version.
 """
 
 from __future__ import annotations
@@ -18,13 +19,20 @@ from typing import Any
 
 from .._missing import explain
 from .children import in_children
+from .face import FOLLOWED, Named, face
 
 # Which package of ours answers to which name.
 PACKAGES = {"torch": "wengert", "torchvision": "wengert.vision"}
 
 
+INSIDE = f"{__package__}.torch"
+"""The package with names of PyTorch's inside, which exist under ``import torch`` alone."""
+
+
 def torch_name(name: str) -> str:
     """What PyTorch and torchvision call a name of wengert's: ``"torchvision.io"`` for ``"wengert.vision.io"``."""
+    if name == INSIDE or name.startswith(f"{INSIDE}."):
+        return f"torch{name.removeprefix(INSIDE)}"
     for theirs, ours in sorted(PACKAGES.items(), reverse=True):  # wengert.vision before wengert
         if name == ours or name.startswith(f"{ours}."):
             return theirs + name[len(ours) :]
@@ -46,6 +54,11 @@ class TorchFinder(MetaPathFinder):
             return None
         module = find_module(fullname)
         return ModuleSpec(fullname, _Alias(module), is_package=hasattr(module, "__path__"))
+
+    def find_distributions(self, context: Any = None) -> Iterator[Named]:
+        """What `importlib.metadata` is told of the packages that wengert stands for."""
+        wanted = getattr(context, "name", None)
+        yield from (Named(name) for name in FOLLOWED if wanted in (None, name))
 
 
 class _Alias(Loader):
@@ -76,11 +89,15 @@ def find_module(name: str) -> ModuleType:
     module = _import(PACKAGES[root])
     if module is None:
         raise MissingModuleError(f"{root} is not in wengert yet", name=name)
+    module = face(root, module)
     owner = root
     for part in rest:
         found: Any = getattr(module, part, None)
         if not isinstance(found, ModuleType):
-            found = _import(f"{module.__name__}.{part}") if hasattr(module, "__path__") else None
+            inside = PACKAGES.get(module.__name__, module.__name__)
+            found = _import(f"{inside}.{part}") if hasattr(module, "__path__") else None
+            if found is None:
+                found = _import_inside(f"{owner}.{part}")
         if found is None:
             words = explain(owner, part, dir(module))
             raise MissingModuleError("; ".join([words, *filter(None, [INSTEAD.get(f"{owner}.{part}")])]), name=name)
@@ -93,6 +110,12 @@ def _import(name: str) -> ModuleType | None:
     if name not in sys.modules and find_spec(name) is None:
         return None
     return import_module(name)
+
+
+def _import_inside(name: str) -> ModuleType | None:
+    """The module that stands for one of PyTorch's inside, None if there is none."""
+    inside = f"{INSIDE}{name.removeprefix('torch')}"
+    return _import(inside) if name.startswith("torch.") and _import(inside.rpartition(".")[0]) is not None else None
 
 
 def install() -> None:
@@ -109,8 +132,8 @@ def torch_is_wengert() -> Iterator[None]:
 
     >>> with torch_is_wengert():
     ...     import torch
-    >>> torch.__name__
-    'wengert'
+    >>> torch.__name__, torch.__version__
+    ('torch', '2.13.0')
     """
     finder = TorchFinder()
     kept = {name: sys.modules.pop(name) for name in _taken()}

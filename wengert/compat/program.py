@@ -24,6 +24,7 @@ from .report import Use, names_asked
 
 OWN_FILES = str(Path(wengert.__file__).parent) + os.sep
 IMPORT_FILES = str(Path(importlib.__file__).parent) + os.sep
+OWN_ROOTS = ("wengert", *PACKAGES)
 FAILED = 1
 
 
@@ -133,7 +134,7 @@ def missing_name(error: BaseException) -> str | None:
     if isinstance(error, AttributeError) and (absent := _absent_from(error)) is not None:
         return absent
     module = getattr(error, "name", None)
-    if isinstance(error, ImportError) and module in sys.modules and str(module).partition(".")[0] == "wengert":
+    if isinstance(error, ImportError) and module in sys.modules and str(module).partition(".")[0] in OWN_ROOTS:
         # `from torch import name` words the failure itself, and quotes the name first.
         name = str(error).partition("'")[2].partition("'")[0]
         try:

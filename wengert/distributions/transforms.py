@@ -11,7 +11,15 @@ from .elementwise_transforms import (
     SoftplusTransform,
     TanhTransform,
 )
-from .transform import ComposeTransform, IndependentTransform, Transform, identity_transform
+from .transform import (
+    ComposeTransform,
+    IndependentTransform,
+    Transform,
+    identity_transform,
+)
+from .transform import (
+    _InverseTransform as _InverseTransform,
+)
 from .vector_transforms import (
     CatTransform,
     CorrCholeskyTransform,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from ..autograd.function import Function
@@ -62,11 +62,58 @@ GLOBAL = ModuleHooks()
 """The hooks of all modules. The first one makes them the `_hooks` of every module that has none of its own."""
 
 
+class HookTable(MutableMapping[int, Any]):
+    """The hooks of a module at one moment, by the ids of their handles, as PyTorch's programs see and change them."""
+
+    def __init__(self, owner: Hooked, moment: str) -> None:
+        self._owner, self._moment = owner, moment
+
+    def _table(self) -> OrderedDict[int, Hook]:
+        hooks = self._owner.__dict__.get("_hooks")
+        found: OrderedDict[int, Hook] = OrderedDict() if hooks is None else getattr(hooks, self._moment)
+        return found
+
+    def __getitem__(self, id: int) -> Any:
+        return self._table()[id].function
+
+    def __setitem__(self, id: int, hook: Callable[..., Any]) -> None:
+        getattr(self._owner._own_hooks(), self._moment)[id] = Hook(hook)
+
+    def __delitem__(self, id: int) -> None:
+        del self._table()[id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
+
+
+def _table(moment: str) -> Any:
+    """The property of a module that is such a table."""
+
+    def replaced(self: Hooked, hooks: Mapping[int, Any]) -> None:
+        table, given = HookTable(self, moment), dict(hooks)
+        table.clear()
+        table.update(given)
+
+    return property(lambda self: HookTable(self, moment), replaced)
+
+
 class Hooked:
     """What hooks run around: it computes something in ``forward``."""
 
     forward: Callable[..., Any]
     _hooks: ModuleHooks | None = None
+
+    _forward_pre_hooks, _forward_hooks = _table("forward_pre"), _table("forward")
+    _backward_pre_hooks, _backward_hooks = _table("backward_pre"), _table("backward")
+    _state_dict_pre_hooks, _state_dict_hooks = _table("state_dict_pre"), _table("state_dict_post")
+    _load_state_dict_pre_hooks = _table("load_state_dict_pre")
+    _load_state_dict_post_hooks = _table("load_state_dict_post")
 
     def _own_hooks(self) -> ModuleHooks:
         """The hooks of this one alone, made at the first call."""

@@ -9,6 +9,9 @@ from typing import Any
 from .._public import publish as _publish
 from .module import Module
 
+# As in a package, so that `import torch.nn.parallel.scatter_gather` is tried at all.
+__path__: list[str] = []
+
 
 class DataParallel(Module):
     """Calls ``module``; its parameters and state have ``module.`` before their names, as programs expect.
@@ -32,6 +35,15 @@ class DataParallel(Module):
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         return self.module(*inputs, **kwargs)
+
+
+class DistributedDataParallel(Module):
+    """Would train a module in several processes. It can be named and asked by ``isinstance``; making one raises
+    RuntimeError, as there are no process groups (`distributed.is_available` is False)."""
+
+    def __init__(self, module: Module, *arguments: Any, **options: Any) -> None:
+        raise RuntimeError("[DistributedDataParallel] a process group was expected; wengert runs one process; train "
+                           "the module itself")
 
 
 _publish(__name__)

@@ -63,7 +63,11 @@ class Buffer(Tensor):
         return memo[id(self)]
 
 
-class UninitializedParameter(Parameter):
+class UninitializedTensorMixin:
+    """What parameters and buffers without a shape have in common."""
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A parameter whose shape is not known yet. `materialize` makes it an ordinary one."""
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
@@ -92,7 +96,7 @@ class UninitializedParameter(Parameter):
         return "<UninitializedParameter>"
 
 
-class UninitializedBuffer(Buffer):
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
     """A buffer whose shape is not known yet."""
 
     def __new__(
@@ -111,4 +115,4 @@ class UninitializedBuffer(Buffer):
 
 def is_lazy(value: Any) -> bool:
     """Whether a parameter or buffer has no shape yet."""
-    return isinstance(value, (UninitializedParameter, UninitializedBuffer))
+    return isinstance(value, UninitializedTensorMixin)

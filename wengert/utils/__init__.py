@@ -7,8 +7,9 @@ from .._public import publish as _publish
 if TYPE_CHECKING:
     from . import (
         _pytree as _pytree, benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack,
+        hooks as hooks,
     )
 
 from .swapping import swap_tensors as swap_tensors
 
-_publish(__name__, "_pytree benchmark checkpoint data dlpack")
+_publish(__name__, "_pytree benchmark checkpoint data dlpack hooks")

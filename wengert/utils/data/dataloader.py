@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import BaseContext
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias
 
 from ...core.errors import in_words
 from ...core.geometry import check_count
@@ -25,6 +25,7 @@ WORKERS = 4096
 """The most worker processes of one loader."""
 
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
+_collate_fn_t: TypeAlias = Callable[[list[Any]], Any]  # the name that packages import
 
 
 @in_words

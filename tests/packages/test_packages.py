@@ -1,0 +1,81 @@
+"""Packages that stand on PyTorch, run on wengert: small real programs whose numbers are those that PyTorch gives.
+
+The programs in ``programs/`` are plain PyTorch; each prints lines of a word and numbers. ``numbers/`` keeps what they
+printed under PyTorch; where PyTorch is installed, that is held true as well. A program whose packages are not installed
+(``pip install --no-deps -r tests/packages/requirements.txt``) is skipped.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROGRAMS = sorted((HERE / "programs").glob("*.py"))
+# torchvision, which some packages look for, is built for one version of PyTorch, and is not what is asked here.
+WITHOUT_TORCHVISION = """
+import importlib.metadata as metadata, runpy, sys
+known = metadata.distribution
+def distribution(name):
+    if name == 'torchvision':
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.distribution = distribution
+class Absent:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition('.')[0] == 'torchvision':
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent)
+runpy.run_path(sys.argv[1], run_name='__main__')
+"""
+
+RELATIVE, ABSOLUTE = 1e-3, 1e-5
+"""Iterations on float32 drift: NUTS, adaptive solvers and attributions agree to some 1e-4, most else to 1e-6."""
+
+
+def missing(program: Path) -> list[str]:
+    """The packages that a program imports and that are not here; torch is always."""
+    roots = set()
+    for node in ast.walk(ast.parse(program.read_text())):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add(str(node.module).partition(".")[0])
+    return sorted(root for root in roots - {"torch"} if importlib.util.find_spec(root) is None)
+
+
+def printed(command: list[str]) -> list[list[str]]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def hold_alike(found: list[list[str]], program: Path) -> None:
+    kept = [line.split() for line in (HERE / "numbers" / f"{program.stem}.txt").read_text().splitlines()]
+    assert [(line[0], len(line)) for line in found] == [(line[0], len(line)) for line in kept]
+    for line, expected in zip(found, kept, strict=True):
+        assert [float(x) for x in line[1:]] == pytest.approx([float(x) for x in expected[1:]], rel=RELATIVE,
+                                                             abs=ABSOLUTE, nan_ok=True), line[0]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_a_package_gives_pytorchs_numbers(program: Path) -> None:
+    absent = missing(program)
+    if absent:
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    hold_alike(printed([sys.executable, "-m", "wengert", "run", str(program)]), program)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_the_numbers_are_those_of_pytorch(program: Path) -> None:
+    absent = missing(program)
+    if absent:
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    hold_alike(printed([sys.executable, "-c", WITHOUT_TORCHVISION, str(program)]), program)

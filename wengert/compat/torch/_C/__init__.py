@@ -1,0 +1,46 @@
+"""``torch._C``: what packages ask PyTorch's compiled part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...._missing import answers
+from ....core.device import device as device
+from ....core.dtypes import DType
+from ....core.layout import layout as layout, memory_format as memory_format
+from ....core.spec import Size as Size
+from ....tensors import Tensor
+from ....tensors.generator import Generator as Generator
+from ..hollows import fill
+from . import _functorch as _functorch, _nn as _nn
+
+TensorBase = _TensorBase = Tensor
+dtype = DType
+_log_api_usage_once = answers(None, "Nothing: wengert counts no uses.")
+_get_tracing_state = answers(None, "None: TorchScript traces nothing here.")
+_cuda_getDeviceCount = answers(0, "0.")
+_is_torch_function_enabled = answers(True, "True.")
+_is_tracing = _has_torch_function_mode = answers(False, "False.")
+_jit_set_profiling_executor = _jit_set_profiling_mode = answers(False, "False.")
+
+has_mkl = has_mkldnn = has_openmp = has_lapack = has_cuda = has_mps = False
+
+fill(vars(), classes="ScriptObject ScriptModule ScriptFunction ScriptList ScriptDict Graph Value Node Type "
+                     "PyTorchFileReader PyTorchFileWriter DispatchKey DispatchKeySet _CudaDeviceProperties")
+
+
+def is_autocast_enabled(device_type: str = "cpu") -> bool:
+    """Whether `torch.autocast` is on."""
+    from ....amp.switches import is_autocast_enabled as asked
+
+    return bool(asked(device_type))
+
+
+def _get_privateuse1_backend_name() -> str:
+    """PyTorch's default."""
+    return "privateuseone"
+
+
+def _dispatch_keys(tensor: Any) -> Any:
+    """Raises NotImplementedError: there is no dispatcher of keys here."""
+    raise NotImplementedError("[torch._C._dispatch_keys] not in wengert: there is no dispatcher of keys here")

@@ -1,0 +1,1 @@
+"""Parts of ``torch.distributed`` that packages import beside those that `wengert.distributed` answers for."""

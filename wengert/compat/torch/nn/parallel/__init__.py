@@ -1,0 +1,1 @@
+"""Parts of ``torch.nn.parallel`` that packages import."""

@@ -1,0 +1,8 @@
+"""``torch.nn.parallel.distributed``."""
+
+from ....._public import publish as _publish
+from .....nn.parallel import DistributedDataParallel as DistributedDataParallel
+
+__all__ = ["DistributedDataParallel"]
+
+_publish(__name__)

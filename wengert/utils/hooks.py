@@ -1,0 +1,32 @@
+"""``torch.utils.hooks``: the handle that registering a hook returns, and hooks that are not saved."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .._public import publish as _publish
+from ..tensors.tape import RemovableHandle
+
+__all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
+
+
+def unserializable_hook(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a hook that saving its tensor leaves out: `warn_if_has_hooks` says nothing of it."""
+    f.__torch_unserializable__ = True  # type: ignore[attr-defined]  # PyTorch's name for the mark
+    return f
+
+
+def warn_if_has_hooks(tensor: Any) -> None:
+    """Warns for each hook of ``tensor`` that saving it leaves out."""
+    rare = getattr(tensor._edge, "rare", None) or {}
+    for hooks in rare.get("tensor_hooks", {}).values():
+        for hook in hooks.values():
+            if not hasattr(hook, "__torch_unserializable__"):
+                warnings.warn(f"backward hook {hook!r} on tensor will not be serialized. If this is expected, you can "
+                              "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this "
+                              "warning", UserWarning, stacklevel=2)
+
+
+_publish(__name__)
