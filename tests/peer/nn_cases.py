@@ -261,6 +261,7 @@ ELSEWHERE = {
     "CTCLoss": "test_layers_peer",
     "Container": "test_nn_names_peer",
     "DataParallel": "test_nn_names_peer",
+    "LinearCrossEntropyOptions": "test_nn_names_peer",
     "Module": "test_nn_peer",
     "ModuleDict": "test_nn_peer",
     "ModuleList": "test_nn_peer",
@@ -279,7 +280,6 @@ ELSEWHERE = {
 
 ABSENT_CLASSES = {
     "CrossMapLRN2d": "undocumented, the forerunner of LocalResponseNorm; its window never lets go of the first channel",
-    "LinearCrossEntropyOptions": "how PyTorch 2.13 cuts one loss into pieces; new, and changes no number",
 }
 """Classes of ``torch.nn`` that wengert does not have, each with the reason."""
 
