@@ -166,6 +166,9 @@ WRONG: list[Any] = [
     lambda F, T: T.nn.FractionalMaxPool2d(2, output_ratio=(1.5, 0.5)),
     lambda F, T: T.nn.LinearCrossEntropyLoss(2, 3, label_smoothing=2.0),
     lambda F, T: T.nn.LinearCrossEntropyLoss(2, 3, weight=T.zeros(2)),
+    lambda F, T: T.nn.LinearCrossEntropyOptions(acc_policy="fast"),
+    lambda F, T: T.nn.LinearCrossEntropyOptions(chunking_method="halves"),
+    lambda F, T: T.nn.LinearCrossEntropyOptions(batch_chunk_size=0),
     lambda F, T: T.nn.SyncBatchNorm(3)(T.zeros(3)),
 ]
 
