@@ -10,13 +10,15 @@ import numpy as np
 from wengert.compiler import memory
 from wengert.compiler.code import POINTER, WORD, Code, module
 from wengert.compiler.jit import engine
+from wengert.compiler.vectors import Machine
 from wengert.native.emission import function_of, places_of
 from wengert.native.loops import Buffer, Nest, verify
 
 
-def run_nest(nest: Nest, arrays: dict[Buffer, np.ndarray[Any, Any]]) -> None:
-    """Runs a nest as machine code, in two halves of its items, the second first."""
-    function = function_of(verify(nest), "nest", engine().machine)
+def run_nest(nest: Nest, arrays: dict[Buffer, np.ndarray[Any, Any]], machine: Machine | None = None) -> None:
+    """Runs a nest as machine code, in two halves of its items, the second first; written for another ``machine`` than
+    this one, if it is given, which must have no more."""
+    function = function_of(verify(nest), "nest", machine or engine().machine)
     entry = Code("entry", {"operands": POINTER, "start": WORD, "stop": WORD})
     entry.call("void", "nest", *entry.parameters)
     entry.done()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 import wengert as torch
 from tests.nests import run_nest
+from wengert.compiler.jit import engine
 from wengert.native.joining import joined
 from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
 from wengert.native.plan import row_major
@@ -98,6 +101,18 @@ def test_rows_do_what_they_mean(seed: int) -> None:
     interpret(nest, meant)
     wide = 3e-5 if any(buffer.dtype == "float32" for buffer in meant) else 1e-11
     space.check([nest], lambda: run_nest(nest, space.arrays), meant, wide)
+
+
+@pytest.mark.parametrize("size", [32, 16])
+def test_rows_do_what_they_mean_on_machines_with_shorter_vectors(size: int) -> None:
+    here = engine().machine
+    machine = replace(here, vector_bytes=min(size, here.vector_bytes), fused=here.fused and size > 16, avx512=False)
+    for seed in range(25):
+        nest, space = random_rows(seed)
+        meant = {buffer: array.copy() for buffer, array in space.arrays.items()}
+        interpret(nest, meant)
+        wide = 3e-5 if any(buffer.dtype == "float32" for buffer in meant) else 1e-11
+        space.check([nest], partial(run_nest, nest, space.arrays, machine), meant, wide)
 
 
 def random_nests(seed: int) -> tuple[list[Any], Space]:
