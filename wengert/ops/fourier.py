@@ -18,6 +18,7 @@ from ..core.spec import wrap_dims
 from ..tensors.tensor import Tensor
 from .arguments import check_options, dtype_of, finish, integer, integers
 from .conversion import cast
+from .out import COPIED
 from .registry import function
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]
 
-_here = function(method=False, public=False)
+# Given a target, PyTorch copies what it transformed into it, but of the two that it computes there.
+_here = function(method=False, public=False, out=COPIED)
+_in_place = function(method=False, public=False)
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 Dims = tuple[int, ...]
 
@@ -140,7 +143,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     return _fftn("fft", input, _single(n), (dim,), norm, False)
 
 
-@_here
+@_in_place
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `fft`."""
     return _fftn("ifft", input, _single(n), (dim,), norm, True)
@@ -212,7 +215,7 @@ def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return _irfftn("hfft", input.conj(), _single(n), (dim,), _flipped(norm))
 
 
-@_here
+@_in_place
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `hfft`: the first half of the signal."""
     return _rfftn("ihfft", input, _single(n), (dim,), _flipped(norm)).conj()
