@@ -17,8 +17,10 @@ from wengert.compiler import recurrent as generated
 from wengert.compiler.cells import Panels, Walk, cell, walk_table
 from wengert.compiler.jit import engine
 from wengert.core.errors import ShapeError
+from wengert.native.checks import check
 from wengert.native.loops import LoopError
 from wengert.native.plan import Plan
+from wengert.native.steps import Kernel
 from wengert.prims import recurrent as prims
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -161,11 +163,11 @@ def test_a_step_stays_inside_its_memory() -> None:
         places = [plan.whole(plan.buffer("arena", "float32", n - (k == short)), (n - (k == short),)).node.args[0]
                   for k, n in enumerate(sizes)]
         with pytest.raises(LoopError, match=r"inside a buffer.*lstm"):
-            plan.kernel("lstm", walk, places[:5], places[5:])
+            check(Kernel("lstm", walk, places[:5], places[5:]))
     panels = Panels(found, machine, "weight")
     small, room = (plan.whole(plan.buffer("arena", "float32", n), (n,)).node.args[0] for n in (255, panels.elements))
     with pytest.raises(LoopError, match="inside a buffer"):
-        plan.kernel("weight laid out", panels, [small], [room])
+        check(Kernel("weight laid out", panels, [small], [room]))
 
 
 def test_arrays_that_do_not_fit_the_walk_are_refused() -> None:

@@ -176,6 +176,7 @@ class _Writer:
 
     def __init__(self, cell: Cell, name: str, machine: Machine) -> None:
         self.cell, self.code, self.product = cell, Code(name), cell.product(machine)
+        self.code.plain = True
         self.products = Products(machine)
         self.math = MathBuilder(self.code, cell.dtype, machine)
         self.width, self.state, self.lanes = cell.width, cell.state, self.math.lanes

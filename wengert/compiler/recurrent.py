@@ -32,47 +32,67 @@ def _kernels(cell: Cell) -> tuple[list[threads.Parts], threads.Parts]:
     return layouts, threads.Parts(module(cell.written("kernel", machine)))
 
 
-def _run(cell: Cell, walk: Array, weights: Sequence[Array], reads: Sequence[Array], rows: int, sequences: int
-         ) -> list[Array]:
-    """Walks all steps; the answer is what the cell writes."""
-    machine, dtype = engine().machine, weights[0].dtype
-    needed, made = cell.operands(rows, sequences)
-    _check(cell, cell.weights() | needed, (*weights, *reads))
-    layouts, kernel = _kernels(cell)
-    laid = []
-    for layout, (name, weight) in zip(layouts, zip(cell.weights(), weights, strict=True), strict=True):
-        panels, weight = Panels(cell, machine, name), np.ascontiguousarray(weight)
-        laid.append(np.empty(panels.elements, dtype))
-        numbers = threads.table(2)
-        numbers[:] = memory.address(weight), memory.address(laid[-1])
-        layout.run(panels.product.panels, panels.elements / 4, numbers)
-    reads = [np.ascontiguousarray(array) for array in reads]
-    writes = [np.empty(shape, dtype) for shape in made.values()]
-    scratch = [np.empty(shape, dtype) for shape in cell.scratch(machine, sequences).values()]
-    arrays = (walk, *laid, *reads, *writes, *scratch)
-    numbers = threads.table(len(arrays))
-    numbers[:] = [memory.address(array) for array in arrays]
-    kernel.run(parts_of(sequences), Walk(cell, machine, rows, sequences, 0).cycles, numbers)
-    return writes
+class _Plan:
+    """All but the arrays of a call, for a cell and so many rows and sequences."""
+
+    def __init__(self, cell: Cell, rows: int, sequences: int) -> None:
+        machine = engine().machine
+        self.cell = cell
+        self.layouts, self.kernel = _kernels(cell)
+        panels = [Panels(cell, machine, name) for name in cell.weights()]
+        self.panels = [(each.product.panels, each.elements) for each in panels]
+        reads, writes = cell.operands(rows, sequences)
+        self.given = cell.weights() | reads
+        self.shapes = [*self.given.values()]
+        self.made = [*writes.values(), *cell.scratch(machine, sequences).values()]
+        self.results = len(writes)
+        self.parts, self.worth = parts_of(sequences), Walk(cell, machine, rows, sequences, 0).cycles
+
+    def run(self, walk: Array, arrays: Sequence[Array]) -> list[Array]:
+        """Walks all steps; the arrays are the weights and what is read, the answer is what the cell writes."""
+        dtype = arrays[0].dtype
+        if [x.shape if x.ndim == 2 else (1, *x.shape) for x in arrays] != self.shapes or any(
+                [x.dtype is not dtype and x.dtype != dtype for x in arrays]):
+            self._raise(arrays)
+        arrays = [np.ascontiguousarray(x) for x in arrays]
+        used = [memory.address(walk)]
+        laid = []
+        for layout, weight, (count, elements) in zip(self.layouts, arrays, self.panels, strict=False):
+            laid.append(np.empty(elements, dtype))
+            used.append(memory.address(laid[-1]))
+            numbers = threads.table(2)
+            numbers[:] = memory.address(weight), used[-1]
+            layout.run(count, elements / 4, numbers)
+        made = [np.empty(shape, dtype) for shape in self.made]
+        used += [memory.address(x) for x in (*arrays[len(laid):], *made)]
+        numbers = threads.table(len(used))
+        numbers[:] = used
+        self.kernel.run(self.parts, self.worth, numbers)
+        return made[:self.results]
+
+    def _raise(self, arrays: Sequence[Array]) -> None:
+        """Generated code goes by the table of the walk: all that it reads has to be there."""
+        for (name, shape), array in zip(self.given.items(), arrays, strict=True):
+            if (array.shape if array.ndim == 2 else (1, *array.shape)) != shape or array.dtype.name != self.cell.dtype:
+                raise ShapeError(f"[{self.cell.sort}] {list(shape)} of {self.cell.dtype} was expected as {name}; got "
+                                 f"{list(array.shape)} of {array.dtype}")
 
 
-def _check(cell: Cell, shapes: dict[str, tuple[int, int]], arrays: Sequence[Array]) -> None:
-    """Raises ShapeError unless all that generated code reads is there: it goes by the table of the walk."""
-    for (name, shape), array in zip(shapes.items(), arrays, strict=True):
-        if (array.shape[0] if array.ndim > 1 else 1, array.shape[-1]) != shape or array.dtype.name != cell.dtype:
-            raise ShapeError(f"[{cell.sort}] {list(shape)} of {cell.dtype} was expected as {name}; got "
-                             f"{list(array.shape)} of {array.dtype}")
-
-
-def _cell(sort: str, weights: Sequence[Array], gates: int, sequences: int, back: bool) -> Cell | None:
-    """The cell of generated code; None where numpy should compute."""
-    weight, *projections = weights
-    if weight.dtype.char not in "fd" or not weight.size or not generated_code_is_possible():
+@lru_cache(256)
+def _plan(sort: str, dtype: str, weights: tuple[tuple[int, ...], ...], rows: int, sequences: int, back: bool
+          ) -> _Plan | None:
+    """The plan for weights of these shapes; None where numpy should compute."""
+    machine, gates = engine().machine, GATES[sort]
+    if not machine.fused or dtype not in ("float32", "float64") or 0 in weights[0]:
         return None
-    machine = engine().machine
-    projection = len(projections[0]) if projections else 0
-    return cell(machine, sort, weight.dtype.name, len(weight) // gates, back, sequences, projection
-                ) if machine.fused else None
+    projection = weights[1][0] if len(weights) > 1 else 0
+    return _Plan(cell(machine, sort, dtype, weights[0][0] // gates, back, sequences, projection), rows, sequences)
+
+
+def _found(sort: str, weights: Sequence[Array], rows: int, sequences: int, back: bool) -> _Plan | None:
+    if not generated_code_is_possible():
+        return None
+    return _plan(sort, weights[0].dtype.name, tuple([x.shape for x in weights]), rows, sequences, back)
 
 
 def forward(sort: str, walk: Array, inputs: Array, bias: Array | None, states: Sequence[Array],
@@ -81,11 +101,10 @@ def forward(sort: str, walk: Array, inputs: Array, bias: Array | None, states: S
     numpy should compute it. ``inputs`` (rows, gates H) are the inputs' shares of the gates; ``weights`` are
     (gates H, H), or (4 H, P) and (P, H) of an LSTM that projects; ``bias`` (3 H,) is a GRU's. ``walk`` comes from
     `cells.walk_table`."""
-    found = _cell(sort, weights, GATES[sort], len(states[0]), back=False)
+    found = _found(sort, weights, len(inputs), len(states[0]), back=False)
     if found is None:
         return None
-    reads = [inputs, *([] if bias is None else [bias]), *states]
-    return _run(found, walk, weights, reads, len(inputs), len(states[0]))
+    return found.run(walk, [*weights, inputs, *([] if bias is None else [bias]), *states])
 
 
 def backward(sort: str, walk: Array, by_hs: Array | None, by_states: Sequence[Array | None], saved: Sequence[Array],
@@ -95,12 +114,11 @@ def backward(sort: str, walk: Array, by_hs: Array | None, by_states: Sequence[Ar
     (None: zero). ``saved`` is what forward has written, ``firsts`` the first states that the formula needs; ``walk``
     goes back. None as in `forward`."""
     sequences, rows = int(walk[SEQUENCES]), len(saved[-1])
-    found = _cell(sort, weights, GATES[sort], sequences, back=True)
+    found = _found(sort, weights, rows, sequences, back=True)
     if found is None:
         return None
-    shapes, dtype = found.operands(rows, sequences)[0], weights[0].dtype
-    given = []
-    for name, ct in zip(("by_hs", "by_h", "by_c"), (by_hs, *by_states), strict=False):
-        memory.check_alike(sort, shapes[name], dtype, ct)
-        given.append(np.zeros(shapes[name], dtype) if ct is None else ct)
-    return _run(found, walk, weights, [*given, *saved, *firsts], rows, sequences)
+    dtype, cts = weights[0].dtype, []
+    for ct, shape in zip((by_hs, *by_states), found.shapes[len(weights):], strict=False):
+        memory.check_alike(sort, shape, dtype, ct)
+        cts.append(np.zeros(shape, dtype) if ct is None else ct)
+    return found.run(walk, [*weights, *cts, *saved, *firsts])

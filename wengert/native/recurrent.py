@@ -48,7 +48,7 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
     """The steps: the weights laid out, and the walk. The answer is what it writes, by name.
 
     Assumed of the operands is what `check_steps` finds: the rows are those that the table of the walk names, and the
-    states have a row for each sequence. `Walk.extents` says how far each operand is read or written, and the plan sees
+    states have a row for each sequence. `Walk.extents` says how far each operand is read or written, and `checks` sees
     that this is inside its memory.
     """
     plan, machine, dtype = t.plan, engine().machine, found.dtype

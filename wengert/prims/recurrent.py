@@ -62,6 +62,8 @@ def check_steps(op: str, gates: int, inputs: Any, states: tuple[Any, ...], weigh
 
 def _previous(states: Numbers, first: Numbers, sizes: Dims, reverse: bool) -> Any:
     """For every row of every step the state from which it came; ``first`` is the state before all steps."""
+    if len(sizes) == 1:
+        return first[: sizes[0]]
     steps = _steps(sizes, False)
     parts: list[tuple[Any, int, int]] = []  # of which array, from where to where
 
@@ -131,9 +133,16 @@ def _grads_of_weight(rows: Numbers, before: Numbers) -> Any:
     return P.matmul(P.permute(rows, dims=(1, 0)), before)
 
 
+def _is_large(given: Any, weight: Numbers) -> bool:
+    """Whether generated code pays, which lays out the weight. A plain recurrence, without gates, has little else to
+    gain by it."""
+    plain = weight.shape[0] == weight.shape[1]
+    return bool(given.size * weight.shape[1] >= (4 * LARGE_PRODUCT if plain else LARGE_PRODUCT))
+
+
 def _generated(given: Numbers, weight: Numbers) -> Any:
     """The module of generated recurrences, where it should be asked; it is loaded by the first that is large."""
-    if type(given) is not ndarray or given.size * weight.shape[1] < LARGE_PRODUCT or too_late():
+    if type(given) is not ndarray or not _is_large(given, weight) or too_late():
         return None
     from ..compiler import recurrent
 
@@ -158,20 +167,24 @@ def _forward(sort: str, inputs: Array, bias: Array | None, states: tuple[Array, 
 
 
 def _backward(sort: str, by_steps: Array | None, by_states: tuple[Array | None, ...], saved: tuple[Array, ...],
-              firsts: tuple[Array, ...], weights: tuple[Array, ...], batch: int, sizes: Dims, reverse: bool) -> Any:
-    """The same of its gradient; ``saved`` are results, ``firsts`` the first states that it needs."""
+              states: tuple[Array, ...], weights: tuple[Array, ...], sizes: Dims, reverse: bool) -> Any:
+    """The same of its gradient; ``saved`` are results, the gates first, ``states`` the first states."""
     generated = _generated(saved[0], weights[0])
     if generated is None:
         return None
-    table = walk(tuple(sizes), reverse, batch, True)
-    return generated.backward(sort, table, by_steps, by_states, saved, firsts, weights)
+    gates = {"lstm": 4, "gru": 3}.get(sort, 1)
+    check_steps(f"{sort}_gradient", gates, saved[0], states, weights[0], sizes, *weights[1:])
+    table, needed = walk(tuple(sizes), reverse, len(states[0]), True), {"lstm": states[1:], "gru": states}.get(sort, ())
+    return generated.backward(sort, table, by_steps, by_states, saved, needed, weights)
 
 
-def _at_once(primitive: Primitive, operands: tuple[Any, ...], unwanted: tuple[Any, ...], params: Params) -> Any:
+def _at_once(primitive: Primitive, gates: Numbers, weight: Numbers, operands: tuple[Any, ...],
+             unwanted: tuple[Any, ...], params: Params) -> Any:
     """The gradient as one node or one evaluation, which returns it for all operands but the weight; None where it has
-    to be written out: where it is differentiated itself, or there are ``unwanted`` cotangents."""
-    plain = all(type(x) is ndarray for x in operands if x is not None)
-    if any(ct is not None for ct in unwanted) or not (plain or is_final()):
+    to be written out: where it is differentiated itself, is small, or there are ``unwanted`` cotangents."""
+    if type(gates) is ndarray and not _is_large(gates, weight) or any([ct is not None for ct in unwanted]):
+        return None
+    if not is_final() and any([type(x) is not ndarray and x is not None for x in operands]):
         return None
     params = {**params, "sizes": tuple(params["sizes"]), "reverse": params.get("reverse", False)}
     return getattr(P, primitive.name)(*operands, **params)
@@ -225,7 +238,8 @@ def _lstm_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
     _, h0, c0, weight, *projection, (_, _, _, gates, cs, hs), _ = saved
     by_steps, extra, by_cells = _of_steps(ct, 5), ct.get(3), ct.get(4)
     operands = by_steps, ct.get(1), ct.get(2), h0, c0, weight, *projection, gates, cs, hs
-    found = _at_once(lstm_projected_gradient if projection else lstm_gradient, operands, (extra, by_cells), params)
+    primitive = lstm_projected_gradient if projection else lstm_gradient
+    found = _at_once(primitive, gates, weight, operands, (extra, by_cells), params)
     if found is None:
         found = _lstm_back(by_steps, ct.get(1), ct.get(2), extra, by_cells, h0, c0, weight,
                            projection[0] if projection else None, gates, cs, **_walk(params))
@@ -305,9 +319,8 @@ def _lstm_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, dc:
                    weight: Array, *others: Array, sizes: Dims, reverse: bool) -> Any:
     *projections, gates, cs, hs = others
     projection = projections[0] if projections else None
-    check_steps("lstm_gradient", 4, gates, (h0, c0), weight, sizes, projection)
     weights = _weights(weight, projection)
-    found = _backward("lstm", by_steps, (dh, dc), (gates, cs), (c0,), weights, len(h0), sizes, reverse)
+    found = _backward("lstm", by_steps, (dh, dc), (gates, cs), (h0, c0), weights, sizes, reverse)
     return found or _lstm_back(by_steps, dh, dc, None, None, h0, c0, weight, projection, gates, cs, sizes, reverse)
 
 
@@ -398,7 +411,8 @@ def _check_bias(bias: Array, weight: Array) -> None:
 def _gru_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, _, (_, _, gates, inner, hs), _ = saved
     by_steps, extra, by_inner = _of_steps(ct, 4), ct.get(2), ct.get(3)
-    found = _at_once(gru_gradient, (by_steps, ct.get(1), h0, weight, gates, inner, hs), (extra, by_inner), params)
+    found = _at_once(gru_gradient, gates, weight, (by_steps, ct.get(1), h0, weight, gates, inner, hs),
+                     (extra, by_inner), params)
     if found is None:
         found = _gru_back(by_steps, ct.get(1), extra, by_inner, h0, weight, gates, inner, hs, **_walk(params))
     outer, rows, dh = found
@@ -441,8 +455,7 @@ def _gru_back(by_steps: Any, dh: Any, extra: Any, by_inner: Any, h0: Numbers, we
 
 def _gru_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, gates: Array,
                   inner: Array, hs: Array, *, sizes: Dims, reverse: bool) -> Any:
-    check_steps("gru_gradient", 3, gates, (h0,), weight, sizes)
-    found = _backward("gru", by_steps, (dh,), (gates, inner, hs), (h0,), (weight,), len(h0), sizes, reverse)
+    found = _backward("gru", by_steps, (dh,), (gates, inner, hs), (h0,), (weight,), sizes, reverse)
     return found or _gru_back(by_steps, dh, None, None, h0, weight, gates, inner, hs, sizes, reverse)
 
 
@@ -491,7 +504,7 @@ def _rnn(xp: ModuleType, inputs: Array, h0: Array, weight: Array, sizes: Dims, r
 def _rnn_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
     _, h0, weight, (_, _, hs), _ = saved
     by_steps, relu = _of_steps(ct, 2), params.get("relu", False)
-    found = _at_once(rnn_gradient, (by_steps, ct.get(1), h0, weight, hs), (), {**params, "relu": relu})
+    found = _at_once(rnn_gradient, hs, weight, (by_steps, ct.get(1), h0, weight, hs), (), {**params, "relu": relu})
     if found is None:
         found = _rnn_back(by_steps, ct.get(1), h0, weight, hs, **_walk(params), relu=relu)
     rows, dh = found
@@ -515,8 +528,7 @@ def _rnn_back(by_steps: Any, dh: Any, h0: Numbers, weight: Numbers, hs: Numbers,
 
 def _rnn_gradient(xp: ModuleType, by_steps: Array | None, dh: Array | None, h0: Array, weight: Array, hs: Array, *,
                   sizes: Dims, reverse: bool, relu: bool) -> Any:
-    check_steps("rnn_gradient", 1, hs, (h0,), weight, sizes)
-    found = _backward("relu" if relu else "tanh", by_steps, (dh,), (hs,), (), (weight,), len(h0), sizes, reverse)
+    found = _backward("relu" if relu else "tanh", by_steps, (dh,), (hs,), (h0,), (weight,), sizes, reverse)
     return found or _rnn_back(by_steps, dh, h0, weight, hs, sizes, reverse, relu)
 
 
