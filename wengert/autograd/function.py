@@ -401,9 +401,6 @@ class _Once(Function):
         )
 
 
-FunctionCtx = FunctionContext
-
-
 class InplaceFunction(Function):
     """A `Function` for operations in place. PyTorch's has no more to it."""
 
