@@ -55,12 +55,13 @@ class Out:
 
     ``differentiable``: whether its result has a derivative, so that neither target nor operands may require grad.
     ``typed``: it computes in the target's dtype. ``copied``: the result, however it lies, is copied into a target that
-    is row-major once resized; of any dtype of its kind.
+    is row-major once resized; of any dtype of its kind, unless ``exact``.
     """
 
     differentiable: bool = True
     typed: bool = False
     copied: bool = False
+    exact: bool = False
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], target: Any,
                  op: str) -> Any:
@@ -96,7 +97,7 @@ class Out:
             if not castable(given, kind):
                 raise DTypeError(f"result type {type_name(given)} can't be cast to the desired output type "
                                  f"{type_name(kind)}")
-            if not (casts or self.copied) or (op in ("all", "any") and kind.char not in "?B"):
+            if self.exact or not (casts or self.copied) or (op in ("all", "any") and kind.char not in "?B"):
                 raise DTypeError(f"[{op}] Expected out tensor to have dtype {type_name(given)}, but got "
                                  f"{type_name(kind)} instead")
         check_writable(target, op)

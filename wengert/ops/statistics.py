@@ -143,7 +143,7 @@ def _traced_interpolation(values: Any, nan: Any, ranks: Any, q: Any, interpolati
     return P.where(spoilt, float("nan"), result)
 
 
-@function()
+@function(out=Out(copied=True, exact=True))
 def quantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -152,7 +152,7 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@function()
+@function(out=Out(copied=True, exact=True))
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
