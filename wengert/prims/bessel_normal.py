@@ -135,38 +135,39 @@ entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="Spec
 
 def _zeta(xp: ModuleType, x: Array, q: Array) -> Array:
     """Hurwitz's ζ(x, q) = Σ (q + k)^−x by Euler and Maclaurin's summation (*Digital Library of Mathematical Functions*,
-    25.11.5) from the tenth term on, or from where q + k reaches 10."""
+    25.11.5) from the tenth term on."""
     dtype = xp.result_type(x, q)
     x, q = (part.astype(np.float64) for part in xp.broadcast_arrays(x, q))
     pole = (q <= 0) & (q == xp.floor(q))
     nothing = (x < 1) | xp.isnan(x) | xp.isnan(q) | ((q <= 0) & ~pole & (x != xp.floor(x)))
     endless = (x == 1) | pole
     plain = ~(nothing | endless)
+    below, plain = plain & (q < 0), plain & (q > 0)
+    result = xp.where(endless & ~(x < 1), np.inf, np.nan)
     with np.errstate(all="ignore"):
-        x_ = x[plain]
-        first, base = _first_terms(x_, q[plain])
-        total = first + base ** (1 - x_) / (x_ - 1) + 0.5 * base**-x_
-        factor = x_ * base ** (-x_ - 1)
-        for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
-            total += bernoulli * factor / math.factorial(2 * k)
-            factor = factor * ((x_ + 2 * k - 1) * (x_ + 2 * k) / (base * base))
-        result = xp.where(endless & ~(x < 1), np.inf, np.nan)
-        result[plain] = xp.where(x_ < np.inf, total, xp.where(first > 0, first, np.nan))
+        result[plain] = _zeta_above(x[plain], q[plain])
+        if below.any():  # the terms before 0 are, up to their sign, those between two places after it
+            x, q = x[below], q[below]
+            count = xp.ceil(-q)
+            first, sign = q + count, xp.where(x % 2 == 0, 1.0, -1.0)
+            # What may cancel is added first: half way between integers the largest terms do.
+            most = _zeta_above(x, first) + sign * _zeta_above(x, 1 - first)
+            result[below] = xp.where(x == np.inf, np.inf, most - sign * _zeta_above(x, 1 - first + count))
         return result.astype(dtype)
 
 
-def _first_terms(x: Array, q: Array) -> tuple[Array, Array]:
-    """The sum of (q + k)^−x over k below 10, and below 10 − q, and the q + k that comes next."""
-    total, base = np.zeros_like(q), q.copy()
+def _zeta_above(x: Array, q: Array) -> Array:
+    """ζ(x, q) for x above 1 and q above 0."""
+    first, base = np.zeros_like(q), q.copy()
     for _ in range(10):
-        total += base**-x
+        first += base**-x
         base += 1.0
-    left = np.flatnonzero(base < 10.0)
-    while len(left):
-        total[left] += base[left] ** -x[left]
-        base[left] += 1.0
-        left = left[base[left] < 10.0]
-    return total, base
+    total = first + base ** (1 - x) / (x - 1) + 0.5 * base**-x
+    factor = x * base ** (-x - 1)
+    for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
+        total += bernoulli * factor / math.factorial(2 * k)
+        factor = factor * ((x + 2 * k - 1) * (x + 2 * k) / (base * base))
+    return np.where(x < np.inf, total, np.where(first > 0, first, np.nan))
 
 
 def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:
