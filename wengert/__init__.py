@@ -24,7 +24,7 @@ from .core.dtypes import (
     uint16, uint32, uint64,
 )
 from .core.layout import (
-    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, strided,
+    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_coo, strided,
 )
 from .core.spec import Size
 from .ops.legacy import TYPES as _TYPES, set_default_tensor_type, typename

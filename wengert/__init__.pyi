@@ -38,7 +38,8 @@ from .core.dtypes import (
 from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.layout import (
     channels_last as channels_last, channels_last_3d as channels_last_3d, contiguous_format as contiguous_format,
-    layout as layout, memory_format as memory_format, preserve_format as preserve_format, strided as strided,
+    layout as layout, memory_format as memory_format, preserve_format as preserve_format, sparse_coo as sparse_coo,
+    strided as strided,
 )
 from .core.spec import Size as Size
 from .examination.doctor import doctor as doctor

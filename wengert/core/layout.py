@@ -26,7 +26,8 @@ class _Named:
 
 
 class layout(_Named):
-    """How a tensor's elements are stored. There is one so far, `strided`: a dense array with a stride per dimension."""
+    """How a tensor's elements are stored. There is one so far, `strided`: a dense array with a stride per dimension.
+    `sparse_coo` is a name to ask ``x.layout`` for; tensors of it are refused."""
 
     __slots__ = ()
 
@@ -39,6 +40,7 @@ class memory_format(_Named):
 
 
 strided = layout("strided")
+sparse_coo = layout("sparse_coo")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
