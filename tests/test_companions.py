@@ -78,8 +78,10 @@ def test_no_distributed_training() -> None:
         get_rank()
     with pytest.raises(RuntimeError, match="one process"):
         torch.distributed.init_process_group("gloo")
-    with pytest.raises(AttributeError, match="distributed.all_reduce is not in wengert yet"):
-        _ = torch.distributed.all_reduce
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        torch.distributed.all_reduce(torch.ones(1))
+    with pytest.raises(AttributeError, match="distributed.get_node_local_rank is not in wengert yet"):
+        _ = torch.distributed.get_node_local_rank
 
 
 def test_a_profile_knows_operations_spans_and_derivatives(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_operations_on_lists_of_tensors() -> None:
 
 def test_the_tables_of_a_modules_hooks() -> None:
     model, seen = nn.Linear(2, 1), []
-    assert len(model._forward_hooks) == 0 and not model._backward_hooks and model._hooks is None
+    assert len(model._forward_hooks) == 0 and not model._backward_hooks and "_hooks" not in vars(model)
     handle = model.register_forward_hook(lambda *_: seen.append("hook"))
     assert list(model._forward_hooks) == [handle.id] and callable(model._forward_hooks[handle.id])
     kept = dict(model._forward_hooks)

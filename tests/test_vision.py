@@ -275,7 +275,7 @@ from torchvision.models.resnet import Bottleneck
 from torchvision.utils import make_grid, save_image
 import wengert.vision
 
-assert torchvision is wengert.vision and T is transforms and TF is transforms.functional
+assert torchvision.datasets is wengert.vision.datasets and T is transforms and TF is transforms.functional
 data = datasets.FakeData(6, (3, 8, 8), 3, transforms.Compose([T.RandomCrop(6), T.ToTensor()]))
 for images, targets in torch.utils.data.DataLoader(data, 3):
     print(tuple(images.shape), len(targets))

@@ -24,6 +24,9 @@ LinearT = TypeVar("LinearT", bound=Linear)
 
 
 def _statistics(layer: Module, bn: BatchNormBase) -> tuple[Tensor, Tensor]:
+    for part in (layer, bn):
+        if not isinstance(part, Module):
+            raise TypeError(f"[fuse] a layer and a batch normalisation were expected; got {type(part).__name__}")
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval!")
     if bn.running_mean is None or bn.running_var is None:

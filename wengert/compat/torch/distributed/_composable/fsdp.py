@@ -1,6 +1,10 @@
-"""``torch.distributed._composable.fsdp``: names alone."""
+"""``torch.distributed._composable.fsdp``: names alone. Whoever imports it has ``torch.distributed.fsdp``, as in
+PyTorch."""
 
-from importlib import import_module
+from __future__ import annotations
 
-_home = import_module("torch.distributed.fsdp")  # under this name, so that it becomes an attribute of its package
-FSDPModule, fully_shard = _home.FSDPModule, _home.fully_shard
+from ..... import distributed as _distributed
+from .. import fsdp as _fsdp
+
+vars(_distributed).setdefault("fsdp", _fsdp)
+FSDPModule, fully_shard = vars(_fsdp)["FSDPModule"], vars(_fsdp)["fully_shard"]
