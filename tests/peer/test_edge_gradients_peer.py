@@ -44,6 +44,7 @@ OTHERWISE = {
     "hardshrink": "all comes back where x is NaN",
     "softshrink": "all comes back where x is NaN",
     "nan_to_num": "PyTorch multiplies by 0 and 1",
+    "nextafter": "PyTorch selects where the operands are equal, and we multiply by 0",
     "pow": "PyTorch selects where the exponent is 0, and we multiply",
     "hardswish": "PyTorch selects up to x = -3, and we multiply by 0",
     "prelu": "PyTorch selects where x is positive, and we multiply by 0",

@@ -27,7 +27,7 @@ for step in range(5):
     loss.backward()
     optimizer.step()
     print(f"step {step}: loss {loss.item():.6f}")
-if torch.__name__ == "wengert":
+if torch.Tensor.__module__.startswith("wengert"):
     print(sys.argv[1])
 else:
     print(sys.argv[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import SupportsFloat
 
 from ..optimizer import Optimizer
 from .scheduler import LRScheduler, Rates
@@ -55,7 +56,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     T_cur: float
 
     def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: SupportsFloat = 0.0, last_epoch: int = -1
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
