@@ -206,3 +206,17 @@ def test_the_page_names_every_entry_and_who_looks() -> None:
             if re.search(r"threads\.Parts\(|pool\(\)\.run\(", path.read_text("utf-8"))}
     assert runs - {"compiler/threads.py"} <= listed  # which runs what the others give it
     assert {kind.__name__ for kind in CHECKS} <= {row[1] for row in rows}
+
+
+def test_the_kernels_of_random_numbers_are_given_what_they_assume() -> None:
+    from wengert.sampling import kernels
+
+    for wrong in (np.zeros(16), np.zeros(15, np.float32), np.zeros((4, 32), np.float32)[:, ::2]):
+        with pytest.raises(AssertionError):
+            kernels.check_blocks(wrong)
+    order = np.arange(4)
+    for partners in (np.arange(5), np.array([0, 4]), np.array([-1]), np.array([0], np.int32), np.arange(8)[::2]):
+        with pytest.raises(AssertionError):
+            kernels.check_exchange(order, partners)
+    kernels.check_blocks(np.zeros(32, np.float32))
+    kernels.check_exchange(order, np.array([3, 1]))

@@ -32,6 +32,7 @@ def normal_blocks(values: np.ndarray[Any, Any], mean: float, std: float) -> bool
     kernels = _kernels()
     if kernels is None:
         return False
+    check_blocks(values)
     kernels.normal_blocks(values.ctypes.data, values.size // 16, mean, std)
     return True
 
@@ -44,8 +45,21 @@ def exchange(order: np.ndarray[Any, Any], partners: np.ndarray[Any, Any]) -> boo
     kernels = _kernels()
     if kernels is None:
         return False
+    check_exchange(order, partners)
     kernels.exchange(order.ctypes.data, partners.ctypes.data, partners.size)
     return True
+
+
+def check_blocks(values: np.ndarray[Any, Any]) -> None:
+    """Raises AssertionError for what the code of `normal_blocks` would write beside."""
+    assert values.dtype == np.float32 and values.flags.c_contiguous and values.size % (2 * _HALF) == 0, values.shape
+
+
+def check_exchange(order: np.ndarray[Any, Any], partners: np.ndarray[Any, Any]) -> None:
+    """Raises AssertionError for what the code of `exchange` would read or write beside."""
+    dense = order.flags.c_contiguous and partners.flags.c_contiguous
+    assert order.dtype == partners.dtype == np.int64 and dense and partners.size <= order.size, partners.shape
+    assert not partners.size or (partners.min() >= 0 and partners.max() < order.size), order.size
 
 
 class _Kernels:
