@@ -24,7 +24,7 @@ from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..tensors.apply import bare
-from ..tensors.evaluation import Tracer, known
+from ..tensors.evaluation import Tracer, Unseen, known
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Leaf, Node, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
@@ -34,7 +34,7 @@ Step = tuple[Any, dict[str, Any]]
 """A view on the way from a memory to a part of it, or (None, {}): from there on without the history below."""
 
 
-class Lifted:
+class Lifted(Unseen):
     """What a tensor holds at a level. A part of a memory is its ``root`` seen through view ``steps``, read anew where
     the root has been replaced (its ``generation`` has moved on): most writes go to the memory below and need not.
 
@@ -91,20 +91,6 @@ class Lifted:
     def flags(self) -> Any:
         one = np.empty(1, self.dtype)
         return np.lib.stride_tricks.as_strided(one, self.shape, self.strides).flags
-
-    def __array__(self, *_: object, **__: object) -> NoReturn:
-        self._refuse("its memory")
-
-    def __bool__(self) -> NoReturn:
-        self._refuse("its truth")
-
-    def __len__(self) -> NoReturn:
-        self._refuse("its memory")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self._refuse(f"its memory (.{name})")
 
     def _refuse(self, what: str) -> NoReturn:
         name = self.level.name

@@ -10,12 +10,36 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..core.operands import Cotangent
 from ..core.primitive import Primitive, evaluate
 from ..core.state import state
 from .tape import Leaf, Node, OnTape
+
+
+class Unseen:
+    """What a tensor holds in the place of an array whose memory nobody can see; whoever asks for it is told so."""
+
+    __slots__ = ()
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        self._refuse("its memory")
+
+    def __bool__(self) -> NoReturn:
+        self._refuse("its truth")
+
+    def __len__(self) -> NoReturn:
+        self._refuse("its memory")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse(f"its memory (.{name})")
+
+    def _refuse(self, what: str) -> NoReturn:
+        """Raises `TraceError`: ``what`` was asked of the tensor."""
+        raise NotImplementedError
 
 
 class Watcher:

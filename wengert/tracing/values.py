@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..ir import Value
+from ..tensors.evaluation import Unseen
 from .sizes import SizeNotes
 
 Step = tuple[Any, dict[str, Any]]
@@ -45,7 +46,7 @@ class Memory:
         self.parts = {}
 
 
-class TracedArray:
+class TracedArray(Unseen):
     """A tensor's data while recording: a memory and the view steps that lead from the whole of it to this part.
 
     When recording has ended the traced array is dead: any use raises `TraceError` with the line that made it.
@@ -136,20 +137,6 @@ class TracedArray:
         if self.sizes is not None:
             self.sizes.fix(self.array.shape)
         return self.array.nbytes
-
-    def __array__(self, *_: object, **__: object) -> NoReturn:
-        self._refuse("its memory")
-
-    def __bool__(self) -> NoReturn:
-        self._refuse("its truth")
-
-    def __len__(self) -> NoReturn:
-        self._refuse("its memory")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self._refuse(f"its memory (.{name})")
 
     def _refuse(self, what: str) -> NoReturn:
         self.memory  # noqa: B018  (raises where the traced array is dead)

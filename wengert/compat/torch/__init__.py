@@ -12,14 +12,13 @@ from typing import Any
 
 import wengert
 
-from ...futures import Future
-from ...jit import ScriptFunction, ScriptModule
+from ...futures import Future as Future
+from ...jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
 from .foreach import FOREACH
 from .hollows import hollow
 
 __all__: list[str] = []
 
-_Future, _ScriptModule, _ScriptFunction = Future, ScriptModule, ScriptFunction
 SymInt, SymFloat, SymBool = hollow("torch.SymInt"), hollow("torch.SymFloat"), hollow("torch.SymBool")
 
 
