@@ -171,10 +171,10 @@ def test_every_form_of_code_says_how_far_it_goes() -> None:
 
 def test_what_numpy_computes_has_the_shape_that_the_code_is_for() -> None:
     call = next(step for step in steps_of("numpy") if type(step) is Call)
-    check_computed(call, [np.zeros((8, 8), np.float32)])
+    check_computed(call.instr, [np.zeros((8, 8), np.float32)])
     for wrong in (np.zeros((8, 7), np.float32), np.zeros((8, 8)), np.zeros(64, np.float32)):
         with pytest.raises(ShapeError):
-            check_computed(call, [wrong])
+            check_computed(call.instr, [wrong])
 
 
 def test_a_guard_looks_at_a_count() -> None:

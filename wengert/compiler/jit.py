@@ -68,11 +68,9 @@ class Engine:
 
     def load_all(self, modules: Sequence[tuple[str, Sequence[str]]], threads: int) -> list[Library]:
         """`load` of several modules, compiled by so many threads where the cache lacks them."""
-        keys = [disk.key_of(self.identity, ir) for ir, _ in modules]
+        keys = [self.key(ir) for ir, _ in modules]
         with self._lock:
-            images = map(disk.read, keys)
-            trackers: list[Any] = [None if image is None else self._linked(image, symbols)
-                                   for image, (_, symbols) in zip(images, modules, strict=True)]
+            trackers = [self._kept(key, symbols) for key, (_, symbols) in zip(keys, modules, strict=True)]
             missing = [number for number, tracker in enumerate(trackers) if tracker is None]
             statistics.compiled += len(missing)
             statistics.cache_hits += len(modules) - len(missing)
@@ -82,6 +80,33 @@ class Engine:
                 disk.write(keys[number], image)
         return [Library(tracker, {symbol: tracker[symbol] for symbol in symbols}, self)
                 for tracker, (_, symbols) in zip(trackers, modules, strict=True)]
+
+    def key(self, ir: str) -> str:
+        """The name of a module's object in the disk cache."""
+        return disk.key_of(self.identity, ir)
+
+    def load_kept(self, modules: Sequence[tuple[str, Sequence[str]]]) -> list[Library] | None:
+        """`load_all` of modules of which the `key` is given, in the place of their texts; None where the disk cache
+        lacks one."""
+        found = []
+        with self._lock:
+            for key, symbols in modules:
+                tracker = self._kept(key, symbols)
+                if tracker is None:
+                    return None
+                found.append(Library(tracker, {symbol: tracker[symbol] for symbol in symbols}, self))
+            statistics.cache_hits += len(found)
+        return found
+
+    def _kept(self, key: str, symbols: Sequence[str]) -> Any:
+        """An object from the disk as a library; None where there is none that can be linked."""
+        image = disk.read(key)
+        if image is None:
+            return None
+        try:
+            return self._link(image, symbols)
+        except RuntimeError:
+            return None
 
     def _compiled(self, texts: Sequence[str], threads: int) -> list[bytes]:
         """The objects of modules, the longest begun first. Raises what compiling one of them raised."""
@@ -143,13 +168,6 @@ class Engine:
         for symbol in symbols:
             builder.export_symbol(symbol)
         return builder.link(self.linker, f"kernel{next(self._names)}")
-
-    def _linked(self, image: bytes, symbols: Sequence[str]) -> Any:
-        """The same for an object from the disk; None where it cannot be linked."""
-        try:
-            return self._link(image, symbols)
-        except RuntimeError:
-            return None
 
 
 @dataclass(slots=True)

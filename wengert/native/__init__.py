@@ -2,7 +2,8 @@
 
 `Translation` turns instructions into expressions over places and into steps (`plan`); `loops` is the IR of the passes
 over memory, with a meaning of its own; `joining` makes fewer of them; `emission` writes each as LLVM's text; `schedule`
-lays out memory; `program` links the code and runs it. What has no native form is a numpy call between native parts.
+lays out memory; `blueprint` is what is left of it when code is written, `keeping` has it on disk; `program` links the
+code and runs it. What has no native form is a numpy call between native parts.
 """
 
 from .account import StepInfo, table

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..compiler.memory import check_alike
 from ..core.geometry import first_and_last
+from ..ir import Instr
 from .loops import LoopError, Nest, Place, Shape, verify
 from .plan import row_major
 from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
@@ -133,7 +134,7 @@ CHECKS: dict[type, Callable[[Any], object]] = {
     Nest: verify, Kernel: _kernel, Product: _product, Layout: _layout, Call: _call, Guard: _guard}
 
 
-def check_computed(call: Call, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+def check_computed(instr: Instr, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
     """What numpy has computed for a `Call` has the shapes and dtypes that the code after it was written for."""
-    for value, array in zip(call.instr.results, arrays, strict=True):
-        check_alike(call.instr.primitive.name, tuple(value.spec.shape), value.spec.dtype.numpy, np.asarray(array))
+    for value, array in zip(instr.results, arrays, strict=True):
+        check_alike(instr.primitive.name, tuple(value.spec.shape), value.spec.dtype.numpy, np.asarray(array))

@@ -22,55 +22,95 @@ import numpy as np
 
 from ..compiler import memory, threads
 from ..compiler.blas import openblas
-from ..compiler.code import Code
-from ..compiler.jit import engine
+from ..compiler.jit import Library, engine
 from ..compiler.kernels import generated_code_is_possible
-from ..compiler.products import Geometry, Products
 from ..core.errors import TraceError
 from ..core.forks import in_child
 from ..core.primitive import evaluate
 from ..ir import InstructionGraph, Interpreter, Value
-from . import entry
+from . import entry, keeping
 from .account import StepInfo, assembly_of
+from .blueprint import Blueprint, Computed, Drawn, Known, Seen, asks_openblas, blueprint_of
 from .checks import check_computed
-from .emission import Function, form_of, function_of, places_of
-from .loops import DTYPES, Buffer, Nest, Place
-from .modules import modules_of
-from .openblas import product_function
+from .functions import Work
+from .loops import DTYPES, Nest
 from .origins import helpers, steps_of_values
 from .schedule import Schedule
 from .stages import Stages, uncollected
-from .steps import Call, Guard, Kernel, Layout, Product, Step
+from .steps import Call, Kernel, Product
+from .translation import Lying
 
 WRITTEN = object()
 """Stands for the value of an effect that the program has already written where it belongs."""
-
-WORTH_SHARING = 16000
-"""Cycles from which on a step is shared among threads."""
 
 
 def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False,
            stages: Stages | None = None) -> NativeProgram | None:
     """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
-    generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself."""
+    generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself. What planning
+    found out is kept on disk (`keeping`), and planned anew where that lacks it."""
     every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
     if not generated_code_is_possible() or any(value.spec.dtype.name not in DTYPES for value in every):
         return None
     stages = Stages() if stages is None else stages
+    planning = Planning(graph, given, in_place)
+    with stages.stage("reading"):
+        key = keeping.key_of(graph, given, in_place)
+        blueprint = None if key is None else keeping.read(key, graph, given, in_place)
+        found = None if blueprint is None else engine().load_kept(_symbols(blueprint))
+    if blueprint is not None and found is not None:
+        return NativeProgram(planning, blueprint, found)
     try:
         with stages.stage("planning"):
-            schedule = Schedule(graph, given, in_place)
+            schedule = planning.schedule
     except NotImplementedError:
         return None
     if not any(type(step) in (Nest, Product, Kernel) for step in schedule.steps):
         return None
-    if openblas() is None and _asks_openblas(schedule.steps):
+    if openblas() is None and asks_openblas(schedule.steps):
         return None
-    return NativeProgram(schedule, stages)
+    with stages.stage("writing"):
+        blueprint = planning.blueprint
+    with stages.stage("machine code"):
+        symbols = [names for _, names in _symbols(blueprint)]
+        libraries = engine().load_all([*zip(planning.texts, symbols, strict=True)], threads.get_num_threads())
+        if key is not None:
+            keeping.write(key, blueprint)
+        return NativeProgram(planning, blueprint, libraries)
 
 
-def _asks_openblas(steps: Sequence[Step]) -> bool:
-    return any(type(step) is Product and step.cut is None for step in steps)
+def _symbols(blueprint: Blueprint) -> list[tuple[str, tuple[str, ...]]]:
+    return [(key, ("functions",) if names else ()) for key, names in blueprint.modules]
+
+
+class Planning:
+    """What is found out about a graph for arrays that lie as those given here, each when it is first asked for: where a
+    program was kept on disk, people alone ask."""
+
+    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool) -> None:
+        self.graph, self.in_place = graph, in_place
+        self._given = [Lying(array.shape, array.strides, array.dtype) for array in given]
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The steps in order. Raises `NotImplementedError` where there can be none."""
+        with uncollected():
+            return Schedule(self.graph, self._given, self.in_place)
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The schedule as numbers and names."""
+        return self._written[0]
+
+    @property
+    def texts(self) -> list[str]:
+        """Its modules in LLVM's language."""
+        return self._written[1]
+
+    @cached_property
+    def _written(self) -> tuple[Blueprint, list[str]]:
+        with uncollected():
+            return blueprint_of(self.schedule)
 
 
 class Runner:
@@ -113,8 +153,8 @@ class Runner:
         if program is None:
             names = list(dict.fromkeys([instr.primitive.name for instr in self.graph.instrs]))
         else:
-            names = list(dict.fromkeys([step.instr.primitive.name for step in program.schedule.steps
-                                        if type(step) is Call]))
+            names = list(dict.fromkeys([self.graph.instrs[step.instr].primitive.name for step in program.steps
+                                        if isinstance(step, Computed)]))
         if names:
             raise TraceError(f"[compile] a function all of which is machine code was expected; got {', '.join(names)}, "
                              'which numpy computes; compile without fullgraph="native", or leave that outside')
@@ -140,34 +180,33 @@ in_child(_renew)
 class NativeProgram:
     """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
 
-    def __init__(self, schedule: Schedule, stages: Stages) -> None:
-        self.schedule, self.graph = schedule, schedule.graph
+    def __init__(self, planning: Planning, blueprint: Blueprint, libraries: Sequence[Library]) -> None:
+        self.planning, self.graph, self._blueprint = planning, planning.graph, blueprint
+        self.libraries = libraries
         self.renew()
         _PROGRAMS.add(self)
-        self._frame_of(schedule)
-        with stages.stage("writing"):
-            writer = _Functions(schedule)
-            modules = modules_of([*writer.functions, *writer.products.functions], writer.addresses)
-            self.texts = [text for _, text in modules]
-            """Its modules, in LLVM's language."""
-        with stages.stage("machine code"):
-            self.libraries = engine().load_all([(text, ("functions",) if names else ()) for names, text in modules],
-                                               threads.get_num_threads())
-            self._link(writer, [names for names, _ in modules])
-        self.names = ["" if isinstance(step, Call) else step[0] for step in writer.steps]
+        self._make_frame(blueprint)
+        self._link(blueprint)
+        self.names = [step.function if isinstance(step, Work) else "" for step in blueprint.steps]
         """The functions of the steps."""
-        self.cycles = writer.cycles
+        self.cycles = blueprint.cycles
         self._interpreter: Interpreter | None = None
-        fresh = {found[0]: found[1].shape for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
-        self._fresh = [(buffer.slot + self.array_slots, shape, np.dtype(buffer.dtype))
-                       for buffer, shape in fresh.items()]
-        self._fresh_buffers = list(fresh)
-        self.effects_at = [None if found is None else self._fresh_buffers.index(found[0])
-                           for found in schedule.effects]
+        self._fresh = [(entry.FIRST + number + self.array_slots, shape, np.dtype(blueprint.arrays[number].dtype))
+                       for number, shape in blueprint.fresh]
+        self.effects_at = blueprint.effects
         """For each effect which of the fresh arrays has its value; None where none does."""
-        self.outputs_at = [self._fresh_buffers.index(found[0]) if type(found) is tuple else None
-                           for found in schedule.outputs]
+        self.outputs_at = [number if made else None for made, number in blueprint.outputs]
         """For each output which of the fresh arrays it is; None for one that is an input or a state."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """What its steps are."""
+        return self.planning.schedule
+
+    @property
+    def texts(self) -> list[str]:
+        """Its modules, in LLVM's language."""
+        return self.planning.texts
 
     def renew(self) -> None:
         """Forgets a run that is going on: in a child that was forked off, it never ends."""
@@ -176,47 +215,45 @@ class NativeProgram:
         """What stands for the arrays that the frame has: their identities, or a mark of who has given them."""
         self._pool: Any = None
 
-    def _frame_of(self, schedule: Schedule) -> None:
-        """Numbers the slots, and fills those that stay."""
-        arrays = [b for b in schedule.plan.buffers if b.kind in ("given", "constant", "fresh", "called")]
-        for slot, buffer in enumerate(arrays, start=entry.FIRST):
-            buffer.slot, buffer.offset = slot, 0
-        for buffer in schedule.plan.buffers:
-            if buffer.kind == "arena":
-                buffer.slot = entry.ARENA
-        self.array_slots, self.slots = len(arrays), entry.FIRST + len(arrays)
+    def _make_frame(self, blueprint: Blueprint) -> None:
+        """Makes the frame, and fills the slots that stay."""
+        self.array_slots, self.slots = len(blueprint.arrays), entry.FIRST + len(blueprint.arrays)
         table = threads.table(self.slots + self.array_slots)
         self._table, self._frame = table, memory.address(table)
         self._words = (ctypes.c_int64 * len(table)).from_address(self._frame)
         library = openblas()
         if library is not None:
             self._words[0], self._words[1] = library.products["f"], library.products["d"]
-        room = np.empty(schedule.arena + 64, np.uint8)
+        room = np.empty(blueprint.arena + 64, np.uint8)
         self._arena, self._words[entry.ARENA] = room, -(-memory.address(room) // 64) * 64
         first = self._words[entry.ARENA] - memory.address(room)
-        for begin, buffer in schedule.frames:
-            room[first + begin:first + begin + buffer.bytes].view(buffer.dtype)[:] = buffer.frame[-1]
-        self._called = [b for b in arrays if b.kind == "called"]
+        for frame in blueprint.frames:
+            dtype = np.dtype(frame.dtype)
+            begin = first + frame.offset
+            room[begin:begin + frame.size * dtype.itemsize].view(dtype)[:] = frame.number
+        slots = [slot for slot, array in enumerate(blueprint.arrays, entry.FIRST) if array.kind == "constant"]
+        self._constants = dict(zip(slots, blueprint.constants, strict=False))
+        self._called = [slot for slot, array in enumerate(blueprint.arrays, entry.FIRST) if array.kind == "called"]
         self._nothing = np.empty(0)  # stands for what numpy has not computed yet
-        self._constants = dict(schedule.plan.constants)
-        for buffer, array in self._constants.items():
-            self._put(buffer, array)
+        for slot, array in self._constants.items():
+            self._put(slot, array)
 
-    def _link(self, writer: _Functions, named: Sequence[Sequence[str]]) -> None:
+    def _link(self, blueprint: Blueprint) -> None:
         """Makes the tables of steps, a part between each two numpy calls."""
         address: dict[str, int] = {}
-        for names, library in zip(named, self.libraries, strict=True):
+        for (_, names), library in zip(blueprint.modules, self.libraries, strict=True):
             if names:
                 found = (ctypes.c_int64 * len(names)).from_address(library.addresses["functions"])
                 address.update(zip(names, found, strict=True))
-        self.steps: list[Call | entry.Step] = [
-            step if isinstance(step, Call) else entry.Step(address.get(step[0], 0), *step[1:]) for step in writer.steps]
+        self.steps: list[Computed | entry.Step] = [
+            entry.Step(address.get(step.function, 0), *step[1:]) if isinstance(step, Work) else step
+            for step in blueprint.steps]
         self._room = entry.room_for([step for step in self.steps if isinstance(step, entry.Step)])
         self._words[entry.PLACES] = memory.address(self._room)
         self._parts: list[Any] = []
         """Calls of numpy, and the addresses of tables of what is between them."""
         self._tables = []
-        for call, steps in groupby(self.steps, lambda step: isinstance(step, Call)):
+        for call, steps in groupby(self.steps, lambda step: isinstance(step, Computed)):
             if call:
                 self._parts += steps
             else:
@@ -225,13 +262,13 @@ class NativeProgram:
                 self._tables.append(table)
                 self._parts.append(memory.address(table))
         blas = openblas()
-        guard = blas.guard if blas is not None and _asks_openblas(self.schedule.steps) else 0
+        guard = blas.guard if blas is not None and blueprint.asks_openblas else 0
         # A part is one item of a job: so OpenBLAS has one thread while it runs.
         self._descriptor = (ctypes.c_int64 * 6)(entry.library().addresses["entry"], 0, 0, 1, 1, guard)
         self._entry = ctypes.addressof(self._descriptor)
 
-    def _put(self, buffer: Buffer, array: np.ndarray[Any, Any]) -> None:
-        self._words[buffer.slot + self.array_slots] = id(array)
+    def _put(self, slot: int, array: np.ndarray[Any, Any]) -> None:
+        self._words[slot + self.array_slots] = id(array)
 
     def __call__(
         self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]] = (),
@@ -245,8 +282,7 @@ class NativeProgram:
             return self._interpreted(inputs, states, generators)
         effects: list[Any] = [fresh[at] if at is not None else None if effect.value is None else WRITTEN
                               for effect, at in zip(self.graph.effects, self.effects_at, strict=True)]
-        return effects, [arrays[x] if isinstance(x, int) else fresh[self._fresh_buffers.index(x[0])]
-                         for x in self.schedule.outputs]
+        return effects, [fresh[number] if made else arrays[number] for made, number in self._blueprint.outputs]
 
     def launch(self, arrays: Sequence[np.ndarray[Any, Any]], generators: Sequence[Any]
                ) -> list[np.ndarray[Any, Any]] | None:
@@ -268,7 +304,7 @@ class NativeProgram:
                 for part in self._parts:
                     pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             else:
-                self._launch_by_parts(pool, arrays, dict(zip(self._fresh_buffers, fresh, strict=True)), generators)
+                self._launch_by_parts(pool, self._lying(arrays, fresh), generators)
             if self.has_gone_wrong():
                 return None
         return fresh
@@ -294,15 +330,22 @@ class NativeProgram:
             self._words[entry.WRONG] = 0
         return wrong
 
-    def _launch_by_parts(self, pool: threads.Pool, arrays: Sequence[np.ndarray[Any, Any]],
-                         fresh: dict[Buffer, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
+    def _lying(self, arrays: Sequence[np.ndarray[Any, Any]], fresh: Sequence[np.ndarray[Any, Any]]
+               ) -> dict[int, np.ndarray[Any, Any]]:
+        """The arrays of a run by their slots, but for those that numpy has yet to compute."""
+        given = enumerate(arrays, entry.FIRST)
+        made = {entry.FIRST + number: array
+                for (number, _), array in zip(self._blueprint.fresh, fresh, strict=True)}
+        return {**dict(given), **made, **self._constants}
+
+    def _launch_by_parts(self, pool: threads.Pool, lying: dict[int, np.ndarray[Any, Any]], generators: Sequence[Any]
+                         ) -> None:
         """Native parts and numpy calls in turn, until a guard says no."""
-        called: dict[Buffer, np.ndarray[Any, Any]] = {}
-        for buffer in self._called:
-            self._put(buffer, self._nothing)
+        for slot in self._called:
+            self._put(slot, self._nothing)
         for part in self._parts:
-            if type(part) is Call:
-                self._call(part, arrays, fresh, called, generators)
+            if type(part) is Computed:
+                self._call(part, lying, generators)
             else:
                 pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             if self._words[entry.WRONG]:
@@ -346,9 +389,9 @@ class NativeProgram:
         """Bytes: of the arena, of what a run makes and gives out, of what numpy's calls leave until its end, and of
         constants. Their sum is what a run needs at most beside what it is given."""
         fresh = sum([prod(shape) * dtype.itemsize for _, shape, dtype in self._fresh])
-        called, constants = self._called, self._constants.values()
-        return {"in between": self.schedule.arena, "given out": fresh, "from numpy": sum([b.bytes for b in called]),
-                "constants": sum([array.nbytes for array in constants])}
+        called = [self._blueprint.arrays[slot - entry.FIRST].bytes for slot in self._called]
+        return {"in between": self._blueprint.arena, "given out": fresh, "from numpy": sum(called),
+                "constants": sum([array.nbytes for array in self._constants.values()])}
 
     def measure(self, arrays: Sequence[np.ndarray[Any, Any]], generators: Sequence[Any], rounds: int) -> None:
         """Measures each step, the least of so many rounds, on arrays that it may write to."""
@@ -357,11 +400,11 @@ class NativeProgram:
             fresh = [np.empty(shape, dtype) for _, shape, dtype in self._fresh]
             for (slot, _, _), array in zip(self._fresh, fresh, strict=True):
                 self._words[slot] = id(array)
-            made, called = dict(zip(self._fresh_buffers, fresh, strict=True)), dict[Buffer, Any]()
-            for buffer in self._called:
-                self._put(buffer, self._nothing)
+            lying = self._lying(arrays, fresh)
+            for slot in self._called:
+                self._put(slot, self._nothing)
             pool = self.attend()
-            tables = [None if isinstance(step, Call) else entry.table_of([step], self.array_slots, self.slots)
+            tables = [None if isinstance(step, Computed) else entry.table_of([step], self.array_slots, self.slots)
                       for step in self.steps]
             nothing = entry.table_of([], self.array_slots, self.slots)
             best = [float("inf")] * len(tables)
@@ -369,8 +412,8 @@ class NativeProgram:
             for _ in range(rounds):
                 for number, (step, table) in enumerate(zip(self.steps, tables, strict=True)):
                     begin = perf_counter()
-                    if isinstance(step, Call):
-                        self._call(step, arrays, made, called, generators)
+                    if isinstance(step, Computed):
+                        self._call(step, lying, generators)
                         seconds = perf_counter() - begin
                     else:
                         pool.await_work(self.cycles)
@@ -404,119 +447,33 @@ class NativeProgram:
 
     # --- what numpy computes ------------------------------------------------------------------------------------------
 
-    def _call(self, step: Call, arrays: Sequence[np.ndarray[Any, Any]], fresh: dict[Buffer, np.ndarray[Any, Any]],
-              called: dict[Buffer, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
-        operands = []
+    def _call(self, step: Computed, lying: dict[int, np.ndarray[Any, Any]], generators: Sequence[Any]) -> None:
+        """Lets numpy compute an instruction; what comes of it is then found at its slots."""
+        instr, operands = self.graph.instrs[step.instr], []
         for x in step.operands:
-            if type(x) is not tuple:
-                operands.append(x)
-            elif type(x[0]) is Place:
-                operands.append(self._seen(x[0], x[1], arrays, fresh, called))
+            if type(x) is Seen:
+                operands.append(self._seen(x, lying))
+            elif type(x) is Drawn:
+                operands.append(generators[x.number])
             else:
-                operands.append(generators[x[1]])
-        found = evaluate(step.instr.primitive, operands, step.instr.params)
-        results = found if step.instr.primitive.multiple else (found,)
-        check_computed(step, results)
-        for buffer, array in zip(step.results, results, strict=True):
-            array = np.ascontiguousarray(array)
-            called[buffer] = array
-            self._put(buffer, array)
+                operands.append(self._blueprint.constants[x.number] if type(x) is Known else x)
+        found = evaluate(instr.primitive, operands, instr.params)
+        results = found if instr.primitive.multiple else (found,)
+        check_computed(instr, results)
+        for slot, array in zip(step.results, results, strict=True):
+            lying[slot] = np.ascontiguousarray(array)
+            self._put(slot, lying[slot])
 
-    def _seen(self, place: Place, shape: tuple[int, ...], arrays: Sequence[np.ndarray[Any, Any]],
-              fresh: dict[Buffer, np.ndarray[Any, Any]], called: dict[Buffer, np.ndarray[Any, Any]]) -> Any:
-        """The array that lies at a place."""
-        buffer = place.buffer
-        dtype = np.dtype(buffer.dtype)
-        strides = [s * dtype.itemsize for s in place.strides]
-        if buffer.kind == "arena":
+    def _seen(self, seen: Seen, lying: dict[int, np.ndarray[Any, Any]]) -> Any:
+        """The array that numpy is to see."""
+        dtype = np.dtype(seen.dtype)
+        if seen.slot == entry.ARENA:
             first = self._words[entry.ARENA] - memory.address(self._arena)
-            return np.ndarray(shape, dtype, self._arena, first + _slot_of(place)[1], strides)
-        if buffer.kind == "given":
-            base = arrays[buffer.slot - entry.FIRST]
-        else:
-            base = {"constant": self._constants, "fresh": fresh, "called": called}[buffer.kind][buffer]
-        if not place.offset and shape == base.shape:
-            return base if tuple(strides) == base.strides else np.lib.stride_tricks.as_strided(base, shape, strides)
-        flat = np.lib.stride_tricks.as_strided(base, (buffer.size,), (dtype.itemsize,))
-        return np.lib.stride_tricks.as_strided(flat[place.offset:], shape, strides)
-
-
-class _Functions:
-    """Writes the module of a schedule, a function per form of step, and what its steps call with which places."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self.functions: list[Code] = []
-        self.addresses: dict[str, None] = {}
-        """The names of the functions that steps call."""
-        self.cycles = 0.0
-        self._made: dict[Any, Function] = {}
-        self.products = Products(engine().machine)
-        self.steps = [step if isinstance(step, Call) else self._step(step) for step in schedule.steps]
-
-    def _step(self, step: Step) -> tuple[str, int, int, list[tuple[int, int]]]:
-        """An `entry.Step` with the function's name."""
-        if type(step) is Guard:
-            return "", 1, 0, [_slot_of(step.place)]
-        more: list[tuple[int, int]] = []
-        if type(step) is Product and step.cut is not None:
-            assert step.panels is not None and step.laid is not None
-            places = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
-            function = self._own_product(step.cut, step.panels in step.lays)
-        elif type(step) is Product:
-            places, more = [step.left.place, step.right.place, step.out.place], [(entry.BLAS[step.dtype], 0)]
-            function = self._product(step)
-        elif type(step) is Kernel:
-            places, function = [*step.reads, *step.writes], self._kernel(step)
-        elif type(step) is Layout:
-            places, function = [step.source.place, step.out], self._layout(step.cut, step.right)
-        else:
-            assert type(step) is Nest
-            places, function = places_of(step), self._nest(step)
-        self.cycles += function.cycles
-        self.addresses.setdefault(function.code.name)
-        shared = function.cycles >= WORTH_SHARING and function.items >= 2
-        return (function.code.name, function.items, max(1, function.items // 16) if shared else 0,
-                [*map(_slot_of, places), *more])
-
-    def _nest(self, nest: Nest) -> Function:
-        form = form_of(nest)
-        if form not in self._made:
-            self._made[form] = function_of(nest, f"nest{len(self._made)}", engine().machine)
-            self.functions.append(self._made[form].code)
-        return self._made[form]
-
-    def _kernel(self, step: Kernel) -> Function:
-        if step.form not in self._made:
-            self._made[step.form] = Function(*step.form.written(f"kernel{len(self._made)}", engine().machine))
-            self.functions.append(self._made[step.form].code)
-        return self._made[step.form]
-
-    def _product(self, product: Product) -> Function:
-        sides = product.left, product.right, product.out
-        form = product.dtype, *[(side.shape, side.place.strides) for side in sides]
-        if form not in self._made:
-            self._made[form] = product_function(product, f"product{len(self._made)}")
-            self.functions.append(self._made[form].code)
-        return self._made[form]
-
-    def _own_product(self, cut: Geometry, lays: bool) -> Function:
-        form = "product", cut, lays
-        if form not in self._made:
-            code = self.products.product(cut, f"matrices{len(self._made)}", lays)
-            self._made[form] = Function(code, cut.items, cut.cycles)
-        return self._made[form]
-
-    def _layout(self, cut: Geometry, right: bool) -> Function:
-        form = "layout", right, cut.panel_form() if right else cut.left_form()
-        if form not in self._made:
-            write = self.products.panels if right else self.products.left
-            items = cut.panels if right else cut.tiles
-            elements = cut.panel_elements if right else cut.left_elements
-            self._made[form] = Function(write(cut, f"laid{len(self._made)}"), prod(cut.batch) * items, elements / 4)
-        return self._made[form]
-
-
-def _slot_of(place: Place) -> tuple[int, int]:
-    """Where a place begins: the slot of its buffer, and the bytes from there."""
-    buffer = place.buffer
-    return buffer.slot, buffer.offset + place.offset * np.dtype(buffer.dtype).itemsize
+            return np.ndarray(seen.shape, dtype, self._arena, first + seen.offset, seen.strides)
+        base = lying[seen.slot]
+        if not seen.offset and seen.shape == base.shape:
+            return base if seen.strides == base.strides else np.lib.stride_tricks.as_strided(
+                base, seen.shape, seen.strides)
+        size = self._blueprint.arrays[seen.slot - entry.FIRST].size
+        flat = np.lib.stride_tricks.as_strided(base, (size,), (dtype.itemsize,))
+        return np.lib.stride_tricks.as_strided(flat[seen.offset // dtype.itemsize:], seen.shape, seen.strides)

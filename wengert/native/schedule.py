@@ -15,7 +15,7 @@ from .joining import joined
 from .loops import Buffer, Nest, Place, Store
 from .plan import Expr, Plan, row_major
 from .steps import Step, places_read, places_written
-from .translation import Translation
+from .translation import Lying, Translation
 
 HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
             **rearranged.HANDLERS, **recurrent.HANDLERS, **windows.HANDLERS}
@@ -31,7 +31,7 @@ class Schedule:
     Else outputs that are inputs or states are these themselves, by their number.
     """
 
-    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool) -> None:
+    def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]], in_place: bool) -> None:
         self.graph = graph
         self.translation = Translation(graph, given, HANDLERS)
         self.plan: Plan = self.translation.plan

@@ -14,8 +14,8 @@ SOON = 1.0
 
 
 class Stages:
-    """Seconds by stage: ``recording``, ``planning``, ``writing``, ``machine code``. A stage within another counts for
-    itself alone."""
+    """Seconds by stage: ``recording``, ``reading`` from the disk, ``planning``, ``writing``, ``machine code``. A stage
+    within another counts for itself alone."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

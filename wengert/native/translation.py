@@ -12,11 +12,12 @@ from functools import partial
 from math import prod
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.dtypes import DType
+from ..core.geometry import room_for
 from ..core.primitive import P, Primitive, evaluate
 from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
@@ -39,11 +40,25 @@ deeper or wider goes to memory."""
 _SHAPE_ONLY = frozenset({"fill", "zeros_like", "zeros_of"})
 
 
-class Translation:
-    """A graph's plan; ``given`` are the arrays of inputs and states, or ones that lie like them, ``more`` the handlers
-    that other modules have, by the primitive's name."""
+class Lying(NamedTuple):
+    """How an array lies, with strides in bytes, as numpy's arrays say themselves."""
 
-    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]],
+    shape: Shape
+    strides: Shape
+    dtype: np.dtype[Any]
+
+    def in_elements(self) -> tuple[Shape, int]:
+        """The strides in elements, and how many elements of memory it reaches over."""
+        size = self.dtype.itemsize
+        strides = tuple([0 if n == 1 else s // size for n, s in zip(self.shape, self.strides, strict=True)])
+        return strides, room_for(self.shape, strides)
+
+
+class Translation:
+    """A graph's plan; ``given`` says how the arrays of inputs and states lie, ``more`` are the handlers that other
+    modules have, by the primitive's name."""
+
+    def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]],
                  more: Mapping[str, Handler] = MappingProxyType({})) -> None:
         self.handlers = {**_HANDLERS, **more}
         self.graph, self.plan = graph, Plan()
@@ -58,8 +73,7 @@ class Translation:
             size = array.dtype.itemsize
             if any(s % size for s in array.strides) or any(s < 0 for s in array.strides):
                 raise NotImplementedError(f"%{value.name} does not lie on the grid of its elements")
-            strides = tuple([0 if n == 1 else s // size for n, s in zip(array.shape, array.strides, strict=True)])
-            extent = 1 + sum(s * (n - 1) for n, s in zip(array.shape, strides, strict=True)) if array.size else 0
+            strides, extent = Lying(array.shape, array.strides, array.dtype).in_elements()
             buffer = self.plan.buffer("given", array.dtype.name, extent, value.name)
             self.given.append(buffer)
             self.values[value] = self.plan.whole(buffer, array.shape, strides)
