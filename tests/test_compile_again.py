@@ -266,3 +266,25 @@ def test_a_forward_half_that_is_called_again_and_again() -> None:
             assert own.grad is None or torch.allclose(own.grad, its.grad, rtol=1e-4, atol=1e-5)
     assert torch.allclose(model[1].running_mean, other[1].running_mean, rtol=1e-5, atol=1e-6)
     assert any(program.again is not None for program in compiled.programs)
+
+
+@pytest.mark.parametrize("make", [lambda p: torch.optim.SGD(p, lr=0.1), lambda p: torch.optim.Adam(p, lr=0.1)])
+def test_calls_of_several_sizes_in_turn(make: Callable[..., Any]) -> None:
+    """A call that turns out to be unlike the last one after its settings were read: they are yet to be taken in."""
+    weights = []
+    for wrap in (lambda function: function, torch.compile):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 3)
+        optimizer = make(model.parameters())
+
+        def step(x: Any, model: Any = model, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = model(x).pow(2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = wrap(step)
+        found = [run(torch.ones(size, 4)).item() for size in (2, 5, 2, 5, 5, 2, 2)]
+        weights.append([*found, *model.weight.detach().flatten().tolist()])
+    assert weights[1] == pytest.approx(weights[0], rel=1e-5)

@@ -125,7 +125,7 @@ class Again:
         """The function of ``(args, kwargs)`` that gives the results of a call like the last one; `NOT` where it is
         none, and then nothing has happened."""
         me = ask(self)
-        measured, settings = self._settings(ask)
+        measured, settings, noted = self._settings(ask)
         lines = [f"if {ask(state)}.watcher is not None: return NOT", "try:", f" if not ({ask.expression}): return NOT",
                  *settings, *ask.gone("NOT")]
         if self._flat is None:
@@ -140,6 +140,7 @@ class Again:
         if self._quantities:
             floats = "floats" if names is None else self._floats()
             lines.append(f"if {measured}not {me}._measured({floats}): return NOT")
+            lines += noted
         if self._is_cut:
             assert names is not None, "its arguments are not nested"
             tensors = ", ".join([f"t{number}" for number in range(len(names))])
@@ -182,17 +183,17 @@ class Again:
                 lines.append(f"if {other}: return NOT")
         return lines, names
 
-    def _settings(self, ask: Questions) -> tuple[str, list[str]]:
-        """What must hold besides for quantities to be looked at, and lines that find that out: nothing, where all are
-        settings of optimisers, and these are the very objects that they were."""
+    def _settings(self, ask: Questions) -> tuple[str, list[str], list[str]]:
+        """What must hold besides for quantities to be looked at, lines that find that out, and lines for when they have
+        been looked at: nothing, where all are settings of optimisers, and these are the very objects that they were."""
         places = [source for source in self._quantities if type(source) is Setting]
         if not places or len(places) < len(self._quantities):
-            return "", []
+            return "", [], []
         now = ", ".join([f"{ask(source.group)}[{ask(source.key)}]" for source in places])
         last = ask(self._last)
         same = " and ".join([f"q{n} is {last}[{n}]" for n in range(len(places))])
-        return "not same and ", [f" {', '.join([f'q{n}' for n in range(len(places))])}, = {now},", f" same = {same}",
-                                 f" if not same: {last}[:] = {now},"]
+        names = ", ".join([f"q{n}" for n in range(len(places))])
+        return "not same and ", [f" {names}, = {now},", f" same = {same}"], [f"if not same: {last}[:] = {names},"]
 
     def _floats(self) -> str:
         """The floats among arguments that are not nested."""
