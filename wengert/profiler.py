@@ -96,7 +96,7 @@ class profile(_base.profile):
         self.__exit__(None, None, None)
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
+        self.leave()
         if self._ready is not None and self._events and self._schedule is None:
             self._ready(self)
 

@@ -53,7 +53,7 @@ class _OpenLevel(DualLevel):
         leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__()
+        self.leave()
         for tensor in self.living:
             if self.owns(tensor):
                 inner = tensor._data.value
@@ -105,11 +105,14 @@ def dual_level() -> Iterator[Any]:
     ...     print(fwAD.unpack_dual(x * x).tangent)
     tensor(6.)
     """
-    level = enter_dual_level()
+    outer, level = state.watcher, enter_dual_level()
     try:
         yield level
     finally:
-        exit_dual_level(level=level)
+        try:
+            exit_dual_level(level=level)
+        finally:
+            state.watcher = outer  # where Ctrl-C came before it left
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:

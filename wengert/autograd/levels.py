@@ -107,18 +107,12 @@ class Level(Tracer):
     records = False
     name = ""
     kind: type[Lifted]
-    ended = False
 
     def __enter__(self) -> Any:
-        super().__enter__()
         self.run = engine.innermost()
         self.start = next_sequence()
         self.grad = state.grad
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        super().__exit__()
-        self.ended = True
+        return super().__enter__()
 
     # --- the level below ----------------------------------------------------------------------------------------------
 

@@ -7,22 +7,24 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from ..core.blocks import Block
 from ..core.state import state
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Mode:
+class _Mode(Block):
     """Sets ``state.grad`` for a block, or for every call of a function it decorates (a generator's steps included)."""
 
     wanted: bool
 
-    def __enter__(self) -> None:
-        self.before = (state.grad, state.inference)
+    def __enter__(self) -> None:  # type: ignore[override]
+        self._put_back(state.grad)
         state.grad = self.wanted
 
-    def __exit__(self, *exception: object) -> None:
-        state.grad, state.inference = self.before
+    def _put_back(self, grad: bool) -> None:
+        """Says what is in force after the block, in this thread."""
+        self.ends_with(functools.partial(state.here.update, grad=grad, inference=state.inference))
 
     def again(self) -> _Mode:
         """A fresh one of the same setting, so that a decorated function may call itself."""
@@ -75,7 +77,7 @@ class no_grad(_Mode):
     @overload
     def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        mode = object.__new__(cls)
+        mode = super().__new__(cls)
         return mode if function is None else mode(function)
 
 
@@ -93,8 +95,8 @@ class set_grad_enabled(_Mode):
         self.wanted = bool(mode)
         state.grad = self.wanted
 
-    def __enter__(self) -> None:
-        self.before = (self.previous, state.inference)
+    def __enter__(self) -> None:  # type: ignore[override]
+        self._put_back(self.previous)
         state.grad = self.wanted
 
     def again(self) -> _Mode:
@@ -109,7 +111,7 @@ class inference_mode(_Mode):
     """Like `no_grad`, and `is_inference_mode_enabled` says so."""
 
     def __new__(cls, mode: Any = True) -> Any:
-        this = object.__new__(cls)
+        this = super().__new__(cls)
         if callable(mode):
             this.wanted, this.mode = False, True
             return this(mode)
@@ -119,11 +121,9 @@ class inference_mode(_Mode):
         self.mode = bool(mode)
         self.wanted = not self.mode
 
-    def __enter__(self) -> None:
-        self.before = (state.grad, state.inference)
-        if self.mode:
-            state.grad = False
-        state.inference = self.mode
+    def __enter__(self) -> None:  # type: ignore[override]
+        self._put_back(state.grad)
+        state.grad, state.inference = state.grad and not self.mode, self.mode
 
     def again(self) -> _Mode:
         return inference_mode(self.mode)

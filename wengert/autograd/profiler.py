@@ -109,11 +109,10 @@ class profile(Watcher):
 
     def __enter__(self) -> Any:
         self._last = perf_counter_ns()
-        return super().__enter__() if self.enabled else self
-
-    def __exit__(self, *exception: object) -> None:
         if self.enabled:
-            self.leave()
+            return super().__enter__()
+        self.ends_with()
+        return self
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         event = self._begin(primitive.name)

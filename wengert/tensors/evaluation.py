@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
+from ..core.blocks import Block
 from ..core.operands import Cotangent
 from ..core.primitive import Primitive, evaluate
 from ..core.state import state
@@ -42,8 +44,10 @@ class Unseen:
         raise NotImplementedError
 
 
-class Watcher:
+class Watcher(Block):
     """Is told what happens in this thread from entering it to leaving. What it does not override passes outward.
+
+    As a block ends, the watcher outside is in force again; `leave` takes out one that is not the innermost too.
 
     Tensors are annotated ``Any``, here and in `Tracer`: subclasses take them by their class, which stands above this.
     """
@@ -54,14 +58,18 @@ class Watcher:
     stand aside; any other watcher costs an operation only what its `recorded` and `computed` do."""
     tracer: Tracer | None = None
     """What stands in the place of evaluation here: the innermost tracer from this watcher outward."""
+    ended = False
+    """Whether it has been in force and no longer is."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         cls.intercepts = cls.evaluate is not Watcher.evaluate
 
     def __enter__(self) -> Any:
-        self.outer, state.watcher = state.watcher, self
+        self.outer = state.watcher
         self._settle()
+        self.ends_with(partial(state.here.update, watcher=self.outer), partial(self.__dict__.update, ended=True))
+        state.watcher = self  # the last thing done: Ctrl-C before it leaves nothing in force
         return self
 
     def _settle(self) -> None:
@@ -69,9 +77,6 @@ class Watcher:
         outer = self.outer
         self.intercepts = type(self).intercepts or (outer is not None and outer.intercepts)
         self.tracer = self if isinstance(self, Tracer) else None if outer is None else outer.tracer
-
-    def __exit__(self, *exception: object) -> None:
-        self.leave()
 
     def leave(self) -> None:
         """Takes this watcher out of force, also where it is not the innermost."""
@@ -86,7 +91,7 @@ class Watcher:
             inside[-1].outer = self.outer
         else:
             state.watcher = self.outer
-        self.outer = self.tracer = None
+        self.outer, self.tracer, self.ended = None, None, True
         for watcher in reversed(inside):
             watcher._settle()
 

@@ -110,7 +110,7 @@ class Capturing(Tracer, ABC):
         return super().__enter__()
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
+        self.leave()
         self.keeper.restore()
         _RECORDING.remove(self)
 

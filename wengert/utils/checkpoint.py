@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from ..autograd import Function, backward, enable_grad, is_grad_enabled, set_grad_enabled
+from ..autograd import Function, backward, enable_grad, is_grad_enabled
 from ..autograd.graph import saved_tensors_hooks
 from ..core.errors import InplaceError
 from ..tensors.alias import version_cell
@@ -202,7 +202,7 @@ class CheckpointFunction(Function):
             if ctx.rng_state is not None:
                 stack.callback(default_generator.set_state, default_generator.get_state())
                 default_generator.set_state(ctx.rng_state)
-            with set_grad_enabled(True):
+            with enable_grad():
                 outputs = ctx.function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [

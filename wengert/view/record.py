@@ -108,12 +108,12 @@ class Recording(Watcher):
         call = getattr(sys.modules.get(f"{__name__.split('.', 1)[0]}.nn.module"), "Module", None)
         self.call_code = None if call is None else call.__call__.__code__
 
-    def __enter__(self) -> Graph:
+    def __enter__(self) -> Graph:  # type: ignore[override]
         super().__enter__()
         return self.graph
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
+        self.leave()
         scopes = scopes_of(self.frame)
         self.frame, self.last, self.kept, self.inner, self.stack = None, None, {}, None, []
         gradients = self._leaf_gradients()

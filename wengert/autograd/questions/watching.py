@@ -121,7 +121,7 @@ class watch(Watcher):
         self.backwards, self.last_pulled = 0, -1
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
+        self.leave()
         self.names, self.pending = {}, ()
 
     def __str__(self) -> str:
