@@ -21,5 +21,6 @@ class Block(io.IOBase):
     closed = True  # nothing is to be done when one is let go of
 
     def ends_with(self, *actions: Callable[[], object]) -> None:
-        """What is done at the end, in turn: functions of C, or partial ones of them, that return None."""
+        """What is done at the end, in turn: functions of C, or partial ones of them, that return None. Then they are
+        let go of."""
         self.close = partial(any, map(call, actions))  # type: ignore[assignment]

@@ -68,7 +68,8 @@ class Watcher(Block):
     def __enter__(self) -> Any:
         self.outer = state.watcher
         self._settle()
-        self.ends_with(partial(state.here.update, watcher=self.outer), partial(self.__dict__.update, ended=True))
+        self.ends_with(partial(state.here.update, watcher=self.outer),
+                       partial(self.__dict__.update, outer=None, tracer=None, ended=True))
         state.watcher = self  # the last thing done: Ctrl-C before it leaves nothing in force
         return self
 
