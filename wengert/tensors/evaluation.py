@@ -93,6 +93,7 @@ class Watcher(Block):
         else:
             state.watcher = self.outer
         self.outer, self.tracer, self.ended = None, None, True
+        self.ends_with()
         for watcher in reversed(inside):
             watcher._settle()
 
