@@ -19,6 +19,9 @@ from wengert.autograd import (
 from wengert.core.errors import InplaceError
 from wengert.core.state import state
 
+pytestmark = pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled", "ignore:Error detected in",
+                                        "ignore:Previous calculation was induced by")
+
 
 def leaf(*values: float) -> Any:
     return torch.tensor(values, requires_grad=True)
@@ -181,3 +184,45 @@ def test_watching_leaves_index_checks_in_force() -> None:
     x, index = torch.arange(3.0), torch.tensor([3])
     with record_lines(), pytest.raises(RuntimeError, match="index 3 is out of bounds"):
         x.gather(0, index)
+
+
+def test_what_is_said_when_backward_fails() -> None:
+    with pytest.warns(UserWarning) as said, pytest.raises(InplaceError), detect_anomaly():
+        x = leaf(1.0)
+        y = x + 1
+        line = here(1)
+        z = y**2
+        y += 1
+        z.backward()
+    texts = [str(warning.message) for warning in said]
+    assert "Anomaly Detection has been enabled" in texts[0] and len(texts) == 2
+    assert "Error detected in PowBackward0" in texts[1] and line in texts[1] and "z = y**2" in texts[1]
+    root = leaf(0.0).sqrt()
+    with pytest.warns(UserWarning, match="No forward pass information"), pytest.raises(RuntimeError), detect_anomaly():
+        root.backward()
+
+
+class Nan(torch.autograd.Function):
+    """Its backward is not a number."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * 0 / 0
+
+
+def test_a_backward_of_ones_own_is_named() -> None:
+    with detect_anomaly(), pytest.raises(RuntimeError, match="Function 'NanBackward' returned nan values in its 0th"):
+        Nan.apply(leaf(1.0)).backward()
+
+
+def test_the_operation_whose_backward_recorded_the_one_that_failed() -> None:
+    with pytest.warns(UserWarning) as said, pytest.raises(RuntimeError), detect_anomaly():
+        x = leaf(0.0)
+        (first,) = torch.autograd.grad(x**1.5, x, create_graph=True)
+        torch.autograd.grad(first, x)
+    texts = [str(warning.message) for warning in said]
+    assert any("Previous calculation was induced by PowBackward0" in text for text in texts)

@@ -373,8 +373,13 @@ def test_missing_backward_and_legacy_use() -> None:
 
     with pytest.raises(NotImplementedError, match="backward"):
         Forward.apply(numbers(1.0)).backward()
+    with pytest.warns(DeprecationWarning, match="should not be instantiated"):
+        legacy = Forward()
     with pytest.raises(RuntimeError, match="apply"):
-        Forward()
+        legacy(numbers(1.0))
+    for name in ("register_hook", "next_functions", "name", "metadata"):
+        with pytest.raises(RuntimeError, match=f"Attribute '{name}' is invalid"):
+            getattr(legacy, name)
 
 
 def test_no_cycle_through_ctx() -> None:

@@ -102,8 +102,79 @@ def test_wrong_use() -> None:
         gradcheck(lambda x: x * 2, (torch.ones(2, requires_grad=True),), eps=1e-2, atol=1e-2)
     with pytest.raises(GradcheckError, match="stride 0"):
         gradcheck(lambda x: x * 2, (numbers(1.0).expand(3),))
-    with pytest.raises(NotImplementedError, match="not in wengert yet"):
-        gradcheck(lambda x: x * 2, (numbers(1.0),), check_forward_ad=True)
+    for options in ({"check_backward_ad": False}, {"check_backward_ad": False, "check_forward_ad": True,
+                    "check_batched_grad": True}, {"check_batched_forward_grad": True}):
+        with pytest.raises(AssertionError, match="check_"):
+            gradcheck(lambda x: x * 2, (numbers(1.0),), **options)  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match="same shape"):
+        gradcheck(lambda x: torch.cat([x, x]) if (x >= 1).all() else x, (numbers(1.0),))
+
+
+class Skewed(torch.autograd.Function):
+    """Twice its argument, with a tangent of its own making."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, tangent: float) -> Any:
+        ctx.tangent = tangent
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * 2, None
+
+    @staticmethod
+    def jvp(ctx: Any, x: Any, tangent: Any) -> Any:
+        return x * ctx.tangent
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_forward_mode_and_batches_are_checked(fast_mode: bool, dtype: Any) -> None:
+    x = torch.randn(2, 3, dtype=dtype, requires_grad=True)
+    y = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+
+    def function(x: Any, y: Any) -> Any:
+        return x * y.sin(), (x.abs() ** 2).sum(0)
+
+    assert gradcheck(function, (x, y), check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True,
+                     fast_mode=fast_mode)
+    assert gradgradcheck(lambda x: x * x.cos(), (x,), check_fwd_over_rev=True, check_batched_grad=True,
+                         fast_mode=fast_mode)
+    assert gradcheck(lambda x: Skewed.apply(x, 2.0), (x,), check_forward_ad=True, fast_mode=fast_mode)
+    assert gradcheck(lambda x: Skewed.apply(x, 2.5), (x,), fast_mode=fast_mode)  # forward mode is not looked at
+    with pytest.raises(GradcheckError, match="forward mode mismatch for output 0 with respect to input 0"):
+        gradcheck(lambda x: Skewed.apply(x, 2.5), (x,), check_forward_ad=True, fast_mode=fast_mode)
+
+
+class Remembering(torch.autograd.Function):
+    """Its backward depends on what the batch holds, so that examples disturb each other."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad * (3 if _batched() else 2)
+
+
+def _batched() -> bool:
+    from wengert.autograd.levels import level
+
+    return level() is not None
+
+
+def test_a_gradient_that_differs_in_batches_is_found() -> None:
+    x = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(Remembering.apply, (x,))
+    with pytest.raises(GradcheckError, match="testing batched gradient"):
+        gradcheck(Remembering.apply, (x,), check_batched_grad=True)
 
 
 def test_outputs_without_gradient() -> None:

@@ -37,7 +37,8 @@ _by_sequence = attrgetter("sequence")
 class Pass:
     """One run of the tape: the cotangents that wait for their node, and which of them are sums of our own."""
 
-    __slots__ = ("__weakref__", "_nodes", "callbacks", "create_graph", "order", "owned", "pending", "tensors")
+    __slots__ = ("__weakref__", "_nodes", "accumulates", "callbacks", "create_graph", "order", "owned", "pending",
+                 "tensors")
 
     def __init__(self, create_graph: bool, tensors: bool) -> None:
         self.pending: dict[Node | Leaf, Any] = {}
@@ -45,6 +46,7 @@ class Pass:
         self.create_graph, self.tensors = create_graph, tensors
         self.order: list[Node | Leaf] = []
         self._nodes: set[Node | Leaf] | None = None
+        self.accumulates = True
         self.callbacks: list[Callable[[], None]] | None = None
         """What is called when it is over."""
 
@@ -134,6 +136,7 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     watcher = state.watcher
     tensors = create_graph or (watcher is not None and watcher.tracer is not None)
     this = Pass(create_graph, tensors)
+    this.accumulates = accumulate
     for root, seed in roots:
         this.add(root, seed if tensors else seed._data)
     order = running_order([root for root, _ in roots])
@@ -161,7 +164,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             if targets is not None:
                 if node in targets:
                     captured[node] = ct
-                if needed is not None and node not in needed and not (accumulate and type(node) is Leaf):
+                if needed is not None and node not in needed and not (
+                        accumulate and (type(node) is Leaf or (rare is not None and "prehooks" in rare))):
                     continue
             if rare is not None and "prehooks" in rare:
                 ct = node_prehooks(rare, ct, tensors)
@@ -190,7 +194,9 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             grads = grad = None  # a cotangent that only its node waits for is that node's own
             if not retain_graph:
                 node.free()
-    except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
+    except Exception as error:
+        if watcher is not None:
+            watcher.failed(node)
         wording = worded("backward", error)
         if wording is None:
             raise
@@ -232,6 +238,15 @@ def running() -> Pass:
 def innermost() -> Pass | None:
     """The innermost run of the tape in this thread, if there is one."""
     return getattr(_here, "run", None)
+
+
+def current_node() -> Node | Leaf | None:
+    """The node that the innermost run of the tape in this thread is at, None outside of any. The loop tells nobody
+    where it is, which would cost every node: its frame is asked."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code is not run.__code__:
+        frame = frame.f_back  # type: ignore[assignment]
+    return None if frame is None else frame.f_locals.get("node")
 
 
 def _alone() -> int:
@@ -294,13 +309,15 @@ def accumulate_grad(leaf: Leaf, ct: Array | Tensor, create_graph: bool) -> None:
         watcher.tracer.accumulate(leaf, ct)
         return
     variable = leaf._variable()
-    if variable is not None:
+    if variable is not None and (leaf.rare is None or "grad_dtype" not in leaf.rare):
         ct = of_dtype(ct, variable)
     with _accumulating:
         if create_graph:
             leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
         elif leaf.grad is None:
             leaf.grad = make(np.array(ct, order="C"), None)
+        elif leaf.grad._data.dtype != ct.dtype:
+            leaf.grad.add_(make(ct, None))  # of a leaf whose ``grad_dtype`` is another: in the dtype that is there
         else:
             total = leaf.grad._data
             state.quiet(np.add, total, ct, total)
@@ -320,7 +337,9 @@ def after_accumulation(leaf: Leaf, rare: dict[str, Any], ct: Array | Tensor) -> 
     variable = leaf.variable
     if variable is not None:
         for hook in list(rare.get("post_hooks", {}).values()):
-            hook(variable)
+            if hook(variable) is not None:
+                raise RuntimeError("[register_post_accumulate_grad_hook] Tensor post accumulate grad hooks should "
+                                   "return None.; change the tensor's .grad in place instead")
     for hook in list(rare.get("hooks", {}).values()):
         hook((), (_tensor(ct),))
 
@@ -339,11 +358,17 @@ def _back(ct: Tensor | None, tensors: bool) -> Any:
 
 def tensor_hooks(rare: dict[str, Any], ct: Array | Tensor | ByOutput, tensors: bool) -> Any:
     """Runs the tensors' hooks on a node's cotangent, and keeps it where ``retain_grad`` asked for it."""
+    if rare.get("grad_dtype") is not None and not isinstance(ct, dict):
+        wanted = rare["grad_dtype"]
+        ct = P.cast(ct, dtype=wanted, back=ct.dtype) if isinstance(ct, Tensor) else ct.astype(wanted.numpy)
     if "tensor_hooks" not in rare and "retains" not in rare:
         return ct
     parts = ct if isinstance(ct, dict) else {0: ct}
     for index, hooks in rare.get("tensor_hooks", {}).items():
-        if index in parts and hooks:
+        if hooks and index not in parts:  # another output of this node has a gradient
+            for hook in list(hooks.values()):
+                hook(None)
+        elif hooks:
             grad = _tensor(parts[index])
             for hook in list(hooks.values()):
                 changed = hook(grad)
@@ -443,9 +468,8 @@ def _cotangents(op: str, outputs: list[Any], given: Seeds) -> list[tuple[Edge, T
     pairs = []
     for i, (output, ct) in enumerate(zip(outputs, cts, strict=True)):
         if isinstance(output, GradientEdge):
-            if ct is None:
-                raise GradError(f"[{op}] a gradient is expected for an output that is a GradientEdge; got None")
-            pairs.append((_at(output), ct))
+            place = _stand_in(output)
+            pairs.append((_at(output), _implied(op, place) if ct is None else _fitting(op, i, place, ct)))
             continue
         edge = edge_of(output)
         if edge is None:
@@ -455,6 +479,15 @@ def _cotangents(op: str, outputs: list[Any], given: Seeds) -> list[tuple[Edge, T
             )
         pairs.append((edge, _implied(op, output) if ct is None else _fitting(op, i, output, ct)))
     return pairs
+
+
+def _stand_in(place: GradientEdge) -> Tensor:
+    """A tensor with the shape and dtype of the value that a place on the tape stands for."""
+    if type(place.node) is Leaf:
+        variable = place.node.variable
+        return make(np.empty(0), None) if variable is None else variable
+    spec = place.node.specs()[place.output_nr]
+    return make(np.broadcast_to(np.zeros((), spec[1]), spec[0]), None)
 
 
 def _implied(op: str, output: Tensor) -> Tensor:
@@ -555,6 +588,12 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         if not given or any(ct is None or not ct._data.ndim or not ct._data.shape[0] for ct in given):
             raise GradError("[grad] is_grads_batched expected a grad_outputs for every output, with a first dimension "
                             "for the batch, of one or more; give them, or call grad() without is_grads_batched")
+        for output, ct in zip(_sequence(outputs), given, strict=False):
+            shape = _stand_in(output).shape if isinstance(output, GradientEdge) else output.shape
+            if ct.shape[1:] != shape:
+                raise ShapeError(f"[grad] If `is_grads_batched=True`, we interpret the first dimension of each "
+                                 f"grad_output as the batch dimension: a shape of {list(shape)} was expected behind "
+                                 f"it; got {list(ct.shape)}; give one gradient of the output's shape an example")
         return over_batch(lambda cts: grad(outputs, inputs, cts, bool(retain_graph or create_graph), create_graph,
                                            only_inputs, allow_unused, materialize_grads=materialize_grads), given)
     if allow_unused is False and materialize_grads:
@@ -562,16 +601,22 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     outs, ins = _sequence(outputs), _sequence(inputs)
+    if not ins:
+        raise ValueError("[grad] grad requires non-empty inputs.; got an empty sequence; name the tensors to "
+                         "differentiate by")
     pairs = _cotangents("grad", outs, grad_outputs)
     edges = [_edge("grad", tensor) for tensor in ins]
     keep = create_graph if retain_graph is None else retain_graph
     found = run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=False)
     for i, (tensor, ct) in enumerate(zip(ins, found, strict=True)):
-        if isinstance(tensor, GradientEdge) and (ct is not None or materialize_grads or allow_unused):
+        if isinstance(tensor, GradientEdge) and (ct is not None or (allow_unused and not materialize_grads)):
             continue
         if ct is None:
+            if materialize_grads and isinstance(tensor, GradientEdge):
+                raise GradError("[grad] materialize_grads cannot be used when the given input is a GradientEdge, as it "
+                                f"has no tensor to make zeros like; input {i} is one: give the tensor itself")
             if materialize_grads:
-                found[i] = P.zeros_like(tensor.detach())
+                found[i] = P.zeros_like(tensor.detach()).requires_grad_(create_graph)
             elif not allow_unused:
                 raise GradError(
                     f"[grad] The differentiated Tensor at index {i} (shape {_shape_of(tensor)}) appears to not "

@@ -9,6 +9,7 @@ graph.
 from __future__ import annotations
 
 import functools
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from ..core.operands import ByOutput
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
-from ..tensors.tape import Node, Out
+from ..tensors.tape import Leaf, Node, Out
 from ..tensors.tensor import Tensor, make
 from .batching import BatchLevel
 from .levels import Level, level
@@ -48,7 +49,7 @@ class FunctionContext:
     def __init__(self, node: FunctionNode, needs_input_grad: tuple[bool, ...], records: bool) -> None:
         self.needs_input_grad = needs_input_grad
         self._edge = weakref.ref(node)
-        self._records, self._materialize = records, True
+        self._records, self._materialize, self._materialize_non_diff_grads = records, True, True
         self._to_save: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
         self._constant: tuple[Any, ...] = ()
@@ -86,6 +87,12 @@ class FunctionContext:
         self._materialize = bool(value)
 
     @property
+    def saved_variables(self) -> tuple[Tensor | None, ...]:
+        """`saved_tensors`, by the name that it had once."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
+
+    @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """The tensors given to ``save_for_backward``. Raises `GradError` where they were freed or overwritten."""
         if self._restored is not None:
@@ -110,6 +117,7 @@ class FunctionNode(Node):
         self.context = FunctionContext(self, needs, state.grad and any(needs))
         self.inputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in arguments])
         self.places: tuple[Any, ...] = ()
+        self.unasked: frozenset[int] = frozenset()
 
     def __getattr__(self, name: str) -> Any:
         if name == "context":
@@ -140,6 +148,8 @@ class FunctionNode(Node):
         self.guards, self.places = tuple(guards), tuple(places)
         self.shape = tuple([x._data.shape if isinstance(x, Tensor) else None for x in outputs])
         self.dtype = tuple([x._data.dtype if isinstance(x, Tensor) else None for x in outputs])
+        if not self.context._materialize_non_diff_grads:
+            self.unasked = frozenset([i for i, x in enumerate(outputs) if any(x is y for y in constant)])
         self.context._to_save = self.context._dirty = self.context._constant = ()
 
     def edge_at(self, place: int, outputs: bool) -> Any:
@@ -152,7 +162,7 @@ class FunctionNode(Node):
             grad = ct.get(number)
             if grad is not None:
                 grad = make(grad, None) if as_tensors is None else grad
-            elif self.context._materialize and spec is not None:
+            elif self.context._materialize and spec is not None and number not in self.unasked:
                 grad = make(np.zeros(*spec), None)
             grads.append(grad)
         inside = None if state.watcher is None else level()
@@ -202,7 +212,8 @@ class FunctionNode(Node):
                     f"{list(grad._data.shape)} but expected shape compatible with {list(shape)}"
                 )
             grad = P.sum_to(grad, shape=shape)
-        if grad._data.dtype != dtype:
+        leaf = self.edges[sum(self.tensors[:i])]
+        if grad._data.dtype != dtype and not (type(leaf) is Leaf and "grad_dtype" in (leaf.rare or ())):
             grad = P.cast(grad, dtype=from_numpy(dtype), back=from_numpy(grad._data.dtype))
         return grad
 
@@ -215,6 +226,11 @@ def _expands(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
 
 FunctionCtx, BackwardCFunction = FunctionContext, FunctionNode
 """PyTorch's names for what a Function's context and its nodes are."""
+
+
+_OF_NODES = frozenset({"_register_hook_dict", "register_hook", "register_prehook", "next_functions", "name", "metadata",
+                       "_sequence_nr", "_set_sequence_nr", "_input_metadata"})
+"""What the node of a Function has, and an instance of it has not."""
 
 
 class Function:
@@ -250,8 +266,24 @@ class Function:
     it knows. If not, and where there is no ``vmap``, it applies the Function to one example after the other."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(f"[{type(self).__name__}] a Function is not made but applied: call "
-                           f"{type(self).__name__}.apply(...), with static forward and backward")
+        name = type(self).__name__
+        warnings.warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
+                      f"should invoke them on the class itself: {name}.apply(...). Instantiating an autograd function "
+                      "will raise an error in a future version of PyTorch.", DeprecationWarning, stacklevel=2)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: a Function is not called but applied."""
+        name = type(self).__name__
+        raise RuntimeError(f"[{name}] Legacy autograd function with non-static forward method is deprecated. Please "
+                           f"use new-style autograd function with static forward method: call {name}.apply(...)")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_NODES:
+            raise RuntimeError(f"[{type(self).__name__}] Attribute '{name}' is invalid for this instance of "
+                               "_C._FunctionBase. Accessing this attribute directly on an instance of autograd."
+                               "Function is a legacy access pattern that is no longer supported: apply the "
+                               "class, and ask the grad_fn of what it gives")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -334,9 +366,12 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
                 f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "
                 "returned as output. The inputs that are modified inplace must all be outputs of the Function."
             )
-    results = []
+    results: list[Any] = []
     for number, output in enumerate(outputs):
-        if isinstance(output, Tensor):
+        first = next(i for i, other in enumerate(outputs) if other is output)
+        if first < number:
+            output = results[first]  # the same tensor twice has one place
+        elif isinstance(output, Tensor):
             dirty = any(output is x for x in context._dirty)
             if dirty:
                 wrote(output)

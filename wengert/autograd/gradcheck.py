@@ -16,14 +16,22 @@ import numpy as np
 from ..core.operands import Array
 from ..tensors.alias import edge_of, overlaps_itself
 from ..tensors.tensor import Tensor, make
+from . import more_checks
 from .engine import grad
-from .modes import enable_grad
+from .jacobians import (
+    GradcheckError as GradcheckError,
+)
+from .jacobians import (
+    analytical,
+    numerical,
+    outputs_of,
+    random_like,
+    reals,
+    values,
+    vjp,
+)
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
-
-
-class GradcheckError(RuntimeError):
-    """A derivative that is not what differences of values say."""
 
 
 def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: float = 1e-6, atol: float = 1e-5,
@@ -37,24 +45,34 @@ def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: 
     analytical Jacobian within ``atol`` and ``rtol``; ``fast_mode`` compares it in one random direction only. The
     inputs should be float64 or complex128. Raises `GradcheckError` with both Jacobians, or returns False where
     ``raise_exception`` is false. ``nondet_tol`` is what two runs of backward may differ by; ``check_undefined_grad``
-    also runs backward with the gradient of one output at a time.
+    also runs backward with the gradient of one output at a time. ``check_forward_ad`` compares forward mode's tangents
+    too, ``check_batched_grad`` and ``check_batched_forward_grad`` run either for two directions at once, by `vmap`, and
+    ``check_backward_ad=False`` leaves backward out. ``masked`` means nothing for tensors that are not sparse.
     """
-    if check_forward_ad or check_batched_grad or check_batched_forward_grad or masked or not check_backward_ad:
-        raise NotImplementedError(
-            "[gradcheck] forward mode, batched and masked checks are not in wengert yet; the nearest "
-            "thing is the plain check of backward"
-        )
+    if not check_forward_ad and not check_backward_ad:
+        raise AssertionError("[gradcheck] Expected at least one of check_forward_ad or check_backward_ad to be True")
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError("[gradcheck] Setting check_batched_grad=True requires check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("[gradcheck] Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     try:
         wanted = _checked_inputs(tensors)
-        outputs = _outputs(func, tensors)
+        outputs = outputs_of(func, tensors)
         if not any(edge_of(output) is not None for output in outputs):
             _check_constant(func, tensors, wanted, eps)
             return True
-        compare = _compare_fast if fast_mode else _compare
-        compare(func, tensors, wanted, eps, atol, rtol)
-        _check_backward(func, tensors, wanted, nondet_tol, check_grad_dtypes)
-        if check_undefined_grad:
+        if check_forward_ad:
+            more_checks.check_forward(func, tensors, wanted, eps, atol, rtol, fast_mode)
+        if check_batched_forward_grad:
+            more_checks.check_batched_forward(func, tensors, wanted)
+        if check_backward_ad:
+            compare = _compare_fast if fast_mode else _compare
+            compare(func, tensors, wanted, eps, atol, rtol)
+            _check_backward(func, tensors, wanted, nondet_tol, check_grad_dtypes)
+        if check_batched_grad:
+            more_checks.check_batched(func, tensors, wanted)
+        if check_backward_ad and check_undefined_grad:
             _check_undefined(func, tensors, wanted)
     except GradcheckError:
         if raise_exception:
@@ -71,32 +89,34 @@ def gradgradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any],
                   fast_mode: bool = False, masked: bool = False) -> bool:
     """Whether the second derivatives are right: `gradcheck` of the gradient of ``func`` as a function of ``inputs`` and
     of ``grad_outputs`` (random where not given). Arguments as there."""
-    if check_fwd_over_rev or not check_rev_over_rev:
-        raise NotImplementedError(
-            "[gradgradcheck] forward mode is not in wengert yet; the nearest thing is check_rev_over_rev"
-        )
+    if not check_fwd_over_rev and not check_rev_over_rev:
+        raise AssertionError("[gradgradcheck] Expected at least one of check_fwd_over_rev or check_rev_over_rev to be "
+                             "True")
     tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if grad_outputs is None:
-        outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
-        cotangents = tuple([_random_like(output, gen_non_contig_grad_outputs) for output in outputs])
+        outputs = [output for output in outputs_of(func, tensors) if edge_of(output) is not None]
+        cotangents = tuple([random_like(output, gen_non_contig_grad_outputs) for output in outputs])
     else:
         cotangents = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
     count = len(cotangents)
+    differentiable = [isinstance(x, Tensor) and edge_of(x) is not None for x in (*tensors, *cotangents)]
 
     def gradient(*everything: Any) -> Any:
+        everything = tuple([x.requires_grad_() if wanted and edge_of(x) is None else x  # forward mode takes it away
+                            for x, wanted in zip(everything, differentiable, strict=True)])
         arguments, cts = everything[:-count], everything[-count:]
         wanted = [x for x in arguments if isinstance(x, Tensor) and edge_of(x) is not None]
-        outs = [output for output in _outputs(func, arguments) if edge_of(output) is not None]
+        outs = [output for output in outputs_of(func, arguments) if edge_of(output) is not None]
         found = grad(outs, wanted, cts, create_graph=True, allow_unused=True)
         return tuple([g for g in found if g is not None])
 
     return gradcheck(gradient, (*tensors, *cotangents), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
                      nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad,
                      check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad, fast_mode=fast_mode,
-                     masked=masked)
+                     check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev, masked=masked)
 
 
-# --- values and directions --------------------------------------------------------------------------------------------
+# --- checks -----------------------------------------------------------------------------------------------------------
 
 
 def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
@@ -122,112 +142,28 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
     return wanted
 
 
-def _outputs(func: Callable[..., Any], tensors: Sequence[Any]) -> tuple[Tensor, ...]:
-    with enable_grad():
-        found = func(*tensors)
-    parts = found if isinstance(found, (tuple, list)) else (found,)
-    return tuple([part for part in parts if isinstance(part, Tensor) and part._data.dtype.kind in "fcV"])
-
-
-def _random_like(tensor: Tensor, strided: bool) -> Tensor:
-    """A fixed random tensor of the same shape and dtype that requires grad."""
-    generator = np.random.default_rng(0)
-    array = tensor._data
-    values = generator.standard_normal((*array.shape, 2) if strided else array.shape)
-    if array.dtype.kind == "c":
-        values = values + 1j * generator.standard_normal(values.shape)
-    values = np.asarray(values).astype(array.dtype)
-    return make(values[..., 0] if strided else values, None).requires_grad_()
-
-
-def _reals(array: Array) -> np.ndarray:
-    """The real numbers that an array holds, in a row: for complex elements the real part, then the imaginary."""
-    flat = np.ascontiguousarray(array).reshape(-1)
-    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
-
-
-def _parts(array: Array) -> list[Any]:
-    """The real steps that an element can take: 1, and i for complex ones."""
-    return [1.0, 1j] if array.dtype.kind == "c" else [1.0]
-
-
-def _values(func: Callable[..., Any], tensors: Sequence[Any]) -> list[np.ndarray]:
-    return [_reals(output._data.copy()) for output in _outputs(func, tensors)]
-
-
-def _numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float) -> list[np.ndarray]:
-    """For each output, its real Jacobian by input ``i``, columns by central differences. The input is moved in place,
-    as ``func`` may see it otherwise than by its argument, and put back."""
-    array = tensors[i]._data
-    columns: list[list[np.ndarray]] = []
-    for place in np.ndindex(array.shape):
-        for step in _parts(array):
-            kept = array[place].copy()
-            try:
-                array[place] = kept + eps * step
-                above = _values(func, tensors)
-                array[place] = kept - eps * step
-                below = _values(func, tensors)
-            finally:
-                array[place] = kept
-            columns.append([(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)])
-    sizes = [value.size for value in _values(func, tensors)]
-    return [
-        np.stack([column[k] for column in columns], 1) if columns else np.zeros((size, 0))
-        for k, size in enumerate(sizes)
-    ]
-
-
-def _vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> list[np.ndarray]:
-    """The gradients of the inputs as arrays, zeros where none arrives."""
-    pairs = [
-        (output, make(ct, None))
-        for output, ct in zip(outputs, cts, strict=True)
-        if edge_of(output) is not None and ct is not None
-    ]
-    found = grad([o for o, _ in pairs], list(wanted), [c for _, c in pairs], retain_graph=True, allow_unused=True)
-    return [np.zeros_like(x._data) if g is None else g._data for x, g in zip(wanted, found, strict=True)]
-
-
-def _analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[np.ndarray]:
-    """The real Jacobians of output ``k`` by each input, a row a backward."""
-    array = outputs[k]._data
-    rows: list[list[np.ndarray]] = []
-    if edge_of(outputs[k]) is not None:
-        for place in np.ndindex(array.shape):
-            for step in _parts(array):
-                ct = np.zeros(array.shape, array.dtype)
-                ct[place] = step
-                rows.append([_reals(g) for g in _vjp(outputs[k : k + 1], wanted, [ct])])
-    size = _reals(array).size
-    return [
-        np.stack([row[n] for row in rows]) if rows else np.zeros((size, _reals(x._data).size))
-        for n, x in enumerate(wanted)
-    ]
-
-
-# --- checks -----------------------------------------------------------------------------------------------------------
-
-
 def _compare(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float, atol: float,
              rtol: float) -> None:
-    outputs = _outputs(func, tensors)
+    outputs = outputs_of(func, tensors)
     inputs = [tensors[i] for i in wanted]
-    numerical = [_numerical(func, tensors, i, eps) for i in wanted]
+    differences = [numerical(func, tensors, i, eps) for i in wanted]
     for k in range(len(outputs)):
-        for n, analytical in enumerate(_analytical(outputs, k, inputs)):
-            expected = numerical[n][k]
-            if not np.allclose(analytical, expected, rtol, atol, equal_nan=True):
-                raise GradcheckError(_words(k, wanted[n], expected, analytical, tensors[wanted[n]], outputs[k]))
+        for n, found in enumerate(analytical(outputs, k, inputs)):
+            expected = differences[n][k]
+            if not np.allclose(found, expected, rtol, atol, equal_nan=True):
+                raise GradcheckError(_words(k, wanted[n], expected, found, tensors[wanted[n]], outputs[k]))
 
 
 def _words(k: int, i: int, numerical: Array, analytical: Array, x: Tensor, out: Tensor) -> str:
-    pairs = ""
+    pairs = part = ""
     if "c" in (x._data.dtype.kind, out._data.dtype.kind):
         pairs = "(complex elements as pairs of real and imaginary part)\n"
     difference = np.abs(numerical - analytical)
+    if out._data.dtype.kind == "c":
+        worst = "imaginary" if difference[1::2].max(initial=0) >= difference[::2].max(initial=0) else "real"
+        part = f"While considering the {worst} part of complex outputs only, "
     return (
-        f"Jacobian mismatch for output {k} with respect to input {i},\n{pairs}"
+        f"{part}Jacobian mismatch for output {k} with respect to input {i},\n{pairs}"
         f"numerical:{make(numerical.T.copy(), None)}\nanalytical:{make(analytical.T.copy(), None)}\n"
         f"(rows: elements of the input, columns: elements of the output; greatest difference {difference.max():.3g})"
     )
@@ -237,7 +173,7 @@ def _compare_fast(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: l
                   rtol: float) -> None:
     """Compares v . J u for one random direction u of each input and one v of each output."""
     generator = np.random.default_rng(0)
-    outputs = _outputs(func, tensors)
+    outputs = outputs_of(func, tensors)
     for i in wanted:
         array = tensors[i]._data
         kept = array.copy()
@@ -247,29 +183,29 @@ def _compare_fast(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: l
         direction /= max(np.linalg.norm(direction), 1e-30)
         try:
             array[...] = kept + eps * direction
-            above = _values(func, tensors)
+            above = values(func, tensors)
             array[...] = kept - eps * direction
-            below = _values(func, tensors)
+            below = values(func, tensors)
         finally:
             array[...] = kept
         for k, output in enumerate(outputs):
             weights = generator.standard_normal(above[k].size)
-            numerical = float(weights @ ((above[k] - below[k]) / (2 * eps)))
+            expected = float(weights @ ((above[k] - below[k]) / (2 * eps)))
             ct = weights.view(np.complex128) if output._data.dtype.kind == "c" else weights
             ct = ct.reshape(output._data.shape).astype(output._data.dtype)
-            gradient = _reals(_vjp([output], [tensors[i]], [ct])[0]) if edge_of(output) is not None else 0.0
-            analytical = float(np.sum(gradient * _reals(direction)))
-            if not np.allclose(analytical, numerical, rtol, atol * max(1.0, np.sqrt(weights.size)), equal_nan=True):
+            gradient = reals(vjp([output], [tensors[i]], [ct])[0]) if edge_of(output) is not None else 0.0
+            analytical = float(np.sum(gradient * reals(direction)))
+            if not np.allclose(analytical, expected, rtol, atol * max(1.0, np.sqrt(weights.size)), equal_nan=True):
                 raise GradcheckError(
                     f"Jacobian mismatch for output {k} with respect to input {i} in a random direction,\n"
-                    f"numerical: {numerical}\nanalytical: {analytical}\nRun with fast_mode=False to see "
+                    f"numerical: {expected}\nanalytical: {analytical}\nRun with fast_mode=False to see "
                     "the Jacobians."
                 )
 
 
 def _check_constant(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float) -> None:
     for i in wanted:
-        for jacobian in _numerical(func, tensors, i, eps):
+        for jacobian in numerical(func, tensors, i, eps):
             if jacobian.size and np.abs(jacobian).max() > eps:
                 raise GradcheckError(
                     "Numerical gradient for function expected to be zero: no output requires grad, but the "
@@ -280,10 +216,10 @@ def _check_constant(func: Callable[..., Any], tensors: Sequence[Tensor], wanted:
 def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], nondet_tol: float,
                     check_dtypes: bool) -> None:
     """Backward must give the same twice, be linear (zeros from zeros), and keep shape and dtype."""
-    outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
+    outputs = [output for output in outputs_of(func, tensors) if edge_of(output) is not None]
     inputs = [tensors[i] for i in wanted]
-    cts = [_random_like(output, False)._data for output in outputs]
-    first, second = _vjp(outputs, inputs, cts), _vjp(outputs, inputs, cts)
+    cts = [random_like(output, False)._data for output in outputs]
+    first, second = vjp(outputs, inputs, cts), vjp(outputs, inputs, cts)
     for a, b in zip(first, second, strict=True):
         if a.size and np.abs(a - b).max() > nondet_tol:
             raise GradcheckError(
@@ -291,7 +227,7 @@ def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted:
                 f"times gives different values, although analytical gradient matches numerical gradient. The "
                 f"tolerance for nondeterminism was {nondet_tol}."
             )
-    for x, g in zip(inputs, _vjp(outputs, inputs, [np.zeros_like(ct) for ct in cts]), strict=True):
+    for x, g in zip(inputs, vjp(outputs, inputs, [np.zeros_like(ct) for ct in cts]), strict=True):
         if g.size and np.abs(g).max() > 0:
             raise GradcheckError("backward not multiplied by grad_output")
         if g.shape != x._data.shape or (check_dtypes and g.dtype != x._data.dtype):
@@ -301,20 +237,20 @@ def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted:
 
 def _check_undefined(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:
     """The gradient from some outputs alone is that with zeros for the others."""
-    outputs = [output for output in _outputs(func, tensors) if edge_of(output) is not None]
+    outputs = [output for output in outputs_of(func, tensors) if edge_of(output) is not None]
     inputs = [tensors[i] for i in wanted]
-    cts = [_random_like(output, False)._data for output in outputs]
+    cts = [random_like(output, False)._data for output in outputs]
     for k in range(len(outputs) if len(outputs) > 1 else 0):
         alone: list[Any] = [ct if i == k else None for i, ct in enumerate(cts)]
         filled = [ct if i == k else np.zeros_like(ct) for i, ct in enumerate(cts)]
         try:
-            found = _vjp(outputs, inputs, alone)
+            found = vjp(outputs, inputs, alone)
         except (TypeError, KeyError, AttributeError) as error:
             raise GradcheckError(
                 'Expected backward function to handle undefined output grads. Please look at "Notes about '
                 f'undefined output gradients": {type(error).__name__}: {error}'
             ) from error
-        for a, b in zip(found, _vjp(outputs, inputs, filled), strict=True):
+        for a, b in zip(found, vjp(outputs, inputs, filled), strict=True):
             if not np.allclose(a, b, equal_nan=True):
                 raise GradcheckError(
                     "Expected all input grads from an undefined output grad to be those from a zero one"

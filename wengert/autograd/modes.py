@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -32,7 +33,9 @@ class _Mode(Block):
 
     def __call__(self, function: Function) -> Function:
         if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} cannot decorate a class; decorate its methods")
+            warnings.warn("Decorating classes is deprecated and will be disabled in future versions. You should only "
+                          "decorate functions or methods; here the mode is in force while an instance is made",
+                          FutureWarning, stacklevel=2)
         if inspect.isgeneratorfunction(function):
             return self._generator(function)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
@@ -15,8 +17,9 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.alias import version_cell
 from ..tensors.evaluation import Watcher
-from ..tensors.tape import Node, at_line
+from ..tensors.tape import Leaf, Node, at_line
 from ..tensors.tensor import Tensor, make
+from .engine import current_node, innermost
 from .modes import no_grad
 
 
@@ -93,7 +96,7 @@ class detect_anomaly(record_lines):
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
-        if self.check_nan and self.tracer is None:
+        if self.check_nan and self.tracer is None and innermost() is None:  # else `pulled` says which node it was
             found = _made(result if primitive.multiple else (result,), (*operands, *params.values()))
             if found is not None:
                 kind, i = found
@@ -103,6 +106,27 @@ class detect_anomaly(record_lines):
                     f"is at {user_line()}; keep its operands in its domain (clamp them, add a small number)"
                 )
         return result
+
+    def __enter__(self) -> Any:
+        warnings.warn("Anomaly Detection has been enabled. This mode will increase the runtime and should only be "
+                      "enabled for debugging.", stacklevel=2)
+        return super().__enter__()
+
+    def recorded(self, node: Node) -> None:
+        super().recorded(node)
+        if innermost() is not None and (parent := current_node()) is not None:
+            node.rarely()["parent"] = parent
+
+    def failed(self, node: Node | Leaf) -> None:
+        """Warns where the node's forward operation is, and those whose backward recorded it."""
+        at: Any = node
+        if type(node) is Leaf:
+            return
+        warnings.warn(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}", stacklevel=4)
+        while (at := (at.rare or {}).get("parent")) is not None:
+            warnings.warn(f"Previous calculation was induced by {at.name()}. "
+                          f"{_origin(at, 'induced the previous calculation')}", stacklevel=4)
+        super().failed(node)
 
     def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
         if self.check_nan and self.tracer is None:
@@ -116,6 +140,16 @@ class detect_anomaly(record_lines):
                     "the operands there: its derivative is not finite"
                 )
         super().pulled(node, ct, grads)
+
+
+def _origin(node: Node, what: str) -> str:
+    """The line of a node's forward operation, with its source, for a warning."""
+    line = None if node.rare is None else node.rare.get("line")
+    if line is None:
+        return ("No forward pass information available. Enable detect anomaly during forward pass for more "
+                "information.")
+    file, _, number = line.rpartition(":")
+    return f"Traceback of forward call that {what}:\n  {line}\n    {linecache.getline(file, int(number)).strip()}"
 
 
 class set_detect_anomaly:
@@ -157,9 +191,10 @@ def is_anomaly_check_nan_enabled() -> bool:
     return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
 
 
-class saved_tensors_hooks(Watcher):
+class saved_tensors_hooks:
     """Keeps what ``pack_hook(tensor)`` returns in place of each tensor that an operation inside saves for backward, and
-    gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts."""
+    gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts. As a pair may be entered
+    again before it is left, entering puts a watcher in force, and leaving takes the innermost away."""
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
@@ -168,8 +203,21 @@ class saved_tensors_hooks(Watcher):
         for watcher in _in_force():
             if isinstance(watcher, disable_saved_tensors_hooks):
                 raise RuntimeError(watcher.message)
-        super().__enter__()
+        _Hooked(self.pack_hook, self.unpack_hook).__enter__()
         return self
+
+    def __exit__(self, *exception: object) -> None:
+        for watcher in _in_force():
+            if isinstance(watcher, _Hooked):
+                watcher.leave()
+                break
+
+
+class _Hooked(Watcher):
+    """A pair of hooks in force."""
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
     def recorded(self, node: Node) -> None:
         if node.rare is None or "packed" not in node.rare:

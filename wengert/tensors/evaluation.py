@@ -153,6 +153,11 @@ class Watcher(Block):
 
     # --- training -----------------------------------------------------------------------------------------------------
 
+    def failed(self, node: Node | Leaf) -> None:
+        """Called in a run of backward that an error ends, with the node at which it is."""
+        if self.outer is not None:
+            self.outer.failed(node)
+
     def passes(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> Sequence[Any]:
         """What a node sends to its operands, for a watcher to change: by default what its rule gave."""
         return grads if self.outer is None else self.outer.passes(node, ct, grads)

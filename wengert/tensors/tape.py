@@ -16,10 +16,11 @@ from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 
-from ..core.dtypes import DType, float32
+from ..core.dtypes import DType, float32, from_numpy
 from ..core.errors import GradError, InplaceError
 from ..core.operands import Cotangent, Saved
 from ..core.primitive import P, Primitive
+from ..core.spec import Size
 from ..core.state import state
 
 Edge: TypeAlias = "Node | Out | Leaf"
@@ -234,9 +235,19 @@ class Node:
         if saved is not None and (self.guards or saved[:-1].count(None) + 1 < len(saved)):
             self.saved, self.guards = None, ()
 
+    @property
+    def _input_metadata(self) -> tuple[Meta, ...]:
+        """Shape and dtype of each of this node's cotangents, which are those of its results."""
+        return tuple([Meta(*((), None) if spec is None else spec) for spec in self.specs()])
+
     def __call__(self, *cotangents: Any) -> Any:
-        """Runs this node alone on tensors: the cotangents of its operands."""
-        ct = cotangents[0] if not self.primitive.multiple else list(cotangents)
+        """Runs this node alone on tensors: the cotangents of its operands. Raises TypeError for another number of
+        them than it has results."""
+        count = len(self.specs())
+        if len(cotangents) != count:
+            raise TypeError(f"[{self.name()}] expected {count} arguments, got {len(cotangents)} instead; give one "
+                            "cotangent a result")
+        ct = cotangents[0] if not self.primitive.multiple else dict(enumerate(cotangents))
         grads = tuple(self.pull(ct, restored))
         return grads[0] if len(grads) == 1 else grads
 
@@ -280,6 +291,15 @@ def _shown(self: Node, word: str) -> Any:
         if value is not None:
             return value
     raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that")
+
+
+class Meta:
+    """Shape and dtype of a cotangent that a node gets."""
+
+    is_nested_tensor = is_tensor_subclass = False
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = Size(shape), None if dtype is None else from_numpy(dtype)
 
 
 class SavedTensor:
@@ -408,6 +428,9 @@ class Leaf:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # what programs see of it
 
 
 @overload

@@ -25,6 +25,7 @@ from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from . import tape
 from .alias import Alias, edge_of, retain, version_cell
+from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
@@ -223,6 +224,10 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise RuntimeError("[requires_grad] it cannot be deleted; set it to False")
+
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Makes this leaf collect a gradient, or stop doing so; returns it."""
         edge = edge_of(self)
@@ -325,7 +330,10 @@ class Tensor:
                 raise RuntimeError(
                     f"[grad] assigned grad has data of a different size: expected {list(self._data.shape)}, got "
                     f"{list(value._data.shape)}")
-            if value._data.dtype != self._data.dtype:
+            node = self._edge
+            if type(node) is Leaf and node.rare is not None and "grad_dtype" in node.rare:
+                check_grad_dtype(value, node.rare["grad_dtype"])
+            elif value._data.dtype != self._data.dtype:
                 raise RuntimeError(f"[grad] assigned grad has data of a different type: expected {self.dtype}, got "
                                    f"{value.dtype}")
         node = self._edge
@@ -339,6 +347,16 @@ class Tensor:
     @grad.deleter
     def grad(self) -> None:
         self.grad = None
+
+    @property
+    def grad_dtype(self) -> DType | None:
+        """The dtype in which this leaf's gradient is collected: at first the tensor's own, None for whatever arrives.
+        Raises RuntimeError for a tensor that is no leaf, and, to set it, beside a gradient of another dtype."""
+        return grad_dtype_of(self)
+
+    @grad_dtype.setter
+    def grad_dtype(self, dtype: DType | None) -> None:
+        set_grad_dtype(self, dtype)
 
     def _rarely(self) -> dict[str, Any]:
         if self._rare is None:
@@ -406,9 +424,7 @@ class Tensor:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         if state.watcher is not None and self._edge is not None:
             state.watcher.changes(self, "detach_")
-        self._set_edge(None)
-        if self._alias is not None:
-            self._alias.storage.generation += 1
+        self._set_edge(None)  # views made before keep their history
         return self
 
     @property
@@ -431,6 +447,11 @@ class Tensor:
             state.watcher.changes(self, "data")
         self._data = value._data
         self._alias = None
+
+    @data.deleter
+    def data(self) -> None:
+        raise RuntimeError("[data] a tensor always has data: it cannot be deleted; assign another tensor's, or del the "
+                           "tensor")
 
     @property
     def _version(self) -> int:

@@ -12,7 +12,13 @@ from ....core.spec import Size as Size
 from ....tensors import Tensor
 from ....tensors.generator import Generator as Generator
 from ..hollows import fill
-from . import _functorch as _functorch, _nn as _nn
+from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn
+from .tape import (
+    _current_autograd_node as _current_autograd_node,
+    _current_graph_task_execution_order as _current_graph_task_execution_order,
+    _current_graph_task_id as _current_graph_task_id, _WeakTensorRef as _WeakTensorRef,
+    _will_engine_execute_node as _will_engine_execute_node,
+)
 
 TensorBase = _TensorBase = Tensor
 dtype = DType

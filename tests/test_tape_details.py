@@ -1,0 +1,380 @@
+"""What programs see and change of the tape: places on it, hooks, what its nodes tell, the dtype of gradients."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert.autograd import Function, grad
+from wengert.autograd.graph import GradientEdge, get_gradient_edge, saved_tensors_hooks
+from wengert.compat import torch_is_wengert
+from wengert.testing import make_tensor
+
+
+def leaf(*values: float, **options: Any) -> Any:
+    return torch.tensor(values, requires_grad=True, **options)
+
+
+# --- places on the tape -----------------------------------------------------------------------------------------------
+
+
+def test_an_edge_stands_for_an_output_with_its_shape_and_dtype() -> None:
+    x = leaf(1.0, 2.0)
+    whole, single = x.sin(), x.cos().sum()
+    edge = get_gradient_edge(single)
+    assert torch.equal(grad(edge, x, retain_graph=True)[0], -x.sin())
+    edges = (edge, get_gradient_edge(whole))
+    assert torch.equal(grad(edges, x, (None, torch.ones(2)), retain_graph=True)[0], x.cos() - x.sin())
+    with pytest.raises(RuntimeError, match="only for scalar outputs"):
+        grad(get_gradient_edge(whole), x)
+    with pytest.raises(RuntimeError, match="Mismatch in shape"):
+        grad(edge, x, torch.ones(3))
+    with pytest.raises(RuntimeError, match="required to have the same dtype"):
+        grad(edge, x, torch.ones((), dtype=torch.complex64))
+    torch.autograd.backward(edge)
+    assert torch.equal(x.grad, -x.sin())
+
+
+def test_an_edge_keeps_its_graph() -> None:
+    x = leaf(2.0)
+    edge = get_gradient_edge((x * 3).clone())
+    torch.autograd.backward(edge)
+    assert x.grad.item() == 3
+
+
+def test_zeros_for_what_is_not_there_can_be_differentiated() -> None:
+    x, y = leaf(1.0), leaf(1.0)
+    (zeros,) = grad(x * 2, y, materialize_grads=True, create_graph=True)
+    assert zeros.requires_grad and torch.equal(grad(zeros, x, materialize_grads=True)[0], torch.zeros(1))
+    assert not grad(x * 2, y, materialize_grads=True)[0].requires_grad
+    edge = GradientEdge(y.clone().grad_fn, 0)
+    assert grad(x * 2, edge, allow_unused=True) == (None,)
+    with pytest.raises(RuntimeError, match="materialize_grads cannot be used"):
+        grad(x * 2, edge, materialize_grads=True)
+    with pytest.raises(ValueError, match="non-empty inputs"):
+        grad(x * 2, [])
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 3, 2), (2, 1)])
+def test_batches_of_gradients_of_another_shape(shape: tuple[int, ...]) -> None:
+    x = leaf(1.0, 2.0, 3.0)
+    with pytest.raises(RuntimeError, match="If `is_grads_batched=True`, we interpret the first"):
+        grad(x * 2, x, torch.ones(shape), is_grads_batched=True)
+
+
+def test_what_a_node_tells_and_takes() -> None:
+    x = leaf(1.0, 2.0)
+    node = (x * 2).grad_fn
+    (meta,) = node._input_metadata
+    assert meta.shape == (2,) and meta.dtype == torch.float32
+    for cotangents in ((), (torch.ones(2), torch.ones(2))):
+        with pytest.raises(TypeError, match=r"expected 1 arguments, got . instead"):
+            node(*cotangents)
+    assert type(node.next_functions[0][0]).__name__ == "AccumulateGrad"
+    values, _ = x.sort()
+    assert [meta.shape for meta in values.grad_fn._input_metadata if meta.dtype is not None][0] == (2,)
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+def test_hooks_of_a_node_that_is_an_input_of_backward_run() -> None:
+    seen: list[str] = []
+    x = leaf(1.0)
+    y = x * 2
+    y.grad_fn.register_prehook(lambda grads: seen.append("before"))
+    y.register_hook(lambda grad: seen.append("tensor"))
+    (y * 3).backward(inputs=[y])
+    assert seen == ["tensor", "before"] and y.grad.item() == 3 and x.grad is None
+
+
+def test_a_hook_hears_that_another_output_has_a_gradient() -> None:
+    seen: list[Any] = []
+    for number, expected in ((0, [1.0]), (1, None)):
+        seen.clear()
+        outputs = Both.apply(leaf(1.0))
+        outputs[0].register_hook(seen.append)
+        outputs[number].backward()
+        assert [None if grad is None else grad.tolist() for grad in seen] == [expected]
+
+
+class Both(Function):
+    """An argument, twice and three times."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2, x * 3
+
+    @staticmethod
+    def backward(ctx: Any, first: Any, second: Any) -> Any:
+        return first * 2 + second * 3
+
+
+def test_a_hook_after_accumulation_returns_nothing() -> None:
+    x = leaf(1.0)
+    x.register_post_accumulate_grad_hook(lambda tensor: tensor.grad)
+    with pytest.raises(RuntimeError, match="hooks should return None"):
+        (x * 2).backward()
+
+
+def test_hooks_on_saved_tensors_may_be_entered_again_and_left_in_any_order() -> None:
+    seen: list[str] = []
+
+    def named(name: str) -> saved_tensors_hooks:
+        def pack(tensor: Any) -> Any:
+            seen.append(name)
+            return tensor
+
+        return saved_tensors_hooks(pack, lambda tensor: tensor)
+
+    first, second = named("first"), named("second")
+    with first, first, second:
+        leaf(1.0).exp()
+        second.__exit__()
+        leaf(1.0).exp()
+        second.__enter__()
+    assert seen == ["second", "first"]
+    seen.clear()
+    leaf(1.0).exp().backward()
+    assert seen == []
+    second.__exit__()  # of none in force
+
+
+# --- Functions --------------------------------------------------------------------------------------------------------
+
+
+class Twice(Function):
+    """One result in two places."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        out = x * 2
+        return out, out
+
+    @staticmethod
+    def backward(ctx: Any, first: Any, second: Any) -> Any:
+        return first * 2 + second * 2
+
+
+def test_a_result_that_is_given_twice_is_one_tensor() -> None:
+    x = leaf(1.0, dtype=torch.float64)
+    a, b = Twice.apply(x)
+    assert a is b
+    assert torch.autograd.gradcheck(lambda x: sum(Twice.apply(x)), (x,))
+
+
+class Constant(Function):
+    """A result without gradient beside one that has it."""
+
+    quiet = False
+    seen: Any = None
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        first, second = x.clone(), x.clone()
+        ctx.mark_non_differentiable(second)
+        ctx._materialize_non_diff_grads = not Constant.quiet
+        return first, second
+
+    @staticmethod
+    def backward(ctx: Any, first: Any, second: Any) -> Any:
+        Constant.seen = second
+        return first
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_zeros_for_what_has_no_gradient(quiet: bool) -> None:
+    Constant.quiet = quiet
+    Constant.apply(leaf(1.0))[0].backward()
+    assert (Constant.seen is None) == quiet
+
+
+def test_saved_variables_are_saved_tensors() -> None:
+    class Old(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            with pytest.warns(DeprecationWarning, match="saved_variables"):
+                (x,) = ctx.saved_variables
+            return grad * x
+
+    x = leaf(5.0)
+    Old.apply(x).backward()
+    assert x.grad.item() == 5
+
+
+def test_a_mode_around_a_class_is_in_force_while_an_instance_is_made() -> None:
+    with pytest.warns(FutureWarning, match="Decorating classes is deprecated"):
+
+        @torch.no_grad()
+        class Made:
+            def __init__(self) -> None:
+                self.recorded = torch.is_grad_enabled()
+
+            def now(self) -> bool:
+                return torch.is_grad_enabled()
+
+    made = Made()
+    assert not made.recorded and made.now()
+
+
+def test_a_view_keeps_its_history_when_its_base_leaves_the_tape() -> None:
+    x = torch.ones(4, requires_grad=True)
+    part = x[:2]
+    x.detach_()
+    assert part.requires_grad and part._base is x and not x.requires_grad
+
+
+# --- the dtype of gradients -------------------------------------------------------------------------------------------
+
+
+class Doubled(Function):
+    """Its gradient is of another dtype."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad.double()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float16, torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_gradient_is_collected_in_the_dtype_asked_for(dtype: Any, create_graph: bool) -> None:
+    x = leaf(1.0, 2.0)
+    assert x.grad_dtype == torch.float32
+    x.grad_dtype = dtype
+    Doubled.apply(x).sum().backward(create_graph=create_graph)
+    assert x.grad_dtype is dtype and x.grad.dtype == (torch.float64 if dtype is None else dtype)
+    Doubled.apply(x).sum().backward(create_graph=create_graph)
+    assert x.grad.tolist() == [2.0, 2.0] and x.grad.dtype == (torch.float64 if dtype is None else dtype)
+    x.grad = None
+
+
+def test_what_grad_dtype_refuses() -> None:
+    x = leaf(1.0)
+    computed = x * 2
+    with pytest.raises(RuntimeError, match="can only be accessed on leaf tensors"):
+        _ = computed.grad_dtype
+    with pytest.raises(RuntimeError, match="can only be set on leaf tensors"):
+        computed.grad_dtype = torch.float16
+    x.grad_dtype = torch.float16
+    with pytest.raises(RuntimeError, match=r"dtype 'float' to a tensor with grad_dtype 'Half'"):
+        x.grad = torch.ones(1)
+    x.grad = torch.ones(1, dtype=torch.float16)
+    with pytest.raises(RuntimeError, match="Cannot set grad_dtype .* because there is already a gradient"):
+        x.grad_dtype = torch.float64
+    with pytest.raises(TypeError, match="a dtype or None"):
+        x.grad_dtype = "float16"
+
+
+def test_what_cannot_be_deleted() -> None:
+    x = leaf(1.0)
+    for name in ("data", "requires_grad"):
+        with pytest.raises(RuntimeError, match=rf"\[{name}\] .* deleted"):
+            delattr(x, name)
+
+
+# --- PyTorch's inside -------------------------------------------------------------------------------------------------
+
+
+def test_what_the_run_of_backward_tells() -> None:
+    with torch_is_wengert():
+        import torch as face
+
+        c, seen = face._C, []
+        x, other = face.ones(1, requires_grad=True), face.ones(1, requires_grad=True)
+        y = x.sin()
+        z = (y * other).exp()
+
+        def look(grad: Any) -> None:
+            seen.append((c._current_graph_task_id(), c._current_autograd_node().name(),
+                         [c._will_engine_execute_node(node) for node in (y.grad_fn, z.grad_fn)],
+                         [node.name() for node in c._current_graph_task_execution_order()]))
+
+        z.register_hook(look)
+        with face.autograd.set_multithreading_enabled(False):
+            z.backward(retain_graph=True)
+            face.autograd.grad(z, other, retain_graph=True)
+        names = ["ExpBackward0", "MulBackward0", "torch::autograd::AccumulateGrad", "SinBackward0",
+                 "torch::autograd::AccumulateGrad"]
+        assert [entry[1:3] for entry in seen] == [("ExpBackward0", [True, True]), ("ExpBackward0", [False, True])]
+        assert seen[1][0] == seen[0][0] + 1 and sorted(seen[0][3]) == sorted(names) and len(seen[1][3]) == 3
+        assert c._current_graph_task_id() == -1 and c._current_autograd_node() is None
+        with pytest.raises(RuntimeError, match="only be called during the backward pass"):
+            c._will_engine_execute_node(z.grad_fn)
+        with pytest.raises(RuntimeError, match="expects an grad_fn"):
+            c._will_engine_execute_node(z)
+
+
+def test_nodes_that_are_made_by_name() -> None:
+    with torch_is_wengert():
+        import torch as face
+
+        functions = face._C._functions
+        x = face.ones(1, requires_grad=True)
+        assert isinstance(x.exp().grad_fn.next_functions[0][0], functions.AccumulateGrad)
+        with pytest.raises(RuntimeError, match="Boom"):
+            functions.DelayedError("Boom", 1)(x).backward()
+        functions.UndefinedGrad()(x * 2).backward()
+        assert x.grad is None
+        from torch.autograd._functions import Resize
+
+        assert face.autograd.grad(Resize.apply(x, (1, 1)).sum(), x)[0].shape == (1,)
+        y = x.clone()
+        y.add_(1)
+        with face.autograd._unsafe_preserve_version_counter(y):
+            y.add_(1)
+        assert y._version == 1
+        c = face._C._autograd
+        c._unsafe_set_version_counter((y,), (7,))
+        assert y._version == 7
+
+
+def test_what_is_let_go() -> None:
+    gc.disable()
+    try:
+        edge = get_gradient_edge(leaf(1.0).exp())
+        reference = weakref.ref(edge.node)
+        del edge
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+# --- tensors for tests ------------------------------------------------------------------------------------------------
+
+DTYPES = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint64,
+          torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_made_tensors_lie_in_their_range(dtype: Any) -> None:
+    torch.manual_seed(0)
+    made = make_tensor(40, 5, dtype=dtype)
+    parts = torch.view_as_real(made) if dtype.is_complex else made
+    low, high = (0, 1) if dtype == torch.bool else (0, 9) if dtype.kind == "u" else (-9, 9)
+    assert made.shape == (40, 5) and made.dtype == dtype and parts.min().item() >= low and parts.max().item() <= high
+    gaps = make_tensor((4, 3), dtype=dtype, noncontiguous=True, exclude_zero=True)
+    assert gaps.stride() == (6, 2) and not (gaps == 0).any()
+    assert make_tensor((), dtype=dtype).shape == () and make_tensor((0, 2), dtype=dtype).numel() == 0
+    if dtype.is_floating_point:
+        assert make_tensor(100, dtype=dtype, low=-float("inf"), high=float("inf")).isfinite().all()
+
+
+def test_what_make_tensor_refuses() -> None:
+    for options, match in (({"low": float("nan")}, "NaN"), ({"low": 2, "high": 1}, "less than"),
+                           ({"low": 300, "high": 400}, "only supports"), ({"requires_grad": True}, "not supported"),
+                           ({"noncontiguous": True, "memory_format": torch.contiguous_format}, "mutually exclusive")):
+        with pytest.raises(ValueError, match=match):
+            make_tensor(2, dtype=torch.uint8, **options)  # type: ignore[arg-type]

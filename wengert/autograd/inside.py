@@ -1,0 +1,88 @@
+"""Names of PyTorch's ``torch.autograd`` that begin with an underscore or answer for its engine, as far as they have a
+meaning here: found at ``torch.autograd`` when they are first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import local
+from typing import Any
+
+from ..core.state import state
+from ..tensors.alias import version_cell
+from ..tensors.tensor import Tensor
+from .engine import GradientEdge
+from .profiler import profile
+
+__all__ = ["is_multithreading_enabled", "is_view_replay_enabled", "kineto_available", "set_multithreading_enabled"]
+
+_here = local()
+
+
+def _calculate_shape(output: Any, grad: Tensor, is_grads_batched: bool) -> tuple[Any, Any]:
+    """The shapes of an output, a tensor or a `GradientEdge`, and of its gradient for one example."""
+    shape = output.node._input_metadata[output.output_nr].shape if isinstance(output, GradientEdge) else output.shape
+    return shape, grad.shape[1:] if is_grads_batched else grad.shape
+
+
+def kineto_available() -> bool:
+    """False: there is no Kineto."""
+    return False
+
+
+def _profiler_enabled() -> bool:
+    """Whether a profile is running in this thread."""
+    watcher = state.watcher
+    while watcher is not None and not isinstance(watcher, profile):
+        watcher = watcher.outer
+    return watcher is not None
+
+
+def is_multithreading_enabled() -> bool:
+    """What `set_multithreading_enabled` said last; at first True."""
+    return getattr(_here, "multithreading", True)
+
+
+class set_multithreading_enabled:
+    """Notes whether PyTorch's engine might use threads of its own; here backward runs in the thread that calls it
+    either way. From the call on, or as a context manager for the block."""
+
+    def __init__(self, mode: bool) -> None:
+        self.before, self.mode = is_multithreading_enabled(), bool(mode)
+        _here.multithreading = self.mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        _here.multithreading = self.before
+
+
+def is_view_replay_enabled() -> bool:
+    """True: the history of a view that was written is rebuilt by its own steps, never as a strided one."""
+    return True
+
+
+class _force_original_view_tracking:
+    """Nothing, as a call or a context manager: views are always tracked by their own steps."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+@contextmanager
+def _unsafe_preserve_version_counter(tensor: Tensor | Sequence[Tensor]) -> Iterator[None]:
+    """A context after which the tensors' versions are what they were, so that backward does not notice the writes."""
+    cells = [version_cell(each) for each in ((tensor,) if isinstance(tensor, Tensor) else tensor)]
+    counts = [cell[0] for cell in cells]
+    try:
+        yield
+    finally:
+        for cell, count in zip(cells, counts, strict=True):
+            cell[0] = count

@@ -1,0 +1,108 @@
+"""Jacobians two ways, by differences of values and by runs of backward, as real matrices: what `gradcheck` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.operands import Array
+from ..tensors.alias import edge_of
+from ..tensors.tensor import Tensor, make
+from .engine import grad
+from .modes import enable_grad
+
+
+class GradcheckError(RuntimeError):
+    """A derivative that is not what differences of values say."""
+
+
+def outputs_of(func: Callable[..., Any], tensors: Sequence[Any]) -> tuple[Tensor, ...]:
+    with enable_grad():
+        found = func(*tensors)
+    parts = found if isinstance(found, (tuple, list)) else (found,)
+    return tuple([part for part in parts if isinstance(part, Tensor) and part._data.dtype.kind in "fcV"])
+
+
+def random_like(tensor: Tensor, strided: bool) -> Tensor:
+    """A fixed random tensor of the same shape and dtype that requires grad."""
+    generator = np.random.default_rng(0)
+    array = tensor._data
+    values = generator.standard_normal((*array.shape, 2) if strided else array.shape)
+    if array.dtype.kind == "c":
+        values = values + 1j * generator.standard_normal(values.shape)
+    values = np.asarray(values).astype(array.dtype)
+    return make(values[..., 0] if strided else values, None).requires_grad_()
+
+
+def reals(array: Array) -> np.ndarray:
+    """The real numbers that an array holds, in a row: for complex elements the real part, then the imaginary."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+def parts_of(array: Array) -> list[Any]:
+    """The real steps that an element can take: 1, and i for complex ones."""
+    return [1.0, 1j] if array.dtype.kind == "c" else [1.0]
+
+
+def values(func: Callable[..., Any], tensors: Sequence[Any]) -> list[np.ndarray]:
+    return [reals(output._data.copy()) for output in outputs_of(func, tensors)]
+
+
+def numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float) -> list[np.ndarray]:
+    """For each output, its real Jacobian by input ``i``, columns by central differences. The input is moved in place,
+    as ``func`` may see it otherwise than by its argument, and put back."""
+    array = tensors[i]._data
+    columns: list[list[np.ndarray]] = []
+    for place in np.ndindex(array.shape):
+        for step in parts_of(array):
+            kept = array[place].copy()
+            try:
+                array[place] = kept + eps * step
+                above = values(func, tensors)
+                array[place] = kept - eps * step
+                below = values(func, tensors)
+            finally:
+                array[place] = kept
+            if [value.shape for value in above] != [value.shape for value in below]:
+                raise AssertionError("[gradcheck] Expected `func` to return outputs with the same shape when inputs "
+                                     "are perturbed; their sizes depend on the values")
+            if [value.dtype for value in above] != [value.dtype for value in below]:
+                raise AssertionError("[gradcheck] Expected `func` to return outputs with the same dtype when inputs "
+                                     "are perturbed; their dtypes depend on the values")
+            columns.append([(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)])
+    sizes = [value.size for value in values(func, tensors)]
+    return [
+        np.stack([column[k] for column in columns], 1) if columns else np.zeros((size, 0))
+        for k, size in enumerate(sizes)
+    ]
+
+
+def vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> list[np.ndarray]:
+    """The gradients of the inputs as arrays, zeros where none arrives."""
+    pairs = [
+        (output, make(ct, None))
+        for output, ct in zip(outputs, cts, strict=True)
+        if edge_of(output) is not None and ct is not None
+    ]
+    found = grad([o for o, _ in pairs], list(wanted), [c for _, c in pairs], retain_graph=True, allow_unused=True)
+    return [np.zeros_like(x._data) if g is None else g._data for x, g in zip(wanted, found, strict=True)]
+
+
+def analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[np.ndarray]:
+    """The real Jacobians of output ``k`` by each input, a row a backward."""
+    array = outputs[k]._data
+    rows: list[list[np.ndarray]] = []
+    if edge_of(outputs[k]) is not None:
+        for place in np.ndindex(array.shape):
+            for step in parts_of(array):
+                ct = np.zeros(array.shape, array.dtype)
+                ct[place] = step
+                rows.append([reals(g) for g in vjp(outputs[k : k + 1], wanted, [ct])])
+    size = reals(array).size
+    return [
+        np.stack([row[n] for row in rows]) if rows else np.zeros((size, reals(x._data).size))
+        for n, x in enumerate(wanted)
+    ]

@@ -1,0 +1,17 @@
+"""``torch._C._autograd``: the tape's versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....tensors import Tensor
+from ....tensors.alias import version_cell
+
+
+def _unsafe_set_version_counter(tensors: Sequence[Tensor], versions: Sequence[int]) -> None:
+    """Says how often the memory of each tensor has been written. Raises RuntimeError for a negative number."""
+    for tensor, version in zip(tensors, versions, strict=True):
+        if version < 0:
+            raise RuntimeError(f"[_unsafe_set_version_counter] Cannot set a version to {version}: 0 or more was "
+                               "expected")
+        version_cell(tensor)[0] = version

@@ -1,0 +1,1 @@
+"""``torch.autograd``: its inside."""
