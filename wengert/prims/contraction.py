@@ -70,6 +70,8 @@ def _matmul_left(ct: Numbers, y: Numbers, shape: Dims, params: Params) -> Any:
     if len(y.shape) == 1:
         return fit(ct[..., None] * conjugate(y) if len(shape) > 1 else ct * conjugate(y), shape)
     if len(shape) == 1:
+        if len(y.shape) == 2:
+            return P.matmul(conjugate(y), ct)
         row = P.matmul(ct[..., None, :], transposed(y))
         return fit(row[..., 0, :], shape)
     return fit(P.matmul(ct, transposed(y)), shape)
@@ -79,6 +81,8 @@ def _matmul_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
     if len(x.shape) == 1:
         return fit(conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * conjugate(x), shape)
     if len(shape) == 1:
+        if len(x.shape) == 2:
+            return P.matmul(ct, conjugate(x))
         return fit(P.matmul(transposed(x), ct[..., None])[..., 0], shape)
     if len(shape) == 2 and len(x.shape) > 2:
         count = prod(x.shape[:-1])
@@ -100,6 +104,10 @@ def _matmul_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool
         return P.matmul(x, y, **params)  # its examples are further rows
     if not x_mapped and y_rank == 1 and x_rank == 2:
         return P.matmul(y, P.permute(x, dims=(1, 0)), **params)
+    if not x_mapped and x_rank == 2 and y_rank == 2 and y.shape[-1] == 1:  # a column an example: a row of one product
+        columns = P.reshape(y, shape=(y.shape[0], y.shape[1]))
+        out = P.matmul(columns, P.permute(x, dims=(1, 0)), **params)
+        return P.reshape(out, shape=(*out.shape, 1))
     if x_rank == y_rank == 1:
         return P.sum(x * y, dim=(1,))
     rows = x[..., None, :] if x_rank == 1 else x

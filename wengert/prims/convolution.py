@@ -353,6 +353,37 @@ convolution = fused(
 # --- the gradient of the weight ---------------------------------------------------------------------------------------
 
 
+_LEAST_PLACES, _FEW_WINDOWS, _MANY_CHANNELS = 64, 16, 32
+_BLOCK_BYTES = 2**20
+"""What the windows of the groups that are multiplied at once may take: they stay in the cache."""
+
+
+def _fills_few_vectors(samples: int, shape: Dims, groups: int, out: Dims) -> bool:
+    """Whether a product of matrices finds the gradient of the weights of ``shape`` sooner than generated code, which
+    adds up along vectors of windows: of one sample (so it is where each example is a group) there are few to add."""
+    if samples != 1 or prod(shape[1:]) < _LEAST_PLACES:
+        return False
+    return groups > 1 and out[-1] < _FEW_WINDOWS or shape[0] // groups >= _MANY_CHANNELS
+
+
+def _weight_of_one(x: Array, ct: Array, kernel: Dims, stride: Dims, dilation: Dims, groups: int) -> Array:
+    """The gradient of the weight of one sample: (groups, channels, places of the kernel), a product a group of the
+    cotangent with the windows, of which a block of groups is laid out at a time."""
+    out, inner = ct.shape[2:], x.shape[1] // groups
+    seen = windowed(x, out, kernel, stride, dilation).reshape(groups, inner, *kernel, *out)
+    rows = ct.reshape(groups, -1, prod(out))
+    places = inner * prod(kernel)
+    result = np.empty((groups, rows.shape[1], places), x.dtype)
+    step = max(1, min(groups, _BLOCK_BYTES // (places * prod(out) * x.itemsize)))
+    block = np.empty((step, *seen.shape[1:]), x.dtype)
+    for start in range(0, groups, step):
+        taken = block[:min(step, groups - start)]
+        taken[...] = seen[start:start + step]
+        columns = taken.reshape(len(taken), places, -1).swapaxes(1, 2)
+        result[start:start + step] = P.matmul(rows[start:start + step], columns)
+    return result
+
+
 def _weight_gradient(
     xp: ModuleType, x: Array, ct: Array, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1
 ) -> Array:
@@ -365,6 +396,8 @@ def _weight_gradient(
         return np.zeros(shape, x.dtype)
     padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], edges, strict=True))
     check_reach("convolution_weight", padded, out, kernel, stride, dilation)
+    if _fills_few_vectors(samples, shape, groups, out):
+        return _weight_of_one(framed(x, edges), ct, kernel, stride, dilation, groups).reshape(shape)
     generated = _generated(x, samples * prod(out) * prod(shape))
     if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
         result = generated.convolve_weight(x, ct, kernel, stride, padding, dilation, groups)
