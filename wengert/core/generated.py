@@ -25,6 +25,9 @@ LARGE = 16384
 LARGE_PRODUCT = 2**18
 """Multiplications from which on a product of matrices, or what is made of products, is worth several threads."""
 
+MANY_SYSTEMS = 64
+"""Small systems of equations from which on generated code beats LAPACK, which is called once for each."""
+
 
 class Elementwise(Protocol):
     """What generated code needs to know of a primitive that maps elements to elements."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import aligned, native
+from ..core.batching import aligned, native, size_of
 from ..core.errors import LinAlgError, ShapeError
+from ..core.generated import MANY_SYSTEMS, too_late
 from ..core.layout import in_columns
 from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, conjugate, fit, linear, opaque
@@ -68,6 +69,19 @@ def _call(name: str, function: Rule, *arrays: Any, why: str = "", **options: Any
         raise LinAlgError(f"[linalg.{name}] {why or error}; got shape {tuple(arrays[0].shape)}") from error
 
 
+def _solved(name: str, why: str, xp: ModuleType, a: Array, b: Array | None) -> Array:
+    """X of A X = B, or the inverse of A where there is no B; many small ones by generated code."""
+    if a.ndim > 2 and a.size >= MANY_SYSTEMS * a.shape[-1]**2 and not too_late():
+        from ..compiler.equations import solutions
+
+        right = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) if b is None else b
+        found = solutions(a, right)
+        if found is not None:
+            return found
+    return in_columns(_call(name, xp.linalg.inv, a, why=why) if b is None else
+                      _call(name, xp.linalg.solve, a, b, why=why))
+
+
 _SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input "
              "matrix is singular")
 
@@ -93,13 +107,13 @@ def _inv(xp: ModuleType, x: Array, singular: bool = False) -> Array:
     square("inv", x)
     if singular:
         try:
-            return xp.linalg.inv(x)
-        except np.linalg.LinAlgError:
+            return _solved("inv", _SINGULAR, xp, x, None)
+        except LinAlgError:
             if x.ndim == 2:
                 return in_columns(xp.full_like(x, xp.inf))
             rows = x.reshape(-1, *x.shape[-2:])
             return in_columns(xp.stack([_inv(xp, row, True) for row in rows]).reshape(x.shape))
-    return in_columns(_call("inv", xp.linalg.inv, x, why=_SINGULAR))
+    return _solved("inv", _SINGULAR, xp, x, None)
 
 
 inv = opaque(
@@ -212,8 +226,7 @@ def _solve(xp: ModuleType, a: Array, b: Array) -> Array:
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ShapeError("[linalg.solve] Incompatible shapes of A and B for the equation AX = B: got "
                          f"{tuple(a.shape)} and {tuple(b.shape)}; B needs as many rows as A")
-    return in_columns(_call("solve", xp.linalg.solve, a, b, why="The solver failed because the input matrix is "
-                                                                "singular"))
+    return _solved("solve", "The solver failed because the input matrix is singular", xp, a, b)
 
 
 def _solve_spec(a: Spec, b: Spec) -> Spec:
@@ -234,10 +247,21 @@ def _solve_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, p
     return P.solve(operands[0], right)
 
 
+def _solve_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """Of one matrix the right-hand sides of all examples are columns of one."""
+    a, b = operands
+    if mapped[0] or len(a.shape) != 2 or len(b.shape) != 3:
+        return aligned(primitive, operands, mapped, params)
+    count, (rows, columns) = size_of(operands, mapped), b.shape[1:]
+    side_by_side = P.reshape(P.permute(b, dims=(1, 0, 2)), shape=(rows, count * columns))
+    found = P.reshape(primitive(a, side_by_side, **params), shape=(rows, count, columns))
+    return P.permute(found, dims=(1, 0, 2))
+
+
 solve = opaque(
     "solve",
     _solve,
-    batch=aligned,
+    batch=_solve_batch,
     arity=2,
     label="LinalgSolveEx",
     spec=_solve_spec,
@@ -260,8 +284,7 @@ def _solve_triangular(xp: ModuleType, a: Array, b: Array, upper: bool, unit: boo
     if unit:
         part = part.copy()
         part[..., range(a.shape[-1]), range(a.shape[-1])] = 1
-    return in_columns(_call("solve_triangular", xp.linalg.solve, part, b,
-                            why="The solver failed: the diagonal has a zero"))
+    return _solved("solve_triangular", "The solver failed: the diagonal has a zero", xp, part, b)
 
 
 def _solve_triangular_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -282,7 +305,7 @@ def _solve_triangular_jvp(tangents: Sequence[Any], operands: Sequence[Any], out:
 
 
 solve_triangular = opaque(
-    "solve_triangular", _solve_triangular, batch=aligned,
+    "solve_triangular", _solve_triangular, batch=_solve_batch,
     arity=2, label="LinalgSolveTriangular", vjp=_solve_triangular_vjp,
     jvp=_solve_triangular_jvp, saves=("x", "out", "shapes"),
     samples=cases((_matrix(3, 3), (3, 2), {"upper": True}), (_matrix(3, 3), (3, 2), {"upper": False, "unit": True})),
