@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core.batching import call, spread
 from ..core.frames import user_line
 from ..core.primitive import P, Primitive
+from ..core.state import state
+from ..tensors.apply import bare
 from ..tensors.inplace import overwrite, same_memory
+from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
-from .levels import Level, Lifted, drawn
+from .levels import Level, Lifted, array_of, drawn
 
 _FIRST_INDEX = {"index": 1, "index_adjoint": 1, "index_put": 2}
 """From which operand on primitives have index arrays, of which masks show as many elements as they mark."""
+_BY_VALUE = {"masked_select", "bincount", *_FIRST_INDEX}
+"""Primitives of which the shape of the result may depend on values."""
 
 
 class Batched(Lifted):
@@ -51,6 +58,10 @@ class BatchLevel(Level):
         """A tensor of the level below as one whose examples lie along its first dimension."""
         return make(Batched(self, value, True), None)
 
+    def wrap(self, array: Any, mapped: bool) -> Tensor:
+        """An array of the plain level below as a tensor of this one."""
+        return bare(Batched(self, bare(array), mapped))
+
     def ruled(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         values, mapped = [], []
         for x in operands:
@@ -63,11 +74,8 @@ class BatchLevel(Level):
             else:
                 values.append(x)
                 mapped.append(False)
-        if True in mapped and self._by_value(primitive, values, mapped, params):
-            raise RuntimeError(
-                f"[vmap] {primitive.name} gives a result whose shape depends on the values, which differ from example "
-                f"to example (at {user_line()}); compute with torch.where or masked_fill instead, or run one example "
-                "after the other with vmap(..., chunk_size=1)")
+        if True in mapped and primitive.name in _BY_VALUE:
+            self._check_shape(primitive, [x._data if type(x) in TENSORS else x for x in values], mapped, params)
         result, is_mapped = call(primitive, values, mapped, params)
         if primitive.multiple:
             return tuple([Batched(self, part, is_mapped) for part in result])
@@ -76,14 +84,90 @@ class BatchLevel(Level):
             out.part_of(operands[0]._data, (primitive, params))
         return out
 
-    def _by_value(self, primitive: Primitive, values: list[Any], mapped: list[bool], params: dict[str, Any]) -> bool:
+    def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        arrays: list[Any] = []
+        mapped = []
+        for x in operands:
+            if type(x) in TENSORS:
+                data = x._data
+                array = array_of(data.value)
+                if array is None or (data.steps and data.generation != data.root.generation):
+                    return None
+                arrays.append(array)
+                mapped.append(data.mapped)
+            else:
+                arrays.append(x)
+                mapped.append(False)
+        if True not in mapped or primitive.batch is None:
+            return None
+        if primitive.kind == "view":
+            return self._seen_at_once(primitive, operands[0]._data, params)
+        if primitive.name in _BY_VALUE:
+            self._check_shape(primitive, arrays, mapped, params)
+        result = state.here["quiet"](primitive.batch, primitive, arrays, mapped, params)
+        if primitive.multiple:
+            return tuple([Batched(self, bare(part), True) for part in result])
+        return Batched(self, bare(result), True)
+
+    def pull(self, node: Node, ct: Any, saved: Sequence[Any]) -> Sequence[Any] | None:
+        """Elementwise rules of operands of one shape, on the arrays of all examples: see Note [on arrays]."""
+        primitive = node.primitive
+        if self.outer is not None or primitive.kind != "elementwise" or saved[-1] is not None:
+            return None
+        rank = len(node.shape)
+        arrays: list[Any] = []
+        for value in (ct, *saved[:-1]):
+            if type(value) in TENSORS:
+                pair = self.array_of(value)
+                if pair is None or pair[0].ndim - pair[1] != rank:
+                    return None
+                value = pair[0]
+            arrays.append(value)
+        grads = state.here["quiet"](primitive.vjp, arrays[0], (*arrays[1:], None), node.params, node.edges)
+        return [grad if grad is None else ct if grad is arrays[0] else self.wrap(grad, np.ndim(grad) > rank)
+                for grad in grads]
+
+    def array_of(self, value: Tensor) -> tuple[Any, bool] | None:
+        """The array that a tensor inside holds, and whether it has the examples along its first dimension; None where
+        there is a history, at this level (while it is being recorded) or below."""
+        if state.grad and (value._edge is not None or (value._alias is not None
+                                                       and value._alias.storage.edge is not None)):
+            return None
+        data = value._data
+        mapped = False
+        if type(data) is Batched:
+            if data.level is not self or (data.steps and data.generation != data.root.generation):
+                return None
+            value, mapped = data.value, data.mapped
+        array = array_of(value)
+        return None if array is None else (array, mapped)
+
+    def _seen_at_once(self, primitive: Primitive, data: Batched, params: dict[str, Any]) -> Batched | None:
+        if primitive.behind is None:
+            return None
+        shape = data.value._data.shape
+        params_below = primitive.behind(params, shape[0], shape[1:])
+        value = self.seen(data.value, primitive.run(data.value._data, **params_below), primitive, params_below)
+        out = Batched(self, value, True)
+        if value._alias is not None:
+            out.part_of(data, (primitive, params))
+        return out
+
+    def _check_shape(self, primitive: Primitive, values: list[Any], mapped: list[bool], params: dict[str, Any]) -> None:
+        """Raises where the shape of the result depends on values that differ from example to example."""
         if primitive.name == "masked_select":
-            return mapped[1]
-        if primitive.name == "bincount":
-            return not params.get("minlength")
-        first = _FIRST_INDEX.get(primitive.name)
-        return first is not None and any(is_mapped and x._data.dtype.kind == "b" for x, is_mapped in
-                                         zip(values[first:], mapped[first:], strict=True))
+            by_value = mapped[1]
+        elif primitive.name == "bincount":
+            by_value = not params.get("minlength")
+        else:
+            first = _FIRST_INDEX[primitive.name]
+            by_value = any([is_mapped and x.dtype.kind == "b" for x, is_mapped in
+                            zip(values[first:], mapped[first:], strict=True)])
+        if by_value:
+            raise RuntimeError(
+                f"[vmap] {primitive.name} gives a result whose shape depends on the values, which differ from example "
+                f"to example (at {user_line()}); compute with torch.where or masked_fill instead, or run one example "
+                "after the other with vmap(..., chunk_size=1)")
 
     def settle(self, data: Batched) -> None:
         root = data.root

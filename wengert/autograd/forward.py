@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ..core.batching import lifted
 from ..core.errors import MissingRuleError
 from ..core.frames import user_line
-from ..core.primitive import P, Primitive
+from ..core.primitive import P, Primitive, diagonal
 from ..core.state import state
+from ..tensors.apply import bare
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tensor import TENSORS, Tensor, make
+from .batching import BatchLevel
 from .engine import grad
-from .levels import Level, Lifted, off_tape
+from .levels import Level, Lifted, array_of, off_tape
 
 
 class Dual(Lifted):
@@ -77,6 +82,96 @@ class DualLevel(Level):
             result.part_of(operands[0]._data, (primitive, params))
         return result
 
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        outer = self.outer
+        if (type(outer) is BatchLevel and outer.outer is None and primitive.kind == "elementwise"
+                and primitive.is_diagonal):
+            found = self._through(outer, primitive, operands, params)
+            if found is not None:
+                return found
+        return super().evaluate(primitive, operands, params)
+
+    def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        moves = False
+        for x in operands:
+            moved = None
+            if type(x) in TENSORS:
+                data = x._data
+                primal, tangent = array_of(data.value), data.tangent
+                if primal is None or (data.steps and data.generation != data.root.generation):
+                    return None
+                if tangent is not None:
+                    moves, moved = True, array_of(tangent)
+                    if moved is None:
+                        return None
+                primals.append(primal)
+            else:
+                primals.append(x)
+            tangents.append(moved)
+        if moves and primitive.jvp is None:
+            return None
+        if primitive.kind == "view":
+            return self._seen_at_once(primitive, operands[0]._data, params)
+        found = state.here["quiet"](_run_both, primitive, primals, tangents, params, moves)
+        out, pushed_ = found
+        given = [x._data.tangent if type(x) in TENSORS else None for x in operands]
+        if primitive.multiple:
+            return tuple([Dual(self, bare(part), _around(tangent, tangents, given))
+                          for part, tangent in zip(out, pushed_ or [None] * len(out), strict=True)])
+        return Dual(self, bare(out), _around(pushed_, tangents, given))
+
+    def _seen_at_once(self, primitive: Primitive, data: Dual, params: dict[str, Any]) -> Dual:
+        value = self.seen(data.value, primitive.run(data.value._data, **params), primitive, params)
+        tangent = data.tangent
+        if tangent is not None:
+            tangent = self.seen(tangent, primitive.run(tangent._data, **params), primitive, params)
+        out = Dual(self, value, tangent)
+        if value._alias is not None:
+            out.part_of(data, (primitive, params))
+        return out
+
+    def _through(self, outer: BatchLevel, primitive: Primitive, operands: tuple[Any, ...],
+                 params: dict[str, Any]) -> Dual | None:
+        """An elementwise primitive of duals of batches: these are lined up, and it runs on the arrays of both levels at
+        once. See Note [on arrays] in levels.py; None where that does not hold."""
+        pairs: list[Any] = []
+        rank = 0
+        for x in operands:
+            pair: Any = x
+            if type(x) in TENSORS:
+                data = x._data
+                if data.steps and data.generation != data.root.generation:
+                    return None
+                pair = [outer.array_of(data.value), None if data.tangent is None else outer.array_of(data.tangent)]
+                if pair[0] is None or (pair[1] is None) is not (data.tangent is None):
+                    return None
+                rank = max(rank, len(data.shape))
+            pairs.append(pair)
+        primals, tangents, mapped, moved = [], [], False, False
+        for pair in pairs:
+            if type(pair) is not list:
+                primals.append(pair)
+                tangents.append(None)
+                continue
+            lined: list[Any] = [None if part is None else lifted(part[0], rank) if part[1] else part[0]
+                                for part in pair]
+            primals.append(lined[0])
+            tangents.append(lined[1])
+            mapped = mapped or pair[0][1]
+            moved = moved or (pair[1] is not None and pair[1][1])
+        out, total = state.here["quiet"](_run_diagonal, primitive, primals, tangents, params)
+        value: Any = outer.wrap(out, mapped)
+        if total is None or out.dtype.kind not in "fc":
+            return Dual(self, value, None)
+        example = out.shape[1:] if mapped else out.shape
+        moved = moved or mapped
+        shape = (outer.count, *example) if moved else example
+        if total.dtype != out.dtype:
+            total = total.astype(out.dtype)
+        return Dual(self, value, outer.wrap(total if total.shape == shape else np.broadcast_to(total, shape), moved))
+
     def settle(self, data: Dual) -> None:
         tangent = data.root.tangent
         for primitive, params in data.steps:
@@ -113,6 +208,45 @@ class DualLevel(Level):
 
     def plain(self, tensor: Tensor, what: str) -> Tensor:
         return self.inner(tensor)
+
+
+def _run_both(primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any],
+              moves: bool) -> tuple[Any, Any]:
+    """A primitive and its ``jvp`` rule on arrays; tangents of the dtypes and shapes of what they belong to."""
+    out = primitive(*primals, **params)
+    out = tuple([np.asarray(part) for part in out]) if primitive.multiple else np.asarray(out)
+    if not moves:
+        return out, None
+    found = pushed(primitive, tangents, primals, out, params)
+    if primitive.multiple:
+        return out, [_as(tangent, part) for tangent, part in zip(found or [None] * len(out), out, strict=True)]
+    return out, _as(found, out)
+
+
+def _run_diagonal(primitive: Primitive, primals: list[Any], tangents: list[Any],
+                  params: dict[str, Any]) -> tuple[Any, Any]:
+    out = np.asarray(primitive(*primals, **params))
+    return out, diagonal(primitive, tangents, primals, out, params)
+
+
+def _as(tangent: Any, out: np.ndarray) -> Any:
+    """`_fitting` of arrays."""
+    if tangent is None or out.dtype.kind not in "fc":
+        return None
+    if tangent.dtype != out.dtype:
+        tangent = tangent.real if tangent.dtype.kind == "c" and out.dtype.kind != "c" else tangent
+        tangent = tangent.astype(out.dtype)
+    return tangent if tangent.shape == out.shape else np.broadcast_to(tangent, out.shape)
+
+
+def _around(tangent: Any, tangents: list[Any], given: list[Any]) -> Tensor | None:
+    """The tensor of a tangent: the operand's own, where a rule has passed that on."""
+    if tangent is None:
+        return None
+    for array, tensor in zip(tangents, given, strict=True):
+        if tangent is array:
+            return tensor
+    return bare(tangent)
 
 
 def _fitting(tangent: Tensor | None, out: Tensor) -> Tensor | None:

@@ -20,9 +20,10 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..core.geometry import bytes_of
-from ..core.primitive import P, Primitive
+from ..core.primitive import HALVES, P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
+from ..tensors.alias import attach_view, shares
 from ..tensors.apply import bare
 from ..tensors.evaluation import Tracer, Unseen, known
 from ..tensors.inplace import overwrite, same_memory
@@ -30,8 +31,19 @@ from ..tensors.tape import Leaf, Node, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
 from . import engine
 
+ndarray = np.ndarray
+
 Step = tuple[Any, dict[str, Any]]
 """A view on the way from a memory to a part of it, or (None, {}): from there on without the history below."""
+
+
+def array_of(value: Tensor) -> ndarray | None:
+    """The array of a tensor of plain memory without a history, not in half precision; None for any other."""
+    data = value._data
+    if type(data) is not ndarray or value._edge is not None or data.dtype.char in HALVES:
+        return None
+    alias = value._alias
+    return data if alias is None or alias.storage.edge is None else None
 
 
 class Lifted(Unseen):
@@ -122,16 +134,36 @@ class Level(Tracer):
         watcher, grad = here["watcher"], here["grad"]
         here["watcher"] = self.outer
         if not grad and self.grad:
-            # A run back that began at this level records nothing on this level's tape. The one below goes on.
-            run_now = engine.innermost()
-            here["grad"] = run_now is not None and run_now is not self.run
+            here["grad"] = self.records_below()
         try:
             return run(*arguments)
         finally:
             here["watcher"], here["grad"] = watcher, grad
 
+    def records_below(self) -> bool:
+        """Whether the tape below goes on where this level's stands still: a run back that began at this level records
+        nothing on this level's tape alone."""
+        run_now = engine.innermost()
+        return run_now is not None and run_now is not self.run
+
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if self.outer is None:
+            found = self.at_once(primitive, operands, params)
+            if found is not None:
+                return found
         return self.below(self.ruled, primitive, operands, params)
+
+    @abstractmethod
+    def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """What `ruled` gives, by the same rules on the arrays themselves, where the level below is plain evaluation and
+        keeps no history of any operand; None where it does, or there is more to see to. See Note [on arrays]."""
+
+    def seen(self, value: Tensor, data: ndarray, primitive: Primitive, params: dict[str, Any]) -> Tensor:
+        """A tensor of the plain level below around a view of the array that ``value`` holds."""
+        out = bare(data)
+        if shares(data, value._data):
+            attach_view(value, out, primitive, params, state.grad or (self.grad and self.records_below()))
+        return out
 
     @abstractmethod
     def ruled(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -318,6 +350,13 @@ class Level(Tracer):
         return make(self.constant(value, False), None)
 
 
+# Note [on arrays]: a level just above plain evaluation could run its rules on the tensors that it holds, as any other
+# does. But what the plain level would add to a rule's steps is a history and a promotion of dtypes, and where neither
+# is due the rule may as well run on the arrays: a third of the time of small operations, and one kernel where a
+# derivative's steps on large arrays would be several. Half precision is left to tensors, which are computed with in
+# float32.
+
+
 def place_of(tensor: Tensor, absolute: bool) -> tuple[int, int]:
     """Where a tensor begins in its memory, and how large that is, in elements. (What is recorded may count from the
     beginning of an argument, unless the ``absolute`` place matters.)"""
@@ -352,4 +391,4 @@ def off_tape(x: Tensor) -> Tensor:
     return out
 
 
-__all__ = ["Level", "Lifted", "Step", "drawn", "level", "off_tape", "overwrite", "same_memory"]
+__all__ = ["Level", "Lifted", "Step", "array_of", "drawn", "level", "off_tape", "overwrite", "same_memory"]

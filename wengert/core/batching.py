@@ -82,7 +82,7 @@ def native(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Para
 
 def aligned(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Params) -> Any:
     """For what broadcasts its operands."""
-    return primitive(*ranked(operands, mapped), **params)
+    return primitive(*(operands if len(operands) == 1 else ranked(operands, mapped)), **params)
 
 
 def moved(params: Params) -> Params:

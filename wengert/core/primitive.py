@@ -162,6 +162,11 @@ class Primitive:
                 return result
         return self.run(*operands)
 
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether its forward rule is the one derived from the backward rule of elementwise primitives."""
+        return getattr(self.jvp, "func", None) is _diagonal_jvp
+
     def __repr__(self) -> str:
         return f"<primitive {self.name} ({self.kind})>"
 
@@ -477,8 +482,17 @@ def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
 
 def _diagonal_jvp(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
                   params: Params) -> Any:
-    """Forward by way of the backward rule: the Jacobian of an elementwise primitive by one operand is diagonal, and so
-    its own transpose, up to the conjugate."""
+    """Forward by way of the backward rule, of the shape of the result."""
+    total = diagonal(primitive, tangents, operands, out, params)
+    if total is not None and total.shape != out.shape:
+        total = P.expand(total, shape=tuple(out.shape))
+    return total
+
+
+def diagonal(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
+             params: Params) -> Any:
+    """The tangents of an elementwise primitive's operands through its backward rule, added up: the Jacobian by one
+    operand is diagonal, and so its own transpose, up to the conjugate."""
     rule, total = primitive.rule("vjp"), None
     for i, tangent in enumerate(tangents):
         if tangent is None:
@@ -487,8 +501,6 @@ def _diagonal_jvp(primitive: Primitive, tangents: Sequence[Any], operands: Seque
         term = conjugate(rule(conjugate(tangent), (*operands, out, None), params, needs)[i])
         if term is not None:
             total = term if total is None else total + term
-    if total is not None and total.shape != out.shape:
-        total = P.expand(total, shape=tuple(out.shape))
     return total
 
 

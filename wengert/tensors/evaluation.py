@@ -200,6 +200,11 @@ class Tracer(Watcher, ABC):
     @abstractmethod
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any: ...
 
+    def pull(self, node: Node, ct: Any, saved: Sequence[Any]) -> Sequence[Any] | None:
+        """What a node's rule gives for a cotangent and saved values, by a shorter way than step by step on tensors;
+        None where there is none."""
+        return None
+
     @abstractmethod
     def write(self, tensor: Any, new: Any) -> bool:
         """Puts the value of ``new`` into a tensor; true where its version and history have been seen to as well."""

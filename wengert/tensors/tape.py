@@ -218,7 +218,10 @@ class Node:
         # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is not None:
             saved = self.unpack(as_tensors)
-            grads = rule(ct, saved, self.params, self.edges)
+            tracer = None if state.watcher is None else state.watcher.tracer
+            grads = None if tracer is None else tracer.pull(self, ct, saved)
+            if grads is None:
+                grads = rule(ct, saved, self.params, self.edges)
             return (kinked(grads[0], saved), *grads[1:]) if self.primitive.kinked and state.grad else grads
         saved = self.saved
         if saved is None or (self.rare is not None and "packed" in self.rare):
