@@ -155,6 +155,36 @@ def test_batch_against_a_loop(case: Any) -> None:
         agree(parts_of(mapped(*given)), looped(primitive, wide, chosen, params, COUNT))
 
 
+def narrowed(x: Any) -> Any:
+    """An operand in single precision."""
+    return x.astype({"f": np.float32, "c": np.complex64}.get(x.dtype.kind, x.dtype)) if isinstance(x, np.ndarray) else x
+
+
+@pytest.mark.parametrize("case", ALL, ids=_id)
+def test_a_level_keeps_single_precision(case: Any) -> None:
+    """Rules run on arrays there, where nothing but numpy says in which dtype numbers meet."""
+    primitive, number = case
+    operands, params = samples_of(primitive)[number]
+    operands = [narrowed(x) for x in operands]
+    given = [wrap(x) if isinstance(x, np.ndarray) else x for x in operands]
+
+    def run(*tensors: Any) -> Any:
+        return primitive(*tensors, **params)
+
+    plain = [part.dtype for part in parts_of(run(*given))]
+    *_, chosen = choices(operands)
+    if not by_value(primitive, operands, chosen, params):
+        wide = [wrap(np.stack([x, x])) if c else g for x, g, c in zip(operands, given, chosen, strict=True)]
+        batch = torch.vmap(run, in_dims=tuple(0 if c else None for c in chosen))(*wide)
+        assert [part.dtype for part in parts_of(batch)] == plain
+    if not primitive.records or primitive.jvp is None and primitive.vjp is None:
+        return
+    moving_ones = [g if floating(x) else None for x, g in zip(operands, given, strict=True)]
+    outs, tangents = push(lambda xs: parts_of(run(*xs)), given, moving_ones)
+    for out, tangent, dtype in zip(outs, tangents, plain, strict=True):
+        assert out.dtype == dtype and (tangent is None or (tangent.dtype == dtype and tangent.shape == out.shape))
+
+
 @pytest.mark.parametrize("case", ALL, ids=_id)
 def test_batch_of_batches_along_any_dimension(case: Any) -> None:
     """Twice, the outer examples along the last dimension of what the inner ones are taken from."""
