@@ -19,7 +19,7 @@ from ..tensors.apply import bare
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
-from .levels import Level, Lifted, array_of, drawn
+from .levels import Level, Lifted, array_of, drawn, has_history
 
 _FIRST_INDEX = {"index": 1, "index_adjoint": 1, "index_put": 2}
 """From which operand on primitives have index arrays, of which masks show as many elements as they mark."""
@@ -87,10 +87,11 @@ class BatchLevel(Level):
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         mapped = []
+        recorded = self.records_below()
         for x in operands:
             if type(x) in TENSORS:
                 data = x._data
-                array = array_of(data.value)
+                array = array_of(data.value, recorded)
                 if array is None or (data.steps and data.generation != data.root.generation):
                     return None
                 arrays.append(array)
@@ -114,11 +115,11 @@ class BatchLevel(Level):
         primitive = node.primitive
         if self.outer is not None or primitive.kind != "elementwise" or saved[-1] is not None:
             return None
-        rank = len(node.shape)
+        rank, recorded = len(node.shape), self.records_below()
         arrays: list[Any] = []
         for value in (ct, *saved[:-1]):
             if type(value) in TENSORS:
-                pair = self.array_of(value)
+                pair = self.array_of(value, recorded)
                 if pair is None or pair[0].ndim - pair[1] != rank:
                     return None
                 value = pair[0]
@@ -127,11 +128,10 @@ class BatchLevel(Level):
         return [grad if grad is None else ct if grad is arrays[0] else self.wrap(grad, np.ndim(grad) > rank)
                 for grad in grads]
 
-    def array_of(self, value: Tensor) -> tuple[Any, bool] | None:
+    def array_of(self, value: Tensor, recorded: bool) -> tuple[Any, bool] | None:
         """The array that a tensor inside holds, and whether it has the examples along its first dimension; None where
-        there is a history, at this level (while it is being recorded) or below."""
-        if state.grad and (value._edge is not None or (value._alias is not None
-                                                       and value._alias.storage.edge is not None)):
+        there is a history that is being recorded, at this level or below."""
+        if recorded and has_history(value):
             return None
         data = value._data
         mapped = False
@@ -139,7 +139,7 @@ class BatchLevel(Level):
             if data.level is not self or (data.steps and data.generation != data.root.generation):
                 return None
             value, mapped = data.value, data.mapped
-        array = array_of(value)
+        array = array_of(value, recorded)
         return None if array is None else (array, mapped)
 
     def _seen_at_once(self, primitive: Primitive, data: Batched, params: dict[str, Any]) -> Batched | None:

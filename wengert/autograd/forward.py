@@ -94,16 +94,16 @@ class DualLevel(Level):
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         primals: list[Any] = []
         tangents: list[Any] = []
-        moves = False
+        moves, recorded = False, self.records_below()
         for x in operands:
             moved = None
             if type(x) in TENSORS:
                 data = x._data
-                primal, tangent = array_of(data.value), data.tangent
+                primal, tangent = array_of(data.value, recorded), data.tangent
                 if primal is None or (data.steps and data.generation != data.root.generation):
                     return None
                 if tangent is not None:
-                    moves, moved = True, array_of(tangent)
+                    moves, moved = True, array_of(tangent, recorded)
                     if moved is None:
                         return None
                 primals.append(primal)
@@ -137,14 +137,14 @@ class DualLevel(Level):
         """An elementwise primitive of duals of batches: these are lined up, and it runs on the arrays of both levels at
         once. See Note [on arrays] in levels.py; None where that does not hold."""
         pairs: list[Any] = []
-        rank = 0
+        rank, recorded = 0, self.records_below() or outer.records_below()
         for x in operands:
             pair: Any = x
             if type(x) in TENSORS:
                 data = x._data
                 if data.steps and data.generation != data.root.generation:
                     return None
-                pair = [outer.array_of(data.value), None if data.tangent is None else outer.array_of(data.tangent)]
+                pair = [None if part is None else outer.array_of(part, recorded) for part in (data.value, data.tangent)]
                 if pair[0] is None or (pair[1] is None) is not (data.tangent is None):
                     return None
                 rank = max(rank, len(data.shape))

@@ -37,13 +37,18 @@ Step = tuple[Any, dict[str, Any]]
 """A view on the way from a memory to a part of it, or (None, {}): from there on without the history below."""
 
 
-def array_of(value: Tensor) -> ndarray | None:
-    """The array of a tensor of plain memory without a history, not in half precision; None for any other."""
+def array_of(value: Tensor, recorded: bool) -> ndarray | None:
+    """The array of a tensor of plain memory, not in half precision, without a history where that is to be ``recorded``;
+    None for any other."""
     data = value._data
-    if type(data) is not ndarray or value._edge is not None or data.dtype.char in HALVES:
+    if type(data) is not ndarray or data.dtype.char in HALVES or (recorded and has_history(value)):
         return None
-    alias = value._alias
-    return data if alias is None or alias.storage.edge is None else None
+    return data
+
+
+def has_history(value: Tensor) -> bool:
+    """Whether the tape leads on from a tensor, or from the memory that it is a view of."""
+    return value._edge is not None or (value._alias is not None and value._alias.storage.edge is not None)
 
 
 class Lifted(Unseen):
@@ -133,16 +138,17 @@ class Level(Tracer):
         here = state.here
         watcher, grad = here["watcher"], here["grad"]
         here["watcher"] = self.outer
-        if not grad and self.grad:
-            here["grad"] = self.records_below()
+        here["grad"] = self.records_below()
         try:
             return run(*arguments)
         finally:
             here["watcher"], here["grad"] = watcher, grad
 
     def records_below(self) -> bool:
-        """Whether the tape below goes on where this level's stands still: a run back that began at this level records
-        nothing on this level's tape alone."""
+        """Whether the tape below goes on. It does where this level's stands still for a run back that began at this
+        level, which records nothing on this level's tape alone."""
+        if state.grad or not self.grad:
+            return state.grad
         run_now = engine.innermost()
         return run_now is not None and run_now is not self.run
 
@@ -162,7 +168,7 @@ class Level(Tracer):
         """A tensor of the plain level below around a view of the array that ``value`` holds."""
         out = bare(data)
         if shares(data, value._data):
-            attach_view(value, out, primitive, params, state.grad or (self.grad and self.records_below()))
+            attach_view(value, out, primitive, params, self.records_below())
         return out
 
     @abstractmethod

@@ -44,21 +44,29 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor
             joined.update(each)
         given = joined
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _replaced(module, _all_names(module, given, tie_weights, strict)):
+    places = _places(module)
+    with _replaced(module, places, _all_names(places, given, tie_weights, strict)):
         return module(*arguments, **(kwargs or {}))
 
 
-def _all_names(module: Any, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> dict[str, Tensor]:
+Places = dict[str, tuple[dict[str, Any], str]]
+"""By dotted path the dictionary of a module that holds a tensor, and its name there."""
+
+
+def _places(module: Any) -> Places:
+    return {f"{path}.{name}" if path else name: (table, name)
+            for path, owner in module.named_modules(remove_duplicate=False)
+            for table in (owner._buffers, owner._parameters) for name in table}
+
+
+def _all_names(places: Places, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> dict[str, Tensor]:
     """What to put where: what was given, and the same under the other names of the same tensors."""
     names: dict[int, list[str]] = {}
-    own = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
+    own = [(path, table[name]) for path, (table, name) in places.items() if table[name] is not None]
     for name, tensor in own:
         names.setdefault(id(tensor), []).append(name)
     replaced = dict(given)
-    if tie_weights:
+    if tie_weights and len(names) < len(own):
         for tied in names.values():
             values = {id(given[name]): given[name] for name in tied if name in given}
             if len(values) > 1:
@@ -79,27 +87,23 @@ def _all_names(module: Any, given: Mapping[str, Tensor], tie_weights: bool, stri
 
 
 @contextlib.contextmanager
-def _replaced(module: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """A context in which the tensors stand in the module's dictionaries; the module's own come back at the end."""
-    places = [(*place, tensor) for name, tensor in tensors.items() if (place := _place(module, name)) is not None]
-    kept = [(table, name, table[name]) for table, name, _ in places]
+def _replaced(module: Any, places: Places, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """A context in which the tensors stand in the module's dictionaries; the module's own come back at the end. A name
+    that its owner does not have is left out; one without an owner raises AttributeError."""
+    found = []
+    for path, tensor in tensors.items():
+        if path in places:
+            found.append((*places[path], tensor))
+        else:
+            module.get_submodule(path.rpartition(".")[0])
+    kept = [(table, name, table[name]) for table, name, _ in found]
     try:
-        for table, name, tensor in places:
+        for table, name, tensor in found:
             table[name] = tensor
         yield
     finally:
         for table, name, own in kept:
             table[name] = own
-
-
-def _place(module: Any, path: str) -> tuple[dict[str, Any], str] | None:
-    """The dictionary that holds the tensor at ``path``, and its name there; None where the module has none."""
-    parent, _, name = path.rpartition(".")
-    owner = module.get_submodule(parent)
-    for table in (owner._parameters, owner._buffers):
-        if name in table:
-            return table, name
-    return None
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -214,6 +214,8 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
     x, weight, shapes = saved[0], saved[1], saved[-1]
     for_x = P.matmul(ct, conjugate(weight)) if needs[0] else None
     for_weight = None
+    if not any(needs[1:]):
+        return for_x, None, None
     flat = ct if len(ct.shape) == 2 else P.reshape(ct, shape=(prod(ct.shape[:-1]), ct.shape[-1]))
     if needs[1]:
         rows = x if len(x.shape) == 2 else P.reshape(x, shape=(prod(x.shape[:-1]), x.shape[-1]))
