@@ -149,7 +149,9 @@ class DualLevel(Level):
                     return None
                 rank = max(rank, len(data.shape))
             pairs.append(pair)
-        primals, tangents, mapped, moved = [], [], False, False
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        mapped = moved = False
         for pair in pairs:
             if type(pair) is not list:
                 primals.append(pair)
@@ -213,7 +215,7 @@ class DualLevel(Level):
 def _run_both(primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any],
               moves: bool) -> tuple[Any, Any]:
     """A primitive and its ``jvp`` rule on arrays; tangents of the dtypes and shapes of what they belong to."""
-    out = primitive(*primals, **params)
+    out: Any = primitive(*primals, **params)
     out = tuple([np.asarray(part) for part in out]) if primitive.multiple else np.asarray(out)
     if not moves:
         return out, None

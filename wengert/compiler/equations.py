@@ -194,9 +194,9 @@ def solutions(a: Array, b: Array) -> Array | None:
     singular."""
     lead, rows, columns = a.shape[:-2], a.shape[-1], b.shape[-1]
     count = prod(lead)
-    if (count < MANY_SYSTEMS or not 0 < rows <= LARGEST or not 0 < columns <= LARGEST or b.shape != (*lead, rows, columns)
-            or a.shape[-2] != rows or a.dtype.char not in "fd" or b.dtype != a.dtype
-            or not generated_code_is_possible()):
+    fits = a.shape[-2] == rows and b.shape == (*lead, rows, columns) and a.dtype.char in "fd" and b.dtype == a.dtype
+    small = 0 < rows <= LARGEST and 0 < columns <= LARGEST
+    if count < MANY_SYSTEMS or not small or not fits or not generated_code_is_possible():
         return None
     turned = not a.flags.c_contiguous and np.swapaxes(a, -1, -2).flags.c_contiguous
     matrices = a if turned else np.ascontiguousarray(a)
