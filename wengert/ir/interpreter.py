@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ class Interpreter:
 
     def __init__(self, graph: InstructionGraph) -> None:
         self.graph = graph
-        kept = set(graph.roots())
-        self._dropped: list[list[Value]] = []
-        for instr in reversed(graph.instrs):
+
+    @cached_property
+    def _dropped(self) -> list[list[Value]]:
+        """The values that nothing needs after each instruction."""
+        kept, found = set(self.graph.roots()), []
+        for instr in reversed(self.graph.instrs):
             last = [value for value in {*instr.values(), *instr.results} if value not in kept]
             kept.update(last)
-            self._dropped.append(last)
-        self._dropped.reverse()
+            found.append(last)
+        return found[::-1]
 
     def __call__(
         self, inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = (), generators: Sequence[Any] = ()

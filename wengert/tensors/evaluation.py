@@ -105,6 +105,11 @@ class Watcher(Block):
             return self.outer.evaluate(primitive, operands, params)
         return evaluate(primitive, [getattr(x, "_data", x) for x in operands], params)
 
+    def own(self, run: Callable[..., Any], *operands: Any) -> Any:
+        """Runs code of wengert's own, that of an operation or the rule of a node, which calls none of the user's but what
+        other watchers call."""
+        return run(*operands)
+
     def recorded(self, node: Node) -> None:
         """Called with each new node of the tape."""
         if self.outer is not None:

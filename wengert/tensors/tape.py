@@ -217,11 +217,12 @@ class Node:
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is not None:
-            saved = self.unpack(as_tensors)
-            tracer = None if state.watcher is None else state.watcher.tracer
+            saved, watcher = self.unpack(as_tensors), state.watcher
+            tracer = None if watcher is None else watcher.tracer
             grads = None if tracer is None else tracer.pull(self, ct, saved)
             if grads is None:
-                grads = rule(ct, saved, self.params, self.edges)
+                grads = (rule(ct, saved, self.params, self.edges) if watcher is None
+                         else watcher.own(rule, ct, saved, self.params, self.edges))
             return (kinked(grads[0], saved), *grads[1:]) if self.primitive.kinked and state.grad else grads
         saved = self.saved
         if saved is None or (self.rare is not None and "packed" in self.rare):
@@ -356,7 +357,8 @@ class HalfNode(Node):
     def pull(self, ct: Any, as_tensors: Restorer | None) -> Sequence[Any]:
         rule = self.primitive.rule("vjp")
         saved = self.unpack(as_tensors)
-        run = state.quiet if as_tensors is None else _called
+        watcher = state.watcher
+        run = state.quiet if as_tensors is None else _called if watcher is None else watcher.own
         grads = run(rule, _wide(ct), (*[_wide(value) for value in saved[:-1]], saved[-1]), self.params, self.edges)
         return [grad if grad is None or dtype is None or getattr(grad.dtype, "numpy", grad.dtype) == dtype.numpy
                 else P.cast(grad, dtype=dtype, back=grad.dtype)

@@ -93,6 +93,12 @@ class Capturing(Tracer, ABC):
     def line(self) -> str:
         return user_line() if self._line is None else self._line
 
+    def own(self, run: Callable[..., Any], *operands: Any) -> Any:
+        """Other watchers may call the user's code: those inside have not passed this on, and those outside are told."""
+        if self._line is not None or self.outer is not None:
+            return run(*operands)
+        return self._on_one_line(run, *operands)
+
     def _on_one_line(self, run: Callable[..., Any], *operands: Any) -> Any:
         """Runs wengert's own code, called from one line of the user's, with nobody looking on: it calls none of the
         user's, and a look at each call costs more than the call."""

@@ -96,7 +96,7 @@ class Reads:
             code = next((code for code in self._codes.values() if is_users(code.co_filename)), None)
             line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
             self.unseen = "numpy.random", line
-        young = {id(thing) for thing in gc.get_objects(generation=0)}
+        young = {id(read.owner) for read in self._places.values()}.intersection(map(id, gc.get_objects(generation=0)))
         if self._collects:
             gc.enable()
         self._places = {
