@@ -106,8 +106,8 @@ class Watcher(Block):
         return evaluate(primitive, [getattr(x, "_data", x) for x in operands], params)
 
     def own(self, run: Callable[..., Any], *operands: Any) -> Any:
-        """Runs code of wengert's own, that of an operation or the rule of a node, which calls none of the user's but what
-        other watchers call."""
+        """Runs code of wengert's own, that of an operation or the rule of a node, which calls none of the user's but
+        what other watchers call."""
         return run(*operands)
 
     def recorded(self, node: Node) -> None:

@@ -34,8 +34,11 @@ NOT = object()
 
 
 def prepare(program: Program, arguments: Arguments) -> None:
-    """Makes calls of a program quick that are like this one, which fitted and has been run. Where calls keep being
-    unlike, that is done ever more rarely, as it costs more than a call."""
+    """Makes calls of a program quick that are like this one, which fitted and has been run. Not after the first, which
+    is slow already and often unlike, as states come into being. Where calls keep being unlike, that is done ever more
+    rarely, as it costs more than a call."""
+    if program.calls < 2:
+        return
     program.unprepared += 1
     if program.unprepared > program.patience:
         program.unprepared, program.patience = 0, 2 * program.patience + 1
