@@ -60,10 +60,10 @@ def in_columns(array: Array) -> Array:
     return np.swapaxes(np.ascontiguousarray(np.swapaxes(array, -1, -2)), -1, -2)
 
 
-def has_channels_last(array: Array) -> bool:
+def has_channels_last(array: Array, least_rank: int = 4) -> bool:
     """Whether an (N, C, ...) array lies with its channels innermost, and not in row-major order as well. Sizes of 1
     leave that open; then it is row-major, as in PyTorch."""
-    if not 4 <= array.ndim <= 5 or not array.size:
+    if not least_rank <= array.ndim <= 5 or not array.size:
         return False
     least, strides = 0, array.strides
     if strides[1] == 0:
@@ -75,14 +75,53 @@ def has_channels_last(array: Array) -> bool:
     return True
 
 
-def laid_as(array: Array, *sources: Array) -> Array:
+def dense_with_channels_last(array: Array) -> bool:
+    """Whether an (N, C, ...) array lies with its channels innermost and without gaps, which a row-major one with a
+    single channel, or of single rows, does too."""
+    step = array.itemsize
+    for dim in (1, *range(array.ndim - 1, 1, -1), 0):
+        if array.shape[dim] != 1 and array.strides[dim] != step:
+            return not array.size
+        step *= array.shape[dim]
+    return True
+
+
+def laid_as(array: Array, *sources: Array, least_rank: int = 4) -> Array:
     """The array with its channels innermost where one of the sources lies so, in row-major order else: how what is
-    computed of images lies."""
+    computed of images lies (of lines, with ``least_rank`` 3)."""
     for source in sources:
-        if not source.flags.c_contiguous and has_channels_last(source):
+        if not source.flags.c_contiguous and has_channels_last(source, least_rank):
             last = (0, *range(2, array.ndim), 1)
             return np.ascontiguousarray(array.transpose(last)).transpose((0, array.ndim - 1, *range(1, array.ndim - 1)))
     return in_rows(array)
+
+
+def iterated(array: Array, *strides: tuple[int, ...]) -> Array:
+    """The array in the order in which PyTorch's iterator lays what is computed of operands with these ``strides``, 0
+    where they are broadcast: two dimensions lie as in the first operand that has steps along both."""
+    order = list(range(array.ndim))[::-1]  # the innermost first
+    for last in range(1, len(order)):
+        moved = last
+        for place in range(last - 1, -1, -1):
+            further = _further(order[place], order[moved], array.shape, strides)
+            if further > 0:
+                order[place], order[moved] = order[moved], order[place]
+                moved = place
+            elif further < 0:
+                break
+    order.reverse()
+    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+
+
+def _further(dim: int, other: int, shape: tuple[int, ...], strides: tuple[tuple[int, ...], ...]) -> int:
+    """1 if ``dim`` is to lie further out than ``other``, -1 if further in, 0 if the operands do not say."""
+    for steps in strides:
+        if steps[dim] and steps[other]:
+            if steps[dim] != steps[other]:
+                return 1 if steps[dim] > steps[other] else -1
+            if shape[dim] > shape[other]:
+                return 1
+    return 0
 
 
 def order_of(array: Array) -> Literal["C", "K"]:

@@ -9,7 +9,14 @@ from ..core.device import device as Device
 from ..core.device import require_cpu
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DeviceError
-from ..core.layout import CHANNELS_LAST, contiguous_format, has_channels_last, preserve_format
+from ..core.layout import (
+    CHANNELS_LAST,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    has_channels_last,
+    preserve_format,
+)
 from ..core.layout import memory_format as MemoryFormat
 from ..core.primitive import P
 from ..tensors.apply import result_type as meeting_type
@@ -163,6 +170,14 @@ def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
     if self.is_contiguous(memory_format):
         return self
     return clone(self, memory_format=memory_format)
+
+
+def in_format_of(result: Tensor, image: Tensor) -> Tensor:
+    """What is computed of an image, in that one's memory format: channels innermost where the image's are, else in
+    row-major order."""
+    if image._data.ndim > 3 and not image._data.flags.c_contiguous and has_channels_last(image._data):
+        return contiguous(result, channels_last if image._data.ndim == 4 else channels_last_3d)
+    return contiguous(result)
 
 
 @method("copy_")

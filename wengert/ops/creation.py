@@ -361,25 +361,27 @@ def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
     return _numpy_dtype(dtype)
 
 
-def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str) -> np.ndarray:
-    """Counted from the nearer end; each product and sum is rounded once, as by the processor's fused instruction."""
+def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str, fused: bool = True) -> np.ndarray:
+    """Counted from the nearer end. A product and its sum are rounded once, as by the processor's ``fused`` instruction;
+    in half precision, in which it has none, each of them is."""
     if dtype.kind == "b":
         raise NotImplementedError(f"[{op}] \"{op}_cpu\" not implemented for 'Bool'")
     if count < 0:
         raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
-    work = np.dtype(np.float64) if dtype.kind in "iub" else np.dtype(np.float32) if dtype.itemsize == 2 else dtype
-    wide: Any = {"float32": np.float64, "float64": np.longdouble}.get(work.name, np.clongdouble)
+    work = np.dtype(np.float64) if dtype.kind in "iub" else dtype
+    fused = fused and work.itemsize > 2
+    wide: Any = {"f": np.float64, "d": np.longdouble}.get(work.char, np.clongdouble) if fused else work.type
     if dtype.kind in "iu":
         start, end = int(start), int(end)
     first, last = work.type(start), work.type(end)
     if count == 1:
         return np.full(1, first).astype(dtype)
     step = work.type((last - first) / work.type(max(count - 1, 1)))
-    places = np.arange(count)
+    places = np.arange(count).astype(np.int64 if fused else work)
     half = count // 2
     result = np.empty(count, work)
     result[:half] = wide(first) + wide(step) * places[:half]
-    result[half:] = wide(last) - wide(step) * (count - 1 - places[half:])
+    result[half:] = wide(last) - wide(step) * places[count - 1 - half::-1]
     return result.astype(dtype)
 
 
@@ -394,9 +396,12 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
         raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
     if wanted.kind in "iu":
         start, end = int(start), int(end)
-    exponents = _evenly(start, end, count, np.dtype(np.float64) if wanted.kind != "c" else np.dtype(np.complex128),
-                        "logspace")
-    return finish(np.power(float(base), exponents).astype(wanted), requires_grad)
+    work = np.dtype(np.float64) if wanted.kind in "iu" else wanted
+    if wanted.kind not in "iu" and wanted.itemsize == 2:
+        start, end, work = wanted.type(start), wanted.type(end), np.dtype(np.float32)
+    exponents = _evenly(start, end, count, work, "logspace", fused=False)
+    powers = np.power(float(base), exponents, dtype=np.complex128 if wanted.kind == "c" else np.float64)
+    return finish(powers.astype(wanted), requires_grad)
 
 
 # --- matrices from vectors --------------------------------------------------------------------------------------------

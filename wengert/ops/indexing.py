@@ -222,7 +222,7 @@ def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accu
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """``input`` with ``alpha`` times the parts of ``source`` added at the positions in ``index`` along ``dim``."""
     scaled = source if alpha == 1 else P.mul(source, alpha)
-    return _put_along(input, dim, index, scaled, "index_add", accumulate=True)
+    return _put_along(input.contiguous(), dim, index, scaled, "index_add", accumulate=True)
 
 
 @function(inplace=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
 from ..core.geometry import TENSOR, check_room
+from ..core.layout import has_channels_last
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import own
@@ -77,6 +79,10 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
             raise ShapeError(f"[stack] stack expects each tensor to be equal size, but got {list(shape)} at entry "
                              f"0 and {list(x._data.shape)} at entry {position}")
     place = wrap_dim(dim, len(shape) + 1, "stack")
+    if place < len(shape) and builtins.all([not x._data.flags.c_contiguous and has_channels_last(x._data)
+                                            for x in listed]):  # images one after the other, seen apart
+        whole = _joined(tuple(listed), place, "stack")
+        return labelled(own(P.reshape(whole, shape=(*shape[:place], len(listed), *shape[place:]))), "Stack")
     raised = (*shape[:place], 1, *shape[place:])
     rows = tuple([P.reshape(x, shape=raised, label="Unsqueeze") for x in listed])
     return labelled(_joined(rows, place, "stack"), "Stack")
@@ -311,7 +317,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got "
                            f"repeats.size(0) = {times.size} and input.size({place}) = {n}")
     order = make(np.repeat(np.arange(n), times), None)
-    return P.index(source, order, places=(False,) * place + (True,))
+    return P.index(source, order, places=(False,) * place + (True,), label="IndexSelect")
 
 
 @function(out=False)

@@ -7,6 +7,7 @@ combinations of a matrix's columns span nearly what all its columns span, and th
 from __future__ import annotations
 
 from ..core.primitive import P
+from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor
 from . import linalg
 from .factorizations import mirrored
@@ -69,5 +70,8 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     if niter < 0:
         raise ValueError(f"[pca_lowrank] niter(={niter}) must be non-negative integer")
     if center:
+        if A._data.dtype.kind in "biu":
+            raise RuntimeError(f"[pca_lowrank] mean(): could not infer output dtype. Input dtype must be either a "
+                               f"floating point or complex dtype. Got: {type_name(A._data.dtype)}")
         A = A - P.mean(A, dim=(A._data.ndim - 2,), keepdim=True)
     return svd_lowrank(A, q, niter)

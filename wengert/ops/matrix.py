@@ -10,16 +10,18 @@ from typing import Any
 from ..core.errors import ShapeError
 from ..core.primitive import HALVES, REAL_ONLY, TRUTHS, P
 from ..core.spec import wrap_dim
+from ..core.state import state
 from ..tensors.alias import own, type_name
 from ..tensors.apply import check_takes, result_type
 from ..tensors.hot import product
-from ..tensors.inplace import inplace
+from ..tensors.inplace import inplace, needs_tape
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
 from .arguments import check_one_dtype
 from .conversion import cast
 from .halves import in_float32
-from .registry import METHODS, function
+from .out import COMPUTED, Out
+from .registry import METHODS, function, method
 
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
 
@@ -132,7 +134,7 @@ def vdot(input: Any, other: Any) -> Tensor:
     return P.matmul(first, other, label="Vdot")
 
 
-@function()
+@function(out=Out(casts=lambda input, other: not input._data.ndim or not other._data.ndim))
 def inner(input: Any, other: Any) -> Tensor:
     """Sums of products over the last dimension of each; a product where one is 0-d."""
     if not input._data.ndim or not other._data.ndim:
@@ -208,6 +210,19 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     _check_operands("addbmm", input, batch1, batch2)
     total = P.sum(bmm(batch1, batch2), dim=(0,))
     return input * _factor(beta, input) + total * _factor(alpha, input)
+
+
+_addbmm_within = METHODS["addbmm_"]
+
+
+@method("addbmm_")
+def addbmm_(self: Tensor, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """In-place version of `addbmm`. A target that broadcasts is resized, as PyTorch does in this form alone."""
+    if state.watcher is None and not needs_tape(self, batch1, batch2):
+        result = addbmm(self, batch1, batch2, beta=beta, alpha=alpha)
+        if result._data.shape != self._data.shape:
+            return COMPUTED.put(result, self, "addbmm_")
+    return _addbmm_within(self, batch1, batch2, beta=beta, alpha=alpha)
 
 
 @function(inplace=True)

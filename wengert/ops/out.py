@@ -55,13 +55,15 @@ class Out:
 
     ``differentiable``: whether its result has a derivative, so that neither target nor operands may require grad.
     ``typed``: it computes in the target's dtype. ``copied``: the result, however it lies, is copied into a target that
-    is row-major once resized; of any dtype of its kind, unless ``exact``.
+    is row-major once resized; of any dtype of its kind, unless ``exact``. ``casts(*args, **kwargs)``: whether the
+    result of these arguments is cast, for a function that is neither of `CASTS` nor wholly outside.
     """
 
     differentiable: bool = True
     typed: bool = False
     copied: bool = False
     exact: bool = False
+    casts: Callable[..., bool] | None = None
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], target: Any,
                  op: str) -> Any:
@@ -69,21 +71,20 @@ class Out:
             check_wanted(op, kwargs.get("dtype"), target)
             kwargs["dtype"] = target.dtype
         check_apart(op, args, target)
-        if self.differentiable:
-            return self.put(function(*args, **kwargs), target, op)
-        before, state.grad = state.grad, False
+        before, state.grad = state.grad, state.grad and self.differentiable
         try:
-            return self.put(function(*args, **kwargs), target, op)
+            result = function(*args, **kwargs)
+            return self.put(result, target, op, op in CASTS if self.casts is None else self.casts(*args, **kwargs))
         finally:
             state.grad = before
 
-    def put(self, result: Any, target: Any, op: str) -> Any:
+    def put(self, result: Any, target: Any, op: str, casts: bool = False) -> Any:
         """Writes a result, or each of several, into its target."""
         if isinstance(result, tuple):
             for part, into in zip(result, target, strict=True):
                 self.write(part, into, op, op in SEVERAL_CAST)
             return target
-        return self.write(result, target, op, op in CASTS)
+        return self.write(result, target, op, casts)
 
     def write(self, result: Any, target: Any, op: str, casts: bool) -> Any:
         """Writes one result into its target, checked, resized and cast."""

@@ -25,6 +25,7 @@ from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_some_tensor
 from .conversion import cast
 from .halves import in_float32
+from .out import Out
 from .registry import METHODS, function
 
 _add, _sub, _mul, _div, _neg = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div), unary(P.neg)
@@ -469,6 +470,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
 
 def _held(value: Any, within: Any, bound: Any) -> Any:
     """The value where it is within the bound, else the bound, or NaN where there is one: that has no gradient."""
+    bound = cast(bound, value.dtype)
     if value._data.dtype.kind not in "iub":
         bound = P.where(P.isnan(value) | P.isnan(bound), float("nan"), bound)
     return P.where(within, value, bound)
@@ -486,12 +488,14 @@ def clamp_max(input: Any, max: Any) -> Tensor:
     return labelled(clamp(input, None, max), "ClampMax")
 
 
-@function(inplace=True)
+@function(inplace=True, out=Out(casts=lambda input, end, weight: type(weight) not in TENSORS or not weight._data.ndim))
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
-    """``input + weight · (end − input)``; the weight is a number or a tensor. Raises RuntimeError for differing
-    dtypes."""
+    """``input + weight · (end − input)``; the weight is a number or a tensor, a 0-d one of any dtype. Raises
+    RuntimeError for other differing dtypes."""
     if type(end) in TENSORS and input._data.dtype != end._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
+    if type(weight) in TENSORS and not weight._data.ndim:
+        weight = cast(weight, input.dtype)
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
     return P.lerp(input, end, weight)

@@ -308,6 +308,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input._data.ndim} dimensions")
     where = wrap_dim(dim, input._data.ndim, "renorm")
     others = tuple(d for d in range(input._data.ndim) if d != where)
+    input = input.contiguous()  # and so is what comes, as PyTorch's
     length = P.vector_norm(input, ord=float(p), dim=others, keepdim=True)
     return input * P.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
 

@@ -13,7 +13,7 @@ from .arguments import dtype_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
-from .out import TYPED
+from .out import TYPED, Out
 from .registry import function
 
 
@@ -75,7 +75,7 @@ def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
     return P.slice(x, index=(*(slice(None),) * dim, slice(start, stop)))
 
 
-@function()
+@function(out=Out(casts=lambda input, n=1, dim=-1, prepend=None, append=None: n > 0))
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on
     first."""

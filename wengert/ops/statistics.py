@@ -107,7 +107,7 @@ def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan
         return _traced_interpolation(values, nan, ranks, q, interpolation, ignores_nan)
     numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)._data
     top = numbers - 1 if ignores_nan else np.full_like(numbers, rows._data.shape[-1] - 1)
-    place = np.maximum(top, 0) * ranks
+    place = np.maximum(top, 0).astype(ranks.dtype) * ranks  # in the dtype of the elements, as PyTorch rounds it
     place = _ROUNDED[interpolation](place) if interpolation in _ROUNDED else place
     below, above = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
     low, high = (P.gather(values, make(index, None), dim=last) for index in (below, above))
@@ -126,11 +126,11 @@ def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan
 
 def _traced_interpolation(values: Any, nan: Any, ranks: Any, q: Any, interpolation: str, ignores_nan: bool) -> Any:
     """The same of sorted values where it is not known how many are NaN."""
-    last, wide, whole = values._data.ndim - 1, np.dtype(np.float64), np.dtype(np.int64)
+    last, wide, whole = values._data.ndim - 1, ranks.dtype, np.dtype(np.int64)
     count = values._data.shape[-1]
     numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)
     top = P.clamp(numbers - 1, low=0) if ignores_nan else P.zeros_of(numbers, shape=numbers._data.shape) + (count - 1)
-    place = P.cast(top, dtype=wide) * make(ranks.astype(wide), None)
+    place = P.cast(top, dtype=wide) * make(ranks, None)
     if interpolation in _ROUNDED:
         place = {"lower": P.floor, "higher": P.ceil, "nearest": P.round}[interpolation](place)
     below, above = P.floor(place), P.ceil(place)

@@ -197,7 +197,8 @@ def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = N
             out += bias.reshape(-1, *(1,) * len(stride))
     else:
         out = _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
-    return laid_as(out, x, weight) if out.ndim == 4 else out
+    # PyTorch's library for volumes does not compute in float64, and what stands in for it lays them in rows.
+    return out if out.ndim < 4 or (out.ndim == 5 and out.dtype == np.float64) else laid_as(out, x, weight)
 
 
 def _spec(x: Array | None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
-from ..core.layout import in_rows, like_first, order_of
+from ..core.layout import in_rows, iterated, like_first, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
 from ..core.samples import cases
@@ -40,8 +40,24 @@ def _positions(places: Sequence[bool], indices: Sequence[Any]) -> tuple[Any, ...
 
 def _index(xp: ModuleType, x: Array, *indices: Array, places: Sequence[bool], label: str = "") -> Array:
     if len(indices) == 1 and indices[0].dtype.kind in "iu":
-        return x.take(indices[0], places.index(True))  # faster than brackets, and row-major
-    return in_rows(xp.asarray(x[_positions(places, indices)]))
+        result = x.take(indices[0], places.index(True))  # faster than brackets, and row-major
+    else:
+        result = in_rows(xp.asarray(x[_positions(places, indices)]))
+    masked = [mask for mask in indices if mask.dtype == bool and mask.ndim > 1]
+    if label == "IndexSelect" or x.flags.c_contiguous or result.ndim < 2 or masked:
+        return result
+    return _as_indexed(result, x, places)
+
+
+def _as_indexed(result: Array, x: Array, places: Sequence[bool]) -> Array:
+    """The result of indexing in PyTorch's order: the dimensions that are kept lie as in ``x``."""
+    kept = [d for d in range(x.ndim) if d >= len(places) or not places[d]]
+    picked = result.ndim - len(kept)
+    chosen = [d for d in range(len(places)) if places[d]]
+    apart = chosen[-1] - chosen[0] >= len(chosen)
+    lead = 0 if apart else chosen[0]
+    steps = [x.strides[d] for d in kept]
+    return iterated(result, (*steps[:lead], *(0,) * picked, *steps[lead:]))
 
 
 def _index_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

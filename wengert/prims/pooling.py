@@ -201,7 +201,7 @@ def _window_sum(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dim
     total = padded[first].copy()
     for place in rest:
         total += padded[place]
-    return laid_as(total, x) if total.ndim < 5 else in_rows(total)
+    return laid_as(total, x, least_rank=len(size) + 2) if total.ndim < 5 else in_rows(total)
 
 
 def _window_spread(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: Dims, sizes: Dims) -> Array:

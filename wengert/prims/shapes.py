@@ -12,7 +12,7 @@ import numpy as np
 from ..core.batching import all_spread, along, changed, each, lifted, moved, native, resolved
 from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
-from ..core.layout import copy_with_gaps, has_channels_last, in_rows, order_of
+from ..core.layout import copy_with_gaps, has_channels_last, in_rows, laid_as, order_of
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
 from ..core.samples import cases
@@ -366,7 +366,7 @@ def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:
 flip = linear("flip", _flip, batch=along,
               transpose=lambda ct, shape, params: P.flip(ct, **params),
               samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
-roll = linear("roll", lambda xp, x, shifts, dims: in_rows(xp.roll(x, shifts, dims)), batch=along,
+roll = linear("roll", lambda xp, x, shifts, dims: laid_as(xp.roll(x, shifts, dims), x), batch=along,
               transpose=lambda ct, shape, params: P.roll(
                   ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]),
               samples=cases(((2, 3), {"shifts": (1, -2), "dims": (0, 1)})))
@@ -387,7 +387,7 @@ triu = _tri("triu")
 def _pad(xp: ModuleType, x: Array, widths: Array, value: float = 0.0) -> Array:
     """Constant padding by ``widths``, a pair a dimension; negative widths crop."""
     shape = tuple([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)])
-    result = xp.zeros(shape, x.dtype) if value == 0 else xp.full(shape, value, x.dtype)
+    result = laid_as(xp.zeros(shape, x.dtype) if value == 0 else xp.full(shape, value, x.dtype), x)
     if all([a >= 0 <= b for a, b in widths]):
         result[tuple([slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)])] = x
         return result

@@ -105,8 +105,8 @@ bincount = opaque("bincount", _bincount, batch=each, arity=2, missing=_no("it co
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
-def even_edges(op: str, x: Array, bins: int, low: float, high: float) -> Array:
-    """The edges of so many equal bins between two numbers; between the extremes of the elements, where these are equal.
+def even_bounds(op: str, x: Array, bins: int, low: float, high: float) -> tuple[float, float]:
+    """Where so many equal bins begin and end: at two numbers, or at the extremes of the elements where these are equal.
 
     Raises RuntimeError for no bins, and for bounds in the wrong order or not finite.
     """
@@ -119,11 +119,21 @@ def even_edges(op: str, x: Array, bins: int, low: float, high: float) -> Array:
         low, high = low - before, high + after
     if not low < high or not np.isfinite([low, high]).all():
         raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
-    return np.linspace(low, high, bins + 1)
+    return low, high
+
+
+def even_edges(op: str, x: Array, bins: int, low: float, high: float) -> Array:
+    """The edges of so many equal bins between `even_bounds`."""
+    return np.linspace(*even_bounds(op, x, bins, low, high), bins + 1)
 
 
 def _histc(xp: ModuleType, x: Array, bins: int, low: float, high: float) -> Array:
-    return _histogram(xp, x, edges=even_edges("histc", x, bins, low, high))
+    """In the bin that a division in the dtype of the elements says, as in PyTorch; counted in whole numbers."""
+    first, last = (x.dtype.type(bound) for bound in even_bounds("histc", x, bins, low, high))
+    x = x.reshape(-1)
+    x = x[(x >= first) & (x <= last)]
+    places = xp.minimum(((x - first) * x.dtype.type(bins) / (last - first)).astype(np.int64), bins - 1)
+    return xp.bincount(places, minlength=bins).astype(x.dtype)
 
 
 histc = opaque("histc", _histc, batch=each,

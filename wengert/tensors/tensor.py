@@ -17,8 +17,8 @@ from ..core import dtypes
 from ..core.device import CPU, device
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, OutOfRangeError, allocation_failed
-from ..core.geometry import TENSOR, bytes_of, check_room, laid_out
-from ..core.layout import CHANNELS_LAST, layout, strided
+from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
+from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
@@ -171,6 +171,8 @@ class Tensor:
         """The steps, in elements, from one index to the next, of every dimension or of one."""
         array = self._data
         strides = tuple(s // array.itemsize for s in array.strides)
+        if not array.size and not any(strides):  # numpy keeps none for a new array without elements
+            strides = row_major([max(n, 1) for n in array.shape])
         if dim is None:
             return strides
         if not strides:
@@ -194,7 +196,7 @@ class Tensor:
         array = self._data
         if memory_format in CHANNELS_LAST:
             rank = CHANNELS_LAST[memory_format]
-            return array.ndim == rank and bool(array.transpose((0, *range(2, rank), 1)).flags.c_contiguous)
+            return array.ndim == rank and dense_with_channels_last(array)
         return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:

@@ -150,7 +150,7 @@ def sigmoid(input: Tensor) -> Tensor:
 @with_out
 def logsigmoid(input: Tensor) -> Tensor:
     """log σ(x)."""
-    return P.log_sigmoid(input)
+    return P.log_sigmoid(input.contiguous())
 
 
 def tanh(input: Tensor) -> Tensor:

@@ -169,11 +169,13 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows of ``(N, D)``: ``(N (N − 1) / 2,)``, in the order of the
-    upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p``."""
+    upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p`` or what is not floating."""
     if input.dim() != 2:
         raise ShapeError(f"[pdist] pdist only supports 2D tensors, got: {input.dim()}D")
     if p < 0:
         raise RuntimeError(f"[pdist] pdist only supports non-negative p values; got {p}")
+    if not input.is_floating_point():
+        raise RuntimeError(f"[pdist] pdist only supports floating-point dtypes; got {input.dtype}")
     rows, others = triu_indices(input.shape[0], input.shape[0], 1)
     return vector_norm(input[rows] - input[others], p, -1)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 
+from ...core.errors import DTypeError
 from ...ops import empty, empty_like
+from ...tensors.alias import check_writable, type_name
 from ...tensors.tensor import Tensor
 
 # What selu approaches for x → −∞, negated: the value that dropped elements take in `alpha_dropout`.
@@ -30,6 +32,8 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
             "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
             "batch dimension (i.e. 2D or 3D inputs)."
         )
+    if inplace and input.dim() == 2:
+        check_writable(input, "dropout1d")
     batch = input.shape[:1] if input.dim() == 3 else ()
     return _drop(input, (*batch, input.shape[-2], 1), p, training, inplace)
 
@@ -54,6 +58,8 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     _check_probability(p)
     _warn_unless("dropout3d", 3, input, (4, 5))
     if input.dim() == 4:
+        if inplace:
+            check_writable(input, "dropout3d")
         return _drop(input, (input.shape[0], 1, 1, 1), p, training, inplace)
     return drop_channels(input, p, training, inplace)
 
@@ -80,7 +86,14 @@ def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, 
 
 
 def _kept(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
-    """Ones with probability 1 − p, drawn in the order of the input's memory where the mask has its shape."""
+    """Ones with probability 1 − p, drawn in the order of the input's memory where the mask has its shape.
+
+    Raises DTypeError for integers, which the mask cannot scale.
+    """
+    if input._data.dtype.kind in "biu":
+        kind = type_name(input.dtype.name)
+        raise DTypeError(f"[dropout] result type Float can't be cast to the desired output type {kind}; a tensor of"
+                         " floating numbers was expected")
     same = mask_shape == tuple(input.shape)
     return (empty_like(input) if same else empty(mask_shape, dtype=input.dtype)).bernoulli_(1 - p)
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...core.errors import ShapeError
+from ...core.errors import DTypeError, ShapeError
 from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
+from ...tensors.alias import type_name
 from ...tensors.apply import check_takes
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
@@ -181,6 +182,9 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
+    if not (var.is_floating_point() or var.is_complex()):
+        raise DTypeError(f"[gaussian_nll_loss] result type Float can't be cast to the desired output type "
+                         f"{type_name(var.dtype.name)}; give var in a floating dtype")
     # The gradient passes the lower bound as if it were not there.
     bounded = var + (P.clamp(var.detach(), low=eps) - var.detach())
     loss = 0.5 * (bounded.log() + (input - target) ** 2 / bounded)

@@ -10,6 +10,7 @@ from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
 from ...core.primitive import REAL_ONLY, P
+from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
@@ -85,7 +86,7 @@ def _by_running(
     if weight is not None:
         scale = scale * weight
     out = (input - mean.reshape(shape).to(wide)) * scale.reshape(shape)
-    return (out if bias is None else out + bias.reshape(shape)).to(input.dtype)
+    return in_format_of((out if bias is None else out + bias.reshape(shape)).to(input.dtype), input)
 
 
 def _shaped(weight: Tensor | None, bias: Tensor | None, shape: Any) -> tuple[Any, ...]:
@@ -123,7 +124,7 @@ def rms_norm(
     dims = tuple(range(-len(shape), 0))
     small = finfo(input.dtype).eps if eps is None else eps
     out = input * (input.square().mean(dims, keepdim=True) + small).rsqrt()
-    return out if weight is None else out * weight
+    return in_format_of(out if weight is None else out * weight, input)
 
 
 def _trailing(
@@ -162,7 +163,7 @@ def group_norm(
     grouped = input.reshape(samples, num_groups, channels // num_groups, prod(input.shape[2:]))
     affine = _shaped(weight, bias, (1, num_groups, channels // num_groups, 1))
     out = P.normalize(grouped, *affine, dim=(2, 3), eps=eps, label="NativeGroupNorm")[0]
-    return own(out.reshape(input.shape))
+    return own(in_format_of(out.reshape(input.shape), input))
 
 
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
@@ -205,4 +206,4 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     else:
         planes = squares.view(input.shape[0], 1, input.shape[1], input.shape[2], -1)
         means = avg_pool3d(pad(planes, (0, 0, 0, 0, *ends)), (size, 1, 1), stride=1).squeeze(1).view(input.shape)
-    return input / means.mul(alpha).add(k).pow(beta)
+    return in_format_of(input / means.mul(alpha).add(k).pow(beta), input)

@@ -8,6 +8,7 @@ from ...core.errors import ShapeError
 from ...core.primitive import TRUTHS, P
 from ...ops import arange
 from ...ops.arguments import integers
+from ...ops.conversion import in_format_of
 from ...tensors.alias import own
 from ...tensors.apply import check_number, check_takes
 from ...tensors.tape import labelled
@@ -52,8 +53,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
     if mode == "circular":  # which PyTorch does not have as one node either
-        return own(input, given)
-    return labelled(own(input, given), f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D")
+        return own(input.contiguous(), given)
+    label = f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D"
+    return labelled(own(in_format_of(input, given), given), label)
 
 
 def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:

@@ -12,11 +12,11 @@ import numpy as np
 
 from ...core.errors import ShapeError
 from ...core.geometry import check_room
-from ...core.layout import channels_last, has_channels_last
 from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window
 from ...ops import arange, tensor, zeros
 from ...ops.arguments import integer
+from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...ops.registry import with_out
 from ...tensors.alias import own
@@ -285,7 +285,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
         (starts, stops), each = _bounds(n, count), np.arange(n)[:, None]
         shares = tensor(np.where((starts <= each) & (each < stops), 1.0 / (stops - starts), 0.0), dtype=input.dtype)
         input = P.resample(input, shares, dim=dim % input.dim())
-    return labelled(own(input, given), f"AdaptiveAvgPool{rank}D")
+    return labelled(own(_laid(rank, input, given), given), f"AdaptiveAvgPool{rank}D")
 
 
 def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
@@ -293,7 +293,7 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     check_takes(f"adaptive_max_pool{rank}d", REAL_ONLY, input)
     size, label = _evenly(input, out), f"AdaptiveMaxPool{rank}D"
     if size is not None:
-        found = _max_pool(rank, input, size, size, 0, 1, False, return_indices)
+        found = _max_pool(rank, input.contiguous() if rank == 3 else input, size, size, 0, 1, False, return_indices)
         labelled(found[0] if return_indices else found, label)
         return found
     lead, sizes = input.shape[:-rank], input.shape[-rank:]
@@ -313,11 +313,16 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     flat = input.reshape(*lead, prod(sizes))
     windows = flat.index_select(-1, places.reshape(-1)).reshape(*lead, *places.shape)
     best, where = windows.max(-1)
-    best = labelled(own(best.reshape(*lead, *out)), label)
+    best = labelled(own(_laid(rank, best.reshape(*lead, *out), input)), label)
     if not return_indices:
         return best
     chosen = places.expand(*lead, *places.shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)
-    return best, own(chosen.reshape(*lead, *out))
+    return best, own(_laid(rank, chosen.reshape(*lead, *out), input))
+
+
+def _laid(rank: int, result: Tensor, input: Tensor) -> Tensor:
+    """In row-major order, with the channels of planes innermost where the input's are; those of volumes never are."""
+    return in_format_of(result, input) if rank == 2 else result.contiguous()
 
 
 def _unpool(
@@ -345,4 +350,4 @@ def _unpool(
     count = prod(input.shape[-rank:])
     found = flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count))
     plane = found.reshape(*lead, *sizes)
-    return own(plane.contiguous(memory_format=channels_last) if rank == 2 and has_channels_last(input._data) else plane)
+    return own(_laid(rank, plane, input))

@@ -19,6 +19,7 @@ from ...core.primitive import INTEGERS, REAL_ONLY, P
 from ...core.windows import check_window
 from ...ops import tensor
 from ...ops.arguments import integers, real
+from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
@@ -74,7 +75,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
             matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
         input = P.resample(input, tensor(matrix, dtype=input.dtype), dim=dim)
     name = "".join([word.capitalize() for word in mode.split("-")])
-    return labelled(own(input.contiguous(), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
+    return labelled(own(in_format_of(input, given), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
 
 
 def upsample(
@@ -219,7 +220,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
     split = input.reshape(prod(lead), channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
-    return labelled(own(split.reshape(*lead, channels // (r * r), height * r, width * r), input), "PixelShuffle")
+    return _regrouped(split.reshape(*lead, channels // (r * r), height * r, width * r), input, "PixelShuffle")
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -233,7 +234,11 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"input.size({dim})={n} is not divisible by {r}"
             )
     split = input.reshape(prod(lead), channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
-    return labelled(own(split.reshape(*lead, channels * r * r, height // r, width // r), input), "PixelUnshuffle")
+    return _regrouped(split.reshape(*lead, channels * r * r, height // r, width // r), input, "PixelUnshuffle")
+
+
+def _regrouped(result: Tensor, input: Tensor, label: str) -> Tensor:
+    return labelled(own(in_format_of(result, input), input), label)
 
 
 def _planes(op: str, input: Tensor, name: str, factor: int) -> tuple[int, ...]:
@@ -263,7 +268,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     planes = input.reshape(samples, groups, channels // groups, math.prod(input.shape[2:]))
     dealt = planes.transpose(1, 2).reshape(input.shape)
-    return labelled(own(dealt, input), "ChannelShuffle")
+    return _regrouped(dealt, input, "ChannelShuffle")
 
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
