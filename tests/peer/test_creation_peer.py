@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -379,6 +380,33 @@ def test_linspace_to_an_ulp(arguments: tuple[float, float, int], dtype: str) -> 
         mine, theirs = (getattr(T, name)(*arguments, dtype=getattr(T, dtype)).numpy() for T in MODULES)
         assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
         np.testing.assert_array_max_ulp(mine, theirs, 2 if name == "linspace" else 16)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_numbers_in_half_precision_are_spaced_bit_for_bit(dtype: str) -> None:
+    for arguments in ((4.3, -3, 50), (0, 1, 11), (-20, 20, 100), (0.1, 0.7, 37), (2, 2, 3), (5, 1, 1), (0, 1, 3000)):
+        mine, theirs = (T.linspace(*arguments, dtype=getattr(T, dtype)).tolist() for T in MODULES)
+        assert mine == theirs, arguments
+    for bins, low, high in ((10, 0, 0), (7, -1, 1), (100, -0.3, 0.55)):
+        mine, theirs = (T.histc(T.linspace(-2, 2, 200).to(getattr(T, dtype)), bins, low, high).tolist()
+                        for T in MODULES)
+        assert mine == theirs, (bins, low, high)
+
+
+NOTHING: dict[str, Callable[[Any], Any]] = {
+    "new": lambda T: T.zeros(2, 0, 3), "of sizes": lambda T: T.rand(0), "of a list": lambda T: T.tensor([]),
+    "masked": lambda T: T.ones(3)[T.ones(3) > 1], "computed": lambda T: T.zeros(0, 3) * 2,
+    "cast": lambda T: T.zeros(2, 3, 0).double(), "reduced": lambda T: T.zeros(3, 4, 0).sum(0),
+    "a product": lambda T: T.ones(0, 3) @ T.ones(3, 2), "sliced": lambda T: T.zeros(3, 4)[3:],
+    "joined": lambda T: T.cat([T.zeros(0), T.zeros(0)]),
+    "a layer's": lambda T: T.nn.functional.conv2d(T.ones(0, 2, 4, 4), T.ones(3, 2, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_strides_without_elements(name: str) -> None:
+    mine, theirs = (NOTHING[name](T) for T in MODULES)
+    assert mine.stride() == theirs.stride() and mine.is_contiguous() is theirs.is_contiguous()
 
 
 def draws(T: Any) -> list[Any]:

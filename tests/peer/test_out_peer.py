@@ -71,7 +71,21 @@ def overlapping(name: str, source: Any, target: Any) -> Program:
     return program
 
 
+def mixed(name: str, dtype: str, *shapes: tuple[int, ...]) -> Program:
+    """A function of ones of float64, into an empty target."""
+    def program(T: Any) -> Any:
+        target = T.empty(0, dtype=getattr(T, dtype))
+        return getattr(T, name)(*(T.ones(shape, dtype=T.float64) for shape in shapes), out=target), target
+    return program
+
+
 PROGRAMS: dict[str, Program] = {
+    **{f"{name} of {shapes} into {dtype}": mixed(name, dtype, *shapes) for name, shapes in (
+        ("inner", ((), (2, 2))), ("inner", ((2,), (2,))), ("lerp", ((2,), (2,), ())), ("lerp", ((2,), (2,), (2,))),
+        ("diff", ((3, 2),))) for dtype in ("float64", "float32", "complex64", "int64")},
+    "diff of no order": lambda T: T.diff(T.ones(3), 0, out=T.empty(0, dtype=T.float64)),
+    "a weight of another dtype": lambda T: T.lerp(T.ones(2), T.zeros(2), T.tensor(0.25, dtype=T.float64)),
+    "a target that broadcasts": lambda T: T.ones(1).addbmm_(ramp(T, 2, 2, 3), ramp(T, 2, 3, 4)),
     **{f"exp into {dtype}": into("exp", (2, 3), dtype) for dtype in ("float32", "float64", "int64", "complex64")},
     **{f"tril into {dtype}": into("tril", (2, 3), dtype) for dtype in ("float32", "float64", "int64")},
     **{f"{name} into {dtype}": into(name, (2,), dtype, 1) for name in ("sum", "amax", "argmax", "any", "mean")

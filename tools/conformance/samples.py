@@ -13,7 +13,9 @@ from .database import Call, counterpart
 
 # How many samples of an entry a column takes, evenly from all of them.
 MOST_SAMPLES = 40
-HALVES = (torch.float16, torch.bfloat16)
+NARROW = (torch.float16, torch.bfloat16, torch.float32)
+# Entries that give positions of elements, and where their argument ``dim`` stands after the input.
+WHERE_DIM_STANDS = {"sort": 0, "argsort": 0, "topk": 1, "kthvalue": 1, "mode": 0}
 # Entries whose numbers are whatever lay in memory: kinds and shapes alone are compared.
 UNINITIALISED = {
     "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "resize_",
@@ -96,16 +98,34 @@ def alike(call: Call, got: Any, want: Any, entry: Any) -> None:
     try:
         same(got, want, values)
     except Mismatch:
+        if entry.name in WHERE_DIM_STANDS and not call.sample.kwargs.get("stable"):
+            same(elements_at(call, entry.name, got), elements_at(call, entry.name, want), values)
+            return
         wanted = call.processed(want, False)
         if wanted is want:
             raise
         same(call.processed(got, True), wanted, values)
 
 
+def elements_at(call: Call, name: str, result: Any) -> list[Any]:
+    """Positions as the elements that stand there, beside the other results: PyTorch leaves open which of equal elements
+    comes first, or is picked."""
+    sample, place = call.sample, WHERE_DIM_STANDS[name]
+    dim = sample.kwargs.get("dim", sample.args[place] if len(sample.args) > place else -1)
+    found = []
+    for part in tensors(result):
+        if dtype_name(part) == "int64" and (sample.input.dtype != torch.int64 or part is tensors(result)[-1]):
+            source = call.theirs()[0][0] if isinstance(part, torch.Tensor) else call.ours()[0][0]
+            index = part if part.dim() == source.dim() else part.unsqueeze(dim)
+            part = source.take_along_dim(index, dim) if source.dim() else source
+        found.append(part)
+    return found
+
+
 def nearer(got: Any, want: Any, theirs: Callable[..., Any], call: Call) -> bool:
-    """Whether results in half precision are as near to PyTorch's in float64 as PyTorch's own: it rounds intermediate
-    values, and so is not what is right."""
-    if not any(part.dtype in HALVES for part in tensors(want)):
+    """Whether results in half or single precision are as near to PyTorch's in float64 as PyTorch's own: it rounds
+    intermediate values, and so is not what is right."""
+    if not any(part.dtype in NARROW for part in tensors(want)):
         return False
     exact, problem = attempt(theirs, *Call(call.sample.transform(in_float64)).theirs())
     if problem is not None:
@@ -114,7 +134,7 @@ def nearer(got: Any, want: Any, theirs: Callable[..., Any], call: Call) -> bool:
     if len({len(part) for part in parts}) > 1:
         return False
     for mine, its, right in zip(*parts, strict=True):
-        if its.dtype not in HALVES:
+        if its.dtype not in NARROW:
             continue
         if tuple(mine.shape) != tuple(its.shape) or dtype_name(mine) != dtype_name(its):
             return False
@@ -129,7 +149,7 @@ def nearer(got: Any, want: Any, theirs: Callable[..., Any], call: Call) -> bool:
 
 
 def in_float64(value: Any) -> Any:
-    return value.double() if isinstance(value, torch.Tensor) and value.dtype in HALVES else value
+    return value.double() if isinstance(value, torch.Tensor) and value.dtype in NARROW else value
 
 
 def compared(ours: Callable[..., Any], theirs: Callable[..., Any], entry: Any, call: Call) -> None:

@@ -11,7 +11,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import HALVES, REAL_ONLY, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..core.state import state
-from ..tensors.alias import own, type_name
+from ..tensors.alias import check_writable, own, type_name
 from ..tensors.apply import check_takes, result_type
 from ..tensors.hot import product
 from ..tensors.inplace import inplace, needs_tape
@@ -20,7 +20,7 @@ from ..tensors.tensor import TENSORS, Tensor
 from .arguments import check_one_dtype
 from .conversion import cast
 from .halves import in_float32
-from .out import COMPUTED, Out
+from .out import Out
 from .registry import METHODS, function, method
 
 _LABELS = {(1, 1): "Dot", (2, 1): "Mv", (1, 2): "SqueezeBackward4", (2, 2): "Mm"}
@@ -221,7 +221,9 @@ def addbmm_(self: Tensor, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any
     if state.watcher is None and not needs_tape(self, batch1, batch2):
         result = addbmm(self, batch1, batch2, beta=beta, alpha=alpha)
         if result._data.shape != self._data.shape:
-            return COMPUTED.put(result, self, "addbmm_")
+            check_writable(self, "addbmm_")
+            self._data, self._alias, self._cell = result._data, None, None
+            return self
     return _addbmm_within(self, batch1, batch2, beta=beta, alpha=alpha)
 
 

@@ -245,9 +245,10 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     if range is not None and len(range) != 2 * count:
         raise RuntimeError(f"[histogramdd] range of {2 * count} numbers, two a dimension, was expected; got "
                            f"{len(range)}")
-    bounds = []
+    bounds, given = [], []
     for i, each in enumerate(listed):
         column = points[:, i]
+        given.append(each.detach() if type(each) in TENSORS else None)
         if type(each) in TENSORS:
             check_one_dtype("histogramdd", input, each)
             edges = each._concrete("histogramdd")
@@ -265,7 +266,8 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
         for edges in bounds:
             volume = volume[..., None] * np.diff(edges)
         hist = hist / P.sum(hist, dim=tuple(np.arange(count).tolist())) / make(volume, None)
-    return _histogramdd((hist, tuple([make(edges.copy(), None) for edges in bounds])))
+    return _histogramdd((hist, tuple([make(edges.copy(), None) if each is None else each
+                                      for edges, each in zip(bounds, given, strict=True)])))
 
 
 # --- covariances ------------------------------------------------------------------------------------------------------
