@@ -10,7 +10,7 @@ import pytest
 
 import wengert as torch
 from wengert import nn
-from wengert.autograd import Function
+from wengert.autograd import Function, forward_ad
 from wengert.func import (
     functional_call,
     grad,
@@ -500,3 +500,13 @@ def test_nothing_waits_for_the_garbage_collector() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_what_a_level_has_made_is_plain_when_it_is_left() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    with forward_ad.dual_level():
+        u = forward_ad.make_dual(x, torch.tensor(1.0)) * 2
+        v = u.sin()
+        v.backward()
+    assert type(u._data) is type(v._data) is type(x.grad._data) is np.ndarray
+    assert u.item() == 6.0 and x.grad.item() == pytest.approx(2 * np.cos(6.0))

@@ -33,6 +33,7 @@ class _OpenLevel(DualLevel):
     """A forward derivative that the program enters and leaves: what holds its data afterwards is made plain again."""
 
     name = "forward_ad"
+    told = True
 
     def __init__(self) -> None:
         self.living: weakref.WeakSet[Tensor] = weakref.WeakSet()

@@ -121,7 +121,7 @@ class Lifted(Unseen):
 class Level(Tracer):
     """One transformation in force, from entering it to leaving. ``kind`` is the class of its data."""
 
-    records = False
+    records = told = False
     name = ""
     kind: type[Lifted]
 

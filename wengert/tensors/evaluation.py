@@ -56,6 +56,8 @@ class Watcher(Block):
     intercepts = False
     """Whether this watcher, or one outside it, has to be there while an operation is evaluated. Then the hot paths
     stand aside; any other watcher costs an operation only what its `recorded` and `computed` do."""
+    told = True
+    """Whether it does anything with what it is told of finished operations."""
     tracer: Tracer | None = None
     """What stands in the place of evaluation here: the innermost tracer from this watcher outward."""
     ended = False
