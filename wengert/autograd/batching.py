@@ -115,11 +115,11 @@ class BatchLevel(Level):
         primitive = node.primitive
         if self.outer is not None or primitive.kind != "elementwise" or saved[-1] is not None:
             return None
-        rank, recorded = len(node.shape), self.records_below()
+        rank, here, below = len(node.shape), state.grad, self.records_below()
         arrays: list[Any] = []
         for value in (ct, *saved[:-1]):
             if type(value) in TENSORS:
-                pair = self.array_of(value, recorded)
+                pair = self.array_of(value, here, below)
                 if pair is None or pair[0].ndim - pair[1] != rank:
                     return None
                 value = pair[0]
@@ -128,10 +128,10 @@ class BatchLevel(Level):
         return [grad if grad is None else ct if grad is arrays[0] else self.wrap(grad, np.ndim(grad) > rank)
                 for grad in grads]
 
-    def array_of(self, value: Tensor, recorded: bool) -> tuple[Any, bool] | None:
+    def array_of(self, value: Tensor, here: bool, below: bool) -> tuple[Any, bool] | None:
         """The array that a tensor inside holds, and whether it has the examples along its first dimension; None where
-        there is a history that is being recorded, at this level or below."""
-        if recorded and has_history(value):
+        it has a history at this level, and ``here`` one is being recorded, or one ``below``, likewise."""
+        if here and has_history(value):
             return None
         data = value._data
         mapped = False
@@ -139,7 +139,7 @@ class BatchLevel(Level):
             if data.level is not self or (data.steps and data.generation != data.root.generation):
                 return None
             value, mapped = data.value, data.mapped
-        array = array_of(value, recorded)
+        array = array_of(value, below)
         return None if array is None else (array, mapped)
 
     def _seen_at_once(self, primitive: Primitive, data: Batched, params: dict[str, Any]) -> Batched | None:

@@ -137,14 +137,16 @@ class DualLevel(Level):
         """An elementwise primitive of duals of batches: these are lined up, and it runs on the arrays of both levels at
         once. See Note [on arrays] in levels.py; None where that does not hold."""
         pairs: list[Any] = []
-        rank, recorded = 0, self.records_below() or outer.records_below()
+        rank, here = 0, self.records_below()
+        below = here or outer.records_below()
         for x in operands:
             pair: Any = x
             if type(x) in TENSORS:
                 data = x._data
                 if data.steps and data.generation != data.root.generation:
                     return None
-                pair = [None if part is None else outer.array_of(part, recorded) for part in (data.value, data.tangent)]
+                pair = [None if part is None else outer.array_of(part, here, below)
+                        for part in (data.value, data.tangent)]
                 if pair[0] is None or (pair[1] is None) is not (data.tangent is None):
                     return None
                 rank = max(rank, len(data.shape))

@@ -41,6 +41,8 @@ def _matmul(xp: ModuleType, x: Array, y: Array) -> Array:
         result = _large_product(x, y)
         if result is not None:
             return result
+    if x.ndim > 2 and y.ndim > 2 and x.shape[-1] == y.shape[-2] == 1:
+        return in_rows(x * y)  # for which numpy would call BLAS once a matrix
     return in_rows(xp.matmul(x, y))
 
 
@@ -113,7 +115,7 @@ def _matmul_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool
     rows = x[..., None, :] if x_rank == 1 else x
     columns = y[..., None] if y_rank == 1 else y
     rows, columns = ranked((rows, columns), mapped)
-    out = rows * columns if rows.shape[-1] == 1 else P.matmul(rows, columns, **params)
+    out = P.matmul(rows, columns, **params)
     if x_rank == 1:
         out = out[..., 0, :]
     return out[..., 0] if y_rank == 1 else out
