@@ -1,0 +1,58 @@
+"""The site: `sphinx-build -W docs site`, with the extra wengert[docs]. Lessons are notebooks that run as it is built."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import wengert
+
+HERE = Path(__file__).parent
+
+project = "wengert"
+author = "the wengert authors"
+release = version = wengert.__version__
+
+extensions = ["myst_nb"]
+exclude_patterns = ["gallery"]
+
+html_theme = "furo"
+html_title = "wengert"
+html_show_copyright = False
+
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_code_prompt_show = "Solution"
+nb_code_prompt_hide = "Hide the solution"
+
+# Pages link to files as one finds them in the repository. On the site these are pages, or the gallery beside them.
+PLACES = {r"\]\(\.\./SECURITY\.md\)": "](project/security.md)"}
+GALLERY = re.compile(r"\[([^]]*)\]\((?:\.\./)*gallery/index\.html\)")
+
+
+def as_on_the_site(app: Sphinx, page: str, source: list[str]) -> None:
+    """Turns links to files into links to pages of the site."""
+    text = source[0]
+    for pattern, place in PLACES.items():
+        text = re.sub(pattern, place, text)
+    up = "../" * page.count("/")
+    source[0] = GALLERY.sub(rf'<a href="{up}gallery/index.html">\1</a>', text)
+
+
+def with_gallery(app: Sphinx, failure: Exception | None) -> None:
+    """Puts the gallery beside the pages."""
+    if failure is None and app.builder.format == "html":
+        shutil.copytree(HERE / "gallery", Path(app.outdir) / "gallery", dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", as_on_the_site)
+    app.connect("build-finished", with_gallery)
