@@ -62,6 +62,20 @@ def matrices(rng, batch, rows, columns, dtype, turned):
     return rng.standard_normal((*batch, rows, columns)).astype(dtype)
 
 
+@pytest.mark.parametrize("rows", [181, 183, 196, 211, 253, 340])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_last_tile_that_is_an_item_of_its_own_leaves_the_rows_of_the_one_before(rows, turned):
+    """Whichever of the two runs first: a deep product goes by parts, and what both have is added up once."""
+    rng = np.random.default_rng(rows)
+    for depth, columns in ((640, 40), (1100, 64)):
+        left, right = matrices(rng, (), rows, depth, "float32", turned), matrices(rng, (), depth, columns, "float32", 0)
+        expected = left.astype(np.float64) @ right
+        for parts in (1, 1000):
+            found = multiplied(left, right, parts)
+            assert found is not None
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_sizes_and_layouts(dtype, seed):

@@ -3,9 +3,10 @@
 The one idea to know: a *tile* of the result, some rows by one or two vectors of columns, lives in registers while the
 whole depth goes by. The right operand is laid out first in *panels*, as wide as a tile, one row of the depth after the
 other; the left one is read where it stands, a number at a time, unless its lines would fall on each other in the cache:
-then it is laid out in panels too, as high as a tile. The last tile of rows overlaps
-the one before it, so that all tiles have one form; a row that two tiles compute is the same bits twice, for an element
-is one sum, in the order of the depth. So nothing depends on how the work is dealt out.
+then it is laid out in panels too, as high as a tile. The last tile of rows overlaps the one before it, so that all
+tiles have one form; a row that two tiles compute is the same bits twice, for an element is one sum, in the order of the
+depth. Where the depth goes by in parts, the first of the two alone stores it, as the other may run before, after or
+meanwhile. So nothing depends on how the work is dealt out.
 
 Two ways to deal it out: by *rows*, where there are many: the panels are laid out by a function of its own, and a block
 of rows, small enough for the first-level cache, meets all of them; else by *panels*, each laid out by the item that
@@ -257,8 +258,8 @@ class Products:
             else:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
             target = code.at(element, to, code.mul(row, product.out[-2]))
-            self._call_tile(code, product, lines, source, target, count, part.adds, part.size,
-                            code.sub(code.mul(each.index, product.tile_rows), row))
+            done = code.sub(code.mul(each.index, product.tile_rows), row) if product.cut else None
+            self._call_tile(code, product, lines, source, target, count, part.adds, part.size, done)
 
     def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
                   adds: bool = False) -> None:
@@ -286,13 +287,14 @@ class Products:
             done = end
 
     def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
-                   adds: bool = False, depth: Index | None = None, done: Index = 0) -> None:
+                   adds: bool = False, depth: Index | None = None, done: Index | None = None) -> None:
         """Calls the tile that has as many vectors as the columns that are left need. The first ``done`` rows are
-        another tile's, which has added to them."""
-        depth, more = word(product.depth if depth is None else depth), [word(done)] if adds else []
+        another tile's, which adds to them."""
+        depth, more = word(product.depth if depth is None else depth), [] if done is None else [word(done)]
 
         def call(vectors: int) -> None:
-            code.call("void", self._tile(product, vectors, adds), lines, source, to, depth, word(product.out[-2]),
+            tile = self._tile(product, vectors, adds, done is not None)
+            code.call("void", tile, lines, source, to, depth, word(product.out[-2]),
                       code.sub(count, (vectors - 1) * product.lanes), *more)
 
         rest = product.columns % product.width
@@ -307,17 +309,17 @@ class Products:
 
     # --- a tile -------------------------------------------------------------------------------------------------------
 
-    def _tile(self, product: Geometry, vectors: int, adds: bool) -> str:
+    def _tile(self, product: Geometry, vectors: int, adds: bool, leaves: bool = False) -> str:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
-        rows are ``line`` elements apart; of the last vector ``count`` columns are stored. What
-        ``adds`` to what is there has one parameter more, the rows that are left out at the beginning."""
+        rows are ``line`` elements apart; of the last vector ``count`` columns are stored. It ``adds`` to what is there,
+        or not. What ``leaves`` out some rows at the beginning has one parameter more, how many."""
         down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
         sizes = product.tile_rows, vectors, product.width, down, along
-        name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds])
+        name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds, *["leaves"] * leaves])
         if self._is_written(name):
             return name
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
-        code = self._code(name, kinds | ({"done": WORD} if adds else {}))
+        code = self._code(name, kinds | ({"done": WORD} if leaves else {}))
         left, panel, out, depth, line, count, *done = code.parameters
         v = Vectors(code, product.dtype, self.machine)
         rows, lanes = product.tile_rows, product.lanes
@@ -339,7 +341,7 @@ class Products:
                          for k, other in enumerate(others)]
             loop.next = sums
         for i in range(rows):
-            with code.when(code.compare("sle", done[0], i)) if adds else nullcontext():
+            with code.when(code.compare("sle", done[0], i)) if leaves else nullcontext():
                 for value, place in zip(loop.carried[i * vectors:], places(i), strict=False):
                     v.store(value, *place)
         code.done()
