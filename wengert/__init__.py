@@ -36,7 +36,7 @@ from .settings import (
     set_deterministic_debug_mode, set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads,
     set_num_threads, use_deterministic_algorithms,
 )
-from .tensors import Tensor, tensor as _tensor
+from .tensors import Tensor, overrides as _overrides, tensor as _tensor
 from .tensors.generator import Generator, default_generator
 from .tensors.printing import set_printoptions
 from .version import __version__
@@ -50,6 +50,7 @@ newaxis = None
 globals().update(_ops.FUNCTIONS)
 globals().update(_TYPES)
 
+_overrides.arm = lambda: _import_module("wengert.overrides").arm()
 _tensor.viewer = lambda: _import_module("wengert.view").graph
 
 # What `from wengert import *` takes is here already.
@@ -58,8 +59,8 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 _publish(
     __name__,
     "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
-    "linalg masked multiprocessing nn onnx optim profiler random return_types serialization signal special testing "
-    "torch_version types utils version vision",
+    "linalg masked multiprocessing nn onnx optim overrides profiler random return_types serialization signal special "
+    "testing torch_version types utils version vision",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

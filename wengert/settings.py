@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .core.device import CPU, device, require_cpu
+from .core.device import default_device, device, is_meta
+from .core.device import device as Device
+from .core.state import state
 
 _deterministic = {"enabled": False, "warn_only": False}
 _matmul_precision = "highest"
@@ -98,10 +100,14 @@ def set_flush_denormal(mode: bool) -> bool:
 
 
 def get_default_device() -> device:
-    """Where tensors are made: the CPU."""
-    return CPU
+    """Where tensors are made in this thread that ask for no device: the CPU, unless `set_default_device` or
+    ``with device("meta"):`` said otherwise."""
+    return default_device()
 
 
-def set_default_device(where: Any) -> None:
-    """Takes the CPU (or None); raises `DeviceError` for any other device."""
-    require_cpu(where)
+def set_default_device(device: Any) -> None:
+    """Sets where tensors are made that ask for no device: the CPU (or None), or ``"meta"``. Raises `DeviceError` for
+    any other."""
+    is_meta(device)
+    inner = state.devices[:-1] if state.devices else ()
+    state.devices = inner if device is None else (*inner, Device(device))

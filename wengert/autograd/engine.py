@@ -23,7 +23,9 @@ from ..core.operands import Array, ByOutput
 from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
+from ..tensors.absent import Absent
 from ..tensors.alias import edge_of, wrote
+from ..tensors.nowhere import nowhere
 from ..tensors.tape import Edge, Leaf, Node, Out, node_and_index, node_of
 from ..tensors.tensor import Tensor, make
 
@@ -135,6 +137,9 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     """
     watcher = state.watcher
     tensors = create_graph or (watcher is not None and watcher.tracer is not None)
+    if roots and type(roots[0][1]._data) is Absent and (watcher is None or watcher.tracer is None):
+        return list(nowhere(run, roots, inputs=inputs, retain_graph=retain_graph, create_graph=create_graph,
+                            accumulate=accumulate))
     this = Pass(create_graph, tensors)
     this.accumulates = accumulate
     for root, seed in roots:
@@ -500,7 +505,7 @@ def _implied(op: str, output: Tensor) -> Tensor:
             f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
             "real part or pass its gradient"
         )
-    if state.watcher is not None and state.watcher.tracer is not None:
+    if type(output._data) is Absent or state.watcher is not None and state.watcher.tracer is not None:
         return P.fill(output.detach(), value=1)
     one = np.empty_like(output._data)
     one.fill(1)  # a third of the cost of np.ones

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ShapeError
+from ..core.errors import NoDataError, ShapeError
 
 DATA_OFFSET = object.__basicsize__
 """Bytes from the beginning of an array object to the pointer to its elements: Note [object]."""
@@ -44,8 +44,16 @@ def arrays_are_as_expected() -> bool:
 
 
 def address(array: np.ndarray) -> int:
-    """Where the elements of an array begin: Note [object]."""
+    """Where the elements of an array begin: Note [object]. Raises NoDataError for what is none."""
+    if type(array) is not np.ndarray:
+        raise not_an_array(array)
     return ctypes.c_int64.from_address(id(array) + DATA_OFFSET).value
+
+
+def not_an_array(x: object) -> NoDataError:
+    """The error for what is handed to generated code and is no array, such as a tensor's data on the meta device."""
+    return NoDataError(f"[kernel] an array was expected; got {type(x).__name__}: Cannot copy out of meta tensor; no "
+                       "data!")
 
 
 def check_alike(op: str, shape: tuple[int, ...], dtype: np.dtype[Any], *arrays: np.ndarray | None) -> None:

@@ -205,7 +205,11 @@ class Parts:
         self._padding = (0,) * (runtime.OPERANDS - 1 - arrays)
 
     def run(self, parts: int, worth: float, table: np.ndarray[Any, Any], *arrays: object) -> None:
-        """Runs ``parts`` parts; ``table`` comes from `table`. ``worth`` is the size of the job in instructions."""
+        """Runs ``parts`` parts; ``table`` comes from `table`. ``worth`` is the size of the job in instructions. Raises
+        NoDataError for what is no array: it has no pointer to read."""
+        for x in arrays:
+            if type(x) is not np.ndarray:
+                raise memory.not_an_array(x)
         pool().run(self._address, parts, worth, memory.address(table), *map(id, arrays), *self._padding)
 
 

@@ -92,6 +92,10 @@ def update(rule: Rule, rows: Sequence[tuple[Array, ...]], numbers: Sequence[floa
     """
     if not generated_code_is_possible():
         return False
+    for row in rows:
+        for x in row:
+            if type(x) is not np.ndarray:  # on the meta device: there is no pointer to read
+                return False
     width = len(rows[0])
     kernel, cost = _kernel(rule, rows[0][0].dtype.name, width, len(numbers))
     parts, total = threads.get_num_threads(), 0

@@ -1,10 +1,14 @@
-"""Devices. There is one so far, the CPU; asking for another says so."""
+"""Devices: the CPU, and ``meta``, on which tensors have a shape and no elements. Asking for another says so.
+
+The device on which tensors are made, where none is asked for, belongs to the thread: ``with device("meta"):``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .errors import DeviceError
+from .state import state
 
 _TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -59,14 +63,37 @@ class device:
         return device, (self.type, self.index)
 
     def __enter__(self) -> device:
-        require_cpu(self)
+        is_meta(self)
+        state.devices = (self, *state.devices)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        return None
+        state.devices = state.devices[1:]
 
 
 CPU = device("cpu")
+META = device("meta")
+
+
+def is_meta(where: device | str | int | None) -> bool:
+    """Whether a tensor is to have no elements: ``where`` is the meta device, or None where that is the default.
+
+    Raises `DeviceError` for a device that there is not.
+    """
+    if where is None:
+        return bool(state.devices) and state.devices[0].type == "meta"
+    if where is CPU:
+        return False
+    asked = where if type(where) is device else device(where)
+    if asked.type == "meta":
+        return True
+    require_cpu(asked)
+    return False
+
+
+def default_device() -> device:
+    """Where tensors are made in this thread."""
+    return CPU if not state.devices else state.devices[0]
 
 
 def require_cpu(where: device | str | int | None) -> None:

@@ -340,6 +340,20 @@ def as_first(x: Spec, *others: Any, **params: Any) -> Dims:
     return x.shape
 
 
+def of_first(shape: Rule) -> Rule:
+    """A ``spec`` rule: the shape by a rule, the dtype of the first operand."""
+
+    def spec(x: Spec, *others: Any, **params: Any) -> Spec:
+        return x._replace(shape=tuple(shape(x, *others, **params)))
+
+    return spec
+
+
+def of_given_shape(x: Spec, *others: Any, shape: Dims, **params: Any) -> Dims:
+    """The shape of a result whose parameters say it."""
+    return shape
+
+
 def without_dims(x: Spec, dim: Dims, keepdim: bool = False, **params: Any) -> Dims:
     """The shape that is left when dimensions have been reduced."""
     gone = {d % len(x.shape) for d in dim} if x.shape else set()
@@ -521,26 +535,30 @@ def _broadcast(name: str, *specs: Spec | float, **params: Any) -> Dims:
 
 
 def _spec_by_dummies(primitive: Primitive, *specs: Spec | Sequence[Spec] | float, **params: Any) -> Any:
-    """The shape and dtype of the result, read off an evaluation on ones; in matrices with halves off the diagonal, so
-    that they can be inverted and factored."""
+    """The shape and dtype of the result, read off an evaluation on ones."""
     from .dtypes import from_numpy
 
     made = np.empty if primitive.kind == "view" else np.ones  # a view looks at no element
-    dummies = [made(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs]
-    for dummy in dummies if made is np.ones else ():
+    result = on_dummies(primitive, [made(s.shape, s.dtype.numpy) if isinstance(s, Spec) else s for s in specs], params)
+    if primitive.multiple:
+        return tuple(Spec(r.shape, from_numpy(r.dtype)) for r in result)
+    return Spec(result.shape, from_numpy(result.dtype))
+
+
+def on_dummies(primitive: Primitive, dummies: Sequence[Any], params: Params) -> Any:
+    """What a primitive gives of ones; in matrices with halves off the diagonal, so that they can be inverted and
+    factored."""
+    for dummy in dummies if primitive.kind != "view" else ():
         if isinstance(dummy, np.ndarray) and dummy.ndim >= 2 and dummy.dtype.kind in "fc":
             places = range(min(dummy.shape[-2:]))
             dummy[...] = 0.5
             dummy[..., places, places] = 1
     with np.errstate(all="ignore"):
         try:
-            result = widened(primitive, dummies, params)
+            return widened(primitive, dummies, params)
         except IndexError:  # an index of 1 into a single place: 0 is right for any that is not empty
             zeros = [x * 0 if isinstance(x, np.ndarray) and x.dtype.kind in "iu" else x for x in dummies]
-            result = widened(primitive, zeros, params)
-    if primitive.multiple:
-        return tuple(Spec(r.shape, from_numpy(r.dtype)) for r in result)
-    return Spec(result.shape, from_numpy(result.dtype))
+            return widened(primitive, zeros, params)
 
 
 def _camel(name: str) -> str:

@@ -21,6 +21,9 @@ class State(threading.local):
     ``quiet``      calls a function in a context where numpy does not warn about overflow, division by zero and the
                    like, as tensors have IEEE arithmetic; entering `numpy.errstate` costs ten times as much. It must
                    not be nested.
+    ``devices``    where tensors are made that ask for no device: the first of them, the CPU if there is none
+    ``modes``      what stands in the place of public functions, the innermost first (tensors/overrides.py)
+    ``overrides``  whether arguments and modes are asked for ``__torch_function__``
     ``here``       this thread's switches as a dict, for the hot paths: fetching it costs as much as reading one
                    attribute, and a look-up in it a third of that
     """
@@ -31,6 +34,9 @@ class State(threading.local):
         self.grad: bool = True
         self.inference: bool = False
         self.watcher: Any = None
+        self.devices: tuple[Any, ...] = ()
+        self.modes: tuple[Any, ...] = ()
+        self.overrides: int = 0
         self.quiet = context.run
         self.here: dict[str, Any] = self.__dict__
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..core.device import device, is_meta
 from ..tensors.tensor import Tensor, wrap
 from .archive import Archive
 from .decoding import decode
@@ -100,6 +101,8 @@ def load(
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if weights_only is None:
         weights_only = pickle_module is None
+    if isinstance(map_location, (str, device)) and is_meta(map_location):
+        return _on_meta(load(f, None, pickle_module, weights_only=weights_only, **pickle_load_args))
     locate = locator(map_location)
     if is_path(f):
         with open(f, "rb") as file:
@@ -117,6 +120,21 @@ def load(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
     return _from_file(io.BytesIO(data), locate, weights_only, pickle_load_args)
+
+
+def _on_meta(made: Any) -> Any:
+    """What was read, its tensors on the meta device."""
+    waiting = [made]
+    for value in waiting:  # which grows as containers are found
+        if isinstance(value, Tensor):
+            value.data = value.data.to("meta")
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+        elif hasattr(value, "_parameters"):  # a module
+            waiting += [value._parameters, value._buffers, value._modules]
+    return made
 
 
 def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:

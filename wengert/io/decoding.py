@@ -16,9 +16,10 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.device import device
-from ..core.geometry import laid_out
+from ..core.geometry import LARGEST, laid_out
 from ..core.spec import Size
 from ..nn.parameter import Parameter
+from ..tensors.absent import Absent, absent
 from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, wrap
 from .encoding import VERSION, may_be_set
@@ -115,18 +116,19 @@ class _Decoder:
         key = kind, number
         if key not in self._made:
             entry = self._entries[number]
-            array = self._array(entry)
+            array = _absent(entry) if "absent" in entry else self._array(entry)
             if kind == "tensor":
                 self._made[key] = self._around(array, entry)
             else:
                 self._made[key] = array[()] if kind == "scalar" else array
         return self._made[key]
 
-    def _around(self, array: np.ndarray, entry: dict[str, Any]) -> Tensor:
+    def _around(self, array: Any, entry: dict[str, Any]) -> Tensor:
         dtypes.from_numpy(array.dtype)  # raises for one that only numpy has
         tensor = wrap(array)
         # Tensors that share memory share the count of what is written to it.
-        tensor._cell = self._cells.setdefault(entry["record"], version_cell(tensor))
+        if "record" in entry:
+            tensor._cell = self._cells.setdefault(entry["record"], version_cell(tensor))
         requires_grad = entry.get("requires_grad") is True
         if entry.get("parameter") is True:
             tensor = Parameter(tensor, requires_grad)
@@ -165,6 +167,14 @@ class _Decoder:
         if self._ordered[name][0] != order:
             raise ValueError(f"two orders of the record {shown(name)}")
         return self._ordered[name][1]
+
+
+def _absent(entry: dict[str, Any]) -> Absent:
+    """What a tensor of the meta device holds."""
+    shape, strides = entry["absent"], entry["strides"]
+    if entry["dtype"] not in DTYPES or any(type(n) is not int or not 0 <= n <= LARGEST for n in (*shape, *strides)):
+        raise ValueError(f"a tensor of size {shown(shape)} and strides {shown(strides)} without numbers")
+    return absent(shape, numpy_dtype(entry["dtype"]), strides)
 
 
 def _strided(record: np.ndarray, dtype: np.dtype[Any], entry: dict[str, Any]) -> np.ndarray:

@@ -24,6 +24,7 @@ from ..core.dtypes import DType
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..nn.state import StateDict
+from ..tensors.absent import Absent
 from ..tensors.tensor import Tensor, root_of
 from .keys import Budget
 
@@ -54,7 +55,7 @@ class _Encoder:
         self.records: dict[str, np.ndarray] = {}
         self.budget = Budget(sys.maxsize)  # what reading it again will cost
         self._found: list[
-            tuple[Any, np.ndarray, dict[str, Any], str]
+            tuple[Any, Any, dict[str, Any], str]
         ] = []  # object, its array, its entry, a name for it
         self._numbers: dict[int, int] = {}
         self._nodes = 0
@@ -122,7 +123,7 @@ class _Encoder:
             entry: dict[str, Any] = {}
             kind = type(obj)
             if isinstance(obj, Tensor):
-                array = obj._concrete("save")
+                array: Any = obj._concrete("save")
                 if obj.requires_grad:
                     entry["requires_grad"] = True
                 if kind is Parameter:
@@ -143,7 +144,10 @@ class _Encoder:
     def entries(self) -> list[dict[str, Any]]:
         """The entries of all tensors found, whose numbers are put into ``records``."""
         sharing: dict[int, list[int]] = {}
-        for number, (_, array, _, _) in enumerate(self._found):
+        for number, (tensor, array, entry, _) in enumerate(self._found):
+            if type(array) is Absent:
+                entry.update(absent=list(array.shape), dtype=array.dtype.name, strides=list(tensor.stride()))
+                continue
             sharing.setdefault(id(root_of(array)), []).append(number)
         for numbers in sharing.values():
             arrays = [self._found[number][1] for number in numbers]

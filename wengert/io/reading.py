@@ -27,6 +27,7 @@ from ..core.errors import DeviceError
 from ..core.geometry import LARGEST, laid_out
 from ..core.spec import Size
 from ..nn.parameter import Parameter
+from ..ops.arguments import nothing_of
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, root_of, wrap
@@ -199,6 +200,7 @@ class Reader:
             "torch._utils._rebuild_tensor": (self._tensor, None),
             "torch._utils._rebuild_tensor_v2": (self._tensor, None),
             "torch._utils._rebuild_tensor_v3": (self._tensor_of_bytes, None),
+            "torch._utils._rebuild_meta_tensor_no_storage": (_without_numbers, None),
             "torch._utils._rebuild_parameter": (_parameter, None),
             "torch._utils._rebuild_parameter_with_state": (_parameter, None),
             "torch._tensor._rebuild_from_type_v2": (self._from_type, None),
@@ -293,14 +295,7 @@ class Reader:
         """A tensor in the memory of a storage; offset and strides count elements."""
         if not isinstance(storage, UntypedStorage) or not isinstance(dtype, DType):
             raise TypeError("a tensor without a storage")
-        size, stride = tuple(_sequence(size)), tuple(_sequence(stride))
-        numbers = (offset, *size, *stride)
-        if (
-            len(size) != len(stride)
-            or len(size) > _MOST_DIMENSIONS
-            or any(type(n) is not int or not 0 <= n <= LARGEST for n in numbers)
-        ):
-            raise ValueError(f"a tensor of size {shown(size)}, strides {shown(stride)} and offset {shown(offset)}")
+        size, stride = _geometry(size, stride, offset)
         memory = storage._root.view(np.uint8)
         width = dtype.itemsize
         array = laid_out("load", memory, dtype.numpy, size, [n * width for n in stride], offset * width)
@@ -375,6 +370,27 @@ def _part(storage: Any, view: Any) -> UntypedStorage:
     return part
 
 
+def _geometry(size: Any, stride: Any, offset: Any = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Sizes and strides that a tensor can have."""
+    size, stride = tuple(_sequence(size)), tuple(_sequence(stride))
+    numbers = (offset, *size, *stride)
+    if (
+        len(size) != len(stride)
+        or len(size) > _MOST_DIMENSIONS
+        or any(type(n) is not int or not 0 <= n <= LARGEST for n in numbers)
+    ):
+        raise ValueError(f"a tensor of size {shown(size)}, strides {shown(stride)} and offset {shown(offset)}")
+    return size, stride
+
+
+def _without_numbers(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Tensor:
+    """A tensor of the meta device."""
+    if not isinstance(dtype, DType):
+        raise TypeError("a tensor without a dtype")
+    size, stride = _geometry(size, stride)
+    return nothing_of(size, dtype.numpy, requires_grad is True, stride)
+
+
 def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Parameter:
     if not isinstance(data, Tensor):
         raise TypeError("a parameter that is no tensor")
@@ -436,7 +452,6 @@ _REFUSED = {
     "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
     "torch._utils._rebuild_nested_tensor": "a nested tensor",
     "torch._utils._rebuild_qtensor": "a quantised tensor",
-    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without numbers, of the device meta",
     "torch._utils._rebuild_device_tensor_from_numpy": "a tensor of a device of another maker",
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": "a tensor of a device of another maker",
     "torch._utils._rebuild_wrapper_subclass": "a tensor of a class without numbers of its own",

@@ -119,6 +119,9 @@ class _Pickler(pickle._Pickler):
 
     def _tensor(self, tensor: Tensor) -> tuple[Any, ...]:
         array = tensor._concrete("save")
+        if tensor.is_meta:
+            return self._name("torch._utils", "_rebuild_meta_tensor_no_storage"), (
+                self._name("torch", tensor.dtype.name), tuple(array.shape), tensor.stride(), tensor.requires_grad)
         storage, memory = self._storage(array)
         offset = _address(array) - _address(memory) if array.size else 0
         strides = tuple(step // array.itemsize for step in array.strides)

@@ -85,8 +85,10 @@ def _normal_cdf(x: float) -> float:
 
 def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     # The bounds as the tensor's dtype has them.
-    low, high = tensor.new_tensor(a).item(), tensor.new_tensor(b).item()
+    low, high = (tensor.new_tensor(bound, device="cpu").item() for bound in (a, b))
     result = tensor.normal_(mean, std, generator=generator)
+    if tensor.is_meta:
+        return result
     while True:
         outside = (result < low) | (result > high)
         if not outside.any():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 from ..autograd.modes import no_grad
 from ..core.device import device as Device
 from ..core.dtypes import DType
+from ..core.errors import NoDataError
 from ..ops import empty_like
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
@@ -112,6 +113,9 @@ class Module(Stateful["Module"]):
 
         def convert(tensor: Tensor) -> Tensor:
             wanted = dtype if tensor.is_floating_point() or tensor.is_complex() else None
+            if tensor.is_meta and device is not None and Device(device).type != "meta":
+                raise NoDataError("[to] Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
+                                  "instead of torch.nn.Module.to() when moving module from meta to a different device.")
             return tensor.to(device=device, dtype=tensor.dtype if wanted is None else wanted)
 
         return self._apply(convert)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from ..ops import empty
+from ..tensors.overrides import disabled
 from ..tensors.tensor import Tensor
 
 
@@ -32,6 +33,8 @@ class Parameter(Tensor):
     tensor([0., 0.], requires_grad=True)
     """
 
+    __torch_function__ = disabled
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Self:
         return _around(cls, data, requires_grad)
 
@@ -41,7 +44,7 @@ class Parameter(Tensor):
         return memo[id(self)]
 
     def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+        return self._text("Parameter containing:")
 
 
 class Buffer(Tensor):
@@ -51,6 +54,7 @@ class Buffer(Tensor):
     """
 
     persistent: bool
+    __torch_function__ = disabled
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Self:
         buffer = _around(cls, data, data is not None and data.requires_grad)

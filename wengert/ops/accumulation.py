@@ -21,7 +21,8 @@ def writes_directly(target: Any, *operands: Any) -> bool:
     """Whether numpy may write an in-place result straight into ``target``: nothing watches, nothing is recorded, every
     operand is a number or a tensor of the target's floating dtype."""
     array = target._data
-    if state.watcher is not None or array.dtype.kind not in "fc" or overlaps_itself(array):
+    if (state.watcher is not None or type(array) is not np.ndarray or array.dtype.kind not in "fc"
+            or overlaps_itself(array)):
         return False
     recording = state.grad
     if recording and (

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
-from ..core.device import require_cpu
+from ..core.device import is_meta
 from ..core.dtypes import DType
 from ..core.errors import OutOfRangeError
 from ..core.layout import strided
+from ..core.state import state
+from ..tensors.absent import Absent, absent
 from ..tensors.alias import type_name
 from ..tensors.tensor import TENSORS, Tensor, make
 
@@ -30,12 +32,24 @@ def dtype_of(dtype: Any) -> DType | None:
         ) from None
 
 
-def check_options(device: Any = None, layout: Any = None) -> None:
-    """Raises for a device or a layout that wengert does not have."""
-    if device is not None:
-        require_cpu(device)
+def check_options(device: Any = None, layout: Any = None, like: Tensor | None = None) -> bool:
+    """Whether a new tensor is to be on the meta device: because ``device`` says so, or, if None, that of ``like`` or
+    the default. Raises for a device or a layout that wengert does not have."""
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"layout {layout!r} is not in wengert yet; use torch.strided")
+    if device is None:
+        if like is not None:
+            return type(like._data) is Absent
+        if not state.devices:
+            return False
+    return is_meta(device)
+
+
+def nothing_of(shape: tuple[int, ...], dtype: np.dtype[Any], requires_grad: bool = False,
+               strides: tuple[int, ...] | None = None) -> Tensor:
+    """A new tensor of the meta device, of a shape, a dtype and strides in elements (rows, if None)."""
+    out = make(absent(shape, dtype, strides), None)
+    return out.requires_grad_() if requires_grad else out
 
 
 def check_not_empty(op: str, x: Tensor, dim: int) -> None:
@@ -64,8 +78,11 @@ def check_one_dtype(op: str, *operands: Any) -> None:
                                f"{type_name(x._data.dtype)}; convert one of them with .to(...)")
 
 
-def finish(array: Any, requires_grad: bool) -> Tensor:
-    """A new tensor around an array of its own, as a leaf if asked."""
+def finish(array: Any, requires_grad: bool, meta: bool = False) -> Tensor:
+    """A new tensor around an array of its own, as a leaf if asked; ``meta`` keeps only how it lies."""
+    if meta:
+        steps = tuple([step // array.itemsize for step in array.strides])
+        return nothing_of(array.shape, array.dtype, requires_grad, steps)
     out = make(array, None)
     return out.requires_grad_() if requires_grad else out
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import dtypes
+from ..core.device import CPU, is_meta, require_cpu
 from ..core.device import device as Device
-from ..core.device import require_cpu
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DeviceError
 from ..core.layout import (
@@ -19,10 +19,14 @@ from ..core.layout import (
 )
 from ..core.layout import memory_format as MemoryFormat
 from ..core.primitive import P
+from ..core.state import state
+from ..tensors.absent import dense_like, is_absent
+from ..tensors.alias import edge_of
 from ..tensors.apply import result_type as meeting_type
 from ..tensors.inplace import overwrite
+from ..tensors.nowhere import nowhere
 from ..tensors.tensor import Tensor
-from .arguments import dtype_of
+from .arguments import dtype_of, nothing_of
 from .registry import function, method
 
 
@@ -57,10 +61,14 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
         elif argument is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got {type(argument).__name__}: a "
                             f"dtype, a device or a tensor was expected")
-    if device is not None:
-        require_cpu(device)
+    if other is not None and device is None:
+        device = other.device
     wanted = other.dtype if other is not None else dtype_of(dtype)
     result = self if wanted is None else cast(self, wanted)
+    if device is not None and is_meta(device) is not is_absent(self):
+        if is_absent(self):
+            result._data._refuse("")
+        result = nowhere(_to_nowhere, result)
     if result is self and copy:
         return clone(self) if memory_format is None else clone(self, memory_format=memory_format)
     if memory_format is None or memory_format is preserve_format:
@@ -68,6 +76,12 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
     if result is self and memory_format is contiguous_format and not has_channels_last(self._data):
         return self  # PyTorch takes any other order for this one
     return contiguous(result, memory_format)
+
+
+def _to_nowhere(x: Tensor) -> Tensor:
+    """``x`` on the meta device. A gradient comes back to it only there, where there is none to take."""
+    shape = nothing_of(tuple(x.shape), x._data.dtype, strides=dense_like(x._data))
+    return P.overwrite(shape, x) if edge_of(x) is not None and state.grad else shape
 
 
 @method("type")
@@ -119,8 +133,8 @@ for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16"
 
 @method("cpu")
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """This tensor: it is on the CPU."""
-    return self
+    """This tensor on the CPU, where all are but those of the meta device, which raise NoDataError."""
+    return to(self, CPU)
 
 
 @method("cuda")

@@ -10,15 +10,17 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
-from ..core.layout import contiguous_format, order_of
+from ..core.geometry import row_major
+from ..core.layout import CHANNELS_LAST, contiguous_format, order_of
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
+from ..tensors.absent import dense_like
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
 from ..tensors.inplace import same_memory
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, sizes_of
+from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, nothing_of, sizes_of
 from .out import TYPED
 from .registry import function
 
@@ -40,35 +42,37 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([[1, 2],
             [3, 4]])
     """
-    check_options(device)
+    meta = check_options(device, like=data if isinstance(data, Tensor) else None)
     if isinstance(data, Tensor):
         warnings.warn(_COPY_ADVICE, UserWarning, stacklevel=3)
-    return finish(array_from(data, dtype_of(dtype)), requires_grad)
+        if meta:
+            return nothing_of(tuple(data.shape), (dtype_of(dtype) or data.dtype).numpy, requires_grad)
+    return finish(array_from(data, dtype_of(dtype)), requires_grad, meta)
 
 
 @function(method=False, out=False, takes_tensor=False)
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor, without a copy where it is a tensor or a numpy array of that dtype already."""
-    check_options(device)
     wanted = dtype_of(dtype)
     if isinstance(data, Tensor):
-        return data if wanted is None else data.to(wanted)
+        check_options(device)
+        return data if wanted is None and device is None else data.to(device=device, dtype=wanted)
+    meta = check_options(device)
     if isinstance(data, np.ndarray):
         out = from_numpy(data)
-        return out if wanted is None else out.to(wanted)
-    return make(array_from(data, wanted), None)
+        return out if wanted is None and not meta else out.to(device="meta" if meta else None, dtype=wanted)
+    return finish(array_from(data, wanted), False, meta)
 
 
 @function(method=False, out=False, takes_tensor=False)
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
             requires_grad: bool = False) -> Tensor:
     """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to)."""
-    check_options(device)
     if hasattr(obj, "__dlpack__") and not isinstance(obj, (Tensor, np.ndarray)):
         obj = np.from_dlpack(obj)
     if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
         obj = obj.detach()
-    shared = as_tensor(obj, dtype)
+    shared = as_tensor(obj, dtype, device)
     kept = (same_memory(shared, obj) if isinstance(obj, Tensor) else
             isinstance(obj, np.ndarray) and isinstance(shared._data, np.ndarray)
             and np.may_share_memory(shared._data, obj))
@@ -126,6 +130,21 @@ def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     return np.empty_like(data, None if target is None else target.numpy, order=order)
 
 
+def _nothing_like(input: Tensor, dtype: Any, memory_format: Any, requires_grad: bool) -> Tensor:
+    """A tensor of the meta device of another's shape, in its order in memory unless another is asked for."""
+    data, target = input._data, dtype_of(dtype)
+    dims = {4: (1, 3, 2, 0), 5: (1, 4, 3, 2, 0)}.get(data.ndim) if memory_format in CHANNELS_LAST else None
+    if dims is not None:
+        steps, count = [0] * data.ndim, 1
+        for dim in dims:
+            steps[dim], count = count, count * data.shape[dim]
+    elif memory_format is contiguous_format or 0 in data.strides:
+        steps = list(row_major(data.shape))
+    else:
+        steps = list(dense_like(data))
+    return nothing_of(data.shape, data.dtype if target is None else target.numpy, requires_grad, tuple(steps))
+
+
 def _constant(name: str, value: Any) -> None:
     """Registers ``zeros``, ``ones`` or ``empty`` (value None), its ``_like`` form, and the method ``new_...``."""
     what = "Zeros" if value == 0 else "Ones" if value == 1 else "Uninitialised elements"
@@ -135,13 +154,16 @@ def _constant(name: str, value: Any) -> None:
 
     def plain(*sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
               requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
-        check_options(device, layout)
+        meta = check_options(device, layout)
         shape = sizes_of(sizes if size is None else (size,), name)
+        if meta:
+            return nothing_of(shape, _numpy_dtype(dtype), requires_grad)
         return finish(make_array(shape, _numpy_dtype(dtype)), requires_grad)
 
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
              memory_format: Any = None, pin_memory: bool = False) -> Tensor:
-        check_options(device, layout)
+        if check_options(device, layout, input):
+            return _nothing_like(input, dtype, memory_format, requires_grad)
         array = _like(input, dtype, memory_format)
         if value is not None:
             array.fill(value)
@@ -149,8 +171,10 @@ def _constant(name: str, value: Any) -> None:
 
     def new(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, layout: Any = None,
             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-        check_options(device, layout)
+        meta = check_options(device, layout, self)
         shape = sizes_of(sizes if size is None else (size,), f"new_{name}")
+        if meta:
+            return nothing_of(shape, (dtype_of(dtype) or self.dtype).numpy, requires_grad)
         return finish(make_array(shape, (dtype_of(dtype) or self.dtype).numpy), requires_grad)
 
     plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; of ``dtype`` or the default."
@@ -177,10 +201,12 @@ def _fill_dtype(value: Any, dtype: Any) -> DType:
 def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
          requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor of the given size filled with one number, whose kind gives the dtype unless ``dtype`` does."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     wanted = _fill_dtype(fill_value, dtype)
     number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     check_number("full", number, wanted, halves=False)
+    if meta:
+        return nothing_of(sizes_of((size,), "full"), wanted.numpy, requires_grad)
     return finish(np.full(sizes_of((size,), "full"), array_from(number, wanted)), requires_grad)
 
 
@@ -188,7 +214,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
               requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False) -> Tensor:
     """A tensor of the shape and dtype of ``input`` filled with one number."""
-    check_options(device, layout)
+    if check_options(device, layout, input):
+        return _nothing_like(input, dtype, memory_format, requires_grad)
     array = _like(input, dtype, memory_format)
     number, wanted = fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype)
     check_number("full_like", number, wanted)
@@ -200,7 +227,8 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor of the given size filled with one number, of this tensor's dtype."""
-    return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=device, layout=layout,
+    return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=self.device if device is None else device,
+                layout=layout,
                 requires_grad=requires_grad)
 
 
@@ -208,7 +236,8 @@ def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, dev
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None,
                requires_grad: bool = False) -> Tensor:
     """A tensor holding a copy of ``data``, of this tensor's dtype."""
-    return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=device, requires_grad=requires_grad)
+    return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=self.device if device is None else device,
+                  requires_grad=requires_grad)
 
 
 @function(public=False, out=False)
@@ -224,8 +253,10 @@ def new(self: Tensor, *data: Any) -> Tensor:
 def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
                   requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Uninitialised elements of the given size and strides (in elements)."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     shape, steps = sizes_of((size,), "empty_strided"), sizes_of((stride,), "empty_strided")
+    if meta:
+        return nothing_of(shape, _numpy_dtype(dtype), requires_grad, steps)
     need = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
     flat = np.empty(need, _numpy_dtype(dtype))
     return finish(np.lib.stride_tricks.as_strided(flat, shape, tuple(s * flat.itemsize for s in steps)), requires_grad)
@@ -236,10 +267,13 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
                    requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Uninitialised elements of the given size, the dimensions dense in memory in the order of ``physical_layout``,
     outermost first. Raises RuntimeError for what is no order of them."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     shape, order = sizes_of((size,), "empty_permuted"), integers(physical_layout, "empty_permuted")
     if sorted(order) != list(range(len(shape))):
         raise RuntimeError(f"[empty_permuted] an order of {len(shape)} dimensions was expected; got {list(order)}")
+    if meta:
+        return P.permute(nothing_of(tuple([shape[d] for d in order]), _numpy_dtype(dtype)), dims=tuple(
+            [order.index(d) for d in range(len(shape))])).detach().requires_grad_(requires_grad)
     dense = np.empty([shape[d] for d in order], _numpy_dtype(dtype))
     return finish(dense.transpose([order.index(d) for d in range(len(shape))]), requires_grad)
 
@@ -248,15 +282,16 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
 def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
                   pin_memory: bool = False) -> Tensor:
     """A number as a tensor without dimensions, of the default dtype unless another is given."""
-    check_options(device, layout)
-    return full((), s, dtype=dtype_of(dtype) or dtypes.get_default_dtype(), requires_grad=requires_grad)
+    return full((), s, dtype=dtype_of(dtype) or dtypes.get_default_dtype(), layout=layout, device=device,
+                requires_grad=requires_grad)
 
 
 @function(public=False, out=False)
 def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, layout: Any = None,
                       device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """`empty_strided` of this tensor's dtype."""
-    return empty_strided(size, stride, dtype=dtype_of(dtype) or self.dtype, layout=layout, device=device,
+    return empty_strided(size, stride, dtype=dtype_of(dtype) or self.dtype, layout=layout,
+                         device=self.device if device is None else device,
                          requires_grad=requires_grad)
 
 
@@ -264,10 +299,12 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
 def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix, zeros elsewhere."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     rows, columns = integer(n, "eye"), integer(n if m is None else m, "eye")
     if rows < 0 or columns < 0:
         raise RuntimeError(f"[eye] n and m must not be negative; got {rows} and {columns}")
+    if meta:
+        return nothing_of((rows, columns), _numpy_dtype(dtype), requires_grad)
     return finish(np.eye(rows, columns, dtype=_numpy_dtype(dtype)), requires_grad)
 
 
@@ -290,7 +327,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     >>> torch.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
-    check_options(device, layout)
+    meta = check_options(device, layout)
     if end is None:
         start, end = 0, start
     start, end, step = _number(start), _number(end), _number(step)
@@ -312,6 +349,8 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
             raise ValueError(f"[arange] step must be nonzero; got one that is 0 in {wanted}")
     count = -((start - end) // step) if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else \
         math.ceil((end - start) / step)
+    if meta:
+        return nothing_of((count,), wanted.numpy, requires_grad)
     return finish(_progression(start, step, count, wanted.numpy), requires_grad)
 
 
@@ -338,20 +377,22 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
                   "release because its behavior is inconsistent "
                   "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
                   UserWarning, stacklevel=3)
-    check_options(device, layout)
+    meta = check_options(device, layout)
     if end is None:
         start, end = 0, start
     start, end, step = _number(start), _number(end), _number(step)
     count = math.floor((end - start) / step) + 1
-    return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad)
+    return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad, meta)
 
 
 @function(method=False, takes_tensor=False, out=TYPED)
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     start, end, count = _number(start), _number(end), integer(steps, "linspace")
+    if meta and count >= 0:
+        return nothing_of((count,), _spaced_dtype(start, end, dtype), requires_grad)
     return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), requires_grad)
 
 
@@ -389,7 +430,7 @@ def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str, fused: bool =
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``base`` to the powers `linspace` gives."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     start, end, count = _number(start), _number(end), integer(steps, "logspace")
     wanted = _spaced_dtype(start, end, dtype)
     if wanted.kind == "b":
@@ -401,7 +442,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
         start, end, work = wanted.type(start), wanted.type(end), np.dtype(np.float32)
     exponents = _evenly(start, end, count, work, "logspace", fused=False)
     powers = np.power(float(base), exponents, dtype=np.complex128 if wanted.kind == "c" else np.float64)
-    return finish(powers.astype(wanted), requires_grad)
+    return finish(powers.astype(wanted), requires_grad, meta)
 
 
 # --- matrices from vectors --------------------------------------------------------------------------------------------
@@ -446,13 +487,13 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 def _triangle_indices(name: str, inside: Any) -> None:
     def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
               layout: Any = None) -> Tensor:
-        check_options(device, layout)
+        meta = check_options(device, layout)
         wanted = dtype_of(dtype) or dtypes.int64
         if wanted not in (dtypes.int32, dtypes.int64):
             raise NotImplementedError(f"[{name}] \"{name}\" not implemented for '{type_name(wanted.name)}'; int32 and "
                                       "int64 are")
         places = np.nonzero(inside(np.ones((row, col), bool), offset))
-        return make(np.stack(places).astype(wanted.numpy), None)
+        return finish(np.stack(places).astype(wanted.numpy), False, meta)
 
     plain.__name__ = name
     which = "lower" if name == "tril_indices" else "upper"

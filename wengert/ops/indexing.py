@@ -9,6 +9,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
+from ..tensors.absent import is_absent
 from ..tensors.apply import check_number, check_takes, number_for
 from ..tensors.evaluation import tracing
 from ..tensors.inplace import inplace
@@ -29,7 +30,7 @@ def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
 def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,
                  negative: bool = False) -> None:
     """Raises where an index is beyond a dimension of ``size`` positions (while values are there to be looked at)."""
-    if tracing() or not index._data.size:
+    if tracing() or not index._data.size or is_absent(index):
         return
     array = index._data
     low, high = int(array.min()), int(array.max())

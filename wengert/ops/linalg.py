@@ -52,7 +52,7 @@ from .matrix import matmul
 from .named import named
 from .out import COPIED
 from .reductions import vector_norm as _vector_norm
-from .registry import function
+from .registry import FUNCTIONS, function
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
@@ -105,7 +105,7 @@ _inv_ex = named("linalg_inv_ex", "inverse", "info")
 
 
 def _info(x: Any, failed: bool) -> Any:
-    return make(np.full(x._data.shape[:-2], int(failed), np.int32), None)
+    return FUNCTIONS["full"](tuple(x._data.shape[:-2]), int(failed), dtype=dtypes.int32, device=x.device)
 
 
 @_here
@@ -429,7 +429,8 @@ def matrix_power(A: Any, n: int) -> Any:
         raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "
                          f"{A._data.shape[-2]} by {A._data.shape[-1]} matrices")
     if n == 0:
-        ones = make(np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape).copy(), None)
+        one = FUNCTIONS["eye"](A._data.shape[-1], dtype=A.dtype, device=A.device)
+        ones = P.clone(P.expand(one, shape=A._data.shape), order="C")
         return P.kinked(ones, A) if edge_of(A) is not None else ones
     base, exponent, result = (P.inv(A), -n, None) if n < 0 else (A, n, None)
     while exponent:

@@ -12,6 +12,7 @@ from ..tensors.apply import NUMBERS
 from ..tensors.hot import binary, unary
 from ..tensors.indexing import getitem, setitem
 from ..tensors.inplace import binary_inplace, inplace
+from ..tensors.overrides import rescued
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, wrap
 
@@ -24,7 +25,7 @@ def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             other = wrap(other)
         if type(other) in TENSORS or isinstance(other, NUMBERS):
             return function(self, other)
-        return NotImplemented
+        return operator(self, other) if rescued((other,), {}) else NotImplemented
 
     return operator
 

@@ -19,11 +19,13 @@ from ..core.primitive import P
 from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..sampling import integers, reals
+from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, edge_of, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
+from ..tensors.nowhere import sampled
 from ..tensors.tape import Edge, Node
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, integer, real, sizes_of
+from .arguments import check_options, dtype_of, integer, nothing_of, real, sizes_of
 from .out import filled
 from .registry import FUNCTIONS, function, method
 
@@ -97,6 +99,8 @@ def drawn(sampler: str, generator: Generator | None, *operands: Any, **params: A
     for value in values:
         if isinstance(value, np.ndarray):  # which may be expanded: what is drawn is not
             check_room(sampler, value.shape, value.itemsize)
+        elif type(value) is Absent:
+            return make(sampled(sampler, values, params), None)
     return make(SAMPLERS[sampler].run(source, *values, **params), None)
 
 
@@ -110,14 +114,19 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str)
 
     def plain(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
               device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-        check_options(device, layout)
+        meta = check_options(device, layout)
         shape = sizes_of(sizes if size is None else (size,), name)
+        if meta:
+            return nothing_of(shape, _dtype(dtype).numpy, requires_grad)
         return _leaf(drawn(sampler, generator, size=shape, dtype=_dtype(dtype)), requires_grad)
 
     def like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-        check_options(device, layout)
+        meta = check_options(device, layout, input)
         wanted = dtype_of(dtype) or input.dtype
+        if meta:
+            return _leaf(FUNCTIONS["empty_like"](input, dtype=wanted, device="meta", memory_format=memory_format),
+                         requires_grad)
         made = FUNCTIONS["empty_like"](input, dtype=wanted, memory_format=memory_format)
         if not made.is_contiguous():
             return _leaf(fill(made, generator), requires_grad)
@@ -138,13 +147,15 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
             layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Integers from ``low`` (0 if not given) up to, but not including, ``high``: ``randint(high, size)`` or
     ``randint(low, high, size)``; int64 unless ``dtype`` is given."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     if size is None:
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
     if size is None:
         raise TypeError("randint(): a size was expected: randint(high, size) or randint(low, high, size)")
+    if meta:
+        return nothing_of(sizes_of((size,), "randint"), (dtype_of(dtype) or dtypes.int64).numpy, requires_grad)
     return _leaf(drawn("random_from_to", generator, size=sizes_of((size,), "randint"), low=integer(low, "randint"),
                        high=integer(high, "randint"), dtype=dtype_of(dtype) or dtypes.int64), requires_grad)
 
@@ -155,9 +166,11 @@ def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Genera
                  memory_format: Any = None) -> Tensor:
     """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``."""
     bounds = (0, low) if high is None else (low, high)
+    if check_options(device, layout, input):
+        return _leaf(FUNCTIONS["empty_like"](input, dtype=dtype, device="meta", memory_format=memory_format),
+                     requires_grad)
     made = FUNCTIONS["empty_like"](input, dtype=dtype, memory_format=memory_format)
     if not made.is_contiguous():
-        check_options(device, layout)
         return _leaf(random_(made, *bounds, generator=generator), requires_grad)
     return randint(*bounds, tuple(input._data.shape), generator=generator, dtype=dtype_of(dtype) or input.dtype,
                    layout=layout, device=device, requires_grad=requires_grad)
@@ -167,8 +180,10 @@ def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Genera
 def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
     count = integer(n, "randperm")
+    if meta and count >= 0:
+        return nothing_of((count,), (dtype_of(dtype) or dtypes.int64).numpy, requires_grad)
     if count > 0:
         check_room("randperm", (count,), 8)
     return _leaf(drawn("randperm", generator, n=count, dtype=dtype_of(dtype) or dtypes.int64), requires_grad)
@@ -194,7 +209,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Normal numbers: with a mean and a standard deviation for each (tensors), or ``size`` of one mean and one
     deviation. Raises RuntimeError for a negative deviation."""
-    check_options(device, layout)
+    meta = check_options(device, layout)
+    if size is not None and meta:
+        return nothing_of(sizes_of((size,), "normal"), _dtype(dtype).numpy, requires_grad)
     if size is not None:
         return _leaf(drawn("normal", generator, size=sizes_of((size,), "normal"), dtype=_dtype(dtype),
                            numbers=(real(mean, "normal"), real(std, "normal"))), requires_grad)
@@ -277,6 +294,11 @@ def _refill(tensor: Tensor, op: str, sampler: str, generator: Generator | None, 
     Nothing of the old value is left: what it was computed from gets gradients of zero."""
     check_writable(tensor, op)
     edge = edge_of(tensor) if state.grad else None
+    if type(tensor._data) is Absent:
+        wrote(tensor)
+        if state.grad:
+            rebase(tensor, None if edge is None else _replaced(op, edge, tensor))
+        return tensor
     if state.watcher is not None:
         # Elements are drawn in the order of the memory: as the memory's rows, turned round.
         order = sorted(range(tensor._data.ndim), key=lambda dim: -tensor._data.strides[dim])

@@ -13,9 +13,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..core.errors import worded
+from ..core.errors import NoDataError, worded
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
+from ..tensors.evaluation import tracing
+from ..tensors.nowhere import nowhere
+from ..tensors.overrides import rescued
 from ..tensors.tensor import TENSORS, Tensor
 from .out import COMPUTED, Writer
 
@@ -104,7 +107,11 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
-        except TypeError:
+        except (TypeError, AttributeError) as error:
+            if type(error) is NoDataError and not tracing():
+                return nowhere(plain, *args, **kwargs)
+            if rescued(args, kwargs):
+                return (METHODS.get(name) or FUNCTIONS[name])(*args, **kwargs)
             today = _with_keywords(name, args)
             if today is None:
                 raise

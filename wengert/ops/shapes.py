@@ -19,6 +19,7 @@ from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..core.state import state
+from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tensor import Tensor, make
@@ -61,7 +62,7 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
         return _view_dtype(self, dtype if dtype is not None else shape[0])
     sizes = inferred(sizes_of(shape if size is None else (size,), "view", True), self, "view")
     out: Tensor = _reshape(self, params={"shape": sizes})
-    if out._alias is None and type(out._data) is ndarray:
+    if out._alias is None and type(out._data) in (ndarray, Absent):
         raise ShapeError("[view] view size is not compatible with input tensor's size and stride (at least one "
                          f"dimension spans across two contiguous subspaces). Use .reshape(...) instead. Got shape "
                          f"{list(self._data.shape)} with "

@@ -12,10 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.device import CPU, device
+from ..core.device import CPU, META, device
 from ..core.dtypes import DType, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
+from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
@@ -31,7 +32,8 @@ class UntypedStorage:
 
     def __init__(self, source: Any = 0, *, device: Any = None) -> None:
         check_options(device)
-        self._root = root_of(source) if isinstance(source, np.ndarray) else _memory(source, np.dtype(np.uint8))
+        self._root = (_root(source) if isinstance(source, (np.ndarray, Absent)) else
+                      _memory(source, np.dtype(np.uint8)))
 
     @property
     def _flat(self) -> np.ndarray:
@@ -95,11 +97,14 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return int(self._root.__array_interface__["data"][0])
+        return 0 if type(self._root) is Absent else int(self._root.__array_interface__["data"][0])
 
     def nbytes(self) -> int:
         """The number of bytes."""
-        return int(self._root.nbytes)
+        root = self._root
+        if type(root) is Absent:
+            return room_for(root.shape, root.strides) and room_for(root.shape, root.strides) - 1 + root.itemsize
+        return int(root.nbytes)
 
     size = __len__ = nbytes
 
@@ -108,7 +113,7 @@ class UntypedStorage:
 
     @property
     def device(self) -> device:
-        return CPU
+        return META if type(self._root) is Absent else CPU
 
     def cpu(self) -> Self:
         """Itself: it is there already."""
@@ -136,7 +141,7 @@ class TypedStorage(UntypedStorage):
         if wrap_storage is not None:
             self._root = wrap_storage._root
         else:
-            self._root = root_of(source._data) if isinstance(source, Tensor) else _memory(source, self.dtype.numpy)
+            self._root = _root(source._data) if isinstance(source, Tensor) else _memory(source, self.dtype.numpy)
 
     @property
     def _flat(self) -> np.ndarray:
@@ -144,7 +149,7 @@ class TypedStorage(UntypedStorage):
 
     def size(self) -> int:
         """The number of elements."""
-        return int(self._flat.size)
+        return self.nbytes() // self.dtype.itemsize if type(self._root) is Absent else int(self._flat.size)
 
     __len__ = size
 
@@ -158,6 +163,11 @@ class TypedStorage(UntypedStorage):
     def __repr__(self) -> str:
         return "\n".join([*(f" {value}" for value in self.tolist()),
                           f"[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {self.size()}]"])
+
+
+def _root(data: Any) -> Any:
+    """The whole memory of a tensor's data."""
+    return Absent(data.root, data.root) if type(data) is Absent else root_of(data)
 
 
 def _memory(source: Any, dtype: np.dtype[Any]) -> np.ndarray:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
+from ..core.dtypes import int64
 from ..core.layout import in_rows, iterated, like_first, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
-from ..core.primitive import P, Primitive, fit, opaque, register, summing_dtype
+from ..core.primitive import P, Primitive, as_first, fit, of_first, of_given_shape, opaque, register, summing_dtype
 from ..core.samples import cases
-from ..core.spec import broadcast_shapes
+from ..core.spec import Spec, broadcast_shapes
 from ..core.steps import argsorted, picked, picked_jvp, picked_vjp
 
 _ROWS = np.array([2, 0, 2])
@@ -58,6 +59,18 @@ def _as_indexed(result: Array, x: Array, places: Sequence[bool]) -> Array:
     lead = 0 if apart else chosen[0]
     steps = [x.strides[d] for d in kept]
     return iterated(result, (*steps[:lead], *(0,) * picked, *steps[lead:]))
+
+
+def _index_shape(x: Spec, *indices: Any, places: Sequence[bool], label: str = "") -> Dims:
+    """Where the index arrays stand beside each other, what they show stands there; else in front."""
+    if any(isinstance(each, Spec) and each.dtype.kind == "b" for each in indices):
+        raise IndexError("a mask shows as many elements as it marks, which its shape does not tell")
+    if any(each.dtype.kind == "b" for each in indices):
+        return np.empty(x.shape, bool)[_positions(places, indices)].shape
+    shown = np.broadcast_shapes(*(each.shape for each in indices))
+    kept = tuple([n for d, n in enumerate(x.shape) if d >= len(places) or not places[d]])
+    first = 0 if _apart(places) else places.index(True)
+    return (*kept[:first], *shown, *kept[first:])
 
 
 def _index_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -190,7 +203,7 @@ def _saves_indices(needs: Needs) -> list[Any]:
 
 
 index = register(Primitive(
-    "index", "linear", _index, arity=-1, label=lambda params: params.get("label", "Index"),
+    "index", "linear", _index, arity=-1, spec=of_first(_index_shape), label=lambda params: params.get("label", "Index"),
     vjp=_index_vjp, saves=_saves_indices, batch=_index_batch,
     jvp=_linear_jvp("index"),
     samples=cases(((4, 3), _ROWS, {"places": (True,)}), ((4, 3), _ROWS, {"places": (False, True)}),
@@ -242,7 +255,8 @@ def _index_adjoint_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) 
 
 
 index_adjoint = register(Primitive(
-    "index_adjoint", "linear", _index_adjoint, arity=-1, vjp=_index_adjoint_vjp, saves=_saves_indices,
+    "index_adjoint", "linear", _index_adjoint, arity=-1, spec=of_first(of_given_shape),
+    vjp=_index_adjoint_vjp, saves=_saves_indices,
     batch=_index_adjoint_batch,
     label="IndexPut",
     jvp=_linear_jvp("index_adjoint"),
@@ -277,7 +291,8 @@ def _index_put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> t
 
 
 index_put = register(Primitive(
-    "index_put", "linear", _index_put, arity=-1, label=lambda params: params.get("label", "IndexPut"),
+    "index_put", "linear", _index_put, arity=-1, spec=of_first(as_first),
+    label=lambda params: params.get("label", "IndexPut"),
     vjp=_index_put_vjp, batch=_index_put_batch, widens=True, saves=lambda needs: ["shapes", *range(2, len(needs))],
     jvp=_linear_jvp("index_put"),
     samples=cases(((4, 3), (2, 3), np.array([2, 0]), {"places": (True,)}), ((4, 3), (3,), _ROWS, {"places": (True,),
@@ -290,7 +305,7 @@ def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
     if not x.ndim:
         return xp.broadcast_to(x, index.shape).copy()
     if not index.size:
-        return xp.empty(index.shape, x.dtype)
+        return xp.empty_like(x, shape=index.shape, order="C")
     return in_rows(xp.take_along_axis(x[_fitting(x, index, dim)], index, dim))
 
 
@@ -301,6 +316,7 @@ def _fitting(x: Numbers, index: Numbers, dim: int) -> tuple[slice, ...]:
 
 gather = register(Primitive(
     "gather", "linear", lambda xp, x, index, dim: _take_along(xp, x, index, dim), arity=2, batch=along,
+    spec=of_first(lambda x, index, dim: index.shape),
     vjp=lambda ct, saved, params, needs: (
         P.scatter_add(P.zeros_of(ct, shape=saved[-1][0]), saved[1], ct, dim=params["dim"]), None),
     saves=("y", "shapes"),
@@ -308,7 +324,7 @@ gather = register(Primitive(
     samples=cases(((3, 4), _ALONG, {"dim": 0}), ((2, 4), _ALONG, {"dim": 1}), ((), np.array(0), {"dim": 0})),
 ))
 zeros_of = register(Primitive(
-    "zeros_of", "linear", lambda xp, x, shape: xp.zeros(shape, x.dtype),
+    "zeros_of", "linear", lambda xp, x, shape: xp.zeros_like(x, shape=shape, order="C"), spec=of_first(of_given_shape),
     batch=changed(lambda params, count, shape: {"shape": (count, *params["shape"])}),
     vjp=lambda ct, saved, params, needs: (P.zeros_of(ct, shape=saved[-1][0]),), saves=("shapes",), label="NewZeros",
     jvp=lambda tangents, operands, out, params: P.zeros_of(tangents[0], **params), samples=cases(((2,),
@@ -356,12 +372,14 @@ def _back_to_source(ct: Numbers, place: Numbers, dim: int, shape: Dims) -> Any:
 
 scatter = register(Primitive(
     "scatter", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim), arity=3,
+    spec=of_first(as_first),
     vjp=_scatter_vjp, saves=("y", "shapes"), jvp=_linear_jvp("scatter"), batch=along,
     samples=cases(((3, 4), np.array([[0, 2, 1], [2, 0, 0]]), (2, 4), {"dim": 0}), ((2, 4), np.array([[0, 2], [3, 1]]),
                                                                                    (2, 2), {"dim": 1})),
 ))
 scatter_add = register(Primitive(
     "scatter_add", "linear", lambda xp, x, index, source, dim: _scatter(xp, x, index, source, dim, "add"), arity=3,
+    spec=of_first(as_first),
     vjp=lambda ct, saved, params, needs: (
         ct if needs[0] else None, None,
         _back_to_source(ct, saved[1], params["dim"], saved[-1][2]) if needs[2] else None),
@@ -443,7 +461,8 @@ def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers,
 
 
 scatter_reduce = register(Primitive(
-    "scatter_reduce", "opaque", _scatter_reduce, arity=3, vjp=_scatter_reduce_vjp, batch=along, widens=True,
+    "scatter_reduce", "opaque", _scatter_reduce, arity=3, spec=of_first(as_first),
+    vjp=_scatter_reduce_vjp, batch=along, widens=True,
     missing={"jvp": "it is the transpose of the vjp"},
     saves=("x", "y", "z", "out", "shapes"),
     samples=cases(*(((3, 4), _ALONG, (2, 3), {"dim": 0, "reduce": reduce, "include_self": include})
@@ -499,7 +518,16 @@ def _order_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, p
     return P.gather(tangents[0], out[1], dim=params["dim"]), None
 
 
-sort = opaque("sort", _sort, batch=along,
+def _ordered_spec(x: Spec, dim: int, **params: Any) -> tuple[Spec, Spec]:
+    return x, x._replace(dtype=int64)
+
+
+def _topk_spec(x: Spec, k: int, dim: int, **params: Any) -> tuple[Spec, Spec]:
+    found = x._replace(shape=(*x.shape[:dim], k, *x.shape[dim + 1:]) if x.shape else ())
+    return found, found._replace(dtype=int64)
+
+
+sort = opaque("sort", _sort, batch=along, spec=_ordered_spec,
               multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0}), ((3, 4), {"dim": 1, "descending": True}), ((), {"dim": 0})))
 
@@ -510,7 +538,7 @@ def _topk(xp: ModuleType, x: Array, k: int, dim: int, largest: bool = True) -> A
     return (values, order) if not x.ndim else (in_rows(values[head]), in_rows(order[head]))
 
 
-topk = opaque("topk", _topk, batch=along,
+topk = opaque("topk", _topk, batch=along, spec=_topk_spec,
               multiple=True, keeps=(1,), vjp=_by_order, jvp=_order_jvp, saves=("out", "shapes"),
               samples=cases(((5,), {"dim": 0, "k": 2}), ((3, 4), {"dim": 0, "k": 2, "largest": False})))
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..core.batching import each, fold, losses, size_of, spread, unfolded
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import REAL_ONLY, P, fit, fused
+from ..core.primitive import REAL_ONLY, P, fit, fused, of_first
 from ..core.samples import cases, uniform
+from ..core.spec import Spec, broadcast_shapes
 
 _TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 _REDUCTIONS: tuple[dict[str, Any], ...] = ({"reduction": "mean"}, {"reduction": "sum"}, {"reduction": "none"})
@@ -43,6 +44,15 @@ def _moved(slopes: Numbers, reduction: str) -> Any:
     return P.mean(slopes, dim=dim) if reduction == "mean" else P.sum(slopes, dim=dim)
 
 
+def _loss_shape(x: Spec, *others: Any, reduction: str = "mean", **params: Any) -> Dims:
+    shapes = [x.shape, *(each.shape for each in others if isinstance(each, Spec))]
+    return broadcast_shapes(*shapes, op="loss") if reduction == "none" else ()
+
+
+def _nll_shape(x: Spec, target: Spec, *weight: Any, reduction: str = "mean", **params: Any) -> Dims:
+    return target.shape if reduction == "none" else ()
+
+
 def _of_difference(
     name: str, value: Callable[..., Any], slope: Callable[..., Any], doc: str, **settings: float
 ) -> Any:
@@ -67,6 +77,7 @@ def _of_difference(
 
     return fused(
         name, evaluate, arity=2, vjp=vjp, saves=("x", "y"), promotion="float", doc=doc, jvp=jvp, batch=losses,
+        shape=_loss_shape,
         samples=cases(*[((3, 4), (3, 4), {**settings, **how}) for how in _REDUCTIONS]),
     )
 
@@ -118,7 +129,7 @@ def _probabilities(*shape: int, seed: int = 0) -> Any:
 
 
 binary_cross_entropy = fused(
-    "binary_cross_entropy", _binary, batch=losses,
+    "binary_cross_entropy", _binary, batch=losses, spec=of_first(_loss_shape),
     arity=3, vjp=_binary_vjp, saves=("*", "shapes"), promotion="float", agree=(0, 1),
     missing=_TRANSPOSED,
     doc="−(y log x + (1 − y) log(1 − x)), times an optional weight; logarithms are cut off at −100.",
@@ -161,7 +172,7 @@ def _logits_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
 
 
 binary_cross_entropy_with_logits = fused(
-    "binary_cross_entropy_with_logits", _logits, batch=losses,
+    "binary_cross_entropy_with_logits", _logits, batch=losses, shape=_loss_shape,
     arity=4, vjp=_logits_vjp, saves=("*", "shapes"), promotion="float",
     missing=_TRANSPOSED,
     doc="`binary_cross_entropy` of sigmoid(x) without the detour; operands x, y, weight, pos_weight, the last two "
@@ -271,7 +282,7 @@ def _nll_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], 
 
 
 nll_loss = fused(
-    "nll_loss", _nll, batch=_nll_batch,
+    "nll_loss", _nll, batch=_nll_batch, spec=of_first(_nll_shape),
     arity=3, agree=(0, 2), vjp=_nll_vjp, saves=_nll_saves, promotion=None, missing=_TRANSPOSED,
     doc="−x[n, target[n]] for x (N, C, ...) and target (N, ...), with optional weights of the C classes; the mean is "
         "weighted, and elements whose target is ignore_index count nothing.",

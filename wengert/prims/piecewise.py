@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.batching import native
 from ..core.operands import Numbers
-from ..core.primitive import REAL_ONLY, P, elementwise, fused
+from ..core.primitive import REAL_ONLY, P, as_first, elementwise, fused, of_first
 from ..core.samples import cases, reals
 
 hardsigmoid = elementwise(
@@ -16,7 +16,8 @@ hardsigmoid = elementwise(
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).", refuses=REAL_ONLY,
 )
 kinked = fused(
-    "kinked", batch=native, eval=lambda xp, ct, x: xp.array(ct), arity=2, label="ThresholdBackward0", widens=False,
+    "kinked", batch=native, spec=of_first(as_first),
+    eval=lambda xp, ct, x: xp.array(ct), arity=2, label="ThresholdBackward0", widens=False,
     vjp=lambda ct, saved, params, needs: (ct, P.zeros_like(ct)),
     jvp=lambda tangents, operands, out, params: P.zeros_like(out) if tangents[0] is None else tangents[0],
     samples=cases(((3, 4), (3, 4))),

@@ -17,8 +17,9 @@ import numpy as np
 from ..core.batching import along_first, each, folded, native
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
-from ..core.primitive import COMPLEX, P, bilinear, conjugate, fused, linear, opaque
+from ..core.primitive import COMPLEX, P, bilinear, conjugate, fused, linear, of_first, opaque
 from ..core.samples import cases, uniform
+from ..core.spec import Spec
 from ..core.windows import checked_out_sizes, framed, places, reach, windowed
 
 
@@ -50,6 +51,23 @@ def _blank(xp: ModuleType, lead: Dims, sizes: Dims, out: Dims, size: Dims, strid
            dilation: Dims, dtype: DType) -> Array:
     whole = (max(r, n + p) for r, n, p in zip(reach(out, size, stride, dilation), sizes, padding, strict=True))
     return xp.zeros((*lead, *whole), dtype)
+
+
+def _pooled(op: str) -> Any:
+    """The shape of what has one element a window."""
+
+    def shape(x: Spec, size: Dims, stride: Dims, padding: Dims, dilation: Dims | None = None, ceil: bool = False
+              ) -> Dims:
+        lead = len(x.shape) - len(size)
+        return (*x.shape[:lead], *checked_out_sizes(op, x.shape[lead:], size, stride, padding,
+                                                    dilation or (1,) * len(size), ceil))
+
+    return shape
+
+
+def _spread(x: Spec, *others: Any, sizes: Dims, **params: Any) -> Dims:
+    """The shape of what windows were taken of."""
+    return (*x.shape[:len(x.shape) - len(sizes)], *sizes)
 
 
 # --- maxima -----------------------------------------------------------------------------------------------------------
@@ -91,7 +109,8 @@ _PLAIN = _geometry((2, 2), (2, 2), (0, 0), (1, 1))
 _OVERLAPPING = _geometry((3, 2), (2, 1), (1, 0), (1, 2))
 
 max_pool = fused(
-    "max_pool", _max_pool, batch=native, vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x",),
+    "max_pool", _max_pool, batch=native, spec=of_first(_pooled("max_pool")),
+    vjp=_max_pool_vjp, jvp=_max_pool_jvp, saves=("x",),
     label=lambda params: f"MaxPool{len(params['size'])}DWithIndices",
     samples=cases(((2, 4, 5), _PLAIN), ((1, 2, 5, 6), _OVERLAPPING),
                   ((5,), _geometry((3,), (2,), (1,), (1,), ceil=True))),
@@ -175,12 +194,14 @@ def _put_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 _WINNERS = np.array([[[0, 3], [1, 2]], [[2, 2], [0, 1]]], np.int16)
 window_take = fused(
-    "window_take", _take, arity=2, batch=native, vjp=_take_vjp, saves=("y", "shapes"),
+    "window_take", _take, arity=2, batch=native, spec=of_first(lambda x, winner, **params: winner.shape),
+    vjp=_take_vjp, saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.window_take(tangents[0], operands[1], **params),
     samples=cases(((2, 4, 4), _WINNERS, _PLAIN)), doc="Of every window the element at the given place of the kernel.",
 )
 window_put = fused(
-    "window_put", _put, arity=2, batch=native, vjp=_put_vjp, saves=("y",), label="MaxPool2DWithIndicesBackward",
+    "window_put", _put, arity=2, batch=native, spec=of_first(_spread),
+    vjp=_put_vjp, saves=("y",), label="MaxPool2DWithIndicesBackward",
     jvp=lambda tangents, operands, out, params: P.window_put(tangents[0], operands[1], **params),
     samples=cases(((2, 2, 2), _WINNERS, _PLAIN | {"sizes": (4, 4)}),
                   ((2, 2, 2), _WINNERS, _geometry((2, 2), (1, 1), (0, 0), (1, 1), sizes=(3, 3)))),
@@ -235,7 +256,7 @@ def _spread_transpose(ct: Numbers, shape: Dims, params: Params) -> Any:
 
 
 window_sum = linear(
-    "window_sum", _window_sum, batch=native, transpose=_sum_transpose, widens=True,
+    "window_sum", _window_sum, batch=native, spec=of_first(_pooled("avg_pool")), transpose=_sum_transpose, widens=True,
     label=lambda params: f"AvgPool{len(params['size'])}D",
     samples=cases(((2, 4, 5), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0)}),
                   ((1, 5), {"size": (3,), "stride": (2,), "padding": (1,)}),
@@ -243,7 +264,8 @@ window_sum = linear(
     doc="The sum of every window; padding counts as zero.",
 )
 window_spread = linear(
-    "window_spread", _window_spread, batch=native, transpose=_spread_transpose, widens=True, label="AvgPool2DBackward",
+    "window_spread", _window_spread, batch=native, spec=of_first(_spread),
+    transpose=_spread_transpose, widens=True, label="AvgPool2DBackward",
     samples=cases(((2, 2, 2), {"size": (2, 2), "stride": (2, 2), "padding": (0, 0), "sizes": (4, 5)}),
                   ((1, 3), {"size": (3,), "stride": (2,), "padding": (1,), "sizes": (5,)})),
     doc="The adjoint of window_sum: each window's value added to every element that it covers.",
@@ -265,6 +287,10 @@ def _resample(xp: ModuleType, x: Array, matrix: Array, dim: int) -> Array:
     return in_rows(xp.moveaxis(result, -1, dim))
 
 
+def _resampled(x: Spec, matrix: Spec, dim: int) -> Dims:
+    return (*x.shape[:dim], matrix.shape[1], *x.shape[dim + 1:])
+
+
 def _resample_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
     dims = tuple([d for d in range(len(x.shape)) if d != params["dim"]])
     rows, columns = (P.reshape(P.permute(each, dims=(*dims, params["dim"])), shape=(-1, each.shape[params["dim"]]))
@@ -277,7 +303,7 @@ def _resample_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bo
 
 
 resample = bilinear(
-    "resample", _resample, batch=_resample_batch, agree=(0, 1), label="Mm",
+    "resample", _resample, batch=_resample_batch, spec=of_first(_resampled), agree=(0, 1), label="Mm",
     transposes=(lambda ct, matrix, shape, params: P.resample(ct, P.permute(matrix, dims=(1, 0)), **params),
                 _resample_right),
     samples=cases(((2, 3, 4), np.array([[0.5, 0], [0.5, 0.25], [0, 0.75]]), {"dim": 1})),
@@ -294,6 +320,11 @@ def _patches(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, 
     return xp.array(view).reshape(x.shape[0], x.shape[1] * prod(size), prod(out))
 
 
+def _patched(x: Spec, size: Dims, stride: Dims, padding: Dims, dilation: Dims) -> Dims:
+    out = checked_out_sizes("unfold", x.shape[2:], size, stride, padding, dilation)
+    return (x.shape[0], x.shape[1] * prod(size), prod(out))
+
+
 def _patches_sum(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims,
                  sizes: Dims) -> Array:
     out = checked_out_sizes("fold", sizes, size, stride, padding, dilation)
@@ -306,13 +337,14 @@ def _patches_sum(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: D
 
 
 patches = linear(
-    "patches", _patches, batch=folded, label="Im2Col",
+    "patches", _patches, batch=folded, spec=of_first(_patched), label="Im2Col",
     transpose=lambda ct, shape, params: P.patches_sum(ct, sizes=tuple(shape[2:]), **params),
     samples=cases(((1, 2, 4, 5), _OVERLAPPING)),
     doc="The windows of (N, C, *sizes) as columns: (N, C * kernel, windows).",
 )
 patches_sum = linear(
-    "patches_sum", _patches_sum, batch=folded, label="Col2Im", widens=True,
+    "patches_sum", _patches_sum, batch=folded, spec=of_first(
+        lambda x, size, sizes, **params: (x.shape[0], x.shape[1] // prod(size), *sizes)), label="Col2Im", widens=True,
     transpose=lambda ct, shape, params: P.patches(ct, **_without(params, "sizes")),
     samples=cases(((1, 8, 4), _PLAIN | {"sizes": (4, 5)})),
     doc="The adjoint of patches: columns added where they came from.",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import along
+from ..core.dtypes import int64
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
@@ -111,6 +112,7 @@ def _std_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 std = reduction(
     "std", lambda xp, x, dim, keepdim=False, correction=1, whole=False: xp.sqrt(_var(xp, x, dim, keepdim, correction)),
+    shape=lambda x, dim, keepdim=False, **params: without_dims(x, dim, keepdim),
     vjp=_std_vjp, saves=("x", "out"), samples=_SPREAD,
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
 
@@ -144,7 +146,7 @@ def _prod(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: boo
 
 
 prod = reduction(
-    "prod", _prod, vjp=_prod_vjp, saves=("x",), label=_many("Prod"), samples=_SAMPLES,
+    "prod", _prod, vjp=_prod_vjp, saves=("x",), label=_many("Prod"), samples=_SAMPLES, shape=without_dims,
     jvp=lambda tangents, operands, out, params: P.sum(
         tangents[0] * _others(operands[0], params["dim"]), dim=params["dim"], keepdim=params.get("keepdim", False)))
 
@@ -250,7 +252,8 @@ def _norm_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, pa
 
 
 vector_norm = reduction(
-    "vector_norm", _norm, vjp=_norm_vjp, jvp=_norm_jvp, saves=("x", "out"), label="LinalgVectorNorm",
+    "vector_norm", _norm, shape=without_dims, vjp=_norm_vjp,
+    jvp=_norm_jvp, saves=("x", "out"), label="LinalgVectorNorm",
     samples=cases(*(((3, 4), {"ord": p, "dim": (1,)}) for p in (0, 1, 1.5, 2, 3, inf, -inf)),
                   ((2, 3, 2), {"ord": 2, "dim": (0, 2), "keepdim": True}), ((), {"ord": 2, "dim": ()})))
 
@@ -296,7 +299,12 @@ def _position(name: str) -> Any:
             return flat
         return P.reshape(flat, shape=(x.shape[0], *(1,) * (len(x.shape) - 1)))
 
-    return opaque(name, evaluate, batch=batch, missing=_no(_POSITION), samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
+    def spec(x: Spec, dim: Any = None, keepdim: bool = False) -> Spec:
+        dims = range(len(x.shape)) if dim is None else (dim,)
+        return Spec(without_dims(x, tuple(dims), keepdim), int64)
+
+    return opaque(name, evaluate, batch=batch, spec=spec, missing=_no(_POSITION),
+                  samples=cases(((3, 4), {"dim": 1}), ((3, 4),)))
 
 
 argmax = _position("argmax")

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.batching import along, rank_of, size_of, spread
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, certain, conjugate, is_final, linear, opaque, reduction
+from ..core.primitive import P, as_first, certain, conjugate, is_final, linear, opaque, reduction
 from ..core.samples import cases
 
 _ALONG = cases(((3, 4), {"dim": 1}), ((2, 3, 2), {"dim": 0}), ((), {"dim": 0}))
@@ -31,7 +31,7 @@ def _scan(ufunc: str) -> Any:
     return evaluate
 
 
-cumsum = linear("cumsum", _scan("add"), batch=along,
+cumsum = linear("cumsum", _scan("add"), batch=along, shape=as_first,
                 transpose=lambda ct, shape, params: _reverse_cumsum(ct, params["dim"]),
                 widens=True, samples=_ALONG)
 
@@ -95,7 +95,8 @@ def _cumprod_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
     return P.cat(*moved, dim=dim)
 
 
-cumprod = reduction("cumprod", _scan("multiply"), vjp=_cumprod_vjp, jvp=_cumprod_jvp, saves=("x", "out"),
+cumprod = reduction("cumprod", _scan("multiply"), shape=as_first, vjp=_cumprod_vjp, jvp=_cumprod_jvp,
+                    saves=("x", "out"),
                     samples=_ALONG)
 
 

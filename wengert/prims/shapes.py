@@ -14,7 +14,7 @@ from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
 from ..core.layout import copy_with_gaps, has_channels_last, in_rows, laid_as, order_of
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, Primitive, linear, register, summing_dtype, view
+from ..core.primitive import P, Primitive, as_first, linear, of_first, of_given_shape, register, summing_dtype, view
 from ..core.samples import cases
 from ..core.spec import Spec
 
@@ -263,7 +263,7 @@ def _view_adjoint_batch(primitive: Primitive, operands: Sequence[Any], mapped: S
 
 
 view_adjoint = linear(
-    "view_adjoint", _view_adjoint, label="SliceBackward", batch=_view_adjoint_batch,
+    "view_adjoint", _view_adjoint, spec=of_first(of_given_shape), label="SliceBackward", batch=_view_adjoint_batch,
     transpose=lambda ct, shape, params: params["step"][0](ct, **params["step"][1]),
     samples=lambda: iter([((np.array([1.0, 2.0]),), {"step": (P.slice, {"index": (slice(1, 3),)}), "shape": (4,)}),
                           ((np.ones((3, 2)),), {"step": (P.unfold, {"dimension": 0, "size": 2, "step": 1}),
@@ -323,13 +323,25 @@ def _scatter_view_batch(primitive: Primitive, operands: Sequence[Any], mapped: S
 
 
 scatter_view = register(Primitive(
-    "scatter_view", "linear", _scatter_view, arity=2, vjp=_scatter_view_vjp, label="CopySlices",
+    "scatter_view", "linear", _scatter_view, arity=2, spec=of_first(as_first),
+    vjp=_scatter_view_vjp, label="CopySlices",
     batch=_scatter_view_batch,
     jvp=lambda tangents, operands, out, params: P.scatter_view(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=lambda: iter([((np.ones((3, 2)), np.array([2.0, 3.0])), {"steps": ((P.slice, {"index": (1,)}),)})]),
     doc="The base with the part that a chain of view steps shows replaced: what a write through a view leaves.",
 ))
+
+
+def _cat_shape(*parts: Spec, dim: int, **params: Any) -> Dims:
+    shapes = [part.shape for part in parts if part.shape != (0,)] or [parts[0].shape]
+    first = shapes[0]
+    for shape in shapes:
+        if len(shape) != len(first) or any(n != m for d, (n, m) in enumerate(zip(shape, first, strict=True))
+                                           if d != dim):
+            raise ShapeError(f"[cat] Sizes of tensors must match except in dimension {dim}; got "
+                             f"{' and '.join(str(list(each)) for each in shapes)}")
+    return (*first[:dim], sum(shape[dim] for shape in shapes), *first[dim + 1:])
 
 
 def _cat(xp: ModuleType, *arrays: Array, dim: int) -> Array:
@@ -350,7 +362,7 @@ def _cat_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 
 cat = register(Primitive(
-    "cat", "linear", _cat, arity=-1, vjp=_cat_vjp, saves=("shapes",), batch=along,
+    "cat", "linear", _cat, arity=-1, shape=_cat_shape, vjp=_cat_vjp, saves=("shapes",), batch=along,
     jvp=lambda tangents, operands, out, params: P.cat(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=cases(((2, 3), (1, 3), {"dim": 0}), ((2, 0), (2, 2), (2, 1), {"dim": 1})),
@@ -363,10 +375,11 @@ def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:
         order=order_of(x))
 
 
-flip = linear("flip", _flip, batch=along,
+flip = linear("flip", _flip, batch=along, spec=of_first(as_first),
               transpose=lambda ct, shape, params: P.flip(ct, **params),
               samples=cases(((2, 3), {"dims": (0, 1)}), ((3,), {"dims": ()})))
 roll = linear("roll", lambda xp, x, shifts, dims: laid_as(xp.roll(x, shifts, dims), x), batch=along,
+              spec=of_first(as_first),
               transpose=lambda ct, shape, params: P.roll(
                   ct, shifts=tuple(-s for s in params["shifts"]), dims=params["dims"]),
               samples=cases(((2, 3), {"shifts": (1, -2), "dims": (0, 1)})))
@@ -377,11 +390,20 @@ def _tri(name: str) -> Any:
         return in_rows(getattr(xp, name)(x, diagonal))
 
     return linear(name, evaluate, transpose=lambda ct, shape, params: getattr(P, name)(ct, **params), batch=native,
+                  spec=of_first(as_first),
                   samples=cases(((3, 4), {}), ((2, 3, 3), {"diagonal": -1})))
 
 
 tril = _tri("tril")
 triu = _tri("triu")
+
+
+def _padded_shape(x: Spec, widths: Any, value: float = 0.0) -> Dims:
+    shape = tuple([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)])
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"[pad] widths that leave something were expected; got {tuple(widths)} for sizes "
+                         f"{list(x.shape)}")
+    return shape
 
 
 def _pad(xp: ModuleType, x: Array, widths: Array, value: float = 0.0) -> Array:
@@ -397,7 +419,7 @@ def _pad(xp: ModuleType, x: Array, widths: Array, value: float = 0.0) -> Array:
     return result
 
 
-pad = linear("pad", _pad, label="ConstantPadNd",
+pad = linear("pad", _pad, label="ConstantPadNd", spec=of_first(_padded_shape),
              batch=changed(lambda params, count, shape: {**params, "widths": ((0, 0), *params["widths"])}),
              transpose=lambda ct, shape, params: P.pad(ct, widths=tuple((-a, -b) for a, b in params["widths"])),
              samples=cases(((2, 3), {"widths": ((1, 0), (2, 1))}), ((4,), {"widths": ((-1, 2),)}),

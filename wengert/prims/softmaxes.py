@@ -11,7 +11,7 @@ import numpy as np
 from ..core.generated import LARGE
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, as_first, conjugate, keep, reduction
+from ..core.primitive import P, as_first, conjugate, keep, reduction, without_dims
 from ..core.samples import cases
 
 
@@ -39,7 +39,8 @@ def _logsumexp_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Number
     return P.sum(tangents[0] * weights, dim=params["dim"], keepdim=params.get("keepdim", False))
 
 
-logsumexp = reduction("logsumexp", _logsumexp, vjp=_logsumexp_vjp, jvp=_logsumexp_jvp, saves=("x", "out"),
+logsumexp = reduction("logsumexp", _logsumexp, shape=without_dims, vjp=_logsumexp_vjp, jvp=_logsumexp_jvp,
+                      saves=("x", "out"),
                       samples=cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim": True})))
 
 

@@ -19,6 +19,7 @@ from ..core.primitive import HALVES, P, Primitive, evaluate, widened
 from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
+from .absent import Absent
 from .alias import attach_view, edge_of, shares, type_name
 from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
@@ -53,7 +54,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         else:
             data = here["quiet"](primitive.run, *values, **params)
     except FAILURES as error:
-        raise reworded(primitive, operands, params, error) from error
+        return refused(primitive, operands, params, error)
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
     else:
@@ -68,6 +69,19 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     if watcher is not None:
         tell(watcher, primitive, operands, params, out, node)
     return out
+
+
+def refused(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], error: Exception) -> Any:
+    """What is left to do where evaluation failed: operands without elements have a way of their own (`nowhere`); any
+    other failure is raised in our words."""
+    if any([type(x) in TENSORS and type(x._data) is Absent for x in operands]):
+        return elsewhere(primitive, operands, params)
+    raise reworded(primitive, operands, params, error) from error
+
+
+def elsewhere(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Runs an operation on meta tensors. `nowhere` puts its own here."""
+    raise RuntimeError("wengert.tensors.nowhere has not been imported")
 
 
 def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:

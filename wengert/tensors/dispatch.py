@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core import primitive as registry
 from ..core.primitive import Primitive
+from . import nowhere as nowhere
 from .apply import apply
 from .hot import unary
 

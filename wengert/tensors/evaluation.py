@@ -279,10 +279,12 @@ def tell(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ...], para
 
 
 def known(tensor: OnTape) -> Any:
-    """The elements of a tensor, as an array; None where a function is being recorded, and they depend on what it is
-    given."""
+    """The elements of a tensor, as an array; None where there are none, or a function is being recorded, and they
+    depend on what it is given."""
     watcher = state.watcher
-    return tensor._data if watcher is None or watcher.tracer is None else watcher.tracer.known(tensor)
+    if watcher is None or watcher.tracer is None:
+        return None if isinstance(tensor._data, Unseen) else tensor._data
+    return watcher.tracer.known(tensor)
 
 
 def only_where(condition: Any, run: Callable[[], Any]) -> Any:

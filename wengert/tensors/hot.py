@@ -23,9 +23,10 @@ from ..core.generated import LARGE, LARGE_PRODUCT, run_large
 from ..core.primitive import HALVES, Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
-from .apply import FAILURES, NUMBERS, apply, reworded
+from .apply import FAILURES, NUMBERS, apply, refused
 from .creation import array_from
 from .evaluation import tell
+from .overrides import rescued
 from .tape import Node, next_sequence
 from .tensor import TENSORS, Tensor, make
 
@@ -69,7 +70,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         try:
             data = here["quiet"](rule, np, value, **params) if params else here["quiet"](run, value)
         except FAILURES as error:
-            raise reworded(primitive, (x,), params, error) from error
+            return refused(primitive, (x,), params, error)
         if type(data) is not ndarray:
             data = np.asarray(data)
         out = new(Tensor)
@@ -140,7 +141,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             if data is None:
                 data = here["quiet"](run, x_value, y_value)
         except FAILURES as error:
-            raise reworded(primitive, (x, y), {}, error) from error
+            return refused(primitive, (x, y), {}, error)
         if type(data) is not ndarray:
             data = np.asarray(data)
         out = new(Tensor)
@@ -193,7 +194,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         if isinstance(x, NUMBERS) and isinstance(y, NUMBERS):
             x = make(array_from(x, None), None)
         if otherwise is not None and not (type(y) in TENSORS or isinstance(y, NUMBERS)):
-            return otherwise
+            return function(x, y) if rescued((y,), {}) else otherwise
         return apply(primitive, (x, y), {})
 
     function.__name__ = primitive.name
@@ -220,10 +221,16 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
             return general(x, dim, keepdim)
         if dim is None and keepdim is False:
             params = everything[rank]
-            data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
+            try:
+                data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
+            except FAILURES as error:
+                return refused(primitive, (x,), params, error)
         elif type(dim) is int and -rank <= dim < rank:
             params = {"dim": (dim if dim >= 0 else dim + rank,), "keepdim": keepdim}
-            data = here["quiet"](reduce, value, dim, None, None, keepdim)
+            try:
+                data = here["quiet"](reduce, value, dim, None, None, keepdim)
+            except FAILURES as error:
+                return refused(primitive, (x,), params, error)
             if type(data) is not ndarray:
                 data = np.asarray(data)
         else:
@@ -263,7 +270,7 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
         try:
             data = here["quiet"](x_value.dot, y_value)
         except FAILURES as error:
-            raise reworded(primitive, (x, y), {}, error) from error
+            return refused(primitive, (x, y), {}, error)
         out = new(Tensor)
         out._data = data
         out._edge = out._alias = out._cell = out._rare = None

@@ -12,6 +12,7 @@ from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
+from .absent import Absent
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
 from .apply import FAILURES, check_number, reworded
 from .tensor import TENSORS, Tensor, make
@@ -37,7 +38,10 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
         return make(watcher.tracer.frozen(tensor), edge)
-    return make(tensor._data.copy() if op_records else tensor._data, edge)
+    data = tensor._data
+    if op_records:
+        data = data.again() if type(data) is Absent else data.copy()
+    return make(data, edge)
 
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:

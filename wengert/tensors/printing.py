@@ -125,7 +125,7 @@ def printoptions(**options: Any) -> Iterator[None]:
         set_printoptions(**before)
 
 
-def tensor_repr(array: np.ndarray, *, dtype_name: str, default_dtype_name: str, requires_grad: bool = False,
+def tensor_repr(array: Any, *, dtype_name: str, default_dtype_name: str, requires_grad: bool = False,
                 grad_fn_name: str | None = None, kind: str = "tensor") -> str:
     """What ``repr`` of a tensor with this data gives.
 
@@ -151,6 +151,9 @@ def tensor_repr(array: np.ndarray, *, dtype_name: str, default_dtype_name: str, 
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
+    if not isinstance(array, np.ndarray):  # on the meta device
+        suffixes = ["device='meta'", f"size={tuple(array.shape)}", *suffixes]
+        return heading + _with_suffixes(opening + "...", suffixes, len(opening), options) + ")"
     contents = _contents(array, len(opening), options)
     return heading + _with_suffixes(opening + contents, suffixes, len(opening), options) + ")"
 
@@ -191,16 +194,18 @@ def tensor_format(
 
 
 def _contents_suffixes(
-    array: np.ndarray, dtype_name: str, default_dtype_name: str, options: PrintOptions
+    array: Any, dtype_name: str, default_dtype_name: str, options: PrintOptions
 ) -> list[str]:
     """What the elements alone do not tell: the shape and the dtype, where a reader could not guess them."""
     if array.size == 0:
         shows_shape = array.ndim != 1
         implied: tuple[str, ...] = (default_dtype_name,)
     else:
-        shows_shape = options.edgeitems == 0
+        shows_shape = options.edgeitems == 0 and isinstance(array, np.ndarray)
         default_complex = "complex128" if default_dtype_name == "float64" else "complex64"
         implied = (default_dtype_name, default_complex, "int64", "bool")
+    if not isinstance(array, np.ndarray):
+        shows_shape, implied = False, (default_dtype_name,)
     suffixes = []
     if shows_shape:
         suffixes.append(f"size={array.shape}")

@@ -14,16 +14,17 @@ import numpy as np
 
 from .._missing import MissingError
 from ..core import dtypes
-from ..core.device import CPU, device
+from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
-from ..core.errors import DTypeError, GradError, OutOfRangeError, allocation_failed
+from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
 from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim
 from ..core.state import state
-from . import tape
+from . import overrides, tape
+from .absent import Absent, absent
 from .alias import Alias, edge_of, retain, version_cell
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
@@ -74,6 +75,8 @@ class Tensor:
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         TENSORS.add(cls)
+        if overrides.override_of(cls) is not None:
+            overrides.arm()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """PyTorch's legacy constructor: ``Tensor(2, 3)`` is uninitialised of that shape, ``Tensor([1, 2])`` holds data;
@@ -93,6 +96,16 @@ class Tensor:
             out._data = np.empty(tuple(int(n) for n in shape) if args else (0,), dtype)
         return out
 
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs ``func`` on the tensors as they are, and makes the tensors among its results ones of this class. A
+        subclass calls it, by ``super()``, for what it does not see to itself."""
+        if not all(issubclass(cls, kind) for kind in types):
+            return NotImplemented
+        with overrides.DisableTorchFunctionSubclass():
+            result = func(*args, **(kwargs or {}))
+        return result if func in NOT_WRAPPED else overrides.converted(result, cls, Tensor)
+
     # --- what it is ---------------------------------------------------------------------------------------------------
 
     @property
@@ -107,8 +120,8 @@ class Tensor:
 
     @property
     def device(self) -> device:
-        """Where the elements are: the CPU."""
-        return CPU
+        """Where the elements are: the CPU, or `meta` for a tensor without any."""
+        return META if type(self._data) is Absent else CPU
 
     @property
     def ndim(self) -> int:
@@ -122,10 +135,15 @@ class Tensor:
 
     @property
     def is_cpu(self) -> bool:
-        """True: there is no other device."""
-        return True
+        """Whether the elements are in memory: not on the meta device."""
+        return type(self._data) is not Absent
 
-    is_mps = is_xpu = is_sparse = is_quantized = is_meta = is_mkldnn = is_nested = is_cuda
+    @property
+    def is_meta(self) -> bool:
+        """Whether the tensor is on the meta device: a shape without elements."""
+        return type(self._data) is Absent
+
+    is_mps = is_xpu = is_sparse = is_quantized = is_mkldnn = is_nested = is_cuda
 
     @property
     def layout(self) -> layout:
@@ -183,17 +201,21 @@ class Tensor:
         """The position of the first element in its memory, in elements."""
         if state.watcher is not None and state.watcher.tracer is not None:
             return int(state.watcher.tracer.lies(self, True)[0])
+        if type(self._data) is Absent:
+            return self._data.offset
         root = root_of(self._data)
         start = self._data.__array_interface__["data"][0] - root.__array_interface__["data"][0]
         return int(start // self._data.itemsize)
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
+        """The address of the first element; 0 for a tensor without elements in memory."""
+        if type(self._data) is Absent:
+            return 0
         return int(self._data.__array_interface__["data"][0])
 
     def is_contiguous(self, memory_format: object = None) -> bool:
         """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
-        array = self._data
+        array = self._data.ghost if type(self._data) is Absent else self._data
         if memory_format in CHANNELS_LAST:
             rank = CHANNELS_LAST[memory_format]
             return array.ndim == rank and dense_with_channels_last(array)
@@ -491,7 +513,7 @@ class Tensor:
         if array.size != 1:
             raise RuntimeError("Boolean value of Tensor with no values is ambiguous" if array.size == 0 else
                                "Boolean value of Tensor with more than one value is ambiguous")
-        return bool(array.item())
+        return bool(item_of(array))
 
     def _number(self) -> Any:
         if self._data.size != 1:
@@ -546,11 +568,14 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
-        return self._text("tensor")
+        return self._text("tensor" if overrides.override_of(type(self)) is None else type(self).__name__)
 
     def _text(self, kind: str) -> str:
-        array = self._concrete("repr") if isinstance(self._data, ndarray) else None
-        if array is None:
+        if type(self._data) is Absent:
+            array: Any = self._data
+        elif isinstance(self._data, ndarray):
+            array = self._concrete("repr")
+        else:
             return f"<traced tensor {self._data!r}>"
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
@@ -559,6 +584,8 @@ class Tensor:
                            requires_grad=edge is not None and leaf, grad_fn_name=fn, kind=kind)
 
     def __format__(self, spec: str) -> str:
+        if type(self._data) is Absent:
+            return format(repr(self), "") if not spec else object.__format__(self, spec)
         return tensor_format(self._concrete("format"), spec, text=self.__repr__, class_name=type(self).__name__)
 
     # --- numpy --------------------------------------------------------------------------------------------------------
@@ -569,6 +596,9 @@ class Tensor:
         Raises where the tensor requires grad, unless ``force``: use ``detach().numpy()``.
         """
         array = self._concrete("numpy")
+        if type(array) is Absent:
+            raise TypeError("can't convert meta device type tensor to numpy: it has no elements. Use Tensor.cpu() to "
+                            "copy the tensor to host memory first.")
         if not force and state.grad and edge_of(self) is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if array.dtype.kind == "V":
@@ -603,6 +633,8 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                                "protocol at the moment.")
+        if type(self._data) is Absent:
+            return self._copied_nowhere(memo)
         root, geometry = _stored(self._concrete("deepcopy"))
         if id(root) not in memo:
             memo[id(root)] = root.copy(order="K")  # tensors that share memory share its copy
@@ -619,7 +651,11 @@ class Tensor:
             out.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return out
 
-    def _like(self, array: ndarray) -> Tensor:
+    def _copied_nowhere(self, memo: dict[int, Any]) -> Tensor:
+        out = memo[id(self)] = self._like(self._data.again())
+        return out.requires_grad_(self.requires_grad)
+
+    def _like(self, array: Any) -> Tensor:
         """A tensor of this class around an array."""
         out = object.__new__(type(self))
         out._data = array
@@ -627,6 +663,9 @@ class Tensor:
         return out
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        if type(self._data) is Absent:
+            return _rebuild_absent, (type(self), tuple(self._data.shape), self.dtype.name, self.stride(),
+                                     self.requires_grad, dict(self.__dict__))
         root, geometry = _stored(self._concrete("pickle"))
         # Under the same key as its owner's memory, so that tensors which share memory do so again when read back.
         stored = root.view(np.uint16) if root.dtype.kind == "V" else root
@@ -634,6 +673,9 @@ class Tensor:
 
 
 TENSORS.add(Tensor)
+NOT_WRAPPED = {vars(Tensor)[name].__get__ for name in ("_base", "grad")}
+"""Attributes that are tensors already: `Tensor.__torch_function__` leaves them as they are."""
+overrides.PLAIN.add(Tensor)
 
 
 def engine(*arguments: Any) -> None:
@@ -677,6 +719,16 @@ def _rebuild(cls: type, stored: ndarray, dtype: str, geometry: _Geometry | None,
     return out
 
 
+def _rebuild_absent(cls: type, shape: tuple[int, ...], dtype: str, strides: tuple[int, ...], requires_grad: bool,
+                    attributes: dict[str, Any]) -> Tensor:
+    """Unpickles a meta tensor."""
+    out: Any = object.__new__(cls)
+    out._data = absent(shape, dtypes.by_name(dtype).numpy, strides)
+    out._edge = out._alias = out._cell = out._rare = None
+    out.__dict__.update(attributes)
+    return out.requires_grad_(requires_grad)
+
+
 def root_of(array: Array) -> Any:
     """The array that owns the memory of which ``array`` shows a part."""
     while isinstance(array.base, ndarray):
@@ -684,11 +736,15 @@ def root_of(array: Array) -> Any:
     return array
 
 
-def item_of(array: ndarray) -> Any:
+def item_of(array: Any) -> Any:
     """The value of an array of one element, as a Python number."""
     if array.size != 1:
         raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
-    value = array.item()
+    try:
+        value = array.item()
+    except NoDataError as error:
+        raise RuntimeError("[item] a tensor with elements was expected: Tensor.item() cannot be called on meta "
+                           "tensors") from error
     return float(value) if array.dtype.kind == "V" else value
 
 

@@ -174,6 +174,7 @@ class Again:
                 lines += [f"{tensor} = {given}",
                           f"if type({tensor}) is not {ask(kind)} or {tensor}._edge is not None: return NOT",
                           f"{name} = {tensor}._data",
+                          f"if type({name}) is not {ask(np.ndarray)}: return NOT",
                           f"if {name}.shape != {shape!r} or {name}.strides != {strides!r}: return NOT",
                           f"if {name}.dtype != {ask(dtype)}: return NOT"]
                 names.append(name)

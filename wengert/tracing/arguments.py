@@ -18,6 +18,7 @@ from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
 from ..core.trees import LEAF, Nests, mapping, sequence
+from ..tensors.absent import Absent
 from ..tensors.tensor import TENSORS, Tensor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
@@ -128,7 +129,7 @@ class Arguments(Given):
             [
                 (
                     t._data.shape,
-                    t._data.dtype,
+                    t._data.dtype if type(t._data) is not Absent else t._data,  # of which no program is kept
                     None if t._data.flags.c_contiguous else t._data.strides,
                     t.requires_grad and ("leaf" if t.is_leaf else "history"),
                 )

@@ -18,12 +18,13 @@ from typing import Any, Self
 import numpy as np
 
 from ..core.dtypes import float64
-from ..core.errors import TraceError
+from ..core.errors import NoDataError, TraceError
 from ..core.forks import in_child
 from ..core.frames import user_line
 from ..core.primitive import Primitive
 from ..core.spec import Spec
 from ..ir import InstructionGraph, Value
+from ..tensors.absent import Absent
 from ..tensors.alias import edge_of
 from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, next_sequence
@@ -153,6 +154,9 @@ class Capturing(Tracer, ABC):
         data = tensor._data
         if type(data) is TracedArray:
             return data
+        if type(data) is Absent:
+            raise NoDataError("[compile] a tensor with elements was expected; got one of the meta device, of which "
+                              "there is nothing to compute; call the function without compiling it")
         self.keeper.keep(tensor)
         if type(edge_of(tensor)) not in (Leaf, type(None)):  # its history goes on outside: here it is a leaf
             tensor._alias = None

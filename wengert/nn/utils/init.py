@@ -6,7 +6,6 @@ import inspect
 from typing import Any, TypeVar
 
 from ...core.errors import in_words
-from ...tensors.generator import default_generator
 from ..module import Module
 
 ModuleT = TypeVar("ModuleT", bound=Module)
@@ -22,7 +21,6 @@ def skip_init(module_cls: type[ModuleT], *args: Any, **kwargs: Any) -> ModuleT:
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    before = default_generator.get_state()
-    made = module_cls(*args, **kwargs)
-    default_generator.set_state(before)
-    return made
+    final = kwargs.pop("device", "cpu")
+    kwargs["device"] = "meta"
+    return module_cls(*args, **kwargs).to_empty(device=final)

@@ -72,7 +72,7 @@ def _stacked(samples: Sequence[Tensor]) -> Tensor:
     except AttributeError:
         return stack(list(samples), 0)  # which says what else there is
     shape, dtype = arrays[0].shape, arrays[0].dtype
-    alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
+    alike = all(type(array) is np.ndarray and array.shape == shape and array.dtype == dtype for array in arrays)
     if not alike or state.watcher is not None or any(map(_has_history, samples)):
         return stack(list(samples), 0)
     if not shape and dtype.kind in "biuf":

@@ -9,7 +9,12 @@ from ....core.device import device as device
 from ....core.dtypes import DType
 from ....core.layout import layout as layout, memory_format as memory_format
 from ....core.spec import Size as Size
+from ....core.state import state
 from ....tensors import Tensor
+from ....overrides import (
+    DisableTorchFunction as DisableTorchFunction, DisableTorchFunctionSubclass as DisableTorchFunctionSubclass,
+    _disabled_torch_function_impl as _disabled_torch_function_impl,
+)
 from ....tensors.generator import Generator as Generator
 from ..hollows import fill
 from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn
@@ -25,14 +30,26 @@ dtype = DType
 _log_api_usage_once = answers(None, "Nothing: wengert counts no uses.")
 _get_tracing_state = answers(None, "None: TorchScript traces nothing here.")
 _cuda_getDeviceCount = answers(0, "0.")
-_is_torch_function_enabled = answers(True, "True.")
-_is_tracing = _has_torch_function_mode = answers(False, "False.")
+_is_tracing = answers(False, "False.")
 _jit_set_profiling_executor = _jit_set_profiling_mode = answers(False, "False.")
 
 has_mkl = has_mkldnn = has_openmp = has_lapack = has_cuda = has_mps = False
 
 fill(vars(), classes="ScriptObject ScriptModule ScriptFunction ScriptList ScriptDict Graph Value Node Type "
                      "PyTorchFileReader PyTorchFileWriter DispatchKey DispatchKeySet _CudaDeviceProperties")
+
+
+def _is_torch_function_enabled() -> bool:
+    """Whether arguments are asked for ``__torch_function__``."""
+    return state.overrides == 0
+
+
+def _has_torch_function_mode() -> bool:
+    """Whether a mode stands in the place of functions."""
+    return bool(state.modes)
+
+
+_is_torch_function_mode_enabled = _has_torch_function_mode
 
 
 def is_autocast_enabled(device_type: str = "cpu") -> bool:

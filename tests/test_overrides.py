@@ -1,0 +1,297 @@
+"""``__torch_function__``: who is asked in the place of a function, in which order, and what stays as it is."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert import nn
+from wengert.tensors import overrides as mechanism
+
+F = nn.functional
+
+
+class Foreign:
+    """No tensor; answers every function by its name and what it was called with."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func, types, args, kwargs
+
+
+class Declining:
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return NotImplemented
+
+
+class Base(torch.Tensor):
+    pass
+
+
+class Derived(Base):
+    pass
+
+
+class Apart(torch.Tensor):
+    pass
+
+
+class Logging(torch.Tensor):
+    calls: list[str] = []
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        cls.calls.append(func.__name__)
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_switched() -> Iterator[None]:
+    yield
+    assert torch.overrides._get_current_function_mode_stack() == []
+    assert torch.overrides.has_torch_function((Foreign(),))
+
+
+def overridable() -> list[Any]:
+    return [pytest.param(function, id=name) for name, function in torch.overrides._functions()
+            if not name.startswith("torch.Tensor.")]
+
+
+@pytest.mark.parametrize("function", overridable())
+def test_every_function_asks_an_object_among_its_arguments(function: Any) -> None:
+    foreign = Foreign()
+    for args, kwargs in [((foreign,), {}), ((torch.ones(2), foreign), {}), (([torch.ones(2), foreign],), {}),
+                         ((), {"input": foreign}), ((1, 2), {"out": foreign})]:
+        assert function(*args, **kwargs) == (function, (Foreign,), args, kwargs)
+
+
+def methods() -> list[Any]:
+    return [pytest.param(name.rpartition(".")[2], id=name) for name, _ in torch.overrides._functions()
+            if name.startswith("torch.Tensor.")]
+
+
+@pytest.mark.parametrize("name", methods())
+def test_every_method_asks_its_arguments(name: str) -> None:
+    x, foreign = torch.ones(2), Foreign()
+    answered = getattr(torch.Tensor, name)(x, foreign)
+    assert answered[1:] == ((Foreign,), (x, foreign), {})
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(torch.Tensor).items() if isinstance(value, property)])
+def test_every_attribute_of_a_subclass_asks_it(name: str) -> None:
+    if name == "__dict__":
+        return
+    x = torch.ones(2, 2).as_subclass(Logging)
+    Logging.calls.clear()
+    try:
+        getattr(x, name)
+    except RuntimeError:
+        assert name in ("imag", "H")
+    assert Logging.calls[0] == "__get__"
+
+
+OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "@", "==", "<", ">=", "&", "|", "<<"]
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_operators_ask_either_operand(sign: str) -> None:
+    x, foreign = torch.ones(2), Foreign()
+    func, types, args, _ = eval(f"x {sign} foreign")
+    assert types == (Foreign,) and args == (x, foreign) and callable(func)
+
+
+def test_an_operator_is_told_as_the_method_that_does_the_same() -> None:
+    assert (torch.ones(2) + Foreign())[0] is torch.Tensor.add
+    assert (torch.ones(2) @ Foreign())[0] is torch.Tensor.matmul
+
+
+def test_all_decline() -> None:
+    for call in (lambda: torch.add(Declining(), 1), lambda: torch.cat([torch.ones(1), Declining()]),
+                 lambda: F.relu(Declining()), lambda: torch.ones(1) + Declining()):
+        with pytest.raises(TypeError, match="no implementation found|unsupported operand"):
+            call()
+
+
+def test_the_other_operand_is_asked_where_the_first_declines() -> None:
+    class Reflected(Declining):
+        def __radd__(self, other: Any) -> str:
+            return "reflected"
+
+    assert torch.ones(2) + Reflected() == "reflected"
+
+
+def test_subclasses_come_before_their_bases() -> None:
+    asked: list[Any] = []
+
+    class First(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            asked.append((cls.__name__, [kind.__name__ for kind in types]))
+            return NotImplemented
+
+    class Second(First):
+        pass
+
+    with pytest.raises(TypeError):
+        torch.cat([torch.ones(1).as_subclass(First), torch.ones(1).as_subclass(Second)])
+    assert asked == [("Second", ["Second", "First"]), ("First", ["Second", "First"])]
+
+
+def test_a_subclass_is_kept_through_operations() -> None:
+    x = Base([1.0, 2.0])
+    for result in (x + 1, 1 - x, x * torch.ones(2), torch.ones(2) / x, x.sum(), x[0], x.view(2, 1), torch.stack([x, x]),
+                   torch.cat([torch.ones(1), x]), F.relu(x), F.mse_loss(x, torch.ones(2)), nn.Linear(2, 2)(x), x == x,
+                   x.detach(), x.clone(), -x, x.max(0)[0], x.split(1)[1], x.to(torch.float64), torch.zeros_like(x)):
+        assert type(result) is Base
+    assert repr(x) == "Base([1., 2.])"
+    assert type(x.shape) is torch.Size and x.tolist() == [1.0, 2.0] and x.sum().item() == 3.0
+    assert type(torch.ones(2)) is torch.Tensor is type(torch.ones(2) + 1)
+
+
+def test_the_most_derived_class_wins_and_strangers_do_not_meet() -> None:
+    base, derived = Base([1.0]), Derived([2.0])
+    assert type(base + derived) is Derived is type(derived + base)
+    with pytest.raises(TypeError):
+        base + Apart([1.0])
+
+
+def test_parameters_are_not_asked() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    assert type(weight + 1) is torch.Tensor
+    assert not torch.overrides.has_torch_function((weight,))
+    assert type(weight + Base([1.0, 2.0])) is Base
+
+
+def test_gradients_go_through_a_subclass() -> None:
+    x = Base([1.0, 2.0]).requires_grad_()
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+    assert type(x.grad) is torch.Tensor
+
+
+def test_a_class_sees_what_is_called() -> None:
+    x = torch.ones(2, 2).as_subclass(Logging)
+    Logging.calls.clear()
+    y = x + 1
+    (y @ y).sum()
+    F.relu(y)
+    assert Logging.calls == ["add", "matmul", "sum", "relu"]
+    with torch.overrides.DisableTorchFunctionSubclass():
+        assert type(x + 1) is torch.Tensor
+    assert Logging.calls == ["add", "matmul", "sum", "relu"]
+
+
+class Recording(torch.overrides.TorchFunctionMode):
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_mode_stands_in_the_place_of_functions() -> None:
+    x = torch.ones(2)
+    with Recording() as mode:
+        y = x * 2
+        assert y.shape == (2,)
+        F.mse_loss(x, y)
+        torch.zeros(1)
+    x + 1
+    assert [func.__name__ for func in mode.calls] == ["mul", "__get__", "mse_loss", "zeros"]
+    assert mode.calls[0] is torch.Tensor.mul and mode.calls[2] is F.mse_loss
+
+    class Nothing(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return 0 if func is torch.randn else func(*args, **(kwargs or {}))
+
+    with Nothing():
+        assert torch.randn(3) == 0
+        assert torch.ones(1).item() == 1
+
+
+def test_modes_nest_from_the_inside_and_leave_on_errors() -> None:
+    with Recording() as outer, Recording() as inner:
+        torch.ones(1)
+    assert (len(outer.calls), len(inner.calls)) == (1, 1)
+    with pytest.raises(RuntimeError), Recording() as mode:
+        torch.ones(2) @ torch.ones(3)
+    assert len(mode.calls) == 3
+    assert torch.overrides._get_current_function_mode() is None
+    with torch.overrides.BaseTorchFunctionMode(), torch.overrides.DisableTorchFunction():
+        assert not torch.overrides.has_torch_function((Foreign(),))
+
+
+def test_a_mode_belongs_to_its_thread() -> None:
+    with Recording() as mode:
+        thread = threading.Thread(target=lambda: torch.ones(1) + 1)
+        thread.start()
+        thread.join()
+    assert mode.calls == []
+
+
+def test_functions_of_ones_own() -> None:
+    @torch.overrides.wrap_torch_function(lambda x, y: (x, y))
+    def own(x: Any, y: Any) -> Any:
+        return "own"
+
+    foreign = Foreign()
+    assert own(1, 2) == "own"
+    assert own(foreign, 2) == (own, (Foreign,), (foreign, 2), {})
+    with pytest.raises(TypeError, match="no implementation found"):
+        own(Declining(), 1)
+
+
+def test_what_asks_can_be_listed_and_named() -> None:
+    functions = torch.overrides.get_overridable_functions()
+    assert torch.add in functions[torch] and F.relu in functions[F] and torch.Tensor.backward in functions[torch.Tensor]
+    assert torch.is_tensor in torch.overrides.get_ignored_functions()
+    assert torch.overrides.resolve_name(F.relu) == "torch.nn.functional.relu"
+    assert torch.overrides.resolve_name(torch.Tensor.backward) == "torch.Tensor.backward"
+    assert torch.overrides.resolve_name(len) is None
+    assert torch.overrides.is_tensor_method_or_property(torch.Tensor.shape.__get__)
+    stands_in = torch.overrides.get_testing_overrides()
+    assert inspect.signature(stands_in[F.relu]) == inspect.signature(F.relu) and stands_in[torch.add](1, 2) == -1
+    assert [torch.overrides.is_tensor_like(x) for x in (torch.ones(1), Foreign(), 3)] == [True, True, False]
+
+
+def in_a_new_process(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_nobody_pays_before_the_first_sign() -> None:
+    """Functions are as they were written; an object's first call arms them, whoever had imported one before."""
+    assert in_a_new_process(
+        "import wengert as torch\n"
+        "from wengert.nn.functional import relu\n"
+        "from wengert.tensors.overrides import is_armed\n"
+        "code = relu.__code__\n"
+        "torch.nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()\n"
+        "assert not is_armed()\n"
+        "class Mine:\n"
+        "    @classmethod\n"
+        "    def __torch_function__(cls, func, types, args=(), kwargs=None): return func.__name__\n"
+        "print(torch.mean(Mine()), torch.where(torch.ones(1) > 0, Mine(), 1.0), torch.ones(1) + Mine(), relu(Mine()))\n"
+        "assert relu.__code__ is not code\n") == "mean where add relu"
+
+
+def test_a_subclass_that_is_defined_late_is_kept() -> None:
+    assert in_a_new_process(
+        "import wengert as torch\n"
+        "from wengert import exp\n"
+        "class Mine(torch.Tensor): pass\n"
+        "print(type(exp(Mine([1.0]))).__name__, type(torch.ones(1) + Mine([1.0])).__name__)\n") == "Mine Mine"
+
+
+def test_arming_keeps_signatures_and_names() -> None:
+    assert mechanism.is_armed()
+    assert str(inspect.signature(F.relu)) == "(input: 'Tensor', inplace: 'bool' = False) -> 'Tensor'"
+    assert F.relu.__name__ == "relu" and F.relu.__doc__

@@ -1,0 +1,240 @@
+"""``__torch_function__``: objects, subclasses of `Tensor` and modes that are asked in the place of a public function.
+
+The one idea to know: nobody pays for this who does not use it. Public functions are plain functions until the program
+shows its first sign of such an object: a class derived from `Tensor`, a mode, ``import wengert.overrides``, or a call
+that fails on an argument with ``__torch_function__``. Then each function is *armed* (`arm`): the function object stays
+the same, so that it does not matter who had imported it before, but from now on its code hands what it is given to an
+`Armed`, which looks for somebody to ask and keeps the function as it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import CodeType, FunctionType
+from typing import Any
+
+from ..core.state import state
+
+ENABLED, SUBCLASSES_OFF, ALL_OFF = range(3)
+"""What `state.overrides` can be."""
+
+
+def disabled(*_: Any, **__: Any) -> Any:
+    """The ``__torch_function__`` of classes that nobody asks: what is computed of them is a plain tensor."""
+    return NotImplemented
+
+
+_USUAL: set[type] = {int, float, bool, complex, str, bytes, type(None), slice, type(Ellipsis)}
+"""Types of arguments that are not asked; more are added as they come."""
+
+
+def override_of(kind: type) -> Any:
+    """The ``__torch_function__`` of a class, None where there is none to ask."""
+    found = getattr(kind, "__torch_function__", None)
+    return None if found is None or found is disabled or kind in PLAIN else found
+
+
+PLAIN: set[type] = set()
+"""`Tensor` itself, which is not asked."""
+
+
+def asked(arguments: Iterable[Any]) -> list[Any]:
+    """The arguments that are asked, one of each class, those of a subclass before those of its bases, else from left to
+    right; of lists and tuples the members."""
+    found: list[Any] = []
+    for x in arguments:
+        kind = type(x)
+        if kind in _USUAL:
+            continue
+        if kind is list or kind is tuple:
+            found = _merged(found, asked_members(x))
+        elif override_of(kind) is None:
+            if len(_USUAL) < 10_000:
+                _USUAL.add(kind)
+        else:
+            found = _merged(found, (x,))
+    return found
+
+
+def asked_members(members: Sequence[Any]) -> list[Any]:
+    """Those of the members of a list or tuple that are asked."""
+    return [x for x in members if type(x) not in _USUAL and override_of(type(x)) is not None]
+
+
+def _merged(found: list[Any], others: Iterable[Any]) -> list[Any]:
+    for x in others:
+        kinds = [type(each) for each in found]
+        if type(x) in kinds:
+            continue
+        place = next((i for i, kind in enumerate(kinds) if issubclass(type(x), kind)), len(found))
+        found = [*found[:place], x, *found[place:]]
+    return found
+
+
+class Armed:
+    """Stands behind a public function: asks modes and arguments, or runs the function as it was. ``public`` is what
+    they are told was called."""
+
+    __slots__ = ("is_operator", "kept", "public")
+
+    def __init__(self, kept: Callable[..., Any], public: Callable[..., Any], is_operator: bool) -> None:
+        self.kept, self.public, self.is_operator = kept, public, is_operator
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        modes, off = state.modes, state.overrides
+        if off == ALL_OFF:
+            return self.kept(*args, **kwargs)
+        found = [] if off else asked((*args, *kwargs.values()) if kwargs else args)
+        if not found and not modes:
+            return self.kept(*args, **kwargs)
+        return (answer if self.is_operator else ask)(self.public, found, args, kwargs)
+
+
+def ask(public: Callable[..., Any], found: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`answer`. Raises TypeError where all decline."""
+    result = answer(public, found, args, kwargs)
+    if result is not NotImplemented:
+        return result
+    name, types = name_of(public), [type(x) for x in found]
+    raise TypeError(f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned NotImplemented: "
+                    f"no implementation found for '{name}' on types that implement __torch_function__: {types}"
+                    + (f" nor in mode {state.modes[0]}" if state.modes else ""))
+
+
+def answer(public: Callable[..., Any], found: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the innermost mode, or the first of the arguments ``found`` that does not decline, has in the place of a
+    function. NotImplemented where all decline; of an operator the other operand may know."""
+    types = tuple([type(x) for x in found])
+    modes = state.modes
+    if modes:
+        state.modes = modes[1:]
+        try:
+            result = modes[0].__torch_function__(public, types, args, kwargs)
+        finally:
+            state.modes = modes
+        if result is not NotImplemented:
+            return result
+    for x in found:
+        result = x.__torch_function__(public, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    return NotImplemented
+
+
+# --- arming -----------------------------------------------------------------------------------------------------------
+
+ARMED: dict[Any, str] = {}
+"""The public functions that are armed, with the names by which messages call them. Empty until the first sign."""
+
+
+def arm() -> None:
+    """Arms all public functions. The public face puts its own here, as it knows them."""
+    raise RuntimeError("wengert has not been imported")
+
+
+def is_armed() -> bool:
+    """Whether public functions look for somebody to ask."""
+    return bool(ARMED)
+
+
+def name_of(public: Any) -> str:
+    """What messages call a public function."""
+    owner = getattr(public, "__self__", None)
+    if isinstance(owner, property):
+        return f"torch.Tensor.{getattr(owner.fget, '__name__', '')}.__get__"
+    return ARMED.get(public) or f"torch.{getattr(public, '__name__', public)}"
+
+
+def arm_function(function: FunctionType, name: str, public: Any = None, is_operator: bool = False) -> None:
+    """Arms one function, which stays the same object."""
+    if function in ARMED:
+        return
+    kept = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__,
+                        function.__closure__)
+    kept.__kwdefaults__, kept.__qualname__ = function.__kwdefaults__, function.__qualname__
+    kept.__dict__.update(function.__dict__)
+    if "__signature__" not in function.__dict__:
+        try:
+            function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        except (ValueError, TypeError):
+            pass  # it cannot be told, and nobody will be
+    ARMED[function] = name
+    handler = Armed(kept, function if public is None else public, is_operator)
+    code = _handing_over(len(function.__closure__ or ()))
+    consts = tuple([handler if const == _MARK else const for const in code.co_consts])
+    function.__code__ = code.replace(co_consts=consts, co_name=function.__name__)
+
+
+_MARK = 0.123456789j
+_codes: dict[int, CodeType] = {}
+
+
+def _handing_over(free: int) -> CodeType:
+    """Code that hands its arguments to the `Armed` that stands in the place of a constant; with as many free variables
+    as the function has that it becomes the code of."""
+    if free not in _codes:
+        names = ", ".join(f"v{i}" for i in range(free))
+        text = (f"def outer({names}):\n"
+                "    def function(*args, **kwargs):\n"
+                f"        armed = {_MARK!r}\n"
+                "        return armed(args, kwargs)\n"
+                + (f"        {names}\n" if free else "") + "    return function")
+        made: dict[str, Any] = {}
+        exec(text, made)
+        _codes[free] = made["outer"](*range(free)).__code__
+    return _codes[free]
+
+
+def rescued(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call that failed has to be made again, because nobody had been asked: an argument has
+    ``__torch_function__``, and it is the first in this program."""
+    if is_armed() or not asked((*args, *kwargs.values())):
+        return False
+    arm()
+    return True
+
+
+class Switched:
+    """A context in which ``state.overrides`` is another."""
+
+    to = SUBCLASSES_OFF
+
+    def __enter__(self) -> None:
+        self.before, state.overrides = state.overrides, max(self.to, state.overrides)
+
+    def __exit__(self, *exception: object) -> None:
+        state.overrides = self.before
+
+
+class DisableTorchFunctionSubclass(Switched):
+    """A context in which no argument is asked for its ``__torch_function__``; modes are."""
+
+
+class DisableTorchFunction(Switched):
+    """A context in which neither arguments nor modes are asked for ``__torch_function__``."""
+
+    to = ALL_OFF
+
+
+def converted(result: Any, cls: Any, tensor: type) -> Any:
+    """What a function gave, its tensors as ones of a subclass."""
+    if cls is tensor:
+        return result
+    if isinstance(result, tensor) and not isinstance(result, cls):
+        made: Any = result
+        return made.as_subclass(cls)
+    if isinstance(result, (tuple, list)):
+        parts = [converted(part, cls, tensor) for part in result]
+        return getattr(type(result), "_make", type(result))(parts)
+    return result
+
+
+def walk(namespaces: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, FunctionType]]:
+    """The functions of namespaces, with their full names; a function that has several by the first."""
+    seen: set[Any] = set()
+    for prefix, names in namespaces:
+        for name, value in names.items():
+            if type(value) is FunctionType and value not in seen:
+                seen.add(value)
+                yield f"{prefix}.{name}", value
