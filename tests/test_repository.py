@@ -29,7 +29,7 @@ LAYERS = (
     ("optim",),
     ("futures", "io", "view", "examination", "amp", "multiprocessing"),
     ("_dynamo", "_inductor", "accelerator", "backends", "cuda", "distributed", "fft", "hub", "jit", "linalg", "masked",
-     "onnx", "overrides", "profiler", "random", "return_types", "serialization", "settings", "signal", "special", 
+     "onnx", "overrides", "profiler", "random", "return_types", "serialization", "settings", "signal", "special",
      "torch_version", "types", "version"),
     ("vision", "compat", "testing", "distributions"),
     ("demo",),
