@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -11,6 +12,9 @@ from sphinx.application import Sphinx
 import wengert
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from tools import reference  # noqa: E402 - it stands beside the folder of the pages
 
 project = "wengert"
 author = "the wengert authors"
@@ -54,5 +58,6 @@ def with_gallery(app: Sphinx, failure: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    reference.write(HERE / "reference")
     app.connect("source-read", as_on_the_site)
     app.connect("build-finished", with_gallery)
