@@ -23,8 +23,8 @@ def test_a_docstring_becomes_markdown():
         2
 
         After.""", {"add": "wengert.add"})
-    assert lines == ["Adds `a*b` and {py:obj}`add <wengert.add>`, not `nothing` or x\\_1.", "", "", "```pycon", ">>> 1 + 1",
-                     "2", "```", "", "After."]
+    assert lines == ["Adds `a*b` and {py:obj}`add <wengert.add>`, not `nothing` or x\\_1.", "",
+                     "", "```pycon", ">>> 1 + 1", "2", "```", "", "After."]
 
 
 def test_a_signature_shows_no_types_and_no_addresses():
