@@ -11,6 +11,7 @@ from wengert.compiler.code import Code, module
 from wengert.compiler.jit import engine
 from wengert.compiler.kernels import generated_code_is_possible
 from wengert.compiler.products import Products, geometry
+from wengert.compiler.vectors import Machine
 
 if not generated_code_is_possible():
     pytest.skip("no generated code here", allow_module_level=True)
@@ -124,3 +125,17 @@ def test_what_is_left_to_others():
     assert geometry(machine, "float32", (), (4, 32, 32), (32, 1), (32, 1), (32, 1)) is None  # few rows
     assert geometry(machine, "float32", (), (64, 32, 32), (32, 1), (64, 2), (32, 1)) is None  # no neighbours
     assert geometry(machine, "float32", (), (2048, 2048, 2048), (2048, 1), (2048, 1), (2048, 1)) is None  # deep
+
+
+def test_which_left_operands_are_read_where_they_stand_a_strip_at_a_time():
+    def cut(rows, depth, columns, along, batch=()):
+        strides = [(0,) * len(batch) + pair for pair in ((1, along), (columns, 1), (columns, 1))]
+        return geometry(Machine(64, True, True), "float32", batch, (rows, depth, columns), *strides)
+
+    for rows, depth, columns in ((512, 2048, 128), (80, 2048, 128), (384, 768, 128)):
+        found = cut(rows, depth, columns, rows)
+        assert found.by_strips and not found.lay_left and found.cut <= 96 and found.items >= 6
+    assert not cut(128, 768, 512, 128).by_strips  # few tiles and many panels
+    assert not cut(512, 400, 128, 512).by_strips  # not deep
+    assert not cut(512, 2048, 128, 512, (3,)).by_strips
+    assert cut(512, 2048, 128, 4096).lay_left  # lines that fall on each other in the second-level cache

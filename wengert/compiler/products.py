@@ -45,8 +45,12 @@ place of the first-level cache."""
 CUT = 256
 """How much of a deep product's depth goes by at once: that much of a panel stays in the first-level cache."""
 
+STRIP = 96
+"""The same where the left operand lies in columns and is read where it stands: a line of it for each step of the depth,
+which the second-level cache holds and tiles of the first panel bring there, those of the strip before."""
+
 LEAST_ITEMS = 8
-"""Blocks of rows of a deep product, if it has so many tiles: what is high is laid out in longer runs."""
+"""Blocks of rows of a deep product, if it has so many tiles: what is high is read in longer runs."""
 
 LEAST_CYCLES = 20_000
 """Roughly what an item is to take at least, where there are enough."""
@@ -100,6 +104,11 @@ class Geometry:
         return self.lines if self.by_panels or not self.cut else -(-self.cut // self.lanes) * self.lanes
 
     @property
+    def by_strips(self) -> bool:
+        """The left operand lies in columns, and is read where it stands, a strip of the depth at a time."""
+        return bool(self.cut) and self.left[-2] == 1 and not (self.lay_left or self.by_panels)
+
+    @property
     def panel_elements(self) -> int:
         """Elements of all panels of the batch."""
         return prod(self.batch) * self.panels * self.lines * self.width
@@ -115,8 +124,8 @@ class Geometry:
         size = 4 if self.dtype == "float32" else 8
         fitting = BLOCK_BYTES // (self.tile_rows * (self.cut or self.depth) * size)
         worth = LEAST_CYCLES // (self.tile_rows * self.depth * self.panels * self.tile_vectors // 2 + 1)
-        runs = self.tiles // LEAST_ITEMS if self.cut and self.lay_left else 0
-        return max(1, min(self.tiles, max(fitting, worth, runs)))
+        runs = self.tiles // LEAST_ITEMS if self.cut and self.lay_left or self.by_strips else 0
+        return max(1, min(self.tiles, max(0 if self.by_strips else fitting, worth, runs)))
 
     @property
     def items(self) -> int:
@@ -151,10 +160,15 @@ def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[in
     vectors = 1 if columns <= lanes else 2
     least = min(rows, most - 2)
     tile = min(range(min(rows, most), least - 1, -1), key=lambda n: -(-rows // n) * n)
-    by_panels = -(-rows // tile) <= FEW_TILES or bool(batch)
+    tiles = -(-rows // tile)
+    by_panels = tiles <= FEW_TILES or bool(batch)
     conflict = left[-2] * size % PAGE == 0 if left[-1] == 1 else True
     lay_left = conflict and rows * depth * size > CACHE_BYTES and columns > lanes * vectors
-    cut = -(-depth // -(-depth // CUT)) if depth > 2 * CUT else 0
+    most_at_once = CUT
+    if lay_left and depth > 2 * CUT and left[-2] == 1 and not batch and tiles >= -(-columns // (lanes * vectors)) and (
+            left[-1] * size % (2 * PAGE)):
+        by_panels, lay_left, most_at_once = False, False, STRIP
+    cut = -(-depth // -(-depth // most_at_once)) if depth > 2 * CUT else 0
     return Geometry(dtype, tuple(batch), rows, depth, columns, tuple(left), tuple(right), tuple(out), tile, vectors,
                     lanes, by_panels, lay_left, cut)
 
@@ -258,8 +272,12 @@ class Products:
             else:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
             target = code.at(element, to, code.mul(row, product.out[-2]))
+            ahead = None
+            if product.by_strips:  # the tiles of the other panels look at what is near already
+                next_strip = code.at(element, lines, product.cut * product.left[-1])
+                ahead = code.select(code.compare("eq", panel, 0), next_strip, lines)
             done = code.sub(code.mul(each.index, product.tile_rows), row) if product.cut else None
-            self._call_tile(code, product, lines, source, target, count, part.adds, part.size, done)
+            self._call_tile(code, product, lines, source, target, count, part.adds, part.size, done, ahead)
 
     def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
                   adds: bool = False) -> None:
@@ -287,13 +305,15 @@ class Products:
             done = end
 
     def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
-                   adds: bool = False, depth: Index | None = None, done: Index | None = None) -> None:
+                   adds: bool = False, depth: Index | None = None, done: Index | None = None,
+                   ahead: Operand | None = None) -> None:
         """Calls the tile that has as many vectors as the columns that are left need. The first ``done`` rows are
-        another tile's, which adds to them."""
-        depth, more = word(product.depth if depth is None else depth), [] if done is None else [word(done)]
+        another tile's, which adds to them. From ``ahead`` on it brings lines nearer, if anything."""
+        depth = word(product.depth if depth is None else depth)
+        more = [*([] if done is None else [word(done)]), *([] if ahead is None else [ahead])]
 
         def call(vectors: int) -> None:
-            tile = self._tile(product, vectors, adds, done is not None)
+            tile = self._tile(product, vectors, adds, done is not None, ahead is not None)
             code.call("void", tile, lines, source, to, depth, word(product.out[-2]),
                       code.sub(count, (vectors - 1) * product.lanes), *more)
 
@@ -309,18 +329,20 @@ class Products:
 
     # --- a tile -------------------------------------------------------------------------------------------------------
 
-    def _tile(self, product: Geometry, vectors: int, adds: bool, leaves: bool = False) -> str:
+    def _tile(self, product: Geometry, vectors: int, adds: bool, leaves: bool = False, fetches: bool = False) -> str:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
         rows are ``line`` elements apart; of the last vector ``count`` columns are stored. It ``adds`` to what is there,
-        or not. What ``leaves`` out some rows at the beginning has one parameter more, how many."""
+        or not. What ``leaves`` out some rows at the beginning has one parameter more, how many; what ``fetches``
+        another, from which on it brings nearer, into the second-level cache, a line for each step of the depth."""
         down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
         sizes = product.tile_rows, vectors, product.width, down, along
-        name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds, *["leaves"] * leaves])
+        name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds, *["leaves"] * leaves,
+                         *["fetches"] * fetches])
         if self._is_written(name):
             return name
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
-        code = self._code(name, kinds | ({"done": WORD} if leaves else {}))
-        left, panel, out, depth, line, count, *done = code.parameters
+        code = self._code(name, kinds | ({"done": WORD} if leaves else {}) | ({"ahead": "ptr"} if fetches else {}))
+        left, panel, out, depth, line, count, *more = code.parameters
         v = Vectors(code, product.dtype, self.machine)
         rows, lanes = product.tile_rows, product.lanes
         mask = v.first_lanes(count)
@@ -339,9 +361,12 @@ class Products:
                 factor = v.splat(v.number(v.at(numbers, i * down)))
                 sums += [v.intrinsic("fma", factor, other, loop.carried[i * vectors + k])
                          for k, other in enumerate(others)]
+            if fetches:
+                code.call("void", "llvm.prefetch.p0", v.at(more[-1], code.mul(loop.index, along)),
+                          *[Operand(str(number), "i32") for number in (0, 2, 1)])
             loop.next = sums
         for i in range(rows):
-            with code.when(code.compare("sle", done[0], i)) if leaves else nullcontext():
+            with code.when(code.compare("sle", more[0], i)) if leaves else nullcontext():
                 for value, place in zip(loop.carried[i * vectors:], places(i), strict=False):
                     v.store(value, *place)
         code.done()
