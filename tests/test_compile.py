@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import cProfile
 import pickle
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -649,3 +651,21 @@ def test_a_second_derivative_of_an_lstm_is_recorded() -> None:
 
     expected = f(x)
     assert close(torch.compile(f, fullgraph=True)(x), expected) and expected.abs().sum().item() > 0
+
+
+def test_a_profiler_goes_on_after_a_recording() -> None:
+    profiler = cProfile.Profile()
+    step = torch.compile(lambda x: (x * 3).sum(), fullgraph=True)
+    profiler.enable()
+    found = step(torch.ones(4))
+    torch.eye(2)
+    profiler.disable()
+    assert found.item() == 12
+    names = {entry.code.co_name for entry in profiler.getstats() if not isinstance(entry.code, str)}
+    assert {"record", "eye"} <= names
+    seen = []
+    sys.setprofile(lambda frame, event, _: seen.append(frame.f_code.co_name))
+    step(torch.ones(5))
+    torch.eye(2)
+    sys.setprofile(None)
+    assert {"record", "eye"} <= {*seen}

@@ -91,7 +91,11 @@ class Reads:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        sys.setprofile(self._outer)
+        if self._outer is None or callable(self._outer):
+            sys.setprofile(self._outer)
+        else:  # cProfile, whose function is none of Python's
+            sys.setprofile(None)
+            self._outer.enable()
         if self.unseen is None and not self._drawn.holds():  # a profiler is not told of calls of its functions
             code = next((code for code in self._codes.values() if is_users(code.co_filename)), None)
             line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
