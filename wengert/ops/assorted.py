@@ -31,7 +31,10 @@ def frexp(input: Tensor) -> Any:
     if not input.is_floating_point():
         raise DTypeError(f"[frexp] torch.frexp() only supports floating-point dtypes; got {input.dtype}")
     exponent = P.frexp_exponent(input.detach())
-    return _Frexp((input * P.pow(2.0, -exponent.to(input.dtype)), exponent))
+    # In two steps, as the power of two for the smallest numbers would overflow.
+    half = (-exponent).div(2, rounding_mode="floor")
+    scaled = input * P.pow(2.0, half.to(input.dtype))
+    return _Frexp((scaled * P.pow(2.0, (-exponent - half).to(input.dtype)), exponent))
 
 
 @function(method=False, out=False)

@@ -34,8 +34,8 @@ def _reflected(function: Callable[[Any, Any], Any], label: str | None) -> Callab
     """The operator of a second operand; ``label`` is what PyTorch calls its node where the first is a number."""
     if label is None:
         return _taking(lambda self, other: function(other, self))
-    return _taking(lambda self, other: function(other, self) if type(other) in TENSORS
-                   else labelled(function(other, self), label))
+    return _taking(lambda self, other: labelled(function(other, self), label) if type(other) not in TENSORS
+                   else function(other, self) if type(self) in TENSORS else NotImplemented)
 
 
 _OPERATORS = {"add": P.add, "sub": P.sub, "mul": P.mul, "truediv": P.div, "pow": P.pow, "mod": P.remainder,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.errors import ShapeError
+from ..core.operands import Array
 from ..core.primitive import INTEGERS, TRUTHS, P
 from ..tensors.apply import check_takes
 from ..tensors.tensor import Tensor
@@ -78,8 +79,12 @@ def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = _BETA, **options: Any) -> Tensor:
     """Kaiser's window: I0(beta √(1 - (2t - 1)²)) / I0(beta)."""
     beta = real(beta, "kaiser_window")
-    return _window("kaiser_window", window_length, periodic,
-                   lambda t: np.i0(beta * np.sqrt(np.maximum(0, 1 - (2 * t - 1) ** 2))) / np.i0(beta), options)
+
+    def shape(t: Array) -> Array:
+        here = np.abs(beta) * np.sqrt(np.maximum(0, 1 - (2 * t - 1) ** 2))
+        return P.i0e(here) / P.i0e(np.float64(beta)) * np.exp(here - np.abs(beta))
+
+    return _window("kaiser_window", window_length, periodic, shape, options)
 
 
 def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tensor) -> tuple[int, int, Tensor]:

@@ -47,8 +47,15 @@ def _div_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
     return for_x, for_y
 
 
+def _div_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """(dx − dy · x/y) / y: PyTorch's steps, from the result, so that infinite quotients move as PyTorch's do."""
+    by_x, by_y = tangents
+    moved = by_x if by_y is None else -(by_y * out) if by_x is None else by_x - by_y * out
+    return moved / operands[1]
+
+
 div = elementwise(
-    "div", "true_divide", promotion="float", vjp=_div_vjp, saves=("y", "x y"),
+    "div", "true_divide", promotion="float", vjp=_div_vjp, jvp=_div_jvp, saves=("y", "x y"),
     samples=reals((-3, 3), (0.5, 2)),
     lower=lambda b, x, y: b.div(x, y),
 )
@@ -181,7 +188,7 @@ fmod = elementwise(
 
 def _better(name: str, loses: Rule, **rest: Any) -> Any:
     """maximum and minimum: the cotangent goes to the operand that is not worse; a tie shares it evenly, and where one
-    is NaN both have all of it."""
+    is NaN both have all of it. Forward, as in PyTorch, the result then moves as the second operand does."""
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y, _, shapes = saved
@@ -190,7 +197,11 @@ def _better(name: str, loses: Rule, **rest: Any) -> Any:
         for_y = fit(P.where(loses(y, x), 0.0, shared), shapes and shapes[1]) if needs[1] else None
         return for_x, for_y
 
-    return elementwise(name, name, vjp=vjp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)), **rest)
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+        (x, y), (by_x, by_y) = operands, [0.0 if t is None else t for t in tangents]
+        return P.where(x == y, (by_x + by_y) * 0.5, P.where(loses(y, x), by_x, by_y))
+
+    return elementwise(name, name, vjp=vjp, jvp=jvp, saves=("x y", "x y"), samples=reals((-2, 2), (-2, 2)), **rest)
 
 
 maximum = _better("maximum", lambda x, y: x < y, lower=lambda b, x, y: b.max(x, y))

@@ -62,17 +62,25 @@ i0e = of_float("i0e", _bessel(0, True), lambda x, out: P.i1e(x) - P.sgn(x) * out
              samples=reals(0.3, 3), refuses=COMPLEX)
 
 
-def _but_0(x: Numbers) -> Any:
-    """A divisor for what a limit takes the place of at 0, so that no NaN arises there in any order."""
-    return P.where(x == 0, 1.0, x)
+def _but_0(x: Numbers) -> tuple[Any, Any]:
+    """Where x is neither next to 0 nor NaN, and x there, 1 elsewhere, so that no NaN arises in any order."""
+    apart = P.abs(x) > float(np.finfo(getattr(x.dtype, "numpy", x.dtype)).eps)
+    return apart, P.where(apart, x, 1.0)
 
 
-i1 = of_float("i1", _bessel(1, False), lambda x, out: P.where(x == 0, 0.5, P.i0(x) - out / _but_0(x)), "x out",
-              label="SpecialI1", samples=reals(0.3, 3))
-i1e = of_float("i1e", _bessel(1, True),
-             lambda x, out: P.where(x == 0, 0.5, P.i0e(x) - out * (P.sgn(x) + 1 / _but_0(x))), "x out",
-             label="SpecialI1E",
-             samples=reals(0.3, 3))
+# At 0 the derivative of I₁ is 1/2; PyTorch's is so for NaN, too.
+def _i1_derivative(x: Numbers, out: Numbers) -> Any:
+    apart, x = _but_0(x)
+    return P.where(apart, P.i0(x) - out / x, 0.5)
+
+
+def _i1e_derivative(x: Numbers, out: Numbers) -> Any:
+    apart, x = _but_0(x)
+    return P.where(apart, P.i0e(x) - out * (P.sgn(x) + 1 / x), 0.5)
+
+
+i1 = of_float("i1", _bessel(1, False), _i1_derivative, "x out", label="SpecialI1", samples=reals(0.3, 3))
+i1e = of_float("i1e", _bessel(1, True), _i1e_derivative, "x out", label="SpecialI1E", samples=reals(0.3, 3))
 
 
 def _without_gradient(name: str, order: int, doc: str) -> Primitive:
@@ -135,11 +143,11 @@ entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="Spec
 
 def _zeta(xp: ModuleType, x: Array, q: Array) -> Array:
     """Hurwitz's ζ(x, q) = Σ (q + k)^−x by Euler and Maclaurin's summation (*Digital Library of Mathematical Functions*,
-    25.11.5) from the tenth term on."""
+    25.11.5) from the tenth term on. At an infinite q it is NaN, as in PyTorch and SciPy."""
     dtype = xp.result_type(x, q)
     x, q = (part.astype(np.float64) for part in xp.broadcast_arrays(x, q))
     pole = (q <= 0) & (q == xp.floor(q))
-    nothing = (x < 1) | xp.isnan(x) | xp.isnan(q) | ((q <= 0) & ~pole & (x != xp.floor(x)))
+    nothing = (x < 1) | xp.isnan(x) | xp.isnan(q) | (q == np.inf) | ((q <= 0) & ~pole & (x != xp.floor(x)))
     endless = (x == 1) | pole
     plain = ~(nothing | endless)
     below, plain = plain & (q < 0), plain & (q > 0)
@@ -167,7 +175,8 @@ def _zeta_above(x: Array, q: Array) -> Array:
     for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
         total += bernoulli * factor / math.factorial(2 * k)
         factor = factor * ((x + 2 * k - 1) * (x + 2 * k) / (base * base))
-    return np.where(x < np.inf, total, np.where(first > 0, first, np.nan))
+    # Such exponents are as good as infinite: one term is all, and where it underflows PyTorch and SciPy give NaN.
+    return np.where(x < 1e13, total, np.where(first > 0, first, np.nan))
 
 
 def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:

@@ -168,11 +168,11 @@ def _regularised(which: int) -> Any:
     def evaluate(xp: ModuleType, a: Array, x: Array) -> Array:
         dtype = np.result_type(a, x)
         wide_a, wide_x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
-        result = np.full(wide_a.shape, np.nan)
-        result[(wide_x == 0) & (wide_a > 0)] = which
-        result[(wide_x == np.inf) & (wide_a >= 0) & (wide_a < np.inf)] = 1 - which
-        result[(wide_a == 0) & (wide_x > 0)] = 1 - which
-        result[(wide_a == np.inf) & (wide_x >= 0) & (wide_x < np.inf)] = which
+        # The limits, in PyTorch's order: the first that holds counts, even where the other operand is NaN.
+        result = np.select(
+            [(wide_x < 0) | (wide_a < 0), wide_a == 0, wide_x == 0, wide_a == np.inf, wide_x == np.inf],
+            [np.nan, np.where(wide_x > 0, 1 - which, np.nan), which, np.where(wide_x == np.inf, np.nan, which),
+             1 - which], np.nan)
         plain = (wide_a > 0) & (wide_x > 0) & np.isfinite(wide_a) & np.isfinite(wide_x)
         if plain.any():
             result[plain] = _lower_and_upper(wide_a[plain], wide_x[plain])[which]

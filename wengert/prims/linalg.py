@@ -341,12 +341,13 @@ def _symmetric_samples() -> Iterator[Any]:
 
 
 def _cholesky_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
-    """L Φ(L⁻¹ dA L⁻ᴴ), Φ the lower triangle with half of the diagonal (Murray, equation 8), of a dA that is symmetric
-    as far as it counts."""
-    t = (tangents[0] + _h(tangents[0])) * 0.5
-    left = P.solve_triangular(out, t, upper=False)
-    middle = _h(P.solve_triangular(out, _h(left), upper=False))
-    return _mm(out, (P.tril(middle) + P.tril(middle, diagonal=-1)) * 0.5)
+    """L Φ(L⁻¹ dA L⁻ᴴ), Φ the lower triangle with half of the diagonal (Murray, equation 8), of a dA that is taken to
+    be Hermitian, as PyTorch takes it."""
+    factor = _h(out) if params.get("upper") else out
+    left = P.solve_triangular(factor, tangents[0], upper=False)
+    middle = _h(P.solve_triangular(factor, _h(left), upper=False))
+    moved = _mm(factor, (P.tril(middle) + P.tril(middle, diagonal=-1)) * 0.5)
+    return _h(moved) if params.get("upper") else moved
 
 
 cholesky = opaque(
@@ -484,10 +485,10 @@ def _eigh_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple
 
 
 def _eigh_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
-    """dλ = diag(Vᴴ dA V) and dV = V ((Vᴴ dA V) ∘ 1/(w_j − w_i)) (Giles, 3.1)."""
+    """dλ = diag(Vᴴ dA V) and dV = V ((Vᴴ dA V) ∘ 1/(w_j − w_i)) (Giles, 3.1), of a dA that is taken to be Hermitian,
+    as PyTorch takes it."""
     w, v = out
-    t = (tangents[0] + _h(tangents[0])) * 0.5
-    inner = _mm(_h(v), t, v)
+    inner = _mm(_h(v), tangents[0], v)
     turn = inner / _gaps(w)
     turn = turn - P.diag_matrix(_diagonal(turn))
     return _real(_diagonal(inner)), _mm(v, turn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -60,8 +61,15 @@ def _atan2_by_x(y: Numbers, x: Numbers, out: Numbers) -> Any:
     return P.where(square == 0, 0.0, -y / square)
 
 
+def _atan2_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
+    """As PyTorch's: at the origin, where the angle has no direction to move in, NaN."""
+    (y, x), (by_y, by_x) = operands, tangents
+    moved = x * by_y if by_x is None else -y * by_x if by_y is None else x * by_y - y * by_x
+    return moved / (x * x + y * y)
+
+
 atan2 = elementwise(
-    "atan2", "arctan2", promotion="float", derivative=(_atan2_by_y, _atan2_by_x), saves=("x y", "x y"),
+    "atan2", "arctan2", promotion="float", derivative=(_atan2_by_y, _atan2_by_x), jvp=_atan2_jvp, saves=("x y", "x y"),
     samples=reals((-2, 2), (0.5, 2)),
 )
 
@@ -76,15 +84,14 @@ def _logaddexp(xp: ModuleType, x: Array, y: Array) -> Array:
     return xp.where(xp.isneginf(high.real), low, high + xp.log1p(xp.exp(low - high)))
 
 
+# The derivatives are quotients of PyTorch's form: of two equal infinities, and in the second order, they are NaN.
 logaddexp = elementwise(
     "logaddexp", _logaddexp, promotion="float", saves=("x y", "x y"),
-    derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, x - y)),
-                lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, y - x))),
+    derivative=(lambda x, y, out: 1 / (1 + P.exp(y - x)), lambda x, y, out: 1 / (1 + P.exp(x - y))),
 )
 logaddexp2 = elementwise(
     "logaddexp2", "logaddexp2", promotion="float", saves=("x y", "x y"),
-    derivative=(lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (x - y) * math.log(2))),
-                lambda x, y, out: P.sigmoid(P.where(x == y, 0.0, (y - x) * math.log(2)))),
+    derivative=(lambda x, y, out: 1 / (1 + P.exp2(y - x)), lambda x, y, out: 1 / (1 + P.exp2(x - y))),
 )
 sinc = elementwise(
     "sinc", "sinc", promotion="float", saves="x",

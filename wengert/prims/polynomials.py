@@ -2,13 +2,14 @@
 
 The one idea to know: each family is its polynomial of degree 1 and a recurrence of three terms. Those of Chebyshev have
 closed forms, which high degrees take within [−1, 1], and beyond `STEPS` everywhere. Those of Laguerre and Legendre have
-none, and no higher degrees than that.
+none, and take as many steps as the degree says, within a limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -16,25 +17,36 @@ from ..core.operands import Array
 from ..core.primitive import Primitive, elementwise
 
 STEPS = 2**16
-"""The most steps that a recurrence makes: a degree comes out of a tensor, and no number there may take hours."""
+"""So many steps a recurrence makes whatever it is given."""
+_MOST_STEPS, _MOST_WORK = 2**23, 2**31
+"""The most steps, and the most steps times elements: a degree comes out of a tensor, and no number there may take
+hours."""
+_FEW = 8
+"""From here on down elements are faster one by one, as Python's numbers."""
 
-Following = Callable[[int, Array, Array, Array], Array]
+Following = Callable[[int, Any, Any, Any], Any]
 """The polynomial of degree k + 1, of k, x and those of degrees k and k − 1."""
 
 
 def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Array:
     """The polynomials of degree n: 0 for negative degrees. What has become NaN stays so, and what is done is let go.
 
-    Raises ValueError for what `STEPS` do not reach.
+    Raises ValueError for what the most steps do not reach.
     """
     result = np.where(n < 0, 0, np.where(n == 0, 1, first)).astype(x.dtype).reshape(-1)
     places = np.flatnonzero(n > 1)
     x, n, here = (each.reshape(-1)[places] for each in (x, n, first))
     before, k = np.ones_like(x), 1
     while places.size:
-        if k > STEPS:
-            raise ValueError(f"degrees of at most {STEPS:,} were expected, for each takes a step; the highest is "
-                             f"{int(n.max())}")
+        if k == STEPS:
+            highest = int(n.max())
+            if highest > _MOST_STEPS or places.size * highest > _MOST_WORK:
+                raise ValueError(f"degrees of at most {_MOST_STEPS:,}, and of {_MOST_WORK:,} together, were expected, "
+                                 f"for each takes a step; {places.size} are above {STEPS:,}, the highest is {highest}")
+            if places.size <= _FEW and x.dtype == np.float64:
+                result[places] = [_alone(*each, k, following) for each in zip(
+                    x.tolist(), n.tolist(), here.tolist(), before.tolist(), strict=True)]
+                break
         before, here = here, following(k, x, here, before)
         k += 1
         done = (n == k) | np.isnan(here)
@@ -42,6 +54,14 @@ def _by_recurrence(x: Array, n: Array, first: Array, following: Following) -> Ar
             result[places[done]] = here[done]
             places, x, n, before, here = (each[~done] for each in (places, x, n, before, here))
     return result
+
+
+def _alone(x: float, n: int, here: float, before: float, k: int, following: Following) -> float:
+    """The rest of `_by_recurrence` for one element."""
+    while k < n and here == here:
+        before, here = here, following(k, x, here, before)
+        k += 1
+    return here
 
 
 def _angles(kind: str, x: Array, n: Array) -> Array:
@@ -83,7 +103,9 @@ def _chebyshev(kind: str, highest: int, shifted: bool = False) -> Callable[[Arra
                                 lambda k, x, here, before: (x + x) * here - before).reshape(x.shape)
         if closed.any():
             inside = np.where(closed, x, 0)
-            result = np.where(closed, _angles(kind, inside, n.astype(x.dtype)), result)
+            found = _angles(kind, inside, n.astype(x.dtype))
+            # What grows beyond all numbers becomes NaN by recurrence, as the difference of infinities.
+            result = np.where(closed, np.where(np.isinf(found), np.nan, found), result)
         return result
 
     return evaluate

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..core.dtypes import DType, float32, float64, get_default_dtype
 from ..core.layout import strided
-from ..ops import abs, cos, exp, i0, linspace, minimum, ones, sin, tensor
+from ..ops import abs, cos, exp, linspace, minimum, ones, sin, tensor
 from ..ops import sqrt as root
+from ..ops.special_functions import i0e
 from ..tensors.tensor import Tensor
 
 __all__ = ["bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming",
@@ -100,7 +101,9 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DType | None 
     # The end is the number that the dtype has, or the root could be of a negative one.
     end = minimum(height, -height + (M - 1) * (2.0 * height / form.spread))
     points = linspace(-height.item(), end.item(), M, **form.options)
-    return i0(root(height * height - points**2)) / i0(height)
+    # By scaled functions: those of a large beta are themselves beyond all numbers.
+    here = root(height * height - points**2)
+    return i0e(here) / i0e(height) * exp(here - height)
 
 
 def bartlett(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
