@@ -240,3 +240,29 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 def test_what_is_refused(name: str) -> None:
     call, shapes = REFUSED[name]
     agree(call, *[matrix(*shape, seed=i) for i, shape in enumerate(shapes)])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128"])
+@pytest.mark.parametrize("upper", [False, True])
+def test_some_matrices_of_a_batch_have_no_factor(dtype: str, upper: bool) -> None:
+    """Which leaves the others as they are; of these there is as much as LAPACK found, and where it stopped."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((4, 5, 5)) + (1j * random.standard_normal((4, 5, 5)) if dtype == "complex128" else 0)
+    x = (x @ x.conj().swapaxes(-1, -2) + np.eye(5)).astype(dtype)
+    x[1, 3, 3], x[2], x[3, 0, 0] = -1, x[2][::-1], 0
+    for part in (x, x.reshape(2, 2, 5, 5), x[1], x[:0], x[:, :0, :0]):
+        got, want = (lib.linalg.cholesky_ex(lib.tensor(part), upper=upper) for lib in (wengert, torch))
+        np.testing.assert_allclose(got.L.numpy(), want.L.numpy(), rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(got.info.numpy(), want.info.numpy())
+        assert str(got.info.dtype) == str(want.info.dtype)
+
+
+def test_some_matrices_of_a_batch_are_singular() -> None:
+    x = np.stack([2 * np.eye(2), [[1.0, 2.0], [2.0, 4.0]], np.zeros((2, 2)), [[0.0, 1.0], [1.0, 0.0]]])
+    for name, rest in (("inv_ex", ()), ("solve_ex", (np.ones((4, 2, 1)),)), ("solve_ex", (np.ones((4, 2)),))):
+        got, want = (getattr(lib.linalg, name)(*(lib.tensor(each) for each in (x, *rest))) for lib in (wengert, torch))
+        np.testing.assert_array_equal(got.info.numpy(), want.info.numpy())
+        for place in (0, 3):
+            np.testing.assert_allclose(got[0][place].numpy(), want[0][place].numpy())
+        for place in (1, 2):
+            assert not got[0][place].isfinite().any()

@@ -80,14 +80,15 @@ def same_error(ours: Exception | None, theirs: Exception) -> None:
         raise Mismatch(f"PyTorch raises {short(theirs)}; here {short(ours)}")
 
 
-def same(got: Any, want: Any, values: bool = True) -> None:
-    """Asserts that two results agree: how many, kinds, dtypes, shapes and numbers."""
+def same(got: Any, want: Any, values: bool = True, rough: tuple[float, float] = (0.0, 0.0)) -> None:
+    """Asserts that two results agree: how many, kinds, dtypes, shapes and numbers, to the tolerance of the dtype, or to
+    a ``rough`` one that is larger."""
     gots, wants = list(leaves(got)), list(leaves(want))
     if len(gots) != len(wants):
         raise Mismatch(f"{len(wants)} results expected; {len(gots)} came")
     for mine, its in zip(gots, wants, strict=True):
         if is_tensor(its):
-            same_tensor(mine, its, values)
+            same_tensor(mine, its, values, rough)
         elif isinstance(its, (float, complex)) and isinstance(mine, (float, complex)):
             if not np.isclose(mine, its, rtol=1e-5, atol=1e-8, equal_nan=True):
                 raise Mismatch(f"{its!r} expected; {mine!r} came")
@@ -95,7 +96,7 @@ def same(got: Any, want: Any, values: bool = True) -> None:
             raise Mismatch(f"{its!r} expected; {mine!r} came")
 
 
-def same_tensor(mine: Any, its: Any, values: bool) -> None:
+def same_tensor(mine: Any, its: Any, values: bool, rough: tuple[float, float]) -> None:
     if not isinstance(mine, wengert.Tensor):
         raise Mismatch(f"a tensor expected; {mine!r} came")
     if tuple(mine.shape) != tuple(its.shape):
@@ -105,7 +106,7 @@ def same_tensor(mine: Any, its: Any, values: bool) -> None:
     if not values:
         return
     a, b = array(mine), array(its)
-    rtol, atol = TOLERANCES.get(dtype_name(its), (0.0, 0.0))
+    rtol, atol = map(max, TOLERANCES.get(dtype_name(its), (0.0, 0.0)), rough)
     with np.errstate(all="ignore"):
         near = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
     if not near.all():

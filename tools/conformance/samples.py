@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .comparison import TOLERANCES, Inapplicable, Mismatch, array, attempt, dtype_name, same, same_error, short, tensors
-from .database import Call, counterpart
+from .database import ROUGH, Call, counterpart
 
 # How many samples of an entry a column takes, evenly from all of them.
 MOST_SAMPLES = 40
@@ -94,9 +94,9 @@ def both(ours: Callable[..., Any], theirs: Callable[..., Any], call: Call, entry
 def alike(call: Call, got: Any, want: Any, entry: Any) -> None:
     """Asserts that two results agree; of what has several right answers (signs of vectors, say) the part that has one,
     which the database names."""
-    values = entry.name not in UNINITIALISED
+    values, rough = entry.name not in UNINITIALISED, ROUGH.get(entry.name, (0.0, 0.0))
     try:
-        same(got, want, values)
+        same(got, want, values, rough)
     except Mismatch:
         if entry.name in WHERE_DIM_STANDS and not call.sample.kwargs.get("stable"):
             same(elements_at(call, entry.name, got), elements_at(call, entry.name, want), values)
@@ -104,7 +104,7 @@ def alike(call: Call, got: Any, want: Any, entry: Any) -> None:
         wanted = call.processed(want, False)
         if wanted is want:
             raise
-        same(call.processed(got, True), wanted, values)
+        same(call.processed(got, True), wanted, values, rough)
 
 
 def elements_at(call: Call, name: str, result: Any) -> list[Any]:

@@ -229,6 +229,26 @@ class BatchLevel(Level):
             return self.below(P.mul, data.value, float(self.count))
         return self.below(lambda: P.sum(data.value, dim=(0,)))
 
+    def one_by_one(self, run: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
+        pairs = [self.unmapped(x) if type(x) in TENSORS else (x, False) for x in tensors]
+        if not any(mapped for _, mapped in pairs):
+            return super().one_by_one(run, tensors)
+        found = self.below(self._each_example, run, pairs)
+        return tuple([self.mapped(part) for part in found]) if isinstance(found, tuple) else self.mapped(found)
+
+    def _each_example(self, run: Callable[..., Any], pairs: list[Any]) -> Any:
+        results = [run(*[x[place] if mapped else x for x, mapped in pairs]) for place in range(self.count)]
+        columns = list(zip(*results, strict=True)) if isinstance(results[0], tuple) else [tuple(results)]
+        for column in columns:
+            shapes = {tuple(part._data.shape) for part in column}
+            if len(shapes) > 1:
+                raise RuntimeError(
+                    f"[vmap] results of one shape for all examples were expected, as they are stacked; got "
+                    f"{' and '.join(str(list(shape)) for shape in sorted(shapes)[:2])} (at {user_line()}); run one "
+                    "example after the other with vmap(..., chunk_size=1)")
+        stacked = [P.cat(*[part[None] for part in column], dim=0) for column in columns]
+        return tuple(stacked) if isinstance(results[0], tuple) else stacked[0]
+
     def unmapped(self, tensor: Tensor) -> tuple[Tensor, bool]:
         """The tensor below that a result holds, and whether it has the examples along its first dimension."""
         if not self.owns(tensor):
@@ -238,9 +258,10 @@ class BatchLevel(Level):
 
     # --- random numbers -----------------------------------------------------------------------------------------------
 
-    def draws(self) -> None:
-        self._check_random()
-        super().draws()
+    def draws(self, reseeds: bool = False) -> None:
+        if not reseeds:
+            self._check_random()
+        super().draws(reseeds)
 
     def _check_random(self) -> None:
         if self.randomness == "error":

@@ -303,6 +303,10 @@ class Level(Tracer):
     def item(self, tensor: Tensor) -> Any:
         return self.below(self.plain(tensor, "item").item)
 
+    def one_by_one(self, run: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
+        found = self.below(run, *[self.inner(x) if type(x) in TENSORS else x for x in tensors])
+        return tuple([self.wrapped(part) for part in found]) if isinstance(found, tuple) else self.wrapped(found)
+
     def only_where(self, condition: Tensor, run: Callable[[], Any]) -> None:
         if bool(condition):
             run()

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.layout import contiguous_format
 from ..tensors.alias import overlaps_itself
+from ..tensors.evaluation import one_by_one
 from ..tensors.tensor import Tensor, make
 from .indexing import nonzero
 from .joining import chunk, split, split_with_sizes, unbind
@@ -103,7 +104,11 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The first ``size`` rows of `nonzero`, filled up with ``fill_value``."""
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer; got {size}")
-    places = nonzero(input)._data[:size]
-    found = np.full((size, input.dim()), fill_value, places.dtype)
-    found[:len(places)] = places
-    return make(found, None)
+
+    def padded(input: Tensor) -> Tensor:
+        places = nonzero(input)._data[:size]
+        found = np.full((size, input.dim()), fill_value, places.dtype)
+        found[:len(places)] = places
+        return make(found, None)
+
+    return one_by_one(padded, input)

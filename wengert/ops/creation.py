@@ -18,6 +18,7 @@ from ..tensors.absent import dense_like
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes
 from ..tensors.creation import array_from
+from ..tensors.evaluation import one_by_one
 from ..tensors.inplace import same_memory
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, nothing_of, sizes_of
@@ -390,10 +391,15 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included."""
     meta = check_options(device, layout)
-    start, end, count = _number(start), _number(end), integer(steps, "linspace")
-    if meta and count >= 0:
-        return nothing_of((count,), _spaced_dtype(start, end, dtype), requires_grad)
-    return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), requires_grad)
+    count = integer(steps, "linspace")
+
+    def spaced(start: Any, end: Any) -> Tensor:
+        start, end = _number(start), _number(end)
+        if meta and count >= 0:
+            return nothing_of((count,), _spaced_dtype(start, end, dtype), False)
+        return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), False)
+
+    return one_by_one(spaced, start, end).requires_grad_(requires_grad)
 
 
 def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
@@ -431,18 +437,23 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """``base`` to the powers `linspace` gives."""
     meta = check_options(device, layout)
-    start, end, count = _number(start), _number(end), integer(steps, "logspace")
-    wanted = _spaced_dtype(start, end, dtype)
-    if wanted.kind == "b":
-        raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
-    if wanted.kind in "iu":
-        start, end = int(start), int(end)
-    work = np.dtype(np.float64) if wanted.kind in "iu" else wanted
-    if wanted.kind not in "iu" and wanted.itemsize == 2:
-        start, end, work = wanted.type(start), wanted.type(end), np.dtype(np.float32)
-    exponents = _evenly(start, end, count, work, "logspace", fused=False)
-    powers = np.power(float(base), exponents, dtype=np.complex128 if wanted.kind == "c" else np.float64)
-    return finish(powers.astype(wanted), requires_grad, meta)
+    count = integer(steps, "logspace")
+
+    def spaced(start: Any, end: Any) -> Tensor:
+        start, end = _number(start), _number(end)
+        wanted = _spaced_dtype(start, end, dtype)
+        if wanted.kind == "b":
+            raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
+        if wanted.kind in "iu":
+            start, end = int(start), int(end)
+        work = np.dtype(np.float64) if wanted.kind in "iu" else wanted
+        if wanted.kind not in "iu" and wanted.itemsize == 2:
+            start, end, work = wanted.type(start), wanted.type(end), np.dtype(np.float32)
+        exponents = _evenly(start, end, count, work, "logspace", fused=False)
+        powers = np.power(float(base), exponents, dtype=np.complex128 if wanted.kind == "c" else np.float64)
+        return finish(powers.astype(wanted), False, meta)
+
+    return one_by_one(spaced, start, end).requires_grad_(requires_grad)
 
 
 # --- matrices from vectors --------------------------------------------------------------------------------------------

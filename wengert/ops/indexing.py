@@ -11,7 +11,7 @@ from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
 from ..tensors.apply import check_number, check_takes, number_for
-from ..tensors.evaluation import tracing
+from ..tensors.evaluation import one_by_one, tracing
 from ..tensors.inplace import inplace
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, integer
@@ -266,9 +266,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())
     _check_range(row, input._data.shape[place], "index_fill", IndexError, negative=True)
     if isinstance(value, Tensor):  # by a mask, so that a position that is named twice counts once in the gradient
-        inside = np.zeros((input._data.shape[place],) + (1,) * (input._data.ndim - place - 1), bool)
-        inside[row._data] = True
-        return P.where(make(inside, None), _like("index_fill", input, value), input)
+        size, others = input._data.shape[place], (1,) * (input._data.ndim - place - 1)
+        inside = P.index_put(make(np.zeros(size, bool), None), make(np.array(True), None), row, places=_head(0))
+        return P.where(P.reshape(inside, shape=(size, *others)), _like("index_fill", input, value), input)
     return P.index_put(input, _like("index_fill", input, value), row, places=_head(place), label="IndexFill")
 
 
@@ -395,7 +395,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 @function(out=False)
 def argwhere(input: Tensor) -> Tensor:
     """The positions of the elements that are not zero, as rows."""
-    return nonzero(input)
+    return one_by_one(nonzero, input)
 
 
 @function(method=False, takes_tensor=False)

@@ -19,6 +19,7 @@ from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import own
 from ..tensors.apply import result_type
+from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
 from .arguments import integer, integers, tensors_of
@@ -304,19 +305,24 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     """Every element (or part along ``dim``) repeated in place: as often as ``repeats`` says, a number or one each.
     With one argument, the positions of `repeats`, a tensor, repeated."""
     if repeats is None:
-        return make(np.repeat(np.arange(input.numel()), input._data), None)
+        return one_by_one(lambda times: make(np.repeat(np.arange(times.numel()), times._data), None), input)
     times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
     if times.dtype.kind not in "iu":
         raise RuntimeError(f"[repeat_interleave] repeats must be int32 or int64; got {repeats!r}")
-    if times.size and times.min() < 0:
-        raise RuntimeError("[repeat_interleave] repeats can not be negative")
     source = P.reshape(input, shape=(input.numel(),)) if dim is None else input
     place = wrap_dim(0 if dim is None else dim, source._data.ndim, "repeat_interleave")
     n = source._data.shape[place] if source._data.ndim else 1
     if times.ndim and times.size not in (1, n):
         raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got "
                            f"repeats.size(0) = {times.size} and input.size({place}) = {n}")
-    order = make(np.repeat(np.arange(n), times), None)
+
+    def places(repeats: Any) -> Tensor:
+        times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
+        if times.size and times.min() < 0:
+            raise RuntimeError("[repeat_interleave] repeats can not be negative")
+        return make(np.repeat(np.arange(n), times), None)
+
+    order = one_by_one(places, repeats)
     return P.index(source, order, places=(False,) * place + (True,), label="IndexSelect")
 
 

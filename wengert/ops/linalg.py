@@ -14,6 +14,7 @@ from ..core.dtypes import finfo, to_real
 from ..core.errors import LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
+from ..core.steps import main_diagonal
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.tensor import TENSORS, make
 from .arguments import check_one_dtype
@@ -104,20 +105,25 @@ def inv(A: Any) -> Any:
 _inv_ex = named("linalg_inv_ex", "inverse", "info")
 
 
-def _info(x: Any, failed: bool) -> Any:
-    return FUNCTIONS["full"](tuple(x._data.shape[:-2]), int(failed), dtype=dtypes.int32, device=x.device)
+def _info(x: Any) -> Any:
+    """0 for each matrix."""
+    return FUNCTIONS["zeros"](tuple(x._data.shape[:-2]), dtype=dtypes.int32, device=x.device)
 
 
 @_here
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
-    """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives NaN and 1, unless
-    ``check_errors``."""
+    """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives infinities, and the number of its
+    first pivot of zero, unless ``check_errors``."""
     try:
-        return _inv_ex((P.inv(A), _info(A, False)))
+        return _inv_ex((P.inv(A), _info(A)))
     except LinAlgError:
         if check_errors:
             raise
-        return _inv_ex((P.fill(A.detach(), value=float("nan")), _info(A, True)))
+        return _inv_ex((P.inv(A, singular=True), _first_zero_pivot(A)))
+
+
+def _first_zero_pivot(A: Any) -> Any:
+    return lu_factor_ex(A.detach())[2]
 
 
 @_here
@@ -142,14 +148,18 @@ _solve_ex = named("linalg_solve_ex", "result", "info")
 
 @_here
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives NaN and 1, unless
-    ``check_errors``."""
+    """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives no numbers, and the number of its
+    first pivot of zero, unless ``check_errors``."""
     try:
-        return _solve_ex((solve(A, B, left=left), _info(A, False)))
+        return _solve_ex((solve(A, B, left=left), _info(A)))
     except LinAlgError:
         if check_errors:
             raise
-        return _solve_ex((P.fill(B.detach(), value=float("nan")), _info(A, True)))
+        inverse = P.inv(A, singular=True)
+        vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
+        if vector:
+            return _solve_ex((own(P.matmul(inverse, B[..., None])[..., 0]), _first_zero_pivot(A)))
+        return _solve_ex((P.matmul(inverse, B) if left else P.matmul(B, inverse), _first_zero_pivot(A)))
 
 
 @_here
@@ -249,14 +259,17 @@ _cholesky_ex = named("linalg_cholesky_ex", "L", "info")
 
 @_here
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
-    """`cholesky`, and 0 where it succeeded, as (L, info); a matrix that is not positive-definite gives NaN and 1,
-    unless ``check_errors``."""
-    try:
-        return _cholesky_ex((cholesky(A, upper=upper), _info(A, False)))
-    except LinAlgError:
-        if check_errors:
-            raise
-        return _cholesky_ex((P.fill(A.detach(), value=float("nan")), _info(A, True)))
+    """`cholesky`, and 0 where it succeeded, as (L, info); of a matrix that is not positive-definite as much as there
+    is, and the order of its first leading part that is not, unless ``check_errors``."""
+    if check_errors:
+        return _cholesky_ex((cholesky(A, upper=upper), _info(A)))
+    factor = P.cholesky(A, upper=upper, partial=True)
+    diagonal = main_diagonal(factor.detach())
+    diagonal = P.copy_real(diagonal) if diagonal._data.dtype.kind == "c" else diagonal
+    last = (diagonal._data.ndim - 1,)
+    sound = P.cumprod(P.cast(P.gt(diagonal, 0), dtype=dtypes.int32), dim=last[0])
+    count = P.sum(sound, dim=last)
+    return _cholesky_ex((factor, P.cast(P.where(P.eq(count, A._data.shape[-1]), 0, count + 1), dtype=dtypes.int32)))
 
 
 _qr = named("linalg_qr", "Q", "R")

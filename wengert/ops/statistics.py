@@ -15,7 +15,7 @@ from ..core.spec import wrap_dim
 from ..prims.statistics import even_edges
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
-from ..tensors.evaluation import tracing
+from ..tensors.evaluation import known, one_by_one, tracing
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_not_empty, check_one_dtype
 from .halves import in_float32
@@ -72,18 +72,17 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
     if interpolation not in ("linear", "midpoint", *_ROUNDED):
         raise RuntimeError(f"{op}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
                            f"{interpolation}")
-    ranks = np.asarray(q._concrete(op) if type(q) in TENSORS else q, x._data.dtype)
-    if ranks.ndim > 1:
-        raise RuntimeError(f"{op}() q must be a scalar or 1D tensor")
-    if not ((ranks >= 0) & (ranks <= 1)).all():
-        raise RuntimeError(f"{op}() q values must be in the range [0, 1]" if ranks.ndim else
-                           f"{op}() q must be in the range [0, 1] but got {float(ranks)}")
+    if type(q) in TENSORS and known(q) is None:  # what differs between examples is computed with as it is
+        ranks: Any = one_by_one(lambda q: _checked_ranks(op, q._concrete(op)) is not None and q, q.detach())
+    else:
+        ranks = _checked_ranks(op, np.asarray(q._concrete(op) if type(q) in TENSORS else q, x._data.dtype))
     rank = x._data.ndim
     where = None if dim is None else wrap_dim(int(dim), rank, op)
     if where is None:
         rows = P.reshape(x.contiguous(), shape=(1, -1))
     else:
         rows = P.permute(x, dims=(*(d for d in range(rank) if d != where), where)) if rank else P.reshape(x, shape=(1,))
+    several, count = bool(ranks.ndim), ranks.size if isinstance(ranks, np.ndarray) else ranks.numel()
     found = _interpolated(rows, ranks.reshape(-1), q, interpolation, ignores_nan)
     if where is None:
         lead: tuple[int, ...] = (1,) * rank if keepdim else ()
@@ -92,9 +91,17 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
         if keepdim and rank:
             lead = (*lead[:where], 1, *lead[where:])
     # The shares lie innermost, as PyTorch's do.
-    count = len(lead)
-    found = P.reshape(found, shape=(*lead, ranks.size) if ranks.ndim else lead)
-    return own(P.permute(found, dims=(count, *range(count))) if ranks.ndim else found)
+    found = P.reshape(found, shape=(*lead, count) if several else lead)
+    return own(P.permute(found, dims=(len(lead), *range(len(lead)))) if several else found)
+
+
+def _checked_ranks(op: str, ranks: np.ndarray) -> np.ndarray:
+    if ranks.ndim > 1:
+        raise RuntimeError(f"{op}() q must be a scalar or 1D tensor")
+    if not ((ranks >= 0) & (ranks <= 1)).all():
+        raise RuntimeError(f"{op}() q values must be in the range [0, 1]" if ranks.ndim else
+                           f"{op}() q must be in the range [0, 1] but got {float(ranks)}")
+    return ranks
 
 
 def _interpolated(rows: Any, ranks: Any, q: Any, interpolation: str, ignores_nan: bool) -> Any:
@@ -130,7 +137,8 @@ def _traced_interpolation(values: Any, nan: Any, ranks: Any, q: Any, interpolati
     count = values._data.shape[-1]
     numbers = P.sum(P.logical_not(nan), dim=(last,), keepdim=True)
     top = P.clamp(numbers - 1, low=0) if ignores_nan else P.zeros_of(numbers, shape=numbers._data.shape) + (count - 1)
-    place = P.cast(top, dtype=wide) * make(ranks, None)
+    shares = make(ranks, None) if isinstance(ranks, np.ndarray) else ranks
+    place = P.cast(top, dtype=wide) * shares
     if interpolation in _ROUNDED:
         place = {"lower": P.floor, "higher": P.ceil, "nearest": P.round}[interpolation](place)
     below, above = P.floor(place), P.ceil(place)
@@ -166,15 +174,19 @@ def nanquantile(
 @function(out=False)
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given."""
-    if input._data.ndim != 1 or input._data.dtype.kind not in "iu" or (input._data.size and input._data.min() < 0):
+    if input._data.ndim != 1 or input._data.dtype.kind not in "iu":
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if weights is None:
-        return P.bincount(input, minlength=minlength)
-    if weights._data.shape != input._data.shape:
+    if weights is not None and weights._data.shape != input._data.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
-    return P.bincount(input, weights.detach(), minlength=minlength)
+
+    def counted(input: Tensor, *loads: Tensor) -> Tensor:
+        if input._data.size and input._data.min() < 0:
+            raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+        return P.bincount(input, *loads, minlength=minlength)
+
+    return one_by_one(counted, input, *(() if weights is None else (weights.detach(),)))
 
 
 def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.ndarray:
@@ -203,16 +215,17 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
     check_takes("histogram", HALVES, x)
     if type(bins) in TENSORS:
         check_one_dtype("histogram", input, bins)
-        edges = bins._concrete("histogram")
-    else:
-        low, high = (0.0, 0.0) if range is None else range
-        edges = _edges("histogram", x, bins, low, high)
-    edges = edges.astype(x._data.dtype)
-    counts = P.histogram(x, *(() if weight is None else (weight.detach(),)), edges=tuple(edges.tolist()))
-    widths = make(np.diff(edges), None)
-    if density:
-        counts = counts / P.sum(counts, dim=(0,)) / widths
-    return _histogram((counts, make(edges.copy(), None)))
+    low, high = (0.0, 0.0) if range is None else range
+
+    def counted(x: Tensor, bins: Any, *loads: Tensor) -> tuple[Tensor, Tensor]:
+        edges = bins._concrete("histogram") if type(bins) in TENSORS else _edges("histogram", x, bins, low, high)
+        edges = edges.astype(x._data.dtype)
+        counts = P.histogram(x, *loads, edges=tuple(edges.tolist()))
+        if density:
+            counts = counts / P.sum(counts, dim=(0,)) / make(np.diff(edges), None)
+        return counts, make(edges.copy(), None)
+
+    return _histogram(one_by_one(counted, x, bins, *(() if weight is None else (weight.detach(),))))
 
 
 _histogramdd = named("histogramdd", "hist", "bin_edges")

@@ -21,6 +21,7 @@ from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .registry import method
+from .shapes import view
 
 
 class UntypedStorage:
@@ -239,6 +240,8 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     check_writable(self, "resize_")
+    if type(self._data) is not np.ndarray:
+        return _resized_unseen(self, shape)
     check_inside("resize_", LARGEST, shape, row_major(shape), 0, self._data.itemsize)
     root, count = root_of(self._data), prod(shape)
     start = self.storage_offset()
@@ -251,6 +254,18 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     self._data, self._alias = whole[start:start + count].reshape(shape), None
     wrote(self)
     return self
+
+
+def _resized_unseen(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`resize_` inside a transformation, where no memory can be seen to begin or to grow."""
+    if prod(shape) != tensor._data.size or not tensor.is_contiguous():
+        raise RuntimeError("[resize_] inside a transformation as many elements as before were expected, of a "
+                           f"contiguous tensor; got shape {list(shape)} for one of shape {list(tensor.shape)}; make a "
+                           "new tensor")
+    part = view(tensor, shape)
+    tensor._data, tensor._alias = part._data, None
+    wrote(tensor)
+    return tensor
 
 
 @method("resize_as_")

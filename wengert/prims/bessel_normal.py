@@ -160,8 +160,12 @@ def _zeta(xp: ModuleType, x: Array, q: Array) -> Array:
             first, sign = q + count, xp.where(x % 2 == 0, 1.0, -1.0)
             # What may cancel is added first: half way between integers the largest terms do.
             most = _zeta_above(x, first) + sign * _zeta_above(x, 1 - first)
-            result[below] = xp.where(x == np.inf, np.inf, most - sign * _zeta_above(x, 1 - first + count))
+            result[below] = xp.where(x >= _ENDLESS, np.inf, most - sign * _zeta_above(x, 1 - first + count))
         return result.astype(dtype)
+
+
+_ENDLESS = 1e13
+"""An exponent of ζ that is as good as infinite: one term is all, and where it underflows PyTorch and SciPy give NaN."""
 
 
 def _zeta_above(x: Array, q: Array) -> Array:
@@ -175,8 +179,7 @@ def _zeta_above(x: Array, q: Array) -> Array:
     for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), 1):
         total += bernoulli * factor / math.factorial(2 * k)
         factor = factor * ((x + 2 * k - 1) * (x + 2 * k) / (base * base))
-    # Such exponents are as good as infinite: one term is all, and where it underflows PyTorch and SciPy give NaN.
-    return np.where(x < 1e13, total, np.where(first > 0, first, np.nan))
+    return np.where(x < _ENDLESS, total, np.where(first > 0, first, np.nan))
 
 
 def _by_exponent(x: Numbers, q: Numbers, out: Numbers) -> Any:

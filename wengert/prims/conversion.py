@@ -27,6 +27,8 @@ def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
     x = xp.asarray(x)
     if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
         x = x.real
+    if target.char == "e" and x.dtype.char == "d":
+        x = x.astype(np.float32, order_of(x))  # on the way, as PyTorch: two steps round a few numbers otherwise
     return x.astype(target, order_of(x))
 
 

@@ -175,7 +175,7 @@ def _regularised(which: int) -> Any:
              1 - which], np.nan)
         plain = (wide_a > 0) & (wide_x > 0) & np.isfinite(wide_a) & np.isfinite(wide_x)
         if plain.any():
-            result[plain] = _lower_and_upper(wide_a[plain], wide_x[plain])[which]
+            result[plain] = np.clip(_lower_and_upper(wide_a[plain], wide_x[plain])[which], 0, 1)
         return result.astype(dtype)
 
     return evaluate

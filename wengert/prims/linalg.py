@@ -315,12 +315,38 @@ solve_triangular = opaque(
 # --- factorisations ---------------------------------------------------------------------------------------------------
 
 
-def _cholesky(xp: ModuleType, x: Array, upper: bool = False) -> Array:
-    """L, of the lower triangle; or Lᴴ, of the upper one."""
+def _cholesky(xp: ModuleType, x: Array, upper: bool = False, partial: bool = False) -> Array:
+    """L, of the lower triangle; or Lᴴ, of the upper one. Of matrices that are not positive-definite, where ``partial``
+    factors may come, as much as there is."""
     square("cholesky", x)
+    if partial:
+        try:
+            return _cholesky(xp, x, upper)
+        except LinAlgError:
+            rows = x.reshape(-1, *x.shape[-2:])
+            return _stacked_factors([_as_far_as_it_goes(row, upper) for row in rows], x.shape)
     factor = _call("cholesky", xp.linalg.cholesky, xp.swapaxes(x, -1, -2).conj() if upper else x,
                    why="The factorization could not be completed because the input is not positive-definite")
     return xp.swapaxes(xp.ascontiguousarray(factor).conj(), -1, -2) if upper else in_columns(factor)
+
+
+def _stacked_factors(factors: list[Array], shape: tuple[int, ...]) -> Array:
+    return in_columns(np.stack(factors).reshape(shape))
+
+
+def _as_far_as_it_goes(x: Array, upper: bool) -> Array:
+    """The factor of one matrix, column by column, up to where a diagonal element is not positive: that one stays as it
+    is then, and what follows as it came (so LAPACK's potrf)."""
+    factor = np.tril(x.conj().T if upper else x)
+    for j in range(len(x)):
+        row = factor[j, :j]
+        square_root = factor[j, j].real - (row * row.conj()).real.sum()
+        factor[j, j] = square_root
+        if not square_root > 0:
+            break
+        factor[j, j] = np.sqrt(square_root)
+        factor[j + 1:, j] = (factor[j + 1:, j] - factor[j + 1:, :j] @ row.conj()) / factor[j, j]
+    return factor.conj().T if upper else factor
 
 
 def _cholesky_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

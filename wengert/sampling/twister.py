@@ -92,7 +92,7 @@ class MersenneTwister:
                 f"it modulo 2**64"
             )
         if thread.watcher is not None:
-            thread.watcher.draws()
+            thread.watcher.draws(reseeds=True)
         self._seed = seed % 2**64
         self._rewind()
         return self

@@ -153,10 +153,10 @@ class Watcher(Block):
         if self.outer is not None:
             self.outer.changes(tensor, op)
 
-    def draws(self) -> None:
-        """Called before random numbers are drawn."""
+    def draws(self, reseeds: bool = False) -> None:
+        """Called before random numbers are drawn, or before a generator ``reseeds`` itself."""
         if self.outer is not None:
-            self.outer.draws()
+            self.outer.draws(reseeds)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -241,6 +241,10 @@ class Tracer(Watcher, ABC):
     def item(self, tensor: Any) -> Any:
         """The value of a tensor of one element as a Python number, or what stands for it."""
 
+    def one_by_one(self, run: Callable[..., Any], tensors: tuple[Any, ...]) -> Any:
+        """See the function `one_by_one`."""
+        return run(*tensors)
+
     @abstractmethod
     def only_where(self, condition: Any, run: Callable[[], Any]) -> None:
         """Runs a function; what it writes is there only where the condition, a tensor of one truth value, holds."""
@@ -276,6 +280,14 @@ def tell(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ...], para
     if node is not None:
         watcher.recorded(node)
     watcher.computed(primitive, operands, params, out)
+
+
+def one_by_one(run: Callable[..., Any], *tensors: Any) -> Any:
+    """What a function makes of tensors whose values it must see, a tensor or a tuple of tensors without history: inside
+    a transformation it gets the tensors below, and those of a `vmap`'s examples one after the other. None may stand
+    among the tensors. Raises RuntimeError where the results of several examples differ in shape."""
+    watcher = state.watcher
+    return run(*tensors) if watcher is None or watcher.tracer is None else watcher.tracer.one_by_one(run, tensors)
 
 
 def known(tensor: OnTape) -> Any:

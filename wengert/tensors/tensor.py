@@ -217,8 +217,7 @@ class Tensor:
         """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
         array = self._data.ghost if type(self._data) is Absent else self._data
         if memory_format in CHANNELS_LAST:
-            rank = CHANNELS_LAST[memory_format]
-            return array.ndim == rank and dense_with_channels_last(array)
+            return array.ndim == CHANNELS_LAST[memory_format] and dense_with_channels_last(array)
         return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:

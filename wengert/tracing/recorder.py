@@ -271,7 +271,7 @@ class Recorder(Capturing):
             return
         self.layouts.append((self.source_of(tensor), state.grad, change, arguments))
 
-    def draws(self) -> None:
+    def draws(self, reseeds: bool = False) -> None:
         raise TraceError(
             "[random] random numbers by one of the functions of the namespace were expected while a function is being "
             "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"

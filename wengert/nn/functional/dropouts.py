@@ -73,10 +73,10 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels of ``(N, C, ...)``."""
     _check_probability(p)
-    return _alpha_drop(input, _channel_shape(input) if training else (), p, training, inplace)
+    return _alpha_drop(input, None, p, training, inplace)
 
 
-def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+def _drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
@@ -85,11 +85,13 @@ def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, 
     return input.mul_(mask) if inplace else input * mask
 
 
-def _kept(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
-    """Ones with probability 1 − p, drawn in the order of the input's memory where the mask has its shape.
+def _kept(input: Tensor, mask_shape: tuple[int, ...] | None, p: float) -> Tensor:
+    """Ones with probability 1 − p, one a channel unless a shape is given, drawn in the order of the input's memory
+    where the mask has its shape.
 
     Raises DTypeError for integers, which the mask cannot scale.
     """
+    mask_shape = _channel_shape(input) if mask_shape is None else mask_shape
     if input._data.dtype.kind in "biu":
         kind = type_name(input.dtype.name)
         raise DTypeError(f"[dropout] result type Float can't be cast to the desired output type {kind}; a tensor of"
@@ -100,10 +102,10 @@ def _kept(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
 
 def drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
     """`dropout` of whole channels of ``(N, C, ...)``, whatever the number of dimensions."""
-    return _drop(input, _channel_shape(input), p, training, inplace)
+    return _drop(input, None, p, training, inplace)
 
 
-def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
