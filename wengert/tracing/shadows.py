@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.dtypes import from_numpy
+from ..core.layout import laid_as
 from ..core.primitive import Primitive, evaluate, has_spec_rule
 from ..core.spec import Spec
 from .memory import root_of
@@ -25,7 +26,8 @@ WORTH = 4096
 
 _TOTAL = ("view", "elementwise", "reduction", "linear", "bilinear", "fused")
 _TOTAL_TOO = frozenset({"cast", "fill", "overwrite", "masked_fill", "normalize_gradient", "lstm_gradient",
-                        "window_winner", "argmax", "argmin", "max_dim", "min_dim", "cummax", "cummin"})
+                        "lstm_projected_gradient", "gru_gradient", "rnn_gradient", "window_winner", "argmax", "argmin",
+                        "max_dim", "min_dim", "cummax", "cummin"})
 """Kinds, and opaque primitives, that take any real numbers: only shapes, dtypes and indices can make them fail."""
 _PARTIAL = frozenset({"binary_cross_entropy"})
 _BY_INDEX = frozenset({"index", "index_adjoint", "index_put", "gather", "scatter", "scatter_add", "nll_loss"})
@@ -64,10 +66,9 @@ class Shadows:
             if not total or by_index and x.dtype.kind not in _REAL:
                 self.known(x)
         if total and not by_index and primitive.kind != "view":
-            specs = self._dear(primitive, values, arrays, params)
-            if specs is not None:
-                return self._owe(_Debt(primitive, values, params, tuple(
-                    [np.empty(spec.shape, spec.dtype.numpy) for spec in specs])))
+            results = self._room(primitive, values, arrays, params)
+            if results is not None:
+                return self._owe(_Debt(primitive, values, params, results))
         found = evaluate(primitive, values, params)
         if total and owed:
             return self._owe(_Debt(primitive, values, params, tuple(
@@ -100,13 +101,28 @@ class Shadows:
                 self._owed[id(root_of(result))] = debt
         return debt.results if debt.primitive.multiple else debt.results[0]
 
-    def _dear(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
-              ) -> tuple[Spec, ...] | None:
-        """What a rule says of the results, where they are dear to compute and surely lie in rows."""
+    def _room(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
+              ) -> tuple[ndarray, ...] | None:
+        """Uninitialised memory that lies as the results will, where they are dear to compute and it is known how they
+        lie."""
         if not arrays or all(x.size < WORTH for x in arrays) or not has_spec_rule(primitive):
             return None
-        if primitive.name not in _IN_ROWS and not all(x.flags.c_contiguous for x in arrays):
+        rows = primitive.name in _IN_ROWS or all(x.flags.c_contiguous for x in arrays)
+        is_ufunc = isinstance(primitive.run, np.ufunc)
+        if not (rows or is_ufunc or primitive.name == "convolution" and arrays[0].ndim == 4):
             return None
+        specs = self._specs_of(primitive, values, params)
+        if specs is None:
+            return None
+        if rows:
+            return tuple([np.empty(spec.shape, spec.dtype.numpy) for spec in specs])
+        (spec,) = specs
+        if is_ufunc:
+            return _room_of_ufunc(arrays, spec),
+        return laid_as(np.empty(spec.shape, spec.dtype.numpy), *arrays[:2]),
+
+    def _specs_of(self, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> tuple[Spec, ...] | None:
+        """What a rule says of the results."""
         specs = [Spec(x.shape, from_numpy(x.dtype)) if type(x) is ndarray else x for x in values]
         try:
             key = primitive.name, tuple([(type(x), x) for x in specs]), tuple(params.items())
@@ -116,6 +132,14 @@ class Shadows:
         except Exception:  # evaluation says in its own words what is wrong, or finds parameters that cannot be compared
             return None
         return self._specs[key]
+
+
+def _room_of_ufunc(arrays: Sequence[ndarray], spec: Spec) -> ndarray:
+    """The memory that numpy allocates for what a ufunc makes of these, and numbers: by the iterator that it uses."""
+    flags: Any = [*[["readonly"] for _ in arrays], ["writeonly", "allocate"]]
+    dtypes: Any = [*[None for _ in arrays], spec.dtype.numpy]
+    made = np.nditer([*arrays, None], ["zerosize_ok"], flags, dtypes, order="K", casting="unsafe")
+    return made.operands[-1]
 
 
 def _is_total(primitive: Primitive, arrays: Sequence[ndarray]) -> bool:
