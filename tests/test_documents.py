@@ -49,6 +49,14 @@ def test_examples_of_the_page_on_functions() -> None:
     assert results.failed == 0
 
 
+def test_programs_of_the_page_on_sparse_tensors(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "sparse.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(programs) == 4
+    exec("\n".join(programs), {})  # each says by assert what it is to find
+    assert f"\n    {capsys.readouterr().out}" in text
+
+
 def test_the_primitive_of_the_worked_example(tmp_path: Path) -> None:
     """Adds the code of CONTRIBUTING.md to a copy of wengert and runs the tests that it names there."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -691,8 +691,8 @@ def test_no_code_runs(code: bytes, tmp_path: Path) -> None:
 def test_names_are_refused_by_name() -> None:
     with pytest.raises(CheckpointError, match=r"asks for posix\.system"):
         torch.load(program(CODE["a call"]))
-    with pytest.raises(CheckpointError, match=r"a sparse tensor \(torch._utils._rebuild_sparse_tensor\)"):
-        torch.load(program(b"ctorch._utils\n_rebuild_sparse_tensor\n."))
+    with pytest.raises(CheckpointError, match=r"a nested tensor \(torch._utils._rebuild_nested_tensor\)"):
+        torch.load(program(b"ctorch._utils\n_rebuild_nested_tensor\n."))
     with pytest.raises(CheckpointError, match="float8_e4m3fn"):
         torch.load(program(b"ctorch\nfloat8_e4m3fn\n."))
     with pytest.raises(CheckpointError, match=r"torch\.nn\.modules\.nothing\.Such.*state_dict"):

@@ -174,8 +174,6 @@ def test_embedding() -> None:
     limited = nn.Embedding.from_pretrained(wengert.ones(2, 3) * 4, max_norm=1.0)
     assert limited(wengert.tensor([0])).norm().item() == pytest.approx(1, abs=1e-5)
     assert limited.weight[1].tolist() == [4, 4, 4]
-    with pytest.raises(NotImplementedError, match="not in wengert yet"):
-        nn.Embedding(2, 2, sparse=True)(wengert.tensor([0]))
 
 
 def test_one_hot() -> None:

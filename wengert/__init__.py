@@ -24,7 +24,8 @@ from .core.dtypes import (
     uint16, uint32, uint64,
 )
 from .core.layout import (
-    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_coo, strided,
+    channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_bsc, sparse_bsr,
+    sparse_coo, sparse_csc, sparse_csr, strided,
 )
 from .core.spec import Size
 from .ops.legacy import TYPES as _TYPES, set_default_tensor_type, typename
@@ -59,8 +60,8 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 _publish(
     __name__,
     "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
-    "linalg masked multiprocessing nn onnx optim overrides profiler random return_types serialization signal special "
-    "testing torch_version types utils version vision",
+    "linalg masked multiprocessing nn onnx optim overrides profiler random return_types serialization signal sparse "
+    "special testing torch_version types utils version vision",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (
@@ -79,6 +80,10 @@ _publish(
             "pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ threshold_"
         ),
         "nn.functional.affine": "norm_except_dim",
+        "ops.sparse": (
+            "dsmm hsmm hspmm smm sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm "
+            "sspaddmm"
+        ),
         "nn.functional.native": (
             "affine_grid_generator alpha_dropout_ binary_cross_entropy_with_logits convolution cosine_embedding_loss "
             "ctc_loss dropout_ embedding_renorm_ feature_dropout hinge_embedding_loss kl_div margin_ranking_loss "

@@ -10,9 +10,9 @@ from . import (
     futures as futures, hub as hub, io as io, jit as jit, linalg as linalg, masked as masked,
     multiprocessing as multiprocessing, nn as nn, onnx as onnx, ops as ops, optim as optim, overrides as overrides,
     prims as prims, profiler as profiler, random as random, return_types as return_types, sampling as sampling,
-    serialization as serialization, settings as settings, signal as signal, special as special, tensors as tensors,
-    testing as testing, torch_version as torch_version, types as types, utils as utils, version as version,
-    vision as vision,
+    serialization as serialization, settings as settings, signal as signal, sparse as sparse, special as special,
+    tensors as tensors, testing as testing, torch_version as torch_version, types as types, utils as utils,
+    version as version, vision as vision,
 )
 from .amp.contexts import autocast as autocast
 from .amp.scaler import GradScaler as GradScaler
@@ -38,7 +38,8 @@ from .core.dtypes import (
 from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.layout import (
     channels_last as channels_last, channels_last_3d as channels_last_3d, contiguous_format as contiguous_format,
-    layout as layout, memory_format as memory_format, preserve_format as preserve_format, sparse_coo as sparse_coo,
+    layout as layout, memory_format as memory_format, preserve_format as preserve_format, sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr, sparse_coo as sparse_coo, sparse_csc as sparse_csc, sparse_csr as sparse_csr,
     strided as strided,
 )
 from .core.spec import Size as Size
@@ -184,6 +185,13 @@ from .ops.sorting import (
     argsort as argsort, bucketize as bucketize, kthvalue as kthvalue, msort as msort, searchsorted as searchsorted,
     sort as sort, topk as topk, unique as unique, unique_consecutive as unique_consecutive,
 )
+from .ops.sparse.making import (
+    sparse_compressed_tensor as sparse_compressed_tensor, sparse_coo_tensor as sparse_coo_tensor,
+    sparse_csc_tensor as sparse_csc_tensor, sparse_csr_tensor as sparse_csr_tensor,
+)
+from .ops.sparse.products import (
+    mm as _dsmm, hspmm as _hsmm, hspmm as hspmm, smm as smm, mm as _spmm, sspaddmm as sspaddmm,
+)
 from .ops.statistics import (
     bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram,
     histogramdd as histogramdd, mode as mode, nanquantile as nanquantile, quantile as quantile,
@@ -296,6 +304,7 @@ detach_copy: _Callable[..., _Any]
 diagonal_copy: _Callable[..., _Any]
 divide = _divide
 double = _double
+dsmm = _dsmm
 dsplit: _Callable[..., tuple[Tensor, ...]]
 dtype = _dtype
 empty: _Callable[..., Tensor]
@@ -330,6 +339,7 @@ greater_equal: _Callable[..., Tensor]
 gt: _Callable[..., Tensor]
 half = _half
 heaviside: _Callable[..., Tensor]
+hsmm = _hsmm
 hsplit: _Callable[..., tuple[Tensor, ...]]
 hypot: _Callable[..., Tensor]
 i0: _Callable[..., Tensor]
@@ -417,6 +427,7 @@ sinh_: _Callable[..., Tensor]
 softmax: _Callable[..., Tensor]
 split_copy: _Callable[..., _Any]
 split_with_sizes_copy: _Callable[..., _Any]
+spmm = _spmm
 sqrt: _Callable[..., Tensor]
 sqrt_: _Callable[..., Tensor]
 square_: _Callable[..., Tensor]

@@ -286,7 +286,7 @@ def pick(captured: dict[Node | Leaf, Any], edge: Edge) -> Tensor | None:
         and found.base is None
         and found.flags.writeable
     )
-    return make(found if own else np.array(found), None)
+    return make(found if own else found.copy("K"), None)
 
 
 def accumulate_owned(leaf: Leaf, ct: Array) -> None:
@@ -307,7 +307,7 @@ def accumulate_owned(leaf: Leaf, ct: Array) -> None:
     accumulate_grad(leaf, ct, False)
 
 
-def accumulate_grad(leaf: Leaf, ct: Array | Tensor, create_graph: bool) -> None:
+def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
     """Adds a cotangent to a leaf's gradient: in place, unless the run itself is being recorded."""
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
@@ -318,15 +318,18 @@ def accumulate_grad(leaf: Leaf, ct: Array | Tensor, create_graph: bool) -> None:
         ct = of_dtype(ct, variable)
     with _accumulating:
         if create_graph:
-            leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct
+            leaf.grad = ct.clone() if leaf.grad is None else leaf.grad + ct
         elif leaf.grad is None:
-            leaf.grad = make(np.array(ct, order="C"), None)
+            leaf.grad = make(ct.copy(), None)
         elif leaf.grad._data.dtype != ct.dtype:
             leaf.grad.add_(make(ct, None))  # of a leaf whose ``grad_dtype`` is another: in the dtype that is there
         else:
             total = leaf.grad._data
-            state.quiet(np.add, total, ct, total)
-            wrote(leaf.grad)
+            summed = state.quiet(np.add, total, ct, total)
+            if summed is total:
+                wrote(leaf.grad)
+            else:  # a dense sum, where the gradient had been sparse
+                leaf.grad = make(summed, None)
 
 
 def of_dtype(ct: Array | Tensor, tensor: Tensor) -> Array | Tensor:
@@ -354,7 +357,7 @@ def after_accumulation(leaf: Leaf, rare: dict[str, Any], ct: Array | Tensor) -> 
 
 def _tensor(ct: Array | Tensor | None) -> Any:
     """A cotangent for a hook to see: a tensor of its own memory, as the array may be somebody else's too."""
-    return ct if ct is None or isinstance(ct, Tensor) else make(np.array(ct), None)
+    return ct if ct is None or isinstance(ct, Tensor) else make(ct.copy("K"), None)
 
 
 def _back(ct: Tensor | None, tensors: bool) -> Any:
@@ -385,7 +388,7 @@ def tensor_hooks(rare: dict[str, Any], ct: Array | Tensor | ByOutput, tensors: b
         if tensor is not None and index in parts:
             kept = tensor._rarely().get("grad")
             grad = _tensor(parts[index])
-            tensor._rarely()["grad"] = P.clone(grad) if kept is None else kept + grad
+            tensor._rarely()["grad"] = grad.clone() if kept is None else kept + grad
     return parts if type(ct) is dict else parts[0]
 
 

@@ -23,6 +23,8 @@ from .jacobians import (
 )
 from .jacobians import (
     analytical,
+    is_sparse,
+    kept_in,
     numerical,
     outputs_of,
     random_like,
@@ -47,7 +49,8 @@ def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: 
     ``raise_exception`` is false. ``nondet_tol`` is what two runs of backward may differ by; ``check_undefined_grad``
     also runs backward with the gradient of one output at a time. ``check_forward_ad`` compares forward mode's tangents
     too, ``check_batched_grad`` and ``check_batched_forward_grad`` run either for two directions at once, by `vmap`, and
-    ``check_backward_ad=False`` leaves backward out. ``masked`` means nothing for tensors that are not sparse.
+    ``check_backward_ad=False`` leaves backward out. An input may be sparse; if ``masked``, its gradient counts where it
+    keeps values alone.
     """
     if not check_forward_ad and not check_backward_ad:
         raise AssertionError("[gradcheck] Expected at least one of check_forward_ad or check_backward_ad to be True")
@@ -62,13 +65,18 @@ def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: 
         if not any(edge_of(output) is not None for output in outputs):
             _check_constant(func, tensors, wanted, eps)
             return True
+        if any(is_sparse(output._data) for output in outputs):
+            raise ValueError("[gradcheck] strided outputs were expected; Sparse output is not supported at gradcheck "
+                             "yet. Please call to_dense(masked_grad=...) on the output of fn for gradcheck.")
         if check_forward_ad:
             more_checks.check_forward(func, tensors, wanted, eps, atol, rtol, fast_mode)
         if check_batched_forward_grad:
             more_checks.check_batched_forward(func, tensors, wanted)
         if check_backward_ad:
-            compare = _compare_fast if fast_mode else _compare
-            compare(func, tensors, wanted, eps, atol, rtol)
+            if fast_mode and not any(is_sparse(tensors[i]._data) for i in wanted):
+                _compare_fast(func, tensors, wanted, eps, atol, rtol)
+            else:
+                _compare(func, tensors, wanted, eps, atol, rtol, bool(masked))
             _check_backward(func, tensors, wanted, nondet_tol, check_grad_dtypes)
         if check_batched_grad:
             more_checks.check_batched(func, tensors, wanted)
@@ -133,7 +141,7 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
                 "will likely fail if all the inputs are not of double precision floating point or complex. ",
                 stacklevel=3,
             )
-        if overlaps_itself(array):
+        if not is_sparse(array) and overlaps_itself(array):
             raise GradcheckError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                 "non-overlapping to be able to compute the numerical gradients correctly. You should call "
@@ -143,13 +151,16 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
 
 
 def _compare(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], eps: float, atol: float,
-             rtol: float) -> None:
+             rtol: float, masked: bool) -> None:
     outputs = outputs_of(func, tensors)
     inputs = [tensors[i] for i in wanted]
-    differences = [numerical(func, tensors, i, eps) for i in wanted]
+    differences = [numerical(func, tensors, i, eps, masked) for i in wanted]
     for k in range(len(outputs)):
         for n, found in enumerate(analytical(outputs, k, inputs)):
             expected = differences[n][k]
+            if masked:
+                kept = kept_in(inputs[n])
+                found, expected = found * kept, expected * kept
             if not np.allclose(found, expected, rtol, atol, equal_nan=True):
                 raise GradcheckError(_words(k, wanted[n], expected, found, tensors[wanted[n]], outputs[k]))
 

@@ -42,7 +42,7 @@ def reals(array: Array) -> np.ndarray:
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
-def parts_of(array: Array) -> list[Any]:
+def parts_of(array: Any) -> list[Any]:
     """The real steps that an element can take: 1, and i for complex ones."""
     return [1.0, 1j] if array.dtype.kind == "c" else [1.0]
 
@@ -51,10 +51,14 @@ def values(func: Callable[..., Any], tensors: Sequence[Any]) -> list[np.ndarray]
     return [reals(output._data.copy()) for output in outputs_of(func, tensors)]
 
 
-def numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float) -> list[np.ndarray]:
+def numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float, masked: bool = False
+              ) -> list[np.ndarray]:
     """For each output, its real Jacobian by input ``i``, columns by central differences. The input is moved in place,
-    as ``func`` may see it otherwise than by its argument, and put back."""
+    as ``func`` may see it otherwise than by its argument, and put back; a sparse one is made anew, and if ``masked``
+    moved where it keeps values alone."""
     array = tensors[i]._data
+    if is_sparse(array):
+        return _numerical_of_sparse(func, tensors, i, eps, masked)
     columns: list[list[np.ndarray]] = []
     for place in np.ndindex(array.shape):
         for step in parts_of(array):
@@ -80,6 +84,50 @@ def numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: flo
     ]
 
 
+def _numerical_of_sparse(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: float, masked: bool
+                         ) -> list[np.ndarray]:
+    array, columns = tensors[i]._data, []
+    counts = kept_in(tensors[i]).reshape(*array.shape, -1)[..., 0] if masked else np.ones(array.shape, bool)
+    now = values(func, tensors)
+    for place in np.ndindex(array.shape):
+        for step in parts_of(array):
+            if not counts[place]:
+                columns.append([np.zeros(value.shape) for value in now])
+                continue
+            above, below = (values(func, [*tensors[:i], _stepped(array, place, size * step), *tensors[i + 1:]])
+                            for size in (eps, -eps))
+            columns.append([(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)])
+    return [np.stack([column[k] for column in columns], 1) if columns else np.zeros((value.size, 0))
+            for k, value in enumerate(now)]
+
+
+def is_sparse(array: Any) -> bool:
+    """Whether what a tensor holds is a sparse array."""
+    return hasattr(type(array), "tensor_class")
+
+
+def _stepped(array: Any, place: tuple[int, ...], step: complex) -> Tensor:
+    """A sparse tensor that differs from a sparse array in one place, which need not be one that it keeps."""
+    from ..core.sparse import Coordinates, compressed
+
+    here = array.coordinates()
+    value = np.zeros(here.values.shape[1:], array.dtype)
+    value[place[here.sparse_dim:]] = step
+    at = np.array(place[:here.sparse_dim], np.int64).reshape(-1, 1)
+    moved = Coordinates(np.concatenate([here.indices, at], 1), np.concatenate([here.values, value[None]]), array.shape)
+    return make(moved.coalesced_form() if array.layout is here.layout else compressed(moved, array.layout),
+                None).requires_grad_()
+
+
+def kept_in(tensor: Tensor) -> np.ndarray:
+    """For each real number that a tensor holds, whether it counts in a masked check: of a sparse tensor those kept."""
+    array = tensor._data
+    shown = np.ones(array.shape, bool)
+    if is_sparse(array):
+        shown = array.with_values(np.ones(array.values.shape, bool)).dense()
+    return np.repeat(shown.reshape(-1), len(parts_of(array)))
+
+
 def vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> list[np.ndarray]:
     """The gradients of the inputs as arrays, zeros where none arrives."""
     pairs = [
@@ -88,7 +136,9 @@ def vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> li
         if edge_of(output) is not None and ct is not None
     ]
     found = grad([o for o, _ in pairs], list(wanted), [c for _, c in pairs], retain_graph=True, allow_unused=True)
-    return [np.zeros_like(x._data) if g is None else g._data for x, g in zip(wanted, found, strict=True)]
+    arrays: list[Any] = [np.zeros(x._data.shape, x._data.dtype) if g is None else g._data
+                         for x, g in zip(wanted, found, strict=True)]
+    return [array.dense() if is_sparse(array) else array for array in arrays]
 
 
 def analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[np.ndarray]:
@@ -103,6 +153,6 @@ def analytical(outputs: Sequence[Any], k: int, wanted: Sequence[Any]) -> list[np
                 rows.append([reals(g) for g in vjp(outputs[k : k + 1], wanted, [ct])])
     size = reals(array).size
     return [
-        np.stack([row[n] for row in rows]) if rows else np.zeros((size, reals(x._data).size))
+        np.stack([row[n] for row in rows]) if rows else np.zeros((size, x._data.size * len(parts_of(x._data))))
         for n, x in enumerate(wanted)
     ]

@@ -33,6 +33,16 @@ class NoDataError(NotImplementedError, TypeError):
     NotImplementedError; for evaluation on arrays it is an operand of the wrong type.)"""
 
 
+class LayoutError(DTypeError):
+    """A sparse tensor where an operation takes strided ones alone."""
+
+
+def needs_strided(op: str, layout: object = "torch.sparse_coo") -> LayoutError:
+    """The error to raise where ``op`` was given a sparse tensor that it does not take."""
+    return LayoutError(f"[{op}] a strided tensor was expected; got one of layout {layout}, for which {op} is not "
+                       "implemented; convert it with to_dense() first")
+
+
 class GradError(RuntimeError):
     """A misuse of differentiation: a graph used twice, an unreachable input, a leaf rule broken."""
 

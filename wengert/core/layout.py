@@ -26,8 +26,9 @@ class _Named:
 
 
 class layout(_Named):
-    """How a tensor's elements are stored. There is one so far, `strided`: a dense array with a stride per dimension.
-    `sparse_coo` is a name to ask ``x.layout`` for; tensors of it are refused."""
+    """How a tensor's elements are stored: `strided`, a dense array with a stride per dimension; `sparse_coo`,
+    `sparse_csr` and `sparse_csc`, which keep what is not zero (docs/sparse.md). Of `sparse_bsr` and `sparse_bsc` there
+    is the name, to ask ``x.layout`` for; tensors of them are refused."""
 
     __slots__ = ()
 
@@ -41,6 +42,10 @@ class memory_format(_Named):
 
 strided = layout("strided")
 sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
+sparse_csc = layout("sparse_csc")
+sparse_bsr = layout("sparse_bsr")
+sparse_bsc = layout("sparse_bsc")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")

@@ -26,6 +26,7 @@ from .encoding import VERSION, may_be_set
 from .errors import CheckpointError, reporting, shown
 from .keys import Budget
 from .layout import DTYPES, Arrays, check_truths, numpy_dtype
+from .sparse import of_parts
 
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 
@@ -107,6 +108,12 @@ class _Decoder:
         if "metadata" in node:
             made._metadata = self.value(node["metadata"])
         return made
+
+    def sparse(self, node: Any) -> Any:
+        name, parts, size, coalesced, requires_grad = self.sequence(node)
+        tensor, check = of_parts(name, parts, size, coalesced)
+        check()
+        return tensor.requires_grad_() if requires_grad is True else tensor
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
@@ -202,6 +209,7 @@ _KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {
     "dtype": lambda decoder, node: dtypes.by_name(decoder.text(node["dtype"])),
     "device": lambda decoder, node: device(decoder.text(node["device"])),
     "tensor": lambda decoder, node: decoder.tensor("tensor", node["tensor"]),
+    "sparse": lambda decoder, node: decoder.sparse(node["sparse"]),
     "ndarray": lambda decoder, node: decoder.tensor("ndarray", node["ndarray"]),
     "scalar": lambda decoder, node: decoder.tensor("scalar", node["scalar"]),
 }

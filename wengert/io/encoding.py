@@ -21,12 +21,14 @@ import numpy as np
 
 from ..core.device import device
 from ..core.dtypes import DType
+from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..nn.state import StateDict
 from ..tensors.absent import Absent
 from ..tensors.tensor import Tensor, root_of
 from .keys import Budget
+from .sparse import parts_of
 
 VERSION = 1
 # Beyond these an object is not written in this format: a reader would refuse its header, or take it for an attack.
@@ -70,6 +72,10 @@ class _Encoder:
             return obj if math.isfinite(obj) else {"float": str(obj)}
         if kind in (Tensor, Parameter, Buffer, np.ndarray) or isinstance(obj, np.generic):
             return self._tensor(obj, path)
+        if isinstance(obj, Tensor) and obj.layout is not strided and not obj.__dict__:
+            name, parts, shape, coalesced = parts_of(obj)
+            return {"sparse": [name, [self._tensor(part, (*path, str(i))) for i, part in enumerate(parts)], list(shape),
+                               coalesced, obj.requires_grad]}
         if kind is complex:
             return {"complex": [self.node(obj.real, path), self.node(obj.imag, path)]}
         if kind is bytes or kind is bytearray:

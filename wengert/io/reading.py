@@ -25,6 +25,7 @@ from ..core.device import device, require_cpu
 from ..core.dtypes import DType
 from ..core.errors import DeviceError
 from ..core.geometry import LARGEST, laid_out
+from ..core.layout import sparse_coo
 from ..core.spec import Size
 from ..nn.parameter import Parameter
 from ..ops.arguments import nothing_of
@@ -37,6 +38,7 @@ from .errors import CheckpointError, escaped, reporting, shown
 from .keys import Budget
 from .legacy import LegacyFile
 from .machine import Global, PickleMachine
+from .sparse import LAYOUTS, of_parts
 
 STORAGES = {
     "FloatStorage": dtypes.float32,
@@ -204,6 +206,8 @@ class Reader:
             "torch._utils._rebuild_parameter": (_parameter, None),
             "torch._utils._rebuild_parameter_with_state": (_parameter, None),
             "torch._tensor._rebuild_from_type_v2": (self._from_type, None),
+            "torch._utils._rebuild_sparse_tensor": (self._sparse, None),
+            "torch.serialization._get_layout": (_layout, None),
         }
         table: dict[str, Any] = {name: Global(name, call, value) for name, (call, value) in made.items()}
         table.update(
@@ -310,6 +314,18 @@ class Reader:
         tensor._cell = self._cells.setdefault(id(root_of(storage._root)), version_cell(tensor))
         return tensor.requires_grad_() if requires_grad is True else tensor
 
+    def _sparse(self, kind: Any, data: Any) -> Any:
+        """A sparse tensor around its parts, which are checked when all memory has been read."""
+        parts = list(_sequence(data))
+        coalesced = None
+        if kind is sparse_coo:
+            *parts, coalesced = parts if len(parts) == 4 else (*parts, None)
+        *parts, size = parts
+        tensor, check = of_parts(kind, parts, tuple(_sequence(size)), coalesced)
+        self._budget.charge(sum(part._data.nbytes for part in parts))
+        self._later.append(check)
+        return tensor
+
     def _turned(self, array: np.ndarray, turns: list[str]) -> np.ndarray:
         """A conjugate or negative, which PyTorch stores as the numbers themselves."""
         if not turns:
@@ -391,6 +407,13 @@ def _without_numbers(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> 
     return nothing_of(size, dtype.numpy, requires_grad is True, stride)
 
 
+def _layout(name: Any) -> Any:
+    """The layout of a sparse tensor, by its name."""
+    if type(name) is not str or name not in LAYOUTS:
+        raise CheckpointError(f"[load] a layout among {', '.join(LAYOUTS)} was expected; got {shown(name)}")
+    return LAYOUTS[name]
+
+
 def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Parameter:
     if not isinstance(data, Tensor):
         raise TypeError("a parameter that is no tensor")
@@ -449,7 +472,6 @@ def _complex(real: Any, imaginary: Any = 0.0) -> complex:
 
 
 _REFUSED = {
-    "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
     "torch._utils._rebuild_nested_tensor": "a nested tensor",
     "torch._utils._rebuild_qtensor": "a quantised tensor",
     "torch._utils._rebuild_device_tensor_from_numpy": "a tensor of a device of another maker",

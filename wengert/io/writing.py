@@ -15,12 +15,14 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import device
 from ..core.dtypes import DType
+from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..nn.state import StateDict
 from ..tensors.tensor import Tensor, root_of
 from .files import write_out
 from .reading import STORAGES
+from .sparse import parts_of
 
 _STORAGE_OF = {dtype.name: name for name, dtype in STORAGES.items()}
 # The names beside its own that PyTorch's restricted reader knows.
@@ -43,6 +45,13 @@ class _Name:
     def __call__(self) -> None:
         """Never called; pickle accepts only a callable as the maker of an object."""
         raise TypeError(f"{self.module}.{self.name} is a name only")
+
+
+class _Layout:
+    """A layout, by its name: what PyTorch's function of that name makes."""
+
+    def __init__(self, maker: _Name, name: str) -> None:
+        self.maker, self.name = maker, name
 
 
 class _Storage:
@@ -70,6 +79,7 @@ class _Pickler(pickle._Pickler):
         self.mixed: set[int] = set()
         self._first: dict[int, np.dtype[Any]] = {}
         self._names: dict[tuple[str, str], _Name] = {}
+        self._layouts: dict[str, _Layout] = {}
         # By the id of an array that is kept alive here, in the value.
         self._memories: dict[tuple[int, np.dtype[Any] | None], tuple[_Storage, np.ndarray]] = {}
         self.records: list[np.ndarray] = []
@@ -81,6 +91,13 @@ class _Pickler(pickle._Pickler):
         kind = type(obj)
         if kind is Tensor or (kind is Buffer and self._strict):
             return self._tensor(obj)
+        if isinstance(obj, Tensor) and obj.layout is not strided:
+            name, tensors, shape, coalesced = parts_of(obj)
+            layout = self._layouts.setdefault(name, _Layout(self._name("torch.serialization", "_get_layout"), name))
+            extra = (coalesced,) if name == "torch.sparse_coo" else ()
+            return self._name("torch._utils", "_rebuild_sparse_tensor"), (layout, (*tensors, shape, *extra))
+        if kind is _Layout:
+            return obj.maker, (obj.name,)
         if kind is Parameter:
             rest: tuple[Any, ...] = (obj.detach(), obj.requires_grad, OrderedDict())
             if obj.__dict__:

@@ -6,14 +6,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from ..core.errors import LayoutError
 from ..ops import empty
 from ..tensors.overrides import disabled
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import TENSORS, Tensor
 
 
 def _around(cls: Any, data: Tensor | None, requires_grad: bool) -> Any:
     """A tensor of class ``cls`` that shares the memory of ``data``, but not its history."""
     shared = (empty(0) if data is None else data).detach()
+    if type(shared) not in TENSORS:
+        raise LayoutError(f"[{cls.__name__}] a strided tensor was expected; got one of layout {shared.layout}; make "
+                          "its values the parameter, and the sparse tensor of them by sparse_coo_tensor() in "
+                          "forward(); or keep it by register_buffer()")
     tensor = object.__new__(cls)
     for slot in ("_data", "_edge", "_alias", "_cell", "_rare"):
         setattr(tensor, slot, getattr(shared, slot))

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
+from ..core.errors import needs_strided
 from ..core.geometry import row_major
-from ..core.layout import CHANNELS_LAST, contiguous_format, order_of
+from ..core.layout import CHANNELS_LAST, contiguous_format, order_of, strided
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
@@ -146,6 +147,11 @@ def _nothing_like(input: Tensor, dtype: Any, memory_format: Any, requires_grad: 
     return nothing_of(data.shape, data.dtype if target is None else target.numpy, requires_grad, tuple(steps))
 
 
+def zeros_in(layout: Any, shape: tuple[int, ...], dtype: DType, requires_grad: bool) -> Any:
+    """A sparse tensor without entries. `ops.layouts` puts its own function here."""
+    raise RuntimeError("wengert.ops.layouts has not been imported")
+
+
 def _constant(name: str, value: Any) -> None:
     """Registers ``zeros``, ``ones`` or ``empty`` (value None), its ``_like`` form, and the method ``new_...``."""
     what = "Zeros" if value == 0 else "Ones" if value == 1 else "Uninitialised elements"
@@ -155,9 +161,12 @@ def _constant(name: str, value: Any) -> None:
 
     def plain(*sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
               requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
-        meta = check_options(device, layout)
         shape = sizes_of(sizes if size is None else (size,), name)
-        if meta:
+        if layout is not None and layout is not strided and value != 1:
+            if check_options(device):
+                raise needs_strided(f"{name}(device='meta')", layout)
+            return zeros_in(layout, shape, dtype_of(dtype) or dtypes.get_default_dtype(), requires_grad)
+        if check_options(device, layout):
             return nothing_of(shape, _numpy_dtype(dtype), requires_grad)
         return finish(make_array(shape, _numpy_dtype(dtype)), requires_grad)
 

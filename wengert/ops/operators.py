@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import strided
 from ..core.primitive import P
 from ..tensors.apply import NUMBERS
 from ..tensors.hot import binary, unary
@@ -25,6 +26,8 @@ def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             other = wrap(other)
         if type(other) in TENSORS or isinstance(other, NUMBERS):
             return function(self, other)
+        if isinstance(other, Tensor) and other.layout is not strided:  # which the method of that name takes, or refuses
+            return getattr(self, function.__name__)(other)
         return operator(self, other) if rescued((other,), {}) else NotImplemented
 
     return operator

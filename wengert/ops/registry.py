@@ -110,6 +110,9 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
         except (TypeError, AttributeError) as error:
             if type(error) is NoDataError and not tracing():
                 return nowhere(plain, *args, **kwargs)
+            found = of_sparse(name, args, kwargs)
+            if found is not NotImplemented:
+                return found
             if rescued(args, kwargs):
                 return (METHODS.get(name) or FUNCTIONS[name])(*args, **kwargs)
             today = _with_keywords(name, args)
@@ -124,6 +127,12 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
     full.__name__ = full.__qualname__ = name
     return full
+
+
+def of_sparse(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function makes of a call with sparse tensors; NotImplemented if there are none. `ops.sparse` puts its own
+    here when the first one is made."""
+    return NotImplemented
 
 
 _PRODUCTS_ADDED = ("addmm", "addmv", "addbmm", "baddbmm", "addr")

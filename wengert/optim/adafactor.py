@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..core.dtypes import finfo, float32, promote_types
 from ..ops import minimum
-from ..tensors.tensor import Tensor
-from .optimizer import Group, Parameters, check_settings
+from ..tensors.tensor import TENSORS, Tensor
+from .optimizer import Group, Parameters, check_settings, no_sparse
 from .stateful import State, StatefulOptimizer, number
 
 
@@ -57,6 +57,8 @@ class Adafactor(StatefulOptimizer):
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
+            if type(parameter.grad) not in TENSORS:
+                raise no_sparse(self)
             state = self._fitting_state(
                 parameter, group, ("variance",) if parameter.dim() < 2 else ("row_var", "col_var"))
             state["step"].add_(1)

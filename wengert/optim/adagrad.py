@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.primitive import P
+from ..tensors.alias import wrote
 from ..tensors.tensor import Tensor
+from .formula import entries
 from .optimizer import Group, Parameters, check_settings
 from .stateful import StatefulOptimizer
 
@@ -37,6 +41,18 @@ class Adagrad(StatefulOptimizer):
 
     def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
         return lr / ((step - 1) * group["lr_decay"] + 1), group["eps"]
+
+    def _update_sparse(self, parameter: Tensor, gradient: Any, group: Group, lr: float) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        state = self._fitting_state(parameter, group, ("sum",))
+        rate, eps = self._numbers(group, lr, *self._count(parameter, state, group, lr))
+        at, values = entries(-gradient if group["maximize"] else gradient)
+        total = state["sum"]._data
+        total[at] += values * values
+        wrote(state["sum"])
+        parameter._data[at] -= values / (np.sqrt(total[at]) + float(eps)) * float(rate)
+        wrote(parameter)
 
     @staticmethod
     def _move(p: Any, g: Any, state: dict[str, Any], rate: Any, eps: Any) -> Any:

@@ -40,6 +40,8 @@ class Adam(StatefulOptimizer):
         check_settings(defaults)
         super().__init__(params, defaults)
 
+    _no_sparse = "Adam does not support sparse gradients, please consider SparseAdam instead"
+
     def _averages(self, group: Group) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * group["amsgrad"]
 

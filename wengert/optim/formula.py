@@ -73,6 +73,20 @@ def arrays_of(row: Row) -> Arrays | None:
     return arrays
 
 
+def entries(gradient: Any) -> tuple[tuple[Any, ...], np.ndarray[Any, Any]]:
+    """Where a sparse gradient has values, each place once, as numpy indexes; and these values."""
+    data = gradient.coalesce()._data
+    return tuple(data.indices), data.values
+
+
+def add_sparse(parameter: Tensor, gradient: Any, factor: float) -> None:
+    """Adds a sparse gradient, times a number, to a parameter in place: to the rows alone that it has."""
+    at, values = entries(gradient)
+    check_writable(parameter, "step")
+    parameter._data[at] += (values * factor).astype(parameter._data.dtype, copy=False)
+    wrote(parameter)
+
+
 def move_arrays(step: Formula, rows: Sequence[tuple[Row, Arrays]], numbers: Sequence[float]) -> None:
     """Writes the results of a formula into rows of one dtype, of which the arrays are given: by one kernel if they are
     large together."""

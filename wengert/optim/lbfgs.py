@@ -163,7 +163,7 @@ class LBFGS(Optimizer):
         """All gradients in one new vector, zeros where there is none."""
         parts = []
         for parameter in self.param_groups[0]["params"]:
-            gradient = zeros_like(parameter) if parameter.grad is None else parameter.grad.detach()
+            gradient = zeros_like(parameter) if parameter.grad is None else parameter.grad.detach().to_dense()
             parts.append((view_as_real(gradient) if gradient.is_complex() else gradient).reshape(-1))
         return cat(parts)
 

@@ -7,8 +7,8 @@ import math
 from ..core.dtypes import bfloat16, float32
 from ..ops import zeros_like
 from ..ops.arguments import integer
-from ..tensors.tensor import Tensor
-from .optimizer import Group, Optimizer, Parameters, check_settings
+from ..tensors.tensor import TENSORS, Tensor
+from .optimizer import Group, Optimizer, Parameters, check_settings, no_sparse
 from .stateful import State
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -52,6 +52,8 @@ class Muon(Optimizer):
             gradient = parameter.grad
             if gradient is None:
                 continue
+            if type(gradient) not in TENSORS:
+                raise no_sparse(self)
             buffer = self._state_of(parameter, group)["momentum_buffer"]
             buffer.add_((gradient - buffer) * (1 - momentum))
             update = gradient + (buffer - gradient) * momentum if group["nesterov"] else buffer

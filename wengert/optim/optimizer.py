@@ -36,6 +36,11 @@ required = _Required()
 """The default of a setting that every group must give."""
 
 
+def no_sparse(optimizer: Any) -> RuntimeError:
+    """The error to raise where an optimiser is given a sparse gradient that it does not take."""
+    return RuntimeError(optimizer._no_sparse or f"{type(optimizer).__name__} does not support sparse gradients")
+
+
 class Optimizer:
     """The base of all optimisers.
 
@@ -48,6 +53,8 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[Group]
     _hooks: dict[str, OrderedDict[int, Callable[..., Any]]] | None = None
+    _no_sparse = ""
+    """What is said of sparse gradients, if it is more than that there is no support."""
     _unused: dict[Any, Any] = {}
     """The shapes of parameters whose state has been made and not yet used; each optimiser gets a dict of its own."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..ops import full
 from ..tensors.tensor import Tensor
-from .formula import Rule
+from .formula import Rule, add_sparse
 from .optimizer import Group, Parameters, check_settings
 from .stateful import State, StatefulOptimizer, read
 
@@ -89,6 +89,26 @@ class SGD(StatefulOptimizer):
     @staticmethod
     def _move(p: Any, g: Any, state: dict[str, Any], lr: Any) -> Any:
         return p - g * lr
+
+    def _update_sparse(self, parameter: Tensor, gradient: Any, group: Group, lr: float) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("[SGD] add(sparse, dense) is not supported. Use add(dense, sparse) instead: a "
+                               "weight_decay of 0 was expected beside a sparse gradient")
+        if group["maximize"]:
+            gradient = -gradient
+        if group["momentum"] == 0:
+            add_sparse(parameter, gradient, -lr)
+            return
+        state = self._fitting_state(parameter, group, self._averages(group))
+        share = self._count(parameter, state, group, lr)
+        velocity = state["momentum_buffer"]
+        velocity.mul_(group["momentum"])
+        add_sparse(velocity, gradient, float(share[0]) if share else 1.0)
+        if group["nesterov"]:
+            add_sparse(parameter, gradient, -lr)
+            parameter.add_(velocity, alpha=-lr * group["momentum"])
+        else:
+            parameter.add_(velocity, alpha=-lr)
 
 
 def _by_velocity(p: Any, g: Any, state: dict[str, Any], lr: Any, momentum: Any, share: Any = None) -> Any:

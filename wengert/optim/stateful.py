@@ -21,9 +21,9 @@ from ..core.state import state as thread
 from ..ops import full, full_like
 from ..tensors.alias import version_cell
 from ..tensors.evaluation import tracing
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import TENSORS, Tensor
 from .formula import Arrays, Row, Rule, arrays_of, formula, move_arrays, move_tensors
-from .optimizer import Group, Optimizer
+from .optimizer import Group, Optimizer, no_sparse
 
 State = dict[str, Any]
 Scalar = Any
@@ -61,6 +61,10 @@ class StatefulOptimizer(Optimizer):
         """The rule of a group, where settings choose between several."""
         return self._move
 
+    def _update_sparse(self, parameter: Tensor, gradient: Tensor, group: Group, lr: float) -> None:
+        """Moves a parameter by a sparse gradient. Subclasses that can define it."""
+        raise no_sparse(self)
+
     # -- the frame -------------------------------------------------------------------------------------------------
 
     def _start(self, parameter: Tensor, group: Group) -> State:
@@ -95,7 +99,9 @@ class StatefulOptimizer(Optimizer):
         batches: dict[Any, tuple[list[float], list[tuple[Row, Arrays]]]] = {}
         for parameter in group["params"]:
             gradient = parameter.grad
-            if gradient is None:
+            if type(gradient) not in TENSORS:
+                if gradient is not None:
+                    self._update_sparse(parameter, gradient, group, float(lr))
                 continue
             state = self._fitting_state(parameter, group, names) if names else {}
             row = (parameter, *[state[name] for name in names], gradient)

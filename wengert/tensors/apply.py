@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
-from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation
+from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation, needs_strided
 from ..core.primitive import HALVES, P, Primitive, evaluate, widened
 from ..core.quantity import Quantity
 from ..core.spec import Spec
@@ -23,7 +23,7 @@ from .absent import Absent
 from .alias import attach_view, edge_of, shares, type_name
 from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
-from .tensor import TENSORS, Tensor, make
+from .tensor import TENSORS, Tensor, make, unlike
 
 ndarray = np.ndarray
 new = object.__new__
@@ -156,8 +156,11 @@ def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[
 
 def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
     """Raises if operands that must be of one dtype are not."""
-    first, *others = [operands[place]._data.dtype for place in primitive.agree
-                      if place < len(operands) and type(operands[place]) in TENSORS]
+    found = [operands[place]._data.dtype for place in primitive.agree
+             if place < len(operands) and type(operands[place]) in TENSORS]
+    if not found:
+        check_strided(primitive.name, *operands)
+    first, *others = found
     mixed = primitive.mixes and first.char in HALVES and all(other == np.float32 for other in others)
     if not mixed and any(other != first for other in others):
         names = [type_name(from_numpy(dtype).name) for dtype in (first, *others)]
@@ -178,8 +181,13 @@ def check_takes(op: str, refused: str, *operands: Any) -> None:
 
 def bare(data: Any) -> Tensor:
     """A tensor around what a primitive gave, off the tape."""
-    out = new(Tensor)
-    out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
+    if type(data) is ndarray:
+        out: Tensor = new(Tensor)
+        out._data = data
+    else:
+        out = unlike(data)
+        if isinstance(out._data, Tensor):  # which evaluation took for an array, as it is in no layout of arrays
+            raise needs_strided("evaluation", out._data.layout)
     out._edge = out._alias = out._cell = out._rare = None
     return out
 
@@ -279,6 +287,7 @@ def result_type(op: str, operands: Sequence[Any]) -> DType:
         elif isinstance(x, NUMBERS):
             scalars.append(dtypes.of_scalar(x))
         elif x is not None:
+            check_strided(op, x)
             raise TypeError(f"{op}(): argument must be Tensor or a number, not {type(x).__name__}")
     return dtypes.result_type(dimensioned, zero_dim, scalars)
 
@@ -330,6 +339,13 @@ def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None
                            f"was expected; got {value}; convert the tensor to a wider dtype")
 
 
+def check_strided(op: str, *operands: Any) -> None:
+    """Raises `LayoutError` if one of the operands is a sparse tensor."""
+    for x in operands:
+        if isinstance(x, Tensor) and type(x) not in TENSORS:
+            raise needs_strided(op, x.layout)
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
@@ -340,6 +356,7 @@ def spec_of(x: object) -> Any:
 
 def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
     """The failure in our words: those of the spec rule, or numpy's with the operands named."""
+    check_strided(primitive.name, *operands)
     if isinstance(error, (ShapeError, DTypeError)) or str(error).startswith("["):
         return error
     if is_of_allocation(error):

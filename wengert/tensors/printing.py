@@ -15,13 +15,16 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["PrintOptions", "get_printoptions", "printoptions", "set_printoptions", "tensor_format", "tensor_repr"]
+__all__ = [
+    "PrintOptions", "get_printoptions", "parts_repr", "printoptions", "set_printoptions", "tensor_format",
+    "tensor_repr",
+]
 
 
 class PrintOptions(NamedTuple):
@@ -158,6 +161,33 @@ def tensor_repr(array: Any, *, dtype_name: str, default_dtype_name: str, require
     return heading + _with_suffixes(opening + contents, suffixes, len(opening), options) + ")"
 
 
+def parts_repr(parts: Mapping[str, np.ndarray], *, shape: tuple[int, ...], count: int, dtype_name: str,
+               default_dtype_name: str, layout: str, requires_grad: bool = False, grad_fn_name: str | None = None,
+               kind: str = "tensor") -> str:
+    """What ``repr`` of a sparse tensor gives: its parts by name, each on a line, the last with what `tensor_repr` says
+    behind the elements, and the ``shape``, the ``count`` of entries and the ``layout``."""
+    options = _options
+    heading, name = (kind + "\n", "tensor") if kind.endswith(":") else ("", kind)
+    opening = name + "("
+    lines = []
+    for word, array in parts.items():
+        prefix = f"{word}=tensor("
+        size = f", size={array.shape}" if array.size == 0 else ""
+        lines.append(prefix + _contents(array, len(opening) + len(prefix), options) + size + ")")
+    default_complex = "complex128" if default_dtype_name == "float64" else "complex64"
+    suffixes = [f"size={shape}", f"nnz={count}"]
+    if dtype_name not in (default_dtype_name, default_complex, "int64", "bool"):
+        suffixes.append(f"dtype=torch.{dtype_name}")
+    suffixes.append(f"layout={layout}")
+    if grad_fn_name is not None:
+        suffixes.append(f"grad_fn=<{grad_fn_name}>")
+    elif requires_grad:
+        suffixes.append("requires_grad=True")
+    text = opening + (",\n" + " " * len(opening)).join(lines)
+    below = layout == "torch.sparse_coo"  # whose suffixes begin on a line of their own
+    return heading + _with_suffixes(text, suffixes, len(opening), options, below) + ")"
+
+
 def tensor_format(
     array: np.ndarray, spec: str, *, text: Callable[[], str] | None = None, class_name: str = "Tensor"
 ) -> str:
@@ -214,12 +244,13 @@ def _contents_suffixes(
     return suffixes
 
 
-def _with_suffixes(text: str, suffixes: Sequence[str], indent: int, options: PrintOptions) -> str:
-    """Append the suffixes, each on the line it still fits on."""
+def _with_suffixes(text: str, suffixes: Sequence[str], indent: int, options: PrintOptions, below: bool = False) -> str:
+    """Append the suffixes, each on the line it still fits on, the first one ``below`` in any case."""
     # PyTorch counts the first of these lines two characters too long; lines must break at the same places.
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if column + len(suffix) + 2 > options.linewidth:
+        if below or column + len(suffix) + 2 > options.linewidth:
+            below = False
             text += ",\n" + " " * indent + suffix
             column = indent + len(suffix)
         else:

@@ -144,6 +144,7 @@ class Tensor:
         return type(self._data) is Absent
 
     is_mps = is_xpu = is_sparse = is_quantized = is_mkldnn = is_nested = is_cuda
+    is_sparse_csr = is_cuda
 
     @property
     def layout(self) -> layout:
@@ -749,12 +750,22 @@ def item_of(array: Any) -> Any:
 
 def make(data: Any, edge: Edge | None) -> Tensor:
     """A tensor around an array (shared, not copied), with the given edge to the tape."""
-    out = object.__new__(Tensor)
-    out._data = data if type(data) is ndarray or not isinstance(data, np.generic) else np.asarray(data)
+    if type(data) is ndarray:
+        out = object.__new__(Tensor)
+        out._data = data
+    else:
+        out = unlike(data)
     out._edge = edge
     out._alias = out._cell = out._rare = None
     if state.watcher is not None:
         state.watcher.made(out)
+    return out
+
+
+def unlike(data: Any) -> Tensor:
+    """The beginning of a tensor around what is no array: a number of numpy's, or what stands for an array."""
+    out: Tensor = object.__new__(getattr(type(data), "tensor_class", Tensor))
+    out._data = np.asarray(data) if isinstance(data, np.generic) else data
     return out
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import float64
+from ..core.layout import sparse_coo, strided
 from ..ops.creation import as_tensor
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import Tensor, make
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
                "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
@@ -32,7 +33,7 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True, r
     if (rtol is None) != (atol is None):
         raise ValueError("Both 'rtol' and 'atol' must be either specified or unspecified, but got no "
                          f"{'rtol' if rtol is None else 'atol'}.")
-    options = _Options(rtol, atol, equal_nan, check_dtype, check_stride, allow_subclasses)
+    options = _Options(rtol, atol, equal_nan, check_dtype, check_layout, check_stride, allow_subclasses)
     wrong = options.difference(actual, expected, "")
     if wrong is not None:
         raise AssertionError(msg(wrong) if callable(msg) else msg if msg is not None else wrong)
@@ -53,9 +54,9 @@ def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol:
 class _Options:
     """The arguments of one `assert_close`; `difference` compares, and says what differs."""
 
-    def __init__(self, rtol: float | None, atol: float | None, equal_nan: bool, check_dtype: bool, check_stride: bool,
-                 allow_subclasses: bool) -> None:
-        self.rtol, self.atol, self.equal_nan = rtol, atol, equal_nan
+    def __init__(self, rtol: float | None, atol: float | None, equal_nan: bool, check_dtype: bool, check_layout: bool,
+                 check_stride: bool, allow_subclasses: bool) -> None:
+        self.rtol, self.atol, self.equal_nan, self.check_layout = rtol, atol, equal_nan, check_layout
         self.check_dtype, self.check_stride, self.allow_subclasses = check_dtype, check_stride, allow_subclasses
 
     def difference(self, actual: Any, expected: Any, place: str) -> str | None:
@@ -93,11 +94,38 @@ class _Options:
             return f"Except for Python scalars, type equality is required; got {type(actual)} and {type(expected)}"
         if a.shape != e.shape:
             return f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}."
+        if a.layout is not e.layout:
+            if self.check_layout:
+                return f"The values for attribute 'layout' do not match: {a.layout} != {e.layout}."
+            a, e = a.to_dense(), e.to_dense()
         if self.check_dtype and a.dtype is not e.dtype and not scalars:
             return f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}."
+        if a.layout is not strided:
+            return self._of_sparse(a, e)
         if self.check_stride and a.stride() != e.stride():
             return f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}."
         return self._of_numbers(a, e, scalars)
+
+    def _of_sparse(self, actual: Any, expected: Any) -> str | None:
+        """The parts of two sparse tensors of one layout, coalesced if they are by coordinates and not of one count."""
+        by_coordinates = actual.layout is sparse_coo
+        kind = "COO" if by_coordinates else str(actual.layout).removeprefix("torch.sparse_").upper()
+        if actual._nnz() != expected._nnz():
+            return (f"The number of specified values in sparse {kind} tensors does not match: {actual._nnz()} != "
+                    f"{expected._nnz()}")
+        if by_coordinates:
+            if actual.is_coalesced() != expected.is_coalesced():
+                actual, expected = actual.coalesce(), expected.coalesce()
+            parts = {"indices": (actual._indices(), expected._indices())}
+        else:
+            parts = {"compressed indices": (make(actual._data.compressed, None), make(expected._data.compressed, None)),
+                     "plain indices": (make(actual._data.plain, None), make(expected._data.plain, None))}
+        parts["values"] = (actual._values(), expected._values())
+        for word, (a, e) in parts.items():
+            found = self._of_numbers(a, e, False) if a.shape == e.shape else f"{list(a.shape)} != {list(e.shape)}"
+            if found is not None:
+                return found.replace("Tensor-likes", f"Sparse {kind} {word}", 1)
+        return None
 
     def _of_numbers(self, actual: Tensor, expected: Tensor, scalars: bool) -> str | None:
         tolerances = [_TOLERANCES.get(x.dtype.name, (0.0, 0.0)) for x in (actual, expected)]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.errors import ShapeError
+from ...core.errors import LayoutError, ShapeError
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
+from ...ops import registry
 from ...ops.halves import in_float32
 from ...ops.out import COMPUTED
 from ...ops.randomness import drawn
@@ -27,7 +28,10 @@ SELU_SCALE = 1.0507009873554805
 def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
     """``primitive(input)``, or the same written over ``input``."""
     if not inplace:
-        return dispatch(primitive, (input,), params)
+        try:
+            return dispatch(primitive, (input,), params)
+        except LayoutError:
+            return registry.of_sparse(primitive.name, (input,), params)
     name = f"{primitive.name}_"
     check_writable(input, name)
     return write(input, primitive(snapshot(input, needs_tape(input)), **params), name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ...autograd.modes import no_grad
 from ...core.dtypes import int64
-from ...core.errors import ShapeError
+from ...core.errors import LayoutError, ShapeError
 from ...core.primitive import REAL_ONLY, P
-from ...ops import arange, broadcast_tensors, div, triu_indices, unique, where
+from ...core.state import state
+from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
 from ...ops.out import COMPUTED
@@ -30,9 +31,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Te
     if weight.dim() == 1:
         dot = input @ weight
         return dot if bias is None else dot + bias
-    if bias is not None:
-        return P.linear(input, weight, bias) if input.dim() == 2 else P.linear(input, weight, bias, label="View")
-    return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
+    try:
+        if bias is not None:
+            return P.linear(input, weight, bias) if input.dim() == 2 else P.linear(input, weight, bias, label="View")
+        return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
+    except LayoutError:
+        return registry.of_sparse("linear", (input, weight, bias), {})
 
 
 @in_float32
@@ -65,11 +69,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
 
     ``input`` holds integers, any shape ``(...)``; ``weight`` is ``(rows, width)``; the result ``(..., width)``. The row
     ``padding_idx`` gets no gradient. With ``max_norm``, rows that are used and have a larger norm are scaled down in
-    place first. ``scale_grad_by_freq`` divides a row's gradient by how often it was used. Gradients are dense:
-    ``sparse=True`` raises NotImplementedError. Raises IndexError for a number that is no row.
+    place first. ``scale_grad_by_freq`` divides a row's gradient by how often it was used. With ``sparse``
+    the gradient of ``weight`` is a sparse tensor that has the rows that were used. Raises IndexError for a number that
+    is no row.
     """
-    if sparse:
-        raise NotImplementedError("[embedding] sparse gradients are not in wengert yet; use sparse=False")
     if weight.dim() != 2:
         raise ShapeError(f"[embedding] 'weight' must be 2-D; got shape {tuple(weight.shape)}; reshape it to (rows, "
                          "width)")
@@ -86,6 +89,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             f"Int; but got {input.type()} instead"
         )
     try:
+        if sparse and state.grad and weight.requires_grad:
+            return sparse_rows(weight, input, padding_idx, scale_grad_by_freq)
         rows_read = weight.index_select(0, input.reshape(-1))
         picked = own(P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding"), weight)
     except IndexError:
@@ -101,6 +106,16 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         counts = input.reshape(-1).bincount(minlength=rows)[input].unsqueeze(-1).to(picked.dtype)
         picked.register_hook(lambda gradient: gradient / counts)
     return picked
+
+
+def sparse_rows(weight: Tensor, input: Tensor, padding_idx: int | None, scale_grad_by_freq: bool) -> Tensor:
+    """The rows of ``weight`` that ``input`` numbers, with a sparse gradient."""
+    from ...ops.sparse.rows import rows_of
+
+    if scale_grad_by_freq:
+        raise RuntimeError("[embedding] scale_grad_by_freq not supported with sparse gradients; leave it away, or use "
+                           "sparse=False")
+    return rows_of(weight, input, padding_idx)
 
 
 def limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:

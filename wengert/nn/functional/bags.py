@@ -40,6 +40,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
                 f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
                 f"the same shape as the input ({input.shape})"
             )
+    if sparse and mode == "max":
+        raise ValueError("max mode does not support sparse weights")
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch")

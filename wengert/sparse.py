@@ -1,0 +1,76 @@
+"""``wengert.sparse``: functions of sparse tensors, whose gradients come where these keep values.
+
+What sparse tensors can do besides, and how they are made, is in docs/sparse.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Self
+
+from ._public import publish as _publish
+from .autograd.gradcheck import gradcheck as _gradcheck
+from .ops.sparse import products as _products
+from .ops.sparse import reductions as _reductions
+from .ops.sparse.making import spdiags as spdiags
+from .ops.sparse.products import sampled_addmm as sampled_addmm
+from .ops.sparse.reductions import log_softmax as log_softmax
+from .ops.sparse.reductions import softmax as softmax
+
+mm, addmm, sum = _products.sparse_mm, _products.sparse_addmm, _reductions.sparse_sum
+
+
+class check_sparse_tensor_invariants(AbstractContextManager["check_sparse_tensor_invariants"]):
+    """PyTorch's switch for checks of indices. Here these are always checked, as an entry outside of a tensor has no
+    meaning; the switch can be set and read, and changes nothing."""
+
+    _enabled = False
+
+    @staticmethod
+    def is_enabled() -> bool:
+        """Whether it was switched on."""
+        return check_sparse_tensor_invariants._enabled
+
+    @staticmethod
+    def enable() -> None:
+        """Switches it on."""
+        check_sparse_tensor_invariants._enabled = True
+
+    @staticmethod
+    def disable() -> None:
+        """Switches it off."""
+        check_sparse_tensor_invariants._enabled = False
+
+    def __init__(self, enable: bool = True) -> None:
+        self.state = enable
+        self.saved: bool | None = None
+
+    def __enter__(self) -> Self:
+        if self.saved is not None:
+            raise RuntimeError("This context manager instance is already activated. Use a different context manager "
+                               "instance to enable or disable the checks.")
+        self.saved = self.is_enabled()
+        check_sparse_tensor_invariants._enabled = self.state
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        check_sparse_tensor_invariants._enabled = bool(self.saved)
+        self.saved = None
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, run with the switch set."""
+
+        def switched(*args: Any, **options: Any) -> Any:
+            with type(self)(self.state):
+                return function(*args, **options)
+
+        return switched
+
+
+def as_sparse_gradcheck(gradcheck: Callable[..., bool] = _gradcheck) -> Callable[..., bool]:
+    """A `gradcheck` that takes functions of sparse tensors. That of `autograd` does so itself, and is returned."""
+    return gradcheck
+
+
+_publish(__name__)
