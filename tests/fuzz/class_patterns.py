@@ -108,6 +108,7 @@ for _name, _options in {
     "Adamax": "lr={0.1}, betas=({0.9}, {0.99}), eps={1e-8}",
     "Adadelta": "lr={0.1}, rho={0.9}, eps={1e-6}",
     "Adagrad": "lr={0.1}, lr_decay={0.1}, initial_accumulator_value={0.1}, eps={1e-8}",
+    "SparseAdam": "lr={0.1}, betas=({0.9}, {0.99}), eps={1e-8}",
     "Adafactor": "lr={0.1}, beta2_decay={-0.8}, eps=({None}, {0.001}), d={1.0}",
     "RMSprop": "lr={0.1}, alpha={0.9}, eps={1e-8}, momentum={0.1}, centered={True}",
     "Rprop": "lr={0.1}, etas=({0.5}, {1.2}), step_sizes=({1e-6}, {50.0})",
