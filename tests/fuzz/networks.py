@@ -124,10 +124,11 @@ NOISY = {"Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "Adadelta"}
 
 
 class Case:
-    """A network, its data and how it is trained, made of a seed as often as it is asked for."""
+    """A network, its data and how it is trained, made of a seed as often as it is asked for. ``sizes`` are those of the
+    batches, if not three are equal."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, sizes: tuple[int, ...] = ()) -> None:
+        self.seed, self.sizes = seed, sizes
         chance = random.Random(seed)
         self.optimizer = chance.choice(list(OPTIMIZERS))
         self.dtype = torch.float64 if self.optimizer in NOISY or chance.random() < 0.5 else torch.float32
@@ -169,10 +170,10 @@ class Case:
             optimizer.step()
             return loss.detach()
 
-        def inputs() -> Any:
+        def inputs(*shape: int) -> Any:
             return torch.randint(0, 11, shape) if kind == "sequence" else torch.randn(shape, dtype=self.dtype)
 
-        batches = [(inputs(), torch.randint(0, classes, (rows,))) for _ in range(3)]
+        batches = [(inputs(n, *shape[1:]), torch.randint(0, classes, (n,))) for n in self.sizes or (rows,) * 3]
         return step, lambda: [*model.state_dict().values(), *(p.grad for p in model.parameters())], batches
 
     def _loss(self, out: Any, y: Any) -> Any:
@@ -190,7 +191,9 @@ class Case:
     def trained(self, compiled: bool) -> list[Any]:
         """Losses of the calls, and what is left after each."""
         step, left, batches = self.make()
-        run = torch.compile(step, fullgraph=True) if compiled else step
+        run: Any = step
+        if compiled:
+            self.compiled = run = torch.compile(step, fullgraph=True, dynamic=True if self.sizes else None)
         torch.manual_seed(7)
         found: list[Any] = []
         for x, y in batches:
@@ -247,6 +250,19 @@ def make(chance: random.Random) -> Case:
     return Case(chance.randrange(2**40))
 
 
+def make_sizes(chance: random.Random) -> Case:
+    """A network for batches of many sizes, of which three are recorded."""
+    sizes = [chance.randint(2, 40) for _ in range(8)]
+    return Case(chance.randrange(2**40), (*chance.sample(range(2, 40), 3), *sizes))
+
+
+def run_sizes(case: Case) -> str:
+    """`run`; and whether the sizes had one code (``shared``), or each its own."""
+    run(case)
+    families = case.compiled.sizes._families
+    return "shared" if any(family.code is not None and family.code.used for family in families) else "alone"
+
+
 def target() -> Target:
     return Target(make=make, run=run, refusals=(TraceError,), length=lambda case: 0, memory=None, watched=False,
                   seconds=60.0, quick=8)
@@ -256,10 +272,10 @@ def target() -> Target:
 def _guard() -> None:
     """From now on every block of memory stands against a page that cannot be read, and every buffer of a program's
     arena, in which steps leave what is in between, is a block of its own."""
-    plain = Schedule.__init__
+    plain = Schedule.lay
 
-    def apart(self: Schedule, *arguments: Any) -> None:
-        plain(self, *arguments)
+    def apart(self: Schedule) -> None:
+        plain(self)
         for buffer in self.plan.buffers:
             if buffer.kind == "arena":
                 buffer.kind = "constant"
@@ -267,18 +283,20 @@ def _guard() -> None:
                 self.plan.constants[buffer] = np.full(buffer.size, number, buffer.dtype)
         self.frames, self.arena = [], 0
 
-    Schedule.__init__ = apart  # type: ignore[method-assign]
+    Schedule.lay = apart  # type: ignore[method-assign]
     guard.start()
 
 
-def _guarded(start: bool) -> Target:
+def _guarded(start: bool, make: Callable[[random.Random], Case] = make, run: Callable[[Case], str] = run) -> Target:
     def guarded(case: Case) -> str:
         _guard()
         return run(case)
 
-    return replace(target(), run=guarded, quick=3, missing=guard.missing(),
+    return replace(target(), make=make, run=guarded, quick=3, missing=guard.missing(),
                    environment=lambda: guard.environment(start))
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
-    "networks": target, "networks-guarded": partial(_guarded, False), "networks-guarded-start": partial(_guarded, True)}
+    "networks": target, "networks-guarded": partial(_guarded, False), "networks-guarded-start": partial(_guarded, True),
+    "networks-sizes": lambda: replace(target(), make=make_sizes, run=run_sizes, quick=4),
+    "networks-sizes-guarded": partial(_guarded, False, make_sizes, run_sizes)}

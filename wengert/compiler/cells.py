@@ -35,13 +35,13 @@ STEPS, SEQUENCES, PARTS, WALK = range(4)
 the first row, the number of rows, and both of the step from which the walk came, 0 for the first."""
 
 
-def walk_table(steps: Sequence[tuple[int, int]], sequences: int, back: bool) -> np.ndarray[Any, Any]:
+def walk_table(steps: Sequence[tuple[int, int]], sequences: int, back: bool, parts: int = 0) -> np.ndarray[Any, Any]:
     """The table of a walk from pairs of first row and number of rows, in the order of the walk forth; ``back`` turns
-    it round."""
+    it round. There may be more ``parts`` than sequences; 0 for as many as suit these."""
     before = [(0, 0), *steps[:-1]]
     words = [(*here, *there) for here, there in zip(steps, before, strict=True)]
     flat = np.array(words[::-1] if back else words, np.int64).ravel()
-    return np.concatenate([np.array([len(steps), sequences, parts_of(sequences)], np.int64), flat])
+    return np.concatenate([np.array([len(steps), sequences, parts or parts_of(sequences)], np.int64), flat])
 
 
 def parts_of(sequences: int) -> int:
@@ -444,13 +444,15 @@ class Panels:
 
 @dataclass(frozen=True)
 class Walk:
-    """All steps of a cell in one direction, as a step of a program: how many rows, sequences and steps there are."""
+    """All steps of a cell in one direction, as a step of a program: how many rows, sequences and steps there are, and
+    how many parts its table says, if those are not as many as suit the sequences."""
 
     cell: Cell
     machine: Machine
     rows: int
     sequences: int
     steps: int
+    parts: int = 0
 
     def extents(self) -> list[tuple[int, int]]:
         """As of `Panels`. That the walk's table stays inside is for who makes it to see (`check_steps` of
@@ -462,7 +464,7 @@ class Walk:
         return [(0, n - 1) for n in (WALK + 4 * self.steps, *panels, *map(prod, shapes))]
 
     def written(self, name: str, machine: Machine) -> tuple[Code, int, float]:
-        return self.cell.written(name, machine), parts_of(self.sequences), self.cycles
+        return self.cell.written(name, machine), self.parts or parts_of(self.sequences), self.cycles
 
     @property
     def cycles(self) -> float:

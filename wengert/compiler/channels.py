@@ -18,6 +18,7 @@ from itertools import product
 from math import prod
 
 from .code import POINTER, Code, Index, Operand
+from .extents import alike, lifted, several, varies
 from .vectors import Machine, Vectors
 
 Written = tuple[Code, int, float]
@@ -48,11 +49,22 @@ def joined(axes: Sequence[Axis]) -> tuple[Axis, ...]:
     for axis in axes:
         if axis.size == 1:
             continue
-        if found and (found[-1].x, found[-1].y) == (axis.x * axis.size, axis.y * axis.size):
+        if found and not varies(found[-1].size) and (found[-1].x, found[-1].y) == (
+                axis.x * axis.size, axis.y * axis.size):
             found[-1] = Axis(found[-1].size * axis.size, axis.x, axis.y)
         else:
             found.append(axis)
     return tuple(found)
+
+
+def tiled(axes: Sequence[Axis]) -> list[int]:
+    """The sizes of which a tile may have more than one: not those that are known when the code runs alone."""
+    return [1 if varies(axis.size) else axis.size for axis in axes]
+
+
+def tiles_along(axis: Axis, side: int) -> int:
+    """How many tiles of this side there are."""
+    return axis.size if side == 1 else -(-axis.size // side)
 
 
 def reach(axes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -203,15 +215,15 @@ class Writer:
     def starts(self, index: Operand, axes: Sequence[Axis], sides: Sequence[int]) -> list[Index]:
         """Where the tile of this number begins along each axis; the last may overlap the one before."""
         code, found, left = self.code, [], index
-        counts = [-(-axis.size // side) for axis, side in zip(axes, sides, strict=True)]
+        counts = [*map(tiles_along, axes, sides)]
         for number, (axis, side, count) in reversed(list(enumerate(zip(axes, sides, counts, strict=True)))):
             at: Index = 0
-            if count > 1:
-                first = prod(counts[:number]) == 1
+            if several(count):
+                first = not any(map(several, counts[:number]))
                 at = left if first else code.rest(left, count)
                 left = left if first else code.div(left, count)
                 at = code.mul(at, side) if side > 1 else at
-                if count * side != axis.size:
+                if not alike(count * side, axis.size):
                     at = code.least(at, axis.size - side)
             found.append(at)
         return found[::-1]
@@ -236,9 +248,9 @@ class _WindowsWriter(Writer):
         super().__init__(form, name, machine, form.outer)
         self.form = form
         self.axes = joined(form.windows)
-        self.sides, self.width, self.cost = form.tile(machine, [a.size for a in self.axes], self.count, form.each)
+        self.sides, self.width, self.cost = form.tile(machine, tiled(self.axes), self.count, form.each)
         self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
-        self.tiles = prod([-(-a.size // side) for a, side in zip(self.axes, self.sides, strict=True)])
+        self.tiles = prod(map(tiles_along, self.axes, self.sides))
         self.blocks = -(-self.count // self.width)
 
     def written(self) -> Written:
@@ -249,8 +261,9 @@ class _WindowsWriter(Writer):
         bases = {name: code.address(table, k) for k, name in enumerate(names)}
         # An item has some tiles, and all channels of them; of a large weight one block, for as many tiles as may be.
         every = form.groups * self.blocks
-        apart = every if form.work // prod([a.size for a in form.windows]) * form.size > LARGE_WEIGHT else 1
-        per_item = -(-self.tiles // max(1, min(self.tiles, ITEMS // apart)))
+        weight = prod([a.size for a in form.places]) * form.groups * form.inner * form.outer
+        apart = every if weight * form.size > LARGE_WEIGHT else 1
+        per_item = lifted(lambda tiles, most: -(-tiles // max(1, min(tiles, most))), self.tiles, ITEMS // apart)
         chunks = -(-self.tiles // per_item)
         with code.loop(stop, start=start) as item:
             chunk, number = code.rest(item.index, chunks), code.div(item.index, chunks)

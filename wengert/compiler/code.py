@@ -12,6 +12,7 @@ successor is frozen is none that it knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -103,11 +104,15 @@ class Code:
 
     def __init__(self, name: str = "kernel", parameters: Mapping[str, str] = _KERNEL, result: str = "void",
                  visible: bool = True, plain: bool = False) -> None:
+        if "%" in name:
+            raise NotImplementedError(f"a function for each size that is known at run time alone: {name}")
         self.name, self.plain = name, plain
         self.parameters = [Operand(f"%{parameter}", type) for parameter, type in parameters.items()]
         self.declarations: dict[str, str] = {}
         self.helpers: Sequence[Code] = ()
         """Functions that it calls, whose names say all that they are: its module has each once, whoever needs it."""
+        self.extents: int | None = None
+        """Which of a step's places is the table of its extents, if it has any (`extents`)."""
         self.block = "begin"
         self.cost = 0
         self._head = f"define {'' if visible else 'internal '}{result} @{name}({_listed(self.parameters)}) nounwind {{"
@@ -118,7 +123,22 @@ class Code:
     def __str__(self) -> str:
         lines = [line if isinstance(line, str) else line.line for line in (*self._entry, *self._lines)]
         begin = len(self._entry)
-        return "\n".join([self._head, "entry:", *lines[:begin], "  br label %begin", "begin:", *lines[begin:], "}"])
+        text = "\n".join([*lines[:begin], "  br label %begin", "begin:", *lines[begin:], "}"])
+        return "\n".join([self._head, "entry:", *self._extents(text), text])
+
+    def _extents(self, text: str) -> list[str]:
+        """The instructions that read the words of the table of `extents` which the text names."""
+        if "%extent" not in text:
+            return []
+        if self.extents is None:
+            raise NotImplementedError(f"a size that is known at run time alone, in {self.name}")
+        lines = ["  %places = load ptr, ptr %operands, align 8",
+                 f"  %extents.at = getelementptr ptr, ptr %places, i64 {self.extents}",
+                 "  %extents = load ptr, ptr %extents.at, align 8"]
+        for number in sorted({int(found) for found in re.findall(r"%extent(\d+)", text)}):
+            lines += [f"  %extent{number}.at = getelementptr i64, ptr %extents, i64 {number}",
+                      f"  %extent{number} = load i64, ptr %extent{number}.at, align 8"]
+        return lines
 
     # --- instructions -------------------------------------------------------------------------------------------------
 
@@ -223,6 +243,8 @@ class Code:
 
     def stack(self, type: str, align: int = 8) -> Operand:
         """The address of memory for a value of this type, which is the function's own."""
+        if "%" in type:
+            raise NotImplementedError("a function with as much memory of its own as a size says at run time")
         with self.entry():
             return self.emit(f"alloca {type}, align {align}", POINTER)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from .channels import ITEMS, Axis, Form, Writer, Written, joined, reach
+from .channels import ITEMS, Axis, Form, Writer, Written, joined, reach, tiled, tiles_along
 from .code import Operand
+from .extents import lifted
 from .vectors import Machine
 
 WIDEST, ALONG = 6, 4
@@ -67,9 +68,9 @@ class _Writer(Writer):
         self.form = form
         self.along = self.count
         self.axes = joined(form.windows)
-        self.sides, self.width, self.cost = form.tile(machine, [a.size for a in self.axes], form.outer, False, WIDEST)
+        self.sides, self.width, self.cost = form.tile(machine, tiled(self.axes), form.outer, False, WIDEST)
         self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
-        self.tiles = prod([-(-a.size // side) for a, side in zip(self.axes, self.sides, strict=True)])
+        self.tiles = prod(map(tiles_along, self.axes, self.sides))
         self.blocks = -(-form.outer // self.width)
 
     def written(self) -> Written:
@@ -78,7 +79,7 @@ class _Writer(Writer):
         names = ["x", "weight", *["bias"] * form.bias, "out"]
         table = code.address(operands, 0)
         bases = {name: code.address(table, k) for k, name in enumerate(names)}
-        per_item = max(1, self.tiles // ITEMS)
+        per_item = lifted(lambda tiles: max(1, tiles // ITEMS), self.tiles)
         with code.loop(stop, start=start) as item:
             low = code.mul(item.index, per_item)
             high = code.least(code.add(low, per_item), self.tiles)

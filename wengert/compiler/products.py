@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from .code import WORD, Code, Index, Operand, word
+from .extents import hint, several, varies
 from .vectors import Machine, Vectors
 
 LARGEST = 2**19
@@ -77,6 +78,16 @@ class Geometry:
     """The left operand is laid out too."""
     cut: int = 0
     """How much of the depth goes by at once; 0 for all of it."""
+    low: bool = False
+    """Whether lower tiles follow the last whole one, in the place of one that overlaps it: there may be fewer rows than
+    a tile has, as they are known when the code runs alone."""
+
+    def of_sizes(self, batch: Sequence[int], sizes: tuple[int, int, int], left: Sequence[int], right: Sequence[int],
+                 out: Sequence[int]) -> Geometry:
+        """The same cut for other sizes."""
+        rows, depth, columns = sizes
+        return replace(self, batch=tuple(batch), rows=rows, depth=depth, columns=columns, left=tuple(left),
+                       right=tuple(right), out=tuple(out))
 
     @property
     def width(self) -> int:
@@ -121,11 +132,11 @@ class Geometry:
     @property
     def block(self) -> int:
         """Tiles of rows that are one item."""
-        size = 4 if self.dtype == "float32" else 8
-        fitting = BLOCK_BYTES // (self.tile_rows * (self.cut or self.depth) * size)
-        worth = LEAST_CYCLES // (self.tile_rows * self.depth * self.panels * self.tile_vectors // 2 + 1)
-        runs = self.tiles // LEAST_ITEMS if self.cut and self.lay_left or self.by_strips else 0
-        return max(1, min(self.tiles, max(0 if self.by_strips else fitting, worth, runs)))
+        size, depth, tiles = 4 if self.dtype == "float32" else 8, hint(self.depth), hint(self.tiles)
+        fitting = BLOCK_BYTES // (self.tile_rows * (self.cut or depth) * size)
+        worth = LEAST_CYCLES // (self.tile_rows * depth * hint(self.panels) * self.tile_vectors // 2 + 1)
+        runs = tiles // LEAST_ITEMS if self.cut and self.lay_left or self.by_strips else 0
+        return max(1, min(tiles, max(0 if self.by_strips else fitting, worth, runs)))
 
     @property
     def items(self) -> int:
@@ -147,9 +158,10 @@ class Geometry:
 
 
 def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[int, int, int], left: Sequence[int],
-             right: Sequence[int], out: Sequence[int]) -> Geometry | None:
+             right: Sequence[int], out: Sequence[int], shared: bool = False) -> Geometry | None:
     """How to multiply matrices of these sizes (rows, depth, columns) and strides; None where it would not pay, or no
-    neighbours of the right operand lie together."""
+    neighbours of the right operand lie together. Code that is ``shared`` by several sizes reads rows where they
+    stand."""
     rows, depth, columns = sizes
     size = 4 if dtype == "float32" else 8
     lanes = machine.vector_bytes // size
@@ -164,6 +176,7 @@ def geometry(machine: Machine, dtype: str, batch: Sequence[int], sizes: tuple[in
     by_panels = tiles <= FEW_TILES or bool(batch)
     conflict = left[-2] * size % PAGE == 0 if left[-1] == 1 else True
     lay_left = conflict and rows * depth * size > CACHE_BYTES and columns > lanes * vectors
+    lay_left = lay_left and not (shared and left[-1] == 1)
     most_at_once = CUT
     if lay_left and depth > 2 * CUT and left[-2] == 1 and not batch and tiles >= -(-columns // (lanes * vectors)) and (
             left[-1] * size % (2 * PAGE)):
@@ -233,7 +246,8 @@ class Products:
                 if lay:
                     self._panel(code, product, item.index, right, panels)
                 for part in _depths(code, product):
-                    self._block(code, product, part, matrix, panel, (0, product.tiles), left, panels, laid, out)
+                    self._block(code, product, part, matrix, panel, (word(0), word(product.tiles)), left, panels, laid,
+                                out)
             else:
                 matrix, number = divided(code, item.index, -(-product.tiles // product.block))
                 first = code.mul(number, product.block)
@@ -249,7 +263,7 @@ class Products:
         return code
 
     def _block(self, code: Code, product: Geometry, part: Part, matrix: Index, panel: Index,
-               tiles: tuple[Index, Index], left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
+               tiles: tuple[Operand, Operand], left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
         """The tiles from one to another of a panel, for a part of the depth."""
         element, width = _element(product.dtype), product.width
         left = code.at(element, left, _batch_offset(code, product.batch, product.left, matrix))
@@ -263,6 +277,12 @@ class Products:
         column = code.mul(panel, width)
         to = code.at(element, out, code.mul(column, product.out[-1]))
         count = code.least(code.sub(product.columns, column), width)
+        if product.low:
+            first = code.mul(tiles[0], product.tile_rows)
+            rows = code.sub(code.least(code.mul(tiles[1], product.tile_rows), product.rows), first)
+            self.rows_of_panel(code, product, code.at(element, left, code.mul(first, product.left[-2])), rows, source,
+                               code.at(element, to, code.mul(first, product.out[-2])), count, part.adds, part.size)
+            return
 
         with code.loop(tiles[1], start=tiles[0]) as each:
             row = _first_row(code, product, each.index)
@@ -291,7 +311,7 @@ class Products:
             self.rows_of_panel(code, product, left, rows, source, code.at(element, out, column), count, adds)
 
     def rows_of_panel(self, code: Code, product: Geometry, left: Operand, rows: Operand, source: Operand, out: Operand,
-                      count: Operand, adds: bool = False) -> None:
+                      count: Operand, adds: bool = False, depth: Index | None = None) -> None:
         """The same for one panel, of which there are ``count`` columns: in tiles of the product's rows, and lower ones
         for the rest."""
         element, done = _element(product.dtype), word(0)
@@ -301,7 +321,7 @@ class Products:
             with code.loop(end, start=done, step=height) as row:
                 lines = code.at(element, left, code.mul(row.index, product.left[-2]))
                 to = code.at(element, out, code.mul(row.index, product.out[-2]))
-                self._call_tile(code, shaped, lines, source, to, count, adds)
+                self._call_tile(code, shaped, lines, source, to, count, adds, depth)
             done = end
 
     def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
@@ -474,7 +494,8 @@ def _depths(code: Code, product: Geometry) -> Iterator[Part]:
     if not product.cut:
         yield Part(word(0), word(product.depth), False)
         return
-    yield Part(word(0), word(product.cut), False)
+    first = word(product.cut)
+    yield Part(word(0), code.least(first, product.depth) if varies(product.depth) else first, False)
     with code.loop(product.depth, start=product.cut, step=product.cut) as each:
         yield Part(each.index, code.least(code.sub(product.depth, each.index), product.cut), True)
 
@@ -487,7 +508,7 @@ def _operands(code: Code, operands: Operand, count: int) -> list[Operand]:
 
 def divided(code: Code, index: Operand, size: int) -> tuple[Operand, Operand]:
     """Quotient and rest."""
-    if size == 1:
+    if not several(size):
         return index, word(0)
     return code.div(index, size), code.rest(index, size)
 

@@ -9,6 +9,8 @@ code and runs it. What has no native form is a numpy call between native parts.
 from .account import StepInfo, table
 from .calls import lines_of_call
 from .program import WRITTEN, NativeProgram, Runner, native
+from .shared import SharedCode
 from .stages import Stages, told
 
-__all__ = ["WRITTEN", "NativeProgram", "Runner", "Stages", "StepInfo", "lines_of_call", "native", "table", "told"]
+__all__ = ["WRITTEN", "NativeProgram", "Runner", "SharedCode", "Stages", "StepInfo", "lines_of_call", "native", "table",
+           "told"]

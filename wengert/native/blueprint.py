@@ -7,7 +7,7 @@ of the frame and an offset in bytes, as in `entry`; arrays have the slots from `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -96,8 +96,10 @@ class Blueprint:
     asks_openblas: bool
 
 
-def blueprint_of(schedule: Schedule) -> tuple[Blueprint, list[str]]:
-    """The blueprint of a schedule, and its modules in LLVM's language."""
+def blueprint_of(schedule: Schedule, functions: Callable[[Schedule], Functions] = Functions,
+                 written: list[tuple[str, list[str]]] | None = None) -> tuple[Blueprint, list[str]]:
+    """The blueprint of a schedule, and its modules in LLVM's language. ``functions`` says what its steps call;
+    ``written`` are its modules, where they are there already."""
     arrays = [b for b in schedule.plan.buffers if b.kind in ("given", "constant", "fresh", "called")]
     for slot, buffer in enumerate(arrays, start=entry.FIRST):
         buffer.slot, buffer.offset = slot, 0
@@ -108,7 +110,7 @@ def blueprint_of(schedule: Schedule) -> tuple[Blueprint, list[str]]:
     fresh = {buffer: number for number, buffer in enumerate(made)}
     constants = [schedule.plan.constants[buffer] for buffer in arrays if buffer.kind == "constant"]
     numbers = {id(instr): number for number, instr in enumerate(schedule.graph.instrs)}
-    writer = Functions(schedule)
+    writer = functions(schedule)
     modules = modules_of([*writer.functions, *writer.products.functions], writer.addresses)
     found = Blueprint(
         [Memory(buffer.kind, buffer.dtype, buffer.size) for buffer in arrays],
@@ -120,7 +122,7 @@ def blueprint_of(schedule: Schedule) -> tuple[Blueprint, list[str]]:
         [Frame(begin, buffer.dtype, buffer.size, buffer.frame[-1]) for begin, buffer in schedule.frames],
         [_computed(step, numbers[id(step.instr)], constants) if isinstance(step, Call) else step
          for step in writer.steps],
-        [(engine().key(text), names) for names, text in modules],
+        [(engine().key(text), names) for names, text in modules] if written is None else written,
         writer.cycles,
         asks_openblas(schedule.steps),
     )

@@ -81,7 +81,7 @@ def _product(step: Product) -> None:
     _expect((cut.dtype, cut.batch, cut.rows, cut.depth, cut.columns, cut.left, cut.right, cut.out)
             == (step.dtype, batch, rows, depth, columns, left.place.strides, right.place.strides, out.place.strides),
             "a cut of these matrices", cut)
-    _expect(cut.tile_rows <= rows, f"tiles of at most {rows} rows", cut.tile_rows)
+    _expect(cut.low or cut.tile_rows <= rows, f"tiles of at most {rows} rows", cut.tile_rows)
     _expect(1 in cut.right[-2:], "neighbours along a dimension of the right operand", cut.right)
     _room("panels", step.panels, step.dtype, cut.panel_elements)
     if cut.lay_left:
@@ -107,7 +107,7 @@ def _layout(step: Layout) -> None:
     _expect(source.shape == (*cut.batch, *sizes) and source.place.strides == strides, "the operand of the cut",
             f"{source.shape} with strides {source.place.strides}")
     _expect(not step.right or 1 in strides[-2:], "neighbours along a dimension", strides)
-    _expect(step.right or cut.tile_rows <= cut.rows, f"tiles of at most {cut.rows} rows", cut.tile_rows)
+    _expect(step.right or cut.low or cut.tile_rows <= cut.rows, f"tiles of at most {cut.rows} rows", cut.tile_rows)
     _room("panels", step.out, cut.dtype, cut.panel_elements if step.right else cut.left_elements)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..compiler.code import Code, Operand
+from ..compiler.extents import alike, hint, several
 from .loops import Place
 
 
@@ -34,9 +35,9 @@ def unravelled(code: Code, index: Operand, counts: Sequence[int]) -> list[Any]:
     """The index of each dimension, the last of them the fastest; 0 where there is one only."""
     found: list[Any] = []
     left: Any = index
-    real = [n for n in counts if n > 1]
+    real = [n for n in counts if several(n)]
     for n in reversed(counts):
-        if n == 1:
+        if not several(n):
             found.append(0)
             continue
         real.pop()
@@ -59,9 +60,9 @@ def collapsed(shape: Sequence[int], reduced: Sequence[int], rows: Sequence[int],
         dim = Dim(n, d in reduced, d in rows, cut, {place: place.strides[d] for place in places})
         if dims:
             last = dims[-1]
-            together = all(last.strides[place] == dim.strides[place] * n for place in places)
-            alike = last.reduced == dim.reduced and last.row == dim.row
-            if together and alike and not (last.cut or dim.cut):
+            together = all(alike(last.strides[place], dim.strides[place] * n) for place in places)
+            kin = last.reduced == dim.reduced and last.row == dim.row
+            if together and kin and not (last.cut or dim.cut):
                 dims[-1] = Dim(last.size * n, dim.reduced, dim.row, False, dim.strides)
                 continue
         dims.append(dim)
@@ -74,8 +75,9 @@ def vector_dim(dims: Sequence[Dim], lanes: int, stored: set[Place]) -> Dim | Non
     def cost(dim: Dim) -> float:
         price = 1.0
         for place, stride in dim.strides.items():
-            price += 0.3 if stride == 0 else 1.0 if stride == 1 else 12.0 if place in stored else 8.0
-        return price * (-(-dim.size // lanes) * lanes / dim.size)
+            price += {0: 0.3, 1: 1.0}.get(hint(stride), 12.0 if place in stored else 8.0)
+        size = hint(dim.size)
+        return price * (-(-size // lanes) * lanes / size)
 
     best = None
     for dim in reversed(dims):

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.code import Code, Index, Operand
+from ..compiler.extents import hint, several, varies
 from ..compiler.vectors import Machine
 from .dims import Dim, collapsed, unravelled, vector_dim
 from .expressions import Expressions, Sum
@@ -36,6 +37,9 @@ LINE = 64
 
 FAR = 2**18
 """Bytes from which on what a place runs through is not in a cache that is near."""
+
+NO_ROOM = 2**40
+"""More elements than any memory of a function's own has."""
 
 LONG_ROW, FEW_CYCLES, MOST_SUMS = 96, 8, 4
 """Elements from which on a row is long, cycles a vector that may be spent again for every row, and how many rows of
@@ -107,7 +111,7 @@ class _Emission(Loops):
         """Where the sums of columns stand."""
         across_dims = [dim for dim in self.dims if dim.reduced and dim is not self.vector]
         self.runs = {total: Place(Buffer(-1, "shelf", "float32", self._room(lanes)), 0, ())
-                     for total in self.sums if total.thin and across_dims[-1].size >= 4 * self.split}
+                     for total in self.sums if total.thin and hint(across_dims[-1].size) >= 4 * self.split}
         """And those of a run of rows."""
         self._lay_shelves(lanes)
         alike = {node for node in self.nodes if self.vector is None or self.vector not in self.depends[node]}
@@ -147,7 +151,7 @@ class _Emission(Loops):
         if vector is None or vector.reduced or not any(dim.reduced for dim in self.dims):
             return False
         once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
-        return vector.size >= LONG_ROW and sums <= MOST_SUMS and once <= FEW_CYCLES
+        return hint(vector.size) >= LONG_ROW and sums <= MOST_SUMS and once <= FEW_CYCLES
 
     def _ahead(self) -> tuple[Phase | None, dict[Place, int]]:
         """The dearest phase, in which there is time to fetch the next row, and how far away that is at the places that
@@ -160,7 +164,7 @@ class _Emission(Loops):
         for place in self.places:
             size = np.dtype(place.buffer.dtype).itemsize
             if self.vector.strides[place] == 1 and outer[-1].strides[place] and (
-                    prod([dim.size for dim in self.dims if dim.strides[place]]) * size >= FAR):
+                    prod([hint(dim.size) for dim in self.dims if dim.strides[place]]) * size >= FAR):
                 found[place] = outer[-1].strides[place] * size
         return dearest, found
 
@@ -175,13 +179,23 @@ class _Emission(Loops):
         return phases_of(self.nodes, self.nest.roots, along, rows, self._room(lanes), again)
 
     def _room(self, lanes: int) -> int:
-        """The elements of a row of vectors, or of a block of what is no row."""
+        """The elements of a row of vectors, or of a block of what is no row. Rows of a length that is known at run time
+        alone have no room: what they need again is computed again."""
         vector = self.vector
+        if any(dim.row and varies(dim.size) for dim in self.dims):
+            return NO_ROOM
         inner = prod([dim.size for dim in self.dims if dim.row and dim is not vector])
         if vector is None or not (vector.row or self.columns):
             return inner * lanes
-        size = vector.size if vector.row else min(vector.size, 2 * BLOCK)
-        return inner * -(-size // lanes) * lanes
+        return inner * self._line(vector, lanes)
+
+    @staticmethod
+    def _line(vector: Dim, lanes: int) -> int:
+        """The elements of whole vectors that hold a row; of what is no row, those of a block."""
+        size = vector.size
+        if not vector.row:
+            size = 2 * BLOCK if varies(size) else min(size, 2 * BLOCK)
+        return -(-size // lanes) * lanes
 
     def _shelves(self) -> list[Place]:
         """The shelves of all phases, and the rows of sums."""
@@ -195,9 +209,11 @@ class _Emission(Loops):
             for dim in self.dims:
                 dim.strides[place] = 0
             step = 1 if vector in inner or self.columns else lanes
+            if place.buffer.size == NO_ROOM:
+                raise NotImplementedError("sums across rows of a length that is known at run time alone")
             if vector is not None and step == 1:
                 vector.strides[place] = 1
-                step = -(-vector.size // lanes) * lanes
+                step = self._line(vector, lanes)
             for dim in inner:
                 if dim is not vector:
                     dim.strides[place] = step
@@ -211,7 +227,9 @@ class _Emission(Loops):
         outer = [dim for dim in self.dims if not dim.inner and dim is not vector]
         inner = [dim for dim in self.dims if dim.inner and dim is not vector]
         kept = vector is not None and not vector.inner
-        blocks = -(-vector.size // BLOCK) if vector is not None and kept and vector.size > 2 * BLOCK else 1
+        blocks = 1
+        if vector is not None and kept and (varies(vector.size) or vector.size > 2 * BLOCK):
+            blocks = -(-vector.size // BLOCK)
         counts = [dim.size for dim in outer] + [blocks, self.split]
         table = code.address(operands, 0)
         bases = {place: code.address(table, number) for number, place in enumerate(self.places)}
@@ -256,13 +274,15 @@ class _Emission(Loops):
         """Where the loops within an item begin and end."""
         code, ranges = self.code, {dim: (0, dim.size) for dim in self.dims}
         found: dict[Dim, tuple[Index, Index]] = dict(ranges)
-        if blocks > 1 and vector is not None:
+        if several(blocks) and vector is not None:
             low = code.mul(block, BLOCK)
             found[vector] = low, code.least(code.add(low, BLOCK), vector.size)
         for dim in self.dims:
             if dim.cut and self.split > 1:
                 size = -(-dim.size // self.split)
                 low = code.mul(piece, size)
+                if varies(size):  # there may be fewer elements than pieces
+                    low = code.least(low, dim.size)
                 found[dim] = low, code.least(code.add(low, size), dim.size)
         return found
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.code import Code, Operand
+from ..compiler.extents import hint, varies
 from ..compiler.math import MathBuilder
 from ..compiler.vectors import Machine
 from .loops import REALS, Node, Place
@@ -90,10 +91,38 @@ class Expressions:
         return code.select(found, *xs) if node.op in ("min", "max") else found
 
     def _constant(self, number: float, dtype: str) -> Operand:
+        if varies(number):
+            return self._at_run_time(number, dtype)
         if dtype in REALS:
             return self.reals[dtype].const(number)
         text = str(bool(number)).lower() if dtype == "bool" else str(int(number))
         return Operand(f"splat ({TYPES[dtype]} {text})", self._type(dtype))
+
+    def _at_run_time(self, extent: Any, dtype: str) -> Operand:
+        """A number that depends on a size, in all lanes."""
+        code, kind = self.code, TYPES[dtype]
+        found = Operand(str(extent), "i64")
+        if type(hint(extent)) is float:
+            found = code.convert("bitcast", found, "double")
+            found = found if kind == "double" else code.convert("fptrunc" if dtype in REALS else "fptosi", found, kind)
+        elif dtype in REALS:
+            found = code.convert("sitofp", found, kind)
+        elif kind != "i64":
+            found = code.convert("trunc", found, kind)
+        return self._everywhere(found, self._type(dtype))
+
+    def _everywhere(self, x: Operand, type: str) -> Operand:
+        """A number in all lanes."""
+        one = self.code.emit(f"insertelement {type} poison, {x.type} {x}, i64 0", type)
+        return self.code.emit(f"shufflevector {type} {one}, {type} poison, <{self.lanes} x i32> zeroinitializer", type)
+
+    def _steps(self, stride: int) -> str:
+        """How far the lanes are from the first, as a vector of words."""
+        type = f"<{self.lanes} x i64>"
+        if not varies(stride):
+            return f"{type} <{', '.join(f'i64 {lane * stride}' for lane in range(self.lanes))}>"
+        lanes = Operand(f"<{', '.join(f'i64 {lane}' for lane in range(self.lanes))}>", type)
+        return f"{type} {self.code.binary('mul', self._everywhere(Operand(str(stride), 'i64'), type), lanes)}"
 
     def _type(self, dtype: str) -> str:
         return f"<{self.lanes} x {TYPES[dtype]}>"
@@ -194,10 +223,11 @@ class Expressions:
                               mask)
         element = "i8" if node.dtype == "bool" else TYPES[node.dtype]
         type, stride = f"<{lanes} x {element}>", self._stride(place)
-        further = code.binary("mul", index, Operand(f"splat (i64 {step})", index.type))
+        every = self._everywhere(Operand(str(step), "i64"), index.type) if varies(step) else Operand(
+            f"splat (i64 {step})", index.type)
+        further = code.binary("mul", index, every)
         if stride:
-            lane = ", ".join(f"i64 {lane * stride}" for lane in range(lanes))
-            further = code.binary("add", further, Operand(f"<{lane}>", index.type))
+            further = code.emit(f"add {self._steps(stride)}, {further}", index.type)
         pointers = code.emit(f"getelementptr {element}, ptr {pointer}, {further.type} {further}", f"<{lanes} x ptr>")
         on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
         found = code.call(type, f"llvm.masked.gather.v{lanes}{_suffix(element)}.v{lanes}p0", pointers, _ALIGN, on,
@@ -211,9 +241,7 @@ class Expressions:
         return self.code.emit(f"icmp ne {loaded.type} {loaded}, zeroinitializer", f"<{self.lanes} x i1>")
 
     def _pointers(self, element: str, pointer: Operand, stride: int) -> Operand:
-        steps = ", ".join(f"i64 {lane * stride}" for lane in range(self.lanes))
-        return self.code.emit(f"getelementptr {element}, ptr {pointer}, <{self.lanes} x i64> <{steps}>",
-                              f"<{self.lanes} x ptr>")
+        return self.code.emit(f"getelementptr {element}, ptr {pointer}, {self._steps(stride)}", f"<{self.lanes} x ptr>")
 
     def _put(self, place: Place, value: Operand, pointer: Operand, mask: Operand | None) -> None:
         code, lanes = self.code, self.lanes

@@ -47,28 +47,47 @@ class Functions:
             step if isinstance(step, Call) else self._step(step) for step in schedule.steps]
 
     def _step(self, step: Step) -> Work:
-        if type(step) is Guard:
-            return Work("", 1, 0, [slot_of(step.place)])
-        more: list[tuple[int, int]] = []
-        if type(step) is Product and step.cut is not None:
-            assert step.panels is not None and step.laid is not None
-            places = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
-            function = self._own_product(step.cut, step.panels in step.lays)
-        elif type(step) is Product:
-            places, more = [step.left.place, step.right.place, step.out.place], [(entry.BLAS[step.dtype], 0)]
-            function = self._product(step)
-        elif type(step) is Kernel:
-            places, function = [*step.reads, *step.writes], self._kernel(step)
-        elif type(step) is Layout:
-            places, function = [step.source.place, step.out], self._layout(step.cut, step.right)
-        else:
-            assert type(step) is Nest
-            places, function = places_of(step), self._nest(step)
+        function, places = self.function(step)
+        if function is None:
+            return Work("", 1, 0, places)
         self.cycles += function.cycles
         self.addresses.setdefault(function.code.name)
         shared = function.cycles >= WORTH_SHARING and function.items >= 2
-        return Work(function.code.name, function.items, max(1, function.items // 16) if shared else 0,
-                    [*map(slot_of, places), *more])
+        return Work(function.code.name, function.items, max(1, function.items // 16) if shared else 0, places)
+
+    def function(self, step: Step) -> tuple[Function | None, list[tuple[int, int]]]:
+        """What a step calls, nothing if it is a guard, and with which places."""
+        function: Function | None = None
+        if type(step) is Product:
+            cut = step.cut
+            function = self._product(step) if cut is None else self._own_product(cut, step.panels in step.lays)
+        elif type(step) is Kernel:
+            function = self._kernel(step)
+        elif type(step) is Layout:
+            function = self._layout(step.cut, step.right)
+        elif type(step) is Nest:
+            function = self._nest(step)
+        return function, self.places(step)
+
+    @staticmethod
+    def places(step: Step) -> list[tuple[int, int]]:
+        """The places that a step's function gets."""
+        more: list[tuple[int, int]] = []
+        if type(step) is Guard:
+            found = [step.place]
+        elif type(step) is Product and step.cut is not None:
+            assert step.panels is not None and step.laid is not None
+            found = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
+        elif type(step) is Product:
+            found, more = [step.left.place, step.right.place, step.out.place], [(entry.BLAS[step.dtype], 0)]
+        elif type(step) is Kernel:
+            found = [*step.reads, *step.writes]
+        elif type(step) is Layout:
+            found = [step.source.place, step.out]
+        else:
+            assert type(step) is Nest
+            found = places_of(step)
+        return [*map(slot_of, found), *more]
 
     def _nest(self, nest: Nest) -> Function:
         form = form_of(nest)

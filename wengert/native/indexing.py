@@ -113,7 +113,8 @@ def _with_rows(t: Translation, base: Expr, source: Expr, index: Expr, dims: tupl
     result = t.plan.whole(t.plan.buffer("arena", base.dtype, prod(shape)), shape)
     t.plan.store(base, result.node.args[0])
     steps = (rows * inner, inner, 1 if inner > 1 else 0) if own else (0, 1, 0)
-    cuts = 1 if lead >= CUTS else max(1, min(CUTS, rows * inner // CUT, inner if steps[2] else targets))
+    cuts = t.plan.choose("number of cuts", lambda: 1 if lead >= CUTS else max(1, min(
+        CUTS, rows * inner // CUT, inner if steps[2] else targets)))
     form = Scatter(base.dtype, lead, rows, targets, inner, (rows * inner, inner), steps, cuts, add)
     t.plan.kernel("scatter", form, [source.node.args[0], index.node.args[0]], [result.node.args[0]])
     return result

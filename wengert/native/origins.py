@@ -15,6 +15,11 @@ from .steps import Call, places_read, places_written
 def steps_of_values(schedule: Schedule) -> dict[Value, int]:
     """For the results of instructions the numbers of their steps, those of the first where there are several; without
     those that nothing is left of."""
+    if schedule.like is not None:
+        known = steps_of_values(schedule.like)
+        pairs = zip(schedule.like.graph.instrs, schedule.graph.instrs, strict=True)
+        return {now: known[was] for one, other in pairs for was, now in zip(one.results, other.results, strict=True)
+                if was in known}
     writers: dict[Buffer, int] = {}
     nodes: dict[Node, int] = {}
     found: dict[Value, int] = {}

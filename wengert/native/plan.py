@@ -35,6 +35,29 @@ PIECES, PIECE = 16, 2**13
 least."""
 
 
+class Choices:
+    """What a plan chooses by its sizes where several ways are right. Plans of one graph for several sizes must be
+    alike, if they are to share their code (`shared`): the others ``take`` what the first has chosen."""
+
+    def __init__(self, take: Choices | None = None, shared: bool = False) -> None:
+        self.made: list[tuple[str, Any]] = []
+        self.shared = shared or take is not None
+        """Whether code is to serve other sizes too."""
+        self._take = take
+
+    def __call__(self, what: str, choose: Callable[[], Any]) -> Any:
+        """What ``choose`` says, or what the first plan has chosen here. Raises `NotImplementedError` where that has
+        chosen something else."""
+        if self._take is None:
+            self.made.append((what, choose()))
+        else:
+            at = len(self.made)
+            if at == len(self._take.made) or self._take.made[at][0] != what:
+                raise NotImplementedError(f"a plan with another {what} than the first")
+            self.made.append(self._take.made[at])
+        return self.made[-1][1]
+
+
 @dataclass(frozen=True, slots=True)
 class Expr:
     """The elements of a space of ``shape``: loads in it have a stride per dimension."""
@@ -50,7 +73,8 @@ class Expr:
 class Plan:
     """Steps in order, and the buffers that they work on."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: Choices | None = None) -> None:
+        self.choose = choices or Choices()
         self.nodes = Nodes()
         self.buffers: list[Buffer] = []
         self.constants: dict[Buffer, np.ndarray[Any, Any]] = {}
@@ -211,7 +235,7 @@ class Plan:
         groups = self._as_written(x, _rows(_groups(x.shape, x.node.leaves, dims)))
         x, dims = self._grouped(x, groups), tuple([at for at, group in enumerate(groups) if group[0] in dims])
         kept = tuple([1 if d in dims else n for d, n in enumerate(x.shape)])
-        pieces = 1 if whole else self._pieces(x.shape, dims)
+        pieces = 1 if whole else self.choose("number of pieces", lambda: self._pieces(x.shape, dims))
         size = prod(kept)
         if pieces > 1:
             wide = "float64" if op == "sum" and x.dtype in REALS else dtype
@@ -373,8 +397,11 @@ class Plan:
         buffer = self.buffer("arena", x.dtype, prod(shape))
         out = self.whole(buffer, shape)
         sizes = x.shape[-2], x.shape[-1], y.shape[-1]
-        cut = geometry(engine().machine, x.dtype, shape[:-2], sizes, left.place.strides, right.place.strides,
-                       row_major(shape))
+        cut = self.choose("cut of a product", lambda: geometry(
+            engine().machine, x.dtype, shape[:-2], sizes, left.place.strides, right.place.strides, row_major(shape),
+            self.choose.shared))
+        if cut is not None:
+            cut = cut.of_sizes(shape[:-2], sizes, left.place.strides, right.place.strides, row_major(shape))
         product = Product(left, right, Matrices(out.node.args[0], shape), x.dtype, cut)
         if cut is None:
             product.left = self._matrices(x)
@@ -393,6 +420,8 @@ class Plan:
             key = source.place, source.shape, form
             place = self._laid.get(key)
             if place is None:
+                if self.choose.shared:  # the lines of a panel are no even function of a size: room for one vector more
+                    elements = elements // cut.lines * (cut.depth + cut.lanes)
                 place = self._laid[key] = Place(self.buffer("arena", cut.dtype, elements), 0, ())
                 if right == cut.by_panels:
                     product.lays = (*product.lays, place)

@@ -11,12 +11,12 @@ import ctypes
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import groupby
 from math import prod
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from .loops import DTYPES, Nest
 from .origins import helpers, steps_of_values
 from .schedule import Schedule
 from .stages import Stages, uncollected
-from .steps import Call, Kernel, Product
+from .steps import Call, Kernel, Product, Step
 from .translation import Lying
 
 WRITTEN = object()
@@ -49,8 +49,7 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
     """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
     generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself. What planning
     found out is kept on disk (`keeping`), and planned anew where that lacks it."""
-    every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
-    if not generated_code_is_possible() or any(value.spec.dtype.name not in DTYPES for value in every):
+    if not may_be_native(graph):
         return None
     stages = Stages() if stages is None else stages
     planning = Planning(graph, given, in_place)
@@ -65,9 +64,7 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
             schedule = planning.schedule
     except NotImplementedError:
         return None
-    if not any(type(step) in (Nest, Product, Kernel) for step in schedule.steps):
-        return None
-    if openblas() is None and asks_openblas(schedule.steps):
+    if not is_native(schedule.steps):
         return None
     with stages.stage("writing"):
         blueprint = planning.blueprint
@@ -81,6 +78,30 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
 
 def _symbols(blueprint: Blueprint) -> list[tuple[str, tuple[str, ...]]]:
     return [(key, ("functions",) if names else ()) for key, names in blueprint.modules]
+
+
+def may_be_native(graph: InstructionGraph) -> bool:
+    """Whether there is generated code, for all that a graph has."""
+    every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
+    return generated_code_is_possible() and all(value.spec.dtype.name in DTYPES for value in every)
+
+
+def is_native(steps: Sequence[Step]) -> bool:
+    """Whether any step has a native form, and what it calls is there."""
+    return any(type(step) in (Nest, Product, Kernel) for step in steps) and (
+        openblas() is not None or not asks_openblas(steps))
+
+
+class Planned(Protocol):
+    """What people are shown of a program: its graph, its steps, and its modules in LLVM's language."""
+
+    graph: InstructionGraph
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def texts(self) -> list[str]: ...
 
 
 class Planning:
@@ -122,6 +143,8 @@ class Runner:
                  ) -> None:
         self.graph, self.in_place, self.whole = graph, in_place, whole
         self.stages = Stages() if stages is None else stages
+        self.share: Callable[[Runner, Sequence[np.ndarray[Any, Any]]], NativeProgram | None] | None = None
+        """Makes the program of code that serves other sizes too, where that can be done (`shared`)."""
         self.program: NativeProgram | None = None
         self._run: Any = None
 
@@ -136,7 +159,9 @@ class Runner:
 
     def _make(self, inputs: Sequence[np.ndarray[Any, Any]], states: Sequence[np.ndarray[Any, Any]]) -> None:
         with uncollected():
-            program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
+            program = None if self.share is None else self.share(self, [*inputs, *states])
+            if program is None:
+                program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
         if self.whole:
             self._refuse_numpy(program)
         self.program, self._run = program, program or Interpreter(self.graph)
@@ -180,7 +205,7 @@ in_child(_renew)
 class NativeProgram:
     """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
 
-    def __init__(self, planning: Planning, blueprint: Blueprint, libraries: Sequence[Library]) -> None:
+    def __init__(self, planning: Planned, blueprint: Blueprint, libraries: Sequence[Library]) -> None:
         self.planning, self.graph, self._blueprint = planning, planning.graph, blueprint
         self.libraries = libraries
         self.renew()

@@ -12,7 +12,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from ..compiler.cells import GATES, Cell, Panels, Walk, cell
+from ..compiler.cells import GATES, Cell, Panels, Walk, cell, parts_of
 from ..compiler.jit import engine
 from ..ir import Instr, Value
 from ..prims.recurrent import check_steps, walk
@@ -53,7 +53,8 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
     """
     plan, machine, dtype = t.plan, engine().machine, found.dtype
     sizes, reverse = tuple(instr.params["sizes"]), instr.params.get("reverse", False)
-    table, rows = plan.constant(walk(sizes, reverse, batch, found.backward)), sum(sizes)
+    parts = plan.choose("number of parts", lambda: parts_of(batch))
+    table, rows = plan.constant(walk(sizes, reverse, batch, found.backward, parts)), sum(sizes)
     laid = []
     for which, weight in zip(found.weights(), weights, strict=True):
         panels = Panels(replace(found, offset=False), machine, which)
@@ -64,13 +65,14 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
 
     writes = {key: memory(shape) for key, shape in found.operands(rows, batch)[1].items()}
     made = [*writes.values(), *map(memory, found.scratch(machine, batch).values())]
-    plan.kernel(name, Walk(found, machine, rows, batch, len(sizes)),
+    plan.kernel(name, Walk(found, machine, rows, batch, len(sizes), parts),
                 [_rows(t, table).node.args[0], *laid, *[_rows(t, x).node.args[0] for x in reads]],
                 [x.node.args[0] for x in made])
     return writes
 
 
-def _cell(name: str, instr: Instr, inputs: Expr, states: list[Expr], weights: list[Expr], backward: bool) -> Cell:
+def _cell(t: Translation, name: str, instr: Instr, inputs: Expr, states: list[Expr], weights: list[Expr],
+          backward: bool) -> Cell:
     """The code for these operands, which fit together."""
     machine, sort = engine().machine, name.partition("_")[0]
     weight, *projections = weights
@@ -80,8 +82,10 @@ def _cell(name: str, instr: Instr, inputs: Expr, states: list[Expr], weights: li
     projection = projections[0] if projections else None
     sort = ("relu" if instr.params.get("relu", False) else "tanh") if sort == "rnn" else sort
     check_steps(name, GATES[sort], inputs, tuple(states), weight, instr.params["sizes"], projection)
-    return cell(machine, sort, weight.dtype, weight.shape[0] // GATES[sort], backward, states[0].shape[0],
-                0 if projection is None else projection.shape[0])
+    made: Cell = t.plan.choose("cell", lambda: cell(
+        machine, sort, weight.dtype, weight.shape[0] // GATES[sort], backward, states[0].shape[0],
+        0 if projection is None else projection.shape[0]))
+    return made
 
 
 def _forward(name: str, t: Translation, instr: Instr) -> list[Expr]:
@@ -91,7 +95,7 @@ def _forward(name: str, t: Translation, instr: Instr) -> list[Expr]:
     bias = [operands.pop()] if name == "gru" else []
     count = 2 if name.startswith("lstm") else 1
     states, weights = operands[:count], operands[count:]
-    found = _cell(name, instr, inputs, states, weights, backward=False)
+    found = _cell(t, name, instr, inputs, states, weights, backward=False)
     inputs, row = _apart(t, inputs) if inputs.shape[0] > 1 else (inputs, None)
     offset = [] if row is None else [row]
     written = _walked(t, name, instr, replace(found, offset=bool(offset)), states[0].shape[0], weights,
@@ -103,7 +107,7 @@ def _backward(name: str, t: Translation, instr: Instr) -> list[Expr]:
     count, saves = (2, 3) if name.startswith("lstm") else (1, 3) if name == "gru" else (1, 1)
     given, rest = instr.operands[:1 + count], [t.expr(x) for x in instr.operands[1 + count:] if type(x) is Value]
     states, weights, saved = rest[:count], rest[count:-saves], rest[-saves:]
-    found = _cell(f"{name}_gradient", instr, saved[0], states, weights, backward=True)
+    found = _cell(t, f"{name}_gradient", instr, saved[0], states, weights, backward=True)
     shapes = found.operands(saved[0].shape[0], states[0].shape[0])[0]
     cts = [_given(t, x, shape, found.dtype) for x, shape in zip(given, shapes.values(), strict=False)]
     needed = [*saved[:2], states[1]] if count == 2 else [*saved, *states] if name == "gru" else saved

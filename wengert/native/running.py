@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..compiler.code import Index, Operand
+from ..compiler.extents import divides, varies
 from .dims import Dim
 from .expressions import Expressions
 from .loops import Place
@@ -50,7 +51,7 @@ class Loops(Expressions):
 
         if not any(total.thin for total in totals):
             return run(low, high, step, sums, ())
-        if rounds <= RUN:
+        if not varies(rounds) and rounds <= RUN:
             return run(low, high, step, sums, totals)
         with code.loop(high, start=low, step=RUN * step, carried=sums) as loop:
             stop = code.least(code.add(loop.index, RUN * step), high)
@@ -75,7 +76,7 @@ class Loops(Expressions):
             if last != high:
                 sums = body(last, sums, self._first_lanes(Operand(str(high - last), "i64")))
             return sums
-        ragged = dim.cut or dim.size % lanes != 0
+        ragged = dim.cut or not divides(lanes, dim.size)
         end = code.sub(high, code.rest(code.sub(high, low), lanes)) if ragged else high
         sums = self._run(low, end, lanes, rounds, totals, sums, full)
         if not ragged:

@@ -13,7 +13,7 @@ from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
 from .checks import check
 from .joining import joined
 from .loops import Buffer, Nest, Place, Store
-from .plan import Expr, Plan, row_major
+from .plan import Choices, Expr, Plan, row_major
 from .steps import Step, places_read, places_written
 from .translation import Lying, Translation
 
@@ -31,9 +31,11 @@ class Schedule:
     Else outputs that are inputs or states are these themselves, by their number.
     """
 
-    def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]], in_place: bool) -> None:
+    def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]], in_place: bool,
+                 choices: Choices | None = None) -> None:
         self.graph = graph
-        self.translation = Translation(graph, given, HANDLERS)
+        self.like: Schedule | None = None
+        self.translation = Translation(graph, given, HANDLERS, choices)
         self.plan: Plan = self.translation.plan
         self.given = self.translation.given
         self.effects: list[tuple[Buffer, Expr] | None] = []
@@ -54,6 +56,19 @@ class Schedule:
         self._write(writes)
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
         self.steps: list[Step] = list(_read_later(steps))[::-1]
+        self.lay()
+
+    @classmethod
+    def put_together(cls, graph: InstructionGraph, plan: Plan, steps: Sequence[Step], effects: Sequence[Any],
+                     outputs: Sequence[Any], like: Schedule) -> Schedule:
+        """The schedule of a plan that is there, step by step that of another one ``like`` it; it is yet to be laid."""
+        made = cls.__new__(cls)
+        made.graph, made.plan, made.steps, made.like = graph, plan, list(steps), like
+        made.effects, made.outputs = list(effects), list(outputs)
+        return made
+
+    def lay(self) -> None:
+        """Checks the steps, and gives every buffer its place."""
         for step in self.steps:
             check(step)
         self.frames: list[tuple[int, Buffer]] = []

@@ -23,7 +23,7 @@ from ..ir import GENERATOR, GraphError, Instr, InstructionGraph, Value
 from .frames import frames_of
 from .loops import DTYPES, REALS, Node, Shape
 from .parts import Parts
-from .plan import DEAR, SMALL, Expr, Plan, lying_order, row_major
+from .plan import DEAR, SMALL, Choices, Expr, Plan, lying_order, row_major
 from .rules import lowered
 from .steps import Kernel
 
@@ -47,6 +47,11 @@ class Lying(NamedTuple):
     strides: Shape
     dtype: np.dtype[Any]
 
+    @staticmethod
+    def of(array: np.ndarray[Any, Any]) -> Lying:
+        """How an array lies."""
+        return Lying(array.shape, array.strides, array.dtype)
+
     def in_elements(self) -> tuple[Shape, int]:
         """The strides in elements, and how many elements of memory it reaches over."""
         size = self.dtype.itemsize
@@ -59,9 +64,9 @@ class Translation:
     modules have, by the primitive's name."""
 
     def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]],
-                 more: Mapping[str, Handler] = MappingProxyType({})) -> None:
+                 more: Mapping[str, Handler] = MappingProxyType({}), choices: Choices | None = None) -> None:
         self.handlers = {**_HANDLERS, **more}
-        self.graph, self.plan = graph, Plan()
+        self.graph, self.plan = graph, Plan(choices)
         self.values: dict[Value, Expr] = {}
         self.guarded: set[Any] = set()
         """Indices that a guard looks at already, and between which numbers they have to be."""

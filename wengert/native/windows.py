@@ -8,6 +8,7 @@ a convolution, of its adjoint in each phase, and of its weight's gradient, is st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import prod
@@ -113,12 +114,13 @@ def _windows(t: Translation, x: Expr, weight: Expr, channels: tuple[int, int], t
     order = (*along, 0, *channels) if each else (0, *along, *channels)
     if not each and steps[1] == 1:
         machine, dots = engine().machine, Dots(x.dtype, windows, places, groups, inner, outer, bool(bias))
-        if dots.cycles(machine) < form.cycles(machine):
+        if t.plan.choose("sort of convolution", lambda: dots.cycles(machine) < form.cycles(machine)):
             form, order = dots, (0, channels[1], *along, channels[0])
     block = 0
     if type(form) is Windows:
-        form = form.blocked(engine().machine)
-        block = form.block
+        plain = form
+        block = t.plan.choose("block of a weight", lambda: plain.blocked(engine().machine).block)
+        form = replace(plain, block=block)
     laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order, block=block))
     t.plan.kernel("convolution", form, [source, laid.node.args[0], *bias], [target])
 
@@ -167,11 +169,15 @@ def _weight(t: Translation, instr: Instr) -> Expr:
     params, groups = instr.params, instr.params.get("groups", 1)
     kernel, rank = tuple(params["kernel"]), len(x.shape) - 2
     inner, outer = x.shape[1] // groups, ct.shape[1] // groups
-    most = max(1, min(PARTS, MOST_SUMS // (prod(kernel) * inner * outer * groups)))
-    parts, bands = min(x.shape[0], most), 1
-    if 2 * parts <= most:
-        bands = max(1, min(most // parts, ct.shape[2], prod(ct.shape[2:]) // LEAST_WINDOWS))
-    parts *= bands
+
+    def cut() -> tuple[int, int]:
+        most = max(1, min(PARTS, MOST_SUMS // (prod(kernel) * inner * outer * groups)))
+        parts, bands = min(x.shape[0], most), 1
+        if 2 * parts <= most:
+            bands = max(1, min(most // parts, ct.shape[2], prod(ct.shape[2:]) // LEAST_WINDOWS))
+        return parts * bands, bands
+
+    parts, bands = t.plan.choose("number of parts", cut)
     (_, widths), _ = beyond_of(instr)
 
     def form(x: Expr, ct: Expr, turned: bool, each: bool) -> Any:
@@ -192,8 +198,12 @@ def _weight(t: Translation, instr: Instr) -> Expr:
 
     each = groups > 1 and inner == outer == 1
     x, ct, machine = t.plan.framed(x, widths), t.plan.framed(ct, ((0, 0),) * rank), engine().machine
-    straight, over = (form(x, ct, turned, False)[0].cycles(machine) for turned in (False, True))
-    turned = not each and over < straight
+
+    def is_turned() -> bool:
+        straight, over = (form(x, ct, turned, False)[0].cycles(machine) for turned in (False, True))
+        return bool(not each and over < straight)
+
+    turned = t.plan.choose("order of a weight", is_turned)
     x = t.plan.framed(x, widths, last=turned or each)
     ct = t.plan.framed(ct, ((0, 0),) * rank, last=not turned)
     made, reads = form(x, ct, turned, each)

@@ -150,11 +150,11 @@ def _generated(given: Numbers, weight: Numbers) -> Any:
 
 
 @lru_cache(256)
-def walk(sizes: Dims, reverse: bool, sequences: int, back: bool) -> Any:
+def walk(sizes: Dims, reverse: bool, sequences: int, back: bool, parts: int = 0) -> Any:
     """The steps as a table for generated code, in the order of the walk forth or back."""
     from ..compiler.cells import walk_table
 
-    return walk_table(_steps(sizes, reverse), sequences, back)
+    return walk_table(_steps(sizes, reverse), sequences, back, parts)
 
 
 def _forward(sort: str, inputs: Array, bias: Array | None, states: tuple[Array, ...], weights: tuple[Array, ...],

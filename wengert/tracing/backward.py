@@ -39,8 +39,9 @@ class Backward:
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
         self.origins = origins
-        self.make: Callable[[InstructionGraph], Interpreter | Runner] = Interpreter
-        """Makes what runs a graph."""
+        self.make: Callable[[InstructionGraph, frozenset[int]], Interpreter | Runner] = lambda graph, _: (
+            Interpreter(graph))
+        """Makes what runs the graph of the half for some places."""
         self._halves: dict[frozenset[int], Half] = {}
 
     @property
@@ -62,7 +63,7 @@ class Backward:
             graph, wanted = _without(self.graph, set(cts), absent) if absent else (self.graph, self.graph.outputs)
             there = [value is not None and not given.isdisjoint(origin)
                      for value, origin in zip(wanted, self.origins, strict=True)]
-            found = self._halves[given] = Half(graph, wanted, there, self.make(graph))
+            found = self._halves[given] = Half(graph, wanted, there, self.make(graph, given))
         return found
 
 

@@ -6,12 +6,13 @@ of the recordings; what is not a number must be the same in all. Where that is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ..core.computed import FORMS
 from ..core.spec import Spec
 from ..ir import Effect, Instr, InstructionGraph, Value
 from .program import Recording
@@ -137,7 +138,7 @@ class Combination:
         if all(n == numbers[0] or (n != n and numbers[0] != numbers[0]) for n in numbers):
             return numbers[0]
         for number in self.floats:
-            for guess, form in _FORMS:
+            for guess, form in FORMS:
                 found = [guess(number, n) for n in numbers]
                 if all(m is not None and form(number, m) == n for m, n in zip(found, numbers, strict=True)):
                     return form(number, self._integer([m for m in found if m is not None]))
@@ -164,27 +165,6 @@ class Combination:
         start = self._integer([_whole(x) for x in starts])
         return _even(shape, start, [self._integer([_whole(x) for x in along]) for along in zip(*steps, strict=True)],
                      first.dtype)
-
-
-def _near(number: float) -> int | None:
-    return round(number) if abs(number) < 2**31 else None
-
-
-_FORMS: tuple[tuple[Callable[[float, float], int | None], Callable[[float, int], float]], ...] = (
-    (lambda c, f: _near(c / f) if f else None, lambda c, m: c / m if m else np.nan),  # a mean
-    (lambda c, f: _near(f / c), lambda c, m: c * m),
-    (lambda c, f: _near(f / (f - c)) if f != c else None, lambda c, m: c * (m / (m - 1)) if m != 1 else np.nan),
-)
-"""What floats of sizes are, and how the integer in them is found: the last is that of a variance's estimate."""
-
-
-def floats_in(things: Any) -> Iterator[float]:
-    """The floats in operands and parameters."""
-    if type(things) is float and things and things == things and abs(things) != np.inf:
-        yield things
-    elif type(things) in (tuple, list):
-        for thing in things:
-            yield from floats_in(thing)
 
 
 def _whole(number: Any) -> int:

@@ -190,6 +190,7 @@ class Compiled:
             return None
         program.stages = stages
         program.compile(whole=self.fullgraph == "native")
+        self.sizes.share(program, arguments)
         others = [each for each in self.programs if each.sizes is not None and each.recording is None]
         if len(others) >= MOST:
             self.programs.remove(others[-1])

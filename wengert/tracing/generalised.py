@@ -17,13 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple
 
-from ..ir import GraphError, Value, prune, verify
+import numpy as np
+
+from ..core.computed import floats_in
+from ..ir import GraphError, InstructionGraph, Interpreter, Value, prune, verify
+from ..native import NativeProgram, Runner, SharedCode
 from ..tensors.tensor import Tensor
 from .arguments import Arguments
 from .backward import Backward
-from .combination import Combination, Unlike, Weights, check_same, floats_in
+from .combination import Combination, Unlike, Weights, check_same
 from .program import Program, Recording
 from .sizes import SizeNotes
 
@@ -84,6 +89,11 @@ class Families:
                     return found
         return None
 
+    def share(self, program: Program, arguments: Arguments) -> None:
+        """Has a program that was made of recordings run on code that serves other sizes too, where there is such."""
+        _, sizes, _ = arguments.sizes(self._varies)
+        program.sizes.share(program, sizes)
+
     def record(self, arguments: Arguments, run: Callable[[SizeNotes | None], Program]) -> tuple[Program, str | None]:
         """A recording, by ``run``, which serves other sizes if it can; and why those before did not serve these, if
         somebody is to be told, which is once."""
@@ -127,6 +137,10 @@ class Family:
         self.checked = self.failed = False
         self.made = 0
         self.reason = "others have to be recorded before they are known"
+        self.codes: dict[frozenset[int] | None, SharedCode] = {}
+        """The machine code for all sizes, of the function and of each half of its backward pass."""
+        self.alone: str | None = None
+        """Why each size has a code of its own, if so."""
 
     def fits(self, key: Any, arguments: Arguments) -> bool:
         """Whether a call differs from the recorded ones in nothing but sizes."""
@@ -185,6 +199,54 @@ class Family:
         program.sizes = self
         return program
 
+    def share(self, program: Program, sizes: tuple[int, ...]) -> None:
+        """Has a program, made for these sizes, run on code that serves other sizes too, where all sizes that vary grow
+        with one of them; each half of what is differentiated outside on its own."""
+        line = _line([sample.sizes for sample in self.samples])
+        if line is None:
+            self.alone = "they vary independently of each other"
+        n = None if line is None or self.alone is not None else line.number(sizes)
+        if line is None or n is None or not isinstance(program.runner, Runner):
+            return
+        program.runner.share = partial(self._shared, None, line, n)
+        if program.backward is not None:
+            make = program.backward.make
+
+            def make_half(graph: InstructionGraph, given: frozenset[int]) -> Interpreter | Runner:
+                runner = make(graph, given)
+                if isinstance(runner, Runner):
+                    runner.share = partial(self._shared, given, line, n)
+                return runner
+
+            program.backward.make = make_half
+
+    def _shared(self, half: frozenset[int] | None, line: _Line, n: int, runner: Runner, given: Sequence[np.ndarray]
+                ) -> NativeProgram | None:
+        """The program of a runner for the size n, of code that serves other sizes too."""
+
+        def graph(size: int) -> InstructionGraph:
+            weights = self._weights(line.sizes(size))
+            if weights is None:
+                raise NotImplementedError("sizes that the recordings do not tell")
+            try:
+                forward, backward = _combined(self.basis, weights).halves(self.samples[0].program)
+            except (Unlike, GraphError) as error:
+                raise NotImplementedError(str(error)) from None
+            return forward if half is None or backward is None else backward.half(half).graph
+
+        if half not in self.codes and self.alone is None:
+            try:
+                self.codes[half] = SharedCode(graph, n, given, runner.graph, runner.in_place, runner.stages)
+            except NotImplementedError as error:
+                self.alone = str(error)
+        code = self.codes.get(half)
+        return None if code is None else code.program(runner.graph, given, n)
+
+    @property
+    def code(self) -> SharedCode | None:
+        """The machine code of the function itself for all sizes, once there is one."""
+        return self.codes.get(None)
+
     def _check(self, found: _Combined) -> None:
         """Note [sizes]."""
         for sample in self.samples:
@@ -200,7 +262,13 @@ class Family:
         columns = list(zip(*[sample.sizes for sample in self.samples], strict=True))
         lines = [f"{name}: recorded at {', '.join(map(str, column))}"
                  for name, column in zip(self.called, columns, strict=True) if len(set(column)) > 1]
-        return [*lines, f"{self.made} further made of these" if self.checked else self.reason]
+        if not self.checked:
+            return [*lines, self.reason]
+        if self.code is not None:
+            code = f"one machine code for {self.code.used} of them"
+        else:
+            code = "each has a code of its own" + (f": {self.alone}" if self.alone else "")
+        return [*lines, f"{self.made} further made of these; {code}"]
 
 
 class _Combined:
@@ -210,18 +278,50 @@ class _Combined:
                  steps: list[Any]) -> None:
         self.recording, self.values, self.read, self.given, self.steps = recording, values, read, given, steps
 
-    def program(self, like: Program, arguments: Arguments) -> Program:
+    def halves(self, like: Program) -> tuple[InstructionGraph, Backward | None]:
+        """The graph, and that of the way back where the function is differentiated outside."""
         graph = verify(self.recording.graphs[0])
-        backward = None
-        if like.backward is not None:
-            was, back = like.backward, self.recording.graphs[1]
-            verify(back)
-            prune(graph)
-            backward = Backward(graph, prune(back, after=graph), [self.values[value] for value in was.kept],
-                                was.places, was.sources, was.origins)
-        else:
-            prune(graph)
+        if like.backward is None:
+            return prune(graph), None
+        was, back = like.backward, verify(self.recording.graphs[1])
+        prune(graph)
+        return graph, Backward(graph, prune(back, after=graph), [self.values[value] for value in was.kept],
+                               was.places, was.sources, was.origins)
+
+    def program(self, like: Program, arguments: Arguments) -> Program:
+        graph, backward = self.halves(like)
         return like.for_sizes(graph, arguments.key(), like.results.for_values(self.values, self.steps), backward)
+
+
+class _Line:
+    """Sizes of which each is ``start + step · n``, n the first of those that vary."""
+
+    def __init__(self, starts: Sequence[Fraction], steps: Sequence[Fraction], first: int) -> None:
+        self._starts, self._steps, self._first = starts, steps, first
+
+    def number(self, sizes: Sequence[int]) -> int | None:
+        """n for these sizes; None where they are not on the line."""
+        n = sizes[self._first]
+        on = all(a + b * n == size for a, b, size in zip(self._starts, self._steps, sizes, strict=True))
+        return n if on else None
+
+    def sizes(self, n: int) -> tuple[int, ...]:
+        """The sizes of n."""
+        found = [a + b * n for a, b in zip(self._starts, self._steps, strict=True)]
+        if any(size.denominator != 1 for size in found):
+            raise NotImplementedError("sizes of which one is a fraction of another")
+        return tuple(map(int, found))
+
+
+def _line(samples: Sequence[Sequence[int]]) -> _Line | None:
+    """The line on which all of some sizes are; None where there is none."""
+    one, other = samples[0], next((each for each in samples if each != samples[0]), None)
+    if other is None:
+        return None
+    first = next(d for d, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+    steps = [Fraction(b - a, other[first] - one[first]) for a, b in zip(one, other, strict=True)]
+    line = _Line([a - step * one[first] for a, step in zip(one, steps, strict=True)], steps, first)
+    return line if all(line.number(each) is not None for each in samples) else None
 
 
 def _features(sizes: tuple[int, ...], chosen: Sequence[int], level: int) -> list[int]:

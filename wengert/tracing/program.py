@@ -110,7 +110,7 @@ class Program:
         ``whole``, what numpy would compute raises `TraceError` when it first runs."""
         self._run = Runner(self.graph, self.backward is None, whole, self.stages)
         if self.backward is not None:
-            self.backward.make = lambda graph: Runner(graph, False, whole)
+            self.backward.make = lambda graph, _: Runner(graph, False, whole)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the graph on these arguments and the states as they are now, and applies the effects."""

@@ -1,0 +1,227 @@
+"""One machine code for every size of a batch: training steps of four networks against eager ones, and the parts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as torch
+import wengert.nn.functional as F
+from tests.fuzz.networks import make_sizes, run_sizes
+from wengert import nn
+from wengert.compiler.code import Code, module
+from wengert.compiler.extents import Sizes, alike, divides, hint, lifted, several, varies
+from wengert.compiler.jit import statistics
+from wengert.native.shared import Merging, Unlike
+
+Network = tuple[nn.Module, Callable[[int, Any], tuple[Any, Any]]]
+
+
+class Characters(nn.Module):
+    """An LSTM over characters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.lstm, self.out = nn.Embedding(11, 12), nn.LSTM(12, 20, batch_first=True), nn.Linear(20, 11)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(self.lstm(self.embedding(x))[0]).flatten(0, 1)
+
+
+class Block(nn.Module):
+    """Causal attention and a network, each of a norm and added."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.first, self.second = heads, nn.LayerNorm(width), nn.LayerNorm(width)
+        self.into, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.inner = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Any) -> Any:
+        batch, length, width = x.shape
+        parts = self.into(self.first(x)).chunk(3, -1)
+        q, k, v = (part.reshape(batch, length, self.heads, -1).transpose(1, 2) for part in parts)
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(batch, length, width)
+        x = x + self.out(seen)
+        return x + self.inner(self.second(x))
+
+
+class Transformer(nn.Module):
+    """A small GPT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(17, 24), nn.Embedding(9, 24)
+        self.blocks = nn.Sequential(Block(24, 3))
+        self.norm, self.head = nn.LayerNorm(24), nn.Linear(24, 17)
+
+    def forward(self, x: Any) -> Any:
+        x = self.tokens(x) + self.places(torch.arange(x.shape[1]))
+        return self.head(self.norm(self.blocks(x))).flatten(0, 1)
+
+
+def mlp() -> Network:
+    model = nn.Sequential(nn.Linear(20, 40), nn.ReLU(), nn.Dropout(0.1), nn.Linear(40, 10))
+    return model, lambda n, chance: (chance.standard_normal((n, 20)), chance.integers(0, 10, n))
+
+
+def lenet() -> Network:
+    model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 3), nn.ReLU(),
+                          nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+    return model, lambda n, chance: (chance.standard_normal((n, 1, 12, 12)), chance.integers(0, 10, n))
+
+
+def lstm() -> Network:
+    return Characters(), lambda n, chance: (chance.integers(0, 11, (n, 6)), chance.integers(0, 11, n * 6))
+
+
+def gpt() -> Network:
+    return Transformer(), lambda n, chance: (chance.integers(0, 17, (n, 9)), chance.integers(0, 17, n * 9))
+
+
+def trained(make: Callable[[], Network], batches: list[Any], wrap: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
+    """A step, and what it gives for these batches and leaves behind."""
+    torch.manual_seed(0)
+    model, _ = make()
+    model = model.double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    run = wrap(step)
+    found = []
+    for x, y in batches:
+        before = statistics.compiled + statistics.cache_hits
+        loss = run(torch.from_numpy(x), torch.from_numpy(y)).item()
+        made = statistics.compiled + statistics.cache_hits - before
+        found.append((loss, [p.detach().numpy().copy() for p in model.parameters()], made))
+    return run, found
+
+
+def compiled(step: Any) -> Any:
+    return torch.compile(step, dynamic=True, fullgraph=True)
+
+
+@pytest.mark.parametrize("make", [mlp, lenet, lstm, gpt])
+def test_every_size_of_a_batch_runs_on_one_code(make: Callable[[], Network], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sizes are recorded, the fourth makes the code for all, and none after it makes any; a batch of 1 is
+    recorded by itself, as it broadcasts."""
+    chance, (_, data) = np.random.default_rng(0), make()
+    sizes = [8, 12, 20, 16, 1, *range(1, 41), 16, 8, 300]
+    batches = [data(n, chance) for n in sizes]
+    _, expected = trained(make, batches, lambda step: step)
+    step, found = trained(make, batches, compiled)
+    for n, (loss, left, _), (its, others, _) in zip(sizes, found, expected, strict=True):
+        assert loss == pytest.approx(its, rel=1e-9), n
+        for one, other in zip(left, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9, err_msg=str(n))
+    assert found[3][2] > 0 and [made for _, _, made in found[5:]] == [0] * len(sizes[5:])
+    (family,) = [each for each in step.sizes._families if each.code is not None]
+    assert family.code.used == len(set(sizes)) - 4 and family.alone is None
+    assert f"one machine code for {family.code.used} of them" in step.explain()
+    assert "%extents = load" in "".join([kernel.llvm for kernel in step.kernels])
+
+
+def test_a_model_that_is_differentiated_outside() -> None:
+    """A compiled forward half and a compiled backward one, each one code for all sizes."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(7, 12), nn.Tanh(), nn.Linear(12, 3)).double()
+    compiled = torch.compile(model, dynamic=True)
+    for n in (4, 6, 9, 12, *range(2, 24)):
+        x = torch.rand(n, 7, dtype=torch.float64)
+        found = []
+        for run in (model, compiled):
+            model.zero_grad()
+            before = statistics.compiled + statistics.cache_hits
+            (run(x) ** 2).mean().backward()
+            made = statistics.compiled + statistics.cache_hits - before
+            found.append([p.grad.numpy() for p in model.parameters()])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+        assert n < 10 or made == 0 or n == 12
+
+
+def test_where_each_size_has_its_own_code_it_is_said_why() -> None:
+    """Two sizes that vary independently of each other."""
+    weight = torch.ones(3).requires_grad_()
+
+    @torch.compile(dynamic=True, fullgraph=True)
+    def step(x: Any, y: Any) -> Any:
+        return (x * weight).sum() * y.exp().sum()
+
+    for n, m in ((4, 5), (6, 5), (6, 9), (8, 3), (9, 11), (7, 12)):
+        x, y = torch.rand(n, 3), torch.rand(m)
+        assert step(x, y).item() == pytest.approx(((x * weight).sum() * y.exp().sum()).item(), rel=1e-5)
+    assert all(family.code is None for family in step.sizes._families)
+    assert "a code of its own" in step.explain()
+
+
+def test_random_networks_of_many_sizes() -> None:
+    words = [run_sizes(make_sizes(random.Random(seed))) for seed in range(3)]
+    assert words.count("shared") >= 2
+
+
+# --- extents ----------------------------------------------------------------------------------------------------------
+
+
+def test_polynomials_are_exact_and_the_rest_is_computed_anew() -> None:
+    sizes = Sizes(7)
+    n = sizes.polynomial([Fraction(0), Fraction(1)])
+    assert (hint(n * 3 + 2), (n * 3 + 2).find(10)) == (23, 32)
+    assert n + n is n * 2 and alike(n * 4 - n, 3 * n) and (n - n) == 0 and type(n - n) is int
+    assert not sizes.conditions
+    rounded = -(-n // 4) * 4
+    assert [rounded.find(k) for k in (1, 4, 5, 9)] == [4, 4, 8, 12]
+    assert lifted(max, n, 5).find(2) == 5 and lifted(max, 3, 5) == 5
+    assert varies(n) and several(n) and not varies(7) and not several(1)
+    assert divides(4, n * 8) and not divides(4, n) and divides(4, 8)
+
+
+def test_what_is_found_out_of_an_extent_must_hold() -> None:
+    sizes = Sizes(7)
+    n = sizes.polynomial([Fraction(0), Fraction(1)])
+    assert n > 3 and sizes.hold(4) is None and sizes.hold(3) is not None
+    assert list(range(n)) == list(range(7)) and sizes.hold(8) is not None and sizes.hold(7) is None
+    half = Sizes(8).polynomial([Fraction(0), Fraction(1, 2)])
+    assert half.find(10) == 5
+    with pytest.raises(ValueError, match="an integer was expected"):
+        half.find(3)
+
+
+def test_an_extent_is_a_word_of_the_table() -> None:
+    sizes = Sizes(7)
+    n = sizes.polynomial([Fraction(1), Fraction(2)])
+    code = Code("f", visible=False)
+    code.add(n, 1)
+    code.done()
+    with pytest.raises(NotImplementedError, match="a size that is known at run time alone"):
+        str(code)
+    code.extents = 3
+    text = module(code)
+    assert "getelementptr ptr, ptr %places, i64 3" in text and "add i64 %extent0, 1" in text
+    assert sizes.table(10).tolist() == [21]
+    with pytest.raises(NotImplementedError, match="a function for each size"):
+        Code(f"tile_{n}")
+
+
+def test_numbers_that_grow_unevenly_are_no_plan() -> None:
+    at = [37, 41, 43, 47, 53]
+    merging = Merging(Sizes(37), at, [1.0])
+    assert merging.of([3, 3, 3, 3, 3]) == 3
+    assert merging.of([n * n - 1 for n in at]).find(10) == 99
+    assert merging.of([1 / n for n in at]).find(10) == 0.1
+    assert merging.of([np.arange(n) for n in at]).at(4).tolist() == [0, 1, 2, 3]
+    assert merging.of([np.array([0, n, 2 * n]) for n in at]).at(5).tolist() == [0, 5, 10]
+    for unlike in ([-(-n // 8) for n in at], [[0] * n for n in at], ["a", *"bbbb"], [0.1 * n * n for n in at]):
+        with pytest.raises(Unlike):
+            merging.of(unlike)

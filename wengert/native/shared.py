@@ -1,0 +1,384 @@
+"""One machine code for a graph at many sizes: a plan that holds extents in the place of numbers.
+
+The one idea to know: the graph is planned for a few sizes, all of which choose what the first has chosen (`Choices`),
+and the plans are gone through together. What is the same in all is so; an integer that differs is a polynomial of the
+size; a float is a form of such an integer. Of that plan the code is written once, with extents in a table
+(`compiler/extents.py`). For a size that comes, the plan is put in numbers, checked like any other (`checks`) and laid
+out in memory, which takes no time of LLVM's.
+
+Note [extents]: nothing proves that a number depends on a size in this way. So more plans are compared than the
+polynomials need; all of them are for sizes that no other size of the graph is equal to, and that nothing divides; what
+the code's writer found out about an extent is noted and must hold; and every step of the plan for a size is checked to
+stay inside its buffers. Where one of these fails, the size gets a plan and a code of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..compiler import threads
+from ..compiler.extents import Extent, Sizes, varies
+from ..compiler.jit import Library, engine
+from ..core.computed import FORMS, floats_in
+from ..ir import Instr, InstructionGraph, Value
+from .blueprint import blueprint_of
+from .emission import Function
+from .functions import Functions, Work, slot_of
+from .loops import Buffer, LoopError, Nest, Node, Place
+from .modules import modules_of
+from .plan import Choices, Plan
+from .program import NativeProgram, is_native, may_be_native
+from .schedule import Schedule
+from .stages import Stages
+from .steps import Layout, Product, Step
+from .translation import Lying
+
+DEGREE, PLANS = 2, 5
+"""Of the polynomials, and how many plans are compared: two more than these need."""
+
+PRIMES = (37, 211, 1009, 4001, 8009)
+"""Sizes from one of which on, that near which the size was that came first, primes are planned for."""
+
+Graphs = Callable[[int], InstructionGraph]
+
+
+class Unlike(NotImplementedError):
+    """What keeps plans from being one."""
+
+
+# --- plans that become one --------------------------------------------------------------------------------------------
+
+
+class Merging:
+    """Puts together what plans for several sizes have at the same place."""
+
+    def __init__(self, sizes: Sizes, at: Sequence[int], floats: Sequence[float]) -> None:
+        self._sizes, self._at, self._floats = sizes, at, floats
+        self._made: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, things: Sequence[Any]) -> Any:
+        """What stands at one place in each plan, with extents."""
+        first = things[0]
+        kind = type(first)
+        if kind is np.ndarray:
+            return self._array(things)
+        if any(type(each) is not kind for each in things):
+            raise Unlike("a plan depends on the size")
+        if kind is int:
+            return self._integer(things)
+        if kind is float:
+            return self._float(things)
+        if kind in (tuple, list):
+            if len({len(each) for each in things}) > 1:
+                raise Unlike("how much there is depends on the size")
+            return kind([self.of(parts) for parts in zip(*things, strict=True)])
+        if kind is Node or is_dataclass(first) and kind not in (Instr, Value):
+            return self._object(things)
+        if kind in (Instr, Value):
+            return first
+        if any(each is not first and each != first for each in things):
+            raise Unlike(f"{first!r:.40} depends on the size")
+        return first
+
+    def _object(self, things: Sequence[Any]) -> Any:
+        first = things[0]
+        known = self._made.get(id(first))
+        if known is not None:
+            if any(x is not y for x, y in zip(known[1], things, strict=True)):
+                raise Unlike("what meets depends on the size")
+            return known[0]
+        made = rebuilt(first, lambda name: self.of([getattr(each, name) for each in things]))
+        self._made[id(first)] = made, things
+        return made
+
+    def _integer(self, numbers: Sequence[int]) -> Any:
+        if all(n == numbers[0] for n in numbers):
+            return numbers[0]
+        fitted = _fitted(self._at[:DEGREE + 1], numbers[:DEGREE + 1])
+        found = self._sizes.polynomial(fitted) if _whole(fitted, self._at) == list(numbers) else 0
+        if type(found) is int:
+            raise Unlike(f"a number does not grow evenly with the size: {numbers} for {self._at}")
+        return found
+
+    def _float(self, numbers: Sequence[float]) -> Any:
+        if all(n == numbers[0] or (n != n and numbers[0] != numbers[0]) for n in numbers):
+            return numbers[0]
+        for rounded in (float, lambda x: float(np.float32(x))):
+            for number in self._floats:
+                for at, (guess, form) in enumerate(FORMS):
+                    found = [guess(number, n) for n in numbers]
+                    if any(m is None or rounded(form(number, m)) != n
+                           for m, n in zip(found, numbers, strict=True)):
+                        continue
+                    whole = self._integer([m for m in found if m is not None])
+                    return self._formed(rounded, number, at, whole)
+        raise Unlike("a float depends on the size in a way that is not known")
+
+    def _formed(self, rounded: Callable[[float], float], number: float, at: int, whole: Any) -> Extent:
+        form = FORMS[at][1]
+        find = whole.find if varies(whole) else lambda n: whole
+        key = "form", rounded is float, number, at, whole.key if varies(whole) else whole
+        return self._sizes.known(key, rounded(form(number, find(self._sizes.hint))),
+                                 lambda n: rounded(form(number, find(n))))
+
+    def _array(self, arrays: Sequence[Any]) -> Any:
+        """A constant: the same for all sizes, or one of which each number grows evenly with the size, or that is
+        filled or grows evenly along each of its dimensions."""
+        first = arrays[0]
+        if any(type(a) is not np.ndarray or a.dtype != first.dtype or a.ndim != first.ndim for a in arrays):
+            raise Unlike("a constant depends on the size")
+        if all(a.shape == first.shape for a in arrays):
+            flat = np.stack([a.ravel() for a in arrays])
+            if (flat == flat[0]).all():
+                return first
+            if first.dtype.kind not in "iu":
+                raise Unlike("a constant depends on the size")
+            columns, where = np.unique(flat, axis=1, return_inverse=True)
+            numbers = [self._integer([int(n) for n in column]) for column in columns.T]
+            return Numbers(first.shape, first.dtype, numbers, where.reshape(first.shape))
+        starts = [a.flat[0] for a in arrays]
+        if all((a == start).all() for a, start in zip(arrays, starts, strict=True)) and len(set(starts)) == 1:
+            shape = [self._integer(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
+            return Numbers(tuple(shape), first.dtype, [starts[0].item()], None)
+        if first.ndim == 1 and first.dtype.kind in "iu" and all(len(a) > 1 for a in arrays):
+            steps = {int(a[1] - a[0]) for a in arrays}
+            step = steps.pop()
+            if not steps and all(np.array_equal(a, a[0] + step * np.arange(len(a))) for a in arrays):
+                return Numbers((self._integer([len(a) for a in arrays]),), first.dtype,
+                               [self._integer([int(start) for start in starts]), step], None)
+        raise Unlike("a constant depends on the size")
+
+
+class Numbers:
+    """An array that depends on the size: ``numbers`` dealt out as ``where`` says; else one number everywhere, or the
+    first of an even row and its step."""
+
+    def __init__(self, shape: tuple[Any, ...], dtype: np.dtype[Any], numbers: list[Any],
+                 where: np.ndarray[Any, Any] | None) -> None:
+        self.shape, self.dtype, self.numbers, self.where = shape, dtype, numbers, where
+
+    def at(self, n: int) -> np.ndarray[Any, Any]:
+        shape, numbers = ([x.find(n) if varies(x) else x for x in each] for each in (self.shape, self.numbers))
+        if self.where is not None:
+            return np.array(numbers, self.dtype)[self.where]
+        if len(numbers) == 1:
+            return np.full(shape, numbers[0], self.dtype)
+        return (numbers[0] + numbers[1] * np.arange(shape[0])).astype(self.dtype)
+
+
+class Numbered:
+    """Puts a plan in numbers for one size; instructions are those of the ``graph`` for it."""
+
+    def __init__(self, n: int, instrs: dict[int, Instr]) -> None:
+        self._n, self._instrs = n, instrs
+        self._made: dict[int, Any] = {}
+
+    def of(self, x: Any) -> Any:
+        kind = type(x)
+        if kind is Extent:
+            return x.find(self._n)
+        if kind in (tuple, list):
+            return kind([self.of(y) for y in x])
+        if kind is Instr:
+            return self._instrs[id(x)]
+        if kind is Numbers:
+            return x.at(self._n)
+        if kind is Node or is_dataclass(x) and kind is not Value:
+            found = self._made.get(id(x))
+            if found is None:
+                found = self._made[id(x)] = rebuilt(x, lambda name: self.of(getattr(x, name)))
+            return found
+        return x
+
+
+_NODE = "op", "args", "dtype", "over"
+_ANEW: dict[str, Any] = {"slot": -1, "offset": 0, "_walked": None}
+"""What is found out of buffers and nests once more."""
+
+
+def rebuilt(x: Any, part: Callable[[str], Any]) -> Any:
+    """An object of the same class with other parts, which a function gives by their names."""
+    if type(x) is Node:
+        return Node(*map(part, _NODE))
+    made, anew = object.__new__(type(x)), _ANEW if type(x) in (Buffer, Nest) else {}
+    for field in fields(x):
+        object.__setattr__(made, field.name, anew[field.name] if field.name in anew else part(field.name))
+    return made
+
+
+def _whole(coefficients: Sequence[Fraction], at: Sequence[int]) -> list[Fraction]:
+    """The values of a polynomial."""
+    return [sum([a * n ** power for power, a in enumerate(coefficients)], Fraction(0)) for n in at]
+
+
+def _fitted(at: Sequence[int], values: Sequence[int]) -> list[Fraction]:
+    """The coefficients of the polynomial through these points (Lagrange)."""
+    total = [Fraction(0)] * len(at)
+    for i, (x, y) in enumerate(zip(at, values, strict=True)):
+        basis = [Fraction(y)]
+        for j, other in enumerate(at):
+            if j != i:  # times (n - other) / (x - other)
+                scaled = [a / (x - other) for a in basis]
+                basis = [a - other * b for a, b in zip([Fraction(0), *scaled], [*scaled, Fraction(0)], strict=True)]
+        total = [a + b for a, b in zip(total, basis, strict=True)]
+    return total
+
+
+# --- the code ---------------------------------------------------------------------------------------------------------
+
+
+class _Written(Functions):
+    """The functions of a plan with extents, one a step."""
+
+    def __init__(self, schedule: Any) -> None:
+        self.of_steps: list[Function | None] = []
+        super().__init__(schedule)
+
+    def _step(self, step: Step) -> Work:
+        function, places = self.function(step)
+        self.of_steps.append(function)
+        if function is not None:
+            function.code.extents = len(places)
+            self.addresses.setdefault(function.code.name)
+        return Work("", 0, 0, [])
+
+
+class _Called(Functions):
+    """What steps in numbers call with which places: functions that are written already."""
+
+    def __init__(self, schedule: Any, of_steps: Sequence[Function | None], n: int, extents: Place) -> None:
+        self._next: Iterator[Function | None] = iter(of_steps)
+        self._n, self._extents = n, extents
+        super().__init__(schedule)
+
+    def function(self, step: Step) -> tuple[Function | None, list[tuple[int, int]]]:
+        written = next(self._next)
+        if written is None:
+            return None, self.places(step)
+        numbers: list[Any] = [written.items, written.cycles]
+        items, cycles = (x.find(self._n) if varies(x) else x for x in numbers)
+        return Function(written.code, items, cycles), [*self.places(step), slot_of(self._extents)]
+
+
+def _parts(schedule: Schedule) -> tuple[Any, ...]:
+    """What a schedule is put together of: all that depends on sizes."""
+    plan, graph = schedule.plan, schedule.graph
+    return (schedule.steps, schedule.effects, schedule.outputs, plan.buffers, [*plan.constants.items()],
+            [plan.origin.get(id(step)) for step in schedule.steps],
+            [schedule.translation.values[value].node for value in (*graph.inputs, *graph.states)])
+
+
+class SharedCode:
+    """The code of a graph for many sizes. Raises `NotImplementedError` where there can be none."""
+
+    def __init__(self, graphs: Graphs, n: int, given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph,
+                 in_place: bool, stages: Stages) -> None:
+        self.in_place, self.used = in_place, 0
+        reason: Exception | None = None
+        for at in _sizes_for(n):
+            try:
+                with stages.stage("planning"):
+                    self._plan(graphs, at, given, like)
+                self._write(stages)
+                return
+            except (NotImplementedError, LoopError) as error:
+                reason = error
+        raise NotImplementedError(str(reason))
+
+    def _plan(self, graphs: Graphs, at: Sequence[int], given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph
+              ) -> None:
+        choices, plans, floats = Choices(shared=True), list[Schedule](), dict[float, None]()
+        for n in at:
+            graph = graphs(n)
+            plans.append(Schedule(graph, _lying(like, graph, given), self.in_place, choices))
+            if not (may_be_native(graph) and is_native(plans[-1].steps)):
+                raise Unlike("nothing of it has a native form")
+            floats.update(dict.fromkeys(floats_in([(*i.operands, *i.params.values()) for i in graph.instrs])))
+            choices = Choices(take=choices)
+        self._first = plans[0]
+        self.sizes = Sizes(at[0])
+        self._parts = Merging(self.sizes, at, [1.0, *floats]).of([*map(_parts, plans)])
+        for step in self._parts[0]:
+            if isinstance(step, (Product, Layout)) and step.cut is not None and varies(step.cut.rows):
+                if step.cut.lay_left:
+                    raise Unlike("rows that are laid out")
+                step.cut = replace(step.cut, low=True)
+
+    def _write(self, stages: Stages) -> None:
+        with stages.stage("writing"):
+            writer = _Written(self._schedule(self._parts, self._first.graph))
+            self._functions = writer.of_steps
+            modules = modules_of([*writer.functions, *writer.products.functions], writer.addresses)
+            self.texts = [text for _, text in modules]
+            self._modules = [(engine().key(text), names) for names, text in modules]
+        with stages.stage("machine code"):
+            self._libraries: list[Library] = engine().load_all(
+                [(text, ("functions",) if names else ()) for names, text in modules], threads.get_num_threads())
+
+    def _schedule(self, parts: Any, graph: InstructionGraph) -> Schedule:
+        steps, effects, outputs, buffers, constants, origins, _ = parts
+        plan = Plan()
+        plan.buffers, plan.constants = list(buffers), dict(constants)
+        plan.origin = {id(step): origin for step, origin in zip(steps, origins, strict=True) if origin is not None}
+        return Schedule.put_together(graph, plan, steps, effects, outputs, self._first)
+
+    def program(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], n: int) -> NativeProgram | None:
+        """The program for a size; None where the code does not serve it, or what is given lies otherwise."""
+        if self.sizes.hold(n) is not None:
+            return None
+        try:
+            pairs = zip(self._first.graph.instrs, graph.instrs, strict=True)
+            instrs = {id(was): instr for was, instr in pairs}
+            parts = Numbered(n, instrs).of(self._parts)
+            if any((node.args[0].strides, node.args[0].buffer.size) != Lying.of(array).in_elements()
+                   for node, array in zip(parts[-1], given, strict=True)):
+                return None
+            schedule = self._schedule(parts, graph)
+            schedule.lay()
+        except (ValueError, LoopError):
+            return None
+        self.used += 1
+        table = self.sizes.table(n)
+        buffer = schedule.plan.buffer("constant", "int64", table.size)
+        schedule.plan.constants[buffer] = table
+        blueprint, _ = blueprint_of(schedule, lambda schedule: _Called(
+            schedule, self._functions, n, Place(buffer, 0, (1,))), self._modules)
+        return NativeProgram(_Planned(graph, schedule, self.texts), blueprint, self._libraries)
+
+
+class _Planned:
+    """What people are shown of a program, as `program.Planning`."""
+
+    def __init__(self, graph: InstructionGraph, schedule: Schedule, texts: list[str]) -> None:
+        self.graph, self.schedule, self.texts = graph, schedule, texts
+
+
+def _lying(like: InstructionGraph, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]]) -> list[Lying]:
+    """How the arrays would lie for another graph of another size: as they do, or in rows where their size varies."""
+    found = []
+    for was, value, array in zip((*like.inputs, *like.states), (*graph.inputs, *graph.states), given, strict=True):
+        shape = tuple(value.spec.shape)
+        if shape == tuple(was.spec.shape):
+            found.append(Lying.of(array))
+        elif array.flags.c_contiguous:
+            found.append(Lying.of(np.empty(shape, array.dtype)))
+        else:
+            raise Unlike(f"%{value.name} does not lie in rows")
+    return found
+
+
+def _sizes_for(n: int) -> Iterator[list[int]]:
+    """Primes to plan for, of which the first ones are near the size."""
+    near = [p for p in PRIMES if p >= n] or [PRIMES[-1]]
+    for start in near[:3]:
+        found, p = list[int](), start
+        while len(found) < PLANS:
+            if all(p % d for d in range(2, int(p ** 0.5) + 1)):
+                found.append(p)
+            p += 1
+        yield found
