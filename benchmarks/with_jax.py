@@ -1,15 +1,41 @@
 """Some of the workloads in jax: the same sizes and arithmetic, one jitted function a step, its state handed on.
 
-jax answers before it has computed; a step here ends when its results are there, as the others' do.
+The architectures that have parameters of many names are in `jax_architectures`, functions of functions in `jax_func`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
-Step = Callable[[], Any]
+from benchmarks.jax_architectures import bigru, resnet20, separable, unet, vit, wavenet
+from benchmarks.jax_func import (
+    hessian,
+    jacobian,
+    laplacian,
+    per_sample_lenet,
+    per_sample_mlp,
+    runge_kutta,
+    solves,
+)
+from benchmarks.jax_parts import (
+    Step,
+    adam,
+    convolved,
+    convolving,
+    cross_entropy,
+    dense,
+    keyed,
+    layer_norm,
+    linear,
+    modules,
+    momentum,
+    normed,
+    stepping,
+)
+
+__all__ = ["adaline", "bigru", "gpt", "hessian", "jacobian", "laplacian", "lenet", "lstm", "mlp", "neural_ode",
+           "per_sample_lenet", "per_sample_mlp", "pinn", "pointwise", "resnet20", "runge_kutta", "separable",
+           "softmax_of_layer_norm", "solves", "triplet", "unet", "vae", "vit", "wavenet"]
 
 
 def adaline() -> Step:
@@ -226,250 +252,3 @@ def softmax_of_layer_norm() -> Step:
 
     compiled = jax.jit(forward)
     return lambda: compiled(*given).block_until_ready()
-
-
-# --- what they share --------------------------------------------------------------------------------------------------
-
-
-def keyed() -> Iterator[Any]:
-    """Keys for one random array after another."""
-    jax, _ = modules()
-    key = jax.random.PRNGKey(0)
-    while True:
-        key, found = jax.random.split(key)
-        yield found
-
-
-def dense(keys: Iterator[Any], inputs: int, outputs: int) -> Any:
-    """Weight and bias of a linear layer."""
-    jax, np = modules()
-    bound = inputs**-0.5
-    return jax.random.uniform(next(keys), (inputs, outputs), minval=-bound, maxval=bound), np.zeros(outputs)
-
-
-def linear(layer: Any, x: Any) -> Any:
-    """``x @ weight + bias``."""
-    weight, bias = layer
-    return x @ weight + bias
-
-
-def convolving(keys: Iterator[Any], inputs: int, outputs: int, size: int) -> Any:
-    """Weight and bias of a convolution."""
-    weight, bias = dense(keys, inputs * size * size, outputs)
-    return weight.T.reshape(outputs, inputs, size, size), bias
-
-
-def convolved(layer: Any, x: Any, padding: int = 0) -> Any:
-    """A convolution of stride 1 with its bias."""
-    jax, _ = modules()
-    weight, bias = layer
-    found = jax.lax.conv_general_dilated(x, weight, (1, 1), [(padding, padding)] * 2)
-    return found + bias[:, None, None]
-
-
-def normed(width: int) -> Any:
-    """Weight and bias of a layer norm."""
-    _, np = modules()
-    return np.ones(width), np.zeros(width)
-
-
-def layer_norm(layer: Any, x: Any) -> Any:
-    """The norm along the last dimension."""
-    jax, _ = modules()
-    weight, bias = layer
-    centred = x - x.mean(-1, keepdims=True)
-    return centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * weight + bias
-
-
-def cross_entropy(logits: Any, labels: Any) -> Any:
-    """The mean over rows."""
-    jax, np = modules()
-    return -jax.nn.log_softmax(logits)[np.arange(len(labels)), labels].mean()
-
-
-def adam(loss: Callable[..., Any], weights: Any, *given: Any, decay: float = 0.0, key: Any = None) -> Step:
-    """A step of Adam with the usual numbers, weights decaying as AdamW's; where there is a ``key``, the loss has one of
-    its own at each step."""
-    jax, np = modules()
-    each = jax.tree_util.tree_map
-
-    def update(state: Any, *given: Any) -> Any:
-        weights, first, second, count, key = state
-        mine: tuple[Any, ...] = ()
-        if key is not None:
-            key, *mine = jax.random.split(key)
-        value, gradients = jax.value_and_grad(loss)(weights, *mine, *given)
-        count = count + 1
-        first = each(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
-        second = each(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
-        rate, root = 1e-3 / (1 - 0.9**count), np.sqrt(1 - 0.999**count)
-        weights = each(lambda w, m, v: w * (1 - 1e-3 * decay) - rate * m / (np.sqrt(v) / root + 1e-8), weights, first,
-                       second)
-        return (weights, first, second, count, key), value
-
-    first, second = (each(np.zeros_like, weights) for _ in range(2))
-    return stepping(update, (weights, first, second, np.zeros(()), key), *given)
-
-
-def momentum(loss: Callable[..., Any], weights: Any, *given: Any, rate: float, largest: float | None = None) -> Step:
-    """A step of SGD with momentum 0.9, gradients no larger than ``largest`` together."""
-    jax, np = modules()
-    each = jax.tree_util.tree_map
-
-    def update(state: Any, *given: Any) -> Any:
-        weights, moving = state
-        value, gradients = jax.value_and_grad(loss)(weights, *given)
-        if largest is not None:
-            norm = np.sqrt(sum((g**2).sum() for g in jax.tree_util.tree_leaves(gradients)))
-            gradients = each(lambda g: g * np.minimum(1, largest / (norm + 1e-6)), gradients)
-        moving = each(lambda v, g: 0.9 * v + g, moving, gradients)
-        return (each(lambda w, v: w - rate * v, weights, moving), moving), value
-
-    return stepping(update, (weights, each(np.zeros_like, weights)), *given)
-
-
-# --- functions of functions: the workloads of `func` ------------------------------------------------------------------
-
-
-def per_sample_mlp() -> Step:
-    """`func.per_sample` of `func.mlp`."""
-    jax, np = modules()
-    sizes = (784, 128, 64, 10)
-
-    def network(weights: Any, x: Any) -> Any:
-        for w, b in weights[:-1]:
-            x = jax.nn.relu(x @ w + b)
-        w, b = weights[-1]
-        return x @ w + b
-
-    return _per_sample(network, _dense(sizes), (784,))
-
-
-def per_sample_lenet() -> Step:
-    """`func.per_sample` of `func.lenet`."""
-    jax, np = modules()
-    keys = jax.random.split(jax.random.PRNGKey(1), 2)
-    filters = jax.random.normal(keys[0], (6, 1, 5, 5)) / 5, jax.random.normal(keys[1], (16, 6, 5, 5)) / 12
-
-    def pooled(x: Any) -> Any:
-        return jax.lax.reduce_window(jax.nn.relu(x), -np.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
-
-    def network(weights: Any, x: Any) -> Any:
-        (first, second), dense = weights
-        x = pooled(jax.lax.conv(x[None], first, (1, 1), "SAME"))
-        x = pooled(jax.lax.conv(x, second, (1, 1), "VALID")).reshape(-1)
-        for w, b in dense[:-1]:
-            x = jax.nn.relu(x @ w + b)
-        w, b = dense[-1]
-        return x @ w + b
-
-    return _per_sample(network, (filters, _dense((400, 120, 84, 10))), (1, 28, 28))
-
-
-def _dense(sizes: tuple[int, ...]) -> Any:
-    """Weights and biases of dense layers."""
-    jax, np = modules()
-    keys = jax.random.split(jax.random.PRNGKey(0), len(sizes))
-    return [(jax.random.normal(key, (n, m)) / n**0.5, np.zeros(m))
-            for key, n, m in zip(keys, sizes[:-1], sizes[1:], strict=False)]
-
-
-def _per_sample(network: Callable[..., Any], weights: Any, shape: tuple[int, ...]) -> Step:
-    """The gradients of 128 examples, one by one."""
-    jax, _ = modules()
-    x = jax.random.normal(jax.random.PRNGKey(2), (128, *shape))
-    labels = jax.random.randint(jax.random.PRNGKey(3), (128,), 0, 10)
-
-    def loss(weights: Any, x: Any, label: Any) -> Any:
-        return -jax.nn.log_softmax(network(weights, x))[label]
-
-    gradients = jax.jit(jax.vmap(jax.grad(loss), in_axes=(None, 0, 0)))
-    return lambda: jax.block_until_ready(gradients(weights, x, labels))
-
-
-def jacobian() -> Step:
-    """`func.jacobian`."""
-    jax, np = modules()
-    (w, b), (v, c) = _dense((100, 100, 100))
-    x = jax.random.normal(jax.random.PRNGKey(4), (100,))
-    found = jax.jit(jax.jacrev(lambda x: np.tanh(x @ w + b) @ v + c))
-    return lambda: found(x).block_until_ready()
-
-
-def hessian() -> Step:
-    """`func.hessian`."""
-    jax, np = modules()
-    matrix = jax.random.normal(jax.random.PRNGKey(5), (200, 200)) / 14
-    x = jax.random.normal(jax.random.PRNGKey(6), (200,))
-    found = jax.jit(jax.hessian(lambda x: (np.tanh(matrix @ x) ** 2).sum() + (x * np.sin(matrix @ x)).sum()))
-    return lambda: found(x).block_until_ready()
-
-
-def laplacian() -> Step:
-    """`func.laplacian`."""
-    jax, np = modules()
-    weights = _dense((3, 64, 64, 64, 1))
-    points, unit = jax.random.normal(jax.random.PRNGKey(7), (1000, 3)), np.eye(3)
-
-    def network(x: Any) -> Any:
-        for w, b in weights[:-1]:
-            x = np.tanh(x @ w + b)
-        w, b = weights[-1]
-        return (x @ w + b)[..., 0]
-
-    def second(points: Any, direction: Any) -> Any:
-        along = np.broadcast_to(direction, points.shape)
-        return jax.jvp(lambda x: jax.jvp(network, (x,), (along,))[1], (points,), (along,))[1]
-
-    found = jax.jit(lambda points: jax.vmap(second, (None, 0))(points, unit).sum(0))
-    return lambda: found(points).block_until_ready()
-
-
-def solves() -> Step:
-    """`func.solves`."""
-    jax, np = modules()
-    a = jax.random.normal(jax.random.PRNGKey(8), (1000, 4, 4)) + 4 * np.eye(4)
-    b = jax.random.normal(jax.random.PRNGKey(9), (1000, 4))
-    found = jax.jit(jax.vmap(np.linalg.solve))
-    return lambda: found(a, b).block_until_ready()
-
-
-def runge_kutta() -> Step:
-    """`func.runge_kutta`."""
-    jax, np = modules()
-    h = 0.02
-
-    def slope(y: Any, rate: Any) -> Any:
-        return np.stack([y[0] * (rate - y[1]), y[1] * (y[0] - 1)])
-
-    def solution(rate: Any) -> Any:
-        y = np.array([1.0, 0.5])
-        for _ in range(20):
-            k1 = slope(y, rate)
-            k2 = slope(y + h / 2 * k1, rate)
-            k3 = slope(y + h / 2 * k2, rate)
-            y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + slope(y + h * k3, rate))
-        return y
-
-    found = jax.jit(lambda rate: jax.jvp(solution, (rate,), (np.ones(()),)))
-    rate = np.array(1.2)
-    return lambda: jax.block_until_ready(found(rate))
-
-
-def stepping(update: Callable[..., Any], state: Any, *given: Any) -> Step:
-    """A step that hands the state on from call to call; the old one's memory may be used for the new."""
-    jax, _ = modules()
-    compiled = jax.jit(update, donate_argnums=0)
-
-    def step() -> Any:
-        nonlocal state
-        state, value = compiled(state, *given)
-        jax.block_until_ready(state)
-        return value
-
-    return step
-
-
-def modules() -> tuple[Any, Any]:
-    """jax and its numpy."""
-    return import_module("jax"), import_module("jax.numpy")
