@@ -378,3 +378,131 @@ def test_what_make_tensor_refuses() -> None:
                            ({"noncontiguous": True, "memory_format": torch.contiguous_format}, "mutually exclusive")):
         with pytest.raises(ValueError, match=match):
             make_tensor(2, dtype=torch.uint8, **options)  # type: ignore[arg-type]
+
+
+# --- what a checkpoint's second run does otherwise --------------------------------------------------------------------
+
+
+def changing(first: Any, second: Any) -> Any:
+    """A function that is another when it runs again."""
+    runs: list[Any] = []
+
+    def run(x: Any) -> Any:
+        runs.append(None)
+        return (first if len(runs) == 1 else second)(x)
+
+    return run
+
+
+def two(x: Any) -> Any:
+    return x.sin().exp()
+
+
+def three(x: Any) -> Any:
+    return two(x).sin()
+
+
+def wider(x: Any) -> Any:
+    return x.sin() * torch.tensor([1.0, 2.0])
+
+
+@pytest.mark.parametrize(("first", "second", "match"), [
+    (three, two, "A different number of tensors was saved"), (two, three, "trying to save more tensors"),
+    (two, wider, "tensors have different metadata")])
+@pytest.mark.parametrize("debug", [False, True, None])
+def test_a_second_run_that_differs(first: Any, second: Any, match: str, debug: bool | None) -> None:
+    from wengert.utils import checkpoint as checkpoints
+
+    with checkpoints.set_checkpoint_early_stop(False), checkpoints.set_checkpoint_debug_enabled(debug):
+        y = checkpoints.checkpoint(changing(first, second), leaf(1.0), use_reentrant=False, debug=True)
+        with pytest.raises(checkpoints.CheckpointError, match=match) as caught:
+            y.sum().backward()
+    assert ("second run: float32 [1]" in str(caught.value).replace("torch.", "")) == (debug is not False)
+
+
+def test_a_checkpoint_with_a_run_of_its_own_is_no_part_of_grad() -> None:
+    from wengert.utils.checkpoint import checkpoint
+
+    x = leaf(1.0)
+    with pytest.raises(RuntimeError, match=r"incompatible with \.grad\(\)"):
+        grad(checkpoint(torch.exp, x, use_reentrant=True), x)
+    checkpoint(torch.exp, x, use_reentrant=True).backward()
+    assert x.grad is not None
+
+
+def test_a_callback_may_queue_another() -> None:
+    from wengert.autograd.variable import Variable
+
+    seen: list[str] = []
+    queue = Variable._execution_engine.queue_callback
+
+    def first() -> None:
+        seen.append("first")
+        queue(lambda: seen.append("second"))
+
+    y = leaf(1.0) * 2
+    y.register_hook(lambda grad: queue(first))
+    y.backward()
+    assert seen == ["first", "second"]
+
+
+def test_an_error_that_is_no_matter_of_operands_keeps_its_class() -> None:
+    y = leaf(1.0) * 2
+
+    def deeper(grad: Any) -> None:
+        deeper(grad)
+
+    y.register_hook(deeper)
+    with pytest.raises(RecursionError):
+        y.backward()
+
+
+# --- what is saved, before it is brought back -------------------------------------------------------------------------
+
+
+class Saving(Function):
+    """It saves its argument and nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x, None)
+        return x * 1
+
+    @staticmethod
+    def vjp(ctx: Any, grad: Any) -> Any:
+        return grad
+
+
+def test_saved_tensors_of_a_function() -> None:
+    y = Saving.apply(leaf(1.0))
+    saved, nothing = y.grad_fn._raw_saved_tensors
+    with pytest.raises(RuntimeError, match="None is forbidden"):
+        nothing.register_hooks(lambda x: x, lambda x: x)
+    for hooks in ((lambda x: x,), (1, 1)):
+        with pytest.raises(TypeError, match="incompatible function arguments"):
+            saved.register_hooks(*hooks)
+    assert saved.unpack_hook is None and saved.data.item() == 1
+    saved.register_hooks(lambda x: "kept", lambda x: torch.ones(1))
+    assert saved.data == "kept" and saved.unpack_hook is not None
+    with pytest.raises(RuntimeError, match="already been set"):
+        saved.register_hooks(lambda x: x, lambda x: x)
+    y.backward()
+    with pytest.raises(RuntimeError, match="after they have already been freed"):
+        _ = y.grad_fn._raw_saved_tensors
+
+
+def test_a_module_that_shares_its_name_with_a_function() -> None:
+    with torch_is_wengert():
+        import torch as face
+        from torch.autograd.gradcheck import GradcheckError
+
+        assert callable(face.autograd.gradcheck) and issubclass(GradcheckError, RuntimeError)
+
+
+def test_warn_always() -> None:
+    assert not torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    assert torch.is_warn_always_enabled()
+    torch.set_warn_always(False)
+    with pytest.raises(TypeError, match="bool"):
+        torch.set_warn_always(1)  # type: ignore[arg-type]

@@ -33,9 +33,9 @@ from .ops.storage import TypedStorage, UntypedStorage, is_storage
 from .settings import (
     are_deterministic_algorithms_enabled, get_default_device, get_deterministic_debug_mode,
     get_float32_matmul_precision, get_num_interop_threads, get_num_threads,
-    is_deterministic_algorithms_warn_only_enabled, set_default_device, set_deterministic,
+    is_deterministic_algorithms_warn_only_enabled, is_warn_always_enabled, set_default_device, set_deterministic,
     set_deterministic_debug_mode, set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads,
-    set_num_threads, use_deterministic_algorithms,
+    set_num_threads, set_warn_always, use_deterministic_algorithms,
 )
 from .tensors import Tensor, overrides as _overrides, tensor as _tensor
 from .tensors.generator import Generator, default_generator

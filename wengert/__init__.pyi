@@ -209,11 +209,11 @@ from .settings import (
     get_float32_matmul_precision as get_float32_matmul_precision, get_num_interop_threads as get_num_interop_threads,
     get_num_threads as get_num_threads,
     is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
-    set_default_device as set_default_device, set_deterministic as set_deterministic,
-    set_deterministic_debug_mode as set_deterministic_debug_mode,
+    is_warn_always_enabled as is_warn_always_enabled, set_default_device as set_default_device,
+    set_deterministic as set_deterministic, set_deterministic_debug_mode as set_deterministic_debug_mode,
     set_float32_matmul_precision as set_float32_matmul_precision, set_flush_denormal as set_flush_denormal,
     set_num_interop_threads as set_num_interop_threads, set_num_threads as set_num_threads,
-    use_deterministic_algorithms as use_deterministic_algorithms,
+    set_warn_always as set_warn_always, use_deterministic_algorithms as use_deterministic_algorithms,
 )
 from .tensors.generator import Generator as Generator, default_generator as default_generator
 from .tensors.printing import set_printoptions as set_printoptions

@@ -11,6 +11,7 @@ from .core.state import state
 
 _deterministic = {"enabled": False, "warn_only": False}
 _matmul_precision = "highest"
+_warn_always = False
 
 
 def get_num_threads() -> int:
@@ -41,6 +42,20 @@ def set_num_interop_threads(threads: int, /) -> None:
     if threads < 1:
         raise RuntimeError(f"[set_num_interop_threads] set_num_interop_threads expects a positive integer; got "
                            f"{threads}")
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Says whether PyTorch repeats warnings that it would give once a process. Here Python's filters decide how often
+    a warning is seen; the answer is kept for `is_warn_always_enabled`. Raises TypeError for what is no bool."""
+    global _warn_always
+    if not isinstance(b, bool):
+        raise TypeError(f"[set_warn_always] setWarnOnlyOnce expects a bool, but got {type(b).__name__}")
+    _warn_always = b
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was last told; at first False."""
+    return _warn_always
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

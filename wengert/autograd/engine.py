@@ -202,15 +202,20 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     except Exception as error:
         if watcher is not None:
             watcher.failed(node)
-        wording = worded("backward", error)
+        spoken = isinstance(error, (ValueError, IndexError, ArithmeticError, MemoryError))
+        wording = worded("backward", error) if spoken else None
         if wording is None:
             raise
         raise wording from error
     finally:
         state.grad, _here.run = grad_before, outer
     if this.callbacks is not None:
-        for callback in this.callbacks:  # which may add others
-            callback()
+        _here.run = this
+        try:
+            for callback in this.callbacks:  # which may add others
+                callback()
+        finally:
+            _here.run = outer
     if inputs is None:
         return []
     ct = None

@@ -64,6 +64,13 @@ class _OpenLevel(DualLevel):
                     tensor._edge = inner._edge
 
 
+def __getattr__(name: str) -> Any:
+    """``_current_level``: 0 inside of a level, -1 outside."""
+    if name == "_current_level":
+        return -1 if _current() is None else 0
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _current() -> _OpenLevel | None:
     watcher = state.watcher
     while watcher is not None and not isinstance(watcher, _OpenLevel):

@@ -22,7 +22,7 @@ from ..core.operands import ByOutput
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
-from ..tensors.tape import Leaf, Node, Out
+from ..tensors.tape import Leaf, Node, Out, SavedTensor
 from ..tensors.tensor import Tensor, make
 from .batching import BatchLevel
 from .levels import Level, level
@@ -126,6 +126,13 @@ class FunctionNode(Node):
 
     def name(self) -> str:
         return f"{self.function.__name__}Backward"
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
+        """What ``save_for_backward`` was given, before it is brought back. Raises `GradError` once it is freed."""
+        if self.saved is None:
+            self.unpack(None)
+        return tuple([SavedTensor(self, place) for place in range(len(self.places))])
 
     def save(self, outputs: Sequence[Any], constant: Sequence[Any]) -> None:
         """Turns what forward saved into arrays, versions and edges, now that outputs have their histories. An output
@@ -287,6 +294,8 @@ class Function:
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
+        if "vjp" in vars(cls) and "backward" not in vars(cls):
+            cls.backward = staticmethod(cls.vjp)  # type: ignore[method-assign]
         cls._node_class = cls._backward_cls = type(f"{cls.__name__}Backward", (FunctionNode,),
                                                    {"function": cls, "__module__": cls.__module__})
 
@@ -307,6 +316,12 @@ class Function:
             "You must implement either the backward or vjp method for your custom autograd.Function "
             "to use it with backward mode AD."
         )
+
+    @staticmethod
+    def vjp(ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name under which a subclass may define ``backward``."""
+        raise NotImplementedError("You must implement either the backward or vjp method for your custom "
+                                  "autograd.Function to use it with backward mode AD.")
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:

@@ -70,12 +70,7 @@ def numerical(func: Callable[..., Any], tensors: Sequence[Any], i: int, eps: flo
                 below = values(func, tensors)
             finally:
                 array[place] = kept
-            if [value.shape for value in above] != [value.shape for value in below]:
-                raise AssertionError("[gradcheck] Expected `func` to return outputs with the same shape when inputs "
-                                     "are perturbed; their sizes depend on the values")
-            if [value.dtype for value in above] != [value.dtype for value in below]:
-                raise AssertionError("[gradcheck] Expected `func` to return outputs with the same dtype when inputs "
-                                     "are perturbed; their dtypes depend on the values")
+            check_alike(above, below)
             columns.append([(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)])
     sizes = [value.size for value in values(func, tensors)]
     return [
@@ -126,6 +121,14 @@ def kept_in(tensor: Tensor) -> np.ndarray:
     if is_sparse(array):
         shown = array.with_values(np.ones(array.values.shape, bool)).dense()
     return np.repeat(shown.reshape(-1), len(parts_of(array)))
+
+
+def check_alike(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> None:
+    """Raises AssertionError for a function whose outputs have other sizes or dtypes where its inputs have moved."""
+    for what in ("shape", "dtype"):
+        if [getattr(value, what) for value in above] != [getattr(value, what) for value in below]:
+            raise AssertionError(f"[gradcheck] Expected `func` to return outputs with the same {what} when inputs are "
+                                 "perturbed; got another for other values")
 
 
 def vjp(outputs: Sequence[Any], wanted: Sequence[Any], cts: Sequence[Any]) -> list[np.ndarray]:

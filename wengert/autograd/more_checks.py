@@ -27,7 +27,7 @@ def check_forward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: l
         shape, dtype = tensors[i]._data.shape, tensors[i]._data.dtype
         directions = [_random(shape, dtype)] if fast else [
             _unit(shape, dtype, place, step) for place in np.ndindex(shape) for step in parts_of(tensors[i]._data)]
-        columns = [_tangents(func, tensors, i, direction) for direction in directions]
+        columns = [_tangents(func, tensors, wanted, i, direction) for direction in directions]
         expected = numerical(func, tensors, i, eps)
         for k, jacobian in enumerate(expected):
             if fast:
@@ -47,7 +47,7 @@ def check_batched_forward(func: Callable[..., Any], tensors: Sequence[Tensor], w
         directions = [_random(array.shape, array.dtype, seed) for seed in range(2)]
 
         def along(direction: Tensor, i: int = i) -> tuple[Tensor, ...]:
-            return tuple([tangent for tangent in _duals(func, tensors, i, direction) if tangent is not None])
+            return tuple([tangent for tangent in _duals(func, tensors, wanted, i, direction) if tangent is not None])
 
         singly = [along(make(direction, None)) for direction in directions]
         try:
@@ -98,19 +98,23 @@ def _same_in_batches(found: Array, expected: Array, i: int, k: int) -> None:
             f"computation.\nGot:\n{make(np.array(found), None)}\n\nExpected:\n{make(np.array(expected), None)}")
 
 
-def _duals(func: Callable[..., Any], tensors: Sequence[Tensor], i: int, direction: Tensor) -> list[Any]:
-    """The outputs' tangents where input ``i`` moves along a direction; None where an output does not move."""
+def _duals(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], i: int, direction: Tensor
+           ) -> list[Any]:
+    """The outputs' tangents where input ``i`` of the ``wanted`` moves along a direction and the others stand still."""
     with forward_ad.dual_level():
-        moved = [x.detach() if isinstance(x, Tensor) else x for x in tensors]
-        moved[i] = forward_ad.make_dual(moved[i], direction)
+        moved: list[Any] = [x.detach() if isinstance(x, Tensor) else x for x in tensors]
+        for n in wanted:
+            still = make(np.zeros(moved[n]._data.shape, moved[n]._data.dtype), None)
+            moved[n] = forward_ad.make_dual(moved[n], direction if n == i else still)
         return [forward_ad.unpack_dual(output).tangent for output in outputs_of(func, moved)]
 
 
-def _tangents(func: Callable[..., Any], tensors: Sequence[Tensor], i: int, direction: Array) -> list[np.ndarray]:
+def _tangents(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], i: int, direction: Array
+              ) -> list[np.ndarray]:
     """`_duals` as rows of reals, zeros where an output does not move."""
     sizes = [reals(output._data).size for output in outputs_of(func, tensors)]
     try:
-        found = _duals(func, tensors, i, make(direction, None))
+        found = _duals(func, tensors, wanted, i, make(direction, None))
     except NotImplementedError as error:
         raise GradcheckError(f"Forward mode is not there for the function: {error}") from error
     return [np.zeros(size) if tangent is None else reals(tangent._data)

@@ -73,7 +73,16 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         # The import system has put the spec of the other name there.
-        module.__spec__ = self._own_spec
+        alias, own = module.__spec__, self._own_spec
+        module.__spec__ = own
+        if alias is None or own is None:
+            return
+        # A module that shares its name with a function of its package (autograd.gradcheck) is found under the other
+        # name at once: importing it there would put it in the function's place.
+        for name, value in list(vars(module).items()):
+            inner = sys.modules.get(f"{own.name}.{name}")
+            if inner is not None and value is not inner:
+                sys.modules[f"{alias.name}.{name}"] = inner
 
 
 # What to use in the place of modules that wengert will not have.

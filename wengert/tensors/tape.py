@@ -312,14 +312,43 @@ class SavedTensor:
     def __init__(self, node: Node, place: int) -> None:
         self._node, self._place = node, place
 
-    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+    def _packed(self) -> Packed | None:
+        saved = None if self._node.saved is None else self._node.saved[self._place]
+        parts = saved if type(saved) is tuple else (saved,)
+        return next((part for part in parts if type(part) is Packed), None)
+
+    @property
+    def data(self) -> Any:
+        """What a pack hook returned in the place of the value; without one, the value as a tensor on the tape, or off
+        it if it is an output of this node."""
+        packed = self._packed()
+        if packed is not None:
+            return packed.handle
+        value = self._node.unpack(restored)[self._place]
+        output = self._place >= len(self._node.edges)
+        return value.detach() if output and hasattr(value, "detach") else value
+
+    @property
+    def unpack_hook(self) -> Callable[[Any], Any] | None:
+        """The hook that brings the value back, if it was packed."""
+        packed = self._packed()
+        return None if packed is None else packed.unpack
+
+    def register_hooks(self, pack_hook: Any = None, unpack_hook: Any = None) -> None:
         """Keeps what ``pack_hook(tensor)`` returns in the place of the value, and gives it to ``unpack_hook`` when
         backward wants the tensor back. Raises RuntimeError for a value that is gone, or has hooks."""
+        for hook in (pack_hook, unpack_hook):
+            if not callable(hook):
+                raise TypeError(f"[register_hooks] incompatible function arguments: two functions were expected; got "
+                                f"{type(hook).__name__}")
         saved = self._node.saved
         if saved is None:
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor after it has been freed. Saved "
                             "intermediate values of the graph are freed when you call .backward(); register before it")
         parts = saved[self._place]
+        if parts is None:
+            raise GradError("[register_hooks] Calling register_hooks on a saved tensor with value None is forbidden; "
+                            "ask another of what the node has saved")
         if any([type(part) is Packed for part in (parts if type(parts) is tuple else (parts,))]):
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor whose hooks have already been "
                             "set. Hint: only one pair of hooks is allowed at a time.")

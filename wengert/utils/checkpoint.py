@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any
 
 from ..autograd import Function, backward, enable_grad, is_grad_enabled
+from ..autograd.engine import innermost
 from ..autograd.graph import saved_tensors_hooks
 from ..core.errors import InplaceError
 from ..tensors.alias import version_cell
@@ -21,7 +22,8 @@ from ..tensors.evaluation import tracing
 from ..tensors.generator import default_generator
 from ..tensors.tensor import Tensor
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_debug_enabled",
+           "set_checkpoint_early_stop"]
 
 
 class CheckpointError(RuntimeError):
@@ -71,7 +73,7 @@ def checkpoint(
     first, again = context_fn()
     frame = _Frame(
         lambda: function(*args, **kwargs), again, preserve_rng_state, determinism_check == "default",
-        early_stop if _early_stop is None else _early_stop
+        early_stop if _early_stop is None else _early_stop, debug if _debug is None else _debug
     )
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
         return function(*args, **kwargs)
@@ -92,6 +94,21 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
         _early_stop = before
 
 
+_debug: bool | None = None
+
+
+@contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """A context in which an error about a second run that differs names what either run saved, or does not, whatever
+    ``debug`` says; None leaves that to ``debug``."""
+    global _debug
+    before, _debug = _debug, enabled
+    try:
+        yield
+    finally:
+        _debug = before
+
+
 class _Saved:
     """Stands for a saved value: its number in the run of the function, and what it looked like."""
 
@@ -108,8 +125,12 @@ class _Stop(Exception):
 class _Frame:
     """One checkpointed call: how many values it saved, and, once backward has begun, those of the second run."""
 
-    def __init__(self, call: Callable[[], Any], again: Any, preserve: bool, check: bool, early_stop: bool) -> None:
-        self.call, self.again, self.check, self.early_stop = call, again, check, early_stop
+    def __init__(self, call: Callable[[], Any], again: Any, preserve: bool, check: bool, early_stop: bool,
+                 debug: bool = False) -> None:
+        self.call, self.again, self.check, self.early_stop, self.debug = call, again, check, early_stop, debug
+        self.first: list[str] = []
+        self.second: list[str] = []
+        """What either run saved, for `debug`."""
         self.rng_state = default_generator.get_state() if preserve else None
         self.places: list[weakref.ref[_Saved]] = []
         self.values: dict[int, tuple[Any, int]] = {}
@@ -117,24 +138,31 @@ class _Frame:
     def pack(self, tensor: Tensor) -> _Saved:
         place = _Saved(len(self.places), tensor)
         self.places.append(weakref.ref(place))
+        if self.debug:
+            self.first.append(f"{place.dtype} {list(place.shape)}")
         return place
+
+    def _differs(self, what: str) -> CheckpointError:
+        """The error of a second run that is not like the first."""
+        told = ""
+        if self.debug:
+            runs = ("first", self.first), ("second", self.second)
+            told = ("\nYou are seeing this error because you passed `debug=True` to checkpoint: what the runs saved, "
+                    "in order:\n" + "\n".join(f"{name} run: {', '.join(saved)}" for name, saved in runs))
+        return CheckpointError(f"[checkpoint] {what}; the function must do the same each time it runs{told}")
 
     def unpack(self, place: _Saved) -> Tensor:
         if place.number not in self.values:
             self.recompute()
         found, version = self.values.pop(place.number, (None, 0))
         if found is None:
-            raise CheckpointError(
-                f"[checkpoint] A different number of tensors was saved during the original forward and "
-                f"recomputation: {len(self.places)} were expected, and number {place.number} is missing; the "
-                "function must do the same each time it runs"
-            )
+            raise self._differs("A different number of tensors was saved during the original forward and "
+                                f"recomputation: {len(self.places)} were expected, and number {place.number} is "
+                                "missing")
         if self.check and (found.shape, found.dtype) != (place.shape, place.dtype):
-            raise CheckpointError(
-                f"[checkpoint] Recomputed values for the following tensors have different metadata than during "
-                f"the forward pass: tensor {place.number} was {place.dtype} {place.shape} and is {found.dtype} "
-                f"{found.shape}; the function must do the same each time it runs"
-            )
+            raise self._differs("Recomputed values for the following tensors have different metadata than during the "
+                                f"forward pass: tensor {place.number} was {place.dtype} {place.shape} and is "
+                                f"{found.dtype} {found.shape}")
         if version_cell(found)[0] != version:
             raise InplaceError(
                 f"[checkpoint] one of the variables needed for gradient computation has been modified by an inplace "
@@ -151,6 +179,8 @@ class _Frame:
         def keep(tensor: Tensor) -> Tensor:
             nonlocal count
             number, count = count, count + 1
+            if self.debug:
+                self.second.append(f"{tensor.dtype} {list(tensor.shape)}")
             if number < len(wanted) and wanted[number]:
                 self.values[number] = tensor.detach(), version_cell(tensor)[0]
             if self.early_stop and number == last:
@@ -170,10 +200,9 @@ class _Frame:
                 return
         if self.check and count != len(self.places):
             self.values.clear()
-            raise CheckpointError(
-                f"[checkpoint] A different number of tensors was saved during the original forward and "
-                f"recomputation: {len(self.places)} and {count}; the function must do the same each time it runs"
-            )
+            more = ", trying to save more tensors during recomputation" if count > len(self.places) else ""
+            raise self._differs("A different number of tensors was saved during the original forward and "
+                                f"recomputation: {len(self.places)} and {count}{more}")
 
 
 class CheckpointFunction(Function):
@@ -193,6 +222,10 @@ class CheckpointFunction(Function):
             raise RuntimeError(
                 "[checkpoint] use_reentrant=True cannot be differentiated twice; use use_reentrant=False"
             )
+        this = innermost()
+        if this is not None and not this.accumulates:
+            raise RuntimeError("[checkpoint] When use_reentrant=True, torch.utils.checkpoint is incompatible with "
+                               ".grad(): its second run adds to the leaves' gradients; pass use_reentrant=False")
         needs = ctx.needs_input_grad[2:]
         args = [
             x if t is None else t.detach().requires_grad_(need)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ....tensors import Tensor
 from ....tensors.alias import version_cell
+from ....tensors.tape import SavedTensor as SavedTensor
 
 
 def _unsafe_set_version_counter(tensors: Sequence[Tensor], versions: Sequence[int]) -> None:
