@@ -506,3 +506,81 @@ def test_warn_always() -> None:
     torch.set_warn_always(False)
     with pytest.raises(TypeError, match="bool"):
         torch.set_warn_always(1)  # type: ignore[arg-type]
+
+
+# --- what Functions may do in place -----------------------------------------------------------------------------------
+
+
+class Shifted(Function):
+    """One more, in place; or what it is not allowed to mark."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, how: str) -> Any:
+        out = x.add_(1) if how == "input" else (x + 1) if how == "own" else (x + 1).view_as(x)
+        ctx.mark_dirty(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad, None
+
+
+def test_only_inputs_are_marked_dirty() -> None:
+    x = leaf(1.0)
+    assert Shifted.apply(x.clone(), "input").item() == 2
+    with pytest.warns(UserWarning, match="Only input Tensors should be given"):
+        Shifted.apply(x.clone(), "own")
+    with pytest.raises(RuntimeError, match="received a tensor that was not an input"):
+        Shifted.apply(x.clone(), "view")
+
+
+class Same(Function):
+    """Its argument as it is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad
+
+
+def test_why_a_view_may_not_be_written() -> None:
+    base = leaf(1.0, 2.0).clone()
+    with torch.no_grad():
+        part = base[:1]
+    with pytest.raises(RuntimeError, match="created in no_grad mode and is being modified inplace"):
+        part.add_(1)
+    given = Same.apply(base)
+    with pytest.raises(RuntimeError, match="Output 0 of SameBackward is a view and is being modified inplace. This "
+                                           "view was created inside a custom Function"):
+        given.add_(1)
+
+
+def test_one_of_two_names_for_backward() -> None:
+    class Both(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 1
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad
+
+        @staticmethod
+        def vjp(ctx: Any, grad: Any) -> Any:
+            return grad
+
+    with pytest.raises(RuntimeError, match="Implementing both 'backward' and 'vjp'"):
+        Both.apply(leaf(1.0)).backward()
+
+
+def test_what_is_a_node() -> None:
+    from wengert.autograd.graph import Node
+
+    y = leaf(1.0).exp()
+    for node in (y.grad_fn, y.grad_fn.next_functions[0][0], Same.apply(y).grad_fn):
+        assert isinstance(node, Node) and issubclass(type(node), Node) and Node not in type(node).mro()
+    assert not isinstance(None, Node) and not isinstance(Node, Node) and issubclass(Node, Node)
+    assert not issubclass(int, Node)

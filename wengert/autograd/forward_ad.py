@@ -71,6 +71,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), "_current_level"])
+
+
 def _current() -> _OpenLevel | None:
     watcher = state.watcher
     while watcher is not None and not isinstance(watcher, _OpenLevel):

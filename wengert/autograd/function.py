@@ -240,6 +240,11 @@ _OF_NODES = frozenset({"_register_hook_dict", "register_hook", "register_prehook
 """What the node of a Function has, and an instance of it has not."""
 
 
+def _two_backwards(ctx: Any, *grads: Any) -> Any:
+    raise RuntimeError("[Function] Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You "
+                       "should only implement one of them, as they are two names for the same")
+
+
 class Function:
     """Base class of operations with a backward of their own.
 
@@ -294,7 +299,9 @@ class Function:
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
-        if "vjp" in vars(cls) and "backward" not in vars(cls):
+        if "vjp" in vars(cls) and "backward" in vars(cls):
+            cls.backward = staticmethod(_two_backwards)  # type: ignore[method-assign]
+        elif "vjp" in vars(cls):
             cls.backward = staticmethod(cls.vjp)  # type: ignore[method-assign]
         cls._node_class = cls._backward_cls = type(f"{cls.__name__}Backward", (FunctionNode,),
                                                    {"function": cls, "__module__": cls.__module__})
@@ -376,6 +383,12 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
     """The outputs of forward with their place on the tape."""
     context = node.context
     for x in context._dirty:
+        if not any(x is argument for argument in args):
+            words = (f"[{node.function.__name__}] mark_dirty received a tensor that was not an input. Only input "
+                     "Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to")
+            if x._is_view():
+                raise RuntimeError(words)
+            warnings.warn(words, stacklevel=4)
         if not any(x is output for output in outputs):
             raise RuntimeError(
                 f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "
@@ -414,7 +427,7 @@ def _as_view(x: Tensor) -> Any:
     out = make(x._data, None)
     out._cell = version_cell(x)
     whole = alias_of(x)
-    out._alias = Alias(whole.storage, whole.steps, tracked=False)
+    out._alias = Alias(whole.storage, whole.steps, tracked=None)
     return out
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from ..core.forks import in_child
 from ..tensors.alias import edge_of, wrote
-from ..tensors.tape import Node, RemovableHandle, node_and_index, node_of
+from ..tensors.tape import Leaf, RemovableHandle, node_and_index, node_of
+from ..tensors.tape import Node as TapeNode
 from ..tensors.tensor import Tensor
 from .engine import GradientEdge, running
+from .function import FunctionContext
 from .watchers import (
     allow_mutation_on_saved_tensors,
     disable_saved_tensors_hooks,
@@ -27,6 +29,25 @@ __all__ = [
 ]
 
 
+class _OfTape(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _NODES)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, _NODES)
+
+
+class Node(metaclass=_OfTape):
+    """What the nodes of the tape are instances of: those of operations, of leaves, of Functions, and the ``ctx`` of a
+    Function too. For `isinstance` and annotations; none is made by it.
+
+    >>> import wengert as torch
+    >>> isinstance(torch.ones(1, requires_grad=True).exp().grad_fn, torch.autograd.graph.Node)
+    True
+    """
+
+
+_NODES = (TapeNode, Leaf, FunctionContext)
 _LOCK = threading.Lock()
 """Held while a hook on several tensors notes what has arrived."""
 

@@ -42,12 +42,13 @@ class Storage:
 class Alias:
     """A tensor's place on a storage: the chain of view steps from the whole, and the generation it has seen.
 
-    ``tracked`` is false for a view made where nothing was recorded: it never takes part in the history.
+    ``tracked`` is False for a view made where nothing was recorded, None for one that a user's Function gave: neither
+    takes part in the history.
     """
 
     __slots__ = ("generation", "steps", "storage", "tracked")
 
-    def __init__(self, storage: Storage, steps: tuple[Step, ...], tracked: bool = True) -> None:
+    def __init__(self, storage: Storage, steps: tuple[Step, ...], tracked: bool | None = True) -> None:
         self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
 
 
@@ -63,7 +64,7 @@ def edge_of(tensor: OnTape) -> Edge | None:
         edge = storage.edge
         if edge is not None:
             if not alias.tracked:
-                raise InplaceError(_AMBIGUOUS.format(op="view", what="its base or another view of its base has been"))
+                raise InplaceError(_ambiguous(tensor, "view", "its base or another view of its base has been"))
             value = np.broadcast_to(np.zeros((), storage.dtype), storage.shape)
             for primitive, params in alias.steps:
                 edge, value = view_node(primitive, params, edge, value)
@@ -169,14 +170,26 @@ def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
         what = "a view of a leaf Variable that requires grad" if alias.steps else "a leaf Variable that requires grad"
         raise InplaceError(_LEAF.format(op=op, what=what))
     if not alias.tracked and edge is not None:
-        raise InplaceError(_AMBIGUOUS.format(op=op, what="is being"))
+        raise InplaceError(_ambiguous(tensor, op, "is being"))
+
+
+def _ambiguous(tensor: OnTape, op: str, what: str) -> str:
+    """The words for a write to a view of which nobody can say whether gradients flow through it."""
+    if tensor._alias.tracked is not None:
+        return _UNRECORDED.format(op=op, what=what)
+    node, number = node_and_index(tensor._edge)
+    return _OF_FUNCTION.format(op=op, what=what, number=number,
+                               node="a custom Function" if node is None else node.name())
 
 
 _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
          "under torch.no_grad(), or to a clone()")
-_AMBIGUOUS = ("[{op}] A view was created in no_grad mode (or inside a custom Function) and {what} modified inplace "
-              "with grad mode enabled, so that nobody can say whether gradients flow through it. Make the view where "
-              "gradients are recorded, or write to it under no_grad()")
+_UNRECORDED = ("[{op}] A view was created in no_grad mode and {what} modified inplace with grad mode enabled, so that "
+               "nobody can say whether gradients flow through it. Make the view where gradients are recorded, or "
+               "write to it under no_grad()")
+_OF_FUNCTION = ("[{op}] Output {number} of {node} is a view and {what} modified inplace. This view was created inside "
+                "a custom Function (or an input was returned as it is), whose backward knows nothing of the write; give "
+                "a clone() from forward, or write out of place")
 
 
 def wrote(tensor: OnTape, line: str | None = None) -> None:
@@ -200,7 +213,7 @@ def write(tensor: OnTape, new: OnTape, op: str) -> Any:
                          f"{type_name(target.dtype)}; write out of place, or convert the operand with .to(...)")
     node = edge_of(new) if state.grad else None
     if node is not None and tensor._alias is not None and not tensor._alias.tracked:
-        raise InplaceError(_AMBIGUOUS.format(op=op, what="is being"))
+        raise InplaceError(_ambiguous(tensor, op, "is being"))
     watcher = state.watcher
     if watcher is not None:
         watcher.writes(tensor, new)

@@ -52,6 +52,21 @@ def _has_torch_function_mode() -> bool:
 _is_torch_function_mode_enabled = _has_torch_function_mode
 
 
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return state.grad
+
+
+def _set_grad_enabled(mode: bool) -> None:
+    """Says whether operations are recorded in this thread."""
+    state.grad = bool(mode)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether `inference_mode` is on in this thread."""
+    return state.inference
+
+
 def is_autocast_enabled(device_type: str = "cpu") -> bool:
     """Whether `torch.autocast` is on."""
     from ....amp.switches import is_autocast_enabled as asked
