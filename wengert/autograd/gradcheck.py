@@ -19,8 +19,19 @@ from ..tensors.tensor import Tensor, make
 from . import more_checks
 from .engine import grad
 from .jacobians import (
-    GradcheckError as GradcheckError, analytical, check_alike, is_sparse, kept_in, numerical, outputs_of, random_like,
-    reals, values, vjp,
+    GradcheckError as GradcheckError,
+)
+from .jacobians import (
+    analytical,
+    check_alike,
+    is_sparse,
+    kept_in,
+    numerical,
+    outputs_of,
+    random_like,
+    reals,
+    values,
+    vjp,
 )
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

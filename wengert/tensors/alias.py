@@ -188,8 +188,8 @@ _UNRECORDED = ("[{op}] A view was created in no_grad mode and {what} modified in
                "nobody can say whether gradients flow through it. Make the view where gradients are recorded, or "
                "write to it under no_grad()")
 _OF_FUNCTION = ("[{op}] Output {number} of {node} is a view and {what} modified inplace. This view was created inside "
-                "a custom Function (or an input was returned as it is), whose backward knows nothing of the write. Give "
-                "a clone() from forward, or write out of place")
+                "a custom Function (or an input was returned as it is), whose backward knows nothing of the write; "
+                "return a clone() from forward, or write out of place")
 
 
 def wrote(tensor: OnTape, line: str | None = None) -> None:
