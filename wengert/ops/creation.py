@@ -17,7 +17,7 @@ from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
 from ..tensors.alias import type_name
-from ..tensors.apply import check_number, check_takes
+from ..tensors.apply import check_takes, stored_number
 from ..tensors.creation import array_from
 from ..tensors.evaluation import one_by_one
 from ..tensors.inplace import same_memory
@@ -214,10 +214,11 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
     meta = check_options(device, layout)
     wanted = _fill_dtype(fill_value, dtype)
     number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    check_number("full", number, wanted, halves=False)
+    shape = sizes_of((size,), "full")
+    number = stored_number("full", number, wanted, halves=math.prod(shape) > 1)
     if meta:
-        return nothing_of(sizes_of((size,), "full"), wanted.numpy, requires_grad)
-    return finish(np.full(sizes_of((size,), "full"), array_from(number, wanted)), requires_grad)
+        return nothing_of(shape, wanted.numpy, requires_grad)
+    return finish(np.full(shape, array_from(number, wanted)), requires_grad)
 
 
 @function(method=False, out=False)
@@ -228,7 +229,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
         return _nothing_like(input, dtype, memory_format, requires_grad)
     array = _like(input, dtype, memory_format)
     number, wanted = fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype)
-    check_number("full_like", number, wanted)
+    number = stored_number("full_like", number, wanted, halves=array.size > 1)
     array[...] = array_from(number, wanted)
     return finish(array, requires_grad)
 

@@ -10,7 +10,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
-from ..tensors.apply import check_number, check_takes, number_for
+from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
 from ..tensors.inplace import inplace
 from ..tensors.tensor import Tensor, make
@@ -82,8 +82,7 @@ def _like(op: str, x: Tensor, value: Any) -> Any:
         if not value._data.ndim and value._data.dtype != x._data.dtype and not tracing():
             check_number(op, value.detach().item(), x.dtype)
         return cast(value, x.dtype)
-    check_number(op, value, x.dtype)
-    return number_for(value, x.dtype)
+    return number_for(stored_number(op, value, x.dtype), x.dtype)
 
 
 # --- along a dimension ------------------------------------------------------------------------------------------------
@@ -331,9 +330,6 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                                f"{value.ndim} dimension(s).")
         if value.is_complex() and not input.is_complex():
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    elif isinstance(value, complex) and not input.is_complex():
-        raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-    if isinstance(value, Tensor):
         return P.where(mask, _like("masked_fill", input, value), input)
     return P.masked_fill(input, mask, value=_like("masked_fill", input, value))
 

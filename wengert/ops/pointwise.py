@@ -17,7 +17,7 @@ from ..core.geometry import check_room
 from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import NUMBERS, apply, check_number, check_takes, number_for, result_type
+from ..tensors.apply import NUMBERS, apply, check_number, check_takes, number_for, result_type, stored_number
 from ..tensors.creation import array_from
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
@@ -241,10 +241,13 @@ def _check_alpha(op: str, target: Any, alpha: Any) -> None:
         raise RuntimeError(f"[{op}] For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and kind < 3:
         raise RuntimeError(f"[{op}] For non-complex input tensors, argument alpha must not be a complex number.")
+    check_number(op, alpha, target)
 
 
 def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
-    _check_alpha(op, result_type(op, (input, other)), alpha)
+    target = result_type(op, (input, other))
+    _check_alpha(op, target, alpha)
+    alpha = bool(alpha) if target.kind == "b" else alpha
     return _mul(other, alpha) if type(other) in TENSORS else other * alpha
 
 
@@ -433,7 +436,10 @@ def xlogy(input: Any, other: Any) -> Tensor:
 
 def _bounded(input: Any, bounds: tuple[Any, ...]) -> Any:
     """The input in the dtype in which it meets its bounds."""
-    target = result_type("clamp", (input, *[b for b in bounds if b is not None]))
+    target = result_type("clamp", (input, *[b.real if isinstance(b, complex) and not b.imag else b for b in bounds
+                                            if b is not None]))
+    if category(target) == 3:
+        raise DTypeError("[clamp] clamp is not supported for complex types; clamp real and imaginary parts")
     return cast(input, target)
 
 
@@ -450,7 +456,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if input._data.dtype.kind == "c":
-        raise RuntimeError("clamp is not supported for complex types")
+        raise DTypeError("[clamp] clamp is not supported for complex types; clamp real and imaginary parts")
     tensors = type(min) in TENSORS or type(max) in TENSORS
     for bound in (min, max):
         if tensors and bound is not None and type(bound) not in TENSORS:
@@ -462,9 +468,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
         value = value if min is None else _held(value, P.ge(value, min), min)
         return labelled(value if max is None else _held(value, P.le(value, max), max), "ClampBackward0")
     target = value.dtype
-    for bound in (min, max):
-        check_number("clamp", bound, target)
-    min, max = (None if bound is None else number_for(bound, target) for bound in (min, max))
+    min, max = (None if bound is None else number_for(stored_number("clamp", bound, target), target)
+                for bound in (min, max))
     return P.clamp(value, low=min, high=max)
 
 
@@ -498,13 +503,15 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
         weight = cast(weight, input.dtype)
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+    if type(weight) not in TENSORS and category(input.dtype) > 1:
+        weight = stored_number("lerp", weight, _computing(input.dtype))
     return P.lerp(input, end, weight)
 
 
 @function(inplace=True)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """``input + value · tensor1 · tensor2``."""
-    return P.addcmul(input, tensor1, tensor2, value=value)
+    return P.addcmul(input, tensor1, tensor2, value=_factor("addcmul", value, input, tensor1, tensor2))
 
 
 @function(inplace=True)
@@ -513,7 +520,20 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
     if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
         raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() "
                            "first")
-    return P.addcdiv(input, tensor1, tensor2, value=value)
+    return P.addcdiv(input, tensor1, tensor2, value=_factor("addcdiv", value, input, tensor1, tensor2))
+
+
+def _factor(op: str, value: Any, *operands: Any) -> Any:
+    """The number by which a product is multiplied, in the dtype in which the operands meet."""
+    if type(value) is int and value == 1 or type(value) in TENSORS:
+        return value
+    target = _computing(result_type(op, operands))
+    return number_for(stored_number(op, value, target), target)
+
+
+def _computing(dtype: dtypes.DType) -> dtypes.DType:
+    """The dtype in which factors beside elements of ``dtype`` are: float32 for half precision."""
+    return dtypes.float32 if dtype.kind == "f" and dtype.itemsize == 2 else dtype
 
 
 @function(method=False, takes_tensor=False)

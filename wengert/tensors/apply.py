@@ -324,8 +324,10 @@ def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None
     kind = type(value)
     if kind is int and not -2**63 <= value < 2**64:
         raise OverflowError(f"[{op}] an integer of 64 bits was expected; got {value}, which is too big to convert")
-    if (kind is not int and kind is not float) or dtype.kind in "bc":
+    if (kind is not int and kind is not float) or dtype.kind == "b":
         return
+    if dtype.kind == "c":
+        dtype = dtypes.to_real(dtype)
     if dtype.kind == "f":
         if value != value or abs(value) == inf or (dtype.itemsize == 2 and not halves):
             return
@@ -344,6 +346,23 @@ def check_strided(op: str, *operands: Any) -> None:
     for x in operands:
         if isinstance(x, Tensor) and type(x) not in TENSORS:
             raise needs_strided(op, x.layout)
+
+
+def stored_number(op: str, value: Any, dtype: DType, halves: bool = True) -> Any:
+    """A Python number as it is put into a tensor of ``dtype``: checked as by `check_number`, and real where that is.
+
+    Raises RuntimeError for an imaginary part that would be lost.
+    """
+    if isinstance(value, (complex, np.complexfloating)):
+        if dtype.kind == "b":
+            return bool(value)
+        if dtype.kind != "c":
+            if value.imag:
+                raise RuntimeError(f"[{op}] value cannot be converted to type {dtype.name} without overflow: {value}"
+                                   " is complex; pass a real number")
+            value = value.real
+    check_number(op, value, dtype, halves)
+    return float(value) if type(value) is int and dtype.kind == "f" and abs(value) >= 2**63 else value
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

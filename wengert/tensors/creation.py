@@ -70,13 +70,16 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
         raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
                          f"begin with shape {list(_shape(data))} and then differ; pad them to one length") from None
     if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
-        if array.dtype == np.uint64 and not isinstance(data, np.ndarray) and dtype is not dtypes.uint64:
+        if array.dtype == np.uint64 and not isinstance(data, np.ndarray) and (
+                dtype is None or (dtype.kind in "iu" and dtype is not dtypes.uint64)):
             raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
         return array
     culprit = _culprit(data)
     if isinstance(culprit, (str, bytes)):
         raise ValueError(f"[tensor] too many dimensions {type(culprit).__name__!r}: numbers or booleans were "
                          f"expected; got {culprit!r:.40}")
+    if culprit is _NOTHING and dtype is not None and dtype.kind in "fcb":
+        return array.astype(np.complex128 if dtype.kind == "c" else np.float64)
     if culprit is _NOTHING:
         raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
     raise _no_number(culprit)

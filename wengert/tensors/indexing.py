@@ -15,7 +15,7 @@ from ..core.errors import OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.state import state
 from .alias import check_writable, write, wrote
-from .apply import check_number
+from .apply import stored_number
 from .evaluation import known, tracing
 from .hot import unary
 from .inplace import needs_tape, overwrite, snapshot
@@ -70,7 +70,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     if not arrays:
         overwrite(part, value, "setitem")
         return
-    check_number("setitem", value, x.dtype, halves=False)
+    value = stored_number("setitem", value, x.dtype, halves=False)
     check_writable(part, "setitem")
     if state.watcher is None and not needs_tape(part, value):
         source = value._data if isinstance(value, Tensor) else value

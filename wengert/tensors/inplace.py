@@ -14,7 +14,7 @@ from ..core.primitive import P, Primitive
 from ..core.state import state
 from .absent import Absent
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
-from .apply import FAILURES, check_number, reworded
+from .apply import FAILURES, reworded, stored_number
 from .tensor import TENSORS, Tensor, make
 
 
@@ -118,14 +118,10 @@ def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
 def _storable(tensor: Tensor, value: Any, op: str) -> Any:
     """The value, if it broadcasts to the tensor's shape and can be stored in its dtype; of a complex tensor for a real
     target the real part, with PyTorch's warning."""
-    real = tensor._data.dtype.kind != "c"
     if not isinstance(value, Tensor):
-        if real and isinstance(value, (complex, np.complexfloating)) and value.imag:
-            kind = from_numpy(tensor._data.dtype).name
-            raise RuntimeError(f"[{op}] value cannot be converted to type {kind} without overflow: {value} is complex; "
-                               "pass a real number")
-        check_number(op, value, from_numpy(tensor._data.dtype), halves=op != "setitem")
-        return value.real if real and isinstance(value, (complex, np.complexfloating)) else value
+        alone = op == "fill_" and tensor._data.size == 1  # of which PyTorch checks the integers alone
+        return stored_number(op, value, from_numpy(tensor._data.dtype), halves=op != "setitem" and not alone)
+    real = tensor._data.dtype.kind != "c"
     target, shape = tensor._data.shape, value._data.shape
     if shape != target:
         lead = len(target) - len(shape)

@@ -15,7 +15,7 @@ from ...ops.out import COMPUTED
 from ...ops.randomness import drawn
 from ...ops.registry import with_out
 from ...tensors.alias import check_writable, write
-from ...tensors.apply import check_takes
+from ...tensors.apply import check_takes, number_for, stored_number
 from ...tensors.dispatch import dispatch
 from ...tensors.inplace import needs_tape, snapshot
 from ...tensors.tensor import Tensor
@@ -209,7 +209,9 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > ``threshold``, else ``value``."""
     check_takes("threshold", TRUTHS + COMPLEX, input)
-    return _run(inplace, P.threshold, input, limit=threshold, value=value)
+    limit, value = (number_for(stored_number("threshold", number, input.dtype), input.dtype)
+                    for number in (threshold, value))
+    return _run(inplace, P.threshold, input, limit=limit, value=value)
 
 
 @in_float32

@@ -183,6 +183,8 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     dims = tuple(range(2, input.dim()))
     out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)
     rows = tuple(input.shape[:2])
+    if not input.numel():
+        return out
     with no_grad():
         if running_mean is not None:
             running_mean.mul_(1 - momentum).add_(mean.detach().reshape(rows).mean(0), alpha=momentum)

@@ -10,7 +10,7 @@ from ...ops import arange
 from ...ops.arguments import integers
 from ...ops.conversion import in_format_of
 from ...tensors.alias import own
-from ...tensors.apply import check_number, check_takes
+from ...tensors.apply import check_takes, stored_number
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
@@ -38,8 +38,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         )
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
     if mode == "constant":
-        check_number("pad", value, input.dtype)
-        return _constant(input, pairs, 0.0 if value is None else value)
+        return _constant(input, pairs, 0.0 if value is None else stored_number("pad", value, input.dtype))
     if value not in (None, 0):
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
