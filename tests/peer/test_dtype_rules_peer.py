@@ -151,9 +151,32 @@ CASES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "ger": lambda m, x, y: m.ger(x(2), y(2)),
     "relu_in": lambda m, x, y: x(2).add_(y(2)),
     "copy_": lambda m, x, y: x(2).copy_(y(2)),
+    "bilinear of others": lambda m, x, y: F(m).bilinear(x(2, 3), y(2, 3), x(1, 3, 3)),
+    "rms_norm": lambda m, x, y: F(m).rms_norm(x(2, 3), (3,), y(3)),
+    "vector_norm": lambda m, x, y: m.linalg.vector_norm(x(3), dtype=y(1).dtype),
+    "huber": lambda m, x, y: F(m).huber_loss(x(3), y(3)),
+    "soft_margin": lambda m, x, y: F(m).soft_margin_loss(x(3), y(3)),
+    "bce of weights": lambda m, x, y: F(m).binary_cross_entropy(x(3), x(3), y(3)),
+    "logits": lambda m, x, y: F(m).binary_cross_entropy_with_logits(x(3), y(3)),
+    "logits of weights": lambda m, x, y: F(m).binary_cross_entropy_with_logits(x(3), x(3), pos_weight=y(3)),
+    "cosine_similarity": lambda m, x, y: F(m).cosine_similarity(x(2, 3), y(2, 3)),
+    "meshgrid": lambda m, x, y: m.meshgrid(x(2), y(2), indexing="ij")[0],
+    "cartesian_prod": lambda m, x, y: m.cartesian_prod(x(2), y(2)),
+    "ldexp of powers": lambda m, x, y: m.ldexp(x(2), y(2)) if y(1).dtype is not m.bool else x(1),
+    "trapezoid of places": lambda m, x, y: m.trapezoid(x(3), y(3)),
+    "take_along_dim": lambda m, x, y: m.take_along_dim(x(2, 2), y(2, 2) * 0, 0) if y(1).dtype is not m.bool else 0,
+    "embedding of truths": lambda m, x, y: F(m).embedding(y(2), x(3, 2)),
 }
+CASES |= {f"{name} of both": (lambda m, x, y, name=name: getattr(F(m), name)(x(3), y(3))) for name in (
+    "mse_loss", "smooth_l1_loss", "huber_loss", "hinge_embedding_loss", "soft_margin_loss")}
+CASES |= {"cosine_embedding_loss": lambda m, x, y: F(m).cosine_embedding_loss(x(2, 3), y(2, 3), m.ones(2)),
+          "margin_ranking_loss": lambda m, x, y: F(m).margin_ranking_loss(x(3), y(3), m.ones(3)),
+          "searchsorted": lambda m, x, y: m.searchsorted(x(3), y(2))}
 PAIRS = (("float32", "float64"), ("float64", "float32"), ("float32", "float16"), ("float16", "float32"),
          ("float32", "int64"), ("int64", "float32"), ("float32", "bool"), ("bool", "float32"))
+OF_COMPLEX = ("mse_loss of both", "smooth_l1_loss of both", "huber_loss of both", "soft_margin_loss of both",
+              "bce of weights", "logits of weights", "cosine_similarity", "cosine_embedding_loss",
+              "margin_ranking_loss", "searchsorted", "vector_norm", "rms_norm", "bilinear of others")
 # What wengert lets compute, or refuses, by choice: it takes more where PyTorch lacks a kernel for a dtype.
 LEFT_OUT = {
     *(("sdpa", dtype, "float32") for dtype in ("int64", "bool")), ("polar", "int64", "bool"),
@@ -176,6 +199,12 @@ def test_operands_meet_or_are_refused_as_in_pytorch(name: str) -> None:
     for pair in PAIRS:
         if (name, *pair) in LEFT_OUT:
             continue
+        assert outcome(wengert, CASES[name], pair) == outcome(torch, CASES[name], pair), (name, pair)
+
+
+@pytest.mark.parametrize("name", OF_COMPLEX)
+def test_complex_numbers_meet_reals_as_in_pytorch(name: str) -> None:
+    for pair in (("float32", "complex64"), ("complex64", "float32")):
         assert outcome(wengert, CASES[name], pair) == outcome(torch, CASES[name], pair), (name, pair)
 
 

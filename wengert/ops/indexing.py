@@ -10,6 +10,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
+from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
 from ..tensors.inplace import inplace
@@ -103,7 +104,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Like `gather`, the shapes of ``input`` and ``indices`` broadcast against each other; without ``dim``, both flat.
     """
-    _check_integers(indices, "take_along_dim")
+    if indices._data.dtype != np.int64:
+        raise RuntimeError("torch.take_along_dim(): dtype of indices should be Long but got "
+                           f"{type_name(indices._data.dtype)}; convert them with .long()")
     if dim is None:
         return P.gather(P.reshape(input, shape=(input.numel(),)), P.reshape(indices, shape=(indices.numel(),)), dim=0)
     if input.ndim != indices.ndim:

@@ -22,7 +22,7 @@ from ..tensors.apply import result_type
 from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
-from .arguments import integer, integers, tensors_of
+from .arguments import check_one_dtype, integer, integers, tensors_of
 from .conversion import cast
 from .registry import function, method
 from .shapes import expand, sliced, unsqueeze, view
@@ -453,6 +453,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")
     if not listed:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
+    check_one_dtype("meshgrid", *listed)
     if any(x.ndim > 1 for x in listed):
         raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
                            f"{[tuple(x.shape) for x in listed]}")

@@ -362,7 +362,11 @@ def ldexp(input: Any, other: Any) -> Tensor:
     """``input · 2^other``."""
     if type(other) not in TENSORS:
         raise TypeError(f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
-    power = P.pow(2.0, cast(other, dtypes.get_default_dtype()) if other._data.dtype.kind in "biu" else other)
+    if type(input) in TENSORS and category(input.dtype) > 1 and other._data.dtype.kind in "iu":
+        wanted = input.dtype  # in which the powers are computed too
+    else:
+        wanted = dtypes.get_default_dtype() if other._data.dtype.kind in "biu" else other.dtype
+    power = P.pow(2.0, cast(other, wanted))
     return _mul(input, power)
 
 

@@ -290,6 +290,11 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
     """The norm of vectors along ``dim``; shared by `norm` and those of ``linalg``."""
     _floating(op, x, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
               f"{type_name(x._data.dtype)}; convert with .float() first")
+    wanted = dtype_of(dtype)
+    if wanted is not None and (category(wanted) != category(x.dtype) or dtypes.promote_types(x.dtype, wanted)
+                               is not wanted):
+        raise RuntimeError(f"[{op}] linalg.vector_norm: the dtype of the input ({x.dtype}) should be convertible "
+                           f"without narrowing to the specified dtype ({wanted})")
     value = _to(x, dtype)
     dims = wrap_dims(dim, value._data.ndim, op)
     ord = float(ord)
@@ -302,7 +307,12 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 @function(inplace=True)
 @in_float32
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
-    """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer."""
+    """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer. Raises RuntimeError for a
+    ``p`` that is not positive, or a negative ``maxnorm``."""
+    if not p > 0:
+        raise RuntimeError(f"[renorm] a positive norm was expected: renorm: non-positive-norm not supported; got {p}")
+    if maxnorm < 0:
+        raise RuntimeError(f"[renorm] expected maxnorm to be >= 0 but got {maxnorm}")
     _floating("renorm", input)
     if input._data.ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input._data.ndim} dimensions")

@@ -100,6 +100,8 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         raise RuntimeError(f"[{op}] the input must have at least one dimension")
     if y._data.dtype.kind == "b":
         raise RuntimeError(f"{op}: received a bool input for `y`, but bool is not supported")
+    if x is not None and x._data.dtype.kind == "b":
+        raise RuntimeError(f"{op}: received a bool input for `x`, but bool is not supported")
     where = wrap_dim(dim, y._data.ndim, op)
     heights = _along(y, where, 1, None) + _along(y, where, None, -1)
     if x is None:

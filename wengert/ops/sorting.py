@@ -10,7 +10,7 @@ from ..core import dtypes
 from ..core.errors import ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
-from ..tensors.apply import check_takes
+from ..tensors.apply import check_none, check_takes
 from ..tensors.tensor import Tensor, make
 from .arguments import check_not_empty
 from .named import named
@@ -134,6 +134,7 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     equals,
     or after them if ``right`` (``side="right"``). ``sorter`` gives the order of a sequence that is not sorted."""
     check_takes("searchsorted", TRUTHS + COMPLEX, sorted_sequence, input)
+    check_none("searchsorted", COMPLEX, sorted_sequence, input)
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if right and side == "left":

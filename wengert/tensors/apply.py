@@ -179,6 +179,13 @@ def check_takes(op: str, refused: str, *operands: Any) -> None:
         raise DTypeError(f"[{op}] \"{op}\" not implemented for '{kind}'; convert the tensor with .to(...) first")
 
 
+def check_none(op: str, refused: str, *operands: Any) -> None:
+    """Raises if one of the tensors among the operands is of a dtype with one of numpy's letters ``refused``."""
+    for x in operands:
+        if type(x) in TENSORS and x._data.dtype.char in refused:
+            check_takes(op, refused, x)
+
+
 def bare(data: Any) -> Tensor:
     """A tensor around what a primitive gave, off the tape."""
     if type(data) is ndarray:

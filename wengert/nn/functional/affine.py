@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...autograd.modes import no_grad
-from ...core.dtypes import int64
+from ...core.dtypes import int64, promote_types
 from ...core.errors import LayoutError, ShapeError
-from ...core.primitive import REAL_ONLY, P
+from ...core.primitive import P, REAL_ONLY
 from ...core.state import state
 from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
+from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...ops.linalg import vector_norm
 from ...ops.out import COMPUTED
@@ -55,6 +56,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     if input1.shape[:-1] != input2.shape[:-1]:
         raise ShapeError("[bilinear] input batch dimensions do not match: got "
                          f"{tuple(input1.shape[:-1])} and {tuple(input2.shape[:-1])}")
+    check_one_dtype("bilinear", input1, input2, weight, bias)
     rows = input1.reshape(-1, weight.shape[1])
     # (out, N, in2): every output's matrix applied to every row of the first input.
     halfway = rows @ weight
@@ -83,7 +85,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         padding_idx %= rows
     if max_norm is not None:
         limit_norms(weight, input, max_norm, norm_type)
-    if input.is_floating_point() or input.is_complex():
+    if input._data.dtype.kind not in "iu":
         raise RuntimeError(
             "[embedding] Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
             f"Int; but got {input.type()} instead"
@@ -166,6 +168,12 @@ def normalize(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
     check_takes("cosine_similarity", REAL_ONLY, x1, x2)
+    if x1.dtype is not x2.dtype:
+        if x1.is_complex() or x2.is_complex():
+            raise RuntimeError("[cosine_similarity] expected common dtype to be floating point, yet common dtype is "
+                               "complex; compare real and imaginary parts")
+        common = promote_types(x1.dtype, x2.dtype)
+        x1, x2 = x1.to(common), x2.to(common)
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     shares = []

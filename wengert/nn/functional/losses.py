@@ -9,10 +9,10 @@ import warnings
 
 from ...core.dtypes import int64, uint8
 from ...core.errors import ShapeError
-from ...core.primitive import REAL_ONLY, P
+from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import broadcast_tensors, xlogy
 from ...ops.halves import in_float32
-from ...tensors.apply import check_takes
+from ...tensors.apply import check_none, check_takes
 from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
@@ -29,6 +29,8 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     """
     reduction = choose(reduction, size_average, reduce)
     check_takes("mse_loss", REAL_ONLY, input, target)
+    if input._data.dtype is not target._data.dtype:
+        check_none("mse_loss", COMPLEX, input, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if weight is None:
@@ -53,6 +55,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
     if beta < 0:
         raise RuntimeError(f"[smooth_l1_loss] smooth_l1_loss does not support negative values for beta; got {beta}")
     check_takes("smooth_l1_loss", REAL_ONLY, input, target)
+    if input._data.dtype is not target._data.dtype:
+        check_none("smooth_l1_loss", COMPLEX, input, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if beta == 0:
@@ -68,10 +72,13 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError(f"[huber_loss] huber_loss does not support non-positive values for delta; got {delta}")
     check_takes("huber_loss", REAL_ONLY, input, target)
+    if input._data.dtype is not target._data.dtype:
+        check_none("huber_loss", REAL_ONLY, input)
+        check_none("huber_loss", COMPLEX, target)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if weight is None:
-        return P.huber_loss(input, target, reduction=reduction, delta=delta)
+        return P.huber_loss(input, target, reduction=reduction, delta=delta).to(input.dtype)
     return reduced(_weighted(P.huber_loss(input, target, reduction="none", delta=delta), weight), reduction)
 
 
@@ -110,7 +117,10 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
         )
     if weight is None:
         return P.binary_cross_entropy(input, target, reduction=reduction)
-    return P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
+    check_none("binary_cross_entropy", REAL_ONLY, input)
+    check_none("binary_cross_entropy", COMPLEX, weight)
+    loss = P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
+    return loss if weight.dtype is input.dtype else loss.to(input.dtype)
 
 
 def _check_floats(op: str, *operands: Tensor) -> None:
@@ -137,7 +147,13 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if target._data.dtype is not input._data.dtype:
         _check_floats("binary_cross_entropy_with_logits", input, target)
     weights = [weight, pos_weight] if pos_weight is not None else [weight] if weight is not None else []
-    return P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
+    if weights or target._data.dtype is not input._data.dtype:
+        check_none("binary_cross_entropy_with_logits", REAL_ONLY, input)
+        check_none("binary_cross_entropy_with_logits", COMPLEX, target, weight, pos_weight)
+        check_none("binary_cross_entropy_with_logits", TRUTHS, pos_weight)
+        loss = P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
+        return loss.to(target.dtype) if target.is_floating_point() else loss
+    return P.binary_cross_entropy_with_logits(input, target, reduction=reduction)
 
 
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.errors import DTypeError, ShapeError
-from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, P
+from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...tensors.alias import type_name
-from ...tensors.apply import check_takes
+from ...tensors.apply import check_none, check_takes
 from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
@@ -29,7 +29,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     if not input1.dim() == input2.dim() == target.dim():
         raise ShapeError("[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
                          f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} ")
-    check_takes("margin_ranking_loss", COMPLEX, input1)
+    check_none("margin_ranking_loss", COMPLEX, input1, input2)
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
@@ -38,7 +38,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, siz
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """x where the target is 1, max(0, margin − x) where it is −1."""
     reduction = choose(reduction, size_average, reduce)
-    check_takes("hinge_embedding_loss", COMPLEX, input)
+    check_none("hinge_embedding_loss", COMPLEX + INTEGERS, input)
     near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
     far = where(target != -1, input, zeros_like(input))
     return reduced(near + far, reduction)
@@ -52,7 +52,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
     Inputs are ``(N, D)`` with target ``(N,)``, or ``(D,)`` with target ``()``. Raises ShapeError.
     """
-    check_takes("cosine_embedding_loss", COMPLEX, input1, input2)
+    check_none("cosine_embedding_loss", COMPLEX, input1, input2)
     reduction = choose(reduction, size_average, reduce)
     if target.dim() + 1 != input1.dim() or input1.dim() != input2.dim() or target.dim() > 1:
         raise ShapeError(
@@ -108,7 +108,10 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
                      reduction: str = "mean") -> Tensor:
     """log(1 + e^(−y x)), with y = ±1."""
     reduction = choose(reduction, size_average, reduce)
-    check_takes("soft_margin_loss", INTEGERS, input)
+    check_none("soft_margin_loss", INTEGERS + TRUTHS, input)
+    if not input.is_complex():
+        check_none("soft_margin_loss", COMPLEX, target)
+    target = target.to(input.dtype)  # as PyTorch, which writes into the target's copy in the input's dtype
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 

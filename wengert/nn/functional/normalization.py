@@ -9,7 +9,7 @@ from typing import Any
 from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
-from ...core.primitive import REAL_ONLY, P
+from ...core.primitive import INTEGERS, REAL_ONLY, TRUTHS, P
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own
@@ -121,10 +121,12 @@ def rms_norm(
     """x / √(mean of x² + eps) · weight over the last dimensions (Zhang & Sennrich, 2019). ``eps`` is the dtype's own
     where it is None. Raises ShapeError."""
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
+    if input._data.dtype.kind in "biu":
+        check_takes("rms_norm", INTEGERS + TRUTHS, input)
     dims = tuple(range(-len(shape), 0))
     small = finfo(input.dtype).eps if eps is None else eps
     out = input * (input.square().mean(dims, keepdim=True) + small).rsqrt()
-    return in_format_of(out if weight is None else out * weight, input)
+    return in_format_of(out if weight is None else (out * weight).to(input.dtype), input)
 
 
 def _trailing(
