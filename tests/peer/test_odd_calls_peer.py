@@ -21,6 +21,8 @@ def ones(T: Any, *shape: int) -> Any:
 
 OLD_FORMS: dict[str, Program] = {
     "sub": lambda T: T.sub(ones(T, 2), 2, ones(T, 2)), "x.sub": lambda T: ones(T, 2).sub(2, ones(T, 2)),
+    "x.add_": lambda T: ones(T, 2).add_(2, ones(T, 2)), "x.sub_": lambda T: ones(T, 2).sub_(-0.5, ones(T, 2)),
+    "x.add_, recorded": lambda T: (ones(T, 2).requires_grad_() * 1).add_(-0.1, ones(T, 2) * 3).detach(),
     "addcmul": lambda T: T.addcmul(ones(T, 2), 2, ones(T, 2), ones(T, 2) * 3),
     "addcdiv": lambda T: T.addcdiv(ones(T, 2), 2, ones(T, 2), ones(T, 2) * 3),
     "x.addcmul_": lambda T: ones(T, 2).addcmul_(2, ones(T, 2), ones(T, 2)),

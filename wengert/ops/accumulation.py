@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -83,12 +84,17 @@ _accumulating("lerp_", METHODS["lerp_"], _interpolate, "")
 
 
 def _scaled_inplace(full: Any, quick: Any, ufunc: Any, name: str) -> Callable[..., Any]:
-    """``add_`` and ``sub_``: with ``alpha`` two passes over memory where nothing is recorded."""
+    """``add_`` and ``sub_``: with ``alpha`` two passes over memory where nothing is recorded. In the old form, in which
+    the factor stands first, what stands second is the other operand."""
     general = inplace_forms.inplace(full, name)
 
-    def method(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+    def method(self: Any, other: Any, alpha: Any = 1) -> Any:
         if type(alpha) is int and alpha == 1:
             return quick(self, other)
+        if type(alpha) in TENSORS and type(other) not in TENSORS:
+            warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: alpha",
+                          UserWarning, stacklevel=2)
+            other, alpha = alpha, other
         if type(other) in TENSORS and writes_directly(self, other, alpha):
             term = other._data * alpha
             if term.shape == self._data.shape:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.layout import contiguous_format
-from ..tensors.alias import overlaps_itself
+from ..tensors.alias import overlaps_itself, own
 from ..tensors.evaluation import one_by_one
 from ..tensors.tensor import Tensor, make
 from .indexing import nonzero
@@ -96,7 +96,7 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any,
         memory = as_strided(input, (room,), (1,), 0).clone()
         whole = as_strided(memory, input.shape, input.stride(), start)
     as_strided(whole, size, stride, storage_offset).copy_(src)
-    return whole
+    return own(whole)
 
 
 @function()

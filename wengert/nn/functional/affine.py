@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...autograd.modes import no_grad
 from ...core.dtypes import int64, promote_types
 from ...core.errors import LayoutError, ShapeError
-from ...core.primitive import P, REAL_ONLY
+from ...core.primitive import REAL_ONLY, P
 from ...core.state import state
 from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
 from ...ops.arguments import check_one_dtype
