@@ -52,6 +52,17 @@ def test_parts_and_questions() -> None:
     assert torch.ones(2, 3).sparse_dim() == 0 and torch.ones(2, 3).dense_dim() == 2
 
 
+def test_old_types() -> None:
+    x = torch.sparse.FloatTensor(torch.LongTensor(INDICES), torch.FloatTensor(VALUES), torch.Size([2, 3]))
+    assert x.to_dense().tolist() == DENSE and x.type() == "torch.sparse.FloatTensor"
+    assert isinstance(x, torch.sparse.FloatTensor) and not isinstance(x, torch.sparse.DoubleTensor)
+    assert not isinstance(x, torch.FloatTensor) and not isinstance(x.to_dense(), torch.sparse.FloatTensor)
+    assert torch.sparse.DoubleTensor(2, 3).shape == (2, 3)
+    assert torch.is_floating_point(x) and torch.numel(x) == 6 and torch.as_tensor(x) is x
+    with pytest.warns(UserWarning, match="copy construct"):
+        assert torch.tensor(x).is_sparse
+
+
 def test_coalesce_adds_up() -> None:
     x = twice().coalesce()
     assert x.indices().tolist() == [[0, 1], [2, 0]] and x.values().tolist() == [2.0, 4.0]
@@ -167,6 +178,19 @@ def test_two_sparse_ones() -> None:
 
 
 DENSE_SUM = [[0, 0, 5], [8, 0, 5]]
+
+
+@pytest.mark.parametrize("longest", [1, 3, 64, 65, 200])
+def test_rows_of_any_length(longest: int) -> None:
+    """Rows of few entries and of many are added up in two ways."""
+    torch.manual_seed(0)
+    rows = torch.cat([torch.full((int(n),), i) for i, n in enumerate(torch.randint(1, longest + 1, (20,)).tolist())])
+    columns, values = torch.randint(7, (len(rows),)), torch.randn(len(rows), dtype=torch.float64)
+    x = torch.sparse_coo_tensor(torch.stack([rows, columns]), values, (20, 7))
+    y = torch.randn(7, 3, dtype=torch.float64)
+    torch.testing.assert_close(x @ y, x.to_dense() @ y)
+    expected = torch.zeros(20, 7, dtype=torch.float64).index_put((rows, columns), values, accumulate=True)
+    torch.testing.assert_close(x.to_dense(), expected)
 
 
 def test_in_place() -> None:

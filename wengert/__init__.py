@@ -81,8 +81,8 @@ _publish(
         ),
         "nn.functional.affine": "norm_except_dim",
         "ops.sparse": (
-            "dsmm hsmm hspmm smm sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm "
-            "sspaddmm"
+            "dsmm hsmm hspmm saddmm smm sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor "
+            "spmm sspaddmm"
         ),
         "nn.functional.native": (
             "affine_grid_generator alpha_dropout_ binary_cross_entropy_with_logits convolution cosine_embedding_loss "

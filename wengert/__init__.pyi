@@ -190,7 +190,7 @@ from .ops.sparse.making import (
     sparse_csc_tensor as sparse_csc_tensor, sparse_csr_tensor as sparse_csr_tensor,
 )
 from .ops.sparse.products import (
-    mm as _dsmm, hspmm as _hsmm, hspmm as hspmm, smm as smm, mm as _spmm, sspaddmm as sspaddmm,
+    mm as _dsmm, hspmm as _hsmm, hspmm as hspmm, addmm as _saddmm, smm as smm, mm as _spmm, sspaddmm as sspaddmm,
 )
 from .ops.statistics import (
     bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram,
@@ -411,6 +411,7 @@ round_: _Callable[..., Tensor]
 row_stack = _row_stack
 rsqrt: _Callable[..., Tensor]
 rsqrt_: _Callable[..., Tensor]
+saddmm = _saddmm
 scatter: _Callable[..., Tensor]
 select_copy: _Callable[..., _Any]
 sgn: _Callable[..., Tensor]

@@ -11,14 +11,48 @@ from typing import Any, Self
 
 from ._public import publish as _publish
 from .autograd.gradcheck import gradcheck as _gradcheck
+from .core.device import require_cpu as _require_cpu
+from .core.layout import sparse_coo as _sparse_coo
+from .core.spec import Size as _Size
+from .ops.legacy import TYPES as _DENSE_TYPES
+from .ops.legacy import TensorType as _TensorType
+from .ops.sparse import making as _making
 from .ops.sparse import products as _products
 from .ops.sparse import reductions as _reductions
 from .ops.sparse.making import spdiags as spdiags
 from .ops.sparse.products import sampled_addmm as sampled_addmm
 from .ops.sparse.reductions import log_softmax as log_softmax
 from .ops.sparse.reductions import softmax as softmax
+from .tensors.tensor import Tensor as _Tensor
 
 mm, addmm, sum = _products.sparse_mm, _products.sparse_addmm, _reductions.sparse_sum
+
+
+class SparseTensorType(_TensorType):
+    """The metaclass of PyTorch's old sparse types: ``FloatTensor(indices, values, size)``, ``FloatTensor(2, 3)``."""
+
+    layout = _sparse_coo
+
+    def __call__(cls, *parts: Any, device: Any = None) -> Any:  # noqa: N805
+        _require_cpu(device)
+        if not parts or isinstance(parts[0], (int, _Size)):
+            sizes = parts if not parts or isinstance(parts[0], int) else parts[0]
+            return _making.empty_of(tuple([int(n) for n in sizes]) or (0,), cls.dtype)
+        return _making.sparse_coo_tensor(*parts)
+
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
+        return isinstance(instance, _Tensor) and instance.dtype is cls.dtype and instance.layout is _sparse_coo
+
+    def __repr__(cls) -> str:  # noqa: N805
+        return f"<class 'torch.sparse.{cls.__name__}'>"
+
+
+_TYPES: dict[str, Any] = {
+    name: SparseTensorType(name, (), {"dtype": kind.dtype, "__doc__": f"Sparse tensors of dtype {kind.dtype.name}.",
+                                      "__module__": __name__})
+    for name, kind in _DENSE_TYPES.items() if name != "BoolTensor"
+}
+globals().update(_TYPES)
 
 
 class check_sparse_tensor_invariants(AbstractContextManager["check_sparse_tensor_invariants"]):

@@ -20,7 +20,7 @@ LIBRARIES = (torch, wengert)
 def quiet() -> Iterator[None]:
     """PyTorch warns that its compressed layouts are in beta."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse|Casting complex")
+        warnings.filterwarnings("ignore", message="Sparse|Casting complex|.*legacy constructor|.*deprecated")
         yield
 
 
@@ -427,6 +427,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "spdiags": lambda lib: lib.sparse.spdiags(lib.arange(9.0).reshape(3, 3), lib.tensor([0, -1, 2]), (3, 4)),
     "zeros": lambda lib: lib.zeros(2, 3, layout=lib.sparse_coo),
     "empty csr": lambda lib: lib.zeros((2, 3), layout=lib.sparse_csr),
+    "FloatTensor": lambda lib: lib.sparse.FloatTensor(lib.LongTensor([[0, 1], [1, 0]]), lib.FloatTensor([1, 2]),
+                                                      lib.Size([2, 3])),
+    "DoubleTensor of sizes": lambda lib: lib.sparse.DoubleTensor(2, 3),
     "to_sparse(1)": lambda lib: lib.eye(3).to_sparse(1),
     "to_sparse(0)": lambda lib: lib.eye(3).to_sparse(0),
     "to_sparse(4)": lambda lib: lib.eye(3).to_sparse(4),

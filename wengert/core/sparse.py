@@ -11,7 +11,7 @@ knows tensors or the tape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -256,7 +256,32 @@ def add_groups(values: Array, starts: Array) -> Array:
     if values.dtype.kind == "b":
         return np.logical_or.reduceat(values, starts, axis=0)
     wide = values.astype(np.float32) if values.dtype.char in HALVES else values
-    return np.add.reduceat(wide, starts, axis=0, dtype=wide.dtype).astype(values.dtype, copy=False)
+    return sum_runs(starts, len(values), wide.__getitem__).astype(values.dtype, copy=False)
+
+
+def sum_runs(starts: Array, count: int, terms: Callable[[Array], Array]) -> np.ndarray:
+    """The sums of runs among ``count`` rows, each beginning at a start, in their order; ``terms(at)`` are the rows at
+    these places. The first of all runs are added at once, then the second, and so on; what is left of long runs by
+    numpy, which is slow for short ones."""
+    lengths = np.diff(np.append(starts, count))
+    order = np.argsort(-lengths, kind="stable")
+    starts, lengths = starts[order], lengths[order]
+    total = terms(starts)
+    for step in range(1, min(int(lengths[0]), _PASSES)):
+        left = int(np.searchsorted(-lengths, -step))  # the runs that are longer than this
+        total[:left] += terms(starts[:left] + step)
+    left = int(np.searchsorted(-lengths, -_PASSES))
+    if left:
+        rest = lengths[:left] - _PASSES
+        ends = np.cumsum(rest)
+        at = np.repeat(starts[:left] + _PASSES - (ends - rest), rest) + np.arange(ends[-1])
+        total[:left] += np.add.reduceat(terms(at), ends - rest, axis=0)
+    sums = np.empty_like(total)
+    sums[order] = total
+    return sums
+
+
+_PASSES = 64
 
 
 def places_of(wanted: Array, keys: Array) -> tuple[Array, Array]:
@@ -382,15 +407,9 @@ def matrix_product(x: SparseArray, y: Array) -> np.ndarray:
         first = np.ones(len(rows), bool)
         first[1:] = rows[1:] != rows[:-1]
         starts = np.flatnonzero(first)
-        weights = values.astype(wide, copy=False)[:, None]
-        step = max(1, _AT_ONCE // len(rows))
-        for start in range(0, y.shape[1], step):  # not more of the products at once than this
-            part = y[:, start:start + step].astype(wide, copy=False)
-            out[rows[starts], start:start + step] = np.add.reduceat(weights * part[columns], starts, axis=0)
+        weights, factor = values.astype(wide, copy=False)[:, None], y.astype(wide, copy=False)
+        out[rows[starts]] = sum_runs(starts, len(rows), lambda at: weights[at] * factor[columns[at]])
     return out.astype(dtype, copy=False)
-
-
-_AT_ONCE = 1 << 22
 
 
 def sparse_product(x: SparseArray, y: SparseArray) -> Coordinates:

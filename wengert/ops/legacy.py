@@ -12,6 +12,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import require_cpu
 from ..core.dtypes import DType
+from ..core.layout import strided
 from ..core.spec import Size
 from ..tensors.creation import array_from
 from ..tensors.tensor import Tensor, make
@@ -37,7 +38,7 @@ class TensorType(type):
         return make(np.empty(sizes_of(data, cls.__name__) if data else (0,), cls.dtype.numpy), None)
 
     def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.layout is strided
 
     def __repr__(cls) -> str:  # noqa: N805
         return f"<class 'torch.{cls.__name__}'>"

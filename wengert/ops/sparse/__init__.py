@@ -81,6 +81,8 @@ def _of_sparse(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if sparse is None:
         return NotImplemented
     run = operation.FUNCTIONS.get(name)
+    if run is None and name in _KEPT and args and args[0] is sparse:
+        return getattr(sparse, name)(*args[1:], **kwargs)
     if run is None:
         raise needs_strided(name, sparse.layout)
     if kwargs.pop("out", None) is not None:
@@ -96,3 +98,4 @@ sparse_csc_tensor, sparse_compressed_tensor = making.sparse_csc_tensor, making.s
 hspmm = hsmm = products.hspmm
 sspaddmm, smm = products.sspaddmm, products.smm
 spmm = dsmm = products.mm
+saddmm = products.addmm

@@ -14,6 +14,7 @@ from ...tensors.apply import NUMBERS, result_type
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tensor import Tensor
 from .. import registry
+from ..arguments import dtype_of as dtype_of_argument
 from .operation import (
     METHODS,
     Operation,
@@ -428,6 +429,21 @@ def copy_(self: SparseTensor, src: Any, non_blocking: bool = False) -> SparseTen
                            f"expected; got {_came(src)}; convert it with to_sparse()")
     out: SparseTensor = self.replace(clone(cast(src, self.dtype)), "copy_")
     return out
+
+
+@function("tensor", method=False)
+def tensor(data: SparseTensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Any:
+    """A copy without history, of ``dtype`` if it is given."""
+    wanted = dtype_of_argument(dtype) or data.dtype
+    out = clone(cast(data.detach(), wanted))  # type: ignore[arg-type]
+    return out.requires_grad_() if requires_grad else out
+
+
+@function("is_nonzero")
+def is_nonzero(input: SparseTensor) -> bool:
+    """Whether a tensor of one element is not zero."""
+    return bool(input)
 
 
 @method("is_same_size")

@@ -220,7 +220,7 @@ def _scale(x: Any, factor: Any) -> Any:
     return x if factor == 1 and not isinstance(factor, Tensor) else mul(x, factor) if is_sparse(x) else x * factor
 
 
-@function("addmm")
+@function("addmm", "saddmm")
 def addmm(input: Any, mat1: Factor, mat2: Factor, *, beta: Any = 1, alpha: Any = 1, masked: bool = False) -> Any:
     """``beta * input + alpha * (mat1 @ mat2)``, where one of the matrices at least is sparse."""
     found = _scale(product(mat1, mat2, masked), alpha)
