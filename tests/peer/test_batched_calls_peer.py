@@ -90,6 +90,13 @@ CASES: dict[str, Case] = {
     "rms_norm": (lambda T, x, w: T.nn.functional.rms_norm(x, (4,), w), (reals(3, 4), reals(4))),
     "group_norm": (lambda T, x, w, b: T.nn.functional.group_norm(x, 2, w, b), (reals(3, 4), reals(4), reals(4))),
     "batch_norm": (lambda T, x, m, v: T.nn.functional.batch_norm(x, m, v), (reals(3, 4), reals(4), reals(4))),
+    "batch_norm in training": (
+        lambda T, x, w, b: T.nn.functional.batch_norm(x, T.zeros(4).double(), T.ones(4).double(), w, b, True),
+        (reals(3, 4), reals(4), reals(4))),
+    "ctc_loss": (lambda T, x, t: T.nn.functional.ctc_loss(x.log_softmax(2), t, (5, 5), (2, 3)),
+                 (reals(5, 2, 4), places(3, 2, 3) + 1)),
+    "istft": (lambda T, x, w: T.istft(T.complex(x, x * x), 4, window=w, center=True), (reals(3, 6), reals(4))),
+    "solve_triangular": (lambda T, a, b: T.linalg.solve_triangular(a, b, upper=False), (reals(3, 3), reals(3, 2))),
     "prelu": (lambda T, x, w: T.nn.functional.prelu(x - 0.5, w), (reals(3, 4), reals(4))),
     "linear": (lambda T, x, w, b: T.nn.functional.linear(x, w, b), (reals(3, 4), reals(2, 4), reals(2))),
     "bilinear": (lambda T, x, y, w: T.nn.functional.bilinear(x, y, w), (reals(3, 4), reals(3, 2), reals(5, 4, 2))),

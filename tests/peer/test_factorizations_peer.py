@@ -266,3 +266,16 @@ def test_some_matrices_of_a_batch_are_singular() -> None:
             np.testing.assert_allclose(got[0][place].numpy(), want[0][place].numpy())
         for place in (1, 2):
             assert not got[0][place].isfinite().any()
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_triangles_with_a_zero_on_the_diagonal(upper: bool) -> None:
+    """Which are no error: their solutions are infinite or NaN from there on."""
+    a = np.array([[[2.0, 0, 0], [1, 0, 0], [3, 4, 5]], [[1.0, 0, 0], [2, 3, 0], [4, 5, 6]], np.zeros((3, 3))])
+    a, b = a.swapaxes(-1, -2) if upper else a, np.array([[1.0, 2], [3, 1], [4, 5]])
+    turned = b.T.copy()
+    for call in (lambda lib: lib.linalg.solve_triangular(lib.tensor(a), lib.tensor(b), upper=upper),
+                 lambda lib: lib.linalg.solve_triangular(lib.tensor(a), lib.tensor(turned), upper=upper, left=False),
+                 lambda lib: lib.cholesky_solve(lib.tensor(b), lib.tensor(a[0]), upper=upper)):
+        got, want = (call(lib).numpy() for lib in (wengert, torch))
+        np.testing.assert_allclose(got, want, rtol=1e-12)

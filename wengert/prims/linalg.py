@@ -284,7 +284,21 @@ def _solve_triangular(xp: ModuleType, a: Array, b: Array, upper: bool, unit: boo
     if unit:
         part = part.copy()
         part[..., range(a.shape[-1]), range(a.shape[-1])] = 1
-    return _solved("solve_triangular", "The solver failed: the diagonal has a zero", xp, part, b)
+    try:
+        return _solved("solve_triangular", "The solver failed: the diagonal has a zero", xp, part, b)
+    except LinAlgError:
+        return in_columns(_substituted(part, b, upper))
+
+
+def _substituted(a: Array, b: Array, upper: bool) -> Array:
+    """The solution row by row, which a diagonal with a zero makes infinite or NaN from there on, as BLAS leaves it."""
+    n, lead = a.shape[-1], broadcast_shapes(a.shape[:-2], b.shape[:-2], op="solve_triangular")
+    x = np.array(np.broadcast_to(b, (*lead, *b.shape[-2:])))
+    for i in range(n - 1, -1, -1) if upper else range(n):
+        rest = slice(0, i) if upper else slice(i + 1, None)
+        x[..., i, :] /= a[..., i, i, None]
+        x[..., rest, :] -= a[..., rest, i, None] * x[..., i, None, :]
+    return x
 
 
 def _solve_triangular_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from ...core.dtypes import int64
 from ...core.errors import ShapeError
 from ...ops import arange, cat, full, full_like, ones_like, stack, tensor, where, zeros_like
 from ...ops.halves import in_float32
-from ...tensors.evaluation import known
+from ...tensors.evaluation import known, one_by_one
 from ...tensors.tensor import Tensor
 from .reduction import choose
 
@@ -45,7 +45,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
         raise RuntimeError(
             f"[ctc_loss] Expected input_lengths to have value at most {steps}, but got value {max(inputs)}"
         )
-    labels = _between_blanks(targets, counts, blank)
+    labels = one_by_one(lambda targets: _between_blanks(targets, counts, blank), targets)
     loss = -_log_likelihood(log_probs, labels, inputs, counts, blank)
     impossible = loss.detach() > -_NEVER / 2
     if zero_infinity:

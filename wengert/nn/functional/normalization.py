@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from numpy import ndarray
+
+from ...autograd.levels import level
 from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
@@ -50,7 +53,14 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     dims = (0, *range(2, input.dim()))
     shape = (1, channels, *(1,) * (input.dim() - 2))
-    out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)
+    affine = _shaped(weight, bias, shape)
+    if affine and type(affine[-1]._data) is not ndarray and level() is not None:
+        # Inside a transformation they may vary where the statistics, which are written, do not.
+        out, mean, variance = P.normalize(input, dim=dims, eps=eps)
+        out = out if affine[0] is None else out * affine[0]
+        out = out if len(affine) < 2 else out + affine[1]
+    else:
+        out, mean, variance = P.normalize(input, *affine, dim=dims, eps=eps)
     with no_grad():
         if running_mean is not None:
             running_mean.mul_(1 - momentum).add_(P.reshape(mean, shape=(channels,)), alpha=momentum)
