@@ -65,6 +65,7 @@ HOLD = {
     "bool": ("sort", "addr", "sum_to_size"),
     "complex128": ("logsumexp", "logaddexp"),
     "reference": ("complex", "div.floor_rounding", "floor_divide", "nn.functional.multi_margin_loss", "__rsub__",
+                  "__rpow__",
                   "igamma", "igammac", "special.zeta", "special.chebyshev_polynomial_w", "special.bessel_y1"),
     "grad-reference": ("clamp_min", "clamp_max", "__rsub__", "half", "logaddexp"),
     "forward": ("cov", "nn.functional.max_unpool2d.grad", "cdouble", "linalg.cholesky_ex", "linalg.eigh",

@@ -38,7 +38,8 @@ def _reflected(function: Callable[[Any, Any], Any], label: str | None) -> Callab
     if label is None:
         return _taking(lambda self, other: function(other, self))
     return _taking(lambda self, other: labelled(function(other, self), label) if type(other) not in TENSORS
-                   else function(other, self) if type(self) in TENSORS else NotImplemented)
+                   else function(other, self) if type(self) in TENSORS or label != _OF_NUMBERS["sub"]
+                   else NotImplemented)  # (of two methods called with a number for a tensor PyTorch leaves one)
 
 
 _OPERATORS = {"add": P.add, "sub": P.sub, "mul": P.mul, "truediv": P.div, "pow": P.pow, "mod": P.remainder,
