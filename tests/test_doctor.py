@@ -162,7 +162,7 @@ def test_weights_that_do_not_change() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
     assert examine(model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1)).kinds == []
     still = examine(model, optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
-    assert still.kinds == ["not_changing"] and len(still) == 4
+    assert still.kinds == ["not_changing"] and len(still) == 1 and "in 3 other parts: 0.bias" in str(still)
     partly = examine(model, optimizer=torch.optim.Adam(model[0].parameters(), lr=0.1))
     assert [symptom.text.split()[0] for symptom in partly.of("not_optimized")] == ["2.weight", "2.bias"]
     other = examine(model, optimizer=torch.optim.SGD(nn.Linear(3, 1).parameters(), lr=0.1))
@@ -289,3 +289,61 @@ def test_every_finding_has_a_line_and_a_cure() -> None:
             assert symptom.line and symptom.line.rpartition(":")[2].isdigit(), symptom
             assert symptom.cure and symptom.text
     assert len(set(seen)) >= 9
+
+
+def test_what_many_layers_have_in_common_is_one_finding() -> None:
+    torch.manual_seed(0)
+    layers = [layer for _ in range(20) for layer in (nn.Linear(4, 4), nn.Sigmoid())]
+    report = torch.doctor(nn.Sequential(*layers, nn.Linear(4, 3)), (torch.randn(16, 4), torch.randint(3, (16,))),
+                          F.cross_entropy)
+    assert report.kinds == ["vanishing"] and len(report) == 1
+    assert "0.weight" in str(report) and "other parts: 2.weight" in str(report) and "relu instead" in str(report)
+
+
+CLASSES = torch.tensor([0, 1, 2, 0])
+
+
+@pytest.mark.parametrize("last, expected", [
+    (nn.Identity(), "gets scores"), (nn.Softmax(1), "gets probabilities"), (nn.LogSoftmax(1), None),
+])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_loss_of_log_probabilities(last: Any, expected: str | None, dtype: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), last).to(dtype)
+    report = torch.doctor(model, (torch.randn(4, 3, dtype=dtype), CLASSES), F.nll_loss)
+    assert report.kinds == ([] if expected is None else ["not_log"])
+    assert (expected or "nothing") in str(report)
+
+
+@pytest.mark.parametrize("targets", [CLASSES + 1, CLASSES - 1])
+def test_a_label_outside_the_classes_is_a_finding(targets: Any) -> None:
+    report = torch.doctor(nn.Linear(3, 3), (torch.randn(4, 3), targets), F.cross_entropy)
+    assert report.kinds == ["labels"] and f"from {targets.min()} to {targets.max()}" in str(report)
+
+
+def test_an_error_of_the_loss_that_labels_do_not_cause_stays_one() -> None:
+    with pytest.raises(IndexError, match="mine"):
+        torch.doctor(nn.Linear(3, 3), (torch.randn(4, 3), torch.randn(4, 3)), raises)
+
+
+def raises(*_: Any) -> Any:
+    raise IndexError("mine")
+
+
+@pytest.mark.parametrize("rate, found", [(1e-2, False), (0.5, False), (1e6, True), (1e30, True)])
+def test_a_learning_rate_that_explodes(rate: float, found: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 3)
+    before = [parameter.clone() for parameter in model.parameters()]
+    report = torch.doctor(model, (torch.randn(60, 3), CLASSES.repeat(15)), F.cross_entropy,
+                          torch.optim.SGD(model.parameters(), lr=rate))
+    assert report.kinds == (["learning_rate"] if found else [])
+    assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
+
+
+def test_a_loader_and_swapped_arguments() -> None:
+    from wengert.utils.data import DataLoader, TensorDataset
+
+    loader = DataLoader(TensorDataset(torch.randn(4, 3), CLASSES), batch_size=2)
+    assert torch.doctor(nn.Linear(3, 3), loader, F.cross_entropy).kinds == []
+    with pytest.raises(TypeError, match="swapped"):
+        torch.doctor((torch.randn(4, 3), CLASSES), nn.Linear(3, 3), F.cross_entropy)

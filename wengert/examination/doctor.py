@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,25 +20,30 @@ from ..autograd.questions import watch, why_nan, why_none
 from ..autograd.questions.answers import Answer, array_of, finite
 from ..core.frames import user_line
 from ..core.state import state
+from ..func.modules import functional_call
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
 from ..tensors.tensor import Tensor
 from .observer import Observer
-from .report import Report, Symptom, assignment, origin
+from .report import Report, Symptom, assignment, grouped, origin
 
 EXPLODED, VANISHED = 100.0, 1e-6
 TRIAL_RATE = 0.01
+LARGER = 10.0
+"""A step that makes the loss so many times larger is too large a one."""
 
 
 def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: Any = None) -> Report:
     """Examines a model: what is wrong that raises no error, each finding with its line and its cure.
 
-    ``batch`` is ``(inputs, targets)``, where ``inputs`` may be a tuple of arguments, or inputs alone; the loss is
-    ``loss_fn(model(inputs), targets)``, or ``loss_fn(model(inputs))``. With the ``optimizer`` its step is tried, on a
-    copy. A dict of inputs gives arguments by name. Kinds of findings: "unregistered", "train_mode", "eval_mode",
-    "broadcast", "twice", "dead_units", "saturated", "not_finite", "no_history", "unused", "cut", "zero_gradient",
-    "exploding", "vanishing", "not_optimized", "not_changing". Call it under ``no_grad()`` where the program evaluates:
-    layers that are in train mode there are then reported.
+    ``batch`` is ``(inputs, targets)``, where ``inputs`` may be a tuple of arguments, or inputs alone, or a
+    `DataLoader`, whose first batch is taken; the loss is ``loss_fn(model(inputs), targets)``, or
+    ``loss_fn(model(inputs))``. With the ``optimizer`` its step is tried, on a copy. A dict of inputs gives arguments by
+    name. Kinds of findings: "unregistered", "train_mode", "eval_mode", "labels", "broadcast", "twice", "not_log",
+    "dead_units", "saturated", "not_finite", "no_history", "unused", "cut", "zero_gradient", "exploding", "vanishing",
+    "not_optimized", "not_changing", "learning_rate". What many layers have in common is one finding. Call it under
+    ``no_grad()`` where the program evaluates: layers that are in train mode there are then reported. Raises TypeError
+    where the model is none, ValueError for a loss of more than one element.
 
     >>> import wengert as torch
     >>> model = torch.nn.Linear(3, 1)
@@ -48,17 +53,27 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
         cure: give both the same shape: output.squeeze(1), or target.unsqueeze(1)
     """
     caller = user_line()
+    if not isinstance(cast(object, model), Module):
+        swapped = "; model and batch are swapped" if isinstance(batch, Module) else ""
+        raise TypeError(f"[doctor] a module was expected as model; got {type(model).__name__}{swapped}; call "
+                        "doctor(model, (inputs, targets), loss_fn)")
+    if not isinstance(batch, (Tensor, tuple, list, dict)) and hasattr(batch, "__iter__"):  # a loader
+        batch = next(iter(batch))
     symptoms = [*_unregistered(model, caller), *_modes(model, optimizer, caller)]
     inputs, targets = batch if isinstance(batch, (tuple, list)) and len(batch) == 2 else (batch, None)
     named = inputs if isinstance(inputs, dict) else {}
     arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if named else (inputs,)
+    generator = get_rng_state()
     with _untouched(model), enable_grad():
         with watch() as seen, Observer(seen.path) as examined:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 output = model(*arguments, **named)
                 examined.in_loss = True
-                loss = loss_fn(output) if targets is None else loss_fn(output, targets)
+                try:
+                    loss = loss_fn(output) if targets is None else loss_fn(output, targets)
+                except IndexError as error:
+                    return Report((*symptoms, _labels(targets, error, caller)))
             examined.in_loss = False
             if not isinstance(loss, Tensor) or loss._data.size != 1:
                 raise ValueError(f"[doctor] loss_fn should return a tensor of one element; got {_named(loss)}; "
@@ -67,8 +82,29 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
                 loss.backward(retain_graph=True)
         symptoms.extend(examined.symptoms(caller))
         symptoms.extend(_gradients(model, loss, caller))
-        symptoms.extend(_step(model, optimizer, caller))
-    return Report(tuple(symptoms))
+        if optimizer is None:
+            if all(symptom.kind != "vanishing" for symptom in symptoms):
+                symptoms.extend(_lost(model, caller))
+        else:
+            trained, stepped = _trial(model, optimizer)
+            symptoms.extend(_step(model, optimizer, trained, stepped, caller))
+            with no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                set_rng_state(generator)
+                new = dict(zip([name for name, _ in trained], stepped, strict=True))
+                output = functional_call(model, new, arguments, named)
+                after = loss_fn(output) if targets is None else loss_fn(output, targets)
+            symptoms.extend(_rate(optimizer, float(loss), float(after), caller))
+    return Report(tuple(grouped(symptoms)))
+
+
+def _labels(targets: Any, error: IndexError, caller: str) -> Symptom:
+    """Targets that are no classes of the model's."""
+    if not isinstance(targets, Tensor) or targets._data.dtype.kind not in "iu" or not targets._data.size:
+        raise error
+    text = f"the targets go from {targets._data.min()} to {targets._data.max()}, and the loss says: {error}"
+    return Symptom("labels", text, caller, "count classes from 0, and let the last layer have as many outputs as there "
+                                           "are classes")
 
 
 def _named(value: Any) -> str:
@@ -218,23 +254,42 @@ def _sizes(model: Module, gradients: list[Any], caller: str) -> Iterator[Symptom
             )
         else:
             continue
-        yield Symptom(kind, text, origin(model, name) or caller, cure)
+        yield Symptom(kind, text, origin(model, name) or caller, cure, name)
 
 
-def _step(model: Module, optimizer: Any, caller: str) -> Iterator[Symptom]:
-    """What one step of the optimizer changes, on a copy; without an optimizer, what a plain step would change."""
-    trained: list[tuple[str, Any]] = [
+def _trained(model: Module) -> list[tuple[str, Any]]:
+    """The parameters that got a gradient other than zero, by name."""
+    return [
         (name, parameter)
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and parameter.grad is not None and parameter.grad._data.any()
     ]
-    if optimizer is None:
-        for name, p in trained:
-            if finite(p.grad) and np.array_equal(p._data - p._data.dtype.type(TRIAL_RATE) * p.grad._data, p._data):
-                text = f"a step of {TRIAL_RATE} times the gradient does not change {name}: it is lost in rounding"
-                cure = "scale the loss up, or keep weights in float32"
-                yield Symptom("not_changing", text, origin(model, name) or caller, cure)
-        return
+
+
+def _lost(model: Module, caller: str) -> Iterator[Symptom]:
+    """Parameters that a plain step would not change."""
+    for name, p in _trained(model):
+        rate = p._data.dtype.type(TRIAL_RATE)
+        if finite(p.grad) and np.array_equal(p._data - rate * p.grad._data, p._data):
+            text = f"a step of {TRIAL_RATE} times the gradient does not change {name}: it is lost in rounding"
+            cure = "scale the loss up, or keep weights in float32"
+            yield Symptom("not_changing", text, origin(model, name) or caller, cure, name)
+
+
+def _trial(model: Module, optimizer: Any) -> tuple[list[tuple[str, Any]], list[Any]]:
+    """The parameters with a gradient, by name, and copies of them after a step of a copy of the optimizer."""
+    trained = _trained(model)
+    originals = [parameter for _, parameter in trained]
+    copies, twin = copy.deepcopy((originals, optimizer))
+    for original, each in zip(originals, copies, strict=True):
+        each.grad = original.grad.detach().clone()
+    twin.step()
+    return trained, copies
+
+
+def _step(model: Module, optimizer: Any, trained: list[tuple[str, Any]], stepped: list[Any], caller: str
+          ) -> Iterator[Symptom]:
+    """What a step of the optimizer leaves out, and what it does not change."""
     known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     strangers = known - {id(parameter) for parameter in model.parameters()}
     if strangers:
@@ -245,20 +300,27 @@ def _step(model: Module, optimizer: Any, caller: str) -> Iterator[Symptom]:
             caller,
             "make the optimizer after the model is complete: optimizer = SGD(model.parameters(), ...)",
         )
-    originals = [parameter for _, parameter in trained]
-    copies, twin = copy.deepcopy((originals, optimizer))
-    for original, each in zip(originals, copies, strict=True):
-        each.grad = original.grad.detach().clone()
-    twin.step()
-    for (name, parameter), each in zip(trained, copies, strict=True):
+    for (name, parameter), each in zip(trained, stepped, strict=True):
         line = origin(model, name) or caller
         if id(parameter) not in known:
             text = f"{name} has a gradient, but the optimizer does not hold it"
             cure = "pass model.parameters() to the optimizer, after the last layer is made"
-            yield Symptom("not_optimized", text, line, cure)
+            yield Symptom("not_optimized", text, line, cure, name)
         elif np.array_equal(parameter._data, each._data):
             groups = (group for group in optimizer.param_groups if any(p is parameter for p in group["params"]))
-            rates = ", ".join(map(str, sorted({float(group["lr"]) for group in groups})))
-            text = f"a step of the optimizer (lr={rates}) does not change {name}"
+            text = f"a step of the optimizer (lr={_rates(groups)}) does not change {name}"
             cure = "a larger learning rate; look at the scheduler, which may have brought it to 0"
-            yield Symptom("not_changing", text, line, cure)
+            yield Symptom("not_changing", text, line, cure, name)
+
+
+def _rates(groups: Iterable[Any]) -> str:
+    """The learning rates of groups of parameters, each once."""
+    return ", ".join(map(str, sorted({float(group["lr"]) for group in groups if "lr" in group})))
+
+
+def _rate(optimizer: Any, before: float, after: float, caller: str) -> Iterator[Symptom]:
+    """A step that makes the loss many times larger."""
+    if np.isfinite(before) and not after <= max(LARGER * abs(before), abs(before) + 1):
+        rates = _rates(optimizer.param_groups)
+        text = f"a step of the optimizer (lr={rates}) brings the loss from {before:.3g} to {after:.3g}"
+        yield Symptom("learning_rate", text, caller, "a learning rate ten or a hundred times smaller")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ DEAD = 0.5
 
 FLAT = 1e-3
 """A unit is dead or saturated where the derivative of its activation is below this for every input."""
+
+UNSURE = 0.05
+"""By how much the probabilities of one example may miss 1, in half precision too."""
 
 ACTIVATIONS = frozenset(
     {
@@ -53,7 +57,22 @@ class Observer(Watcher):
             self._units(primitive, operands, params, result)
         if self.in_loss and primitive.name in _LOGITS:
             self._twice(primitive.name, operands[0])
+        elif self.in_loss and primitive.name == "nll_loss":
+            self._scores(operands[0])
         return result
+
+    def _scores(self, operand: Any) -> None:
+        """A loss of log-probabilities that gets something else: their exponentials do not add up to 1."""
+        values = np.asarray(getattr(operand, "_data", operand), np.float64)
+        if values.ndim > 1 and values.size and np.isfinite(values).all():
+            sums = np.exp(np.clip(values, None, 50.0)).sum(axis=1)
+            if abs(sums - 1).max() > UNSURE:
+                made = _maker(operand)
+                what = "probabilities" if made == "softmax" else "scores"
+                cure = ("log_softmax in the place of softmax, or cross_entropy of the scores" if made == "softmax" else
+                        "cross_entropy in the place of nll_loss, or log_softmax before it")
+                self.found.append(Symptom("not_log", f"nll_loss wants log-probabilities; it gets {what}", locate()[0],
+                                          cure))
 
     def _twice(self, op: str, operand: Any) -> None:
         """A loss of logits that gets probabilities."""
@@ -107,11 +126,11 @@ class Observer(Watcher):
         else:
             text, kind = f"{head} are saturated: their derivative is below {FLAT} for the whole batch", "saturated"
             cure = "normalised inputs, smaller initial weights (Xavier), a normalisation layer before it, or relu"
-        self.found.append(Symptom(kind, text, line, cure))
+        self.found.append(Symptom(kind, text, line, cure, self.path(modules) if modules else ""))
 
     def symptoms(self, caller: str) -> list[Symptom]:
         """The findings, each once; those without a line of the user's get the caller's."""
-        return list(dict.fromkeys(s if s.line else Symptom(s.kind, s.text, caller, s.cure) for s in self.found))
+        return list(dict.fromkeys(s if s.line else replace(s, line=caller) for s in self.found))
 
 
 def _maker(tensor: Any) -> str:

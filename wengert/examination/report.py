@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..autograd.questions.answers import short
@@ -13,12 +13,14 @@ from ..autograd.questions.answers import short
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One finding. ``kind`` is one word to branch on, ``line`` is ``"file:line"``, ``cure`` says what to do."""
+    """One finding. ``kind`` is one word to branch on, ``line`` is ``"file:line"``, ``cure`` says what to do;
+    ``part`` is the path of the layer or parameter that it is about, if it is about one."""
 
     kind: str
     text: str
     line: str | None
     cure: str
+    part: str = ""
 
     def __str__(self) -> str:
         where = f" ({short(self.line)})" if self.line else ""
@@ -54,6 +56,24 @@ class Report:
         return "\n".join([head, *(f"{i}. {symptom}" for i, symptom in enumerate(self.symptoms, 1))])
 
     __repr__ = __str__
+
+
+MANY = 3
+"""So many findings that differ in the part alone are told as one."""
+
+
+def grouped(symptoms: Iterable[Symptom]) -> Iterator[Symptom]:
+    """The findings, those of one kind about many parts as one: the first, which names the others."""
+    alike: dict[Any, list[Symptom]] = {}
+    for number, symptom in enumerate(symptoms):
+        alike.setdefault((symptom.kind, symptom.cure) if symptom.part else number, []).append(symptom)
+    for first, *rest in alike.values():
+        if 1 + len(rest) < MANY:
+            yield from (first, *rest)
+            continue
+        parts = [symptom.part for symptom in rest]
+        names = ", ".join(parts if len(parts) < 5 else [*parts[:2], "...", parts[-1]])
+        yield replace(first, text=f"{first.text}; the same is found in {len(parts)} other parts: {names}")
 
 
 def assignment(module: Any, name: str) -> str | None:
