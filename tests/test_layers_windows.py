@@ -165,3 +165,15 @@ def test_shuffles_and_patches_have_inverses() -> None:
 def test_interpolation_says_where_antialiasing_does_not_go() -> None:
     with pytest.raises(ValueError, match="restricted to bilinear, bicubic, and lanczos modes"):
         F.interpolate(torch.zeros(1, 1, 4, 4), 2, mode="nearest", antialias=True)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_channels_that_stand_last_are_told_how_to_move(rank: int) -> None:
+    shape = (2, *[6] * rank, 3)
+    layer = getattr(torch.nn, f"Conv{rank}d")(3, 4, 2)
+    with pytest.raises(RuntimeError, match=r"the channels stand last: input\.permute\(") as caught:
+        layer(torch.ones(shape))
+    order = eval(str(caught.value).split("permute")[1].split(" brings")[0])
+    assert layer(torch.ones(shape).permute(order)).shape == (2, 4, *[5] * rank)
+    with pytest.raises(RuntimeError, match="must be in_channels"):
+        layer(torch.ones(2, 5, *[6] * rank))

@@ -126,3 +126,16 @@ def test_what_needs_other_processes_or_formats_says_so() -> None:
             getattr(torch.distributed, name)()
     with pytest.raises(NotImplementedError, match=r"^\[onnx.export\] wengert does not write ONNX files yet"):
         torch.onnx.export(torch.nn.Linear(1, 1), (torch.ones(1),), "model.onnx")
+
+
+# --- functions go by their public names -------------------------------------------------------------------------------
+
+
+def test_no_function_goes_by_a_name_of_the_inside() -> None:
+    """Python's own errors about arguments name a function by its qualified name."""
+    modules = [torch, torch.nn.functional, torch.linalg, torch.fft, torch.special, torch.masked]
+    inside = {f"{module.__name__}.{name}" for module in modules for name in module.__all__
+              if "<locals>" in getattr(getattr(module, name), "__qualname__", "")}
+    assert inside == set()
+    with pytest.raises(TypeError, match=r"^zeros\(\) got an unexpected keyword argument 'dytpe'"):
+        torch.zeros(2, dytpe=torch.float32)

@@ -425,3 +425,8 @@ def test_a_state_that_was_loaded_or_used_is_not_made_anew() -> None:
     with pytest.raises(RuntimeError):
         optimizer.step()
     assert optimizer.state[weight] is state
+
+
+def test_a_module_in_the_place_of_its_parameters() -> None:
+    with pytest.raises(TypeError, match=r"got the module Linear itself; pass model.parameters\(\)"):
+        optim.Adam(nn.Linear(2, 1))  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ def _copying(view: Callable[..., Any], name: str) -> Callable[..., Any]:
         found = view(input, *args, **kwargs)
         return tuple([_contiguous(part) for part in found]) if isinstance(found, tuple) else _contiguous(found)
 
-    copies.__name__ = name + "_copy"
+    copies.__name__ = copies.__qualname__ = name + "_copy"
     copies.__doc__ = f"`{name}`, with memory of its own."
     law = Out(differentiable=name not in ("split", "split_with_sizes"))  # which PyTorch's lists go without
     return function(method=False, out=law)(copies)

@@ -190,7 +190,9 @@ def _constant(name: str, value: Any) -> None:
     plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; of ``dtype`` or the default."
     like.__doc__ = f"{what} of the shape of ``input``, and of its dtype unless another is given."
     new.__doc__ = f"{what} of the given size, of this tensor's dtype unless another is given."
-    plain.__name__, like.__name__, new.__name__ = name, f"{name}_like", f"new_{name}"
+    plain.__name__ = plain.__qualname__ = name
+    like.__name__ = like.__qualname__ = f"{name}_like"
+    new.__name__ = new.__qualname__ = f"new_{name}"
     function(method=False, takes_tensor=False, out=TYPED)(plain)
     function(method=False, out=False)(like)
     function(public=False, out=False)(new)
@@ -516,7 +518,7 @@ def _triangle_indices(name: str, inside: Any) -> None:
         places = np.nonzero(inside(np.ones((row, col), bool), offset))
         return finish(np.stack(places).astype(wanted.numpy), False, meta)
 
-    plain.__name__ = name
+    plain.__name__ = plain.__qualname__ = name
     which = "lower" if name == "tril_indices" else "upper"
     plain.__doc__ = f"The (2, n) row and column numbers of the {which} triangle of a (row, col) matrix."
     function(method=False, out=False, takes_tensor=False)(plain)

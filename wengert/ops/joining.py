@@ -104,7 +104,7 @@ def _at_least(rank: int) -> Callable[..., Any]:
         listed = tensors_of(tensors[0] if len(tensors) == 1 else tensors, f"atleast_{rank}d")
         return tuple([raised(x) for x in listed])
 
-    plain.__name__ = f"atleast_{rank}d"
+    plain.__name__ = plain.__qualname__ = f"atleast_{rank}d"
     plain.__doc__ = f"Tensors, one or several, with dimensions of size 1 put in until they have {rank}."
     return function(method=False, out=False, takes_tensor=False)(plain)
 
@@ -252,7 +252,7 @@ def _splitter(name: str, dim: int) -> None:
                                f"{input.shape[along]} is not divisible by the split_size {indices_or_sections}!")
         return tensor_split(input, indices_or_sections, along)
 
-    plain.__name__ = name
+    plain.__name__ = plain.__qualname__ = name
     plain.__doc__ = f"Parts along dimension {dim}: equally many positions each, or between the given positions."
     function(out=False)(plain)
 
@@ -396,7 +396,7 @@ def _triangle(name: str, which: str) -> None:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         return primitive(input, diagonal=int(diagonal))
 
-    plain.__name__ = name
+    plain.__name__ = plain.__qualname__ = name
     plain.__doc__ = f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere."
     function(inplace=True)(plain)
 

@@ -132,7 +132,8 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str)
             return _leaf(fill(made, generator), requires_grad)
         return _leaf(drawn(sampler, generator, size=input._data.shape, dtype=wanted), requires_grad)
 
-    plain.__name__, like.__name__ = name, f"{name}_like"
+    plain.__name__ = plain.__qualname__ = name
+    like.__name__ = like.__qualname__ = f"{name}_like"
     def drawing(*sizes: Any, size: Any = None, generator: Generator | None = None, **options: Any) -> Any:
         return sizes_of(sizes if size is None else (size,), name), lambda target: fill(target, generator)
 

@@ -103,7 +103,7 @@ def _polynomial(primitive: Primitive) -> Callable[..., Any]:
         _check_real(primitive.name, x, n)
         return primitive(x, n)
 
-    plain.__name__ = primitive.name
+    plain.__name__ = plain.__qualname__ = primitive.name
     plain.__doc__ = f"{primitive.doc} ``n`` is a number or a tensor of degrees; there is no gradient, as in PyTorch."
     return function(method=False, public=False, takes_tensor=False, out=Out(differentiable=False))(plain)
 

@@ -62,6 +62,9 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                             f"{params.type()}")
+        if hasattr(params, "named_parameters"):
+            raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got the module "
+                            f"{type(params).__name__} itself; pass model.parameters()")
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []

@@ -205,6 +205,14 @@ def _spec(x: Array | None) -> Any:
     return None if x is None else Spec(x.shape, from_numpy(x.dtype))
 
 
+def _channels_cure(shape: tuple[int, ...], takes: int) -> str:
+    """What to do about channels that do not fit: where they stand last, as other libraries keep them, say so."""
+    if shape[-1] != takes:
+        return "the second size of the input must be in_channels"
+    order = (0, len(shape) - 1, *range(1, len(shape) - 1))
+    return f"the channels stand last: input.permute{order} brings them to the second place"
+
+
 def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Dims, padding: Dims, dilation: Dims,
                       groups: int = 1, transposed: bool = False, extra: Dims | None = None) -> Spec:
     op, rank = "conv_transpose" if transposed else "convolution", len(stride)
@@ -219,8 +227,7 @@ def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride
     if x.shape[1] != takes or weight.shape[0] % groups:
         raise ShapeError(f"[{op}] Given groups={groups}, weight of size {list(weight.shape)}, expected "
                          f"input{list(x.shape)} to have "
-                         f"{takes} channels, but got {x.shape[1]} channels instead; the second size of the input "
-                         f"must be in_channels")
+                         f"{takes} channels, but got {x.shape[1]} channels instead; {_channels_cure(x.shape, takes)}")
     kernel, makes = weight.shape[2:], weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (makes,):
         raise ShapeError(f"[{op}] Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "

@@ -100,7 +100,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
             tell(watcher, primitive, (x,), params, out, out._edge)
         return out
 
-    function.__name__ = primitive.name
+    function.__name__ = function.__qualname__ = primitive.name
     function.__signature__ = _ONE_OPERAND  # type: ignore[attr-defined]  # the parameters are for the functions of `ops`
     return function
 
@@ -197,7 +197,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             return function(x, y) if rescued((y,), {}) else otherwise
         return apply(primitive, (x, y), {})
 
-    function.__name__ = primitive.name
+    function.__name__ = function.__qualname__ = primitive.name
     return function
 
 
@@ -250,7 +250,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
             tell(watcher, primitive, (x,), params, out, out._edge)
         return out
 
-    function.__name__ = primitive.name
+    function.__name__ = function.__qualname__ = primitive.name
     return function
 
 
@@ -299,5 +299,5 @@ def product(primitive: Primitive, general: Callable[..., Any]) -> Callable[..., 
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
-    function.__name__ = primitive.name
+    function.__name__ = function.__qualname__ = primitive.name
     return function
