@@ -10,30 +10,19 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 import wengert
+from wengert.course.page import SETTINGS
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from tools import reference  # noqa: E402 - it stands beside the folder of the pages
 
-project = "wengert"
+globals().update(SETTINGS)
 author = "the wengert authors"
 release = version = wengert.__version__
-
-extensions = ["myst_nb"]
 exclude_patterns = ["gallery"]
-
-html_theme = "furo"
 html_title = "wengert"
-html_show_copyright = False
-
-myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "force"
-nb_execution_timeout = 120
-nb_execution_raise_on_error = True
-nb_code_prompt_show = "Solution"
-nb_code_prompt_hide = "Hide the solution"
 
 # Pages link to files as one finds them in the repository. On the site these are pages, or the gallery beside them.
 PLACES = {r"\]\(\.\./SECURITY\.md\)": "](project/security.md)"}

@@ -1,12 +1,16 @@
 """The lessons of the course: their form, and that the code in them runs (as the site is built, too)."""
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import wengert as torch
+from wengert import cli
 
 LESSONS = sorted((Path(__file__).parents[1] / "docs" / "lessons").glob("*.md"))
 CELL = re.compile(r"```\{code-cell\}\n(.*?)```", re.DOTALL)
@@ -41,3 +45,37 @@ def test_the_code_of_a_lesson_is_python_and_reaches_its_end(lesson, monkeypatch)
     if lesson.stem == "04_adaline":  # the figures that the lecture publishes
         assert [f"{loss:.5f}" for loss in space["hand"]][::19] == ["0.38849", "0.10025"]
         assert space["hand"] == space["halfway"] == space["automatic"]
+
+
+def test_the_command_lists_the_lessons_and_writes_a_notebook(capsys, tmp_path):
+    assert cli.main(["lesson"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "1. Help and resources"
+    assert cli.main(["lesson", "2", "--notebook", "--out", str(tmp_path)]) == 0
+    book = json.loads((tmp_path / "02_graphs.ipynb").read_text(encoding="utf-8"))
+    assert [cell["cell_type"] for cell in book["cells"][:2]] == ["markdown", "code"]
+    codes = [code.strip() for code, _ in cells(LESSONS[1])]
+    assert ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"] == codes
+    folded = [cell for cell in book["cells"] if cell["metadata"].get("jupyter", {}).get("source_hidden")]
+    assert len(folded) == 3
+
+
+@pytest.mark.parametrize("arguments, says", [(["0"], "from 1 to 12"), (["13"], "from 1 to 12")])
+def test_a_number_that_is_no_lesson(capsys, arguments, says):
+    assert cli.main(["lesson", *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_lesson_as_a_page(tmp_path):
+    for module in ("sphinx", "myst_nb", "furo"):
+        pytest.importorskip(module)
+    done = subprocess.run([sys.executable, "-m", "wengert", "lesson", "2", "--no-browser", "--out", str(tmp_path)],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "02_graphs.html")
+    page = (tmp_path / "02_graphs.html").read_text(encoding="utf-8")
+    assert "<svg" in page and "grad_fn=&lt;ReluBackward0&gt;" in page
+
+
+def test_a_page_without_sphinx_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
+    assert cli.main(["lesson", "2"]) == 1
+    assert "pip install 'wengert[docs]'; or take --notebook" in capsys.readouterr().err

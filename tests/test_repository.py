@@ -33,7 +33,7 @@ LAYERS = (
      "special",
      "torch_version", "types", "version"),
     ("vision", "compat", "testing", "distributions"),
-    ("demo",),
+    ("course", "demo"),
     ("cli",),
     ("__main__",),
     ("__init__", "__main__"),

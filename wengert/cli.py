@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        code = run(options) if options.command == "run" else _demo(options)
+        code = {"run": run, "demo": _demo, "lesson": _lesson}[options.command](options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -77,6 +78,17 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     add_options(runs)
+    lesson = commands.add_parser(
+        "lesson",
+        help="open a lesson of the course, or list them",
+        description="Lists the lessons, or makes a page of one, whose cells run, and opens it in the browser.",
+        allow_abbrev=False,
+    )
+    lesson.add_argument("number", type=_whole_number, nargs="?", metavar="N", help="which one; else all are listed")
+    lesson.add_argument("--notebook", action="store_true", help="write it as a Jupyter notebook instead")
+    lesson.add_argument("--out", type=Path, default=Path("wengert-lessons"), metavar="FOLDER",
+                        help="where it goes (default: %(default)s)")
+    lesson.add_argument("--no-browser", action="store_true", help="say where the page is, and do not open it")
     return parser
 
 
@@ -126,6 +138,36 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
+def _lesson(options: argparse.Namespace) -> int:
+    from . import course
+    from .course import page
+
+    lessons = course.lessons()
+    if options.number is None:
+        print("\n".join(map(course.title, lessons)))
+        return 0
+    if not 1 <= options.number <= len(lessons):
+        return _fail(f"expected a number from 1 to {len(lessons)}; got {options.number}", 2, "lesson")
+    lesson = lessons[options.number - 1]
+    missing = [] if options.notebook else [module for module in page.REQUIRED if util.find_spec(module) is None]
+    if missing:
+        return _fail(f"a page needs {', '.join(missing)}: pip install 'wengert[docs]'; or take --notebook", 1, "lesson")
+    try:
+        _make_writable_folder(options.out)
+    except OSError as error:
+        return _fail(f"argument --out: cannot write to {str(options.out)!r}: {error.strerror}", 2, "lesson")
+    if options.notebook:
+        made = options.out / f"{lesson.stem}.ipynb"
+        made.write_text(course.notebook(lesson), encoding="utf-8")
+    else:
+        print(f"makes {course.title(lesson)!r}; its cells run, which takes some seconds")
+        made = page.make(lesson, options.out)
+        if not options.no_browser:
+            webbrowser.open(made.resolve().as_uri())
+    print(made)
+    return 0
+
+
 def _make_writable_folder(folder: Path) -> None:
     """Make `folder` if need be and try a file in it, so that a bad --out is known before the work and not after."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,8 +179,8 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"wengert demo: {message}", file=sys.stderr)
+def _fail(message: str, code: int, command: str = "demo") -> int:
+    print(f"wengert {command}: {message}", file=sys.stderr)
     return code
 
 
