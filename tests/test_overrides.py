@@ -295,3 +295,20 @@ def test_arming_keeps_signatures_and_names() -> None:
     assert mechanism.is_armed()
     assert str(inspect.signature(F.relu)) == "(input: 'Tensor', inplace: 'bool' = False) -> 'Tensor'"
     assert F.relu.__name__ == "relu" and F.relu.__doc__
+
+
+def test_lines_are_the_programs_when_functions_are_armed() -> None:
+    from wengert.core.frames import user_line
+
+    class Asked:
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return user_line()
+
+    assert torch.add(Asked(), 1).startswith(__file__)
+    assert mechanism.is_armed()
+    x = torch.ones(2, requires_grad=True)
+    with torch.autograd.watch():
+        cut = x.detach() * 2
+        answer = torch.autograd.why_none(x, (cut + torch.ones(2, requires_grad=True)).sum())
+    assert answer.line is None or answer.line.startswith(__file__)

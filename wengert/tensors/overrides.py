@@ -181,7 +181,7 @@ def _handing_over(free: int) -> CodeType:
                 "        return armed(args, kwargs)\n"
                 + (f"        {names}\n" if free else "") + "    return function")
         made: dict[str, Any] = {}
-        exec(text, made)
+        exec(compile(text, __file__, "exec"), made)  # of this file, so that it is no line of the program's
         _codes[free] = made["outer"](*range(free)).__code__
     return _codes[free]
 
