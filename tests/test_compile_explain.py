@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def made() -> tuple[Any, Any]:
 X = torch.randn(50, 20)
 
 
+@pytest.fixture
+def nothing_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WENGERT_CACHE_DIR", str(tmp_path))
+
+
+@pytest.mark.usefixtures("nothing_on_disk")
 def test_explain_tells_what_a_program_takes_keeps_and_does() -> None:
     step, _ = made()
     step(X, 1.5)
@@ -124,6 +131,7 @@ def test_operations_of_a_pass_count_what_it_computes() -> None:
     assert flops_of(nest, None) == 3 + 12 + 12
 
 
+@pytest.mark.usefixtures("nothing_on_disk")
 def test_the_log_tells_of_recordings_and_why(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("WENGERT_LOG", "recompile,compile")
     f = torch.compile(lambda x: x * 2, fullgraph=True)
