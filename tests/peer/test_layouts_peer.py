@@ -257,6 +257,9 @@ DRAWS: dict[str, Function] = {
     "alpha_dropout": lambda T, x: T.nn.functional.alpha_dropout(x, 0.5, True),
     "dropout after a convolution": lambda T, x: T.nn.functional.dropout(
         T.nn.functional.conv2d(x, numbers(T, 3, 4, 3, 3)), 0.5),
+    "gumbel_softmax": lambda T, x: T.nn.functional.gumbel_softmax(x),
+    "multinomial": lambda T, x: T.multinomial(x.flatten(0, -2).contiguous().sigmoid(), 3),
+    "multinomial of columns": lambda T, x: T.multinomial(x.flatten(0, -2).t().contiguous().t().sigmoid(), 3),
     "normal_": lambda T, x: T.empty_like(x).normal_(), "uniform_": lambda T, x: T.empty_like(x).uniform_(),
 }
 

@@ -210,7 +210,9 @@ def multinomial(generator: MersenneTwister, probabilities: Array, num_samples: i
         chosen = np.stack([np.searchsorted(row, target) for row, target in targets])
     else:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            quotients = rows / exponential(generator, rows.shape, rows.dtype)
+            columns = p.flags.f_contiguous and not p.flags.c_contiguous  # numbers are drawn in the order of memory
+            noise = exponential(generator, rows.shape[::-1] if columns else rows.shape, rows.dtype)
+            quotients = rows / (noise.T if columns else noise)
         if num_samples == 1:
             chosen = np.argmax(quotients, axis=1, keepdims=True)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from ...core.dtypes import DType
+from ...core.layout import contiguous_format
 from ...ops import empty_like, zeros_like
 from ...tensors.tensor import Tensor
 
@@ -37,7 +38,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    noise = -empty_like(logits).exponential_().log()
+    noise = -empty_like(logits, memory_format=contiguous_format).exponential_().log()
     soft = ((logits + noise) / tau).softmax(dim)
     if not hard:
         return soft
