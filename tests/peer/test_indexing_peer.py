@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.peer.agreement import agree  # noqa: E402
+from tests.peer.agreement import MODULES, agree  # noqa: E402
 
 
 def random_index(chance: random.Random, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -252,3 +252,28 @@ def test_function(name: str) -> None:
     # PyTorch has no derivative of unique, nor of a scatter whose source is larger than its index.
     undifferentiable = name.startswith("unique") or name in ("scatter larger source", "scatter_add_")
     agree(function, *inputs, exact=False, layout=False, grads=not undifferentiable)
+
+
+BY_INDEX: dict[str, Any] = {
+    "index_select": lambda T, x, i: x.index_select(0, i), "gather": lambda T, x, i: x.gather(0, i),
+    "scatter": lambda T, x, i: x.scatter(0, i, 1.0), "scatter_add": lambda T, x, i: x.scatter_add(0, i, x[:1]),
+    "index_add": lambda T, x, i: x.index_add(0, i, x[:1]), "index_copy": lambda T, x, i: x.index_copy(0, i, x[:1]),
+    "index_fill": lambda T, x, i: x.index_fill(0, i, 1.0), "take": lambda T, x, i: x.take(i),
+    "index_reduce": lambda T, x, i: x.index_reduce(0, i, x[:1], "prod"), "put": lambda T, x, i: x.put(i, x[:1]),
+    "take_along_dim": lambda T, x, i: T.take_along_dim(x, i, 0), "brackets": lambda T, x, i: x[i.expand(4)],
+    "written": lambda T, x, i: x.__setitem__(i.expand(4), 1.0),
+    "embedding": lambda T, x, i: T.nn.functional.embedding(i, x[:, None]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["float32", "int16", "int8", "complex64"])
+@pytest.mark.parametrize("name", BY_INDEX)
+def test_indices_of_a_wrong_dtype_raise_pytorchs_class(name: str, dtype: str) -> None:
+    raised = []
+    for T in MODULES:
+        with pytest.raises(Exception) as found:  # noqa: PT011 - which class it is, is compared
+            BY_INDEX[name](T, T.zeros(4), T.zeros(1, dtype=getattr(T, dtype)))
+        raised.append(found.value)
+    kind = next(kind for kind in type(raised[1]).__mro__ if kind.__module__ == "builtins")
+    assert isinstance(raised[0], kind), raised

@@ -28,6 +28,11 @@ class DTypeError(NotImplementedError, TypeError):
     PyTorch raises one of NotImplementedError, RuntimeError (a base of it) and TypeError, by operation."""
 
 
+class IndexDTypeError(DTypeError, IndexError):
+    """Index tensors of a dtype that the operation does not take. (PyTorch raises RuntimeError in some operations, and
+    IndexError in others.)"""
+
+
 class NoDataError(NotImplementedError, TypeError):
     """The elements of a tensor were asked for that has none, as it is on the meta device. (PyTorch raises
     NotImplementedError; for evaluation on arrays it is an operand of the wrong type.)"""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ShapeError
+from ..core.errors import IndexDTypeError, ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
@@ -24,8 +24,8 @@ from .registry import function, method
 
 def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
     if index._data.dtype.name not in kinds:
-        raise IndexError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; "
-                         f"convert it with .long()")
+        raise IndexDTypeError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; "
+                              f"convert it with .long()")
 
 
 def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,

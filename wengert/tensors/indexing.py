@@ -57,6 +57,10 @@ def _out_of_range(part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor]
     return OutOfRangeError(str(error).replace("axis", "dimension"))
 
 
+_INDICES = frozenset(("bool", "uint8", "int32", "int64"))
+"""The names of the dtypes that index tensors may have."""
+
+
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """Writes ``value``, a tensor or number broadcast to the part, into the part of ``x`` that ``index`` shows."""
     basic, places, arrays = parse(x, index)
@@ -181,6 +185,8 @@ def _item(item: Any) -> Any:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if not array.ndim and array.dtype.kind in "iu" and (number := known(item)) is not None:
             return int(number)
+        if array.ndim and array.dtype.name not in _INDICES:
+            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors; got {item.dtype}")
         return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
     if isinstance(item, (list, tuple, range, np.ndarray)):
         plain: Any = item if isinstance(item, np.ndarray) else [getattr(i, "_data", i) for i in item]

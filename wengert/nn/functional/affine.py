@@ -85,7 +85,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         padding_idx %= rows
     if max_norm is not None:
         limit_norms(weight, input, max_norm, norm_type)
-    if input._data.dtype.kind not in "iu":
+    if input._data.dtype.name not in ("int64", "int32"):
         raise RuntimeError(
             "[embedding] Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
             f"Int; but got {input.type()} instead"

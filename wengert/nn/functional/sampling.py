@@ -129,7 +129,7 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
 def _nearest(x: Tensor) -> list[tuple[Tensor, Tensor]]:
     # The weight is 1, but depends on the place, whose gradient is zero and not missing.
     place = x.detach()
-    return [(place.round(), 1 + where(place.isnan(), zeros_like(x), x - place) * 0)]
+    return [(place.round(), 1 + where(place.isfinite(), x - place, zeros_like(x)) * 0)]
 
 
 def _linear(x: Tensor) -> list[tuple[Tensor, Tensor]]:
