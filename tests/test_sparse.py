@@ -400,6 +400,30 @@ def test_other_optimisers_refuse(kind: str) -> None:
         getattr(torch.optim, kind)(layer.parameters()).step()
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+def test_who_looks_on_sees_the_values() -> None:
+    """Anomaly detection, the questions, pictures and the scaler take sparse cotangents."""
+    def loss(layer: Any) -> Any:
+        return (layer(torch.tensor([1, 1])) ** 2).sum()
+
+    with torch.autograd.detect_anomaly():
+        loss(table()).backward()
+        with pytest.raises(RuntimeError, match="nan"):
+            (table()(torch.tensor([0])).sum() * float("nan")).backward()
+    assert "finite" in str(torch.autograd.why_nan(loss(table())))
+    assert "EmbeddingBackward0" in str(torch.graph(loss(table())))
+    layer, scaler = table(), torch.amp.GradScaler("cpu")
+    optimizer = torch.optim.SparseAdam(layer.parameters(), lr=0.1)
+    scaler.scale(loss(layer)).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert layer.weight.detach()[1].tolist() == pytest.approx([2.9, 3.9, 4.9], abs=1e-4)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: x.clone(), lambda x: x):
+        x, y = coo().requires_grad_(), torch.ones(3, 2, requires_grad=True)
+        torch.sparse.mm(x, y).sum().backward()
+    assert x.grad.is_sparse
+
+
 # --- copies and files -------------------------------------------------------------------------------------------------
 
 
@@ -495,7 +519,9 @@ def test_transformations_refuse_by_name() -> None:
     with pytest.raises(TraceError, match="vmap"):
         torch.vmap(lambda x: coo() @ x)(torch.ones(2, 3))
     x = coo()
-    with pytest.warns(UserWarning, match=r"runs eagerly from now on.*torch\.sparse_coo"):
+    with pytest.raises(TraceError, match=r"\[(compile|mm)\].*sparse"):
+        torch.capture(lambda y: torch.sparse.mm(x, y))(torch.ones(3, 2))
+    with pytest.warns(UserWarning, match=r"runs eagerly from now on.*sparse"):
         found = torch.compile(lambda y: torch.sparse.mm(x, y))(torch.ones(3, 2))
     assert found.tolist() == [[3, 3], [9, 9]]
     with pytest.warns(UserWarning, match=r"runs eagerly from now on.*\[embedding\]"):

@@ -133,7 +133,8 @@ class GradScaler:
                         continue
                     if parameter.grad.dtype is float16:
                         raise ValueError("Attempting to unscale FP16 gradients.")
-                    its = ~parameter.grad.isfinite().all()
+                    grad = parameter.grad
+                    its = ~(grad.coalesce().values() if grad.is_sparse else grad).isfinite().all()
                     bad = its if bad is None else bad | its
                     parameter.grad.mul_(inverse)
         self._states[id(optimizer)] = OptState.UNSCALED, bad

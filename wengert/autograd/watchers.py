@@ -18,7 +18,7 @@ from ..core.state import state
 from ..tensors.alias import version_cell
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import Leaf, Node, at_line
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import Tensor, make, numbers_in
 from .engine import current_node, innermost
 from .modes import no_grad
 
@@ -47,7 +47,7 @@ class record_lines(Watcher):
 
 def _finite(value: object) -> bool:
     """Whether a value, as far as it is a float array or number, has neither NaN nor infinity."""
-    array = getattr(value, "_data", value)
+    array = numbers_in(value)
     if isinstance(array, np.ndarray):
         array = array.astype(np.float32) if array.dtype.kind == "V" else array
         return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
@@ -55,7 +55,7 @@ def _finite(value: object) -> bool:
 
 
 def _has_nan(value: object) -> bool:
-    array = getattr(value, "_data", value)
+    array = numbers_in(value)
     if isinstance(array, np.ndarray):
         array = array.astype(np.float32) if array.dtype.kind == "V" else array
         return array.dtype.kind in "fc" and bool(np.isnan(array).any())

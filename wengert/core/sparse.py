@@ -119,7 +119,7 @@ class SparseArray(NDArrayOperatorsMixin):
         self._refuse("its truth")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):  # who probes for a tensor, or for a protocol
             raise AttributeError(name)
         self._refuse(name)
 

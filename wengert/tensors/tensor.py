@@ -769,6 +769,12 @@ def unlike(data: Any) -> Tensor:
     return out
 
 
+def numbers_in(value: Any) -> Any:
+    """The array of the numbers in a tensor, of a sparse one those that it keeps; anything else as it is."""
+    data = getattr(value, "_data", value)
+    return data.values if hasattr(type(data), "tensor_class") else data
+
+
 def wrap(array: Array | np.generic) -> Tensor:
     """A tensor around an array: no copy, no history."""
     return make(array, None)

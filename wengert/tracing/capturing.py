@@ -28,7 +28,7 @@ from ..tensors.absent import Absent
 from ..tensors.alias import edge_of
 from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, next_sequence
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import TENSORS, Tensor, make
 from .keeping import Keeper
 from .memory import root_of, step_within, whole_of
 from .names import Names
@@ -157,6 +157,9 @@ class Capturing(Tracer, ABC):
         if type(data) is Absent:
             raise NoDataError("[compile] a tensor with elements was expected; got one of the meta device, of which "
                               "there is nothing to compute; call the function without compiling it")
+        if type(tensor) not in TENSORS:
+            raise TraceError(f"[compile] a strided tensor was expected; got one of layout {tensor.layout}, which is "
+                             "not recorded; call the function without compiling it, or convert it with to_dense()")
         self.keeper.keep(tensor)
         if type(edge_of(tensor)) not in (Leaf, type(None)):  # its history goes on outside: here it is a leaf
             tensor._alias = None

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.operands import Array
 from ...core.state import state
 from ...tensors.tape import Leaf, Node
+from ...tensors.tensor import numbers_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def step(node: Node | Leaf) -> str:
 
 def array_of(value: object) -> Any:
     """The floating array in a tensor, array or number, in a dtype that numpy can test; None where there is none."""
-    data = getattr(value, "_data", value)
+    data = numbers_in(value)
     if isinstance(data, (float, complex)):
         return np.asarray(data)
     if not isinstance(data, (np.ndarray, np.generic)):

@@ -9,7 +9,7 @@ import numpy as np
 from ...core import dtypes
 from ...core.device import require_cpu
 from ...core.dtypes import DType, from_numpy
-from ...core.errors import LayoutError, ShapeError
+from ...core.errors import LayoutError, ShapeError, in_words
 from ...core.layout import layout as Layout
 from ...core.layout import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
 from ...core.sparse import Compressed, Coordinates, SparseArray, compressed, from_dense, product
@@ -52,6 +52,7 @@ def _index(op: str, word: str, data: Any, keep: bool = False) -> np.ndarray:
     return array if keep and array.dtype == np.int32 else array.astype(np.int64, copy=False)
 
 
+@in_words
 def sparse_coo_tensor(indices: Any = None, values: Any = None, size: Any = None, *, dtype: Any = None,
                       device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
                       check_invariants: bool | None = None, is_coalesced: bool | None = None) -> Any:
@@ -150,6 +151,7 @@ def check_coordinates(op: str, data: Coordinates) -> None:
                                "tensor; leave is_coalesced away")
 
 
+@in_words
 def sparse_csr_tensor(crow_indices: Any, col_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
                       device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
                       check_invariants: bool | None = None) -> Any:
@@ -165,6 +167,7 @@ def sparse_csr_tensor(crow_indices: Any, col_indices: Any, values: Any, size: An
                        requires_grad)
 
 
+@in_words
 def sparse_csc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
                       device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
                       check_invariants: bool | None = None) -> Any:
@@ -173,6 +176,7 @@ def sparse_csc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: An
                        requires_grad)
 
 
+@in_words
 def sparse_compressed_tensor(compressed_indices: Any, plain_indices: Any, values: Any, size: Any = None, *,
                              dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                              requires_grad: bool = False, check_invariants: bool | None = None) -> Any:
@@ -364,6 +368,7 @@ def check_layout(op: str, kind: Any) -> None:
                           f"{kind}: blocks are not in wengert")
 
 
+@in_words
 def spdiags(diagonals: Tensor, offsets: Tensor, shape: Any, layout: Any = None) -> Any:
     """A sparse matrix with the rows of ``diagonals`` (n, length) along its diagonals ``offsets`` (n,); column ``j`` of
     the matrix reads column ``j`` of ``diagonals``. Raises RuntimeError.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...autograd.function import Function, FunctionNode, applied
 from ...core.dtypes import DType, from_numpy
+from ...core.errors import in_words
 from ...core.sparse import Coordinates, SparseArray, places_of
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tape import labelled, node_of
@@ -31,6 +32,7 @@ def function(*names: str, method: bool = True) -> Callable[[Callable[..., Any]],
     ``method``, what the methods of these names do."""
 
     def register(plain: Callable[..., Any]) -> Callable[..., Any]:
+        plain = in_words(plain)
         for name in names:
             FUNCTIONS[name] = plain
             if method:
@@ -44,6 +46,7 @@ def method(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers the decorated function as methods of sparse tensors."""
 
     def register(plain: Callable[..., Any]) -> Callable[..., Any]:
+        plain = in_words(plain)
         METHODS.update(dict.fromkeys(names, plain))
         return plain
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DTypeError, LayoutError, ShapeError
+from ...core.errors import DTypeError, LayoutError, ShapeError, in_words
 from ...core.layout import sparse_csr
 from ...core.sparse import Compressed, Coordinates, compressed, matrix_product, sparse_product
 from ...tensors.alias import type_name
@@ -269,7 +269,15 @@ def linear(input: Factor, weight: Factor, bias: Tensor | None = None) -> Any:
 @function("smm")
 def smm(input: SparseTensor, mat: Tensor) -> Any:
     """The product of a sparse matrix and a dense one, as a sparse one."""
+    _check_sparse("smm", input)
     return _rows(product(coalesce(input), mat), input)
+
+
+def _check_sparse(op: str, x: Any) -> None:
+    """Raises unless a matrix is sparse, by coordinates."""
+    if not is_sparse(x) or not x.is_sparse:
+        raise LayoutError(f"[{op}] a torch.sparse_coo matrix was expected first; got {_came(x)}; convert it with "
+                          "to_sparse()")
 
 
 def _rows(dense: Tensor, input: SparseTensor) -> Any:
@@ -284,6 +292,7 @@ def _rows(dense: Tensor, input: SparseTensor) -> Any:
 @function("hspmm", "hsmm")
 def hspmm(mat1: SparseTensor, mat2: Tensor) -> Any:
     """The product of a sparse matrix and a dense one, as one with sparse rows."""
+    _check_sparse("hspmm", mat1)
     dense = product(coalesce(mat1), mat2)
     rows = np.unique(mat1._data.indices[0])
     places = Coordinates(rows[None], np.zeros((len(rows), dense.shape[1]), bool), tuple(dense.shape), True)
@@ -302,6 +311,7 @@ def sspaddmm(input: SparseTensor, mat1: SparseTensor, mat2: Tensor, *, beta: Any
 # --- torch.sparse -----------------------------------------------------------------------------------------------------
 
 
+@in_words
 def sparse_mm(mat1: Factor, mat2: Factor, reduce: str | None = None) -> Any:
     """The product of two matrices, either or both of them sparse; a sparse factor's gradient is sparse.
 
@@ -330,6 +340,7 @@ def sparse_mm(mat1: Factor, mat2: Factor, reduce: str | None = None) -> Any:
     return out
 
 
+@in_words
 def sparse_addmm(mat: Tensor, mat1: SparseTensor, mat2: Factor, *, beta: Any = 1.0, alpha: Any = 1.0) -> Any:
     """``beta * mat + alpha * (mat1 @ mat2)`` for a sparse ``mat1``, whose gradient is sparse.
 
@@ -341,6 +352,7 @@ def sparse_addmm(mat: Tensor, mat1: SparseTensor, mat2: Factor, *, beta: Any = 1
     return addmm(mat, mat1, mat2, beta=beta, alpha=alpha, masked=True)
 
 
+@in_words
 def sampled_addmm(input: SparseTensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: Any = 1.0) -> Any:
     """``beta * input + alpha * (mat1 @ mat2)`` where ``input``, in layout `sparse_csr`, keeps values."""
     if not is_sparse(input) or input.layout is not sparse_csr:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtypes import int64
-from ...core.errors import LayoutError
+from ...core.errors import LayoutError, in_words
 from ...core.sparse import Coordinates, grouping
 from ...core.spec import wrap_dim
 from ...tensors.sparse import SparseTensor, check_untraced
@@ -70,6 +70,7 @@ def sum(input: SparseTensor, dim: Any = None, keepdim: bool = False, *, dtype: A
     return out
 
 
+@in_words
 def sparse_sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
     """The sum of the values that are kept, or along dimensions: sparse where sparse dimensions are left, else dense.
 
@@ -112,6 +113,7 @@ def sparse_sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
     return named(with_values(places, values), "SparseSum")
 
 
+@in_words
 def softmax(input: SparseTensor, dim: int, *, dtype: Any = None) -> Any:
     """exp(x) over the sum of exp(x) along a dimension, of the values that are kept: what is not counts as −∞.
 
@@ -122,6 +124,7 @@ def softmax(input: SparseTensor, dim: int, *, dtype: Any = None) -> Any:
     return _softmax("softmax", input, dim, dtype)
 
 
+@in_words
 def log_softmax(input: SparseTensor, dim: int, *, dtype: Any = None) -> Any:
     """The logarithm of `softmax`, where values are kept."""
     return _softmax("log_softmax", input, dim, dtype)
