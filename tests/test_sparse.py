@@ -400,7 +400,7 @@ def test_other_optimisers_refuse(kind: str) -> None:
         getattr(torch.optim, kind)(layer.parameters()).step()
 
 
-@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+@pytest.mark.filterwarnings("ignore:Anomaly Detection", "ignore:Error detected")
 def test_who_looks_on_sees_the_values() -> None:
     """Anomaly detection, the questions, pictures and the scaler take sparse cotangents."""
     def loss(layer: Any) -> Any:
