@@ -6,7 +6,7 @@ nothing is freed; instead every cotangent is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,11 @@ class Flow:
 
     ``arrived`` has the cotangent of each node that got one (a dict by index where a node has several outputs), ``sent``
     what each node sent to the operand at a place, by ``(node, place)``, in the order in which they ran. The run ends
-    at the first node whose saved values were ``freed``.
+    at the first node whose saved values were ``freed``. ``pull`` runs a node's rule on a cotangent.
     """
 
-    def __init__(self, roots: Iterable[tuple[Edge, np.ndarray]], order: Iterable[Node | Leaf]) -> None:
+    def __init__(self, roots: Iterable[tuple[Edge, np.ndarray]], order: Iterable[Node | Leaf],
+                 pull: Callable[[Node, Any], Any] = lambda node, ct: node.pull(ct, None)) -> None:
         this = Pass(create_graph=False, tensors=False)
         self.arrived = this.pending
         self.sent: dict[tuple[Node, int], Any] = {}
@@ -42,7 +43,7 @@ class Flow:
                 if node.saved is None:
                     self.freed = node
                     return
-                for place, (edge, grad) in enumerate(zip(node.edges, node.pull(ct, None), strict=False)):
+                for place, (edge, grad) in enumerate(zip(node.edges, pull(node, ct), strict=False)):
                     if edge is not None and grad is not None:
                         self.sent[node, place] = grad
                         this.add(edge, grad)

@@ -6,7 +6,7 @@ tangent of zero. Primitives run by their ``jvp`` rules; one with a ``vjp`` alone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..core.primitive import P, Primitive, diagonal
 from ..core.state import state
 from ..tensors.apply import bare
 from ..tensors.inplace import overwrite, same_memory
+from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
 from .batching import BatchLevel
 from .engine import grad
@@ -81,6 +82,41 @@ class DualLevel(Level):
         if primitive.kind == "view" and same_memory(out, primals[0]):
             result.part_of(operands[0]._data, (primitive, params))
         return result
+
+    def _settle(self) -> None:
+        super()._settle()
+        self.told = type(self).told or self.follows
+
+    def below(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        if not self.follows or self.outer is None:
+            return super().below(run, *arguments)
+        self.outer.hushed(1)
+        try:
+            return super().below(run, *arguments)
+        finally:
+            self.outer.hushed(-1)
+
+    # --- what those hear who follow a forward derivative --------------------------------------------------------------
+
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        if self.follows and self.outer is not None:
+            self.outer.pushed(self, primitive, operands, params, out)
+
+    def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
+        if self.follows and self.outer is not None:
+            self.outer.pulled(node, ct, grads)
+
+    def writes(self, tensor: Tensor, new: Tensor) -> None:
+        if self.follows and self.outer is not None:
+            self.outer.writes(tensor, new)
+
+    def frozen(self, tensor: Tensor) -> Any:
+        data = super().frozen(tensor)
+        if state.watcher is not None and state.watcher.follows:
+            state.watcher.stands_for(data, tensor)
+        return data
+
+    # --- what runs ----------------------------------------------------------------------------------------------------
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         outer = self.outer

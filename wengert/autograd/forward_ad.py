@@ -49,6 +49,7 @@ class _OpenLevel(DualLevel):
 
     def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
         self.living.update(out if primitive.multiple else (out,))
+        super().computed(primitive, operands, params, out)
 
     def accumulate(self, leaf: Leaf, ct: Tensor) -> None:
         leaf.grad = P.clone(ct) if leaf.grad is None else leaf.grad + ct

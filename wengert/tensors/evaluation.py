@@ -56,6 +56,8 @@ class Watcher(Block):
     intercepts = False
     """Whether this watcher, or one outside it, has to be there while an operation is evaluated. Then the hot paths
     stand aside; any other watcher costs an operation only what its `recorded` and `computed` do."""
+    follows = False
+    """Whether it, or a watcher outside it, wants to hear of forward derivatives (`pushed`, `stands_for`, `hushed`)."""
     told = True
     """Whether it does anything with what it is told of finished operations."""
     tracer: Tracer | None = None
@@ -79,6 +81,7 @@ class Watcher(Block):
         """Works out what this watcher and those outside it do together."""
         outer = self.outer
         self.intercepts = type(self).intercepts or (outer is not None and outer.intercepts)
+        self.follows = type(self).follows or (outer is not None and outer.follows)
         self.tracer = self if isinstance(self, Tracer) else None if outer is None else outer.tracer
 
     def leave(self) -> None:
@@ -121,6 +124,23 @@ class Watcher(Block):
         """Called with each finished operation, after `recorded`: ``out`` is its result, a tensor or a tuple of them."""
         if self.outer is not None:
             self.outer.computed(primitive, operands, params, out)
+
+    def pushed(self, level: Any, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any],
+               out: Any) -> None:
+        """Called with each finished operation on tensors that move, at a ``level`` of forward mode."""
+        if self.outer is not None:
+            self.outer.pushed(level, primitive, operands, params, out)
+
+    def stands_for(self, data: Any, tensor: Any) -> None:
+        """Called where ``data`` is made to hold what a tensor that moves now is."""
+        if self.outer is not None:
+            self.outer.stands_for(data, tensor)
+
+    def hushed(self, by: int) -> None:
+        """Called with 1 before, and -1 after what a level of forward mode does below itself, which is nobody's own
+        computation."""
+        if self.outer is not None:
+            self.outer.hushed(by)
 
     def line(self) -> str | None:
         """The user's line that is running, where lines are wanted."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,14 @@ from ..core.dtypes import from_numpy
 from ..core.errors import GradError
 from ..core.primitive import evaluate
 from ..tensors.alias import edge_of
+from ..tensors.evaluation import Unseen
 from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
 from .model import PLACES, GraphEdge, GraphNode, output_id
 from .names import assigned_names, constants_in, leaf_modules, names_in, scopes_of, values_in
 from .partials import JACOBIAN, REAL, added_array, added_number, selection, unit_rows
+from .pushes import bottom, pull_on_arrays, tangent_of, through
 from .values import Summary, summarize
 
 RECOMPUTED = 4096
@@ -45,17 +49,23 @@ class Note:
     root: int = 0
     cotangent: Any = None
     backward_seconds: float | None = None
+    tangent: Any = None
+    pushed: Mapping[int, Any] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.sent: dict[int, Any] = {}
 
 
-def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.FrameType | None) -> Graph:
-    """The graph behind tensors. Raises GradError for a tensor without history, or where gradients are asked for and
-    cannot be had."""
+def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.FrameType | None,
+                     tangents: Mapping[Tensor, Any] | None = None) -> Graph:
+    """The graph behind tensors; ``tangents`` are those of leaves. Raises GradError for a tensor without history, or
+    where gradients are asked for and cannot be had."""
     edges = []
     for i, root in enumerate(roots):
         edge = edge_of(root)
+        if edge is None and tangent_of(root._data) is not None:
+            raise GradError(f"[graph] a recording was expected, as forward mode keeps no history; got root {i}, which "
+                            "moves and has none; write with graph.record() as g: around the computation")
         if edge is None:
             raise GradError(f"[graph] a tensor computed from one with requires_grad=True was expected; root {i} (shape "
                             f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?")
@@ -67,8 +77,10 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
         builder.put(edge, root._data)
     for edge, value in values_in(scopes):
         builder.put(edge, value)
+    for leaf, tangent in (tangents or {}).items():
+        builder.seed(leaf, tangent)
     if gradients or (gradients is None and builder.backward_ran()):
-        builder.run_back([root._data for root in roots], required=bool(gradients))
+        builder.run_back([bottom(root) for root in roots], required=bool(gradients))
     return builder.graph()
 
 
@@ -85,6 +97,8 @@ class GraphBuilder:
         self.candidates: list[np.ndarray] = []
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
+        self.tangents: dict[int, Any] = {}
+        self.pushed: dict[tuple[int, int], Any] = {}
         self.root_edges = roots
         self.shown: dict[int, list[int]] = {}
         for number, note in notes.items():
@@ -92,10 +106,35 @@ class GraphBuilder:
                 self._arrived(number, note.cotangent)
             for place, sent in note.sent.items():
                 self.sent[number, place] = sent
+            for place, pushed in note.pushed.items():
+                self.pushed[number, place] = pushed
+            if type(note.tangent) is tuple:
+                self.tangents.update({output_id(number, index): part for index, part in enumerate(note.tangent)})
+            elif note.tangent is not None:
+                self.tangents[number] = note.tangent
 
     def put(self, edge: Any, data: Any) -> None:
-        """Notes the value of an edge of the tape, unless one is known already."""
-        self.values.setdefault(key_of(edge), data)
+        """Notes the value of an edge of the tape, and how it moves, unless they are known already."""
+        if isinstance(data, Unseen):
+            tangent = tangent_of(data)
+            if tangent is not None:
+                self.tangents.setdefault(key_of(edge), tangent)
+            data = bottom(data)
+        if data is not None:
+            self.values.setdefault(key_of(edge), data)
+
+    def seed(self, leaf: Any, tangent: Any) -> None:
+        """Notes the tangent of a leaf, a tensor or a number."""
+        edge = edge_of(leaf) if isinstance(leaf, Tensor) else None
+        if edge is None or edge not in self.order:
+            raise GradError("[graph] tangents of tensors of this graph that require grad were expected; got "
+                            f"{type(leaf).__name__}, which is none; give {{x: tangent}} for the x that it was computed "
+                            "from")
+        array = np.asarray(bottom(tangent) if isinstance(tangent, Tensor) else tangent, leaf._data.dtype)
+        if array.shape != leaf._data.shape:
+            raise GradError(f"[graph] a tangent of its tensor's shape, {list(leaf._data.shape)}, was expected; got "
+                            f"{list(array.shape)}")
+        self.tangents[key_of(edge)] = array
 
     def _arrived(self, number: int, ct: Any) -> None:
         """Notes the cotangent of a node: one, or one for each of its results that got one."""
@@ -122,13 +161,32 @@ class GraphBuilder:
                 )
             return
         ones = [np.ones_like(root) for root in roots]
-        flow = Flow(zip(self.root_edges, ones, strict=True), reversed(self.order))
+        flow = Flow(zip(self.root_edges, ones, strict=True), reversed(self.order), pull_on_arrays)
         if flow.freed is not None:
             flow.freed.unpack(None)  # which raises, in its words
         for node, ct in flow.arrived.items():
             self._arrived(node.sequence, ct)
         for (node, place), grad in flow.sent.items():
             self.sent[node.sequence, place] = grad
+
+    # --- tangents -----------------------------------------------------------------------------------------------------
+
+    def run_forth(self) -> None:
+        """The tangents of all nodes from those that are known, and what each operand adds to them."""
+        for node in self.order if self.tangents else ():
+            if type(node) is Leaf or node.sequence in self.notes:
+                continue
+            moving = {place: self.tangents.get(key_of(edge)) for place, edge in enumerate(node.edges)
+                      if edge is not None}
+            known = {place: tangent for place, tangent in moving.items() if isinstance(tangent, np.ndarray)}
+            if not known:
+                continue
+            saved = node.saved if is_custom(node) else _trusted(node)
+            for index, sent in through(node, saved, known).items():
+                key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
+                self.tangents.setdefault(key, np.asarray(sum(sent.values())))
+                if not node.primitive.multiple:
+                    self.pushed.update({(node.sequence, place): part for place, part in sent.items()})
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -137,11 +195,16 @@ class GraphBuilder:
         for node in self.order:
             if type(node) is Leaf:
                 if node.variable is not None:
-                    self.values.setdefault(node.sequence, node.variable._data)
+                    self.put(node, node.variable._data)
                 continue
             note = self.notes.get(node.sequence)
             if note is not None and note.value is not None:
                 self._put_results(node, note.value, True)
+            for place, data in enumerate(node.saved or ()):
+                if isinstance(data, Unseen) and place <= len(node.edges):
+                    edge = node.edges[place] if place < len(node.edges) else node
+                    if edge is not None:
+                        self.put(edge, data)
             saved, count = _trusted(node), len(node.edges)
             if saved is None:
                 continue
@@ -183,6 +246,7 @@ class GraphBuilder:
     def graph(self) -> Graph:
         """The graph object."""
         self._gather_values()
+        self.run_forth()
         self._find_results()
         assigned = assigned_names(
             [
@@ -239,15 +303,16 @@ class GraphBuilder:
         value = self.values.get(node.sequence)
         gradient = self.gradients.get(node.sequence)
         if gradient is None and node.grad is not None:
-            gradient = node.grad._data
+            gradient = bottom(node.grad)
         made = GraphNode(node.sequence, "leaf", value=_summary(value), gradient=_summary(gradient))
+        made.tangent = _summary(self.tangents.get(node.sequence))
         return [_with_spec(made, value)]
 
     def _result(self, made: GraphNode, node: Any, index: int) -> GraphNode:
         """Fills in value and gradient of one of the results of a node."""
         key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
         value = self.values.get(key)
-        made.value = _summary(value)
+        made.value, made.tangent = _summary(value), _summary(self.tangents.get(key))
         made.gradient = _summary(self.gradients.get(key, _retained(node, index)))
         spec = node.specs()[index]
         if spec is not None:
@@ -306,8 +371,9 @@ class GraphBuilder:
             partial, diagonal = partials.get(place, (None, False))
             sent = _summary(self.sent.get((node.sequence, place)))
             output = edge.index if type(edge) is Out else 0
+            pushed = _summary(self.pushed.get((node.sequence, place)))
             graph.edges.append(
-                GraphEdge(source.id, node.sequence, place, output, source.shape, partial, diagonal, sent)
+                GraphEdge(source.id, node.sequence, place, output, source.shape, partial, diagonal, sent, pushed)
             )
         if len(results) > 1:
             counts = [_size(result) if result.dtype in REAL else 0 for _, result in results]
@@ -391,7 +457,9 @@ def _trusted(node: Any) -> Any:
     """What a node saved, if it is still there, was not overwritten and is not packed away by a hook; else None."""
     if node.saved is None or (node.rare is not None and "packed" in node.rare) or is_custom(node):
         return None
-    return node.saved if all(cell[0] == count for cell, count in node.guards) else None
+    if any(cell[0] != count for cell, count in node.guards):
+        return None
+    return tuple([bottom(value) if isinstance(value, Unseen) else value for value in node.saved])
 
 
 def is_custom(node: Any) -> bool:

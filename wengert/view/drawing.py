@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from .explain import times
 from .layout import Box, Line, layout
 from .model import GraphEdge, GraphModel, GraphNode
-from .text import COMPUTED, formula, operations_text, partial_text, symbol_of
+from .text import COMPUTED, flow_texts, formula, operations_text, partial_text, symbol_of
 from .values import shape_text
 
 FORMULAS = 60
 """Up to so many nodes, boxes show formulas with symbols, and edges their partials; larger graphs show operations."""
+
+APART = "\u2003"
+"""Between the parts of a label: the local derivative, and what goes along the edge forward and back."""
 
 _NARROW, _WIDE = frozenset("iIjl.,:;|'!()[]{}ft "), frozenset("mwMW@%∂×…—ŷ")
 
@@ -132,12 +135,13 @@ def arrows_between(graph: GraphModel, where: dict[int, int], symbols: dict[int, 
 
 
 def edge_labels(graph: GraphModel, symbols: dict[int, str]) -> list[str]:
-    """For each edge ``∂u/∂w = 3``; nothing where the partial is not known or too long to read.
+    """For each edge ``∂u/∂w = 3``; nothing where the partial is not known or too long to read. Where forward mode is to
+    be seen, behind it what goes along the edge: ``→ 3`` with it, ``← 1`` back.
 
     Where an operation of one operand has several results, the edge to a result tells its derivative by the operand.
     """
-    into = graph.into()
-    found = []
+    into, moves = graph.into(), graph.moves
+    found: list[str] = []
     for edge in graph.edges:
         target, below, shown = graph.nodes[edge.target], edge.source, edge
         if target.kind == "output":
@@ -152,7 +156,9 @@ def edge_labels(graph: GraphModel, symbols: dict[int, str]) -> list[str]:
             continue
         value = partial_text(shown)
         long = not value or len(value) > 24 or "matrix" in value or "…" in value
-        found.append("" if long else f"∂{symbols[edge.target]}/∂{symbols[below]} = {value}")
+        parts = [] if long else [f"∂{symbols[edge.target]}/∂{symbols[below]} = {value}"]
+        parts += flow_texts(edge) if moves else []
+        found.append(APART.join(parts))
     return found
 
 
@@ -178,6 +184,8 @@ def node_item(
         rows.append(shape_text(node.shape, alone=True))
         if value is not None and value.broken:
             rows.append(f"{value.nan} NaN, {value.inf} Inf")
+    if node.tangent is not None and formulas:
+        rows.append(f"tangent {node.tangent.text()}")
     if gradient is not None and formulas:
         rows.append(f"grad {gradient.text()}")
     return Item(f"n{node.id}", node.kind, title, rows, [node.id], node.faults > 0)

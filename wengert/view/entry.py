@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from ..core.errors import GradError
@@ -21,7 +22,8 @@ class _GraphFunction(Protocol):
     @staticmethod
     def record(histograms: bool = False) -> Recording: ...
 
-    def __call__(self, *roots: Any, gradients: bool | None = None) -> Graph: ...
+    def __call__(self, *roots: Any, gradients: bool | None = None, tangents: Mapping[Any, Any] | None = None
+                 ) -> Graph: ...
 
 
 def _with_record(function: Any) -> _GraphFunction:
@@ -30,11 +32,13 @@ def _with_record(function: Any) -> _GraphFunction:
 
 
 @_with_record
-def graph(*roots: Any, gradients: bool | None = None) -> Graph:
+def graph(*roots: Any, gradients: bool | None = None, tangents: Mapping[Any, Any] | None = None) -> Graph:
     """The computation graph of one or several tensors, or of ``graph(model, inputs)``, as a `Graph` object.
 
     ``gradients``: None shows those that backward has left behind (``.grad``, and all of them where the tape was
     retained); True computes them, without touching any ``.grad``, for roots of one element; False leaves them out.
+    ``tangents``, a dict from leaves to how they move (tensors or numbers), shows forward mode beside it: on each node
+    its tangent, on each edge what the operand adds to it. In a dual level they are those of the dual tensors.
     Of a compiled function (or model, or step) it is the program last used: its instructions, in a group for each native
     step, with the microseconds that ``profile`` has measured. ``inputs`` is a tensor, or a tuple of the model's
     arguments. ``with graph.record() as g:`` records what happens inside. Raises GradError for a tensor without history,
@@ -60,7 +64,7 @@ def graph(*roots: Any, gradients: bool | None = None) -> Graph:
             )
     if not flat:
         return Graph()
-    found = graph_of_tensors(flat, gradients, user_frame())
+    found = graph_of_tensors(flat, gradients, user_frame(), tangents)
     if gradients is False:
         for node in found:
             node.gradient = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 
 from .model import GraphModel
@@ -15,7 +15,86 @@ LONGEST = 24
 Matrix = list[list[float]]
 
 
-def explain(graph: GraphModel, leaf: int, root: int) -> str:
+DIRECTIONS = ("forward", "backward", "both")
+
+
+def explain(graph: GraphModel, leaf: int, root: int, direction: str | None = None) -> str:
+    """The derivative of ``root`` by ``leaf``: as a sum of products over the paths, and step by step in a direction or
+    in both (the default where there are tangents)."""
+    if direction not in (None, *DIRECTIONS):
+        raise ValueError(f"[graph] a direction among {', '.join(DIRECTIONS)} was expected; got {direction!r}")
+    if direction is None and graph.moves:
+        direction = "both"
+    parts = [] if direction in ("forward", "backward") else [products(graph, leaf, root)]
+    between = [id for id in graph.nodes if id in graph.descendants(leaf) and root in graph.descendants(id)]
+    if between and direction in ("forward", "both"):
+        parts.append(forwards(graph, leaf, between))
+    if between and direction in ("backward", "both"):
+        parts.append(backwards(graph, root, between))
+    return "\n".join(parts) or products(graph, leaf, root)
+
+
+def forwards(graph: GraphModel, leaf: int, between: list[int]) -> str:
+    """The chain rule as forward mode goes: how each value between leaf and root moves, from those before it."""
+    symbols, known = graph.symbols(), _partials(graph)
+    size = _size_of(graph, leaf)
+    tangent = graph.nodes[leaf].tangent
+    seed = [1.0] * (size or 1) if tangent is None or tangent.values is None else tangent.values
+    moved: dict[int, Matrix | None] = {leaf: None if size is None else [[float(x)] for x in seed]}
+    lines = [f"forward, from d{symbols[leaf]} = {_column_text(moved[leaf])}:"]
+    for id in between[1:] if between[0] == leaf else between:
+        if _is_output(graph, id) or id == leaf or graph.nodes[id].outputs > 1:
+            continue
+        sources = [source for target, source in known if target == id and source in moved]
+        lines.append(_step(f"d{symbols[id]}", [
+            (f"∂{symbols[id]}/∂{symbols[source]}", known[id, source], f"d{symbols[source]}", moved[source])
+            for source in dict.fromkeys(sources)], moved, id, times))
+    return "\n".join(lines)
+
+
+def backwards(graph: GraphModel, root: int, between: list[int]) -> str:
+    """The chain rule as backward goes: the derivative of the root by each value, from those that it was used for."""
+    symbols, known = graph.symbols(), _partials(graph)
+    top, size = symbols[root], _size_of(graph, root)
+    start: Matrix | None = None if size is None else [[float(i == j) for j in range(size)] for i in range(size)]
+    found: dict[int, Matrix | None] = {root: start}
+    lines = [f"backward, from ∂{top}/∂{top} = {'1' if size in (1, None) else 'the identity'}:"]
+    for id in reversed(between):
+        if id == root or _is_output(graph, id) or graph.nodes[id].outputs > 1:
+            continue
+        targets = [target for target, source in known if source == id and target in found]
+        lines.append(_step(f"∂{top}/∂{symbols[id]}", [
+            (f"∂{top}/∂{symbols[target]}", found[target], f"∂{symbols[target]}/∂{symbols[id]}", known[target, id])
+            for target in dict.fromkeys(targets)], found, id, times))
+    return "\n".join(lines)
+
+
+def _step(name: str, terms: list[tuple[str, Matrix | None, str, Matrix | None]], found: dict[int, Matrix | None],
+          id: int, multiply: Callable[[Matrix, Matrix], Matrix]) -> str:
+    """One line: the name, the sum of products in symbols and, where they are known, in numbers; which are kept."""
+    symbols = " + ".join([f"{left} · {right}" for left, _, right, _ in terms])
+    total: Matrix | None = None
+    for _, left, _, right in terms:
+        if left is None or right is None:
+            total = None
+            break
+        product = multiply(left, right)
+        total = product if total is None else _plus(total, product)
+    found[id] = total
+    if not terms or total is None:
+        return f"  {name} = {symbols or '…'}"
+    numbers = " + ".join([f"{_column_text(left)} · {_column_text(right)}" for _, left, _, right in terms])
+    return f"  {name} = {symbols} = {numbers} = {_column_text(total)}"
+
+
+def _column_text(matrix: Matrix | None) -> str:
+    """`matrix_text`, of a column as of a vector."""
+    if matrix is None:
+        return "…"
+    return matrix_text([[row[0] for row in matrix]] if len(matrix[0]) == 1 else matrix)
+
+
+def products(graph: GraphModel, leaf: int, root: int) -> str:
     """The derivative of ``root`` by ``leaf`` as a sum of products, with symbols and, where every local partial is
     known, with numbers; more than one element makes them matrices."""
     symbols = graph.symbols()

@@ -11,10 +11,10 @@ from typing import Any
 
 from .drawing import node_item
 from .html import html
-from .model import GraphModel
+from .model import GraphEdge, GraphModel
 from .reading import to_json
 from .svg import svg
-from .text import partial_text, text
+from .text import flow_texts, partial_text, text
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -33,8 +33,8 @@ def dot(graph: GraphModel) -> str:
         item = node_item(node, into[node.id], graph, symbols, True)
         lines.append(f"  {names[node.id]} [label={_quoted(item.title, *item.rows)}, shape={shapes[node.kind]}];")
     for edge in graph.edges:
-        partial = partial_text(edge)
-        label = f" [label={_quoted(partial)}]" if partial else ""
+        words = _edge_words(graph, edge)
+        label = f" [label={_quoted(words)}]" if words else ""
         lines.append(f"  {names[edge.source]} -> {names[edge.target]}{label};")
     return "\n".join([*lines, "}"])
 
@@ -50,10 +50,15 @@ def mermaid(graph: GraphModel) -> str:
         label = "<br>".join(_entities(part) for part in (item.title, *item.rows))
         lines.append(f'  {names[node.id]}{left}"{label}"{right}')
     for edge in graph.edges:
-        partial = partial_text(edge)
-        on_edge = f'|"{_entities(partial)}"|' if partial else ""
+        words = _edge_words(graph, edge)
+        on_edge = f'|"{_entities(words)}"|' if words else ""
         lines.append(f"  {names[edge.source]} -->{on_edge} {names[edge.target]}")
     return "\n".join(lines)
+
+
+def _edge_words(graph: GraphModel, edge: GraphEdge) -> str:
+    """The local derivative on an edge and, where forward mode is to be seen, what goes along it."""
+    return "  ".join(filter(None, (partial_text(edge), *(flow_texts(edge) if graph.moves else ()))))
 
 
 def _numbers(graph: GraphModel) -> dict[int, str]:

@@ -74,9 +74,12 @@ class Graph(GraphModel):
     def __str__(self) -> str:
         return self.text()
 
-    def explain(self, leaf: Key, root: Key | None = None) -> str:
-        """The chain rule from ``root`` (default: the first root) to a leaf, written out with symbols and numbers."""
-        return explain(self, self.id_of(leaf), self.roots[0] if root is None else self.id_of(root))
+    def explain(self, leaf: Key, root: Key | None = None, *, direction: str | None = None) -> str:
+        """The chain rule between ``root`` (default: the first root) and a leaf, written out with symbols and numbers:
+        as a sum of products over the paths. ``direction``: ``"forward"`` goes step by step from the leaf, which moves
+        by 1 or by its tangent, to the root; ``"backward"`` from the root, whose gradient is 1, to the leaf; ``"both"``
+        does both. By default the steps are there where the graph has tangents. Raises ValueError for another word."""
+        return explain(self, self.id_of(leaf), self.roots[0] if root is None else self.id_of(root), direction)
 
     def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
         """The picture as SVG text. ``direction`` is ``"right"`` or ``"down"`` (default: what fits); ``depth``: modules

@@ -27,7 +27,7 @@ def html(graph: GraphModel, title: str, direction: str | None = None) -> str:
         "right": direction == "right",
         "levels": {level.key: _level(level) for level in found},
         "nodes": _nodes(graph, found),
-        "steps": _steps(graph),
+        "steps": [*_steps_forth(graph), *_steps(graph)],
         "sources": _sources(graph),
     }
     # Inside a script element only "</" and "<!--" could end it.
@@ -111,7 +111,7 @@ def _nodes(graph: GraphModel, found: list[Level]) -> dict[int, dict[str, Any]]:
         if node.kind in COMPUTED:
             made["f"] = f"{symbol} = {formula(node, into[node.id], graph, symbols)}"
         made["d"] = _details(node)
-        for key, summary in (("v", node.value), ("g", node.gradient)):
+        for key, summary in (("v", node.value), ("t", node.tangent), ("g", node.gradient)):
             if summary is not None:
                 made[key] = [[word, text] for word, text in summary.details()]
                 if summary.histogram:
@@ -189,6 +189,32 @@ def _steps(graph: GraphModel) -> list[dict[str, Any]]:
             names = [f"∂{top}/∂{symbols[each.id]}" for each in arrived]
             texts = [each.gradient.text() for each in arrived if each.gradient is not None]
             steps.append({"n": node.id, "name": ", ".join(names), "ct": ", ".join(texts), "sends": sends})
+    return steps
+
+
+def _steps_forth(graph: GraphModel) -> list[dict[str, Any]]:
+    """Forward mode, step by step: an operation that moves, and what each of its operands adds to that."""
+    into, symbols = graph.into(), graph.symbols()
+    steps = []
+    for node in graph:
+        if node.kind != "operation" or node.tangent is None:
+            continue
+        sends = []
+        for edge in into[node.id]:
+            source = graph.nodes[edge.source]
+            if edge.pushed is None:
+                continue
+            written = {"to": edge.source, "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
+                       "goal": f"d{symbols[edge.source]}", "sent": edge.pushed.text()}
+            partial = partial_text(edge)
+            texts = "" if source.tangent is None else source.tangent.text(), edge.pushed.text()
+            if partial:
+                written["partial"] = partial
+                if all(text and not text.startswith("norm") and "empty" not in text for text in texts):
+                    written["product"] = f"{partial} · {texts[0]} = {texts[1]}"
+            sends.append(written)
+        steps.append({"n": node.id, "way": "forth", "name": f"d{symbols[node.id]}", "ct": node.tangent.text(),
+                      "sends": sends})
     return steps
 
 

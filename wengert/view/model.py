@@ -36,6 +36,7 @@ class GraphNode:
     shape, dtype of the result; None where the tape does not tell
     value        the `Summary` of the result; None where nothing kept it
     gradient     the `Summary` of the gradient by it; None before backward, or where none arrived
+    tangent      the `Summary` of how it moves in forward mode; None without one, or where it stands still
     line         ``"file:line"`` of the code that made it, where lines were recorded
     module       the path of the module in which it was computed, such as ``"layer1.0"``
     calls        for each name of the path a number that tells the calls of that module apart, where recorded
@@ -64,6 +65,7 @@ class GraphNode:
     parameters: str = ""
     outputs: int = 1
     masked: bool = False
+    tangent: Summary | None = None
 
     @property
     def faults(self) -> int:
@@ -98,7 +100,7 @@ class GraphEdge:
     ``partial`` is the local derivative of the target by this operand, as a matrix with a row for each element of the
     target and a column for each element of the operand; None where it is large or not differentiable. ``diagonal`` says
     that the operation works element by element, so that only the diagonal counts. ``sent`` summarises what backward
-    sent along the edge.
+    sent along the edge, ``pushed`` what forward mode did: the partial times the tangent of the operand.
     """
 
     source: int
@@ -109,6 +111,7 @@ class GraphEdge:
     partial: list[list[float]] | None = None
     diagonal: bool = False
     sent: Summary | None = None
+    pushed: Summary | None = None
 
 
 PLACES = 4096
@@ -179,6 +182,11 @@ class GraphModel:
         """The leaves that collect gradients, by name."""
         symbols = self.symbols()
         return {symbols[node.id]: node for node in self if node.kind == "leaf"}
+
+    @property
+    def moves(self) -> bool:
+        """Whether there are tangents in it: whether forward mode is to be seen."""
+        return any(node.tangent is not None for node in self)
 
     def operands(self, node: Key) -> list[GraphEdge]:
         """The edges into a node, by place."""

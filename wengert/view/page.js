@@ -94,7 +94,8 @@ function paint(level, parent, dx, dy) {
     el("path", {"class": "a", d: sideways ? `M${x} ${y}l-9 -4.5v9z` : `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
     if (arrow.l) {
       const behind = sideways ? null : el("rect", {"class": "bg"}, labels), [lx, ly] = arrow.at;
-      const text = el("text", {"class": "l", x: lx, y: ly + (sideways ? -5 : 4), ...keys}, labels, arrow.l);
+      const text = el("text", {"class": "l", x: lx, y: ly + (sideways ? -5 : 4), ...keys}, labels);
+      arrow.l.split("\u2003").forEach((part, i) => el("tspan", {"class": {"→": "fw", "←": "bw"}[part[0]] || ""}, text, (i ? "\u2003" : "") + part));
       if (behind) {                        // the label interrupts its line
         const wide = text.getComputedTextLength() + 4;
         for (const [key, value] of Object.entries({x: lx - wide / 2, y: ly - 9, width: wide, height: 18})) behind.setAttribute(key, value);
@@ -122,7 +123,7 @@ function box(item, parent) {
   } else {
     const rows = item.r || [], top = item.cy - 8.5 * rows.length;
     el("text", {"class": "t", x: item.cx, y: top + 4.7}, g, item.k === "module" ? `${item.t}  +` : item.t);
-    rows.forEach((row, i) => el("text", {"class": row.startsWith("grad ") ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5}, g, row));
+    rows.forEach((row, i) => el("text", {"class": /^(grad|tangent) /.test(row) ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5}, g, row));
   }
   if (!shown.has(key)) shown.set(key, g);
   const act = event => { event.stopPropagation(); if (!moved) choose(item); };
@@ -220,7 +221,7 @@ function show(id) {
   close.onclick = hide;
   tag("h2", panel, node.f || node.s);
   rows(panel, node.d.length ? node.d : [["kind", node.k]]);
-  for (const [key, title] of [["v", "Value"], ["g", "Gradient"]]) {
+  for (const [key, title] of [["v", "Value"], ["t", "Tangent"], ["g", "Gradient"]]) {
     if (!node[key]) continue;
     tag("h3", panel, title);
     rows(panel, node[key]);
@@ -228,7 +229,7 @@ function show(id) {
   }
   const at = data.steps.findIndex(s => String(s.n) === String(id));
   if (at >= 0) {
-    tag("h3", panel, `Backward pass: step ${at + 1} of ${data.steps.length}`);
+    tag("h3", panel, `${data.steps[at].way ? "Forward mode" : "Backward pass"}: step ${at + 1} of ${data.steps.length}`);
     if (step === at + 1) tell(panel, data.steps[at]);
     else tag("button", panel, "Go to this step", "go").onclick = () => { play(false); goTo(at + 1, true); };
     const group = tag("span", panel, "", "group");
@@ -282,6 +283,15 @@ function focusOn(key) {
 const worth = text => /^norm|empty/.test(text) ? ` (${text})` : ` = ${text}`;
 function tell(parent, now) {
   const node = data.nodes[now.n];
+  if (now.way) {
+    tag("div", parent, `${node.f || node.s} moves by ${now.name}${worth(now.ct)}.`);
+    for (const sent of now.sends) {
+      const row = tag("div", parent, "To it comes ");
+      tag("b", row, sent.product ? `${sent.name} · ${sent.goal} = ${sent.product}` : `${sent.name} · ${sent.goal}${worth(sent.sent)}`);
+      row.append(` from ${data.nodes[sent.to].s}`);
+    }
+    return;
+  }
   tag("div", parent, `At ${node.f || node.s} the gradient ${now.name}${worth(now.ct)} has arrived.`);
   for (const sent of now.sends) {
     const row = tag("div", parent, "It sends ");
@@ -299,7 +309,8 @@ function goTo(number, follow) {
   line.replaceChildren();
   $("backward").hidden = line.hidden = !data.steps.length;
   $("without").hidden = data.steps.length > 0;
-  if (!now) line.textContent = "The backward pass starts at the result with the gradient 1 and goes against the arrows.";
+  $("pass").textContent = data.steps.some(s => s.way) ? (data.steps.some(s => !s.way) ? "Forward and back" : "Forward mode") : "Backward pass";
+  if (!now) line.textContent = (data.steps.some(s => s.way) ? "Forward mode starts at what moves and goes with the arrows. " : "") + (data.steps.some(s => !s.way) ? "The backward pass starts at the result with the gradient 1 and goes against the arrows." : "");
   else tell(line, now);
   if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
   mark();

@@ -140,7 +140,7 @@ def _item(row: Any, where: str, kind: Any, checks: dict[str, Check]) -> Any:
         words, good = checks[name]
         if value is None and name in _OPTIONAL and name not in _NEEDED[kind]:
             continue
-        if name in ("value", "gradient", "sent"):
+        if name in ("value", "gradient", "tangent", "sent", "pushed"):
             fields[name] = _summary(value, f"{where}.{name}")
             continue
         value = _loose(value)
@@ -220,6 +220,7 @@ _NODE: dict[str, Check] = {
     "dtype": _text,
     "value": _inner,
     "gradient": _inner,
+    "tangent": _inner,
     "line": _text,
     "module": _text,
     "calls": ("a list of numbers", _sizes),
@@ -239,10 +240,12 @@ _EDGE: dict[str, Check] = {
     "partial": ("a matrix of numbers", _matrix),
     "diagonal": ("true or false", lambda value: isinstance(value, bool)),
     "sent": _inner,
+    "pushed": _inner,
 }
 _NEEDED: dict[Any, tuple[str, ...]] = {
     GraphNode: ("id", "kind"),
     GraphEdge: ("source", "target"),
     Summary: ("shape", "dtype"),
 }
-_OPTIONAL = ("shape", "dtype", "value", "gradient", "seconds", "backward_seconds", "partial", "sent", "values")
+_OPTIONAL = ("shape", "dtype", "value", "gradient", "seconds", "backward_seconds", "partial", "sent", "values",
+             "tangent", "pushed")

@@ -16,14 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.engine import innermost
+from ..autograd.forward import DualLevel
 from ..core.frames import is_inside, user_frame
 from ..core.primitive import Primitive, evaluate
-from ..tensors.evaluation import Watcher, tracing
+from ..tensors.alias import edge_of
+from ..tensors.evaluation import Unseen, Watcher, tracing
 from ..tensors.tape import Leaf, Node, Out, node_of
 from ..tensors.tensor import TENSORS
-from .build import GraphBuilder, Note, is_custom
+from .build import GraphBuilder, Note, is_custom, key_of
 from .graph import Graph
 from .names import module_names, modules_in, names_in, scopes_of, values_in
+from .pushes import Pushes, bottom, contributions
 from .values import summarize
 
 ndarray = np.ndarray
@@ -88,12 +92,15 @@ _inside: dict[types.CodeType, bool] = {}  # what is known of the code that frame
 class Recording(Watcher):
     """The watcher behind `record`."""
 
+    follows = True
+
     def __init__(self, frame: types.FrameType | None, histograms: bool = False) -> None:
         self.frame, self.histograms = frame, histograms
         self.graph = RecordedGraph()
         self.notes: dict[int, Note] = {}
         self.nodes: list[Any] = []
         self.last: tuple[Any, Any, Any, float] | None = None
+        self.pushes, self.hush = Pushes(), 0
         self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
         self.leaves: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, Any]] = {}
@@ -117,7 +124,11 @@ class Recording(Watcher):
         scopes = scopes_of(self.frame)
         self.frame, self.last, self.kept, self.inner, self.stack = None, None, {}, None, []
         gradients = self._leaf_gradients()
-        self.graph._make = lambda: self._finish(scopes, gradients)
+        names: dict[int, str] | None = None
+        if self.pushes.places:  # now, as a level that is left makes plain what it has made
+            names = names_in(scopes)
+            self._name_pushes(names)
+        self.graph._make = lambda: self._finish(scopes, gradients, names_in(scopes) if names is None else names)
         del self.graph  # which holds this recording now, until somebody looks
 
     # --- while it records ---------------------------------------------------------------------------------------------
@@ -134,13 +145,9 @@ class Recording(Watcher):
     def recorded(self, node: Node) -> None:
         if self.outer is not None:
             super().recorded(node)
-        if tracing():
+        if self.hush or tracing():
             return  # what a tracer puts in the place of values has none, and must not be kept alive
-        if len(self.nodes) >= MOST:
-            if len(self.nodes) == MOST:
-                self.nodes.append(None)
-                warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
-                              stacklevel=3)
+        if self._is_full():
             return
         note = self.notes[node.sequence] = Note()
         edges, last, self.last = node.edges, self.last, None
@@ -165,12 +172,61 @@ class Recording(Watcher):
         self._place(note)
         self.clock = perf_counter()
 
+    def _is_full(self) -> bool:
+        if len(self.nodes) == MOST:
+            self.nodes.append(None)
+            warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
+                          stacklevel=4)
+        return len(self.nodes) > MOST
+
+    # --- forward mode -------------------------------------------------------------------------------------------------
+
+    def computed(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], out: Any) -> None:
+        super().computed(primitive, operands, params, out)
+        level = self.tracer
+        if isinstance(level, DualLevel) and not level.follows:  # the block is inside of it, so that it tells nobody
+            self.pushed(level, primitive, operands, params, out)
+
+    def hushed(self, by: int) -> None:
+        self.hush += by
+        super().hushed(by)
+
+    def writes(self, tensor: Any, new: Any) -> None:
+        super().writes(tensor, new)
+        self.pushes.rewritten(tensor, new)
+
+    def stands_for(self, data: Any, tensor: Any) -> None:
+        super().stands_for(data, tensor)
+        self.pushes.stands_for(data, tensor)
+
+    def pushed(self, level: Any, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any],
+               out: Any) -> None:
+        super().pushed(level, primitive, operands, params, out)
+        if self.hush or innermost() is not None or self._is_full():
+            return  # what a run back does is shown as what it sends
+        found = self.pushes.node(level, primitive, operands, params, out)
+        if found is None:
+            return
+        node, values, tangents, results, moved = found
+        note = self.notes[node.sequence] = Note()
+        note.operands = tuple([None if edge is not None else self._constant(x)
+                               for x, edge in zip(values, node.edges, strict=True)])
+        note.value, note.tangent = map(self._keep, (results[0], moved[0]))
+        if primitive.multiple:
+            note.value, note.tangent = tuple(map(self._keep, results)), tuple(map(self._keep, moved))
+        sent = contributions(primitive, values, tangents, results[0], params)
+        note.pushed = {place: self._keep(part) for place, part in sent.items()}
+        note.saved = _saved_of(node, values, results)
+        self.nodes.append(node)
+        self._place(note)
+        self.clock = perf_counter()
+
     def _constant(self, operand: Any) -> Any:
         """A constant operand: a number, or the array itself, whose address tells that several uses are of one array.
         Its present content is kept beside it, as a buffer may be written to before anybody looks."""
-        if type(operand) not in TENSORS:
+        array = operand._data if type(operand) in TENSORS else operand
+        if type(array) is not ndarray:
             return operand
-        array = operand._data
         if id(array) not in self.constants:
             self.constants[id(array)] = array, self._keep(array)
         return array
@@ -259,6 +315,9 @@ class Recording(Watcher):
     def pulled(self, node: Node, ct: Any, grads: Sequence[Any]) -> None:
         if self.outer is not None:
             super().pulled(node, ct, grads)
+        if self.hush:
+            return
+        node = self.pushes.twins.get(node.sequence, node)
         note = self.notes.get(node.sequence)
         if note is not None:
             now = perf_counter()
@@ -279,9 +338,9 @@ class Recording(Watcher):
 
     # --- when it is over ----------------------------------------------------------------------------------------------
 
-    def _finish(self, scopes: list[Any], gradients: dict[int, Any]) -> Graph:
+    def _finish(self, scopes: list[Any], gradients: dict[int, Any], names: dict[int, str]) -> Graph:
         """Makes the graph of everything that was recorded; what nothing recorded uses is a root."""
-        names, modules = names_in(scopes), modules_in(scopes)
+        modules = modules_in(scopes)
         for note in self.notes.values():
             if type(note.line) is tuple:
                 code, instruction = note.line
@@ -302,12 +361,28 @@ class Recording(Watcher):
         ends = [Out(node, 0) if node.primitive.multiple else node for node in nodes if node not in used]
         builder = GraphBuilder(ends, self.notes, names)
         builder.values.update(self.leaves)
+        for number, (_, value, tangent, _) in self.pushes.leaves.items():
+            builder.values[number], builder.tangents[number] = value, tangent
         for edge, value in values_in(scopes):
             if type(edge) is Out:  # the results of a user's Function, which nobody else kept
                 builder.put(edge, self._keep(value))
         builder.constant_values = {key: kept for key, (_, kept) in self.constants.items()}
         builder.gradients.update(gradients)
         return builder.graph()
+
+    def _name_pushes(self, names: dict[int, str]) -> None:
+        """Names for what moves: those of the variables that hold it, and for leaves of what they were made from."""
+        for number, twin in self.pushes.twins.items():
+            if number in names:
+                names.setdefault(twin.sequence, names[number])
+        for data, place in self.pushes.alive():
+            if id(data) in names:
+                names.setdefault(key_of(place), names[id(data)])
+        for number, (_, _, _, given) in self.pushes.leaves.items():
+            edge = edge_of(given)
+            name = names.get(id(given._data)) if edge is None else names.get(key_of(edge))
+            if name:
+                names.setdefault(number, name)
 
     def _leaf_gradients(self) -> dict[int, Any]:
         """What arrived at leaves while recording, also where ``.grad`` was cleared since."""
@@ -344,9 +419,25 @@ class Recording(Watcher):
     def _keep(self, value: Any) -> Any:
         """A copy of a small array, the summary of a large one."""
         array = value if type(value) is ndarray else getattr(value, "_data", value)
+        array = bottom(array) if isinstance(array, Unseen) else array
         if not isinstance(array, np.ndarray):
             return np.asarray(array) if isinstance(array, np.generic) else None
         return array.copy() if array.size <= SMALL else summarize(array, self.histograms)
+
+
+def _saved_of(node: Node, values: list[Any], results: list[Any]) -> Any:
+    """What a node of forward mode would have kept for the way back, of small arrays; None where one is large."""
+    positions, shapes = node.primitive.plan(tuple([edge is not None for edge in node.edges]))
+    count = len(values)
+    saved: list[Any] = [None] * (count + 2)
+    for place in positions:
+        value = values[place] if place < count else tuple(results) if node.primitive.multiple else results[0]
+        if any(type(part) is ndarray and part.size > 64 for part in (value if type(value) is tuple else (value,))):
+            return None
+        saved[place] = value.copy() if type(value) is ndarray else value
+    if shapes:
+        saved[-1] = tuple([value.shape if type(value) is ndarray else () for value in values])
+    return tuple(saved)
 
 
 def _line_number(code: types.CodeType, instruction: int) -> int:

@@ -6,7 +6,7 @@ import html
 import re
 from importlib import resources
 
-from .drawing import FORMULAS, Arrow, Drawing, Item, draw, group_of, text_width
+from .drawing import APART, FORMULAS, Arrow, Drawing, Item, draw, group_of, text_width
 from .layout import Point
 from .model import GraphModel
 
@@ -31,6 +31,10 @@ _LEGEND = {
     "root": "result",
     "broken": "NaN or Inf",
 }
+
+
+_FLOWS = {"→": "fw", "←": "bw"}
+_FLOW_LEGEND = (("fw", "→ tangent, forward"), ("bw", "← gradient, back"))
 
 
 def svg(graph: GraphModel, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
@@ -107,7 +111,7 @@ def item_svg(item: Item) -> str:
     top = box.y - 8.5 * len(item.rows)
     parts.append(f'<text class="t" x="{box.x:g}" y="{top + 4.7:g}">{escape(item.title)}</text>')
     for i, row in enumerate(item.rows):
-        style = "s" if row.startswith("grad ") or item.kind == "module" else "r"
+        style = "s" if row.startswith(("grad ", "tangent ")) or item.kind == "module" else "r"
         parts.append(f'<text class="{style}" x="{box.x:g}" y="{top + 17 * (i + 1) + 4.5:g}">{escape(row)}</text>')
     return "".join([*parts, "</g>"])
 
@@ -143,7 +147,9 @@ def label_svg(arrow: Arrow, right: bool) -> str:
     x, y = arrow.line.label
     wide = text_width(arrow.label, 11.6)
     behind = "" if right else f'<rect class="bg" x="{x - wide / 2:g}" y="{y - 9:g}" width="{wide:g}" height="18"/>'
-    return behind + f'<text class="l" x="{x:g}" y="{y - 5 if right else y + 4:g}">{escape(arrow.label)}</text>'
+    parts = [f'<tspan class="{_FLOWS[part[0]]}">{escape(part)}</tspan>' if part[0] in _FLOWS else escape(part)
+             for part in arrow.label.split(APART)]
+    return behind + f'<text class="l" x="{x:g}" y="{y - 5 if right else y + 4:g}">{APART.join(parts)}</text>'
 
 
 def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
@@ -159,6 +165,9 @@ def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
             f'<text class="s" style="text-anchor:start" x="{x + 26:g}" y="{y + 4.3:g}">{words}</text>'
         )
         x += 26 + text_width(words, 12) + 18
+    for kind, words in _FLOW_LEGEND if any(APART in arrow.label for arrow in drawing.arrows) else ():
+        parts.append(f'<text class="s {kind}" style="text-anchor:start" x="{x:g}" y="{y + 4.3:g}">{words}</text>')
+        x += text_width(words, 12) + 18
     return "".join([*parts, "</g>"]), x - 18
 
 

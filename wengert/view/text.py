@@ -68,6 +68,18 @@ def partial_text(edge: GraphEdge) -> str:
     return f"{len(edge.partial)}×{len(edge.partial[0])} matrix"
 
 
+def flow_texts(edge: GraphEdge) -> list[str]:
+    """What goes along an edge where forward mode is to be seen: ``→ 2`` with it, ``← 1`` back against it."""
+    pairs = (("→", edge.pushed), ("←", edge.sent))
+    return [f"{sign} {summary.text()}" for sign, summary in pairs if summary is not None]
+
+
+def state_text(node: GraphNode) -> str:
+    """How a node moves, and the gradient by it: ``tangent 2, gradient 1``."""
+    pairs = (("tangent", node.tangent), ("gradient", node.gradient))
+    return ", ".join([f"{word} {summary.text()}" for word, summary in pairs if summary is not None])
+
+
 def vector_text(values: list[float]) -> str:
     """``[1, 0, 2]``; ``[1 × 8]`` where all are the same."""
     if len(values) > 4:
@@ -82,6 +94,7 @@ class Tree:
 
     def __init__(self, graph: GraphModel) -> None:
         self.graph, self.into, self.symbols = graph, graph.into(), graph.symbols()
+        self.moves = graph.moves
         self.shown: set[int] = set()
         self.results: dict[int, list[str]] = {}
         for edge in graph.edges:
@@ -104,7 +117,9 @@ class Tree:
                 last = i == len(edges) - 1
                 label = f"∂{self.symbols[id]}/∂{self.symbols[edge.source]}"
                 value = partial_text(edge)
-                on_edge = f" {label} = {value} ──" if value else ""
+                parts = [f"{label} = {value}"] if value else []
+                parts += flow_texts(edge) if self.moves else []
+                on_edge = f" {'  '.join(parts)} ──" if parts else ""
                 stack.append(
                     (edge.source, indent + ("   " if last else "│  "), f"{indent}{'└─' if last else '├─'}{on_edge} ")
                 )
@@ -121,9 +136,8 @@ class Tree:
             line += f": {node.size_text}"
             if node.value is not None and node.value.size:
                 line += f", {node.value.text()}"
-        if node.gradient is not None:
-            line += f"  (gradient {node.gradient.text()})"
-        return line
+        state = state_text(node)
+        return f"{line}  ({state})" if state else line
 
 
 def listing(graph: GraphModel) -> str:
@@ -142,13 +156,14 @@ def listing(graph: GraphModel) -> str:
         value = "" if node.value is None else node.value.text()
         if node.shape is not None and not value.startswith("[") and node.shape:
             value = f"{shape_text(node.shape)}, {value}" if value else shape_text(node.shape)
-        gradient = f"gradient {node.gradient.text()}" if node.gradient is not None else ""
+        gradient = state_text(node)
         partials = [
             f"∂/∂{symbols[edge.source]} = {partial_text(edge)}"
             for edge in into[node.id]
             if edge.partial is not None and len(partial_text(edge)) <= 16 and "matrix" not in partial_text(edge)
         ]
-        rows.append((_cut(made, 44), _cut(value, 24), _cut(gradient, 22), ", ".join(partials)))
+        wide = 22 if node.tangent is None else 44
+        rows.append((_cut(made, 44), _cut(value, 24), _cut(gradient, wide), ", ".join(partials)))
     return "\n".join(columns(rows, 4))
 
 
