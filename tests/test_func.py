@@ -510,3 +510,18 @@ def test_what_a_level_has_made_is_plain_when_it_is_left() -> None:
         v.backward()
     assert type(u._data) is type(v._data) is type(x.grad._data) is np.ndarray
     assert u.item() == 6.0 and x.grad.item() == pytest.approx(2 * np.cos(6.0))
+
+
+def test_a_hessian_keeps_its_dependence_on_what_is_outside() -> None:
+    """One row of a Jacobian inside a forward derivative is stacked where the tape below goes on."""
+    x = torch.tensor([0.3, -0.7, 1.1], dtype=torch.float64)
+
+    def second(x: Any) -> Any:
+        return hessian(lambda y: (y.sin() * y**2).sum())(x).sum()
+
+    found = grad(second)(x)
+    third = (lambda y: -y**2 * y.cos() - 6 * y * y.sin() + 6 * y.cos())(x)
+    assert torch.allclose(found, third)
+    leaf = x.clone().requires_grad_()
+    second(leaf).backward()
+    assert torch.allclose(leaf.grad, third)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from .target import Target
 
-MODULES = ("calls", "checkpoints", "dags", "datasets", "interrupts", "networks", "programs", "texts", "threads")
+MODULES = ("calls", "checkpoints", "dags", "datasets", "interrupts", "networks", "programs", "texts", "threads",
+           "transforms")
 
 
 def targets() -> dict[str, Callable[[], Target]]:

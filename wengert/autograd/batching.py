@@ -20,6 +20,7 @@ from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
 from .levels import Level, Lifted, array_of, drawn, has_history
+from .modes import set_grad_enabled
 
 _FIRST_INDEX = {"index": 1, "index_adjoint": 1, "index_put": 2}
 """From which operand on primitives have index arrays, of which masks show as many elements as they mark."""
@@ -299,19 +300,24 @@ class BatchLevel(Level):
 
 
 def over_examples(run: Callable[[Sequence[Tensor]], Sequence[Any]], stacked: Sequence[Tensor], chunk: int | None,
-                  randomness: str = "error") -> list[Tensor]:
+                  randomness: str = "error", recording: bool = True) -> list[Tensor]:
     """What a function of tensors gives for each place along the first dimension of ``stacked``, stacked likewise:
-    ``chunk`` of them at once, all if None; of 1 the function gets plain tensors, one place after the other."""
+    ``chunk`` of them at once, all if None; of 1 the function gets plain tensors, one place after the other. Unless
+    ``recording``, nothing that it does is recorded at the present level."""
     count = stacked[0]._data.shape[0]
     chunk = count if chunk is None else max(1, min(chunk, count))
     if chunk == 1 and count > 0:
-        singly = [run([x[place] for x in stacked]) for place in range(count)]
+        singly = []
+        for place in range(count):
+            given = [x[place] for x in stacked]
+            with set_grad_enabled(state.grad and recording):
+                singly.append(run(given))
         return [P.cat(*[part[None] for part in column], dim=0) for column in zip(*singly, strict=True)]
     parts = []
     for start in range(0, max(count, 1), max(chunk, 1)):
         stop = min(start + chunk, count)
         taken = stacked if chunk == count else [x[start:stop] for x in stacked]
-        with BatchLevel(stop - start, randomness) as inside:
+        with set_grad_enabled(state.grad and recording), BatchLevel(stop - start, randomness) as inside:
             results = [inside.unmapped(x) for x in run([inside.mapped(x) for x in taken])]
         parts.append([spread(x, mapped, stop - start) for x, mapped in results])
     return parts[0] if len(parts) == 1 else [P.cat(*column, dim=0) for column in zip(*parts, strict=True)]

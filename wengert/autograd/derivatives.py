@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import P
-from ..core.state import state
 from ..tensors.tensor import Tensor, wrap
 from . import engine
 from .batching import over_examples
@@ -105,14 +104,11 @@ def jacobian(output: Tensor, inputs: Sequence[Any], create_graph: bool = True, s
 
     total = sum([x._data.size for x in inputs if isinstance(x, Tensor)]) + count
     step = _chunk(count, total, output._data.itemsize, chunk)
-    before, parts = state.grad, []
-    try:
-        state.grad = before and create_graph
-        for start in range(0, count, step):
-            stop = min(start + step, count)
-            parts.append(over_examples(rows, [basis(start, stop, shape, output)], 1 if stop - start == 1 else None))
-    finally:
-        state.grad = before
+    parts = []
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        parts.append(over_examples(rows, [basis(start, stop, shape, output)], 1 if stop - start == 1 else None,
+                                   recording=create_graph))
     columns = [column[0] if len(column) == 1 else P.cat(*column, dim=0) for column in zip(*parts, strict=True)]
     return [P.reshape(column, shape=(*shape, *column._data.shape[1:])) for column in columns]
 
