@@ -132,6 +132,24 @@ def test_every_size_of_a_batch_runs_on_one_code(make: Callable[[], Network], mon
     assert "%extents = load" in "".join([kernel.llvm for kernel in step.kernels])
 
 
+def test_a_weight_in_blocks_is_read_as_it_lies() -> None:
+    """Of a convolution whose tiles are others where the batch is known when the code runs alone."""
+
+    def make() -> Network:
+        model = nn.Sequential(nn.Conv2d(2, 16, 1), nn.ReLU(), nn.ConvTranspose2d(16, 8, 2, 2), nn.Tanh(),
+                              nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return model, lambda n, chance: (chance.standard_normal((n, 2, 8, 8)), chance.integers(0, 8, n))
+
+    chance, (_, data) = np.random.default_rng(0), make()
+    batches = [data(n, chance) for n in (3, 4, 6, 5, 7, 2)]
+    _, expected = trained(make, batches, lambda step: step)
+    step, found = trained(make, batches, compiled)
+    for (_, left, _), (_, others, _) in zip(found, expected, strict=True):
+        for one, other in zip(left, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
+    assert step.sizes._families[0].code.used == 3
+
+
 def test_a_model_that_is_differentiated_outside() -> None:
     """A compiled forward half and a compiled backward one, each one code for all sizes."""
     torch.manual_seed(0)

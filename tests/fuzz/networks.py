@@ -287,16 +287,17 @@ def _guard() -> None:
     guard.start()
 
 
-def _guarded(start: bool, make: Callable[[random.Random], Case] = make, run: Callable[[Case], str] = run) -> Target:
+def _guarded(start: bool, quick: int = 3, make: Callable[[random.Random], Case] = make,
+             run: Callable[[Case], str] = run) -> Target:
     def guarded(case: Case) -> str:
         _guard()
         return run(case)
 
-    return replace(target(), make=make, run=guarded, quick=3, missing=guard.missing(),
+    return replace(target(), make=make, run=guarded, quick=quick, missing=guard.missing(),
                    environment=lambda: guard.environment(start))
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
     "networks": target, "networks-guarded": partial(_guarded, False), "networks-guarded-start": partial(_guarded, True),
-    "networks-sizes": lambda: replace(target(), make=make_sizes, run=run_sizes, quick=4),
-    "networks-sizes-guarded": partial(_guarded, False, make_sizes, run_sizes)}
+    "networks-sizes": lambda: replace(target(), make=make_sizes, run=run_sizes, quick=2),
+    "networks-sizes-guarded": partial(_guarded, False, 1, make_sizes, run_sizes)}

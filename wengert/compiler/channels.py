@@ -98,13 +98,13 @@ class Form:
         """As many lanes as the machine has, or as there are channels."""
         return min(machine.vector_bytes // self.size, 1 << (channels - 1).bit_length())
 
-    def tile(self, machine: Machine, sizes: Sequence[int], vectors: int, loaded: bool, most: int = 4
+    def tile(self, machine: Machine, sizes: Sequence[int], vectors: int, loaded: bool, most: int = 4, least: int = 1
              ) -> tuple[tuple[int, ...], int, float]:
-        """The sides of a tile, its vectors of channels, ``most`` at most, and the cycles of a read: those for which
-        what there is takes the fewest cycles. ``loaded``: nothing is read once for all vectors."""
+        """The sides of a tile, its vectors of channels, from ``least`` to ``most``, and the cycles of a read: those for
+        which what there is takes the fewest cycles. ``loaded``: nothing is read once for all vectors."""
         registers = 28 if machine.avx512 or (machine.fused and machine.vector_bytes == 16) else 12
         best: tuple[float, tuple[int, ...], int, float] | None = None
-        for width in range(1, min(vectors, most) + 1):
+        for width in range(least, min(vectors, most) + 1):
             for room in range(1, registers // width + 1):
                 sides = box(sizes, room)
                 points = prod(sides)
@@ -248,7 +248,8 @@ class _WindowsWriter(Writer):
         super().__init__(form, name, machine, form.outer)
         self.form = form
         self.axes = joined(form.windows)
-        self.sides, self.width, self.cost = form.tile(machine, tiled(self.axes), self.count, form.each)
+        blocks = [form.block // self.lanes] * 2 if form.block else [4, 1]  # a weight in blocks lies as tiles read it
+        self.sides, self.width, self.cost = form.tile(machine, tiled(self.axes), self.count, form.each, *blocks)
         self.points = [tuple(point) for point in product(*[range(side) for side in self.sides])]
         self.tiles = prod(map(tiles_along, self.axes, self.sides))
         self.blocks = -(-self.count // self.width)
