@@ -60,8 +60,8 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 _publish(
     __name__,
     "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
-    "linalg masked multiprocessing nn onnx optim overrides profiler random return_types serialization signal sparse "
-    "special testing torch_version types utils version vision",
+    "linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types serialization "
+    "signal sparse special testing torch_version types utils version vision",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

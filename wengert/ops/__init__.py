@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._public import publish as _publish
 from . import (
-    accumulation as accumulation, activations as activations, assorted as assorted, comparison as comparison,
+    accumulation as accumulation, activations as activations, assorted as assorted, aten as aten,
+    comparison as comparison,
     conversion as conversion, copies as copies, creation as creation, decompositions as decompositions,
     fourier as fourier, indexing as indexing, interop as interop, joining as joining, layouts as layouts,
     legacy as legacy, linalg as linalg, lowrank as lowrank, matrix as matrix, operators as operators,

@@ -1,0 +1,76 @@
+"""``torch.ops.aten``: PyTorch's names for operators, which policies of selective checkpoints are told.
+
+>>> import wengert as torch
+>>> torch.ops.aten.mm.default
+aten.mm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, final
+
+from ..core.primitive import P, Primitive
+from ..tensors.tensor import TENSORS
+from .registry import FUNCTIONS, METHODS
+
+_NAMES = {"overwrite": "copy_", "cast": "_to_copy", "slice": "slice", "reshape": "view", "softmax": "_softmax",
+          "log_softmax": "_log_softmax", "normalize": "native_layer_norm", "index_put": "index_put",
+          "max_pool": "max_pool2d_with_indices", "window_sum": "avg_pool2d", "nll_loss": "nll_loss_forward"}
+"""What PyTorch calls primitives that have another name here."""
+
+
+@final
+class Operator:
+    """One operator by its name. Its overloads (``.default``, ``.Tensor``) are the operator itself; called, it is the
+    function of that name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, overload: str) -> Operator:
+        if overload.startswith("_"):
+            raise AttributeError(overload)
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = FUNCTIONS.get(self.name) or METHODS.get(self.name)
+        if function is None:
+            raise NotImplementedError(f"[{self.name}] an operator that is a function too was expected; got "
+                                      f"aten.{self.name}, which is a name alone")
+        return function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"aten.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operator, (self.name,)
+
+
+@cache
+def operator(name: str) -> Operator:
+    """The operator of a name; the same object each time."""
+    return Operator(name)
+
+
+def operator_of(primitive: Primitive, operands: Sequence[Any]) -> Operator:
+    """The operator as which PyTorch runs what a primitive does with these operands."""
+    if primitive.name == "matmul":
+        ranks = [x._data.ndim for x in operands if type(x) in TENSORS]
+        return operator({(2, 2): "mm", (1, 1): "dot", (2, 1): "mv"}.get(tuple(ranks), "bmm"))
+    if primitive.name == "linear":
+        return operator("mm" if len(operands) < 3 or operands[2] is None else "addmm")
+    return operator(_NAMES.get(primitive.name, primitive.name))
+
+
+_KNOWN = {"mm", "mv", "dot", "bmm", "addmm", "_to_copy", "convolution", *_NAMES.values()}
+
+
+def __getattr__(name: str) -> Operator:
+    """The operator of a name that PyTorch's namespace has too."""
+    if name in _KNOWN or name in FUNCTIONS or name in METHODS or hasattr(P, name):
+        return operator(name)
+    raise AttributeError(f"module 'torch.ops.aten' has no attribute {name!r}")
