@@ -177,6 +177,7 @@ class TorchFunctionMode:
         raise NotImplementedError
 
     def __enter__(self) -> Any:
+        arm()
         state.modes = (self, *state.modes)
         return self
 
@@ -274,6 +275,3 @@ def is_tensor_method_or_property(func: Any) -> bool:
 def enable_reentrant_dispatch() -> Iterator[None]:
     """Does nothing: functions that are asked from within another ask in their turn."""
     yield
-
-
-arm()

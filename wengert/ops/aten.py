@@ -66,11 +66,19 @@ def operator_of(primitive: Primitive, operands: Sequence[Any]) -> Operator:
     return operator(_NAMES.get(primitive.name, primitive.name))
 
 
-_KNOWN = {"mm", "mv", "dot", "bmm", "addmm", "_to_copy", "convolution", *_NAMES.values()}
+@cache
+def _names() -> frozenset[str]:
+    """What PyTorch's namespace has too: functions, methods, and what primitives are called there."""
+    products = ("mm", "mv", "dot", "bmm", "addmm")
+    return frozenset({*products, *_NAMES.values(), *FUNCTIONS, *METHODS, *(primitive.name for primitive in P)})
 
 
 def __getattr__(name: str) -> Operator:
     """The operator of a name that PyTorch's namespace has too."""
-    if name in _KNOWN or name in FUNCTIONS or name in METHODS or hasattr(P, name):
+    if name in _names():
         return operator(name)
     raise AttributeError(f"module 'torch.ops.aten' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_names()})

@@ -1,8 +1,8 @@
 """``__torch_function__``: objects, subclasses of `Tensor` and modes that are asked in the place of a public function.
 
 The one idea to know: nobody pays for this who does not use it. Public functions are plain functions until the program
-shows its first sign of such an object: a class derived from `Tensor`, a mode, ``import wengert.overrides``, or a call
-that fails on an argument with ``__torch_function__``. Then each function is *armed* (`arm`): the function object stays
+shows its first sign of such an object: a class derived from `Tensor`, a mode, or a call that fails on an argument
+with ``__torch_function__``. Then each function is *armed* (`arm`): the function object stays
 the same, so that it does not matter who had imported it before, but from now on its code hands what it is given to an
 `Armed`, which looks for somebody to ask and keeps the function as it was.
 """
