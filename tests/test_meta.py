@@ -297,3 +297,21 @@ def test_no_primitive_gives_elements_where_there_are_none(primitive: Any) -> Non
         for here, nowhere in pairs:
             assert nowhere.is_meta
             assert (nowhere.shape, nowhere.dtype) == (here.shape, here.dtype)
+
+
+def test_fake_tensors_are_meta_tensors() -> None:
+    from wengert.compat.torch._subclasses import FakeTensor, FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        out = nn.Linear(3, HUGE)(torch.ones(2, 3))
+        assert isinstance(out, FakeTensor) and tuple(out.shape) == (2, HUGE)
+    fake = mode.from_tensor(torch.ones(2, 3, requires_grad=True).t())
+    assert fake.is_meta and fake.stride() == (1, 3) and not isinstance(torch.ones(1), FakeTensor)
+
+
+def test_recurrent_layers_and_attention_make_their_states_where_their_input_is() -> None:
+    for layer in (nn.LSTM(3, 4, device="meta"), nn.GRU(3, 4, device="meta"), nn.RNN(3, 4, device="meta")):
+        assert layer(meta(5, 2, 3))[0].is_meta
+    assert nn.LSTMCell(3, 4, device="meta")(meta(2, 3))[0].is_meta
+    attention = nn.MultiheadAttention(4, 2, add_zero_attn=True, add_bias_kv=True, device="meta")
+    assert attention(*[meta(5, 2, 4)] * 3)[0].is_meta

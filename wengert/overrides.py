@@ -41,12 +41,17 @@ _MODULES = {"torch.nn.functional": "nn.functional", "torch.nn.init": "nn.init",
             "torch.linalg": "linalg", "torch.fft": "fft", "torch.special": "special"}
 _OPERATORS = {f"__{name}__": method for method, names in {
     "add": "add radd", "sub": "sub", "mul": "mul rmul", "div": "truediv", "matmul": "matmul", "pow": "pow",
-    "neg": "neg", "eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "add_": "iadd",
-    "sub_": "isub", "mul_": "imul", "div_": "itruediv", "pow_": "ipow", "remainder": "mod",
-    "floor_divide": "floordiv", "bitwise_and": "and rand", "bitwise_or": "or ror", "bitwise_xor": "xor rxor",
-    "bitwise_not": "invert", "abs": "abs",
+    "neg": "neg", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "remainder": "mod", "abs": "abs",
+    "positive": "pos", "bitwise_and": "rand", "bitwise_or": "ror", "bitwise_xor": "rxor", "add_": "iadd",
+    "sub_": "isub", "mul_": "imul", "div_": "itruediv", "pow_": "ipow", "floor_divide_": "ifloordiv",
+    "remainder_": "imod",
 }.items() for name in names.split()}
 """What those who are asked are told of an operator: that the method was called which does the same."""
+_DECLINING = frozenset("""
+    __and__ __or__ __xor__ __lshift__ __rshift__ __floordiv__ __eq__ __rsub__ __rtruediv__ __rpow__ __rmod__
+    __rfloordiv__ __rmatmul__ __rlshift__ __rrshift__ __iand__ __ior__ __ixor__ __ilshift__ __irshift__ __imatmul__
+""".split())
+"""The other operators with two operands: where nobody has an answer, Python asks the other side."""
 _NOT_ASKED = frozenset("""
     is_tensor is_storage manual_seed seed initial_seed get_rng_state set_rng_state promote_types result_type can_cast
     from_numpy frombuffer from_dlpack
@@ -84,8 +89,9 @@ def arm() -> None:
     if mechanism.is_armed():
         return
     for name, method in vars(Tensor).items():
-        if type(method) is types.FunctionType and name in _OPERATORS:
-            arm_function(method, f"torch.Tensor.{name}", vars(Tensor)[_OPERATORS[name]], is_operator=True)
+        if type(method) is types.FunctionType and (name in _OPERATORS or name in _DECLINING):
+            method.__name__ = name
+            arm_function(method, f"torch.Tensor.{name}", vars(Tensor)[_OPERATORS.get(name, name)], is_operator=True)
     for name, function in list(_functions()):
         if name.startswith("torch.Tensor.__"):
             function.__name__ = name.rpartition(".")[2]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 from ..core.state import state
@@ -215,6 +215,12 @@ class DisableTorchFunction(Switched):
     """A context in which neither arguments nor modes are asked for ``__torch_function__``."""
 
     to = ALL_OFF
+
+
+def is_of_pytorch(func: Any) -> bool:
+    """Whether a function is PyTorch's own, where both libraries are loaded: there is no answer for it here."""
+    return isinstance(func, (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)) or (
+        getattr(func, "__module__", None) or "").startswith(("torch.", "torch._C"))
 
 
 def converted(result: Any, cls: Any, tensor: type) -> Any:

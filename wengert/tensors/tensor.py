@@ -100,7 +100,7 @@ class Tensor:
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs ``func`` on the tensors as they are, and makes the tensors among its results ones of this class. A
         subclass calls it, by ``super()``, for what it does not see to itself."""
-        if not all(issubclass(cls, kind) for kind in types):
+        if not all(issubclass(cls, kind) for kind in types) or overrides.is_of_pytorch(func):
             return NotImplemented
         with overrides.DisableTorchFunctionSubclass():
             result = func(*args, **(kwargs or {}))

@@ -81,7 +81,7 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     if mask is None:
         return None
     if mask.dtype is bool_:
-        return zeros(mask.shape, dtype=like.dtype).masked_fill(mask, -math.inf)
+        return zeros(mask.shape, dtype=like.dtype, device=like.device).masked_fill(mask, -math.inf)
     if not mask.is_floating_point():
         raise AssertionError(f"only bool and floating types of {name} are supported")
     return mask
@@ -126,7 +126,7 @@ def multi_head_attention_forward(
     k = k if static_k is None else static_k.reshape(k.shape)
     v = v if static_v is None else static_v.reshape(v.shape)
     if add_zero_attn:
-        room = zeros(batch, num_heads, 1, width // num_heads, dtype=k.dtype)
+        room = zeros(batch, num_heads, 1, width // num_heads, dtype=k.dtype, device=k.device)
         k, v, mask = cat([k, room], 2), cat([v, room], 2), _wider(mask)
     drop = dropout_p if training else 0.0
     weights = None

@@ -111,8 +111,10 @@ class RNNBase(Module):
     def _initial(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros for the states: (h,), for an LSTM (h, c)."""
         count = self.num_layers * (2 if self.bidirectional else 1)
-        h = zeros(count, batch, self.proj_size or self.hidden_size, dtype=like.dtype)
-        return (h, zeros(count, batch, self.hidden_size, dtype=like.dtype)) if self.mode == "LSTM" else (h,)
+        h = zeros(count, batch, self.proj_size or self.hidden_size, dtype=like.dtype, device=like.device)
+        if self.mode != "LSTM":
+            return (h,)
+        return h, zeros(count, batch, self.hidden_size, dtype=like.dtype, device=like.device)
 
     def _check(self, input: Tensor, states: tuple[Tensor, ...], batch: int) -> None:
         if input.shape[-1] != self.input_size:
@@ -297,7 +299,8 @@ class RNNCellBase(Module):
             input = input.unsqueeze(0)
             states = None if states is None else tuple([state.unsqueeze(0) for state in states])
         if states is None:
-            states = (zeros(input.shape[0], self.hidden_size, dtype=input.dtype),) * (2 if mode == "LSTM" else 1)
+            none = zeros(input.shape[0], self.hidden_size, dtype=input.dtype, device=input.device)
+            states = (none,) * (2 if mode == "LSTM" else 1)
         if input.shape[1] != self.input_size:
             raise RuntimeError(
                 f"[{name}] input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}"
