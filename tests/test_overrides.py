@@ -312,3 +312,16 @@ def test_lines_are_the_programs_when_functions_are_armed() -> None:
         cut = x.detach() * 2
         answer = torch.autograd.why_none(x, (cut + torch.ones(2, requires_grad=True)).sum())
     assert answer.line is None or answer.line.startswith(__file__)
+
+
+def test_armed_functions_are_no_lines_of_the_program() -> None:
+    """What names the user's line looks past them."""
+    assert mechanism.is_armed()
+    with pytest.raises(RuntimeError, match="test_overrides.py"):
+        torch.func.vmap(lambda x: x if x.sum() > 0 else -x)(torch.ones(3, 2))
+
+
+def test_attributes_that_are_functions_too_can_be_set() -> None:
+    x = torch.zeros(2, dtype=torch.complex64)
+    x.real = torch.ones(2)
+    assert x.real.tolist() == [1.0, 1.0] and torch.real(x).tolist() == [1.0, 1.0]

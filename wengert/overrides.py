@@ -99,7 +99,7 @@ def arm() -> None:
     for name, value in list(vars(Tensor).items()):
         if isinstance(value, property) and type(value.fget) is types.FunctionType:
             if value.fget in ARMED:  # which is a function too: torch.real(x) and x.real
-                value = property(_reading(value.fget), doc=value.__doc__)
+                value = property(_reading(value.fget), value.fset, doc=value.__doc__)
                 setattr(Tensor, name, value)
             read: Any = value.fget
             read.__name__ = name

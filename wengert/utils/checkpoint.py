@@ -23,7 +23,10 @@ from ..tensors.evaluation import tracing
 from ..tensors.generator import default_generator
 from ..tensors.tensor import Tensor
 from .selective import (
-    SAC_IGNORED_OPS, CheckpointPolicy, SelectiveCheckpointContext, create_selective_checkpoint_contexts,
+    SAC_IGNORED_OPS,
+    CheckpointPolicy,
+    SelectiveCheckpointContext,
+    create_selective_checkpoint_contexts,
 )
 
 __all__ = [
