@@ -325,3 +325,9 @@ def test_attributes_that_are_functions_too_can_be_set() -> None:
     x = torch.zeros(2, dtype=torch.complex64)
     x.real = torch.ones(2)
     assert x.real.tolist() == [1.0, 1.0] and torch.real(x).tolist() == [1.0, 1.0]
+
+
+def test_sizes_that_a_recorded_program_reads_are_seen_where_functions_are_armed() -> None:
+    assert mechanism.is_armed()
+    run = torch.compile(lambda x: x * 2 if (x + 1).shape[0] > 5 or x.size(0) == 3 else x * 3, dynamic=True)
+    assert [run(torch.ones(n))[0].item() for n in (2, 3, 4, 5, 6, 7)] == [3.0, 2.0, 3.0, 3.0, 2.0, 2.0]

@@ -128,6 +128,20 @@ ARMED: dict[Any, str] = {}
 """The public functions that are armed, with the names by which messages call them. Empty until the first sign."""
 
 
+_kept: dict[Any, FunctionType] = {}
+"""Armed functions as they were."""
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code of a function as it is written, also where it is armed; None for what has none."""
+    return getattr(_kept.get(function, function), "__code__", None)
+
+
+def is_in_between(code: CodeType) -> bool:
+    """Whether code stands between the caller of an armed function and the function."""
+    return code.co_filename == __file__
+
+
 def arm() -> None:
     """Arms all public functions. The public face puts its own here, as it knows them."""
     raise RuntimeError("wengert has not been imported")
@@ -159,7 +173,7 @@ def arm_function(function: FunctionType, name: str, public: Any = None, is_opera
             function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
         except (ValueError, TypeError):
             pass  # it cannot be told, and nobody will be
-    ARMED[function] = name
+    ARMED[function], _kept[function] = name, kept
     handler = Armed(kept, function if public is None else public, is_operator)
     code = _handing_over(len(function.__closure__ or ()))
     consts = tuple([handler if const == _MARK else const for const in code.co_consts])
