@@ -27,9 +27,11 @@ def _scaled_bessel(order: int, x: Array) -> Any:
     9.7.1.
     """
     size = np.abs(np.asarray(x, np.float64))
-    angle = np.arange(_POINTS) * (2 * math.pi / _POINTS)
-    small = np.minimum(size, _SERIES_FROM)[..., None]
-    inner = (np.exp(small * (np.cos(angle) - 1)) * np.cos(order * angle)).mean(axis=-1)
+    small, inner = np.minimum(size, _SERIES_FROM), np.zeros_like(size)
+    for k in range(_POINTS // 2 + 1):  # the other half of the period is the same
+        angle = 2 * math.pi * k / _POINTS
+        weight = (2 if 0 < 2 * k < _POINTS else 1) / _POINTS * math.cos(order * angle)
+        inner += weight * np.exp(small * (math.cos(angle) - 1))
     large = np.maximum(size, _SERIES_FROM)
     term = total = np.ones_like(large)
     for k in range(1, 16):
