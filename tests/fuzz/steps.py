@@ -112,7 +112,7 @@ torch.linalg.solve_triangular(<s3,3>.tril(), <3,2>, upper=False) | torch.linalg.
 torch.linalg.lu(<s3,3>)[1] | torch.linalg.lu_factor(<s3,3>)[0] | torch.linalg.multi_dot([<2,3>, <3,4>, <4,2>]) | torch.linalg.cross(<2,3>, <2,3>)
 torch.linalg.tensorsolve(<s4,4>.reshape(2, 2, 4), <2,2>) | torch.linalg.cond(<s3,3>) | torch.linalg.matrix_power(<3,3>, 3) | torch.linalg.vecdot(<3,4>, <3,4>)
 torch.cholesky_solve(<3,2>, torch.linalg.cholesky(<s3,3>)) | torch.cholesky_inverse(torch.linalg.cholesky(<s3,3>)) | torch.logdet(<s3,3>)
-torch.triangular_solve(<3,2>, <s3,3>.triu())[0] | torch.lu_solve(<3,2>, *torch.linalg.lu_factor(<s3,3>)) | torch.linalg.eig(<s3,3>)[0]
+torch.triangular_solve(<3,2>, <s3,3>.triu())[0] | torch.lu_solve(<3,2>, *torch.linalg.lu_factor(<s3,3>)) | torch.linalg.eig(<s3,3>)[0].real.sort()[0]
 torch.norm(<3,4>) | torch.norm(<3,4>, p=1, dim=0) | torch.norm(<3,4>, p=float("inf")) | torch.norm(<3,4>, "fro") | <3,4>.norm(2, -1, True) | torch.renorm(<3,4>, 2, 0, 0.5)
 torch.einsum("ij,jk->ik", <2,3>, <3,4>) | torch.einsum("bij,bjk->bik", <2,2,3>, <2,3,4>) | torch.einsum("ii->i", <3,3>) | torch.tensordot(<2,3,4>, <3,4,2>, 2)
 torch.addmm(<2,4>, <2,3>, <3,4>, beta=0.5) | torch.addmv(<2>, <2,3>, <3>) | torch.addr(<2,3>, <2>, <3>) | torch.baddbmm(<2,2,4>, <2,2,3>, <2,3,4>)
