@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import wengert
+from wengert import cli
 from wengert import cuda as torch_cuda
 from wengert.compat import torch_is_wengert
 from wengert.compat.compare import compare_numbers
@@ -485,3 +486,46 @@ def test_the_arguments_of_compile() -> None:
         wengert.compile(model, backend=lambda graph, inputs: graph)
     with pytest.raises(TypeError, match="a function or a module was expected"):
         wengert.compile(3)
+
+
+# --- wengert check ----------------------------------------------------------------------------------------------------
+
+
+def test_check_reads_a_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    package = tmp_path / "package"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text("import torch\nx = torch.ones(2)\n")
+    (package / "inner" / "layers.py").write_text("from torch import nn\n\nnn.Linear(1, 1)\nnn.Lineer(1, 1)\n")
+    assert cli.main(["check", str(package)]) == 1
+    out = capsys.readouterr().out
+    assert "1 of them missing" in out.splitlines()[0] and len(out.splitlines()) == 2
+    assert "torch.nn.Lineer" in out and "package/inner/layers.py:4" in out and "torch.nn.Linear" in out.splitlines()[1]
+    (package / "inner" / "layers.py").write_text("from torch import nn\n")
+    assert cli.main(["check", str(package)]) == 0
+    assert capsys.readouterr().out.endswith("of torch, all there\n")
+
+
+def test_check_tells_of_what_cannot_be_read_or_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.py").write_text("def (:\n")
+    (tmp_path / "good.py").write_text("import torch\n")
+    (tmp_path / "_C.abi3.so").write_bytes(b"\x7fELF" + b"libtorch_cpu.so\0")
+    assert cli.main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "bad.py cannot be read" in out and "_C.abi3.so is compiled code for PyTorch's libraries" in out
+
+
+@pytest.mark.parametrize("name", ["no_such_package", "no/such/folder", ""])
+def test_check_of_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", name]) == 2
+    assert capsys.readouterr().err.startswith("wengert check: ")
+
+
+def test_a_module_below_one_that_is_no_package_is_missing() -> None:
+    """As torch.fx.graph_module, or any that no one has made."""
+    from importlib import util
+
+    for name in ("torch.fx.graph_module", "torch.overrides.inner", "torch.nn.functional.inner",
+                 "torch.nn.modules.conv.inner", "torch.no.such.thing"):
+        with torch_is_wengert(), pytest.raises((MissingModuleError, ModuleNotFoundError)):
+            util.find_spec(name)
+    assert missing_part("torch.fx.graph_module.GraphModule") is not None

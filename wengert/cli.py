@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import wengert
 
+from .compat.check import PackageError, check
 from .compat.command import add_options, run
 
 DEMO_MODULES = ("matplotlib", "tqdm")
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        code = {"run": run, "demo": _demo, "lesson": _lesson}[options.command](options)
+        code = {"run": run, "demo": _demo, "lesson": _lesson, "check": _check}[options.command](options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -78,6 +79,15 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     add_options(runs)
+    checks = commands.add_parser(
+        "check",
+        help="say which names of torch a package asks for that are missing",
+        description="Reads the source of an installed package, or of a folder or file, and lists the names of torch in "
+                    "it that wengert does not have, by file and line. Nothing is run. The exit code is 1 if there are "
+                    "any.",
+        allow_abbrev=False,
+    )
+    checks.add_argument("package", metavar="PACKAGE", help="an installed package's name, or a path")
     lesson = commands.add_parser(
         "lesson",
         help="open a lesson of the course, or list them",
@@ -136,6 +146,15 @@ def _demo(options: argparse.Namespace) -> int:
 
     teach(options.epochs, options.lr, options.seed, options.out)
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    try:
+        said, missing = check(options.package)
+    except PackageError as error:
+        return _fail(str(error), 2, "check")
+    print(said, end="")
+    return 1 if missing else 0
 
 
 def _lesson(options: argparse.Namespace) -> int:

@@ -116,15 +116,17 @@ def find_module(name: str) -> ModuleType:
 
 def _import(name: str) -> ModuleType | None:
     """The module ``name``, None if there is none. An error inside it is not mistaken for its absence."""
-    if name not in sys.modules and find_spec(name) is None:
-        return None
+    if name not in sys.modules:
+        above = name.rpartition(".")[0]
+        if above and not hasattr(_import(above), "__path__") or find_spec(name) is None:
+            return None
     return import_module(name)
 
 
 def _import_inside(name: str) -> ModuleType | None:
     """The module that stands for one of PyTorch's inside, None if there is none."""
     inside = f"{INSIDE}{name.removeprefix('torch')}"
-    return _import(inside) if name.startswith("torch.") and _import(inside.rpartition(".")[0]) is not None else None
+    return _import(inside) if name.startswith("torch.") else None
 
 
 def install() -> None:
