@@ -226,3 +226,13 @@ def test_the_operation_whose_backward_recorded_the_one_that_failed() -> None:
         torch.autograd.grad(first, x)
     texts = [str(warning.message) for warning in said]
     assert any("Previous calculation was induced by PowBackward0" in text for text in texts)
+
+
+def test_lines_are_the_users_where_functions_ask_for_their_overrides() -> None:
+    from wengert.tensors.overrides import arm
+
+    arm()
+    with record_lines():
+        line = here(1)
+        y = leaf(1.0) * 2
+    assert y.grad_fn.line == line
