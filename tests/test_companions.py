@@ -11,6 +11,7 @@ import pytest
 
 import wengert as torch
 from wengert import jit
+from wengert.autograd.profiler_util import EventList, FunctionEvent
 from wengert.distributed import get_rank, is_available, is_initialized
 from wengert.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
 
@@ -89,8 +90,8 @@ def test_a_profile_knows_operations_spans_and_derivatives(tmp_path: Path) -> Non
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as prof, record_function("step"):
         (x @ x).tanh().sum().backward()
     averages = {row.key: row for row in prof.key_averages()}
-    assert {"matmul", "tanh", "sum", "TanhBackward0", "step"} <= set(averages)
-    assert averages["step"].cpu_time_total >= averages["matmul"].cpu_time_total > 0
+    assert {"aten::matmul", "aten::tanh", "aten::sum", "TanhBackward0", "step"} <= set(averages)
+    assert averages["step"].cpu_time_total >= averages["aten::matmul"].cpu_time_total > 0
     total = sum(row.self_cpu_time_total for row in averages.values())
     assert total == pytest.approx(averages["step"].cpu_time_total, rel=0.5)
     table = prof.key_averages(group_by_input_shape=True).table(sort_by="self_cpu_time_total", row_limit=3)
@@ -99,10 +100,30 @@ def test_a_profile_knows_operations_spans_and_derivatives(tmp_path: Path) -> Non
         prof.key_averages().table(sort_by="colour")
     prof.export_chrome_trace(tmp_path / "trace.json")
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    assert {"matmul", "step"} <= {event["name"] for event in events}
+    assert {"aten::matmul", "step"} <= {event["name"] for event in events}
     before = len(prof.events())
     _ = x + 1
     assert len(prof.events()) == before
+    events = prof.events()
+    assert [event.time_range.start for event in events] == sorted(event.time_range.start for event in events)
+    (step,) = [event for event in events if event.name == "step"]
+    assert {"aten::matmul", "aten::tanh"} <= {event.name for event in step.cpu_children} and step.count == 1
+    assert [event.input_shapes for event in events if event.name == "aten::matmul"][0] == [[3, 3], [3, 3]]
+    assert prof.self_cpu_time_total == pytest.approx(total, rel=1e-6)
+
+
+def test_events_lie_within_the_smallest_that_is_long_enough() -> None:
+    spans = [(1, 0, 1), (1, 1, 2), (0, 0, 2), (0, 1, 2), (0, 1, 3)]
+    events = EventList([FunctionEvent(id=i, name="f", thread=thread, start_us=start, end_us=end)
+                        for i, (thread, start, end) in enumerate(spans)])
+    events._populate_cpu_children()
+    assert [[child.id for child in event.cpu_children] for event in events] == [[], [], [], [], [3]]
+    (average,) = events.key_averages()
+    assert (average.key, average.count, average.cpu_time_total, average.cpu_time) == ("f", 5, 7, 1.4)
+    average.add(average)
+    assert average.count == 10 and average.self_cpu_time_total == 12
+    with pytest.raises(AssertionError, match="called 'f' were expected"):
+        average.add(FunctionEvent(id=9, name="g", thread=0, start_us=0, end_us=1))
 
 
 def test_a_schedule_of_profiled_steps() -> None:

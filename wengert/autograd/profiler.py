@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import Node
+from .profiler_util import EventList, FunctionEvent, _format_time
 
 __all__ = ["Event", "EventAverage", "profile", "record_function"]
 
@@ -35,6 +37,7 @@ class Event:
     duration: int = 0
     inside: int = 0
     shapes: tuple[Any, ...] = ()
+    thread: int = field(default_factory=get_ident)
 
     @property
     def self_duration(self) -> int:
@@ -74,21 +77,14 @@ class EventAverages(list[EventAverage]):
         line = "  ".join(["-" * width] + ["-" * 12] * len(_COLUMNS))
         text = [line, "  ".join([f"{'Name':>{width}}"] + [f"{column:>12}" for column in _COLUMNS]), line]
         for row in rows[:row_limit]:
-            cells = (f"{100 * row.self_cpu_time_total / total:.2f}%", _time(row.self_cpu_time_total),
-                     f"{100 * row.cpu_time_total / total:.2f}%", _time(row.cpu_time_total), _time(row.cpu_time),
-                     str(row.count))
+            cells = (f"{100 * row.self_cpu_time_total / total:.2f}%", _format_time(row.self_cpu_time_total),
+                     f"{100 * row.cpu_time_total / total:.2f}%", _format_time(row.cpu_time_total),
+                     _format_time(row.cpu_time), str(row.count))
             text.append("  ".join([f"{row.key:>{width}}", *(f"{cell:>12}" for cell in cells)]))
-        return "\n".join([*text, line, f"Self CPU time total: {_time(total)}", ""])
+        return "\n".join([*text, line, f"Self CPU time total: {_format_time(total)}", ""])
 
     def __str__(self) -> str:
         return self.table()
-
-
-def _time(microseconds: float) -> str:
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= size:
-            return f"{microseconds / size:.3f}{unit}"
-    return f"{microseconds:.3f}us"
 
 
 class profile(Watcher):
@@ -98,7 +94,7 @@ class profile(Watcher):
     >>> with torch.autograd.profiler.profile() as prof:
     ...     _ = torch.ones(3) + 1
     >>> [event.key for event in prof.key_averages()]
-    ['add']
+    ['aten::add']
     """
 
     def __init__(self, enabled: bool = True, *, record_shapes: bool = False, **options: Any) -> None:
@@ -115,7 +111,7 @@ class profile(Watcher):
         return self
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        event = self._begin(primitive.name)
+        event = self._begin(f"aten::{primitive.name}")
         if self.record_shapes:
             event.shapes = tuple(list(getattr(x, "shape", ())) for x in operands)
         try:
@@ -144,9 +140,18 @@ class profile(Watcher):
         if self._open:
             self._open[-1].inside += event.duration
 
-    def events(self) -> list[Event]:
-        """Every event, in the order in which they ended."""
-        return list(self._events)
+    def events(self) -> EventList:
+        """Every event, in the order in which they began, each with those that lie within it."""
+        found = EventList([FunctionEvent(number, event.name, event.thread, event.start / 1e3,
+                                         (event.start + event.duration) / 1e3, input_shapes=list(event.shapes))
+                           for number, event in enumerate(sorted(self._events, key=lambda event: event.start))])
+        found._populate_cpu_children()
+        return found
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """The time of all events, in microseconds, each moment counted once."""
+        return sum(event.self_duration for event in self._events) / 1e3
 
     function_events = property(events)
 
@@ -190,7 +195,7 @@ class record_function:
     >>> with torch.autograd.profiler.profile() as prof, torch.autograd.profiler.record_function("step"):
     ...     _ = torch.ones(3) + 1
     >>> sorted(event.key for event in prof.key_averages())
-    ['add', 'step']
+    ['aten::add', 'step']
     """
 
     name: str
@@ -225,4 +230,10 @@ def _profiles() -> Iterator[profile]:
 @contextmanager
 def emit_nvtx(enabled: bool = True, record_shapes: bool = False) -> Iterator[None]:
     """Nothing: there is no CUDA device to send marks to."""
+    yield
+
+
+@contextmanager
+def emit_itt(enabled: bool = True, record_shapes: bool = False) -> Iterator[None]:
+    """Nothing: there is no tool of Intel's to send marks to."""
     yield
