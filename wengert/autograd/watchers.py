@@ -83,7 +83,9 @@ class detect_anomaly(record_lines):
     `GradError` at its own line; and a node whose backward does so raises with the line of its forward operation in the
     message. ``check_nan=False`` only records the lines. Slow: every value is looked at.
 
+    >>> import warnings
     >>> import wengert as torch
+    >>> warnings.simplefilter("ignore")  # entering it warns that it is slow
     >>> with torch.autograd.detect_anomaly():
     ...     torch.zeros(1) / torch.zeros(1)
     Traceback (most recent call last):
