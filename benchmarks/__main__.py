@@ -38,6 +38,8 @@ def main() -> int:
     if options.busy:
         return beside_others(options, chosen, results)
     more = about_compiled(results) if options.suite == "compiled" else ""
+    if options.suite == "func":
+        more = f"\nAs it is, without `wengert.compile`:\n\n{report.eager_table(results)}\n"
     print(report.table(results))
     print(more)
     if options.write:

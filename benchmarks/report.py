@@ -14,7 +14,7 @@ from statistics import fmean, median
 
 from benchmarks.comparison import Result
 from benchmarks.first_call import First
-from benchmarks.sides import ALL, THREADS, Side
+from benchmarks.sides import ALL, JAX, THREADS, TORCH, WENGERT, Side
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -62,6 +62,27 @@ def row(result: Result, sides: Sequence[Side]) -> tuple[str, ...]:
         target,
         "reached" if result.reached else "missed",
     )
+
+
+EAGER_TO_TORCH, EAGER_TO_JAX = 0.8, 3.0
+"""What eager transformations are to take of PyTorch's eager time, and of jax's compiled one."""
+
+
+def eager_table(results: Sequence[Result]) -> str:
+    """Eager wengert beside eager PyTorch and compiled jax: the medians of the ratios, round by round."""
+    rows: list[tuple[str, ...]] = [("workload", "eager to PyTorch", f"≤ {EAGER_TO_TORCH:g}", "eager to jax.jit",
+                                    f"≤ {EAGER_TO_JAX:g}")]
+    for result in results:
+        cells = [result.workload.name]
+        for side, target in ((TORCH, EAGER_TO_TORCH), (JAX, EAGER_TO_JAX)):
+            if WENGERT not in result.seconds or side not in result.seconds:
+                cells += ["–", "–"]
+                continue
+            pairs = zip(result.seconds[WENGERT], result.seconds[side], strict=True)
+            ratio = median(ours / theirs for ours, theirs in pairs)
+            cells += [f"{ratio:.2f}", "reached" if ratio <= target else "missed"]
+        rows.append(tuple(cells))
+    return lined_up(rows)
 
 
 def first_table(results: Sequence[Result], firsts: Sequence[First]) -> str:
