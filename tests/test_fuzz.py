@@ -9,12 +9,15 @@ import subprocess
 import sys
 from argparse import Namespace
 
+import numpy as np
 import pytest
 
 import wengert as torch
 from tests.fuzz import guard
 from tests.fuzz.processes import run_apart
+from tests.fuzz.programs import _judged
 from tests.fuzz.registry import targets
+from tests.fuzz.steps import Step, outcomes
 from tests.fuzz.target import Fault, Target, judge
 
 
@@ -73,3 +76,19 @@ def test_the_guard_ends_a_process_that_reads_or_writes_outside(start: bool, offs
     done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **guard.environment(start)},
                           capture_output=True)
     assert done.returncode == end, done.stderr
+
+
+def test_what_rounding_alone_makes_another_is_no_fault() -> None:
+    """The gradient of equal logits is rounding, which this optimiser divides by itself: eager steps differ as much."""
+    step = Step(0, ["torch.manual_seed(0)", "w0 = torch.randn(()).requires_grad_()",
+                    "optimizer = torch.optim.Adagrad([w0], lr=0.01)"],
+                ["optimizer.zero_grad()", "v0 = F.gumbel_softmax(x, hard=True)",
+                 "v1 = F.cross_entropy(fit(w0, 4,5), ints(v0, 5, 4), positive(w0, 5), label_smoothing=0.1)",
+                 "v1.backward()", "optimizer.step()", "return [v1.detach(), x]"], ["w0"])
+    expected = outcomes(step)
+    other = [[None if x is None else x.copy() for x in call] for call in expected]
+    other[1][4] = other[1][4] + np.float32(0.01)  # w0 after the second call: a step of its own
+    assert _judged(step, other, expected, 1e-8) == "unstable"
+    other[1][0] = other[1][0] + np.float32(0.5)  # the loss, which is well posed
+    with pytest.raises(Fault, match="was expected"):
+        _judged(step, other, expected, 1e-8)
