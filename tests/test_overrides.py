@@ -331,3 +331,14 @@ def test_sizes_that_a_recorded_program_reads_are_seen_where_functions_are_armed(
     assert mechanism.is_armed()
     run = torch.compile(lambda x: x * 2 if (x + 1).shape[0] > 5 or x.size(0) == 3 else x * 3, dynamic=True)
     assert [run(torch.ones(n))[0].item() for n in (2, 3, 4, 5, 6, 7)] == [3.0, 2.0, 3.0, 3.0, 2.0, 2.0]
+
+
+def test_warnings_point_at_the_program_when_functions_are_armed() -> None:
+    mechanism.arm()
+    with pytest.warns(UserWarning) as caught:
+        nn.functional.softmax(torch.ones(2))
+        nn.Softmax()(torch.ones(2))
+        nn.functional.mse_loss(torch.ones(2), torch.ones(2, 1))
+        torch.sum(torch.ones(2, 2), 0, out=torch.ones(3))
+        torch.tensor(torch.ones(2))
+    assert len(caught) == 5 and {warning.filename for warning in caught} == {__file__}

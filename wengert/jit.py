@@ -6,11 +6,11 @@ file raises, as does asking a module for what only a compiled one has.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from ._public import publish as _publish
+from .core.frames import warn
 from .futures import Future
 from .nn import Module
 
@@ -35,8 +35,8 @@ def _as_it_is(what: str, obj: Any) -> Any:
     global _said
     if not _said:
         _said = True
-        warnings.warn(f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
-                      UserWarning, stacklevel=3)
+        warn(f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
+             UserWarning)
     if isinstance(obj, Module) and not hasattr(obj, "save"):
         obj.__dict__["save"] = save
     return obj

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .core.device import default_device, device, is_meta
 from .core.device import device as Device
+from .core.frames import warn
 from .core.state import state
 
 _deterministic = {"enabled": False, "warn_only": False}
@@ -75,8 +75,8 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 
 def set_deterministic(d: bool) -> None:
     """The name that `use_deterministic_algorithms` had in PyTorch 1.7."""
-    warnings.warn("torch.set_deterministic is deprecated and will be removed in a future release. Please use "
-                  "torch.use_deterministic_algorithms instead", UserWarning, stacklevel=2)
+    warn("torch.set_deterministic is deprecated and will be removed in a future release. Please use "
+         "torch.use_deterministic_algorithms instead", UserWarning)
     use_deterministic_algorithms(d)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from ..core.dtypes import DType
+from ..core.frames import warn
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 _said: set[str] = set()
@@ -33,16 +33,14 @@ class autocast:
             raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
         if enabled and device_type == "cpu" and "cpu" not in _said:
             _said.add("cpu")
-            warnings.warn(
+            warn(
                 "autocast on the CPU changes nothing in wengert: operations keep the precision of their tensors",
                 UserWarning,
-                stacklevel=2,
             )
         elif enabled and device_type != "cpu":
-            warnings.warn(
+            warn(
                 f"User provided device_type of '{device_type}', but {device_type.upper()} is not available. Disabling",
                 UserWarning,
-                stacklevel=2,
             )
         self.device = device_type
         self.fast_dtype = dtype

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 from ..autograd.modes import no_grad
 from ..core.dtypes import float16, float32, int32
+from ..core.frames import warn
 from ..ops import tensor, where
 from ..optim import Optimizer
 from ..tensors.evaluation import only_where
@@ -44,10 +44,9 @@ class GradScaler:
                  backoff_factor: float = 0.5, growth_interval: int = 2000, enabled: bool = True) -> None:
         self._device = device
         if enabled and device != "cpu":
-            warnings.warn(
+            warn(
                 f"torch.{device}.amp.GradScaler is enabled, but {device.upper()} is not available.  Disabling.",
                 UserWarning,
-                stacklevel=2,
             )
             enabled = False
         self._enabled = enabled

@@ -9,7 +9,6 @@ graph.
 from __future__ import annotations
 
 import functools
-import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import GradError, ShapeError
+from ..core.frames import warn
 from ..core.operands import ByOutput
 from ..core.primitive import P, Primitive
 from ..core.state import state
@@ -89,7 +89,7 @@ class FunctionContext:
     @property
     def saved_variables(self) -> tuple[Tensor | None, ...]:
         """`saved_tensors`, by the name that it had once."""
-        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning)
         return self.saved_tensors
 
     @property
@@ -279,9 +279,9 @@ class Function:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
-        warnings.warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
-                      f"should invoke them on the class itself: {name}.apply(...). Instantiating an autograd function "
-                      "will raise an error in a future version of PyTorch.", DeprecationWarning, stacklevel=2)
+        warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
+             f"should invoke them on the class itself: {name}.apply(...). Instantiating an autograd function "
+             "will raise an error in a future version of PyTorch.", DeprecationWarning)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Raises RuntimeError: a Function is not called but applied."""
@@ -388,7 +388,7 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
                      "Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to")
             if x._is_view():
                 raise RuntimeError(words)
-            warnings.warn(words, stacklevel=4)
+            warn(words)
         if not any(x is output for output in outputs):
             raise RuntimeError(
                 f"[{node.function.__name__}] Some elements marked as dirty during the forward method were not "

@@ -7,12 +7,12 @@ the gradient of a real L by z = a + ib is dL/da + i dL/db, so both sides are the
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.frames import warn
 from ..core.operands import Array
 from ..tensors.alias import edge_of, overlaps_itself
 from ..tensors.tensor import Tensor, make
@@ -138,10 +138,9 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
     for i in wanted:
         array = tensors[i]._data
         if array.dtype not in (np.float64, np.complex128):
-            warnings.warn(
+            warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
                 "will likely fail if all the inputs are not of double precision floating point or complex. ",
-                stacklevel=3,
             )
         if not is_sparse(array) and overlaps_itself(array):
             raise GradcheckError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from ..core.blocks import Block
+from ..core.frames import warn
 from ..core.state import state
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,9 +33,9 @@ class _Mode(Block):
 
     def __call__(self, function: Function) -> Function:
         if inspect.isclass(function):
-            warnings.warn("Decorating classes is deprecated and will be disabled in future versions. You should only "
-                          "decorate functions or methods; here the mode is in force while an instance is made",
-                          FutureWarning, stacklevel=2)
+            warn("Decorating classes is deprecated and will be disabled in future versions. You should only "
+                 "decorate functions or methods; here the mode is in force while an instance is made",
+                 FutureWarning)
         if inspect.isgeneratorfunction(function):
             return self._generator(function)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import GradError
-from ..core.frames import user_line
+from ..core.frames import user_line, warn
 from ..core.operands import Cotangent
 from ..core.primitive import Primitive
 from ..core.state import state
@@ -110,8 +109,8 @@ class detect_anomaly(record_lines):
         return result
 
     def __enter__(self) -> Any:
-        warnings.warn("Anomaly Detection has been enabled. This mode will increase the runtime and should only be "
-                      "enabled for debugging.", stacklevel=2)
+        warn("Anomaly Detection has been enabled. This mode will increase the runtime and should only be "
+             "enabled for debugging.")
         return super().__enter__()
 
     def recorded(self, node: Node) -> None:
@@ -124,10 +123,10 @@ class detect_anomaly(record_lines):
         at: Any = node
         if type(node) is Leaf:
             return
-        warnings.warn(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}", stacklevel=4)
+        warn(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}")
         while (at := (at.rare or {}).get("parent")) is not None:
-            warnings.warn(f"Previous calculation was induced by {at.name()}. "
-                          f"{_origin(at, 'induced the previous calculation')}", stacklevel=4)
+            warn(f"Previous calculation was induced by {at.name()}. "
+                 f"{_origin(at, 'induced the previous calculation')}")
         super().failed(node)
 
     def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:

@@ -14,8 +14,9 @@ import os
 import stat
 import tempfile
 import time
-import warnings
 from pathlib import Path
+
+from ..core.frames import warn
 
 SIZE_LIMIT = 256 * 2**20
 """Bytes that the cache may hold."""
@@ -151,8 +152,8 @@ def _remove(path: Path) -> None:
 def _warn(error: Exception) -> None:
     if not _state["warned"]:
         _state["warned"] = True
-        warnings.warn(f"[compiler.cache] compiled kernels cannot be kept in {_shown()}: {error}; they are compiled "
-                      "anew in every process. Point WENGERT_CACHE_DIR at a folder that can be written", stacklevel=4)
+        warn(f"[compiler.cache] compiled kernels cannot be kept in {_shown()}: {error}; they are compiled "
+             "anew in every process. Point WENGERT_CACHE_DIR at a folder that can be written")
 
 
 def _shown() -> str:

@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from ..core.frames import warn
 
 _LONGEST_REPORT = 30_000  # characters: the pipe holds it although nobody reads yet
 
@@ -166,8 +167,8 @@ def spawn(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, j
     be picklable, and the program's own start belongs under ``if __name__ == "__main__"``.
     """
     if start_method != "spawn":
-        warnings.warn(
+        warn(
             f"[spawn] only the start method 'spawn' is used here, and not {start_method!r}; for another, call "
-            "torch.multiprocessing.start_processes", FutureWarning, stacklevel=2,
+            "torch.multiprocessing.start_processes", FutureWarning,
         )
     return start_processes(fn, args, nprocs, join, daemon, start_method="spawn")

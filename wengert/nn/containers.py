@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, NoReturn, Self
 
+from ..core.frames import warn
 from ..tensors.tensor import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -19,11 +19,10 @@ class Container(Module):
 
     def __init__(self, **kwargs: Module) -> None:
         super().__init__()
-        warnings.warn(
+        warn(
             "nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that "
             "instead.",
             FutureWarning,
-            stacklevel=2,
         )
         for name, module in kwargs.items():
             self.add_module(name, module)

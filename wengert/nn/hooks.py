@@ -9,13 +9,13 @@ outputs (`_Watch`): when backward passes an identity, it hands over the gradient
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from ..autograd.function import Function
 from ..autograd.modes import is_grad_enabled
+from ..core.frames import warn
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
 
@@ -158,10 +158,9 @@ def call_with_hooks(module: Hooked, hooks: ModuleHooks, args: tuple[Any, ...], k
                 try:
                     _call_forward_hook(module, hook, args, kwargs, result)
                 except Exception as error:
-                    warnings.warn(
+                    warn(
                         "module forward hook with ``always_call=True`` raised an exception that was silenced as "
                         f"another error was raised in forward: {error}",
-                        stacklevel=3,
                     )
         raise
 
@@ -238,10 +237,9 @@ class _BackwardWatch:
     def around_outputs(self, result: Any) -> Any:
         """The result, with the identity around its tensors."""
         if not isinstance(result, (Tensor, tuple)):
-            warnings.warn(
+            warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
                 f"{type(result)}",
-                stacklevel=4,
             )
             return result
         if isinstance(result, tuple):
@@ -258,10 +256,9 @@ class _BackwardWatch:
 
     def _without_inputs(self) -> None:
         if self.hooks:
-            warnings.warn(
+            warn(
                 "Full backward hook is firing when gradients are computed with respect to module outputs since no "
                 "inputs require gradients.",
-                stacklevel=2,
             )
         for hook in self.hooks:
             changed = hook(self.module, (None,) * self.input_count, self.grad_outputs)

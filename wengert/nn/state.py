@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..autograd.modes import no_grad
+from ..core.frames import warn
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
 from .hooks import Hook, Hooked, add_hook
@@ -67,8 +67,8 @@ class Stateful(Hooked, ModuleTree[Part]):
         dictionary to fill instead of a new one; ``prefix`` is put before every name.
         """
         if args:
-            warnings.warn("Positional args are being deprecated, use kwargs instead: destination, prefix, keep_vars",
-                          FutureWarning, stacklevel=2)
+            warn("Positional args are being deprecated, use kwargs instead: destination, prefix, keep_vars",
+                 FutureWarning)
             given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
             destination = given["destination"] if destination is None else destination
             prefix = prefix or given.get("prefix", "")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core.frames import warn
 from ..core.primitive import P
 from ..core.state import state
 from ..tensors import inplace as inplace_forms
@@ -92,8 +92,8 @@ def _scaled_inplace(full: Any, quick: Any, ufunc: Any, name: str) -> Callable[..
         if type(alpha) is int and alpha == 1:
             return quick(self, other)
         if type(alpha) in TENSORS and type(other) not in TENSORS:
-            warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: alpha",
-                          UserWarning, stacklevel=2)
+            warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: alpha",
+                 UserWarning)
             other, alpha = alpha, other
         if type(other) in TENSORS and writes_directly(self, other, alpha):
             term = other._data * alpha

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType
 from ..core.errors import needs_strided
+from ..core.frames import warn
 from ..core.geometry import row_major
 from ..core.layout import CHANNELS_LAST, contiguous_format, order_of, strided
 from ..core.primitive import HALVES, REAL_ONLY, P
@@ -46,7 +46,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     meta = check_options(device, like=data if isinstance(data, Tensor) else None)
     if isinstance(data, Tensor):
-        warnings.warn(_COPY_ADVICE, UserWarning, stacklevel=3)
+        warn(_COPY_ADVICE, UserWarning)
         if meta:
             return nothing_of(tuple(data.shape), (dtype_of(dtype) or data.dtype).numpy, requires_grad)
     return finish(array_from(data, dtype_of(dtype)), requires_grad, meta)
@@ -101,8 +101,8 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise ValueError("given numpy array has byte order different from the native byte order. Conversion "
                          "between byte orders is currently not supported.")
     if not ndarray.flags.writeable:
-        warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
-                      "Writing to this tensor raises; copy the array first if you mean to.", UserWarning, stacklevel=3)
+        warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+             "Writing to this tensor raises; copy the array first if you mean to.", UserWarning)
     return make(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
 
 
@@ -386,10 +386,10 @@ def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
            requires_grad: bool = False) -> Tensor:
     """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
-    warnings.warn("torch.range is deprecated and will be removed in a future "
-                  "release because its behavior is inconsistent "
-                  "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
-                  UserWarning, stacklevel=3)
+    warn("torch.range is deprecated and will be removed in a future "
+         "release because its behavior is inconsistent "
+         "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+         UserWarning)
     meta = check_options(device, layout)
     if end is None:
         start, end = 0, start

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ShapeError
+from ..core.frames import warn
 from ..core.primitive import P
 from ..tensors.tensor import Tensor, make
 from . import linalg
@@ -100,8 +100,7 @@ _triangular = named("triangular_solve", "solution", "cloned_coefficient")
 @function()
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient)."""
-    warnings.warn("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning,
-                  stacklevel=3)
+    warn("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning)
     if b._data.ndim < 2 or A._data.ndim < 2:
         raise ShapeError("[triangular_solve] b and A of two dimensions or more were expected; got shapes "
                          f"{list(b._data.shape)} and {list(A._data.shape)}")

@@ -5,12 +5,12 @@ Those of ``linalg`` are listed there; those at the top level are registered here
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import OutOfRangeError, ShapeError
+from ..core.frames import warn
 from ..core.primitive import P
 from ..tensors.alias import own, type_name
 from ..tensors.evaluation import known
@@ -156,8 +156,8 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
 
 def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     """``linalg.lu_factor``, as (LU, pivots), with ``get_infos`` and ``info``. Deprecated."""
-    warnings.warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be "
-                  "removed in a future PyTorch release.", UserWarning, stacklevel=3)
+    warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be "
+         "removed in a future PyTorch release.", UserWarning)
     return tuple(lu_factor_ex(input, pivot=pivot)) if get_infos else tuple(lu_factor(input, pivot=pivot))
 
 

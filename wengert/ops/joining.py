@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import itertools
-import warnings
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..core.dtypes import get_default_dtype
 from ..core.errors import ShapeError
+from ..core.frames import warn
 from ..core.geometry import TENSOR, check_room
 from ..core.layout import has_channels_last
 from ..core.primitive import P
@@ -446,8 +446,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors,
                         "meshgrid")
     if indexing is None:
-        warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
-                      UserWarning, stacklevel=3)
+        warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+             UserWarning)
         indexing = "ij"
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")

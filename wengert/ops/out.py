@@ -8,7 +8,6 @@ is one whose dtype is of a lower kind than the result's, or through which gradie
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DTypeError, InplaceError
+from ..core.frames import warn
 from ..core.state import state
 from ..tensors.alias import castable, check_writable, edge_of, type_name
 from ..tensors.inplace import overwrite
@@ -121,11 +121,11 @@ def check_wanted(op: str, wanted: Any, target: Tensor) -> None:
 def resized(target: Tensor, memory: np.ndarray) -> None:
     """Gives a target the shape and the order of new ``memory``, with PyTorch's warning where elements are lost."""
     if target._data.size:
-        warnings.warn("An output with one or more elements was resized since it had shape "
-                      f"{list(target._data.shape)}, which does not match the required output shape "
-                      f"{list(memory.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "
-                      "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
-                      "resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=5)
+        warn("An output with one or more elements was resized since it had shape "
+             f"{list(target._data.shape)}, which does not match the required output shape "
+             f"{list(memory.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "
+             "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+             "resizing it, inplace, to zero elements with t.resize_(0).", UserWarning)
     target._data, target._alias, target._cell = memory, None, None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import OutOfRangeError
+from ..core.frames import warn
 from ..core.primitive import INTEGERS, P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
@@ -124,8 +124,8 @@ def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any)
     for d in dims:
         count *= x._data.shape[d]
     if count - correction <= 0:
-        warnings.warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
-                      "factor (input numel divided by output numel).", UserWarning, stacklevel=4)
+        warn(f"{op}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+             "factor (input numel divided by output numel).", UserWarning)
     return dims, correction
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..core.errors import NoDataError, worded
+from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
@@ -152,8 +152,8 @@ def _with_keywords(name: str, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], d
         words = ("beta", "alpha")[:len(numbers)] if numbers in ([0], [1], [0, 2], [1, 2]) else ()
     if not words:
         return None
-    warnings.warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: {', '.join(words)}",
-                  UserWarning, stacklevel=3)
+    warn(f"This overload of {name} is deprecated: {name}(number, ...); use keywords: {', '.join(words)}",
+         UserWarning)
     return tensors, dict(zip(words, [args[place] for place in numbers], strict=True))
 
 

@@ -7,7 +7,6 @@ it will write to. An optimiser of your own may just as well override ``step`` as
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..autograd.modes import enable_grad
 from ..core.errors import in_words
+from ..core.frames import warn
 from ..core.state import state
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
@@ -124,10 +124,9 @@ class Optimizer:
     def _check_against_others(self, group: Group) -> None:
         own = set(group["params"])
         if len(own) != len(group["params"]):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
                 "see github.com/pytorch/pytorch/issues/40967 for more information",
-                stacklevel=6,
             )
         named = "param_names" in group
         for other in self.param_groups:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..core.frames import warn
 from ..core.generated import LARGE
 from .reals import Array, DType, Size, chunks, exponential, largest_of, refusal, rounded, shape_of, significand_bits
 from .twister import MersenneTwister
@@ -96,11 +96,10 @@ def _bounds(low: int, high: int | None, dtype: DType) -> tuple[int, int]:
         if not smallest <= bound <= largest:
             raise RuntimeError(f"[random_] {name} is out of bounds for {dtype.name}: got {bound}; take a wider dtype")
         if digits is not None and abs(bound) > 2**digits:
-            warnings.warn(
+            warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]; {dtype.name} does not represent every integer "
                 f"of the range",
                 UserWarning,
-                stacklevel=4,
             )
     return low, last
 

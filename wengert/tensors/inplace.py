@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
+from ..core.frames import warn
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .absent import Absent
@@ -134,6 +134,6 @@ def _storable(tensor: Tensor, value: Any, op: str) -> Any:
                                  f"({have}) at non-singleton dimension {dim}.  Target sizes: {list(target)}.  "
                                  f"Tensor sizes: {list(shape)}; give the value a shape that broadcasts to the target's")
     if real and value._data.dtype.kind == "c":
-        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        warn("Casting complex values to real discards the imaginary part", UserWarning)
         return P.copy_real(value)
     return value

@@ -6,7 +6,6 @@ Python values. Operations are installed on it by the layer ``ops``, under the na
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -17,6 +16,7 @@ from ..core import dtypes
 from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
 from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
+from ..core.frames import warn
 from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
@@ -335,11 +335,11 @@ class Tensor:
             return node.grad
         kept = None if self._rare is None else self._rare.get("grad")
         if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
-            warnings.warn(
+            warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being "
                 "accessed. Its .grad attribute won't "
                 "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.", UserWarning, stacklevel=2)
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.", UserWarning)
         return kept
 
     @grad.setter

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from ..core.errors import InplaceError, TraceError
+from ..core.frames import warn
 from ..core.state import state
 from ..ir import InstructionGraph, Value, prune, verify
 from ..tensors.evaluation import tracing
@@ -181,10 +181,9 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
         recorder.release()
         leaks = sorted({traced.line for traced in recorder.living()})
         if leaks:
-            warnings.warn(
+            warn(
                 f"[capture] tensors made while {name} was recorded are still referred to and have no value: those of "
                 f"{', '.join(leaks)}. Return them, or copy them into tensors that were there before",
-                stacklevel=4,
             )
         program = Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
                           recorder.conditions, backward,

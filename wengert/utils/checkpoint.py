@@ -8,7 +8,6 @@ are the ones. So everything that works without a checkpoint works with one.
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -18,6 +17,7 @@ from ..autograd import Function, backward, enable_grad, is_grad_enabled
 from ..autograd.engine import innermost
 from ..autograd.graph import saved_tensors_hooks
 from ..core.errors import InplaceError
+from ..core.frames import warn
 from ..tensors.alias import version_cell
 from ..tensors.evaluation import tracing
 from ..tensors.generator import default_generator
@@ -122,7 +122,7 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
 def check_backward_validity(inputs: Iterable[Any]) -> None:
     """Warns where none of the inputs of a reentrant checkpoint requires grad: then no gradient comes out of it."""
     if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
-        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", UserWarning, stacklevel=2)
+        warn("None of the inputs have requires_grad=True. Gradients will be None", UserWarning)
 
 
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .._public import publish as _publish
+from ..core.frames import warn
 from ..tensors.tape import RemovableHandle
 
 __all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
@@ -24,9 +24,9 @@ def warn_if_has_hooks(tensor: Any) -> None:
     for hooks in rare.get("tensor_hooks", {}).values():
         for hook in hooks.values():
             if not hasattr(hook, "__torch_unserializable__"):
-                warnings.warn(f"backward hook {hook!r} on tensor will not be serialized. If this is expected, you can "
-                              "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this "
-                              "warning", UserWarning, stacklevel=2)
+                warn(f"backward hook {hook!r} on tensor will not be serialized. If this is expected, you can "
+                     "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this "
+                     "warning", UserWarning)
 
 
 _publish(__name__)

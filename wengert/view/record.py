@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import types
-import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -18,7 +17,7 @@ import numpy as np
 
 from ..autograd.engine import innermost
 from ..autograd.forward import DualLevel
-from ..core.frames import is_inside, user_frame
+from ..core.frames import is_inside, user_frame, warn
 from ..core.primitive import Primitive, evaluate
 from ..tensors.alias import edge_of
 from ..tensors.evaluation import Unseen, Watcher, tracing
@@ -175,8 +174,7 @@ class Recording(Watcher):
     def _is_full(self) -> bool:
         if len(self.nodes) == MOST:
             self.nodes.append(None)
-            warnings.warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training",
-                          stacklevel=4)
+            warn(f"[graph.record] stopped after {MOST:,} nodes; record one step, not the whole training")
         return len(self.nodes) > MOST
 
     # --- forward mode -------------------------------------------------------------------------------------------------

@@ -9,14 +9,13 @@ text and weak references, kept on the nodes and tensors themselves: it goes when
 from __future__ import annotations
 
 import sys
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from ...core.frames import is_inside, user_line
+from ...core.frames import is_inside, user_line, warn
 from ...core.operands import Cotangent, Params
 from ...core.primitive import Primitive
 from ...core.state import state
@@ -308,7 +307,7 @@ class watch(Watcher):
         if depth > (SUMMED if kind == "sum" else REPLACED) and line not in self.warned:
             self.warned.add(line)
             text = _SUMMED if kind == "sum" else _REPLACED
-            warnings.warn(text.format(depth=depth, line=short(line)), UserWarning, stacklevel=4)
+            warn(text.format(depth=depth, line=short(line)), UserWarning)
 
     # --- backward -----------------------------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from ...core.errors import DTypeError
+from ...core.frames import warn
 from ...ops import empty, empty_like
 from ...tensors.alias import check_writable, type_name
 from ...tensors.tensor import Tensor
@@ -43,12 +43,11 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     _check_probability(p)
     _warn_unless("dropout2d", 2, input, (3, 4))
     if input.dim() == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
             "- input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a "
             "future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain "
             "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
         )
     return drop_channels(input, p, training, inplace)
 
@@ -132,10 +131,9 @@ def _check_probability(p: float) -> None:
 
 def _warn_unless(name: str, spatial: int, input: Tensor, ranks: tuple[int, ...]) -> None:
     if input.dim() not in ranks:
-        warnings.warn(
+        warn(
             f"{name}: Received a {input.dim()}-D input to {name}, which is deprecated and will result in an error in a "
             f"future release. To retain the behavior and silence this warning, please use dropout instead. Note that "
             f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel "
             f"dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
-            stacklevel=3,
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ...core.errors import ShapeError
+from ...core.frames import warn
 from ...tensors.tensor import Tensor
 from .convolution import conv1d
 from .pooling import (
@@ -48,7 +48,7 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 def _deprecated(name: str) -> None:
-    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")
 
 
 def max_pool1d_with_indices(*args: Any, **kwargs: Any) -> Any:

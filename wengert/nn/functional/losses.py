@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ...core.dtypes import int64, uint8
 from ...core.errors import ShapeError
+from ...core.frames import warn
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import broadcast_tensors, xlogy
 from ...ops.halves import in_float32
@@ -91,10 +90,9 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     """
     batch_mean = reduction == "batchmean"
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
-                      "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-                      "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-                      stacklevel=2)
+        warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
+             "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+             "'mean' will be changed to behave the same as 'batchmean' in the next major release.")
     reduction = choose("sum" if batch_mean else reduction, size_average, reduce)
     _check_floats("kl_div", input, target)
     loss = target.exp() * (target - input) if log_target else xlogy(target, target) - target * input
@@ -261,10 +259,9 @@ def _along(weight: Tensor, dim: int, rank: int) -> Tensor:
 
 
 def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    warnings.warn(
+    warn(
         f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
         "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-        stacklevel=3,
     )
     input, target = broadcast_tensors(input, target)
     return input, target

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from ...core.frames import warn
 from ...tensors.tensor import Tensor
 
 _WORDS = frozenset({"none", "mean", "sum"})
@@ -16,8 +15,7 @@ def choose(reduction: str, size_average: bool | None = None, reduce: bool | None
     if reduction in _WORDS:
         return reduction
     if reduction == "elementwise_mean":
-        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
-                      stacklevel=stacklevel)
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
     raise ValueError(f"{reduction} is not a valid value for reduction")
 
@@ -30,6 +28,5 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 def from_flags(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
     """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
     word = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.",
-                  stacklevel=stacklevel)
+    warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.")
     return word

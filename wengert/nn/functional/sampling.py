@@ -7,11 +7,11 @@ how near each is; gradients for the image and for the places follow from that.
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from math import prod
 
 from ...core.errors import ShapeError
+from ...core.frames import warn
 from ...core.primitive import REAL_ONLY
 from ...ops import cat, linspace, ones, where, zeros_like
 from ...ops.halves import in_float32
@@ -44,7 +44,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     _check_words(mode, padding_mode)
     check_takes("grid_sample", REAL_ONLY, input)
     if align_corners is None:
-        warnings.warn(_DEFAULT_CHANGED, stacklevel=3)
+        warn(_DEFAULT_CHANGED)
     _check_sampling(input, grid, mode)
     align = bool(align_corners)
     sizes = input.shape[2:]
@@ -172,7 +172,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     Raises ValueError for a ``theta`` that does not fit, NotImplementedError for another number of dimensions.
     """
     if align_corners is None:
-        warnings.warn(_DEFAULT_CHANGED, stacklevel=2)
+        warn(_DEFAULT_CHANGED)
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     rank = len(size) - 2
@@ -188,10 +188,9 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     sizes = size[2:]
     if align_corners and min(sizes) == 1:
-        warnings.warn(
+        warn(
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This "
             "is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
-            stacklevel=2,
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ...core.dtypes import DType
+from ...core.frames import warn
 from ...core.layout import contiguous_format
 from ...ops import empty_like, zeros_like
 from ...tensors.tensor import Tensor
@@ -37,7 +36,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     With ``hard`` it is one-hot, and has the gradient of the soft sample. ``eps`` has no effect.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warn("`eps` parameter is deprecated and has no effect.")
     noise = -empty_like(logits, memory_format=contiguous_format).exponential_().log()
     soft = ((logits + noise) / tau).softmax(dim)
     if not hard:
@@ -47,8 +46,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 
 
 def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
-    warnings.warn(
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel,
     )
     return 0 if rank in (0, 1, 3) else 1

@@ -7,13 +7,13 @@ the others.
 from __future__ import annotations
 
 import math
-import warnings
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import ShapeError
+from ...core.frames import warn
 from ...core.geometry import check_room
 from ...core.primitive import INTEGERS, REAL_ONLY, P
 from ...core.windows import check_window
@@ -82,7 +82,7 @@ def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
     """The old name of `interpolate`."""
-    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
+    warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from ...autograd import Function, enable_grad, grad, is_grad_enabled
 from ...core.dtypes import DType, bfloat16, float16, float32, float64
 from ...core.errors import ShapeError
+from ...core.frames import warn
 from ...ops import cat
 from ...ops.halves import in_float32
 from ...tensors.tensor import Tensor
@@ -82,8 +82,8 @@ def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *
         if not sizes and label_smoothing == 0 and target.dtype.kind == "i" and reduction in ("none", "mean", "sum"):
             size = options.piece(input.shape[0] if input.dim() == 2 else 1, features, classes)
             return _in_pieces(input, linear_weight, target, linear_bias, weight, reduction, ignored, size)
-        warnings.warn("linear_cross_entropy: ``options`` ignored; pieces need a target of classes, one score a class, "
-                      "no label_smoothing and a reduction that is known", UserWarning, stacklevel=3)
+        warn("linear_cross_entropy: ``options`` ignored; pieces need a target of classes, one score a class, "
+             "no label_smoothing and a reduction that is known", UserWarning)
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     logits = linear(input, linear_weight.reshape(-1, features), bias).reshape(*input.shape[:-1], classes, *sizes)
     return cross_entropy(logits, target, weight, ignore_index=ignored, reduction=reduction,

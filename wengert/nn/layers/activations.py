@@ -5,9 +5,9 @@ The formulas are with the functions of the same name in `wengert.nn.functional`;
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from ...core.frames import warn
 from ...ops import full
 from ...tensors.tensor import Tensor
 from ..functional import activations as functional
@@ -215,8 +215,7 @@ class Hardtanh(Module):
         super().__init__()
         for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
             if value is not None:
-                warnings.warn(f"keyword argument `{old}` is deprecated and renamed to `{new}`", FutureWarning,
-                              stacklevel=2)
+                warn(f"keyword argument `{old}` is deprecated and renamed to `{new}`", FutureWarning)
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace

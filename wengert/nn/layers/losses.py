@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from ...core.frames import warn
 from ...tensors.tensor import Tensor
 from ..functional import losses as functional
 from ..functional.reduction import from_flags
@@ -98,7 +97,7 @@ class NLLLoss2d(NLLLoss):
 
     def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
-        warnings.warn("NLLLoss2d has been deprecated. Use NLLLoss instead.", FutureWarning, stacklevel=2)
+        warn("NLLLoss2d has been deprecated. Use NLLLoss instead.", FutureWarning)
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 

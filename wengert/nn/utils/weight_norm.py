@@ -5,10 +5,10 @@ w = g v / ‖v‖, the norm taken over all dimensions but one (Salimans & Kingma
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, TypeVar
 
 from ...core.errors import in_words
+from ...core.frames import warn
 from ...tensors.tensor import Tensor
 from ..functional.affine import norm_except_dim, normed
 from ..module import Module
@@ -67,10 +67,9 @@ def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> M
     """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
     all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
     """
-    warnings.warn(
+    warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
         FutureWarning,
-        stacklevel=3,
     )
     WeightNorm.apply(module, name, dim)
     return module

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, SupportsFloat
 
+from ...core.frames import warn
 from ..optimizer import Optimizer
 from .scheduler import EPOCH_IS_DEPRECATED, LRScheduler, assign, check_optimizer, values_of
 
@@ -65,7 +65,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Takes note of a measure, and lowers the rate if it has stood still for too long."""
         measure = float(metrics)
         if epoch is not None:
-            warnings.warn(EPOCH_IS_DEPRECATED, UserWarning, stacklevel=2)
+            warn(EPOCH_IS_DEPRECATED, UserWarning)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(measure, self.best):
             self.best = measure

@@ -8,13 +8,13 @@ instead. The names of the attributes are those of PyTorch's state dictionaries.
 from __future__ import annotations
 
 import types
-import warnings
 import weakref
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from ...core.errors import in_words
+from ...core.frames import warn
 from ...tensors.tensor import Tensor
 from ..optimizer import Group, Optimizer
 
@@ -81,7 +81,7 @@ class LRScheduler:
             self._check_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_IS_DEPRECATED, UserWarning, stacklevel=2)
+            warn(EPOCH_IS_DEPRECATED, UserWarning)
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -109,24 +109,22 @@ class LRScheduler:
     def _check_order(self) -> None:
         step = self.optimizer.step
         if not hasattr(step, "_wrapped_by_lr_sched"):
-            warnings.warn(
+            warn(
                 "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
                 "Whether `optimizer.step()` is called before `lr_scheduler.step()`, as it should be, is not known.",
                 UserWarning,
-                stacklevel=3,
             )
         elif not getattr(self.optimizer, "_opt_called", False):
-            warnings.warn(
+            warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. The other order is the right one: "
                 "in this one the first value of the schedule is never used.",
                 UserWarning,
-                stacklevel=3,
             )
 
     def _warn_outside_step(self) -> None:
         if not self._get_lr_called_within_step:
-            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
-                          UserWarning, stacklevel=3)
+            warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                 UserWarning)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimiser, in a dict."""

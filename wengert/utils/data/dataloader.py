@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import operator
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeAlias
 
 from ...core.errors import in_words
+from ...core.frames import warn
 from ...core.geometry import check_count
 from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
@@ -154,10 +154,9 @@ class DataLoader(Generic[T]):
         """Warns where there are to be more workers than processors that this process may use."""
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if self.num_workers > processors:
-            warnings.warn(
+            warn(
                 f"This DataLoader will create {self.num_workers} worker processes in total, more than the {processors} "
                 "processors that this process may use; they will take turns, and fewer may be faster.",
-                stacklevel=4,
             )
 
 

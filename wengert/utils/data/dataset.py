@@ -5,11 +5,11 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ...core.errors import in_words
+from ...core.frames import warn
 from ...ops import randperm
 from ...tensors.generator import Generator
 from ...tensors.tensor import Tensor
@@ -205,6 +205,5 @@ def _lengths_of_fractions(total: int, fractions: Sequence[float]) -> list[int]:
         lengths[extra % len(lengths)] += 1
     for position, length in enumerate(lengths):
         if length == 0:
-            warnings.warn(f"Length of split at index {position} is 0. This might result in an empty dataset.",
-                          stacklevel=4)
+            warn(f"Length of split at index {position} is 0. This might result in an empty dataset.")
     return lengths

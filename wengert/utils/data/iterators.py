@@ -16,11 +16,11 @@ import os
 import pickle
 import signal
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Protocol
 
+from ...core.frames import warn
 from ...tensors.generator import Generator
 from .channel import Channel, pair
 from .dataset import IterableDataset
@@ -90,10 +90,9 @@ class LoaderIterator:
 
     def _warn_of_length(self, hint: str = "") -> None:
         if isinstance(self._dataset, IterableDataset):
-            warnings.warn(
+            warn(
                 f"Length of IterableDataset {self._dataset} was reported to be {self._announced}(when accessing "
                 f"len(dataloader)), but {self._yielded} samples have been fetched. {hint}",
-                stacklevel=3,
             )
 
     def __reduce__(self) -> NoReturn:
@@ -187,11 +186,10 @@ class WorkerIterator(LoaderIterator):
             self._crew.start(context, duty)
         except (TypeError, AttributeError, pickle.PicklingError):
             self._end()
-            warnings.warn(
+            warn(
                 "A worker process could not be started because what it needs (the dataset, collate_fn or "
                 "worker_init_fn) cannot be pickled, as every start method other than fork requires. Define it at the "
                 "top level of a module, or use multiprocessing.set_start_method('fork') where the system has it.",
-                stacklevel=5,
             )
             raise
 
@@ -342,9 +340,7 @@ class WorkerIterator(LoaderIterator):
 
 def _warn_of_pinning(device: str) -> None:
     if device:
-        warnings.warn(f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}",
-                      stacklevel=6)
-    warnings.warn(
+        warn(f"pin_memory_device is deprecated; the current accelerator is used instead of {device!r}")
+    warn(
         "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
-        stacklevel=6,
     )
