@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
 
 from .model import GraphModel
@@ -26,7 +26,8 @@ def explain(graph: GraphModel, leaf: int, root: int, direction: str | None = Non
     if direction is None and graph.moves:
         direction = "both"
     parts = [] if direction in ("forward", "backward") else [products(graph, leaf, root)]
-    between = [id for id in graph.nodes if id in graph.descendants(leaf) and root in graph.descendants(id)]
+    on_a_path = graph.descendants(leaf) & graph.ancestors(root)
+    between = [id for id in graph.nodes if id in on_a_path]
     if between and direction in ("forward", "both"):
         parts.append(forwards(graph, leaf, between))
     if between and direction in ("backward", "both"):
@@ -37,6 +38,7 @@ def explain(graph: GraphModel, leaf: int, root: int, direction: str | None = Non
 def forwards(graph: GraphModel, leaf: int, between: list[int]) -> str:
     """The chain rule as forward mode goes: how each value between leaf and root moves, from those before it."""
     symbols, known = graph.symbols(), _partials(graph)
+    before = _grouped(known)
     size = _size_of(graph, leaf)
     tangent = graph.nodes[leaf].tangent
     seed = [1.0] * (size or 1) if tangent is None or tangent.values is None else tangent.values
@@ -45,16 +47,17 @@ def forwards(graph: GraphModel, leaf: int, between: list[int]) -> str:
     for id in between[1:] if between[0] == leaf else between:
         if _is_output(graph, id) or id == leaf or graph.nodes[id].outputs > 1:
             continue
-        sources = [source for target, source in known if target == id and source in moved]
+        sources = [source for source in before.get(id, ()) if source in moved]
         lines.append(_step(f"d{symbols[id]}", [
             (f"∂{symbols[id]}/∂{symbols[source]}", known[id, source], f"d{symbols[source]}", moved[source])
-            for source in dict.fromkeys(sources)], moved, id, times))
+            for source in sources], moved, id, times))
     return "\n".join(lines)
 
 
 def backwards(graph: GraphModel, root: int, between: list[int]) -> str:
     """The chain rule as backward goes: the derivative of the root by each value, from those that it was used for."""
     symbols, known = graph.symbols(), _partials(graph)
+    after = _grouped([(source, target) for target, source in known])
     top, size = symbols[root], _size_of(graph, root)
     start: Matrix | None = None if size is None else [[float(i == j) for j in range(size)] for i in range(size)]
     found: dict[int, Matrix | None] = {root: start}
@@ -62,11 +65,19 @@ def backwards(graph: GraphModel, root: int, between: list[int]) -> str:
     for id in reversed(between):
         if id == root or _is_output(graph, id) or graph.nodes[id].outputs > 1:
             continue
-        targets = [target for target, source in known if source == id and target in found]
+        targets = [target for target in after.get(id, ()) if target in found]
         lines.append(_step(f"∂{top}/∂{symbols[id]}", [
             (f"∂{top}/∂{symbols[target]}", found[target], f"∂{symbols[target]}/∂{symbols[id]}", known[target, id])
-            for target in dict.fromkeys(targets)], found, id, times))
+            for target in targets], found, id, times))
     return "\n".join(lines)
+
+
+def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    """The second ids of pairs by their first."""
+    found: dict[int, list[int]] = {}
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
+    return found
 
 
 def _step(name: str, terms: list[tuple[str, Matrix | None, str, Matrix | None]], found: dict[int, Matrix | None],
@@ -184,7 +195,7 @@ def derivative(graph: GraphModel, leaf: int, root: int) -> Matrix | None:
     """The derivative by multiplying along paths and adding over them, done node by node; None where a partial on the
     way is not known."""
     into, known = graph.into(), _partials(graph)
-    below = graph.descendants(leaf)
+    below, above = graph.descendants(leaf), graph.ancestors(root)
     size = _size_of(graph, leaf)
     if size is None:
         return None
@@ -194,7 +205,7 @@ def derivative(graph: GraphModel, leaf: int, root: int) -> Matrix | None:
             continue
         for source in {edge.source for edge in into[id] if edge.source in below}:
             if (id, source) not in known:
-                if id == root or root in graph.descendants(id):
+                if id in above:
                     return None
                 continue
             if source in sums:

@@ -54,13 +54,7 @@ class Graph(GraphModel):
     def upstream(self, node: Key) -> Graph:
         """The graph of a node and of all that it was computed from."""
         id = self.id_of(node)
-        into, ids, stack = self.into(), {id}, [id]
-        while stack:
-            for edge in into[stack.pop()]:
-                if edge.source not in ids:
-                    ids.add(edge.source)
-                    stack.append(edge.source)
-        found = self.subgraph(ids)
+        found = self.subgraph(self.ancestors(id))
         found.roots = [id]
         return found
 

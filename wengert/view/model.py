@@ -255,6 +255,16 @@ class GraphModel:
                 found.add(id)
         return found
 
+    def ancestors(self, end: int) -> set[int]:
+        """The ids of a node and of all that it was computed from."""
+        into, found, stack = self.into(), {end}, [end]
+        while stack:
+            for edge in into[stack.pop()]:
+                if edge.source not in found:
+                    found.add(edge.source)
+                    stack.append(edge.source)
+        return found
+
     def id_of(self, key: Key) -> int:
         """The id of a node, however it is named. Raises KeyError as ``graph[key]`` does."""
         return key.id if isinstance(key, GraphNode) else self[key].id
