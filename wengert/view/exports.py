@@ -22,7 +22,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def dot(graph: GraphModel) -> str:
     """The graph in Graphviz's DOT language."""
     lines = ["digraph {", "  rankdir=LR;", '  node [fontname="Helvetica", fontsize=12];', "  edge [fontsize=10];"]
-    symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
+    symbols, into, names, moves = graph.symbols(), graph.into(), _numbers(graph), graph.moves
     shapes = {
         "operation": "box",
         "leaf": 'ellipse, style=filled, fillcolor="#e4f3e8"',
@@ -33,7 +33,7 @@ def dot(graph: GraphModel) -> str:
         item = node_item(node, into[node.id], graph, symbols, True)
         lines.append(f"  {names[node.id]} [label={_quoted(item.title, *item.rows)}, shape={shapes[node.kind]}];")
     for edge in graph.edges:
-        words = _edge_words(graph, edge)
+        words = _edge_words(edge, moves)
         label = f" [label={_quoted(words)}]" if words else ""
         lines.append(f"  {names[edge.source]} -> {names[edge.target]}{label};")
     return "\n".join([*lines, "}"])
@@ -42,7 +42,7 @@ def dot(graph: GraphModel) -> str:
 def mermaid(graph: GraphModel) -> str:
     """The graph as a Mermaid flowchart."""
     lines = ["flowchart LR"]
-    symbols, into, names = graph.symbols(), graph.into(), _numbers(graph)
+    symbols, into, names, moves = graph.symbols(), graph.into(), _numbers(graph), graph.moves
     brackets = {"operation": ("[", "]"), "leaf": ("([", "])"), "constant": ("[/", "/]"), "output": ("(", ")")}
     for node in graph:
         item = node_item(node, into[node.id], graph, symbols, True)
@@ -50,15 +50,15 @@ def mermaid(graph: GraphModel) -> str:
         label = "<br>".join(_entities(part) for part in (item.title, *item.rows))
         lines.append(f'  {names[node.id]}{left}"{label}"{right}')
     for edge in graph.edges:
-        words = _edge_words(graph, edge)
+        words = _edge_words(edge, moves)
         on_edge = f'|"{_entities(words)}"|' if words else ""
         lines.append(f"  {names[edge.source]} -->{on_edge} {names[edge.target]}")
     return "\n".join(lines)
 
 
-def _edge_words(graph: GraphModel, edge: GraphEdge) -> str:
+def _edge_words(edge: GraphEdge, moves: bool) -> str:
     """The local derivative on an edge and, where forward mode is to be seen, what goes along it."""
-    return "  ".join(filter(None, (partial_text(edge), *(flow_texts(edge) if graph.moves else ()))))
+    return "  ".join(filter(None, (partial_text(edge), *(flow_texts(edge) if moves else ()))))
 
 
 def _numbers(graph: GraphModel) -> dict[int, str]:
