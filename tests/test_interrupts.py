@@ -126,7 +126,7 @@ def in_force():
 
 
 # A generator that is closed as it is let go of may be interrupted too: Python prints that, and goes on.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:Anomaly Detection")
 @pytest.mark.parametrize("activity", [trains, evaluates, checkpoints, transforms, watches])
 def test_an_interrupt_anywhere_leaves_everything_as_it_was(activity):
     expected = activity()
@@ -143,6 +143,7 @@ def test_an_interrupt_anywhere_leaves_everything_as_it_was(activity):
     assert interrupted > 0.9 * len({*counting.ends, *chosen})
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
 def test_a_block_ends_in_c():
     """What Python's own ``__exit__`` would be told to a profiler; these blocks must not show there."""
     seen = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import linecache
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..core.blocks import Block
 from ..core.errors import GradError
 from ..core.frames import user_line, warn
 from ..core.operands import Cotangent
@@ -192,10 +194,10 @@ def is_anomaly_check_nan_enabled() -> bool:
     return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
 
 
-class saved_tensors_hooks:
+class saved_tensors_hooks(Block):
     """Keeps what ``pack_hook(tensor)`` returns in place of each tensor that an operation inside saves for backward, and
-    gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts. As a pair may be entered
-    again before it is left, entering puts a watcher in force, and leaving takes the innermost away."""
+    gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts. A pair may be entered
+    again before it is left: each entering puts a watcher of its own in force."""
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
@@ -204,14 +206,11 @@ class saved_tensors_hooks:
         for watcher in _in_force():
             if isinstance(watcher, disable_saved_tensors_hooks):
                 raise RuntimeError(watcher.message)
+        outer, own = state.watcher, self.__dict__
+        before = partial(own.update, close=own["close"]) if "close" in own else partial(own.__delitem__, "close")
+        self.ends_with(partial(state.here.update, watcher=outer), before)
         _Hooked(self.pack_hook, self.unpack_hook).__enter__()
         return self
-
-    def __exit__(self, *exception: object) -> None:
-        for watcher in _in_force():
-            if isinstance(watcher, _Hooked):
-                watcher.leave()
-                break
 
 
 class _Hooked(Watcher):
