@@ -525,3 +525,16 @@ def test_a_hessian_keeps_its_dependence_on_what_is_outside() -> None:
     leaf = x.clone().requires_grad_()
     second(leaf).backward()
     assert torch.allclose(leaf.grad, third)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_casts_move_as_what_they_cast(dtype: Any) -> None:
+    x, t = torch.tensor([1.0, 2.0]), torch.tensor([0.5, -1.0])
+    for run in (lambda x: x.to(dtype), lambda x: (x.to(dtype) * 2).to(torch.float32) / 2, lambda x: x.to(dtype).sin()):
+        moved = jvp(run, (x,), (t,))[1]
+        expected = t if run(x).dtype != dtype or run(x).equal(x.to(dtype)) else t * x.cos()
+        assert moved.to(torch.float32).tolist() == pytest.approx(expected.tolist(), abs=0.02)
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(forward_ad.make_dual(x, t).to(dtype)).tangent
+        assert tangent.dtype == dtype and tangent.to(torch.float32).equal(t)
+    assert jvp(lambda x: x.to(torch.int64).to(torch.float32), (x,), (t,))[1].equal(torch.zeros(2))

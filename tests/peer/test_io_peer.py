@@ -178,7 +178,6 @@ def test_the_same_programs_resume(tmp_path: Path) -> None:
 REFUSED = {
     "float8": (lambda: torch.zeros(2, dtype=torch.float8_e4m3fn), "float8_e4m3fn"),
     "quantised": (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "QInt8|quantised"),
-    "meta": (lambda: torch.zeros(2, device="meta"), "meta"),
     "module": (lambda: torch.nn.Linear(1, 1), r"torch\.nn\.modules\.linear\.Linear"),
     "numpy": (lambda: np.float64(1.0), "numpy"),
     "path": (lambda: Path("a"), "pathlib"),
@@ -196,6 +195,14 @@ def test_what_is_refused(name: str) -> None:
     file.seek(0)
     with pytest.raises(CheckpointError, match=message):
         wengert.load(file)
+
+
+def test_tensors_of_the_meta_device() -> None:
+    file = io.BytesIO()
+    torch.save({"x": torch.zeros(2, 3, device="meta")}, file)
+    file.seek(0)
+    got = wengert.load(file)["x"]
+    assert got.is_meta and got.shape == (2, 3) and got.dtype is wengert.float32
 
 
 def test_numpy_by_the_opt_in() -> None:

@@ -203,7 +203,7 @@ class DualLevel(Level):
             moved = moved or (pair[1] is not None and pair[1][1])
         out, total = state.here["quiet"](_run_diagonal, primitive, primals, tangents, params)
         value: Any = outer.wrap(out, mapped)
-        if total is None or out.dtype.kind not in "fc":
+        if total is None or out.dtype.kind not in "fcV":
             return Dual(self, value, None)
         example = out.shape[1:] if mapped else out.shape
         moved = moved or mapped
@@ -271,7 +271,7 @@ def _run_diagonal(primitive: Primitive, primals: list[Any], tangents: list[Any],
 
 def _as(tangent: Any, out: np.ndarray) -> Any:
     """`_fitting` of arrays."""
-    if tangent is None or out.dtype.kind not in "fc":
+    if tangent is None or out.dtype.kind not in "fcV":
         return None
     if tangent.dtype != out.dtype:
         tangent = tangent.real if tangent.dtype.kind == "c" and out.dtype.kind != "c" else tangent
