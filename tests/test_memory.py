@@ -117,6 +117,7 @@ def failing() -> None:
         pass
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
 @pytest.mark.parametrize(
     "step", [plain, unused_graph, second_order, views_and_writes, hooks, several_outputs, lines, refused, failing]
 )

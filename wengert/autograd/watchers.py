@@ -6,6 +6,7 @@ import linecache
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -206,10 +207,10 @@ class saved_tensors_hooks(Block):
         for watcher in _in_force():
             if isinstance(watcher, disable_saved_tensors_hooks):
                 raise RuntimeError(watcher.message)
-        outer, own = state.watcher, self.__dict__
+        hooked, own = _Hooked(self.pack_hook, self.unpack_hook), self.__dict__
         before = partial(own.update, close=own["close"]) if "close" in own else partial(own.__delitem__, "close")
-        self.ends_with(partial(state.here.update, watcher=outer), before)
-        _Hooked(self.pack_hook, self.unpack_hook).__enter__()
+        self.ends_with(partial(methodcaller("close"), hooked), before)
+        hooked.__enter__()
         return self
 
 
