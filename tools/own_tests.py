@@ -24,6 +24,7 @@ import sys
 import tempfile
 import unittest
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
@@ -158,9 +159,7 @@ def _fill(torch: Any) -> None:
     _give(torch, "cpu", Hollow("torch.cpu"))
     torch.cpu.get_capabilities = dict
     _give(torch.version, "xpu", None)
-    import torch._utils
-
-    _give(torch._utils, "_is_privateuse1_backend_available", lambda: False)
+    _give(import_module("torch._utils"), "_is_privateuse1_backend_available", lambda: False)
     for name in ("quantized", "xnnpack"):
         _give(torch.backends, name, SimpleNamespace(supported_engines=[], engine="none"))
     _give(torch.backends, "disable_global_flags", lambda: None)
