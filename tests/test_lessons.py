@@ -79,3 +79,9 @@ def test_a_page_without_sphinx_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
     assert cli.main(["lesson", "2"]) == 1
     assert "pip install 'wengert[docs]'; or take --notebook" in capsys.readouterr().err
+
+
+def test_every_page_is_on_the_site():
+    docs = LESSONS[0].parents[1]
+    listed = (docs / "index.md").read_text(encoding="utf-8").split()
+    assert [page.stem for page in docs.glob("*.md") if page.stem not in {*listed, "index"}] == []
