@@ -13,6 +13,7 @@ import pytest
 import wengert as torch
 import wengert.nn.functional as F
 from tests.fuzz.networks import make_sizes, run_sizes
+from tests.training_steps import classifying_step
 from wengert import nn
 from wengert.compiler.code import Code, module
 from wengert.compiler.extents import Sizes, alike, divides, hint, lifted, several, varies
@@ -90,15 +91,7 @@ def trained(make: Callable[[], Network], batches: list[Any], wrap: Callable[[Any
     model, _ = make()
     model = model.double()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    run = wrap(step)
+    run = wrap(classifying_step(model, optimizer))
     found = []
     for x, y in batches:
         before = statistics.compiled + statistics.cache_hits

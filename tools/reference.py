@@ -32,6 +32,8 @@ PAGES = {
     "wengert.linalg": "Linear algebra",
     "wengert.fft": "Fourier transforms",
     "wengert.special": "Special functions",
+    "wengert.sparse": "Sparse tensors",
+    "wengert.quasirandom": "Quasirandom numbers",
     "wengert.masked": "Reductions of masked tensors",
     "wengert.signal.windows": "Windows",
     "wengert.distributions": "Probability distributions",
@@ -39,6 +41,7 @@ PAGES = {
     "wengert.utils.data": "Loading data",
     "wengert.utils.checkpoint": "Recomputing instead of keeping",
     "wengert.compiler": "Compiling",
+    "wengert.overrides": "Standing in for tensors",
     "wengert.amp": "Mixed precision",
     "wengert.testing": "Testing",
     "wengert.core.errors": "Errors",
@@ -67,7 +70,7 @@ def write(folder: Path) -> None:
 
 
 def places() -> dict[str, str]:
-    """The full name of each documented thing by its last part, where only one has it, or the first page's does."""
+    """The full name of each documented thing by its last part: where several have it, that of the first page."""
     found: dict[str, str] = {}
     for page in PAGES:
         for name, _ in members(page):

@@ -161,7 +161,10 @@ def _lesson(options: argparse.Namespace) -> int:
     from . import course
     from .course import page
 
-    lessons = course.lessons()
+    try:
+        lessons = course.lessons()
+    except FileNotFoundError as error:
+        return _fail(str(error), 1, "lesson")
     if options.number is None:
         print("\n".join(map(course.title, lessons)))
         return 0

@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from .finder import torch_is_wengert
-from .report import Use, describe, gaps_in, names_asked
+from .report import Use, describe, names_asked
 
 
 class PackageError(ValueError):
@@ -33,10 +33,11 @@ def check(package: str) -> tuple[str, int]:
         except (SyntaxError, ValueError, OSError) as error:
             unread.append(f"  {shown} cannot be read: {error}\n")
     with torch_is_wengert():
-        said, missing = describe(uses, package, gaps_alone=True), len(gaps_in({use.name for use in uses}))
+        head, *gaps = describe(uses, package, gaps_alone=True).splitlines(keepends=True)
     if compiled := linked(files):
         unread.append(f"  {compiled} is compiled code for PyTorch's libraries, which cannot run without them\n")
-    return said + "".join(unread), missing + len(unread)
+    found = [*gaps, *unread]
+    return head + "".join(found), len(found)
 
 
 def sources(package: str) -> tuple[list[Path], Path]:

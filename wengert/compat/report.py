@@ -131,11 +131,6 @@ def missing_part(name: str) -> Missing | None:
     return None
 
 
-def gaps_in(names: Iterable[str]) -> dict[str, Missing]:
-    """The names that wengert does not have, with what of each is not there."""
-    return {name: gap for name in names if (gap := missing_part(name)) is not None}
-
-
 def describe(uses: Iterable[Use], what: str, gaps_alone: bool = False) -> str:
     """A table of the names that ``what`` asks for: each with its lines, and whether it is missing; or of those alone
     that are missing."""
@@ -144,7 +139,7 @@ def describe(uses: Iterable[Use], what: str, gaps_alone: bool = False) -> str:
     several = len({use.file for use in uses}) > 1
     for use in uses:
         lines[use.name].append(f"{use.file}:{use.line}" if several else str(use.line))
-    gaps = gaps_in(lines)
+    gaps = {name: gap for name in lines if (gap := missing_part(name)) is not None}
     number = f"{len(gaps)} of them missing" if gaps else "all there"
     text = [f"{what} asks for {len(lines)} name{'' if len(lines) == 1 else 's'} of torch, {number}"]
     width = max((len(name) for name in lines), default=0)

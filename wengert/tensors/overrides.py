@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
+from ..core.blocks import Block
 from ..core.state import state
 
 ENABLED, SUBCLASSES_OFF, ALL_OFF = range(3)
@@ -209,16 +211,14 @@ def rescued(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return True
 
 
-class Switched:
+class Switched(Block):
     """A context in which ``state.overrides`` is another."""
 
     to = SUBCLASSES_OFF
 
-    def __enter__(self) -> None:
-        self.before, state.overrides = state.overrides, max(self.to, state.overrides)
-
-    def __exit__(self, *exception: object) -> None:
-        state.overrides = self.before
+    def __enter__(self) -> None:  # type: ignore[override]
+        self.ends_with(partial(state.here.update, overrides=state.overrides))
+        state.overrides = max(self.to, state.overrides)
 
 
 class DisableTorchFunctionSubclass(Switched):

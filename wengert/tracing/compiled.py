@@ -14,12 +14,12 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import TraceError
 from ..core.forks import in_child
-from ..core.frames import warn
 from ..ir import InstructionGraph
 from ..native import Stages, StepInfo, table, told
 from ..tensors.evaluation import tracing
@@ -331,7 +331,7 @@ def _warn(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and not is_users(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
-    warn(message, UserWarning)
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def _wanted_logs() -> list[str]:

@@ -8,10 +8,10 @@ from ...tensors.tensor import Tensor
 _WORDS = frozenset({"none", "mean", "sum"})
 
 
-def choose(reduction: str, size_average: bool | None = None, reduce: bool | None = None, stacklevel: int = 3) -> str:
+def choose(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
     """The reduction that is meant; the deprecated flags go before the word. Raises ValueError for an unknown word."""
     if size_average is not None or reduce is not None:
-        reduction = from_flags(size_average, reduce, stacklevel + 1)
+        reduction = from_flags(size_average, reduce)
     if reduction in _WORDS:
         return reduction
     if reduction == "elementwise_mean":
@@ -25,7 +25,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
-def from_flags(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
+def from_flags(size_average: bool | None, reduce: bool | None) -> str:
     """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
     word = "none" if reduce is False else "sum" if size_average is False else "mean"
     warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.")

@@ -1,4 +1,5 @@
-"""Functions that normalise along a dimension."""
+"""Functions that normalise along a dimension. Programs may pass ``_stacklevel``: it says nothing here, as a warning finds
+the line of the program by itself."""
 
 from __future__ import annotations
 
@@ -12,21 +13,21 @@ from ...tensors.tensor import Tensor
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """exp(x) / Σ exp(x), the sum along ``dim``. With ``dtype`` the input is converted first."""
     if dim is None:
-        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+        dim = _implicit_dim("softmax", input.dim())
     return (input if dtype is None else input.to(dtype)).softmax(dim)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """log(softmax(x)) along ``dim``, computed at once. With ``dtype`` the input is converted first."""
     if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+        dim = _implicit_dim("log_softmax", input.dim())
     return (input if dtype is None else input.to(dtype)).log_softmax(dim)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """softmax(−x) along ``dim``. With ``dtype`` the input is converted first."""
     if dim is None:
-        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+        dim = _implicit_dim("softmin", input.dim())
     return (-(input if dtype is None else input.to(dtype))).softmax(dim)
 
 
@@ -45,8 +46,6 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     return zeros_like(logits).scatter_(dim, chosen, 1.0) - soft.detach() + soft
 
 
-def _implicit_dim(name: str, rank: int, stacklevel: int) -> int:
-    warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-    )
+def _implicit_dim(name: str, rank: int) -> int:
+    warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.")
     return 0 if rank in (0, 1, 3) else 1

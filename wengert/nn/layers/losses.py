@@ -17,7 +17,7 @@ class Loss(Module):
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
         old = size_average is not None or reduce is not None
-        self.reduction = from_flags(size_average, reduce, stacklevel=4) if old else reduction
+        self.reduction = from_flags(size_average, reduce) if old else reduction
 
 
 class WeightedLoss(Loss):

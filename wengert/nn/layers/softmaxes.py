@@ -6,9 +6,6 @@ from ...tensors.tensor import Tensor
 from ..functional import softmaxes as functional
 from ..module import Module
 
-# The warning about a missing ``dim`` points at the call of the module: past forward and Module.__call__.
-_CALLER = 5
-
 
 class _Along(Module):
     """A function along ``dim``."""
@@ -25,21 +22,21 @@ class Softmax(_Along):
     """exp(x) / Σ exp(x), the sum along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.softmax(input, self.dim, _stacklevel=_CALLER)
+        return functional.softmax(input, self.dim)
 
 
 class LogSoftmax(_Along):
     """log(softmax(x)) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.log_softmax(input, self.dim, _stacklevel=_CALLER)
+        return functional.log_softmax(input, self.dim)
 
 
 class Softmin(_Along):
     """softmax(−x) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.softmin(input, self.dim, _stacklevel=_CALLER)
+        return functional.softmin(input, self.dim)
 
 
 class Softmax2d(Module):

@@ -53,13 +53,8 @@ class Mm(Operation):
         return (dense_mm(ct, y) if first else None), (product(adjoint(x), ct) if second else None)
 
 
-class SparseAddmm(Operation):
-    """A sparse matrix times a dense one; the gradient of the sparse one is sparse."""
-
-    @staticmethod
-    def forward(ctx: Any, x: SparseTensor, y: Tensor) -> Tensor:
-        ctx.save_for_backward(x, y)
-        return plain(matrix_product(x._data, y._data))
+class SparseAddmm(Mm):
+    """`Mm`, but the gradient of the sparse matrix is sparse."""
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
