@@ -1,5 +1,7 @@
-"""Functions that normalise along a dimension. Programs may pass ``_stacklevel``: it says nothing here, as a warning finds
-the line of the program by itself."""
+"""Functions that normalise along a dimension. Programs may pass ``_stacklevel``: it says nothing here.
+
+A warning finds the line of the program by itself.
+"""
 
 from __future__ import annotations
 
