@@ -42,6 +42,8 @@ def sample() -> dict[Any, Any]:
         "e": torch.ones(1).expand(4, 2),
         "h": torch.ones(2, dtype=torch.bfloat16),
         "z": torch.zeros(0),
+        "i": base.to_sparse(),
+        "r": base.to_sparse_csr(),
     }
 
 
@@ -68,10 +70,13 @@ def with_header(content: bytes, header: bytes) -> bytes:
 
 def load(content: bytes) -> str:
     try:
-        torch.load(io.BytesIO(content))
+        loaded = torch.load(io.BytesIO(content))
     except CheckpointError as error:
         assert str(error).startswith("[load]"), error
         raise
+    for value in loaded.values() if isinstance(loaded, dict) else ():
+        if isinstance(value, torch.Tensor) and value.layout is not torch.strided and value.numel() < 10_000:
+            value.to_dense()  # its indices lead nowhere else
     return "loaded"
 
 
@@ -79,7 +84,7 @@ def target(samples: Sequence[bytes], make: Callable[[random.Random], bytes], **o
     return Target(make=make, run=load, refusals=(CheckpointError,), samples=samples, **options)
 
 
-WORDS = ("strides", "order", "dtype", "shape", "offset", "tuple", "set")
+WORDS = ("strides", "order", "dtype", "shape", "offset", "tuple", "set", "sparse")
 
 
 def safetensors() -> dict[str, Callable[[], Target]]:
