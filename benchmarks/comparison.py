@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from statistics import median
 from time import sleep
 from typing import NamedTuple
@@ -59,21 +60,29 @@ class Worker:
 
     def __init__(self, suite: str, side: Side) -> None:
         self.side = side
+        self.command = [sys.executable, "-m", "benchmarks.worker", suite, side.name]
+        self.start()
+
+    def start(self) -> None:
+        """Start the process that does the work."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", suite, side.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
         )
 
     def time(self, number: int) -> float:
-        """The seconds of one call of workload `number`. Raises `Failure` where this side cannot run it."""
+        """The seconds of one call of workload `number`. Raises `Failure` where this side cannot run it.
+
+        A process that dies of a workload is such a side too, and another process goes on with the next workload.
+        """
         assert self.process.stdin is not None and self.process.stdout is not None
-        print(number, file=self.process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # a process that is dead gives no answer either
+            print(number, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the worker of {self.side.name} ended; its own message stands above")
+            self.close()
+            code = self.process.returncode
+            self.start()
+            raise Failure(f"its process died of it (exit status {code})")
         found = json.loads(answer)
         if isinstance(found, str):
             raise Failure(found)
@@ -81,9 +90,11 @@ class Worker:
 
     def close(self) -> None:
         """End the process by ending its input."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with suppress(BrokenPipeError):  # the process may be dead already
+            self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
 
 class Failure(Exception):
@@ -107,11 +118,15 @@ def compare(suite: str, workloads: Sequence[Workload], sides: Sequence[Side] = E
                     seconds[worker.side] = []
                 except Failure as failure:
                     failures[worker.side] = str(failure)
-            able = [worker for worker in workers if worker.side in seconds]
             for turn in range(rounds):
+                able = [worker for worker in workers if worker.side in seconds]
                 for worker in able if turn % 2 else reversed(able):
                     sleep(PAUSE)
-                    seconds[worker.side].append(seconds_of(number, workload, worker))
+                    try:
+                        seconds[worker.side].append(seconds_of(number, workload, worker))
+                    except Failure as failure:
+                        failures[worker.side] = str(failure)
+                        del seconds[worker.side]
             yield Result(workload, seconds, failures)
     finally:
         for worker in workers:

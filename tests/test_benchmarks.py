@@ -9,7 +9,7 @@ import pytest
 
 import wengert
 from benchmarks import report
-from benchmarks.comparison import Result
+from benchmarks.comparison import Failure, Result, Worker
 from benchmarks.eager import WORKLOADS
 from benchmarks.first_call import First
 from benchmarks.sides import JAX, TORCH, TORCH_COMPILE, WENGERT, WENGERT_COMPILE, NotThere, within
@@ -120,3 +120,16 @@ def test_every_workload_of_the_compiled_suite_is_recorded_whole() -> None:
     """A small one as a sample of the machinery: the worker's side makes an error of what cannot be compiled."""
     call = WENGERT_COMPILE.call(EVERY["adaline"])
     assert measure(call, 3) > 0 and "write" in str(call.graph)  # type: ignore[attr-defined]
+
+
+def test_a_worker_that_dies_of_a_workload_is_a_finding() -> None:
+    worker = Worker("eager", WENGERT)
+    try:
+        number = next(number for number, workload in enumerate(WORKLOADS) if workload.build is not None)
+        worker.process.kill()
+        worker.process.wait()
+        with pytest.raises(Failure, match="died of it"):
+            worker.time(number)
+        assert worker.time(number) > 0  # another process goes on
+    finally:
+        worker.close()
