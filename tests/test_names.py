@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import wengert as torch
+from wengert._missing import explain
 from wengert.core.errors import DeviceError
 
 # Every name of torch's namespace, of its dtypes, of torch.linalg and torch.autograd, and every member of Tensor, that
@@ -56,7 +57,7 @@ def test_missing_name_says_so(name: str) -> None:
 def test_missing_member_names_the_nearest() -> None:
     with pytest.raises(AttributeError, match="to_mkldnn is not in wengert yet"):
         _ = torch.ones(2).to_mkldnn
-    with pytest.raises(AttributeError, match="reshap is not in wengert yet.*reshape"):
+    with pytest.raises(AttributeError, match="reshap is not a name of PyTorch.s; did you mean Tensor.reshape"):
         _ = torch.ones(2).reshap
 
 
@@ -139,3 +140,20 @@ def test_no_function_goes_by_a_name_of_the_inside() -> None:
     assert inside == set()
     with pytest.raises(TypeError, match=r"^zeros\(\) got an unexpected keyword argument 'dytpe'"):
         torch.zeros(2, dytpe=torch.float32)
+
+
+@pytest.mark.parametrize("owner, name, known, text", [
+    ("wengert", "export", (), "wengert.export is not in wengert yet"),
+    ("wengert", "exprot", (), "wengert.exprot is not a name of PyTorch's"),
+    ("wengert.nn", "Linaer", ["Linear"], "wengert.nn.Linaer is not a name of PyTorch's; did you mean "
+                                         "wengert.nn.Linear?"),
+    ("Tensor", "dequantize", ["quantile"], "Tensor.dequantize is not in wengert yet; the nearest thing is "
+                                           "Tensor.quantile"),
+    ("Linear", "xpu", (), "Linear.xpu is not in wengert yet"),  # as Module.xpu
+    ("Linear", "in_feature", ["in_features"], "Linear.in_feature is not a name of PyTorch's; did you mean "
+                                              "Linear.in_features?"),
+    ("Linear", "_private", (), "Linear._private is not in wengert yet"),
+    ("NoClassOfPyTorchs", "x", (), "NoClassOfPyTorchs.x is not in wengert yet"),
+])
+def test_a_misspelt_name_is_told_from_a_missing_one(owner: str, name: str, known: list[str], text: str) -> None:
+    assert explain(owner, name, known) == text

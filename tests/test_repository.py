@@ -16,6 +16,7 @@ ROOT = Path(wengert.__file__).parent
 
 # An import goes down this list only, or stays inside its own package. The packages on one line do not see each other.
 LAYERS = (
+    ("_absent",),
     ("core", "_missing"),
     ("_public", "_switches"),
     ("compiler",),

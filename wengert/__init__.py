@@ -16,7 +16,7 @@ from ._public import publish as _publish
 from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )
-from .core import dtypes as _dtypes
+from .core import display as _display, dtypes as _dtypes
 from .core.device import device
 from .core.dtypes import (
     DType as dtype, bfloat16, complex64, complex128, finfo, float16, float32, float64, get_default_dtype, iinfo, int8,
@@ -52,6 +52,8 @@ globals().update(_ops.FUNCTIONS)
 globals().update(_TYPES)
 
 _overrides.arm = lambda: _import_module("wengert.overrides").arm()
+_display.failure = lambda: _import_module("wengert.examination.failure")
+_display.install()
 _tensor.viewer = lambda: _import_module("wengert.view").graph
 
 # What `from wengert import *` takes is here already.

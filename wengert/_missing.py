@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
+
+BASES = ("Tensor", "Module", "Optimizer")
+"""Classes that many others derive from: what they lack, those lack too."""
 
 
 class MissingError(AttributeError):
@@ -24,10 +29,26 @@ class MissingError(AttributeError):
 
 
 def explain(owner: str, name: str, known: Iterable[str]) -> str:
-    """The message for a missing attribute: "not in wengert yet", and the nearest name that is there."""
+    """The message for a missing attribute: that it is not in wengert yet, or not in PyTorch either; and the nearest
+    name that is there."""
     near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
-    hint = f"; the nearest thing is {owner}.{near[0]}" if near else ""
-    return f"{owner}.{name} is not in wengert yet{hint}"
+    if is_of_pytorch(owner, name):
+        return f"{owner}.{name} is not in wengert yet" + (f"; the nearest thing is {owner}.{near[0]}" if near else "")
+    return f"{owner}.{name} is not a name of PyTorch's" + (f"; did you mean {owner}.{near[0]}?" if near else "")
+
+
+def is_of_pytorch(owner: str, name: str) -> bool:
+    """Whether PyTorch has a name that wengert lacks, as far as its public names tell: what is private, and what
+    belongs to an owner of which they say nothing, may be."""
+    from ._absent import ABSENT, WHOLE
+
+    owner = re.sub(r"^wengert(?=\.|$)", "torch", owner)
+    inside = Path(__file__).parent.joinpath("compat", *owner.split("."), name)  # there under `import torch` alone
+    if name.startswith("_") or not (owner in ABSENT or owner in WHOLE.split()):
+        return True
+    if inside.exists() or inside.with_suffix(".py").exists():
+        return True
+    return any(name in ABSENT[each].split() for each in (owner, *BASES) if each in ABSENT)
 
 
 def answers(value: Answer, doc: str) -> Callable[..., Answer]:

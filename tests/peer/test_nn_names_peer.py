@@ -39,7 +39,7 @@ def test_every_class_is_compared_or_said_to_be_absent() -> None:
     for name, file in ELSEWHERE.items():
         assert re.search(rf"\bnn\.{name}\b|\"{name}\"", (HERE / f"{file}.py").read_text("utf-8")), (name, file)
     for name in ABSENT_CLASSES:
-        with pytest.raises(AttributeError, match="is not in wengert yet"):
+        with pytest.raises(AttributeError, match="is not (in wengert yet|a name of PyTorch's)"):
             getattr(wengert.nn, name)
 
 
@@ -49,7 +49,7 @@ def test_every_function_is_compared_or_said_to_be_absent() -> None:
     for name, file in FUNCTIONS_ELSEWHERE.items():
         assert re.search(rf"\bF\.{name}\b|functional\.{name}\b", (HERE / f"{file}.py").read_text("utf-8")), (name, file)
     for name in ABSENT_FUNCTIONS:
-        with pytest.raises(AttributeError, match="is not in wengert yet"):
+        with pytest.raises(AttributeError, match="is not (in wengert yet|a name of PyTorch's)"):
             getattr(wengert.nn.functional, name)
 
 

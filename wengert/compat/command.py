@@ -14,6 +14,8 @@ from .program import ProgramError, find_program, names_of_imported_modules, run_
 from .report import describe, names_asked
 
 BAD_ARGUMENTS = 2
+PROGRAMS = (".py", ".pyw", ".ipynb")
+OWN_OPTIONS = ("--report", "--compare")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,14 +67,24 @@ def run(options: argparse.Namespace) -> int:
             source = code_of(read_notebook(path)) if is_notebook else Path(path).read_bytes()
             uses = names_asked(source, path)
             sys.stderr.write(describe(uses, path))
-        elif not Path(path).is_file():
-            Path(path).read_bytes()
+        elif not is_notebook:
+            source = Path(path).read_bytes()
+            if Path(path).suffix not in PROGRAMS:
+                compile(source, path, "exec", dont_inherit=True)
     except NotebookError as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"cannot read {path!r}: {error.strerror}")
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
+        if Path(path).suffix not in PROGRAMS:
+            return _refuse(f"{path!r} is no program: a script in Python or a notebook was expected")
+        if not isinstance(error, SyntaxError):
+            raise
         return _refuse(f"{path}:{error.lineno}: {error.msg}", 1)
+    for option in OWN_OPTIONS:
+        if option in arguments and not is_notebook and option.encode() not in Path(path).read_bytes():
+            print(f"wengert run: {option} stands behind the program and goes to it; to ask wengert for it: wengert run "
+                  f"{option} {options.program}", file=sys.stderr)
     if options.compare:
         program = ["-m", options.program] if options.module else [path]
         return compare(program, arguments, options.rtol, options.atol)

@@ -60,8 +60,8 @@ def _close(ours: float, theirs: float, rtol: float, atol: float) -> bool:
 
 
 def compare(program: list[str], arguments: list[str], rtol: float, atol: float) -> int:
-    """Runs the program, a path or ``-m`` and a name, under both and prints what came of it. Returns 0 if all printed
-    numbers agree, else 1."""
+    """Runs the program, a path or ``-m`` and a name, under both and prints what came of it. Returns 0 if there are
+    printed numbers, all agree, and both end well; else 1."""
     ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", *program, *arguments])
     theirs = _run([sys.executable, *program, *arguments])
     path = program[-1]
@@ -69,19 +69,24 @@ def compare(program: list[str], arguments: list[str], rtol: float, atol: float) 
         if done.returncode != 0:
             print(f"under {name} {path} ended with the code {done.returncode}:\n{done.stderr}", end="", file=sys.stderr)
     result = compare_numbers(ours.stdout, theirs.stdout, rtol, atol)
+    count = f"{result.agreed} printed numbers agree"
     if result.differing is not None:
-        print(f"{result.agreed} printed numbers agree, the next one differs:")
+        print(f"{count}, the next one differs:")
         for name, printed in zip(("wengert", "PyTorch"), result.differing, strict=True):
             if printed is None:
                 print(f"  {name}: no further number")
             else:
                 print(f"  {name}: {printed.text}   in line {printed.line_number}: {printed.line}")
     elif ours.returncode != theirs.returncode:
-        codes = f"{ours.returncode} and {theirs.returncode}"
-        print(f"{result.agreed} printed numbers agree, but the exit codes are {codes}")
+        print(f"{count}, but the exit codes are {ours.returncode} and {theirs.returncode}")
+    elif ours.returncode != 0:
+        print(f"{count}, but {path} fails under both")
+    elif not result.agreed:
+        print(f"nothing to compare: {path} prints no number")
     else:
-        print(f"all {result.agreed} printed numbers agree (rtol {rtol:g}, atol {atol:g})")
-    return int(result.differing is not None or ours.returncode != theirs.returncode)
+        print(f"all {count} (rtol {rtol:g}, atol {atol:g})")
+        return 0
+    return 1
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -19,11 +19,11 @@ from typing import Any
 import wengert
 
 from .._missing import MissingError, explain
+from ..core.frames import is_own
 from .finder import PACKAGES, MissingModuleError, torch_is_wengert
 from .report import Use, names_asked
 
 OWN_FILES = str(Path(wengert.__file__).parent) + os.sep
-IMPORT_FILES = str(Path(importlib.__file__).parent) + os.sep
 OWN_ROOTS = ("wengert", *PACKAGES)
 FAILED = 1
 
@@ -120,9 +120,11 @@ def describe_error(error: BaseException) -> str:
     if missing is not None:
         place = user_line(error.__traceback__)
         return f"{place}: {missing}\n" if place else f"{missing}\n"
+    from ..examination.failure import drop_own_frames, hints
+
     text = traceback.TracebackException.from_exception(error)
-    _drop_own_frames(text)
-    return "".join(text.format())
+    drop_own_frames(text)
+    return "".join([*text.format(), *hints(error)])
 
 
 def missing_name(error: BaseException) -> str | None:
@@ -174,28 +176,8 @@ def _absent_from(error: AttributeError) -> str | None:
 
 def user_line(trace: TracebackType | None) -> str:
     """File and line of the last frame that is the program's, or of a library's if there is none."""
-    frames = [frame for frame in traceback.extract_tb(trace) if not _is_own(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(trace) if not is_own(frame.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-
-
-def _is_own(file: str) -> bool:
-    return file.startswith((OWN_FILES, "<frozen importlib", IMPORT_FILES))
-
-
-def _drop_own_frames(text: traceback.TracebackException) -> None:
-    """Leaves the frames of the program and of libraries, in the error and in those that led to it.
-
-    An error among those that arose within wengert is dropped altogether.
-    """
-    text.stack = traceback.StackSummary.from_list([frame for frame in text.stack if not _is_own(frame.filename)])
-    for other in (text.__cause__, text.__context__, *(text.exceptions or ())):
-        if other is not None:
-            _drop_own_frames(other)
-    if text.__cause__ is not None and not text.__cause__.stack:
-        text.__cause__ = None
-        text.__suppress_context__ = True
-    if text.__context__ is not None and not text.__context__.stack:
-        text.__context__ = None
 
 
 def names_of_imported_modules(known: set[str]) -> list[Use]:
@@ -204,7 +186,7 @@ def names_of_imported_modules(known: set[str]) -> list[Use]:
     uses = []
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name in known or not isinstance(file, str) or not file.endswith(".py") or _is_own(file):
+        if name in known or not isinstance(file, str) or not file.endswith(".py") or is_own(file):
             continue
         if not str(Path(file).resolve()).startswith(tuple(libraries)):
             uses += names_asked(Path(file).read_bytes(), os.path.relpath(file))

@@ -182,7 +182,11 @@ def _check_types(op: str, function: Any, args: Any, kwargs: Any, among: tuple[st
                  cause: Exception | None = None) -> None:
     """Raises TypeError for the first argument that is not what its annotation says, if that is one ``among`` those."""
     signature = inspect.signature(function)
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
+    try:
+        arguments = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return  # the call itself says what it lacks or has too many, and in whose name
+    for name, value in arguments.items():
         annotation = str(signature.parameters[name].annotation).replace("ModuleT", "Module")
         kinds = annotation.split(" | ")
         if any(word in annotation for word in among) and all(_fits(kind, value) is False for kind in kinds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
@@ -9,6 +10,7 @@ from functools import cache
 from types import CodeType, FrameType
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_HIDDEN = (_PACKAGE, os.path.dirname(importlib.__file__) + os.sep, "<frozen importlib")
 _DEMO = _PACKAGE + "demo" + os.sep
 
 
@@ -20,6 +22,11 @@ def _is_ours(filename: str) -> bool:
 def is_inside(code: CodeType) -> bool:
     """Whether code belongs to this package (its demo is a program like a user's)."""
     return _is_ours(code.co_filename)
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is this package's, its demo included, or the import system's."""
+    return filename.startswith(_HIDDEN)
 
 
 def user_frame() -> FrameType | None:

@@ -1,0 +1,132 @@
+"""What is printed of an error that nobody caught: the program's lines, the nearest keyword, the shapes drawn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wengert as torch
+from wengert.examination.failure import describe, shorten
+from wengert.examination.shapes import cures, drawing
+from wengert.nn import functional
+
+HEAD = "import wengert as torch\nfrom wengert import nn\nF = nn.functional\n"
+
+
+def printed(folder: Path, source: str, **environment: str) -> str:
+    (folder / "program.py").write_text(HEAD + source, encoding="utf-8")
+    done = subprocess.run([sys.executable, "program.py"], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, **environment}, timeout=60)
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_a_shape_error_shows_the_lines_of_the_program_and_draws_the_shapes(tmp_path: Path) -> None:
+    source = ("class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+              "        self.fc = nn.Linear(4, 2)\n    def forward(self, x):\n        h = x.transpose(0, 1)\n"
+              "        return self.fc(h)\nNet()(torch.ones(5, 4))\n")
+    text = printed(tmp_path, source)
+    head, *rest = text.splitlines()
+    assert head == "Traceback (most recent call last):"
+    files = [line for line in rest if line.startswith("  File ")]
+    assert len(files) == 2 and all("program.py" in line for line in files)
+    assert text.endswith("""
+    x       (4, 5)  h, from program.py:9
+                ^
+    weight  (2, 4)  weight of Linear(in_features=4, out_features=2, bias=True)
+                ^
+    bias    (2,)  bias of Linear(in_features=4, out_features=2, bias=True)
+    try: move the axis of size 4 to the end: movedim(0, -1)
+    try: in_features=5 for the layer, which now has 4
+""")
+    full = printed(tmp_path, source, WENGERT_TRACEBACK="full")
+    assert full.count("  File ") > 6 and "not aligned" in full
+
+
+@pytest.mark.parametrize("call, said", [
+    ("torch.zeros(2, dytpe=torch.float32)", "torch.zeros() has no argument 'dytpe'; did you mean 'dtype'?"),
+    ("torch.optim.SGD([torch.ones(2)], learning_rate=3)",
+     "torch.optim.SGD() has no argument 'learning_rate'; did you mean 'lr'?"),
+    ("nn.LSTM(2, 3, batchfirst=True)", "nn.LSTM() has no argument 'batchfirst'; did you mean 'batch_first'?"),
+    ("nn.Conv2d(1, 1, 3, pading=1)", "nn.Conv2d() has no argument 'pading'; did you mean 'padding'?"),
+    ("torch.ones(2).sum(axes=1)", "torch.ones(2).sum() has no argument 'axes'; did you mean 'dim'?"),
+    ("F.dropout(torch.ones(2),\n    prob=0.1)", "F.dropout() has no argument 'prob'; did you mean 'p'?"),
+    ("torch.max(torch.ones(2), dm=0)", "torch.max() has no argument 'dm'; did you mean 'dim'?"),
+    ("torch.relu(torch.ones(2), quickly=True)", "torch.relu() has no argument 'quickly'; it takes input"),
+    ("x = {'f': torch.zeros}\nx['f'](2, dytpe=1)", ""),  # only running the program would tell
+])
+def test_an_unknown_keyword_is_answered_with_the_nearest(tmp_path: Path, call: str, said: str) -> None:
+    text = printed(tmp_path, call + "\n")
+    assert text.count("  File ") == 1
+    *_, last = text.splitlines()
+    assert last == said if said else last.startswith("TypeError: ")
+
+
+@pytest.mark.parametrize("name, shapes, first", [
+    ("linear", ((4, 3, 16, 16), (10, 768), (10,)), "flatten(1) before it: 768 = 3 · 16 · 16"),
+    ("linear", ((4, 1568), (10, 100)), "in_features=1568 for the layer, which now has 100"),
+    ("matmul", ((3, 4), (3, 5)), "the first operand transposed: .mT"),
+    ("matmul", ((3, 4), (5, 4)), "the second operand transposed: .mT"),
+    ("matmul", ((3, 4), (5, 3)), "the operands in the other order"),
+    ("convolution", ((4, 32, 32, 3), (8, 3, 3, 3)), "channels first: permute(0, 3, 1, 2)"),
+    ("convolution", ((4, 5, 32, 32), (8, 3, 3, 3)), "in_channels=5 for the layer, which now has 3"),
+    ("mul", ((8,), (8, 5)), "unsqueeze(1) of the shorter one, if its elements go with the rows"),
+    ("add", ((8, 2, 3), (8,)), "reshape(8, 1, 1) of the shorter one, if its elements go with the first axis"),
+    ("add", ((2, 3), (3, 2)), "one of them transposed: .mT"),
+])
+def test_a_cure_makes_the_shapes_fit(name: str, shapes: tuple[tuple[int, ...], ...], first: str) -> None:
+    assert cures(name, shapes)[0] == first
+
+
+@pytest.mark.parametrize("call, rows", [
+    (lambda x: torch.cat([x, torch.ones(2, 4)]), ["tensors[0]  (2, 3)  x", "tensors[1]  (2, 4)"]),
+    (lambda x: x + torch.ones(4), ["x1  (2, 3)  x", "x2  (4,)"]),
+    (lambda x: torch.nn.functional.mse_loss(x, torch.ones(5)), ["(2, 3)", "(5,)"]),
+    (lambda x: torch.einsum("ij,ij->i", x, torch.ones(2, 4)), ["(2, 3)", "(2, 4)"]),
+    (lambda x: torch.where(torch.ones(4) > 0, x, x), ["(4,)", "(2, 3)"]),
+    (lambda x: torch.addmm(torch.ones(2, 2), x, torch.ones(2, 2)), ["(2, 3)", "(2, 2)"]),
+    (lambda x: torch.stack([x, x[0]]), ["(2, 3)", "(3,)"]),
+])
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_the_operands_are_drawn(call: object, rows: list[str]) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        call(torch.ones(2, 3))  # type: ignore[operator]
+    text = "\n".join(drawing(caught.value))
+    assert all(row in text for row in rows) and "^" in text
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    space: dict[str, Any] = {}
+    inside = str(Path(torch.__file__).with_name("inner.py"))
+    exec(compile("def broken(*operands, **options):\n    return {}['a fault of its own']\n", inside, "exec"), space)
+    monkeypatch.setattr(functional.affine.P.linear, "run", space["broken"])
+    with pytest.raises(KeyError) as caught:
+        torch.nn.Linear(2, 2)(torch.ones(1, 2))
+    text = describe(caught.value)
+    assert "affine.py" in text and "inner.py" in text and "module.py" in text
+
+
+def test_a_shell_is_given_the_lines_of_the_program() -> None:
+    def program() -> None:
+        torch.ones(2) + torch.ones(3)
+
+    with pytest.raises(RuntimeError) as caught:
+        program()
+    trace, names = shorten(caught.value), []
+    while trace is not None:
+        names.append(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    assert names == ["test_a_shell_is_given_the_lines_of_the_program", "program"]
+    assert caught.value.__cause__ is None
+
+
+def test_a_hook_of_the_programs_own_stays(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import sys\nsys.excepthook = lambda *a: print('mine', file=sys.stderr)\n"
+                                         "import wengert\nwengert.ones(2) + wengert.ones(3)\n")
+    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stderr == "mine\n"

@@ -1,0 +1,84 @@
+"""What is printed of an error that nobody caught: the program's own lines, the shapes drawn, the nearest keyword.
+
+An error that wengert raises on purpose says all there is to say in its text; the lines inside wengert, and numpy's
+error before it, help nobody who did not write them. An error that wengert did not foresee keeps them all: they are what
+a report of a fault needs.
+"""
+
+from __future__ import annotations
+
+import dis
+import re
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+
+from ..core.errors import ShapeError
+from ..core.frames import is_inside, is_own
+from .keywords import suggestion
+from .shapes import drawing
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+_ARGUMENTS = re.compile(r"argument|positional")
+
+
+def describe(error: BaseException) -> str:
+    """The text that a program ends with: the traceback with the program's lines, and what helps."""
+    text = traceback.TracebackException.from_exception(error)
+    if is_foreseen(error):
+        drop_own_frames(text)
+    return "".join([*text.format(), *hints(error)])
+
+
+def hints(error: BaseException) -> Iterator[str]:
+    """Lines to print behind an error: what it does not say itself."""
+    if isinstance(error, TypeError) and (near := suggestion(error)):
+        yield f"{near}\n"
+    elif isinstance(error, ShapeError) and (lines := drawing(error)):
+        yield "\n".join(["", *lines, ""])
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Whether the lines inside wengert say nothing: it raised the error on purpose, or the program's own code did."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not is_inside(trace.tb_frame.f_code):
+        return True
+    raised = trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
+    return raised or isinstance(error, TypeError) and _ARGUMENTS.search(str(error)) is not None
+
+
+def drop_own_frames(text: traceback.TracebackException) -> None:
+    """Leaves the frames of the program and of libraries, in the error and in those that led to it.
+
+    An error among those that arose within wengert is dropped altogether.
+    """
+    text.stack = traceback.StackSummary.from_list([frame for frame in text.stack if not is_own(frame.filename)])
+    for other in (text.__cause__, text.__context__, *(text.exceptions or ())):
+        if other is not None:
+            drop_own_frames(other)
+    if text.__cause__ is not None and not text.__cause__.stack:
+        text.__cause__ = None
+        text.__suppress_context__ = True
+    if text.__context__ is not None and not text.__context__.stack:
+        text.__context__ = None
+
+
+def shorten(error: BaseException) -> TracebackType | None:
+    """The traceback of an error with the program's frames alone; the errors before it, which arose within wengert, are
+    left out of what is shown. For shells, which print tracebacks themselves."""
+    if not is_foreseen(error):
+        return error.__traceback__
+    before = error.__cause__ or error.__context__
+    if before is not None and _without_own(before.__traceback__) is None:
+        error.__cause__, error.__suppress_context__ = None, True
+    return _without_own(error.__traceback__)
+
+
+def _without_own(trace: TracebackType | None) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _without_own(trace.tb_next)
+    return rest if is_inside(trace.tb_frame.f_code) else TracebackType(rest, trace.tb_frame, trace.tb_lasti,
+                                                                       trace.tb_lineno)

@@ -1,0 +1,206 @@
+"""A drawing of operands whose shapes do not fit: the sizes that disagree underlined, where each operand came from, and
+the changes that would make them fit, computed from the sizes.
+
+It is made of what the traceback still holds, so that errors cost nothing more where they are raised.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import math
+from collections.abc import Iterator, Sequence
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple
+
+from ..autograd.questions.answers import short
+from ..core.frames import is_inside
+from ..nn.module import Module
+from ..tensors.tape import node_of
+from ..tensors.tensor import Tensor
+
+Shape = tuple[int, ...]
+_PRODUCTS = frozenset({"matmul", "linear", "addmm", "bmm", "mm", "mv", "dot"})
+_MOST = 6
+
+
+class _Operand(NamedTuple):
+    """A tensor that took part: what the function calls it, and where it is from."""
+
+    label: str
+    shape: Shape
+    origin: str
+
+
+def drawing(error: Exception) -> list[str]:
+    """The lines of the drawing; none where the traceback does not hold the operands."""
+    frames = list(_frames(error.__traceback__))
+    name, labelled = _operands(frames)
+    if len(labelled) < 2 and not name.startswith("conv"):
+        return []
+    operands = [_Operand(label, tuple(tensor.shape), _origin(tensor, frames)) for label, tensor in labelled]
+    marks = _disagreeing(name, [operand.shape for operand in operands])
+    width = max(len(operand.label) for operand in operands)
+    lines = []
+    for operand, marked in zip(operands, marks, strict=True):
+        sizes, underline = _row(operand.shape, marked)
+        lines.append(f"    {operand.label:<{width}}  {sizes}  {operand.origin}".rstrip())
+        if underline.strip():
+            lines.append(f"    {'':<{width}}  {underline}".rstrip())
+    return [*lines, *(f"    try: {cure}" for cure in cures(name, [operand.shape for operand in operands]))]
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _operands(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[str, Any]]]:
+    """The operation that failed, and its tensors by name: of the primitive, or of the function that the program
+    called."""
+    for frame, _ in reversed(frames):
+        if not is_inside(frame.f_code):
+            break
+        here = frame.f_locals
+        primitive, operands = here.get("primitive"), here.get("operands")
+        if primitive is not None and isinstance(operands, (tuple, list)):
+            names = list(inspect.signature(primitive.run).parameters)
+            names = [name for name in names if name != "xp"]
+            return primitive.name, [(names[i] if i < len(names) else f"operand {i}", operand)
+                                    for i, operand in enumerate(operands[:_MOST]) if isinstance(operand, Tensor)]
+    last = max((i for i, (frame, _) in enumerate(frames) if not is_inside(frame.f_code)), default=-1)
+    for frame, _ in frames[last + 1 :]:
+        code = frame.f_code
+        count = code.co_argcount + bool(code.co_flags & inspect.CO_VARARGS)
+        named = [(name, frame.f_locals.get(name)) for name in code.co_varnames[:count]]
+        found = [(name, value) for name, value in named if isinstance(value, Tensor) and name != "self"]
+        lists = [(f"{name}[{i}]", value) for name, values in named if isinstance(values, (list, tuple))
+                 for i, value in enumerate(values[:_MOST]) if isinstance(value, Tensor)]
+        if len(found) > 1 or lists:
+            return code.co_name, [*found, *lists][:_MOST]
+    return "", []
+
+
+# --- where an operand is from -----------------------------------------------------------------------------------------
+
+
+def _origin(tensor: Tensor, frames: Sequence[tuple[FrameType, int]]) -> str:
+    """What the program calls a tensor and where it got it, a parameter of which module it is, or what computed it."""
+    for frame, line in reversed(frames):
+        if is_inside(frame.f_code):
+            module = frame.f_locals.get("self")
+            if isinstance(module, Module):
+                for name, parameter in module._parameters.items():
+                    if parameter is tensor:
+                        return f"{name} of {module}" if not module._modules else f"{name} of {module._get_name()}"
+            continue
+        for name, value in frame.f_locals.items():
+            if value is tensor:
+                made = _assigned(frame, name, line)
+                return f"{name}, from {made}" if made else name
+    node = node_of(tensor._edge)
+    primitive = getattr(node, "primitive", None)
+    return f"the result of {primitive.name}" if primitive is not None else ""
+
+
+def _assigned(frame: FrameType, name: str, line: int) -> str:
+    """The last line before ``line`` at which the source of a frame assigns a variable."""
+    file = frame.f_code.co_filename
+    try:
+        tree = ast.parse("".join(linecache.getlines(file, frame.f_globals)))
+    except SyntaxError:
+        return ""
+    first = frame.f_code.co_firstlineno
+    lines = [node.lineno for node in ast.walk(tree)
+             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+             and first <= node.lineno <= line]
+    return f"{short(file)}:{max(lines)}" if lines else ""
+
+
+# --- which sizes disagree, and what would make them fit ---------------------------------------------------------------
+
+
+def _row(shape: Shape, marked: set[int]) -> tuple[str, str]:
+    """A shape as text, and the line that underlines some of its sizes."""
+    texts = [str(size) for size in shape]
+    under = [("^" if axis in marked else " ") * len(text) for axis, text in enumerate(texts)]
+    end = ",)" if len(shape) == 1 else ")"
+    return f"({', '.join(texts)}{end}", " " + "  ".join(under)
+
+
+def _disagreeing(name: str, shapes: Sequence[Shape]) -> list[set[int]]:
+    """The axes of each operand whose sizes do not fit those of another."""
+    marks: list[set[int]] = [set() for _ in shapes]
+    if name in _PRODUCTS and len(shapes) > 1:
+        first, second = _factors(name, shapes)
+        one, other = _inner(name, shapes)
+        if shapes[first] and shapes[second] and shapes[first][one] != shapes[second][other]:
+            marks[first].add(one % len(shapes[first]))
+            marks[second].add(other % len(shapes[second]))
+        return marks
+    if name.startswith("conv") and len(shapes) > 1:
+        if len(shapes[0]) > 1 and len(shapes[1]) > 1 and shapes[0][1] != shapes[1][1]:
+            marks[0].add(1)
+            marks[1].add(1)
+        return marks
+    for axis in range(1, max(map(len, shapes), default=0) + 1):  # aligned at the right, as broadcasting does
+        sizes = {shape[-axis] for shape in shapes if len(shape) >= axis and shape[-axis] != 1}
+        if len(sizes) > 1:
+            for shape, marked in zip(shapes, marks, strict=True):
+                if len(shape) >= axis and shape[-axis] != 1:
+                    marked.add(len(shape) - axis)
+    if not any(marks):  # the numbers of dimensions disagree
+        marks = [set(range(len(shape))) if shape != shapes[0] else set() for shape in shapes]
+    return marks
+
+
+def _factors(name: str, shapes: Sequence[Shape]) -> tuple[int, int]:
+    """Which operands are multiplied."""
+    return (1, 2) if name == "addmm" and len(shapes) > 2 else (0, 1)
+
+
+def _inner(name: str, shapes: Sequence[Shape]) -> tuple[int, int]:
+    """The axes over which a product sums: of its first factor, and of its second."""
+    second = shapes[_factors(name, shapes)[1]]
+    return -1, -1 if name == "linear" or len(second) < 2 else -2
+
+
+def cures(name: str, shapes: Sequence[Shape]) -> list[str]:
+    """Changes after which the shapes would fit, the likeliest first."""
+    if len(shapes) < 2:
+        return []
+    first, second = _factors(name, shapes) if name in _PRODUCTS else (0, 1)
+    a, b = shapes[first], shapes[second]
+    found: list[str] = []
+    if name == "linear" and a:
+        features = b[-1]
+        if len(a) > 2 and math.prod(a[1:]) == features:
+            found.append(f"flatten(1) before it: {features} = {' · '.join(map(str, a[1:]))}")
+        elif features in a[:-1]:
+            found.append(f"move the axis of size {features} to the end: movedim({a.index(features)}, -1)")
+        found.append(f"in_features={a[-1]} for the layer, which now has {features}")
+    elif name in _PRODUCTS and len(a) > 1 and len(b) > 1:
+        if a[-1] == b[-1]:
+            found.append("the second operand transposed: .mT")
+        if a[-2] == b[-2]:
+            found.append("the first operand transposed: .mT")
+        if b[-1] == a[-2]:
+            found.append("the operands in the other order")
+    elif name.startswith("conv") and len(a) > 2 and len(b) > 1:
+        if a[1] != b[1] and a[-1] == b[1]:
+            order = (0, len(a) - 1, *range(1, len(a) - 1))
+            found.append(f"channels first: permute{order}")
+        elif a[1] != b[1]:
+            found.append(f"in_channels={a[1]} for the layer, which now has {b[1]}")
+    elif len(a) != len(b) and a and b:
+        longer, shorter = (a, b) if len(a) > len(b) else (b, a)
+        if len(shorter) == 1 and longer[0] == shorter[0]:
+            where = "the rows" if len(longer) == 2 else "the first axis"
+            ones = ", 1" * (len(longer) - 1)
+            how = "unsqueeze(1)" if len(longer) == 2 else f"reshape({shorter[0]}{ones})"
+            found.append(f"{how} of the shorter one, if its elements go with {where}")
+    elif sorted(a) == sorted(b) and a != b and len(a) == 2:
+        found.append("one of them transposed: .mT")
+    return found
