@@ -83,7 +83,7 @@ def basis(start: int, stop: int, shape: tuple[int, ...], like: Tensor) -> Tensor
     return wrap(rows.reshape(stop - start, *shape))
 
 
-def _chunk(count: int, sizes: int, itemsize: int, chunk: int | None) -> int:
+def chunk_of(count: int, sizes: int, itemsize: int, chunk: int | None) -> int:
     """How many rows are computed at once: as given, or as many as there is room for."""
     room = max(1, _ROOM // max(1, sizes * itemsize)) if chunk is None else chunk
     return max(1, min(room, count))
@@ -103,7 +103,7 @@ def jacobian(output: Tensor, inputs: Sequence[Any], create_graph: bool = True, s
         return pull([output], inputs, cts, create_graph, strict)
 
     total = sum([x._data.size for x in inputs if isinstance(x, Tensor)]) + count
-    step = _chunk(count, total, output._data.itemsize, chunk)
+    step = chunk_of(count, total, output._data.itemsize, chunk)
     parts = []
     for start in range(0, count, step):
         stop = min(start + step, count)
@@ -126,7 +126,7 @@ def forward_jacobian(function: Flat, inputs: Sequence[Any], chunk: int | None = 
             moved[place] = tangents[0]
             return [moving(*pair) for pair in zip(*push(function, inputs, moved), strict=True)]
 
-        step = _chunk(count, 4 * count, x._data.itemsize, chunk)
+        step = chunk_of(count, 4 * count, x._data.itemsize, chunk)
         parts = [over_examples(columns, [basis(start, min(start + step, count), shape, x)],
                                1 if step == 1 else None, randomness) for start in range(0, max(count, 1), step)]
         whole = [column[0] if len(column) == 1 else P.cat(*column, dim=0) for column in zip(*parts, strict=True)]
@@ -160,4 +160,5 @@ def batched_grad(run: Callable[[Sequence[Tensor]], Sequence[Any]], cts: Sequence
 
 engine.over_batch = batched_grad
 
-__all__ = ["apart", "basis", "batched_grad", "forward_jacobian", "jacobian", "level", "moving", "pull", "push"]
+__all__ = ["apart", "basis", "batched_grad", "chunk_of", "forward_jacobian", "jacobian", "level", "moving", "pull",
+           "push"]

@@ -77,8 +77,8 @@ class DualLevel(Level):
         moved = pushed(primitive, tangents, primals, out, params) if moves else None
         if primitive.multiple:
             found = moved or [None] * len(out)
-            return tuple([Dual(self, part, _fitting(tangent, part)) for part, tangent in zip(out, found, strict=True)])
-        result = Dual(self, out, _fitting(moved, out))
+            return tuple([Dual(self, part, fitting(tangent, part)) for part, tangent in zip(out, found, strict=True)])
+        result = Dual(self, out, fitting(moved, out))
         if primitive.kind == "view" and same_memory(out, primals[0]):
             result.part_of(operands[0]._data, (primitive, params))
         return result
@@ -270,7 +270,7 @@ def _run_diagonal(primitive: Primitive, primals: list[Any], tangents: list[Any],
 
 
 def _as(tangent: Any, out: np.ndarray) -> Any:
-    """`_fitting` of arrays."""
+    """`fitting` of arrays."""
     if tangent is None or out.dtype.kind not in "fcV":
         return None
     if tangent.dtype != out.dtype:
@@ -289,7 +289,7 @@ def _around(tangent: Any, tangents: list[Any], given: list[Any]) -> Tensor | Non
     return bare(tangent)
 
 
-def _fitting(tangent: Tensor | None, out: Tensor) -> Tensor | None:
+def fitting(tangent: Tensor | None, out: Tensor) -> Tensor | None:
     """A tangent of the dtype of its value; none for what is no real or complex number."""
     if tangent is None or out._data.dtype.kind not in "fcV":
         return None

@@ -38,8 +38,12 @@ def transformed(cls: type[Function], inside: Level, args: tuple[Any, ...], kwarg
     if recorded and old_style:
         _check_nothing_below(cls, inside, args)
         return applied(cls, args, kwargs)[1]
-    rule: Callable[..., Any] = _batched if isinstance(inside, BatchLevel) else _pushed
-    output = rule(cls, inside, args, kwargs)
+    if isinstance(inside, BatchLevel):
+        output = _batched(cls, inside, args, kwargs)
+    elif isinstance(inside, DualLevel):
+        output = _pushed(cls, inside, args, kwargs)
+    else:
+        output = inside.called(lambda *values: cls.apply(*values, **kwargs), args)
     if not recorded:
         return output
     node = cls._node_class(args)

@@ -175,6 +175,11 @@ class Level(Tracer):
     def ruled(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The data of the result of a primitive, or a tuple of them. Runs with the level below in force."""
 
+    def called(self, run: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """What a function of tensors that is no primitive gives, by nothing but levels inside of this one: for levels
+        of which `function_rules` knows none of their own."""
+        raise NotImplementedError(self.name)
+
     @abstractmethod
     def constant(self, value: Tensor, outside: bool) -> Any:
         """The data for a tensor of the level below that is the same whatever the level varies."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd import enable_grad
-from ..autograd.derivatives import apart, basis, forward_jacobian, moving, pull, push
+from ..autograd.derivatives import apart, basis, chunk_of, forward_jacobian, moving, pull
 from ..autograd.derivatives import jacobian as rows_of
 from ..autograd.engine import grad as tape_grad
+from ..autograd.second import SecondLevel
 from ..core.primitive import P
 from ..tensors.tensor import Tensor
 from .batching import vmap
@@ -113,7 +114,8 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Tensor, *, batched: bool = False,
 
 def laplacian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """The sum of the second derivatives of ``f`` by each coordinate: of a function of one point ``(d,)``, at ``x``
-    ``(d,)``, or at each of the points ``(N, d)``. Forward over forward, along all coordinates at once.
+    ``(d,)``, or at each of the points ``(N, d)``. One run of ``f`` forward, in which what it computes moves along all
+    coordinates, and bends (autograd/second.py). Raises RuntimeError for other shapes, or results that are no tensor.
 
     >>> import wengert as torch
     >>> torch.func.laplacian(lambda p: (p**3).sum(), torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
@@ -124,20 +126,21 @@ def laplacian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
                            "flatten what a point is made of")
     whole = f if x.dim() == 1 else vmap(f)
     coordinates = x._data.shape[-1]
-    unit = basis(0, coordinates, (coordinates,), x)
-
-    def second(direction: Tensor) -> Tensor:
-        along = P.expand(direction, shape=x._data.shape)
-
-        def slope(given: Any) -> list[Tensor]:
-            outputs, tangents = push(lambda inner: [whole(inner[0])], given, [along])
-            return [moving(outputs[0], tangents[0])]
-
-        firsts, seconds = push(slope, [x], [along])
-        return moving(firsts[0], seconds[0])
-
-    found: Tensor = P.sum(vmap(second)(unit), dim=(0,))
-    return found
+    step = chunk_of(coordinates, 4 * x._data.size, x._data.itemsize, None)
+    total: Any = None
+    for start in range(0, max(coordinates, 1), step):
+        unit = basis(start, min(start + step, coordinates), (coordinates,), x)
+        if x.dim() == 2:
+            unit = P.expand(unit[:, None], shape=(len(unit), *x._data.shape))
+        with SecondLevel() as inside:
+            out = whole(inside.bent(x, unit, None))
+            if not isinstance(out, Tensor):
+                raise RuntimeError(f"[laplacian] a function that gives one tensor was expected; got "
+                                   f"{type(out).__name__}; return the tensor alone")
+            value, _, second = inside.unpacked(out)
+        found = moving(value, second)
+        total = found if total is None else total + found
+    return total
 
 
 def gauss_newton_product(model: Any, loss_fn: Loss, x: Any, y: Any, v: Tensors) -> Tensors:
