@@ -11,8 +11,8 @@ from wengert.compiler import memory
 from wengert.compiler.code import POINTER, WORD, Code, module
 from wengert.compiler.jit import engine
 from wengert.compiler.vectors import Machine
-from wengert.native.emission import function_of, places_of
-from wengert.native.loops import Buffer, Nest, verify
+from wengert.native.emission import function_of
+from wengert.native.loops import Buffer, Nest, places_of, verify
 
 
 def run_nest(nest: Nest, arrays: dict[Buffer, np.ndarray[Any, Any]], machine: Machine | None = None) -> None:

@@ -19,8 +19,20 @@ from tests.nests import run_nest
 from tests.training_steps import classifying_step
 from wengert.compiler.code import Code
 from wengert.core.errors import TraceError
-from wengert.native.emission import form_of
-from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
+from wengert.native.expressions import never_above_zero
+from wengert.native.loops import (
+    Buffer,
+    LoopError,
+    Nest,
+    Node,
+    Nodes,
+    Place,
+    Reduce,
+    Store,
+    form_of,
+    interpret,
+    verify,
+)
 from wengert.native.modules import modules_of
 from wengert.native.plan import row_major
 from wengert.nn import functional as F
@@ -396,3 +408,24 @@ def test_functions_that_call_each_other_share_a_module() -> None:
         assert re.findall(r"ptr @(\w+)", text.splitlines()[0]) == names
         assert set(re.findall(r"^define .*@(\w+)\(", text, re.MULTILINE)) - {"tile", "other"} == set(names)
         assert ("call void @tile" in text) == ("@tile(" in text) and "declare void @tile" not in text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_exponentials_of_what_is_never_positive_have_all_edges(dtype: str) -> None:
+    """They are written without a bound above; the lanes that vanish are left out."""
+    x = np.array([0.0, -0.0, 1, -3, 10.1, 10.3, -27.2, 27.5, 1e4, -1e19, 1e30, np.inf, -np.inf, np.nan, 0.5, 2], dtype)
+    x = np.tile(x, 300)
+    nodes, buffers = Nodes(), [Buffer(k, "given", dtype, x.size) for k in range(3)]
+    places = [Place(buffer, 0, (1,)) for buffer in buffers]
+    value = nodes.load(places[0])
+    square = nodes.node("mul", (value, value), dtype)
+    minus, half = nodes.node("neg", (square,), dtype), nodes.node("mul", (square, nodes.const(-0.5, dtype)), dtype)
+    assert never_above_zero(minus) and never_above_zero(half)
+    assert not never_above_zero(square) and not never_above_zero(nodes.node("neg", (value,), dtype))
+    nest = Nest((x.size,), [Store(nodes.node("exp", (argument,), dtype), place)
+                            for argument, place in zip((minus, half), places[1:], strict=True)])
+    arrays = {buffers[0]: x, **{buffer: np.full(x.size, 7, dtype) for buffer in buffers[1:]}}
+    run_nest(nest, arrays)
+    with np.errstate(all="ignore"):
+        for buffer, factor in zip(buffers[1:], (1.0, 0.5), strict=True):
+            np.testing.assert_allclose(arrays[buffer], np.exp(-factor * x * x), rtol=1e-6, atol=1e-44)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import wengert as torch
 from tests.nests import run_nest
 from wengert.compiler.jit import engine
+from wengert.native import emission
 from wengert.native.joining import joined
 from wengert.native.loops import Buffer, LoopError, Nest, Node, Nodes, Place, Reduce, Store, interpret, verify
 from wengert.native.plan import row_major
@@ -101,6 +102,24 @@ def test_rows_do_what_they_mean(seed: int) -> None:
     interpret(nest, meant)
     wide = 3e-5 if any(buffer.dtype == "float32" for buffer in meant) else 1e-11
     space.check([nest], lambda: run_nest(nest, space.arrays), meant, wide)
+
+
+def test_rows_in_pairs_do_what_they_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large nests go through two rows at once, here all that can."""
+    if not engine().machine.avx512:
+        pytest.skip("too few registers for two rows")
+    monkeypatch.setattr(emission, "MANY", 0)
+    tried = 0
+    for seed in range(500):
+        nest, space = random_rows(seed)
+        if emission._Emission(verify(nest), "nest", engine().machine).pair is None:
+            continue
+        tried += 1
+        meant = {buffer: array.copy() for buffer, array in space.arrays.items()}
+        interpret(nest, meant)
+        wide = 3e-5 if any(buffer.dtype == "float32" for buffer in meant) else 1e-11
+        space.check([nest], partial(run_nest, nest, space.arrays), meant, wide)
+    assert tried >= 12
 
 
 @pytest.mark.parametrize("size", [32, 16])

@@ -45,19 +45,20 @@ class MathBuilder(Vectors):
 
     # --- exponentials -------------------------------------------------------------------------------------------------
 
-    def exp(self, x: Term) -> Operand:
-        """e**x. float32: 0.9 ulp; float64: 0.9 ulp."""
-        gone, x = self._without(x, *((-104.0, 89.0) if self.single else (-746.0, 710.0)))
+    def exp(self, x: Term, never_large: bool = False) -> Operand:
+        """e**x. float32: 0.9 ulp; float64: 0.9 ulp. ``never_large``: x is known to be no more than a few, or NaN."""
+        low, high = (-104.0, 89.0) if self.single else (-746.0, 710.0)
+        there, x = self._without(x, low, INFINITY if never_large else high)
         shifted, n, r = self._reduce_exp(x)
-        return self.select(gone, 0.0, self.scale(self._exp_small(r), n, shifted))
+        return self.scale(self._exp_small(r), n, shifted, there)
 
     def exp2(self, x: Term) -> Operand:
         """2**x. float32: 0.9 ulp; float64: 0.9 ulp."""
-        gone, x = self._without(x, *((-151.0, 129.0) if self.single else (-1076.0, 1025.0)))
+        there, x = self._without(x, *((-151.0, 129.0) if self.single else (-1076.0, 1025.0)))
         shifted = self.add(x, self.rounder)
         n = self.sub(shifted, self.rounder)
         r = self.mul(self.sub(x, n), 0.6931471805599453)
-        return self.select(gone, 0.0, self.scale(self._exp_small(r), n, shifted))
+        return self.scale(self._exp_small(r), n, shifted, there)
 
     def expm1(self, x: Term) -> Operand:
         """e**x - 1. float32: 1.5 ulp; float64: 1.7 ulp."""
@@ -65,11 +66,13 @@ class MathBuilder(Vectors):
         return self.copysign(self._expm1(self._between(x, *((-18.0, 89.0) if self.single else (-38.0, 710.0)))), x)
 
     def _without(self, x: Term, low: float, high: float) -> tuple[Operand, Operand]:
-        """Where x is below ``low``, and x up to ``high`` with 0 there. An exponential that vanishes is not computed: a
-        result below the smallest normal number costs the processor a hundred cycles, and masks are full of them."""
+        """Where x is not below ``low``, and x up to ``high``: what `scale` wants. An exponential that vanishes is not
+        computed: a result below the smallest normal number costs the processor a hundred cycles, and masks are full of
+        them. So x is 0 there, unless `scale` leaves such lanes out itself."""
         x = self._real(x)
-        gone = self.lt(x, low)
-        return gone, self.min(self.select(gone, 0.0, x), high)
+        there = self._compare("uge", x, low)
+        x = x if self.machine.avx512 else self.select(there, x, 0.0)
+        return there, x if high == INFINITY else self.min(x, high)
 
     def _between(self, x: Term, low: float, high: float) -> Operand:
         return self.max(self.min(x, high), low)
@@ -79,12 +82,17 @@ class MathBuilder(Vectors):
             return tables.LOG2_HIGH_32, tables.LOG2_LOW_32
         return tables.LOG2_HIGH_64, tables.LOG2_LOW_64
 
-    def _reduce_exp(self, x: Operand) -> tuple[Operand, Operand, Operand]:
-        """(n + rounder, n, r) with x = n * log(2) + r and |r| <= log(2) / 2."""
-        high, low = self._log2_parts()
-        shifted = self.fma(x, 1.4426950408889634, self.rounder)
+    def _reduce_exp(self, x: Operand, times: float = 1.0) -> tuple[Operand, Operand, Operand]:
+        """(n + rounder, n, r) with x = n * log(2) / times + r and |r| <= log(2) / 2 / times, a power of two."""
+        high, low = [part / times for part in self._log2_parts()]
+        shifted = self.fma(x, 1.4426950408889634 * times, self.rounder)
         n = self.sub(shifted, self.rounder)
         return shifted, n, self.fma(n, -low, self.fma(n, -high, x))
+
+    def _power(self, shifted: Operand, more: int = 0) -> Operand:
+        """2**(n + more), a normal number, where ``shifted`` is n + rounder."""
+        bits = self.integer_op("shl", self.to_bits(shifted), self.fraction_bits)
+        return self.from_bits(self.integer_op("add", bits, (self.exponent_bias + more) << self.fraction_bits))
 
     def _exp_tail(self, r: Operand) -> Operand:
         return self.polynomial(r, tables.EXP_32 if self.single else tables.EXP_64)
@@ -97,8 +105,7 @@ class MathBuilder(Vectors):
         """e**x - 1 for x between -38 and 710. With h = 2**(n-1), which never overflows, it is
         2 * (h * (e**r - 1) + (h - 1/2)); the sum of the first n and the last is exact."""
         shifted, _, r = self._reduce_exp(x)
-        bits = self.integer_op("shl", self.to_bits(shifted), self.fraction_bits)
-        half = self.from_bits(self.integer_op("add", bits, (self.exponent_bias - 1) << self.fraction_bits))
+        half = self._power(shifted, -1)
         small = self.fma(self.mul(r, r), self._exp_tail(r), r)
         return self.mul(self.fma(half, small, self.sub(half, 0.5)), 2.0)
 
@@ -184,9 +191,13 @@ class MathBuilder(Vectors):
     def tanh(self, x: Term) -> Operand:
         """The hyperbolic tangent. float32: 2.6 ulp; float64: 2.5 ulp."""
         x = self._real(x)
-        doubled = self.mul(self.min(self.abs(x), 10.0 if self.single else 20.0), 2.0)
-        growth = self._expm1(doubled)
-        return self.copysign(self.div(growth, self.add(growth, 2.0)), x)
+        shifted, _, r = self._reduce_exp(self.min(self.abs(x), 10.0 if self.single else 20.0), 2.0)
+        tail = tables.EXP_32 if self.single else tables.EXP_64
+        # (e**(2 r) - 1) / 2 and (e**(2 |x|) - 1) / 2, in this order.
+        small = self.fma(self.mul(r, r), self.polynomial(r, [c * 2.0**(k + 1) for k, c in enumerate(tail)]), r)
+        power = self._power(shifted)
+        growth = self.fma(power, small, self.fma(power, 0.5, -0.5))
+        return self.copysign(self.div(growth, self.add(growth, 1.0)), x)
 
     def sigmoid(self, x: Term) -> Operand:
         """1 / (1 + e**-x), its relative accuracy kept where it vanishes. float32: relative error 2.7e-7 (4 ulp), for
@@ -196,10 +207,10 @@ class MathBuilder(Vectors):
         """
         end, places = (104.0, 24) if self.single else (746.0, 56)
         shifted, n, r = self._reduce_exp(self.neg(self._between(x, -end, end)))
-        tail = self.polynomial(r, tables.EXP_SHORT_32 if self.single else tables.EXP_64)
-        small = self.fma(self.fma(tail, r, 1.0), r, 1.0)
-        power = self.scale(small, self.sub(n, places), self.sub(shifted, places))
-        return self.div(2.0**-places, self.add(power, 2.0**-places))
+        a = 2.0**-places
+        tail = self.polynomial(r, [c * a for c in (tables.EXP_SHORT_32 if self.single else tables.EXP_64)])
+        power = self.scale(self.fma(self.fma(tail, r, a), r, a), n, shifted)
+        return self.div(a, self.add(power, a))
 
     # --- the error function -------------------------------------------------------------------------------------------
 

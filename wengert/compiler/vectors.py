@@ -248,16 +248,17 @@ class Vectors:
         masked = self.integer_op("and", x, 1 << bit)
         return self.emit(f"icmp ne {self.integer_type} {masked}, zeroinitializer", self.mask_type)
 
-    def scale(self, x: Operand, exponent: Operand, shifted: Operand) -> Operand:
-        """x * 2**exponent with one rounding, also where that overflows or is subnormal.
+    def scale(self, x: Operand, exponent: Operand, shifted: Operand, there: Operand | None = None) -> Operand:
+        """x * 2**exponent with one rounding, also where that overflows or is subnormal; 0 unless ``there`` holds.
 
         ``exponent`` is a real with an integral value between -1100 and 1100; ``shifted`` the same number plus
-        ``rounder``, whose low bits are that integer.
+        ``rounder``, whose low bits are that integer. With AVX-512 it may be anything where the result is 0.
         """
         if self.machine.avx512:
-            name, mask = ("ps", "i16") if self.single else ("pd", "i8")
+            name, kind = ("ps", "i16") if self.single else ("pd", "i8")
+            mask = Operand("-1", kind) if there is None else self.code.convert("bitcast", there, kind)
             return self.code.call(self.real_type, f"llvm.x86.avx512.mask.scalef.{name}.512", x, exponent,
-                                  Operand("zeroinitializer", self.real_type), Operand("-1", mask), Operand("4", "i32"))
+                                  Operand("zeroinitializer", self.real_type), mask, Operand("4", "i32"))
         # Two factors, each a normal number: 2**floor(n/2) and 2**ceil(n/2). The first product is exact.
         bits = self.to_bits(shifted)
         half = self.integer_op("ashr", bits, 1)
@@ -266,7 +267,7 @@ class Vectors:
             part = self.integer_op("shl", part, self.fraction_bits)
             part = self.integer_op("add", part, self.exponent_bias << self.fraction_bits)
             x = self.mul(x, self.from_bits(part))
-        return x
+        return x if there is None else self.select(there, x, 0.0)
 
     @property
     def rounder(self) -> float:

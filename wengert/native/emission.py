@@ -13,10 +13,9 @@ how often a row is gone through that of `phases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -25,18 +24,13 @@ from ..compiler.extents import hint, several, varies
 from ..compiler.vectors import Machine
 from .dims import Dim, collapsed, unravelled, vector_dim
 from .expressions import Expressions, Sum
-from .loops import FOLDS, READING, Buffer, Nest, Node, Place, Reduce, Shape, Store
+from .fetching import LINE, ahead_of
+from .loops import FOLDS, READING, Buffer, Nest, Node, Place, Reduce, Shape, Store, places_of
 from .phases import Phase, Total, levels_of, phases_of
 from .running import RUN, Loops
 
 BLOCK = 2048
 """Elements along the vector dimension that are one item, where there are more."""
-
-LINE = 64
-"""Bytes that a cache fetches at once."""
-
-FAR = 2**18
-"""Bytes from which on what a place runs through is not in a cache that is near."""
 
 NO_ROOM = 2**40
 """More elements than any memory of a function's own has."""
@@ -44,6 +38,10 @@ NO_ROOM = 2**40
 LONG_ROW, FEW_CYCLES, MOST_SUMS = 96, 8, 4
 """Elements from which on a row is long, cycles a vector that may be spent again for every row, and how many rows of
 sums the first-level cache is to hold."""
+
+
+MANY, NEAR = 2**18, 2**15
+"""Elements from which on rows are gone through in pairs, and the bytes of their shelves up to which they are."""
 
 
 @dataclass(slots=True)
@@ -62,24 +60,14 @@ class _Values(dict[Node, Operand]):
         super().__init__(others or ())
         self.ones: dict[Node, Operand] = {} if others is None else dict(others.ones)
 
+    def share(self, other: _Values, wanted: Callable[[Node], bool]) -> None:
+        """Has what another has of the nodes that are wanted."""
+        for mine, its in ((self, other), (self.ones, other.ones)):
+            mine.update({node: value for node, value in its.items() if node not in mine and wanted(node)})
 
-def places_of(nest: Nest) -> list[Place]:
-    """The places of a nest in the order in which its function finds them."""
-    return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op in READING),
-                               *(root.place for root in nest.roots)]))
 
-
-def form_of(nest: Nest) -> tuple[Any, ...]:
-    """All that the function of a nest depends on: nests of one form differ in their places alone."""
-    nodes = {node: number for number, node in enumerate(nest.nodes())}
-    places = {place: number for number, place in enumerate(places_of(nest))}
-    lines = [(node.op, node.dtype, node.over, *[
-        ("%", nodes[x]) if type(x) is Node else ("b", places[x]) if type(x) is Place else repr(x) for x in node.args])
-        for node in nodes]
-    roots = [(type(root) is Store, nodes[root.value], places[root.place],
-              () if type(root) is Store else (root.op, root.split_stride)) for root in nest.roots]  # type: ignore
-    return (nest.shape, nest.reduced, tuple(lines), tuple(roots),
-            tuple([(place.strides, place.buffer.dtype) for place in places]))
+_Row = tuple[_Values, dict[Place, Operand]]
+"""What is known within a row, or at a point of it, and where its places are."""
 
 
 def function_of(nest: Nest, name: str, machine: Machine) -> Function:
@@ -114,13 +102,15 @@ class _Emission(Loops):
                      for total in self.sums if total.thin and hint(across_dims[-1].size) >= 4 * self.split}
         """And those of a run of rows."""
         self._lay_shelves(lanes)
+        self.pair = self._paired(machine)
+        """The dimension along which two rows are gone through at once, if there is one."""
         alike = {node for node in self.nodes if self.vector is None or self.vector not in self.depends[node]}
         strides = None if self.vector is None else {**self.vector.strides, **dict.fromkeys(self._shelves(), 1)}
         super().__init__(Code(name, visible=False, plain=True), lanes if self.vector else 1, strides, alike, machine)
         self.one = Expressions(self.code, 1, None, set(self.nodes), machine)
         """For what is one number: it takes no vector to compute it."""
         self.single, self.widely = self._single()
-        self.ahead = self._ahead()
+        self.ahead = ahead_of(self.dims, self.phases, self.vector, self.places, 1 if self.pair is None else 2)
 
     def _single(self) -> tuple[set[Node], set[Node]]:
         """The nodes that are one number all along the vectors of a row, or of what is reduced; and those of them that
@@ -133,6 +123,18 @@ class _Emission(Loops):
         met.update(total.value for phase in self.phases for total in phase.totals)
         met.update(store.value for phase in self.phases for store in phase.stores)
         return single, single & met
+
+    def _paired(self, machine: Machine) -> Dim | None:
+        """Two rows at once keep the processor busy where one waits for its own sums, vector by vector and at its end.
+        That is worth its machine code where there is much to do, and needs as many registers again."""
+        outer = [dim for dim in self.dims if not dim.inner]
+        if len(self.phases) == 1 or self.columns or not outer or self.vector is None or not self.vector.row:
+            return None
+        sizes = [dim.size for dim in self.dims]
+        if not machine.avx512 or any(map(varies, sizes)) or outer[-1].size % 2 or prod(sizes) < MANY:
+            return None
+        nearest = 2 * sum(place.buffer.bytes for place in self._shelves())
+        return outer[-1] if nearest <= NEAR else None
 
     def _dependences(self) -> dict[Node, frozenset[Dim]]:
         found: dict[Node, frozenset[Dim]] = {}
@@ -152,21 +154,6 @@ class _Emission(Loops):
             return False
         once = sum(node.cost for node in self.nodes if self.depends[node] == {vector})
         return hint(vector.size) >= LONG_ROW and sums <= MOST_SUMS and once <= FEW_CYCLES
-
-    def _ahead(self) -> tuple[Phase | None, dict[Place, int]]:
-        """The dearest phase, in which there is time to fetch the next row, and how far away that is at the places that
-        lie along rows. The processor itself looks ahead along a row, but not while it is gone through again."""
-        outer = [dim for dim in self.dims if not dim.inner]
-        if len(self.phases) == 1 or self.vector is None or not self.vector.row or not outer:
-            return None, {}
-        dearest = max(self.phases, key=lambda phase: sum(node.cost for node in {*phase.nodes} - {*phase.shelved}))
-        found = {}
-        for place in self.places:
-            size = np.dtype(place.buffer.dtype).itemsize
-            if self.vector.strides[place] == 1 and outer[-1].strides[place] and (
-                    prod([hint(dim.size) for dim in self.dims if dim.strides[place]]) * size >= FAR):
-                found[place] = outer[-1].strides[place] * size
-        return dearest, found
 
     # --- memory of the function's own ---------------------------------------------------------------------------------
 
@@ -230,23 +217,27 @@ class _Emission(Loops):
         blocks = 1
         if vector is not None and kept and (varies(vector.size) or vector.size > 2 * BLOCK):
             blocks = -(-vector.size // BLOCK)
-        counts = [dim.size for dim in outer] + [blocks, self.split]
+        counts = [dim.size // 2 if dim is self.pair else dim.size for dim in outer] + [blocks, self.split]
         table = code.address(operands, 0)
         bases = {place: code.address(table, number) for number, place in enumerate(self.places)}
         for place in self._shelves():
-            bases[place] = code.stack(f"[{place.buffer.bytes} x i8]", align=64)
+            bases[place] = code.stack(f"[{place.buffer.bytes * (1 if self.pair is None else 2)} x i8]", align=64)
         fixed = _Values()
         self._write(self.nodes, 0, frozenset(), fixed, bases, None)
         with code.loop(stop, start=start) as item:
             indices = unravelled(code, item.index, counts)
             piece = indices.pop()
             block = indices.pop()
+            indices = [code.mul(index, 2) if dim is self.pair else index
+                       for dim, index in zip(outer, indices, strict=True)]
             places = self._moved(bases, list(zip(outer, indices, strict=True)))
             if self.split > 1:
                 places = self._in_piece(places, piece)
-            values = _Values(fixed)
             known = frozenset(outer)
-            self._write(self.nodes, 0, known, values, places, None)
+            rows = [(_Values(fixed), each) for each in (places, *self._beside(places))]
+            for values, each in rows:
+                self._write(self.nodes, 0, known, values, each, None)
+            values = rows[0][0]
             ranges = self._ranges(vector, block, blocks, piece)
             if self.columns:
                 self._summed(inner, known, values, places, ranges)
@@ -254,11 +245,17 @@ class _Emission(Loops):
                 self._swept(vector, ranges[vector], lambda index, mask: self._column(
                     inner, known, values, places, ranges, index, mask))
             else:
-                self._row(inner, known, values, places, ranges, vector)
+                self._row(inner, known, rows, ranges, vector)
         code.done()
         vectors = prod([-(-dim.size // self.lanes) if dim is vector else dim.size for dim in self.dims])
         cost = sum(node.cost for node in self.nodes) + 2 * len(self.places) + 2
         return Function(code, prod(counts), vectors * cost)
+
+    def _beside(self, places: dict[Place, Operand]) -> Iterator[dict[Place, Operand]]:
+        """The places of the row that is gone through together with that at these, if there is one."""
+        if self.pair is not None:
+            shelves = {place: self.code.at("i8", places[place], place.buffer.bytes) for place in self._shelves()}
+            yield {**self._moved(places, [(self.pair, 1)]), **shelves}
 
     def _in_piece(self, places: dict[Place, Operand], piece: Operand) -> dict[Place, Operand]:
         """The results of a piece of the reduction stand apart."""
@@ -286,20 +283,21 @@ class _Emission(Loops):
                 found[dim] = low, code.least(code.add(low, size), dim.size)
         return found
 
-    def _row(self, loops: list[Dim], known: frozenset[Dim], values: _Values, places: dict[Place, Operand],
-             ranges: dict[Dim, tuple[Index, Index]], vector: Dim | None, mask: Operand | None = None) -> None:
-        """The phases one after the other, each of which may go on with what those before have combined; the last of
-        the loops, if any, is along the vectors."""
+    def _row(self, loops: list[Dim], known: frozenset[Dim], rows: list[_Row], ranges: dict[Dim, tuple[Index, Index]],
+             vector: Dim | None, mask: Operand | None = None) -> None:
+        """The phases one after the other, each of which may go on with what those before have combined, of all these
+        rows at once; the last of the loops, if any, is along the vectors."""
         for number, phase in enumerate(self.phases):
             totals = [total for total in phase.totals if total not in self.sums]
-            start = [self._neutral(total.sum) for total in totals]
-            found = self._along(loops, phase, known, values, places, start, ranges, vector, mask)
-            for total, value in zip(totals, found, strict=True):
-                self._combined(total, value, values, places, vector is not None, mask)
-            self._write(self.nodes, number + 1, known, values, places, mask)
-            for root in phase.alike:
-                single = root.value in self.single
-                self._leave(root.place, (values.ones if single else values)[root.value], places[root.place], mask)
+            start = [self._neutral(total.sum) for total in totals] * len(rows)
+            found = iter(self._along(loops, phase, known, rows, start, ranges, vector, mask))
+            for values, places in rows:
+                for total in totals:
+                    self._combined(total, next(found), values, places, vector is not None, mask)
+                self._write(self.nodes, number + 1, known, values, places, mask)
+                for root in phase.alike:
+                    single = root.value in self.single
+                    self._leave(root.place, (values.ones if single else values)[root.value], places[root.place], mask)
 
     def _combined(self, total: Total, value: Operand, values: _Values, places: dict[Place, Operand], across: bool,
                   mask: Operand | None) -> None:
@@ -320,26 +318,34 @@ class _Emission(Loops):
         else:
             values[total.root] = value
 
-    def _along(self, loops: list[Dim], phase: Phase, known: frozenset[Dim], values: _Values,
-               places: dict[Place, Operand], sums: Sequence[Operand], ranges: dict[Dim, tuple[Index, Index]],
-               vector: Dim | None, mask: Operand | None) -> Sequence[Operand]:
-        """The loops of a phase; what it has combined."""
+    def _along(self, loops: list[Dim], phase: Phase, known: frozenset[Dim], rows: list[_Row], sums: Sequence[Operand],
+               ranges: dict[Dim, tuple[Index, Index]], vector: Dim | None, mask: Operand | None) -> Sequence[Operand]:
+        """The loops of a phase; what it has combined, row by row."""
         if not (phase.stores or phase.totals):
             return sums
-        code, totals = self.code, [total for total in phase.totals if total not in self.sums]
+        code, totals = self.code, [total for total in phase.totals if total not in self.sums] * len(rows)
 
-        def inside(dim: Dim, index: Index, mask: Operand | None) -> tuple[_Values, dict[Place, Operand]]:
-            found, further = _Values(values), self._moved(places, [(dim, index)])
-            self._write(phase.nodes, phase.number, known | {dim}, found, further, mask, phase)
-            return found, further
+        def inside(dim: Dim, index: Index, mask: Operand | None) -> list[_Row]:
+            found: list[_Row] = []
+            for values, places in rows:
+                further, moved = _Values(values), self._moved(places, [(dim, index)])
+                if found:
+                    further.share(found[0][0], lambda node: self.pair not in self.depends[node])
+                self._write(phase.nodes, phase.number, known | {dim}, further, moved, mask, phase)
+                found.append((further, moved))
+            return found
+
+        def done(found: list[_Row], before: Sequence[Operand], mask: Operand | None, ragged: bool) -> list[Operand]:
+            each = len(before) // len(found)
+            return [x for number, (values, places) in enumerate(found) for x in self._done(
+                phase, values, places, before[number * each:(number + 1) * each], mask, ragged)]
 
         if loops:
             dim, rest = loops[0], loops[1:]
             low, high = ranges[dim]
 
             def round(index: Operand, before: Sequence[Operand]) -> Sequence[Operand]:
-                found, further = inside(dim, index, mask)
-                return self._along(rest, phase, known | {dim}, found, further, before, ranges, vector, mask)
+                return self._along(rest, phase, known | {dim}, inside(dim, index, mask), before, ranges, vector, mask)
 
             if not rest and vector is None:
                 return self._run(low, high, 1, dim.size, totals, sums, round)
@@ -347,13 +353,14 @@ class _Emission(Loops):
                 loop.next = round(loop.index, loop.carried)
             return loop.carried
         if vector is None:
-            return self._done(phase, values, places, sums, mask, False)
+            return done(rows, sums, mask, False)
 
         def body(index: Index, before: Sequence[Operand], mask: Operand | None) -> Sequence[Operand]:
-            found, further = inside(vector, index, mask)
+            found = inside(vector, index, mask)
             if phase is self.ahead[0]:
-                self._fetch(further)
-            return self._done(phase, found, further, before, mask, mask is not None)
+                for _, places in found:
+                    self._fetch(places)
+            return done(found, before, mask, mask is not None)
 
         return self._vectors(vector, ranges[vector], sums, body, totals)
 
@@ -394,7 +401,9 @@ class _Emission(Loops):
         assert self.vector is not None
         inside, further = _Values(values), self._moved(places, [(self.vector, index)])
         self._write(self.nodes, 0, known | {self.vector}, inside, further, mask)
-        self._row(inner, known | {self.vector}, inside, further, ranges, None, mask)
+        if mask is None and self.ahead[0] is not None:
+            self._fetch(further)
+        self._row(inner, known | {self.vector}, [(inside, further)], ranges, None, mask)
 
     def _summed(self, inner: list[Dim], known: frozenset[Dim], values: _Values,
                 places: dict[Place, Operand], ranges: dict[Dim, tuple[Index, Index]]) -> None:
@@ -439,7 +448,7 @@ class _Emission(Loops):
         def further(dims: list[Dim], known: frozenset[Dim], values: _Values,
                     places: dict[Place, Operand]) -> None:
             if not dims:
-                self._row(row, known, values, places, ranges, vector)
+                self._row(row, known, [(values, places)], ranges, vector)
                 return
             start, stop = ranges[dims[0]]
 

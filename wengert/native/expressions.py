@@ -76,6 +76,8 @@ class Expressions:
             math = self.reals[node.over]
             if node.op == "pow":
                 return math.intrinsic("pow", *operands)
+            if node.op == "exp":
+                return math.exp(operands[0], never_above_zero(node.args[0]))
             return getattr(math, node.op)(*operands)
         return self._integer(node, operands)
 
@@ -256,6 +258,22 @@ class Expressions:
             lanes_on = Operand("splat (i1 true)", f"<{lanes} x i1>") if mask is None else mask
             code.call("void", f"llvm.masked.scatter.v{lanes}{_suffix(element)}.v{lanes}p0", value,
                       self._pointers(element, pointer, stride), _ALIGN, lanes_on)
+
+
+def never_above_zero(node: Node) -> bool:
+    """Whether a value is 0 or less, up to rounding, or NaN, whatever is in memory."""
+    if node.op == "neg":
+        return _never_below_zero(node.args[0])
+    if node.op == "sub":
+        return node.args[1].op == "row_max" and node.args[1].args[0] is node.args[0]
+    if node.op == "mul":
+        return any(x.op == "const" and not varies(x.args[0]) and x.args[0] <= 0 and _never_below_zero(y)
+                   for x, y in (node.args, node.args[::-1]))
+    return False
+
+
+def _never_below_zero(node: Node) -> bool:
+    return node.op in ("abs", "exp", "sqrt") or node.op == "mul" and node.args[0] is node.args[1]
 
 
 def _suffix(element: str) -> str:

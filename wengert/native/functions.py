@@ -14,8 +14,8 @@ from ..compiler.code import Code
 from ..compiler.jit import engine
 from ..compiler.products import Geometry, Products
 from . import entry
-from .emission import Function, form_of, function_of, places_of
-from .loops import Nest, Place
+from .emission import Function, function_of
+from .loops import Nest, Place, form_of, places_of
 from .openblas import product_function
 from .schedule import Schedule
 from .steps import Call, Guard, Kernel, Layout, Product, Step

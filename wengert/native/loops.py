@@ -245,6 +245,25 @@ class Nest:
         return "\n".join(lines)
 
 
+def places_of(nest: Nest) -> list[Place]:
+    """The places of a nest in the order in which its function finds them."""
+    return list(dict.fromkeys([*(node.args[0] for node in nest.nodes() if node.op in READING),
+                               *(root.place for root in nest.roots)]))
+
+
+def form_of(nest: Nest) -> tuple[Any, ...]:
+    """All that the function of a nest depends on: nests of one form differ in their places alone."""
+    nodes = {node: number for number, node in enumerate(nest.nodes())}
+    places = {place: number for number, place in enumerate(places_of(nest))}
+    lines = [(node.op, node.dtype, node.over, *[
+        ("%", nodes[x]) if type(x) is Node else ("b", places[x]) if type(x) is Place else repr(x) for x in node.args])
+        for node in nodes]
+    roots = [(type(root) is Store, nodes[root.value], places[root.place],
+              () if type(root) is Store else (root.op, root.split_stride)) for root in nest.roots]  # type: ignore
+    return (nest.shape, nest.reduced, tuple(lines), tuple(roots),
+            tuple([(place.strides, place.buffer.dtype) for place in places]))
+
+
 def verify(nest: Nest) -> Nest:
     """Returns the nest if it is well formed; else raises `LoopError`, which names what is wrong."""
     rank = len(nest.shape)
