@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import along_first, each, folded, native
+from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import COMPLEX, P, bilinear, conjugate, fused, linear, of_first, opaque
@@ -53,6 +54,11 @@ def _blank(xp: ModuleType, lead: Dims, sizes: Dims, out: Dims, size: Dims, strid
     return xp.zeros((*lead, *whole), dtype)
 
 
+def _inside(sizes: Dims, out: Dims, size: Dims, stride: Dims, dilation: Dims) -> bool:
+    """Whether windows without padding lie inside these sizes."""
+    return all(r <= n for r, n in zip(reach(out, size, stride, dilation), sizes, strict=True))
+
+
 def _pooled(op: str) -> Any:
     """The shape of what has one element a window."""
 
@@ -77,9 +83,23 @@ def _lowest(dtype: DType) -> Any:
     return -np.inf if dtype.kind not in "iub" else np.iinfo(dtype).min
 
 
+def _generated(x: Array) -> Any:
+    """The module of generated code, where it should be asked; it is loaded by the first array that is large."""
+    if x.size < LARGE or x.dtype.char not in "fd" or too_late():
+        return None
+    from ..compiler import pooling
+
+    return pooling
+
+
 def _max_pool(xp: ModuleType, x: Array, size: Dims, stride: Dims, padding: Dims, dilation: Dims,
               ceil: bool = False) -> Array:
     out, padded = _frame("max_pool", x, size, stride, padding, dilation, ceil, _lowest(x.dtype))
+    generated = _generated(padded)
+    if generated is not None:
+        found = generated.maxima(padded, out, size, stride, dilation)
+        if found is not None:
+            return laid_as(found, x)
     first, *rest = places(out, size, stride, dilation)
     best = padded[first].copy()
     for place in rest:
@@ -126,6 +146,11 @@ def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, pad
     padded = x
     if any(a > 0 or b > 0 for a, b in widths):
         padded = framed(x, tuple((a, max(b, 0)) for a, b in widths), _lowest(x.dtype))
+    generated = _generated(padded)
+    if generated is not None and best.flags.c_contiguous:
+        winner = generated.winners(padded, out, size, stride, dilation)
+        if winner is not None:
+            return winner
     found = places(out, size, stride, dilation)
     kind = xp.dtype(xp.uint8 if len(found) < 256 else xp.int32)
     winner = xp.full_like(best, len(found) - 1, kind)  # which lies as the maxima do
@@ -164,6 +189,11 @@ def _put(xp: ModuleType, ct: Array, winner: Array, size: Dims, stride: Dims, pad
          sizes: Dims) -> Array:
     rank = len(size)
     out = winner.shape[winner.ndim - rank:]
+    generated = _generated(ct) if not any(padding) and _inside(sizes, out, size, stride, dilation) else None
+    if generated is not None:
+        found = generated.put(ct, winner, sizes, size, stride, dilation)
+        if found is not None:
+            return found
     padded = _blank(xp, winner.shape[:-rank], sizes, out, size, stride, padding, dilation, ct.dtype)
     # Windows that share no element write theirs; others add. Bits are multiplied by 0 or 1, so that NaN and infinity
     # stay where they are, and at the speed of numbers.
