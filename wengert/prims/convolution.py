@@ -361,7 +361,7 @@ convolution = fused(
 # --- the gradient of the weight ---------------------------------------------------------------------------------------
 
 
-_LEAST_PLACES, _FEW_WINDOWS, _MANY_CHANNELS = 64, 16, 32
+_LEAST_PLACES, _FEW_WINDOWS, _MANY_CHANNELS, _LEAST_CHANNELS = 64, 16, 32, 4
 _BLOCK_BYTES = 2**20
 """What the windows of the groups that are multiplied at once may take: they stay in the cache."""
 
@@ -369,7 +369,11 @@ _BLOCK_BYTES = 2**20
 def _fills_few_vectors(samples: int, shape: Dims, groups: int, out: Dims) -> bool:
     """Whether a product of matrices finds the gradient of the weights of ``shape`` sooner than generated code, which
     adds up along vectors of windows: of one sample (so it is where each example is a group) there are few to add."""
-    if samples != 1 or prod(shape[1:]) < _LEAST_PLACES:
+    if samples != 1:
+        return False
+    if groups > 1 and shape[0] // groups >= _LEAST_CHANNELS and prod(shape[1:]) * prod(out) <= _BLOCK_BYTES // 4:
+        return True  # a group's windows stay in the cache
+    if prod(shape[1:]) < _LEAST_PLACES:
         return False
     return groups > 1 and out[-1] < _FEW_WINDOWS or shape[0] // groups >= _MANY_CHANNELS
 
@@ -378,6 +382,12 @@ def _weight_of_one(x: Array, ct: Array, kernel: Dims, stride: Dims, dilation: Di
     """The gradient of the weight of one sample: (groups, channels, places of the kernel), a product a group of the
     cotangent with the windows, of which a block of groups is laid out at a time."""
     out, inner = ct.shape[2:], x.shape[1] // groups
+    if groups > 1 and _generated(x, ct.size * x.shape[1] // groups * prod(kernel)) is not None:
+        from ..compiler.windows import weights_of_groups
+
+        found = weights_of_groups(x, ct, kernel, stride, dilation, groups)
+        if found is not None:
+            return found
     seen = windowed(x, out, kernel, stride, dilation).reshape(groups, inner, *kernel, *out)
     rows = ct.reshape(groups, -1, prod(out))
     places = inner * prod(kernel)
