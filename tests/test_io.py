@@ -693,8 +693,8 @@ def test_names_are_refused_by_name() -> None:
         torch.load(program(CODE["a call"]))
     with pytest.raises(CheckpointError, match=r"a nested tensor \(torch._utils._rebuild_nested_tensor\)"):
         torch.load(program(b"ctorch._utils\n_rebuild_nested_tensor\n."))
-    with pytest.raises(CheckpointError, match="float8_e4m3fn"):
-        torch.load(program(b"ctorch\nfloat8_e4m3fn\n."))
+    with pytest.raises(CheckpointError, match="quint8"):
+        torch.load(program(b"ctorch\nquint8\n."))
     with pytest.raises(CheckpointError, match=r"torch\.nn\.modules\.nothing\.Such.*state_dict"):
         torch.load(program(b"ctorch.nn.modules.nothing\nSuch\n)R."), weights_only=False)
 
@@ -820,7 +820,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         "damaged",
     ),
     "unknown dtype": (header('{"x":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}', bytes(8)), "F99"),
-    "float8": (header('{"x":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', bytes(2)), "F8_E4M3"),
+    "float4": (header('{"x":{"dtype":"F4","shape":[2],"data_offsets":[0,2]}}', bytes(2)), "F4"),
     "truth values": (document("1", **TRUTH), "truth values"),
     "newer version": (document("1", version=2), "newer wengert"),
     "document no json": (header('{"__metadata__":{"wengert":"nonsense"}}'), "damaged"),

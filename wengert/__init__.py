@@ -19,9 +19,9 @@ from .autograd import (
 from .core import display as _display, dtypes as _dtypes
 from .core.device import device
 from .core.dtypes import (
-    DType as dtype, bfloat16, complex64, complex128, finfo, float16, float32, float64, get_default_dtype, iinfo, int8,
-    int16, int32, int64, promote_types, set_default_dtype, uint8,
-    uint16, uint32, uint64,
+    DType as dtype, bfloat16, complex32, complex64, complex128, finfo, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2,
+    float8_e5m2fnuz, float8_e8m0fnu, float16, float32, float64, get_default_dtype, iinfo, int8, int16, int32, int64,
+    promote_types, set_default_dtype, uint8, uint16, uint32, uint64,
 )
 from .core.layout import (
     channels_last, channels_last_3d, contiguous_format, layout, memory_format, preserve_format, sparse_bsc, sparse_bsr,
@@ -45,7 +45,7 @@ from .version import __version__
 bool = _dtypes.bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
-cfloat, cdouble = complex64, complex128
+cfloat, cdouble, chalf = complex64, complex128, complex32
 newaxis = None
 
 globals().update(_ops.FUNCTIONS)

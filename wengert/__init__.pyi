@@ -28,12 +28,14 @@ from .autograd.modes import (
 )
 from .core.device import device as device
 from .core.dtypes import (
-    bfloat16 as bfloat16, bool_ as _bool, complex128 as _cdouble, complex64 as _cfloat, complex128 as complex128,
-    complex64 as complex64, float64 as _double, DType as _dtype, finfo as finfo, float32 as _float, float16 as float16,
-    float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, float16 as _half, iinfo as iinfo,
-    int32 as _int, int16 as int16, int32 as int32, int64 as int64, int8 as int8, int64 as _long,
-    promote_types as promote_types, set_default_dtype as set_default_dtype, int16 as _short, uint16 as uint16,
-    uint32 as uint32, uint64 as uint64, uint8 as uint8,
+    bfloat16 as bfloat16, bool_ as _bool, complex128 as _cdouble, complex64 as _cfloat, complex32 as _chalf,
+    complex128 as complex128, complex32 as complex32, complex64 as complex64, float64 as _double, DType as _dtype,
+    finfo as finfo, float32 as _float, float16 as float16, float32 as float32, float64 as float64,
+    float8_e4m3fn as float8_e4m3fn, float8_e4m3fnuz as float8_e4m3fnuz, float8_e5m2 as float8_e5m2,
+    float8_e5m2fnuz as float8_e5m2fnuz, float8_e8m0fnu as float8_e8m0fnu, get_default_dtype as get_default_dtype,
+    float16 as _half, iinfo as iinfo, int32 as _int, int16 as int16, int32 as int32, int64 as int64, int8 as int8,
+    int64 as _long, promote_types as promote_types, set_default_dtype as set_default_dtype, int16 as _short,
+    uint16 as uint16, uint32 as uint32, uint64 as uint64, uint8 as uint8,
 )
 from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.layout import (
@@ -229,6 +231,11 @@ BoolTensor: _TensorType
 ByteTensor: _TensorType
 CharTensor: _TensorType
 DoubleTensor: _TensorType
+Float8_e4m3fnTensor: _TensorType
+Float8_e4m3fnuzTensor: _TensorType
+Float8_e5m2Tensor: _TensorType
+Float8_e5m2fnuzTensor: _TensorType
+Float8_e8m0fnuTensor: _TensorType
 FloatTensor: _TensorType
 HalfTensor: _TensorType
 IntTensor: _TensorType
@@ -283,6 +290,7 @@ cdouble = _cdouble
 ceil: _Callable[..., Tensor]
 ceil_: _Callable[..., Tensor]
 cfloat = _cfloat
+chalf = _chalf
 clamp_: _Callable[..., Tensor]
 clamp_max_: _Callable[..., Tensor]
 clamp_min_: _Callable[..., Tensor]

@@ -12,8 +12,10 @@ import wengert
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("ml_dtypes")
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
-DTYPES = ("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128").split()
+DTYPES = ("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex32 complex64 complex128 "
+          "float8_e4m3fn float8_e5m2").split()
 NUMBERS = (True, 2, 1.5, 1 + 1j)
 
 OPERATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
@@ -50,10 +52,10 @@ def outcome(torch: Any, operation: Callable[[Any, Any, Any], Any], first: Any, s
 
 
 def left_out(name: str, first: Any, second: Any) -> bool:
-    """wengert has no complex32, the meeting of float16 with a complex number; truth values to the power of truth
-    values, and complex numbers put into a real tensor, are errors."""
+    """Truth values to the power of truth values, and complex numbers put into a real tensor, are errors; so are powers
+    of numbers of 8 bits, of which PyTorch gives the first alone."""
     kinds = {v[0] if isinstance(v, tuple) else type(v).__name__ for v in (first, second)}
-    if "float16" in kinds and any("complex" in kind for kind in kinds):
+    if name == "power" and second is True and any("float8" in kind for kind in kinds):
         return True
     return (name.startswith("power") and kinds == {"bool"}) or (name == "fill" and any("complex" in k for k in kinds))
 
@@ -67,6 +69,8 @@ def test_two_operands_meet_where_pytorch_s_do(name: str) -> None:
             continue
         theirs = outcome(torch, OPERATIONS[name], first, second)
         ours = outcome(wengert, OPERATIONS[name], first, second)
+        if theirs.endswith("NotImplementedError") and ours == "torch.complex32":
+            continue  # there is no kernel for it there, and here it is computed as everything is
         if not ours.startswith(theirs):  # ours of a dtype is a NotImplementedError, a kind of RuntimeError, throughout
             differ.append((first, second, theirs, ours))
     assert not differ, f"{len(differ)}: {differ[:8]}"

@@ -293,7 +293,8 @@ def cast(usual: Any, dtype: Any, value: Any) -> Any:
 
 COLUMNS: dict[str, Column] = {
     **{name: partial(values, name) for name in
-       ("float64", "float32", "int64", "bool", "complex128", "float16", "bfloat16")},
+       ("float64", "float32", "int64", "bool", "complex128", "float16", "bfloat16", "complex32", "uint16",
+        "uint32", "uint64")},
     "reference": reference,
     "grad": partial(gradient, "float64", 1),
     "grad-complex": partial(gradient, "complex128", 1),
@@ -312,7 +313,8 @@ COLUMNS: dict[str, Column] = {
 }
 # Whole groups of columns by one name.
 GROUPS = {
-    "values": ["float64", "float32", "int64", "bool", "complex128", "float16", "bfloat16"],
+    "values": ["float64", "float32", "int64", "bool", "complex128", "float16", "bfloat16", "complex32", "uint16",
+               "uint32", "uint64"],
     "gradients": ["grad", "grad-complex", "grad-reference", "grad-second", "forward"],
 }
 TITLES = {

@@ -17,7 +17,7 @@ from .database import seeded
 # Relative and absolute tolerance by the name of the dtype: a few last places, and room for sums in another order.
 TOLERANCES = {
     "float64": (1e-7, 1e-9), "complex128": (1e-7, 1e-9), "float32": (1e-4, 1e-5), "complex64": (1e-4, 1e-5),
-    "float16": (4e-3, 1e-3), "bfloat16": (3e-2, 1e-2),
+    "float16": (4e-3, 1e-3), "complex32": (4e-3, 1e-3), "bfloat16": (3e-2, 1e-2),
 }
 
 
@@ -49,10 +49,12 @@ def dtype_name(tensor: Any) -> str:
 
 
 def array(tensor: Any) -> np.ndarray[Any, Any]:
-    """A tensor's numbers; bfloat16 as float32."""
+    """A tensor's numbers; bfloat16 as float32, complex32 as complex64."""
     plain = tensor.detach()
     if dtype_name(plain) == "bfloat16":
         plain = plain.float()
+    elif dtype_name(plain) == "complex32":
+        plain = plain.cfloat()
     return plain.numpy(force=True) if isinstance(plain, torch.Tensor) else plain.numpy()
 
 

@@ -40,7 +40,6 @@ LEFT_OUT = {
     "_chunk_cat": "internal to PyTorch",
     "_segment_reduce.": "internal to PyTorch",
     "slice": "reached through torch.ops alone",
-    "chalf": "complex32: numpy has no complex numbers of half precision",
 }
 
 # Columns of single entries that are left out, as PyTorch's own answer there is wrong or an accident of how it is
@@ -70,8 +69,6 @@ FAULTS = {
     ("linalg.norm.subgradients_at_zero", "grad-second"): "PyTorch's is NaN at zero, by 0 / 0 in its formula",
     ("masked.logaddexp", "grad-second"): "PyTorch's is NaN where both are masked, by inf - inf in its formula",
     ("native_group_norm", "strided"): "PyTorch refuses an input that is laid as it likes, and asks for a report",
-    **{(name, "float16"): "complex32: numpy has no complex numbers of half precision"
-       for name in ("complex", "view_as_complex")},
     ("any", "out"): "into bytes, PyTorch cuts the input to integers first, so that 0.5 counts as false",
     **{(f"nn.functional.{name}", "grad-reference"): "at NaN PyTorch's vector code gives another gradient than its code "
        "for single elements, so that it depends on how many there are"
@@ -203,8 +200,9 @@ def carried_tensor(tensor: Any) -> Any:
             return carried(plain.conj()).conj().requires_grad_(tensor.requires_grad)
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         memory = plain.resolve_neg().as_strided((size,), (1,), 0)
-        if tensor.dtype is torch.bfloat16:
-            ours = wengert.tensor(memory.float().numpy()).to(wengert.bfloat16)
+        if tensor.dtype in (torch.bfloat16, torch.complex32):  # of which numpy knows the bits alone
+            bits = memory.view(torch.int16 if tensor.dtype is torch.bfloat16 else torch.int32)
+            ours = wengert.tensor(bits.numpy()).view(carried(tensor.dtype))
         else:
             ours = wengert.tensor(np.array(memory.numpy(), copy=True))
         made = ours.as_strided(tuple(tensor.shape), tensor.stride(), tensor.storage_offset()).detach()

@@ -508,7 +508,7 @@ def _implied(op: str, output: Tensor) -> Tensor:
     if output._data.size != 1:
         raise GradError(f"[{op}] grad can be implicitly created only for scalar outputs; got shape "
                         f"{list(output._data.shape)}; reduce it (.sum(), .mean()) or pass its gradient")
-    if output._data.dtype.kind == "c":
+    if output._data.dtype.kind in "cW":
         raise GradError(
             f"[{op}] grad can be implicitly created only for real scalar outputs but got {output.dtype}; take its "
             "real part or pass its gradient"
@@ -529,7 +529,7 @@ def _fitting(op: str, i: int, output: Tensor, ct: object) -> Tensor:
             f"[{op}] Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
             f"{output.shape}; a gradient has the shape of its tensor"
         )
-    if (ct._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
+    if (ct._data.dtype.kind in "cW") != (output._data.dtype.kind in "cW"):
         raise DTypeError(
             f"[{op}] For complex Tensors, both grad_output and output are required to have the same dtype. "
             f"Mismatch in dtype: grad_output[{i}] has a dtype of {ct.dtype} and output[{i}] has a dtype of "

@@ -203,7 +203,7 @@ class DualLevel(Level):
             moved = moved or (pair[1] is not None and pair[1][1])
         out, total = state.here["quiet"](_run_diagonal, primitive, primals, tangents, params)
         value: Any = outer.wrap(out, mapped)
-        if total is None or out.dtype.kind not in "fcV":
+        if total is None or out.dtype.kind not in "fcVW":
             return Dual(self, value, None)
         example = out.shape[1:] if mapped else out.shape
         moved = moved or mapped
@@ -271,10 +271,10 @@ def _run_diagonal(primitive: Primitive, primals: list[Any], tangents: list[Any],
 
 def _as(tangent: Any, out: np.ndarray) -> Any:
     """`fitting` of arrays."""
-    if tangent is None or out.dtype.kind not in "fcV":
+    if tangent is None or out.dtype.kind not in "fcVW":
         return None
     if tangent.dtype != out.dtype:
-        tangent = tangent.real if tangent.dtype.kind == "c" and out.dtype.kind != "c" else tangent
+        tangent = tangent.real if tangent.dtype.kind in "cW" and out.dtype.kind not in "cW" else tangent
         tangent = tangent.astype(out.dtype)
     return tangent if tangent.shape == out.shape else np.broadcast_to(tangent, out.shape)
 
@@ -291,7 +291,7 @@ def _around(tangent: Any, tangents: list[Any], given: list[Any]) -> Tensor | Non
 
 def fitting(tangent: Tensor | None, out: Tensor) -> Tensor | None:
     """A tangent of the dtype of its value; none for what is no real or complex number."""
-    if tangent is None or out._data.dtype.kind not in "fcV":
+    if tangent is None or out._data.dtype.kind not in "fcVW":
         return None
     if tangent._data.dtype != out._data.dtype:
         tangent = P.cast(tangent, dtype=out.dtype, back=tangent.dtype)
@@ -305,7 +305,7 @@ def pushed(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[Any
         return primitive.jvp(tangents, operands, out, params)
     if primitive.vjp is None:
         parts = out if primitive.multiple else (out,)
-        if primitive.records and any(part._data.dtype.kind in "fcV" for part in parts):
+        if primitive.records and any(part._data.dtype.kind in "fcVW" for part in parts):
             primitive.rule("jvp")  # raises, with the reason why there is none
         return None
     return transposed(primitive, tangents, operands, out, params)
@@ -322,7 +322,7 @@ def transposed(primitive: Primitive, tangents: Sequence[Any], operands: Sequence
     before, state.grad = state.grad, True
     try:
         cts = {i: P.zeros_like(off_tape(part)).requires_grad_() for i, part in enumerate(outs)
-               if part._data.dtype.kind in "fcV"}
+               if part._data.dtype.kind in "fcVW"}
         shapes = tuple([x._data.shape if type(x) in TENSORS else () for x in operands])
         needs = tuple([tangent is not None for tangent in tangents])
         rule = primitive.rule("vjp")

@@ -405,7 +405,7 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
                 wrote(output)
             elif any(output is x for x in args) or output._edge is not None:
                 output = _as_view(output)
-            differentiable = output._data.dtype.kind in "fcV" and not any(
+            differentiable = output._data.dtype.kind in "fcVW" and not any(
                 outputs[number] is x for x in context._constant
             )
             if context._records and differentiable:

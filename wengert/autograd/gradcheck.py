@@ -171,7 +171,7 @@ def _words(k: int, i: int, numerical: Array, analytical: Array, x: Tensor, out: 
     if "c" in (x._data.dtype.kind, out._data.dtype.kind):
         pairs = "(complex elements as pairs of real and imaginary part)\n"
     difference = np.abs(numerical - analytical)
-    if out._data.dtype.kind == "c":
+    if out._data.dtype.kind in "cW":
         worst = "imaginary" if difference[1::2].max(initial=0) >= difference[::2].max(initial=0) / 2 else "real"
         part = f"While considering the {worst} part of complex outputs only, "
     return (
@@ -190,7 +190,7 @@ def _compare_fast(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: l
         array = tensors[i]._data
         kept = array.copy()
         direction = np.asarray(generator.standard_normal(array.shape) * 1.0)
-        if array.dtype.kind == "c":
+        if array.dtype.kind in "cW":
             direction = direction + 1j * generator.standard_normal(array.shape)
         direction /= max(np.linalg.norm(direction), 1e-30)
         try:
@@ -204,7 +204,7 @@ def _compare_fast(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: l
         for k, output in enumerate(outputs):
             weights = generator.standard_normal(above[k].size)
             expected = float(weights @ ((above[k] - below[k]) / (2 * eps)))
-            ct = weights.view(np.complex128) if output._data.dtype.kind == "c" else weights
+            ct = weights.view(np.complex128) if output._data.dtype.kind in "cW" else weights
             ct = ct.reshape(output._data.shape).astype(output._data.dtype)
             gradient = reals(vjp([output], [tensors[i]], [ct])[0]) if edge_of(output) is not None else 0.0
             analytical = float(np.sum(gradient * reals(direction)))

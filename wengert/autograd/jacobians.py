@@ -22,7 +22,7 @@ def outputs_of(func: Callable[..., Any], tensors: Sequence[Any]) -> tuple[Tensor
     with enable_grad():
         found = func(*tensors)
     parts = found if isinstance(found, (tuple, list)) else (found,)
-    return tuple([part for part in parts if isinstance(part, Tensor) and part._data.dtype.kind in "fcV"])
+    return tuple([part for part in parts if isinstance(part, Tensor) and part._data.dtype.kind in "fcVW"])
 
 
 def random_like(tensor: Tensor, strided: bool) -> Tensor:
@@ -30,7 +30,7 @@ def random_like(tensor: Tensor, strided: bool) -> Tensor:
     generator = np.random.default_rng(0)
     array = tensor._data
     values = generator.standard_normal((*array.shape, 2) if strided else array.shape)
-    if array.dtype.kind == "c":
+    if array.dtype.kind in "cW":
         values = values + 1j * generator.standard_normal(values.shape)
     values = np.asarray(values).astype(array.dtype)
     return make(values[..., 0] if strided else values, None).requires_grad_()
@@ -39,12 +39,12 @@ def random_like(tensor: Tensor, strided: bool) -> Tensor:
 def reals(array: Array) -> np.ndarray:
     """The real numbers that an array holds, in a row: for complex elements the real part, then the imaginary."""
     flat = np.ascontiguousarray(array).reshape(-1)
-    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+    return flat.view(flat.real.dtype) if flat.dtype.kind in "cW" else flat
 
 
 def parts_of(array: Any) -> list[Any]:
     """The real steps that an element can take: 1, and i for complex ones."""
-    return [1.0, 1j] if array.dtype.kind == "c" else [1.0]
+    return [1.0, 1j] if array.dtype.kind in "cW" else [1.0]
 
 
 def values(func: Callable[..., Any], tensors: Sequence[Any]) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core.errors import TraceError
-from ..core.geometry import bytes_of
+from ..core.geometry import bytes_of, strided_view
 from ..core.primitive import HALVES, P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
@@ -107,7 +107,7 @@ class Lifted(Unseen):
     @property
     def flags(self) -> Any:
         one = np.empty(1, self.dtype)
-        return np.lib.stride_tricks.as_strided(one, self.shape, self.strides).flags
+        return strided_view(one, self.shape, self.strides).flags
 
     def _refuse(self, what: str) -> NoReturn:
         name = self.level.name

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.blocks import Block
+from ..core.eighths import in_numpy
 from ..core.errors import GradError
 from ..core.frames import user_line, warn
 from ..core.operands import Cotangent
@@ -51,7 +52,7 @@ def _finite(value: object) -> bool:
     """Whether a value, as far as it is a float array or number, has neither NaN nor infinity."""
     array = numbers_in(value)
     if isinstance(array, np.ndarray):
-        array = array.astype(np.float32) if array.dtype.kind == "V" else array
+        array = in_numpy(array)
         return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
     return not isinstance(array, (float, complex, np.inexact)) or bool(np.isfinite(array))
 
@@ -59,7 +60,7 @@ def _finite(value: object) -> bool:
 def _has_nan(value: object) -> bool:
     array = numbers_in(value)
     if isinstance(array, np.ndarray):
-        array = array.astype(np.float32) if array.dtype.kind == "V" else array
+        array = in_numpy(array)
         return array.dtype.kind in "fc" and bool(np.isnan(array).any())
     return isinstance(array, (float, complex, np.inexact)) and bool(np.isnan(array))
 

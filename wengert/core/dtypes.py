@@ -1,19 +1,20 @@
 """Element types, and PyTorch's lattice by which operands of different types meet.
 
-A `DType` wraps a numpy dtype. bfloat16 is the one type numpy lacks: its numpy dtype comes from the ``ml_dtypes``
-package, imported when a bfloat16 array is first made.
+A `DType` wraps a numpy dtype. bfloat16 and complex32, which numpy lacks, come from the ``ml_dtypes`` package, imported
+when an array of one is first made; the floating types of 8 bits are structures of one byte (`core.eighths`). The kind
+of their numpy dtypes is not `DType.kind` but ``V``, and ``W`` for complex32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import DTypeError
 
-__all__ = ["DType", "by_name", "category", "finfo", "from_numpy", "get_default_dtype", "iinfo", "of_scalar",
+__all__ = ["FLOAT8", "DType", "by_name", "category", "finfo", "from_numpy", "get_default_dtype", "iinfo", "of_scalar",
            "promote_types", "set_default_dtype", "to_complex", "to_real"]
 
 _BY_NAME: dict[str, DType] = {}
@@ -25,12 +26,13 @@ _CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 class DType:
     """The type of a tensor's elements. Instances are singletons; compare them with ``is`` or ``==``.
 
-    ``name`` is the type's name, ``itemsize`` its width in bytes, ``kind`` numpy's letter for its kind (``b u i f c``;
-    bfloat16 is an ``f``). It prints as PyTorch's does, so that a program's output is the same under both.
+    ``name`` is the type's name, ``itemsize`` its width in bytes, ``kind`` the letter for its kind (``b u i f c``).
+    It prints as PyTorch's does, so that a program's output is the same under both.
     """
 
     __slots__ = ("_numpy", "itemsize", "kind", "name", "rank")
 
+    # Without ``numpy`` the dtype of the arrays is made when it is first asked for.
     def __init__(self, name: str, numpy: str | None, kind: str, itemsize: int, rank: int) -> None:
         self.name, self.kind, self.itemsize, self.rank = name, kind, itemsize, rank
         self._numpy: Any = None if numpy is None else np.dtype(numpy)
@@ -41,14 +43,17 @@ class DType:
     @property
     def numpy(self) -> np.dtype[Any]:
         """The numpy dtype of the arrays that hold this type."""
-        if self._numpy is None:
+        if self._numpy is None and self in FLOAT8:
+            self._numpy = np.dtype([(self.name, np.uint8)])
+            _BY_NUMPY[self._numpy] = self
+        elif self._numpy is None:
             try:
                 import ml_dtypes
-            except ImportError as error:
-                raise ImportError(
-                    "bfloat16 arrays need the package ml_dtypes; install it with: pip install 'wengert[bfloat16]'"
-                ) from error
-            self._numpy = np.dtype(ml_dtypes.bfloat16)
+
+                self._numpy = np.dtype(getattr(ml_dtypes, self.name))
+            except (ImportError, AttributeError) as error:  # older ones have no complex32
+                raise ImportError(f"{self.name} arrays need the package ml_dtypes, 0.6 or later; install it with: "
+                                  f"pip install 'wengert[bfloat16]'") from error
             _BY_NUMPY[self._numpy] = self
         return self._numpy
 
@@ -62,7 +67,7 @@ class DType:
 
     @property
     def is_signed(self) -> bool:
-        return self.kind in "ifc"
+        return self.kind in "ifc" and self is not float8_e8m0fnu
 
     def to_complex(self) -> DType:
         """The complex type whose parts have this precision."""
@@ -96,12 +101,20 @@ uint32 = DType("uint32", "uint32", "u", 4, 3)
 uint64 = DType("uint64", "uint64", "u", 8, 4)
 float16 = DType("float16", "float16", "f", 2, 5)
 bfloat16 = DType("bfloat16", None, "f", 2, 5)
+float8_e4m3fn = DType("float8_e4m3fn", None, "f", 1, 5)
+float8_e4m3fnuz = DType("float8_e4m3fnuz", None, "f", 1, 5)
+float8_e5m2 = DType("float8_e5m2", None, "f", 1, 5)
+float8_e5m2fnuz = DType("float8_e5m2fnuz", None, "f", 1, 5)
+float8_e8m0fnu = DType("float8_e8m0fnu", None, "f", 1, 5)
 float32 = DType("float32", "float32", "f", 4, 6)
 float64 = DType("float64", "float64", "f", 8, 7)
+complex32 = DType("complex32", None, "c", 4, 5)
 complex64 = DType("complex64", "complex64", "c", 8, 6)
 complex128 = DType("complex128", "complex128", "c", 16, 7)
 
 _UNSIGNED = (uint16, uint32, uint64)  # meet floating types alone, as in PyTorch
+FLOAT8 = (float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu)
+"""Types in which numbers are kept, and not computed with: they meet no other type."""
 _default = float32
 
 
@@ -119,8 +132,9 @@ def from_numpy(dtype: np.dtype[Any] | type[Any] | str) -> DType:
     if found is not None:
         return found
     dtype = np.dtype(dtype)
-    if dtype.name == "bfloat16" and dtype == bfloat16.numpy:
-        return bfloat16
+    named = _BY_NAME.get(dtype.name)
+    if named is not None and dtype == named.numpy:
+        return named
     native = _BY_NUMPY.get(dtype.newbyteorder("=")) if dtype.kind in "biufc" else None
     if native is None:
         raise DTypeError(
@@ -138,23 +152,28 @@ def get_default_dtype() -> DType:
 def set_default_dtype(dtype: DType) -> None:
     """Makes ``dtype``, a floating type, the default of tensors made from Python floats."""
     global _default
-    if not isinstance(dtype, DType) or not dtype.is_floating_point:
+    if not isinstance(dtype, DType) or not dtype.is_floating_point or dtype in FLOAT8:
         raise TypeError(f"only floating-point types are supported as the default type; got {dtype!r}")
     _default = dtype
 
 
 def to_complex(dtype: DType) -> DType:
-    """The complex type whose parts are as precise as ``dtype``; complex64 for what is less than float64."""
+    """The complex type whose parts are as precise as ``dtype``; complex64 for bfloat16 and what is not floating.
+
+    Raises `DTypeError` for the floating types of 8 bits.
+    """
     if dtype.is_complex:
         return dtype
-    return complex128 if dtype is float64 else complex64
+    if dtype in FLOAT8:
+        raise DTypeError(f"[to_complex] Unknown Complex ScalarType for {dtype.name}; convert to a wider type first")
+    return complex128 if dtype is float64 else complex32 if dtype is float16 else complex64
 
 
 def to_real(dtype: DType) -> DType:
     """The type of the parts of ``dtype``; a real type is its own."""
     if not dtype.is_complex:
         return dtype
-    return float64 if dtype is complex128 else float32
+    return float64 if dtype is complex128 else float16 if dtype is complex32 else float32
 
 
 def of_scalar(value: object) -> DType:
@@ -180,10 +199,14 @@ def promote_types(a: DType, b: DType) -> DType:
 
     uint8 and a signed type meet in the next wider signed type; float16 and bfloat16 meet in float32; an integer and
     a floating type meet in the floating one; a real and a complex type meet in the complex type of the wider parts.
-    Raises DTypeError for uint16, uint32 or uint64 beside another type that is not floating.
+    Raises DTypeError for uint16, uint32 or uint64 beside another type that is not floating, and for a floating type of
+    8 bits beside any other.
     """
     if a is b:
         return a
+    if a in FLOAT8 or b in FLOAT8:
+        raise DTypeError("[promote_types] Promotion for Float8 Types is not supported, attempted to promote "
+                         f"{a.name} and {b.name}; convert one of them")
     if a in _UNSIGNED or b in _UNSIGNED:
         if a.kind != "f" and b.kind != "f":
             raise DTypeError("[promote_types] Promotion for uint16, uint32, uint64 types is not supported, attempted "
@@ -191,7 +214,7 @@ def promote_types(a: DType, b: DType) -> DType:
         return a if a.kind == "f" else b
     low, high = (a, b) if (category(a), a.rank) <= (category(b), b.rank) else (b, a)
     if category(high) == 3 and category(low) >= 2:
-        return complex128 if float64 in (low, to_real(low), to_real(high)) else complex64
+        return to_complex(promote_types(to_real(low), to_real(high)))
     if category(high) != category(low):
         return high
     if category(high) == 1 and low.kind != high.kind and low.itemsize == high.itemsize:
@@ -220,7 +243,7 @@ def result_type(dimensioned: Iterable[DType], zero_dim: Iterable[DType], scalars
             return higher
         if category(higher) == 2:
             return to_complex(higher)
-        return lower
+        return promote_types(higher, lower)
 
     result = combine(join(dimensioned), combine(join(zero_dim), join(scalars)))
     if result is None:
@@ -236,10 +259,12 @@ class finfo:
         if not isinstance(dtype, DType) or category(dtype) < 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dtype}'")
         real = to_real(dtype)
-        if real is bfloat16:
+        if real in FLOAT8:
+            info: Any = _LIMITS[real.name]
+        elif real is bfloat16:
             import ml_dtypes
 
-            info: Any = ml_dtypes.finfo(real.numpy)
+            info = ml_dtypes.finfo(real.numpy)
         else:
             info = np.finfo(real.numpy)
         self.dtype, self.bits = real.name, int(info.bits)
@@ -251,6 +276,24 @@ class finfo:
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
                 f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+
+
+class _Limits(NamedTuple):
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    bits: int = 8
+    precision: int = 0
+
+
+_LIMITS = {
+    "float8_e4m3fn": _Limits(2.0**-3, 448.0, -448.0, 2.0**-6),
+    "float8_e4m3fnuz": _Limits(2.0**-3, 240.0, -240.0, 2.0**-7),
+    "float8_e5m2": _Limits(2.0**-2, 57344.0, -57344.0, 2.0**-14),
+    "float8_e5m2fnuz": _Limits(2.0**-3, 57344.0, -57344.0, 2.0**-15),  # PyTorch's eps; numbers are 2^-2 apart
+    "float8_e8m0fnu": _Limits(1.0, 2.0**127, 2.0**-127, 2.0**-127),
+}
 
 
 class iinfo:

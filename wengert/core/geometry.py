@@ -109,11 +109,20 @@ def laid_out(
     return np.ndarray(tuple(shape), dtype, memory, offset, tuple(strides))
 
 
+def strided_view(array: np.ndarray, shape: Sequence[int], strides: Sequence[int]) -> np.ndarray:
+    """The memory from an array's first element on in another geometry, writable where the array is; strides in bytes.
+    Of a dtype that numpy cannot name to itself (complex32) its bits are looked at."""
+    if array.dtype.kind in "W":
+        bits = np.lib.stride_tricks.as_strided(array.view(np.uint32), shape, strides)
+        return bits.view(array.dtype)
+    return np.lib.stride_tricks.as_strided(array, shape, strides)
+
+
 def bytes_of(root: np.ndarray) -> np.ndarray:
     """All memory that an array reaches over, as bytes; written to with it."""
     dense = root if root.flags.c_contiguous else root.T
     if not dense.flags.c_contiguous:  # a look with gaps, or backwards, at memory that belongs to no array
         low, high = np.lib.array_utils.byte_bounds(root)
         forward = root[tuple([slice(None, None, -1 if step < 0 else 1) for step in root.strides])]
-        dense = np.lib.stride_tricks.as_strided(forward, ((high - low) // root.itemsize,), (root.itemsize,))
+        dense = strided_view(forward, ((high - low) // root.itemsize,), (root.itemsize,))
     return dense.reshape(-1).view(np.uint8)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from .dtypes import from_numpy, to_real
 from .geometry import laid_out
 from .operands import Array
 
@@ -53,6 +54,21 @@ channels_last_3d = memory_format("channels_last_3d")
 
 CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}
 """The formats with the channels innermost, and the number of dimensions that each is for."""
+
+
+def parts_of(array: Array) -> Array:
+    """The real and imaginary parts of complex numbers as a last dimension more, in the same memory."""
+    return array[..., None].view(to_real(from_numpy(array.dtype)).numpy)
+
+
+def real_part(array: Array) -> Array:
+    """The real parts, in the same memory; real numbers as they are."""
+    return parts_of(array)[..., 0] if array.dtype.kind == "W" else array.real
+
+
+def imag_part(array: Array) -> Array:
+    """The imaginary parts, in the same memory; of real numbers zeros."""
+    return parts_of(array)[..., 1] if array.dtype.kind == "W" else array.imag
 
 
 def in_rows(array: Array) -> Array:

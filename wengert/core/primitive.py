@@ -20,7 +20,10 @@ from typing import Any, cast
 import numpy as np
 
 from .batching import aligned, along, changed
-from .errors import MissingRuleError
+from .dtypes import from_numpy
+from .eighths import CHAR as EIGHTHS
+from .eighths import converted, decoded
+from .errors import DTypeError, MissingRuleError
 from .generated import LARGE, run_large
 from .namespace import P
 from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
@@ -78,8 +81,8 @@ class Primitive:
                paths take none of them
     behind     of views: ``behind(params, count, shape)``, the parameters of the same view behind a first dimension of
                ``count`` examples
-    widens     whether operands in half precision are computed with in float32, and what comes is rounded once: what
-               computes does, what moves or compares elements need not
+    widens     whether operands in half precision are computed with in float32 (complex64), and what comes is rounded
+               once: what computes does, what moves or compares elements need not. It refuses numbers of 8 bits
     ========== =====================================================================================================
     """
 
@@ -181,10 +184,9 @@ def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: Params) 
 
 def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any:
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
-    if primitive.widens:
-        for x in values:
-            if type(x) is ndarray and x.dtype.char in HALVES:
-                return state.quiet(widened, primitive, values, params)
+    for x in values:
+        if type(x) is ndarray and x.dtype.char in NARROW:
+            return state.quiet(widened, primitive, values, params)
     if primitive.lower is not None and not params:
         result = run_large(primitive, values)
         if result is not None:
@@ -192,22 +194,28 @@ def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any
     return state.quiet(primitive.run, *values, **params)
 
 
-HALVES = "eE"
-"""numpy's letters for half precision: float16, and the bfloat16 of ml_dtypes."""
-TRUTHS, INTEGERS, COMPLEX = "?", "bBhHiIlLqQ", "FD"
+HALVES = "eEO"
+"""numpy's letters for half precision: float16, and the bfloat16 and complex32 of ml_dtypes."""
+NARROW = HALVES + EIGHTHS
+"""Those for what is not computed with as it is: half precision, and the floating types of 8 bits."""
+_WIDE = {"e": np.float32, "E": np.float32, "O": np.complex64}
+TRUTHS, INTEGERS, COMPLEX = "?", "bBhHiIlLqQ", "FDO"
 """numpy's letters for truth values, integers, and complex numbers, for `Primitive.refuses`."""
 INEXACT_ONLY = TRUTHS + INTEGERS
 REAL_ONLY = TRUTHS + INTEGERS + COMPLEX
 
 
 def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
-    """The evaluation in float32 of a primitive on arrays of which some are in half precision, rounded once to the
-    dtype of the first of them: sums would stand still at 2048 (float16) or 256 (bfloat16), and squares overflow."""
-    narrow, wide = None, []
+    """The evaluation in float32 (of complex32 in complex64) of a primitive on arrays of which some are in half
+    precision, rounded once to the dtype of the first of them: sums would stand still at 2048 (float16) or 256
+    (bfloat16), and squares overflow. What becomes of numbers of 8 bits is said in `eighths`.
+    """
+    values, narrow = eighths(primitive, values)
+    wide = []
     for x in values:
         if type(x) is ndarray and x.dtype.char in HALVES and primitive.widens:
             narrow = narrow or x.dtype
-            x = x.astype(np.float32)
+            x = x.astype(_WIDE[x.dtype.char])
         wide.append(x)
     found = run_large(primitive, wide) if primitive.lower is not None and not params else None
     if found is None:
@@ -217,13 +225,45 @@ def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any])
 
 def summing_dtype(dtype: np.dtype[Any]) -> Any:
     """The dtype in which elements of ``dtype`` are added up where a primitive sees to that itself."""
-    return np.float32 if dtype.char in HALVES else dtype
+    return _WIDE.get(dtype.char, dtype)
 
 
 def _rounded(result: Array, narrow: np.dtype[Any] | None) -> Any:
-    return result.astype(narrow) if narrow is not None and result.dtype.kind == "f" else result
+    if narrow is None or result.dtype.kind not in "fc":
+        return result
+    if narrow.char == EIGHTHS:
+        return converted(result, narrow)
+    if result.dtype.kind == "f":
+        return result.astype(np.float16 if narrow.char == "O" else narrow)
+    return result.astype(narrow) if narrow.char == "O" else result
 
 
+_MOVE = frozenset({"cast", "cat", "clone", "conj", "copy_real", "diag_matrix", "fill", "flip", "gather", "index",
+                   "index_adjoint", "masked_select", "overwrite", "pad", "roll", "scatter", "scatter_view",
+                   "view_adjoint", "where", "zeros_like", "zeros_of"})
+_TEST = frozenset({"all", "any", "eq", "isfinite", "isinf", "isnan", "ne"})
+_MULTIPLY = frozenset({"abs", "linear", "matmul", "mul"})
+
+
+def eighths(primitive: Primitive, values: Sequence[Any]) -> tuple[Sequence[Any], np.dtype[Any] | None]:
+    """The operands of a primitive as it takes them where some are floating numbers of 8 bits, and the dtype to which
+    its result is rounded: the codes where it moves elements, float32 where it asks what they are, or multiplies them
+    with each other. Raises `DTypeError` for any other primitive: PyTorch does not compute with them."""
+    places = [type(x) is ndarray and x.dtype.char == EIGHTHS for x in values]
+    if not any(places):
+        return values, None
+    found = values[places.index(True)].dtype
+    multiplied = primitive.name in _MULTIPLY and all(places) and bool(len(values) == 1 or values[1].ndim)
+    if primitive.name in _TEST or multiplied:
+        wide = [decoded(x) if eighth else x for x, eighth in zip(values, places, strict=True)]
+        return wide, found if multiplied else None
+    if primitive.kind != "view" and primitive.name not in _MOVE:
+        name = from_numpy(found).name
+        raise DTypeError(f"[{primitive.name}] \"{primitive.name}_cpu\" not implemented for '{name.capitalize()}': a "
+                         f"type that is computed with was expected; came {name}, in which numbers are only kept; "
+                         f"convert them with .to(...) first")
+    return [converted(np.asarray(x), found) if isinstance(x, (int, float)) and not isinstance(x, bool) else x
+            for x in values], None
 
 
 def register(primitive: Primitive) -> Primitive:
@@ -404,7 +444,7 @@ def conjugate(x: Any) -> Any:
     if type(x) is complex:
         return x.conjugate()
     dtype = getattr(x, "dtype", None)
-    return x if dtype is None or dtype.kind != "c" else P.conj(x)
+    return x if dtype is None or dtype.kind not in "cW" else P.conj(x)
 
 
 def keep(reduced: Numbers, shape: Dims, dim: Dims, keepdim: bool) -> Any:
@@ -423,7 +463,7 @@ def _times(ct: Numbers, partial_: Any) -> Any:
         return ct if partial_ == 1 else -ct if partial_ == -1 else ct * partial_
     if type(partial_) is complex:
         return ct * partial_.conjugate()
-    return ct * (P.conj(partial_) if partial_.dtype.kind == "c" else partial_)
+    return ct * (P.conj(partial_) if partial_.dtype.kind in "cW" else partial_)
 
 
 def _through(ct: Numbers, constant: float) -> Any:

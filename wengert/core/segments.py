@@ -98,10 +98,10 @@ def place(
     if strides is None:
         strides = tuple([step * dtype.itemsize for step in row_major(shape)])
     check_inside("share_memory_", owner.size, shape, strides, offset, dtype.itemsize)
-    # numpy has no name of its own for bfloat16: its bits, and then a look at them.
-    typestr = f"<u{dtype.itemsize}" if dtype.kind == "V" else dtype.str
+    # numpy has no name of its own for bfloat16 and its kin: their bits, and then a look at them.
+    typestr = f"<u{dtype.itemsize}" if dtype.kind in "VW" else dtype.str
     array = np.asarray(_Place(owner, typestr, shape, strides, offset))
-    return array.view(dtype) if dtype.kind == "V" else array
+    return array.view(dtype) if dtype.kind in "VW" else array
 
 
 def allocate(size: int) -> Segment:

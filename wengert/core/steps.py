@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .eighths import in_numpy
 from .layout import in_rows
 from .operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from .primitive import P, Primitive, conjugate, elementwise
@@ -22,7 +23,7 @@ def each(function: Rule) -> Rule:
 def argsorted(xp: ModuleType, x: Array, dim: int) -> Array:
     """The places of the elements in ascending order, equal ones as they stand, NaN last. (Of bfloat16 numpy's sorts
     would leave NaN anywhere.)"""
-    return xp.argsort(x.astype(xp.float32) if x.dtype.kind == "V" else x, axis=dim, kind="stable")
+    return xp.argsort(in_numpy(x), axis=dim, kind="stable")
 
 
 def of_float(name: str, eval: str | Rule, derivative: Rule | float, saves: str, **rest: Any) -> Primitive:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
-from .geometry import LARGEST
+from .geometry import LARGEST, strided_view
 from .operands import Array, Dims, Pairs
 
 _LEAST = {"kernel size": 1, "stride": 1, "dilation": 1, "padding": 0, "output padding": 0}
@@ -91,7 +91,7 @@ def windowed(x: Array, out: Dims, kernel: Dims, stride: Dims, dilation: Dims) ->
     steps = x.strides[lead:]
     strides = (*x.strides[:lead], *(a * d for a, d in zip(steps, dilation, strict=True)),
                *(a * s for a, s in zip(steps, stride, strict=True)))
-    return np.lib.stride_tricks.as_strided(x, (*x.shape[:lead], *kernel, *out), strides)
+    return strided_view(x, (*x.shape[:lead], *kernel, *out), strides)
 
 
 def places(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> list[tuple[Any, ...]]:

@@ -28,7 +28,7 @@ from .keys import Budget
 from .layout import DTYPES, Arrays, check_truths, numpy_dtype
 from .sparse import of_parts
 
-_COMPLEX = {"complex64": "float32", "complex128": "float64"}
+_COMPLEX = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
 
 def decode(text: str, arrays: Arrays) -> Any:

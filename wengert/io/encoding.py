@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..core.device import device
-from ..core.dtypes import DType
+from ..core.dtypes import DType, from_numpy
+from ..core.layout import parts_of as numbers_of
 from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
@@ -152,7 +153,7 @@ class _Encoder:
         sharing: dict[int, list[int]] = {}
         for number, (tensor, array, entry, _) in enumerate(self._found):
             if type(array) is Absent:
-                entry.update(absent=list(array.shape), dtype=array.dtype.name, strides=list(tensor.stride()))
+                entry.update(absent=list(array.shape), dtype=tensor.dtype.name, strides=list(tensor.stride()))
                 continue
             sharing.setdefault(id(root_of(array)), []).append(number)
         for numbers in sharing.values():
@@ -171,8 +172,8 @@ class _Encoder:
         entry: dict[str, Any] = {
             "record": self._record(np.ascontiguousarray(array).reshape(array.shape), name)
         }
-        if array.dtype.kind == "c":
-            entry["dtype"] = array.dtype.name
+        if array.dtype.kind in "cW":
+            entry["dtype"] = from_numpy(array.dtype).name
         order = sorted(range(array.ndim), key=lambda dim: -array.strides[dim])
         if not array.flags.c_contiguous and array.transpose(order).flags.c_contiguous:
             entry["order"] = order
@@ -206,13 +207,13 @@ class _Encoder:
             entry = self._found[number][2]
             entry.update(record=name, shape=list(array.shape), strides=list(array.strides), offset=offset)
             if array.dtype != self.records[name].dtype:
-                entry["dtype"] = array.dtype.name
+                entry["dtype"] = from_numpy(array.dtype).name
         return True
 
     def _record(self, array: np.ndarray, path: str) -> str:
         """Stores an array under a name of its own, near to where it was found; complex numbers as pairs."""
-        if array.dtype.kind == "c":
-            array = array.reshape(-1).view(array.real.dtype).reshape(*array.shape, 2)
+        if array.dtype.kind in "cW":
+            array = numbers_of(array)
         base = name = path.encode("utf-8", "replace").decode("utf-8") or "tensor"
         count = 1
         while name in self.records or name == "__metadata__":

@@ -20,7 +20,7 @@ from .files import write_out
 
 Arrays = dict[str, np.ndarray]
 
-# The types of numbers in the layout, by numpy's names for them; wengert's own writer says complex128 as pairs.
+# The types of numbers in the layout, by numpy's names for them; wengert's own writer says complex numbers as pairs.
 _CODES = {
     "bool": "BOOL",
     "uint8": "U8",
@@ -36,8 +36,13 @@ _CODES = {
     "float32": "F32",
     "float64": "F64",
     "complex64": "C64",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
 }
-DTYPES = (*_CODES, "complex128")
+DTYPES = (*_CODES, "complex32", "complex128")
 """All types of numbers that an array in a checkpoint has, by numpy's names."""
 _NAMES = {code: name for name, code in _CODES.items()}
 _LONGEST_HEADER = 100_000_000  # the format's own limit
@@ -49,8 +54,8 @@ class HeaderError(ValueError):
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    """numpy's dtype of this name; bfloat16 too, which numpy itself has not."""
-    return dtypes.bfloat16.numpy if name == "bfloat16" else np.dtype(name)
+    """numpy's dtype of this name; that of ml_dtypes where numpy itself has none."""
+    return dtypes.by_name(name).numpy
 
 
 def write_arrays(f: Any, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
@@ -66,9 +71,8 @@ def write_arrays(f: Any, arrays: Arrays, metadata: dict[str, str] | None = None)
         raise HeaderError("[save] names other than __metadata__, which the format keeps for itself, were expected")
     for name in names:
         start, end = end, end + arrays[name].nbytes
-        header[name] = {
-            "dtype": _CODES[arrays[name].dtype.name], "shape": arrays[name].shape, "data_offsets": [start, end]
-        }
+        code = _CODES[dtypes.from_numpy(arrays[name].dtype).name]
+        header[name] = {"dtype": code, "shape": arrays[name].shape, "data_offsets": [start, end]}
     try:
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -161,7 +165,7 @@ def fill(file: IO[bytes], array: np.ndarray) -> None:
 
 def swap(array: np.ndarray) -> np.ndarray:
     """Reverses the bytes of every element of a contiguous array, in place; of a complex number those of each part."""
-    width = array.itemsize // (2 if array.dtype.kind == "c" else 1)
+    width = array.itemsize // (2 if array.dtype.kind in "cW" else 1)
     if width > 1:
         array.reshape(-1).view(f"u{width}").byteswap(inplace=True)
     return array

@@ -70,8 +70,10 @@ _DTYPES = (
     "bfloat16",
     "float32",
     "float64",
+    "complex32",
     "complex64",
     "complex128",
+    *[dtype.name for dtype in dtypes.FLOAT8],
 )
 _MOST_DIMENSIONS = 64
 _TURNS: dict[str, Callable[..., Any]] = {"conj": np.conjugate, "neg": np.negative}
@@ -480,15 +482,6 @@ _REFUSED = {
     **{
         f"torch.{name}": f"tensors of dtype {name}"
         for name in (
-            "uint16",
-            "uint32",
-            "uint64",
-            "float8_e4m3fn",
-            "float8_e5m2",
-            "float8_e4m3fnuz",
-            "float8_e5m2fnuz",
-            "float8_e8m0fnu",
-            "complex32",
             "quint8",
             "qint8",
             "qint32",

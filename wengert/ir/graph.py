@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.dtypes import DType, uint8
+from ..core.eighths import in_numpy
 from ..core.primitive import Primitive
 from ..core.spec import Spec
 
@@ -190,7 +191,7 @@ def _declared(value: Value) -> str:
 def _elements(array: np.ndarray) -> str:
     if array.size > SHOWN:
         return f"...  # {array.size} elements"
-    return _literal(array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist())
+    return _literal(in_numpy(array).tolist())
 
 
 def _literal(value: object) -> str:

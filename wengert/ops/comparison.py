@@ -114,7 +114,7 @@ def isneginf(input: Any) -> Tensor:
 @function(out=False)
 def isreal(input: Any) -> Tensor:
     """Where elements have no imaginary part."""
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         return P.eq(P.copy_imag(input.detach()), 0)
     return P.eq(P.zeros_like(input.detach()), 0)
 

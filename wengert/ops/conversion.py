@@ -106,7 +106,8 @@ TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "H
               "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor",
               "uint8": "ByteTensor", "bool": "BoolTensor", "complex64": "ComplexFloatTensor",
               "complex128": "ComplexDoubleTensor", "uint16": "UInt16Tensor", "uint32": "UInt32Tensor",
-              "uint64": "UInt64Tensor"}
+              "uint64": "UInt64Tensor", "complex32": "ComplexHalfTensor",
+              **{dtype.name: f"{dtype.name.capitalize()}Tensor" for dtype in dtypes.FLOAT8}}
 """PyTorch's old names for the types of tensors."""
 
 
@@ -127,7 +128,7 @@ def _conversion(name: str, dtype: DType) -> None:
 for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
                       "int": "int32",
                       "long": "int64", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
-                      "cfloat": "complex64", "cdouble": "complex128"}.items():
+                      "cfloat": "complex64", "cdouble": "complex128", "chalf": "complex32"}.items():
     _conversion(_name, dtypes.by_name(_dtype))
 
 

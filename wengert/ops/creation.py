@@ -9,9 +9,11 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
+from ..core.eighths import CHAR as EIGHTHS
+from ..core.eighths import converted
 from ..core.errors import needs_strided
 from ..core.frames import warn
-from ..core.geometry import row_major
+from ..core.geometry import row_major, strided_view
 from ..core.layout import CHANNELS_LAST, contiguous_format, order_of, strided
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
@@ -128,7 +130,7 @@ def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     data = input._data
     order: Any = "C" if memory_format is contiguous_format else order_of(data)
     if type(data) is not np.ndarray:  # what stands for it while a function is recorded: its geometry is enough
-        data = np.lib.stride_tricks.as_strided(np.empty(1, data.dtype), data.shape, data.strides)
+        data = strided_view(np.empty(1, data.dtype), data.shape, data.strides)
     return np.empty_like(data, None if target is None else target.numpy, order=order)
 
 
@@ -157,6 +159,8 @@ def _constant(name: str, value: Any) -> None:
     what = "Zeros" if value == 0 else "Ones" if value == 1 else "Uninitialised elements"
 
     def make_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        if value == 1 and dtype.char == EIGHTHS:
+            return np.full(shape, converted(np.ones(()), dtype))
         return np.zeros(shape, dtype) if value == 0 else np.ones(shape, dtype) if value == 1 else np.empty(shape, dtype)
 
     def plain(*sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -272,7 +276,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
         return nothing_of(shape, _numpy_dtype(dtype), requires_grad, steps)
     need = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
     flat = np.empty(need, _numpy_dtype(dtype))
-    return finish(np.lib.stride_tricks.as_strided(flat, shape, tuple(s * flat.itemsize for s in steps)), requires_grad)
+    return finish(strided_view(flat, shape, tuple(s * flat.itemsize for s in steps)), requires_grad)
 
 
 @function(method=False, out=False, takes_tensor=False)
@@ -318,7 +322,7 @@ def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device:
         raise RuntimeError(f"[eye] n and m must not be negative; got {rows} and {columns}")
     if meta:
         return nothing_of((rows, columns), _numpy_dtype(dtype), requires_grad)
-    return finish(np.eye(rows, columns, dtype=_numpy_dtype(dtype)), requires_grad)
+    return finish(converted(np.eye(rows, columns), _numpy_dtype(dtype)), requires_grad)
 
 
 # --- sequences --------------------------------------------------------------------------------------------------------
@@ -353,7 +357,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if (end - start) * step < 0:
         raise RuntimeError(f"[arange] upper bound and lower bound inconsistent with step sign: {start} -> {end} by "
                            f"{step}")
-    if wanted.kind in "bc":
+    if wanted.kind in "bc" or wanted in dtypes.FLOAT8:
         raise NotImplementedError(f"[arange] \"arange_cpu\" not implemented for '{type_name(wanted.name)}'; count in "
                                   "integers and cast them")
     if wanted.kind in "iu":
@@ -423,8 +427,9 @@ def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
 def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str, fused: bool = True) -> np.ndarray:
     """Counted from the nearer end. A product and its sum are rounded once, as by the processor's ``fused`` instruction;
     in half precision, in which it has none, each of them is."""
-    if dtype.kind == "b":
-        raise NotImplementedError(f"[{op}] \"{op}_cpu\" not implemented for 'Bool'")
+    if dtype.kind == "b" or dtype.char == EIGHTHS:
+        kind = type_name(dtypes.from_numpy(dtype).name)
+        raise NotImplementedError(f"[{op}] \"{op}_cpu\" not implemented for '{kind}'")
     if count < 0:
         raise RuntimeError(f"[{op}] number of steps must be non-negative; got {count}")
     work = np.dtype(np.float64) if dtype.kind in "iub" else dtype
@@ -454,8 +459,9 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     def spaced(start: Any, end: Any) -> Tensor:
         start, end = _number(start), _number(end)
         wanted = _spaced_dtype(start, end, dtype)
-        if wanted.kind == "b":
-            raise NotImplementedError("[logspace] \"logspace_cpu\" not implemented for 'Bool'")
+        if wanted.kind == "b" or wanted.char == EIGHTHS:
+            raise NotImplementedError(f"[logspace] \"logspace_cpu\" not implemented for "
+                                      f"'{type_name(dtypes.from_numpy(wanted).name)}'")
         if wanted.kind in "iu":
             start, end = int(start), int(end)
         work = np.dtype(np.float64) if wanted.kind in "iu" else wanted
@@ -477,7 +483,7 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
     if not isinstance(imag, Tensor):
         raise TypeError(f"complex(): argument 'imag' (position 2) must be Tensor, not {type(imag).__name__}")
     for part in (real, imag):
-        if not part.is_floating_point():
+        if not part.is_floating_point() or part.dtype in dtypes.FLOAT8:
             raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and "
                                f"{imag.dtype}")
     if real.dtype is dtypes.bfloat16:
@@ -503,7 +509,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
         raise RuntimeError(f"[vander] x must be a one-dimensional tensor; got shape {tuple(x.shape)}")
     columns = x._data.shape[0] if N is None else N
     powers = np.arange(columns) if increasing else np.arange(columns)[::-1]
-    base = x if x._data.dtype.kind in "fcV" else x.to(dtypes.int64)
+    base = x if x._data.dtype.kind in "fcVW" else x.to(dtypes.int64)
     return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))
 
 

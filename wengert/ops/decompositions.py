@@ -35,7 +35,7 @@ def det(input: Any) -> Tensor:
 def logdet(input: Any) -> Tensor:
     """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero."""
     sign, size = P.slogdet(input)
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         return size + P.log(sign)
     return P.where(sign < 0, float("nan"), size)
 

@@ -26,7 +26,7 @@ def mirrored(x: Any) -> Any:
     """The conjugate transpose of matrices."""
     rank = x._data.ndim
     swapped = P.permute(x, dims=(*range(rank - 2), rank - 1, rank - 2), label="Transpose")
-    return P.conj(swapped) if x._data.dtype.kind == "c" else swapped
+    return P.conj(swapped) if x._data.dtype.kind in "cW" else swapped
 
 
 def by_columns(x: Any, *given: Any) -> Any:
@@ -344,6 +344,6 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     _check_alike(op, input, other, "other")
     steps, product = _reflections(input, tau), other
     for vector, factor in reversed(steps) if left != transpose else steps:
-        turned = P.conj(factor) if transpose and factor._data.dtype.kind == "c" else factor
+        turned = P.conj(factor) if transpose and factor._data.dtype.kind in "cW" else factor
         product = _reflected(product, vector, turned, left)
     return labelled(by_columns(product, other), "Ormqr")

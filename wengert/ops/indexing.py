@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import IndexDTypeError, ShapeError
-from ..core.primitive import COMPLEX, TRUTHS, P
+from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
 from ..tensors.alias import type_name
@@ -327,6 +327,7 @@ def _check_mask(mask: Tensor, op: str) -> None:
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``input`` with a number, or a 0-d tensor, wherever ``mask`` (bool, broadcast) is true."""
     _check_mask(mask, "masked_fill")
+    check_takes("masked_fill", EIGHTHS, input)
     if isinstance(value, Tensor):
         if value._data.ndim:
             raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with "

@@ -228,7 +228,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     if driver != "gelsy" and rows > columns and bool((rank._concrete("lstsq") == columns).all()):
         difference = P.matmul(A, solution) - right
         squares = difference * difference
-        if difference._data.dtype.kind == "c":
+        if difference._data.dtype.kind in "cW":
             squares = P.copy_real(difference * P.conj(difference))
         residuals = P.sum(squares, dim=(difference._data.ndim - 2,))
         residuals = residuals[..., 0] if vector and not A._data.ndim > 2 else residuals
@@ -265,7 +265,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
         return _cholesky_ex((cholesky(A, upper=upper), _info(A)))
     factor = P.cholesky(A, upper=upper, partial=True)
     diagonal = main_diagonal(factor.detach())
-    diagonal = P.copy_real(diagonal) if diagonal._data.dtype.kind == "c" else diagonal
+    diagonal = P.copy_real(diagonal) if diagonal._data.dtype.kind in "cW" else diagonal
     last = (diagonal._data.ndim - 1,)
     sound = P.cumprod(P.cast(P.gt(diagonal, 0), dtype=dtypes.int32), dim=last[0])
     count = P.sum(sound, dim=last)
@@ -518,7 +518,7 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The sums of products along ``dim``, the first operand conjugated."""
     _inexact("vecdot", x)
     check_one_dtype("linalg.vecdot", x, y)
-    first = P.conj(x) if x._data.dtype.kind == "c" else x
+    first = P.conj(x) if x._data.dtype.kind in "cW" else x
     product = first * y
     return P.sum(product, dim=wrap_dims(dim, product._data.ndim, "linalg.vecdot"))
 

@@ -130,7 +130,7 @@ def dot(input: Any, tensor: Any) -> Tensor:
 def vdot(input: Any, other: Any) -> Tensor:
     """`dot` with the first vector conjugated."""
     _check_vectors("vdot", input, other)
-    first = P.conj(input) if input._data.dtype.kind == "c" else input
+    first = P.conj(input) if input._data.dtype.kind in "cW" else input
     return P.matmul(first, other, label="Vdot")
 
 

@@ -98,7 +98,7 @@ _rounding("trunc", P.trunc, "Each element without its fraction.", "fix")
 @function(inplace=True)
 def sign(input: Any) -> Tensor:
     """−1, 0 or 1 as each element is negative, zero or positive."""
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers: use torch.sgn")
     return P.sign(input)
 
@@ -210,13 +210,13 @@ def nan_to_num(
 @function()
 def conj(input: Any) -> Tensor:
     """The complex conjugate; a real tensor is returned itself."""
-    return P.conj(input) if input._data.dtype.kind == "c" else input
+    return P.conj(input) if input._data.dtype.kind in "cW" else input
 
 
 @function(inplace=True)
 def conj_physical(input: Any) -> Tensor:
     """`conj`, in memory of its own where the tensor is complex."""
-    return P.conj(input) if input._data.dtype.kind == "c" else input
+    return P.conj(input) if input._data.dtype.kind in "cW" else input
 
 
 METHODS["resolve_conj"] = METHODS["resolve_neg"] = lambda self: self
@@ -350,7 +350,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
 def float_power(input: Any, exponent: Any) -> Tensor:
     """`pow` in double precision."""
     check_some_tensor("float_power", input, exponent)
-    complexes = builtins.any([(x._data.dtype.kind == "c") if type(x) in TENSORS else isinstance(x, complex)
+    complexes = builtins.any([(x._data.dtype.kind in "cW") if type(x) in TENSORS else isinstance(x, complex)
                               for x in (input, exponent)])
     target = dtypes.complex128 if complexes else dtypes.float64
     first, second = (cast(x, target) if type(x) in TENSORS else x for x in (input, exponent))
@@ -459,7 +459,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
         return _clamp(input, params={"low": min, "high": max})
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         raise DTypeError("[clamp] clamp is not supported for complex types; clamp real and imaginary parts")
     tensors = type(min) in TENSORS or type(max) in TENSORS
     for bound in (min, max):

@@ -92,7 +92,7 @@ def _without_nan(x: Any) -> Any:
 @function()
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum with NaN counted as 0."""
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         raise RuntimeError("nansum does not support complex inputs")
     return labelled(sum(_without_nan(_to(input, dtype)), dim, keepdim), "Nansum")
 
@@ -101,7 +101,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not NaN."""
     x = _to(input, dtype)
-    if x._data.dtype.kind == "c":
+    if x._data.dtype.kind in "cW":
         raise RuntimeError("nansum on CPU does not support complex inputs")
     _floating("nanmean", x, f"nanmean(): expected input to have floating point or complex dtype but got {x.dtype}")
     dims = wrap_dims(dim, x._data.ndim, "nanmean")
@@ -175,7 +175,7 @@ def _no_elements(op: str, x: Any, dim: int | None) -> None:
 
 
 def _not_complex(op: str, x: Any) -> None:
-    if x._data.dtype.kind == "c":
+    if x._data.dtype.kind in "cW":
         raise NotImplementedError(f'"{op}_all" not implemented for \'{type_name(x._data.dtype)}\'')
 
 

@@ -50,7 +50,7 @@ def logcumsumexp(input: Any, dim: int) -> Tensor:
 
 
 def _ordered(op: str, x: Any) -> None:
-    if x._data.dtype.kind == "c":
+    if x._data.dtype.kind in "cW":
         raise NotImplementedError(f'"{op}_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
 
 

@@ -449,7 +449,7 @@ def view_as_real(input: Tensor) -> Tensor:
 def view_as_complex(input: Tensor) -> Tensor:
     """A real tensor with a last dimension (real, imaginary) as a complex one."""
     array = input._data
-    if array.dtype.kind not in "f" or array.dtype.itemsize < 4:
+    if array.dtype.char not in "efd":
         raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a "
                            f"tensor of scalar type: {from_numpy(array.dtype)}")
     if not array.ndim or array.shape[-1] != 2:

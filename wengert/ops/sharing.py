@@ -74,7 +74,7 @@ def _bottom(array: Any) -> Any:
 def _part(whole: np.ndarray, pattern: np.ndarray, offset: int) -> np.ndarray:
     """The array that lies in ``whole``, ``offset`` bytes after its first element, as ``pattern`` lies in its owner."""
     buffer: Any = whole if whole.flags.c_contiguous else whole.T
-    if pattern.size and buffer.flags.c_contiguous and whole.dtype.kind != "V":
+    if pattern.size and buffer.flags.c_contiguous and whole.dtype.kind not in "VW":
         return np.ndarray(pattern.shape, pattern.dtype, buffer, offset, pattern.strides)
     owner = segments.owner_of(whole)
     origin = whole.__array_interface__["data"][0] - owner.address

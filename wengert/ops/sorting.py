@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.errors import ShapeError
-from ..core.primitive import COMPLEX, TRUTHS, P
+from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..tensors.apply import check_none, check_takes
 from ..tensors.tensor import Tensor, make
@@ -94,7 +94,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     """The distinct elements in ascending order (or the distinct parts along ``dim``); on request also where each
     element
     of ``input`` is among them, and how often each occurs."""
-    check_takes("unique", COMPLEX, input)
+    check_takes("unique", COMPLEX + EIGHTHS, input)
     array = input._concrete("unique")
     if dim is None:
         values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, equal_nan=False)
@@ -109,7 +109,7 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
                        dim: int | None = None) -> Any:
     """The elements (or parts along ``dim``) without those that equal the one before; on request also where each went,
     and how many were joined."""
-    check_takes("unique_consecutive", COMPLEX, input)
+    check_takes("unique_consecutive", COMPLEX + EIGHTHS, input)
     array = input._concrete("unique_consecutive")
     flat = array.reshape(-1) if dim is None else array
     place = 0 if dim is None else wrap_dim(dim, array.ndim, "unique_consecutive")

@@ -52,7 +52,7 @@ _mode = named("mode", "values", "indices")
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last
     occurrence."""
-    if input._data.dtype.kind == "c":
+    if input._data.dtype.kind in "cW":
         raise NotImplementedError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     place = wrap_dim(int(dim), input._data.ndim, "mode")
     check_not_empty("mode", input, place)
@@ -339,7 +339,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     else:
         freedom = total - correction * P.sum(weights * aweights, dim=(0,)) / total
     other = P.permute(centred, dims=(1, 0))
-    products = P.matmul(weighted, P.conj(other) if other._data.dtype.kind == "c" else other)
+    products = P.matmul(weighted, P.conj(other) if other._data.dtype.kind in "cW" else other)
     result = products * (1.0 / freedom if freedom else float("nan")) if weights is None else products / freedom
     return P.reshape(result, shape=()) if result._data.size == 1 else result
 
@@ -355,7 +355,7 @@ def corrcoef(input: Any) -> Tensor:
     if not covariance._data.ndim:
         return covariance / covariance
     deviations = P.sqrt(P.diagonal(covariance, offset=0, dim1=0, dim2=1))
-    if deviations._data.dtype.kind == "c":
+    if deviations._data.dtype.kind in "cW":
         deviations = P.copy_real(deviations)
     ratio = covariance / deviations[:, None] / deviations[None, :]
-    return ratio if ratio._data.dtype.kind == "c" else P.clamp(ratio, low=-1.0, high=1.0)
+    return ratio if ratio._data.dtype.kind in "cW" else P.clamp(ratio, low=-1.0, high=1.0)

@@ -115,7 +115,7 @@ def _pow_by_exponent(x: Any, y: Numbers, out: Numbers) -> Any:
         return out * float(log_x)
     if type(x) in (int, float):
         return P.where(y >= 0, 0.0, out * float("-inf")) if x == 0 else out * float("nan")
-    if x.dtype.kind == "c":
+    if x.dtype.kind in "cW":
         return P.where(x == 0, 0.0, out * P.log(x))
     y_positive = y >= 0
     zero = (x == 0) & y_positive if type(y_positive) is not bool else (x == 0) if y_positive else None
@@ -223,7 +223,7 @@ def _sgn(xp: ModuleType, x: Array) -> Array:
     """The sign; of NaN 0, as in PyTorch."""
     if x.dtype.kind == "b":
         return xp.array(x)
-    return xp.sign(x) if x.dtype.kind == "c" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
+    return xp.sign(x) if x.dtype.kind in "cW" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def _absolute(xp: ModuleType, x: Array) -> Array:
@@ -235,7 +235,7 @@ def _absolute(xp: ModuleType, x: Array) -> Array:
 def _abs_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
     """The part of the tangent along x."""
     moved = conjugate(tangents[0]) * P.sgn(operands[0])
-    return P.real(moved) if moved.dtype.kind == "c" else moved
+    return P.real(moved) if moved.dtype.kind in "cW" else moved
 
 
 abs = elementwise(
@@ -252,7 +252,7 @@ sgn = elementwise(
 
 def _sgn_vjp(ct: Numbers, x: Numbers) -> Any:
     """For z/|z|: the part of the cotangent across z, over |z|."""
-    if x.dtype.kind != "c":
+    if x.dtype.kind not in "cW":
         return P.zeros_like(ct)
     radius = P.abs(x)
     direction = P.sgn(x)

@@ -20,8 +20,8 @@ def _ordered(name: str) -> Any:
     """A comparison of order, which complex numbers do not have (numpy would compare them by their real parts)."""
 
     def evaluate(xp: ModuleType, x: Array, y: Array) -> Array:
-        if (getattr(x, "dtype", None) or np.dtype(type(x))).kind == "c" or (
-                getattr(y, "dtype", None) or np.dtype(type(y))).kind == "c":
+        if (getattr(x, "dtype", None) or np.dtype(type(x))).kind in "cW" or (
+                getattr(y, "dtype", None) or np.dtype(type(y))).kind in "cW":
             raise NotImplementedError(f'"{name}_cpu" not implemented for complex numbers, which have no order')
         return getattr(xp, name)(x, y)
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, lifted, native, size_of, spread
-from ..core.dtypes import DType
-from ..core.layout import order_of
+from ..core.dtypes import DType, complex32
+from ..core.eighths import converted
+from ..core.layout import imag_part, order_of, parts_of, real_part
 from ..core.operands import Array, Needs, Numbers, Params, Saved
-from ..core.primitive import P, as_first, elementwise, fit, linear, opaque
+from ..core.primitive import HALVES, P, as_first, elementwise, fit, linear, opaque
 from ..core.samples import cases
 
 _COMPLEX = {"samples": "its operand is complex, and the walk over the registry takes differences of real operands"}
@@ -25,10 +26,13 @@ def _numpy_dtype(dtype: DType | np.dtype[Any]) -> np.dtype[Any]:
 def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
     target = _numpy_dtype(dtype)
     x = xp.asarray(x)
-    if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
-        x = x.real
-    if target.char == "e" and x.dtype.char == "d":
-        x = x.astype(np.float32, order_of(x))  # on the way, as PyTorch: two steps round a few numbers otherwise
+    if x.dtype.kind in "cW" and target.kind not in "cWb":
+        x = real_part(x)
+    if target.char in HALVES and x.dtype.char in "dD":
+        # On the way, as PyTorch: two steps round a few numbers otherwise.
+        x = x.astype(np.float32 if x.dtype.char == "d" else np.complex64, order_of(x))
+    if x.dtype.kind in "VW" or target.kind in "VW":
+        return converted(x, target, order_of(x))
     return x.astype(target, order_of(x))
 
 
@@ -60,8 +64,10 @@ clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order if orde
 
 def _overwrite(xp: ModuleType, old: Array, new: Array) -> Array:
     result = xp.empty_like(old)
-    if result.dtype.kind != "c" and getattr(new, "dtype", np.dtype(type(new))).kind == "c":
+    if result.dtype.kind not in "cW" and getattr(new, "dtype", np.dtype(type(new))).kind in "cW":
         raise RuntimeError("value cannot be converted to type without overflow")
+    if result.dtype.kind in "VW" and type(new) is np.ndarray:
+        new = converted(new, result.dtype)
     result[...] = new
     return result
 
@@ -91,7 +97,7 @@ overwrite = opaque(
 
 def _fill(xp: ModuleType, old: Array, value: complex = 0) -> Array:
     result = xp.empty_like(old)
-    result[...] = value
+    result[...] = value if result.dtype.kind not in "VW" else converted(np.asarray(value), result.dtype)
     return result
 
 
@@ -107,11 +113,11 @@ zeros_like = linear("zeros_like", batch=native, eval=lambda xp, x: xp.zeros_like
                     transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})),
                     shape=as_first)
 
-conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind == "c" else x,
+conj = elementwise("conj", lambda xp, x: xp.conj(x) if x.dtype.kind in "cW" else x, widens=False,
                    vjp=lambda ct, saved, params, needs: (P.conj(ct),),
                    jvp=lambda tangents, operands, out, params: P.conj(tangents[0]))
 def _angle(xp: ModuleType, x: Array) -> Array:
-    if x.dtype.kind == "c":
+    if x.dtype.kind in "cW":
         return xp.angle(x).astype(x.real.dtype)
     return xp.where(x < 0, x.dtype.type(np.pi), xp.where(xp.isnan(x), x, x.dtype.type(0)))  # of -0 too it is 0
 
@@ -125,14 +131,14 @@ angle = elementwise(
 
 def _angle_vjp(ct: Numbers, z: Numbers) -> Any:
     """d arg(z) = Im(conj(z) dz) / |z|^2, in PyTorch's convention of conjugate cotangents."""
-    if z.dtype.kind != "c":
+    if z.dtype.kind not in "cW":
         return P.zeros_like(ct)
     radius = P.abs(z)
     return P.where(radius == 0, 0.0, z * (1j * ct) / (radius * radius))
 
 
 def _angle_jvp(t: Numbers, z: Numbers) -> Any:
-    if z.dtype.kind != "c":
+    if z.dtype.kind not in "cW":
         return P.zeros_like(t)
     radius = P.abs(z)
     return P.where(radius == 0, 0.0, P.imag(P.conj(z) * t) / (radius * radius))
@@ -140,8 +146,10 @@ def _angle_jvp(t: Numbers, z: Numbers) -> Any:
 
 def _complex(xp: ModuleType, re: Array, im: Array) -> Array:
     """Part by part: 1j * inf would make NaN of the other part."""
-    out = xp.empty(np.broadcast_shapes(re.shape, im.shape), xp.result_type(re, im, xp.complex64))
-    out.real, out.imag = re, im
+    dtype = complex32.numpy if re.dtype == im.dtype == np.float16 else xp.result_type(re, im, xp.complex64)
+    out = xp.empty(np.broadcast_shapes(re.shape, im.shape), dtype)
+    parts = parts_of(out)
+    parts[..., 0], parts[..., 1] = re, im
     return out
 
 
@@ -154,9 +162,9 @@ make_complex = opaque(
     samples=cases(((2, 3), (2, 3)), ((), ())),
 )
 copy_real = linear("copy_real", batch=native,
-                   eval=lambda xp, x: xp.ascontiguousarray(xp.real(x)) if x.ndim else xp.real(x).copy(),
+                   eval=lambda xp, x: xp.array(real_part(x), order="C"),
                    transpose=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)), missing=_COMPLEX)
 copy_imag = linear("copy_imag", batch=native,
-                   eval=lambda xp, x: xp.ascontiguousarray(xp.imag(x)) if x.ndim else xp.imag(x).copy(),
+                   eval=lambda xp, x: xp.array(imag_part(x), order="C"),
                    transpose=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
                    missing=_COMPLEX)

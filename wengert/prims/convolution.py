@@ -243,7 +243,7 @@ def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride
 
 
 def _conj(x: Numbers) -> Any:
-    return P.conj(x) if x.dtype.kind == "c" else x
+    return P.conj(x) if x.dtype.kind in "cW" else x
 
 
 def _geometry(params: Params) -> dict[str, Any]:

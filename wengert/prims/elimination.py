@@ -35,7 +35,7 @@ def _regular(*shape: int) -> Array:
 
 def _magnitude(x: Array) -> Array:
     """By which LAPACK compares: of complex numbers the sum of both parts' sizes."""
-    return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
+    return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind in "cW" else np.abs(x)
 
 
 # --- LU ---------------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _ldl(a: Array, hermitian: bool) -> tuple[Array, Array, int]:
 
 def _ldl_factor(xp: ModuleType, x: Array, hermitian: bool = False) -> Any:
     lead, n = x.shape[:-2], x.shape[-1]
-    found = [_ldl(a, hermitian and x.dtype.kind == "c") for a in x.reshape(math.prod(lead), n, n)]
+    found = [_ldl(a, hermitian and x.dtype.kind in "cW") for a in x.reshape(math.prod(lead), n, n)]
     return (in_columns(xp.array([a for a, _, _ in found], x.dtype).reshape(x.shape)),
             xp.array([p for _, p, _ in found], np.int32).reshape((*lead, n)),
             xp.array([i for _, _, i in found], np.int32).reshape(lead))
@@ -223,7 +223,7 @@ def _ldl_solve(xp: ModuleType, a: Array, pivots: Array, b: Array, hermitian: boo
     given = zip(np.broadcast_to(a, (*lead, n, n)).reshape(count, n, n),
                 np.broadcast_to(pivots, (*lead, n)).reshape(count, n),
                 np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:]), strict=True)
-    found = [_ldl_solution(*each, hermitian and a.dtype.kind == "c") for each in given]
+    found = [_ldl_solution(*each, hermitian and a.dtype.kind in "cW") for each in given]
     return in_columns(xp.array(found, b.dtype).reshape((*lead, *b.shape[-2:])))
 
 

@@ -24,7 +24,7 @@ _MASK = np.array([True, False, True, True])
 
 def _filled(tangents: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
     """Tangents of the floating operands, zeros where an operand has none; a number does not move."""
-    return [0.0 if not hasattr(x, "dtype") else x if x.dtype.kind not in "fcV" else P.zeros_like(x) if t is None else t
+    return [0.0 if not hasattr(x, "dtype") else x if x.dtype.kind not in "fcVW" else P.zeros_like(x) if t is None else t
             for t, x in zip(tangents, operands, strict=True)]
 
 
@@ -413,7 +413,7 @@ def _scatter_reduce(xp: ModuleType, x: Array, index: Array, source: Array, dim: 
         count = xp.full(target.shape, int(include_self), np.int64)
         np.add.at(count, where, 1)
         np.maximum(count, 1, out=count)
-        target[...] = target / count if x.dtype.kind in "fcV" else target // count
+        target[...] = target / count if x.dtype.kind in "fcVW" else target // count
     return result
 
 

@@ -29,12 +29,12 @@ _TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 
 
 def _real(x: Numbers) -> Any:
-    return P.copy_real(x) if x.dtype.kind == "c" else x
+    return P.copy_real(x) if x.dtype.kind in "cW" else x
 
 
 def _as_operand(grad: Numbers, x: Numbers) -> Any:
     """The cotangent of a real operand is real."""
-    return P.copy_real(grad) if grad.dtype.kind == "c" and x.dtype.kind != "c" else grad
+    return P.copy_real(grad) if grad.dtype.kind in "cW" and x.dtype.kind not in "cW" else grad
 
 
 def square(name: str, x: Numbers) -> None:
@@ -202,7 +202,7 @@ def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tu
     """d log|det A| = Re tr(A⁻¹ dA), and d sign = i sign Im tr(A⁻¹ dA)."""
     x, (sign, _), _ = saved
     total = ct.get(1)
-    if x.dtype.kind == "c" and ct.get(0) is not None:
+    if x.dtype.kind in "cW" and ct.get(0) is not None:
         turn = P.copy_imag(ct[0] * P.conj(sign)) * 1j
         total = turn if total is None else total + turn
     if total is None:
@@ -212,7 +212,7 @@ def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tu
 
 def _slogdet_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> Any:
     trace = _trace_of(P.inv(operands[0], singular=True), tangents[0])
-    if trace.dtype.kind != "c":
+    if trace.dtype.kind not in "cW":
         return None, trace
     return out[0] * P.copy_imag(trace) * 1j, P.copy_real(trace)
 
@@ -597,13 +597,13 @@ def _svd_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[
     squares = s * s
     gaps = _gaps(squares)
     inner = None if for_s is None else P.diag_matrix(for_s)
-    if x.dtype.kind == "c" and inner is not None:
+    if x.dtype.kind in "cW" and inner is not None:
         inner = P.cast(inner, dtype=x.dtype, back=s.dtype)
     by_u = None if for_u is None else _mm(_h(u), for_u)
     by_v = None if for_vh is None else _mm(vh, _h(for_vh))
     if by_u is not None:
         term = _skew(by_u) / gaps * s[..., None, :]
-        if x.dtype.kind == "c":
+        if x.dtype.kind in "cW":
             term = term - P.diag_matrix(_diagonal(term)) + P.diag_matrix(P.copy_imag(_diagonal(by_u)) / s * 1j)
         inner = term if inner is None else inner + term
     if by_v is not None:

@@ -44,7 +44,7 @@ asinh = of_float("asinh", "arcsinh", lambda x, out: P.rsqrt(x * x + 1), "x")
 
 def _acosh_derivative(x: Numbers, out: Numbers) -> Any:
     """For complex numbers two roots and not one of the product, which has another branch cut."""
-    return P.rsqrt(x - 1) * P.rsqrt(x + 1) if x.dtype.kind == "c" else P.rsqrt(x * x - 1)
+    return P.rsqrt(x - 1) * P.rsqrt(x + 1) if x.dtype.kind in "cW" else P.rsqrt(x * x - 1)
 
 
 acosh = of_float("acosh", "arccosh", _acosh_derivative, "x", samples=reals(1.2, 4))

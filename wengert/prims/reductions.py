@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.batching import along
 from ..core.dtypes import int64
+from ..core.eighths import in_numpy
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
@@ -78,7 +79,7 @@ def _var(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction:
          whole: bool = False) -> Array:
     count = _count(x.shape, dim) if x.ndim else 1
     centred = x - _sum(xp, x, dim, True) / x.dtype.type(count)
-    squares = (centred * centred.conj()).real if x.dtype.kind == "c" else centred * centred
+    squares = (centred * centred.conj()).real if x.dtype.kind in "cW" else centred * centred
     freedom = max(count - correction, 0)
     return _sum(xp, squares, dim, keepdim) / squares.dtype.type(freedom)
 
@@ -94,7 +95,7 @@ def _var_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, par
     x, dim = operands[0], params["dim"]
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     product = tangents[0] * P.conj(x - P.mean(x, dim=dim, keepdim=True))
-    product = P.copy_real(product) if product.dtype.kind == "c" else product
+    product = P.copy_real(product) if product.dtype.kind in "cW" else product
     return P.sum(product, dim=dim, keepdim=params.get("keepdim", False)) * (
         2.0 / freedom if freedom > 0 else float("nan")
     )
@@ -204,7 +205,7 @@ def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False
 
 
 def _powers(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool) -> Array:
-    if ord == 2 and x.dtype.kind != "c":
+    if ord == 2 and x.dtype.kind not in "cW":
         return xp.sqrt(xp.add.reduce(x * x, axis=dim, keepdims=keepdim))
     size = xp.abs(x)
     if ord == inf:
@@ -247,7 +248,7 @@ def _norm_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, pa
     one = P.fill(out, value=1)
     slope = _norm_vjp(one, (operands[0], out, None), params, (True,))[0]
     product = P.conj(slope) * tangents[0]
-    product = P.copy_real(product) if product.dtype.kind == "c" else product
+    product = P.copy_real(product) if product.dtype.kind in "cW" else product
     return P.sum(product, dim=params["dim"], keepdim=params.get("keepdim", False))
 
 
@@ -310,5 +311,5 @@ def _position(name: str) -> Any:
 argmax = _position("argmax")
 argmin = _position("argmin")
 count_nonzero = opaque("count_nonzero", batch=along,
-                       eval=lambda xp, x, dim: in_rows(xp.asarray(np.count_nonzero(x, axis=dim))),
+                       eval=lambda xp, x, dim: in_rows(xp.asarray(np.count_nonzero(in_numpy(x), axis=dim))),
                        missing=_no("its result is a count"), samples=cases(((3, 4), {"dim": (1,)})))

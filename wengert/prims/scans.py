@@ -133,7 +133,7 @@ cummin = _running("cummin", "minimum")
 def _logcumsumexp(xp: ModuleType, x: Array, dim: int) -> Array:
     if not x.ndim or not x.shape[dim]:
         return x.copy()
-    if x.dtype.kind == "c":
+    if x.dtype.kind in "cW":
         out = xp.array(x)
         rows = xp.moveaxis(out, dim, 0)
         for i in range(1, len(rows)):
@@ -149,7 +149,7 @@ def _logcumsumexp_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -
     dim = params["dim"]
     if not x.shape:
         return (ct,)
-    if x.dtype.kind == "c":  # the factors exp(x_i - out_j), whose sums over j PyTorch takes in logarithms too
+    if x.dtype.kind in "cW":  # the factors exp(x_i - out_j), whose sums over j PyTorch takes in logarithms too
         logs = P.log(ct) - conjugate(out)
         reached = P.flip(P.logcumsumexp(P.flip(logs, dims=(dim,)), dim=dim), dims=(dim,))
         return (P.exp(reached + conjugate(x)),)

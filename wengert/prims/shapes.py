@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..core.batching import all_spread, along, changed, each, lifted, moved, native, resolved
+from ..core.dtypes import from_numpy, to_complex
 from ..core.errors import ShapeError
-from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major
-from ..core.layout import copy_with_gaps, has_channels_last, in_rows, laid_as, order_of
+from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major, strided_view
+from ..core.layout import copy_with_gaps, has_channels_last, imag_part, in_rows, laid_as, order_of, parts_of, real_part
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, as_first, linear, of_first, of_given_shape, register, summing_dtype, view
 from ..core.samples import cases
@@ -64,11 +65,11 @@ def _expand(xp: ModuleType, x: Array, shape: Dims) -> Array:
     if x.ndim:
         strides += tuple([0 if n == 1 and m != 1 else s
                           for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True)])
-    if x.flags.c_contiguous and x.dtype.kind != "V" and x.size:
+    if x.flags.c_contiguous and x.dtype.kind not in "VW" and x.size:
         return xp.ndarray(shape, x.dtype, x, 0, strides)  # as below, at a tenth of its cost
     if lead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)):
         raise ShapeError(f"[expand] sizes to which {list(x.shape)} can be expanded were expected; got {list(shape)}")
-    return xp.lib.stride_tricks.as_strided(x, shape, strides)
+    return strided_view(x, shape, strides)
 
 
 def _expand_batch(primitive: Primitive, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
@@ -117,7 +118,7 @@ def _unfold(xp: ModuleType, x: Array, dimension: int, size: int, step: int) -> A
     shape = (*x.shape[:dimension], count, *x.shape[dimension + 1:], size)
     stride = x.strides[dimension]
     strides = (*x.strides[:dimension], stride * step, *x.strides[dimension + 1:], stride)
-    return xp.lib.stride_tricks.as_strided(x, shape, strides)
+    return strided_view(x, shape, strides)
 
 
 unfold = view("unfold", _unfold, behind=lambda params, count, shape: moved(params),
@@ -203,35 +204,31 @@ as_strided = view(
     doc="params['geometry'] is the operand's own (strides, offset), row-major from the start if not given; all in "
         "elements from the start of the memory.",
 )
-real = view("real", lambda xp, x: x.real, behind=_same,
+real = view("real", lambda xp, x: real_part(x), behind=_same,
             adjoint=lambda ct, shape, params: P.complex(ct, P.zeros_like(ct)),
             missing=_COMPLEX)
-imag = view("imag", lambda xp, x: x.imag, behind=_same,
+imag = view("imag", lambda xp, x: imag_part(x), behind=_same,
             adjoint=lambda ct, shape, params: P.complex(P.zeros_like(ct), ct),
             missing=_COMPLEX)
-
-
-def _view_as_real(xp: ModuleType, x: Array) -> Array:
-    return x[..., None].view(np.float64 if x.dtype.itemsize == 16 else np.float32)
 
 
 def _view_as_complex(xp: ModuleType, x: Array) -> Array:
     """A view where the two parts lie side by side. Those of a cotangent may not: they are copied."""
     if x.strides[-1] != x.itemsize:
         x = xp.array(x, order="C")
-    return x.view(np.complex128 if x.dtype.itemsize == 8 else np.complex64)[..., 0]
+    return x.view(to_complex(from_numpy(x.dtype)).numpy)[..., 0]
 
 
 view_as_real = view(
-    "view_as_real", _view_as_real, behind=_same, adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
-    missing=_COMPLEX,
+    "view_as_real", lambda xp, x: parts_of(x), behind=_same, missing=_COMPLEX,
+    adjoint=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]),
 )
 view_as_complex = view(
     "view_as_complex", _view_as_complex, behind=_same, adjoint=lambda ct, shape, params: P.stack_parts(ct),
     samples=cases(((3, 2), {})),
 )
 stack_parts = linear(
-    "stack_parts", lambda xp, x: xp.stack((x.real, x.imag), -1),
+    "stack_parts", lambda xp, x: xp.array(parts_of(x), order="C"),
     transpose=lambda ct, shape, params: P.complex(ct[..., 0], ct[..., 1]), label="ViewAsReal",
     missing=_COMPLEX, batch=native,
 )

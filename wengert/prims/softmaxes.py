@@ -17,11 +17,11 @@ from ..core.samples import cases
 
 def _logsumexp(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False) -> Array:
     if not x.ndim:
-        return x.copy() if x.dtype.kind != "c" else xp.asarray(xp.log(xp.exp(x - x.real)) + x.real)
+        return x.copy() if x.dtype.kind not in "cW" else xp.asarray(xp.log(xp.exp(x - x.real)) + x.real)
     if not x.size:  # the logarithm of an empty sum
         return xp.log(xp.add.reduce(x, axis=dim, keepdims=keepdim))
     # Of complex numbers the peak is real, so that the logarithm finds the imaginary part within a turn of 0.
-    peak = xp.maximum.reduce(x.real if x.dtype.kind == "c" else x, axis=dim, keepdims=True)
+    peak = xp.maximum.reduce(x.real if x.dtype.kind in "cW" else x, axis=dim, keepdims=True)
     peak = xp.where(xp.isfinite(peak), peak, peak.dtype.type(0))
     total = xp.log(xp.add.reduce(xp.exp(x - peak), axis=dim, keepdims=True)) + peak
     return in_rows(total if keepdim else xp.squeeze(total, axis=dim))

@@ -47,7 +47,7 @@ def random_from_to(generator: MersenneTwister, size: Size, low: int, high: int |
     This is PyTorch's ``randint``, and ``random_`` with bounds. In a floating dtype the bounds are first moved inwards
     to numbers that it represents. Raises RuntimeError for an empty range or bounds that the dtype does not hold.
     """
-    if dtype.kind == "c":
+    if dtype.kind in "cW":
         raise RuntimeError("[random_] check_random_bounds handles only integral, floating-point and boolean types")
     for bound in (low, high):
         if bound is not None and not _INT64[0] <= bound <= _INT64[1]:

@@ -38,8 +38,8 @@ _DIGITS: dict[DType, int] = {np.dtype(np.float16): 11, _FLOAT32: 24, _FLOAT64: 5
 def significand_bits(dtype: DType) -> int | None:
     """The bits of a floating dtype's significand, None for any other dtype."""
     digits = _DIGITS.get(dtype)
-    # bfloat16 is the only dtype of its kind; asking numpy for a name takes longer than drawing a number.
-    if digits is None and dtype.kind == "V" and dtype.name == "bfloat16":
+    # Asking numpy for a name takes longer than drawing a number.
+    if digits is None and dtype.char in "E" and dtype.name == "bfloat16":
         digits = _DIGITS[dtype] = 8
     return digits
 
@@ -121,7 +121,7 @@ def uniform(generator: MersenneTwister, size: Size, dtype: DType, low: float = 0
     if dtype is _FLOAT32 and low == 0.0 and high == 1.0:
         shape = shape_of(size)
         return _uniform32(generator, math.prod(shape)).reshape(shape)
-    if dtype.kind == "c":
+    if dtype.kind in "cW":
         return uniform(generator, (*shape_of(size), 2), _parts(dtype), low, high).view(dtype)[..., 0]
     _require_floating("uniform_", dtype)
     standard = low == 0.0 and high == 1.0
@@ -172,7 +172,7 @@ def normal(generator: MersenneTwister, size: Size, dtype: DType, mean: float = 0
     of a pair that is not needed serves the next such call. A complex number's parts have ``std`` / sqrt(2) each.
     Raises RuntimeError for a negative ``std``, NotImplementedError for an integer dtype.
     """
-    if dtype.kind == "c":
+    if dtype.kind in "cW":
         _check_std(std)
         return normal(generator, (*shape_of(size), 2), _parts(dtype), mean, std / math.sqrt(2)).view(dtype)[..., 0]
     _require_floating("normal_", dtype)
@@ -239,7 +239,7 @@ def normal_around(generator: MersenneTwister, mean: Array | float, std: Array | 
     dtype = mean.dtype if isinstance(mean, np.ndarray) else np.asarray(std).dtype
     if not isinstance(std, np.ndarray):
         return rounded(normal(generator, np.shape(mean), dtype, 0.0, std) + mean, dtype)
-    if std.dtype.kind == "c":
+    if std.dtype.kind in "cW":
         raise RuntimeError("[normal] normal expects standard deviation to be non-complex; take its absolute value")
     if std.size and not np.min(std) >= 0:
         raise RuntimeError("[normal] normal expects all elements of std >= 0.0; take their absolute values")
@@ -323,8 +323,8 @@ def bernoulli(generator: MersenneTwister, p: Array | float, dtype: DType, size: 
     float32 draw, or a float64 one if ``p`` is float64; or it is a number, compared with float64 draws, and ``size``
     must be given. Raises RuntimeError where a probability is outside [0, 1].
     """
-    if dtype.kind == "c":
-        raise refusal("bernoulli_", dtype, "a real dtype")
+    if dtype.kind in "cW" or dtype.char == "V":
+        raise refusal("bernoulli_", dtype, "a real dtype that is computed with")
     if not isinstance(p, np.ndarray):
         if not 0.0 <= p <= 1.0:
             raise RuntimeError(f"[bernoulli_] bernoulli_ expects p to be in [0, 1], but got p={p}; clamp it")
@@ -388,7 +388,7 @@ def normal_fill(generator: MersenneTwister, target: Array, mean: float = 0.0, st
         return
     _check_std(std)
     dtype, parts = target.dtype, 1
-    if dtype.kind == "c":
+    if dtype.kind in "cW":
         dtype, parts, std = _parts(dtype), 2, std / math.sqrt(2)
     _require_floating("normal_", dtype)
     draw = partial(_normal_pairs, generator, mean=mean, std=std)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core.errors import NoDataError
-from ..core.geometry import LARGEST, check_inside, row_major
+from ..core.geometry import LARGEST, check_inside, row_major, strided_view
 from .evaluation import Unseen
 
 Ghost = np.ndarray[Any, Any]
@@ -105,8 +105,8 @@ def absent(shape: Sequence[int], dtype: np.dtype[Any], strides: Sequence[int] | 
     steps = row_major(shape) if strides is None else strides
     check_inside("meta", LARGEST // max(dtype.itemsize, 1), shape, steps, 0)
     seed = np.empty(1, dtype)
-    ghost = np.lib.stride_tricks.as_strided(seed, tuple(shape), [step * dtype.itemsize for step in steps],
-                                            writeable=False)
+    ghost = strided_view(seed, tuple(shape), [step * dtype.itemsize for step in steps])
+    ghost.flags.writeable = False
     return Absent(ghost, ghost)
 
 

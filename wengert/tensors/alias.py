@@ -248,7 +248,7 @@ def rebase(tensor: OnTape, node: Edge | None) -> None:
     storage.generation += 1
 
 
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3, "W": 3}
 
 
 def castable(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
@@ -259,9 +259,10 @@ def castable(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
 _TYPE_NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "int16": "Short",
                "int8": "Char", "uint8": "Byte", "bool": "Bool", "float16": "Half", "bfloat16": "BFloat16",
                "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32",
-               "uint64": "UInt64"}
+               "uint64": "UInt64", "complex32": "ComplexHalf"}
 
 
 def type_name(dtype: object) -> str:
     """PyTorch's word for a numpy dtype in messages: ``Float``, ``Long``."""
-    return _TYPE_NAMES.get(str(dtype), str(dtype))
+    name = str(dtype)
+    return _TYPE_NAMES.get(name) or (name.capitalize() if name.startswith("float8") else name)

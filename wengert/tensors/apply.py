@@ -15,7 +15,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation, needs_strided
-from ..core.primitive import HALVES, P, Primitive, evaluate, widened
+from ..core.primitive import EIGHTHS, HALVES, NARROW, P, Primitive, evaluate, widened
 from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
@@ -47,7 +47,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         operands = promote(primitive, operands)
         values, edges, dtype, half = _read(primitive, operands, here["grad"])
     try:
-        if half and primitive.widens:
+        if half:
             data = here["quiet"](widened, primitive, values, params)
         elif primitive.lower is not None and not params:
             data = evaluate(primitive, values, params)
@@ -60,7 +60,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     else:
         out = bare(data)
     node = None
-    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
+    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcVW"):
         node = record(primitive, operands, edges, out, params, half)
     if primitive.kind == "view":
         whole = operands[0]
@@ -76,6 +76,8 @@ def refused(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, A
     other failure is raised in our words."""
     if any([type(x) in TENSORS and type(x._data) is Absent for x in operands]):
         return elsewhere(primitive, operands, params)
+    if any([type(x) in TENSORS and x._data.dtype.char == EIGHTHS for x in operands]):
+        return bare(state.quiet(widened, primitive, [x._data if type(x) in TENSORS else x for x in operands], params))
     raise reworded(primitive, operands, params, error) from error
 
 
@@ -105,7 +107,7 @@ def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ..
         raise reworded(primitive, operands, params, error) from error
     out: Any = tuple([bare(part) for part in data]) if primitive.multiple else bare(data)
     node = None
-    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcV"):
+    if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcVW"):
         node = record(primitive, operands, edges, out, params, half)
     if primitive.kind == "view":
         whole = operands[0]
@@ -147,7 +149,7 @@ def _read(primitive: Primitive, operands: tuple[Any, ...], grad: bool) -> tuple[
                 if kind is not float and kind is not int:
                     alike = False
         edges.append(edge)
-    half = dtype is not None and dtype.char in HALVES
+    half = dtype is not None and dtype.char in NARROW
     if not alike or (dtype is not None and (kind is not None or promotion == "float") and dtype.kind not in "fc"
                      and not (half and primitive.widens)):
         dtype = None
@@ -247,7 +249,7 @@ def record(
         node = Node(primitive, params, edges, tuple(saved), guards, shape, dtype)
     if type(out) is tuple:
         for i, tensor in enumerate(out):
-            if tensor._data.dtype.kind in "fcV":
+            if tensor._data.dtype.kind in "fcVW":
                 tensor._edge = Out(node, i)
     else:
         out._edge = node

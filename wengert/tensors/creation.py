@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import DType
+from ..core.eighths import converted
 from ..core.errors import DTypeError
 from ..core.state import state
 
@@ -26,9 +27,9 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     """
     if type(data) in TENSORS:
         array = data._concrete("tensor")
-        return array.astype(dtype.numpy if dtype is not None else array.dtype)
+        return converted(array, dtype.numpy if dtype is not None else array.dtype)
     if isinstance(data, (np.ndarray, np.generic)):
-        return np.array(data, dtype=(dtype or dtypes.from_numpy(data.dtype)).numpy)
+        return converted(np.asarray(data), (dtype or dtypes.from_numpy(data.dtype)).numpy)
     if isinstance(data, (str, bytes)):
         raise TypeError(f"[tensor] a number, sequence or array was expected; got {type(data).__name__}: {data!r:.40}")
     if not isinstance(data, (bool, int, float, complex, Sequence)):
@@ -42,7 +43,9 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     target = dtype or _inferred(data, kinds)
     if dtype is not None and plain.size:
         _check_fits(plain, dtype)
-    return state.quiet(plain.astype, target.numpy)  # beyond the range of half precision is infinity
+    # Beyond the range of half precision is infinity.
+    return state.quiet(plain.astype, target.numpy) if target.numpy.kind not in "VW" else state.quiet(
+        converted, plain, target.numpy)
 
 
 def _plain(data: Any, kinds: set[type]) -> Any:
@@ -69,7 +72,7 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
     except ValueError:
         raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
                          f"begin with shape {list(_shape(data))} and then differ; pad them to one length") from None
-    if array.dtype.kind in "biufc" or array.dtype.name == "bfloat16":
+    if array.dtype.kind in "biufcVW":
         if array.dtype == np.uint64 and not isinstance(data, np.ndarray) and (
                 dtype is None or (dtype.kind in "iu" and dtype is not dtypes.uint64)):
             raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")

@@ -78,7 +78,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
         out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
             edge = x._edge if x._alias is None else edge_of(x)
-            if edge is not None and records and (elementwise or data.dtype.kind in "fcV"):
+            if edge is not None and records and (elementwise or data.dtype.kind in "fcVW"):
                 guards: Any = ()
                 if saves_x:
                     cell = x._cell

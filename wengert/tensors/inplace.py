@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import from_numpy
+from ..core.eighths import converted
 from ..core.errors import ShapeError
 from ..core.frames import warn
 from ..core.primitive import P, Primitive
@@ -105,6 +106,8 @@ def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
         try:
             if not isinstance(value, Tensor) and tensor._data.dtype.kind in "iu":
                 source = np.array(source).astype(tensor._data.dtype)
+            elif tensor._data.dtype.kind in "VW":
+                source = state.quiet(converted, np.asarray(source), tensor._data.dtype)
             state.quiet(np.copyto, tensor._data, source, "unsafe")
         except FAILURES as error:
             raise reworded(P.overwrite, (tensor, value), {}, error) from error
@@ -121,7 +124,7 @@ def _storable(tensor: Tensor, value: Any, op: str) -> Any:
     if not isinstance(value, Tensor):
         alone = op == "fill_" and tensor._data.size == 1  # of which PyTorch checks the integers alone
         return stored_number(op, value, from_numpy(tensor._data.dtype), halves=op != "setitem" and not alone)
-    real = tensor._data.dtype.kind != "c"
+    real = tensor._data.dtype.kind not in "cW"
     target, shape = tensor._data.shape, value._data.shape
     if shape != target:
         lead = len(target) - len(shape)
@@ -133,7 +136,7 @@ def _storable(tensor: Tensor, value: Any, op: str) -> Any:
                 raise ShapeError(f"[{op}] The expanded size of the tensor ({want}) must match the existing size "
                                  f"({have}) at non-singleton dimension {dim}.  Target sizes: {list(target)}.  "
                                  f"Tensor sizes: {list(shape)}; give the value a shape that broadcasts to the target's")
-    if real and value._data.dtype.kind == "c":
+    if real and value._data.dtype.kind in "cW":
         warn("Casting complex values to real discards the imaginary part", UserWarning)
         return P.copy_real(value)
     return value

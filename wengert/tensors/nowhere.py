@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import NoDataError, ShapeError
-from ..core.geometry import LARGEST, bytes_of, check_inside, row_major
+from ..core.geometry import LARGEST, bytes_of, check_inside, row_major, strided_view
 from ..core.layout import has_channels_last
 from ..core.primitive import P, Primitive, evaluate, has_spec_rule, on_dummies
 from ..core.spec import Spec
@@ -167,14 +167,14 @@ def _part(primitive: Primitive, whole: Absent, params: dict[str, Any]) -> Absent
         strides = viewed(ghost.shape, ghost.strides, shape)
         if strides is None:
             return absent(shape, ghost.dtype)
-        return whole.part(np.lib.stride_tricks.as_strided(ghost, shape, strides, writeable=False))
+        return whole.part(strided_view(ghost, shape, strides))
     if primitive is P.as_strided:
         width = ghost.itemsize
         check_inside("as_strided", LARGEST // width, params["size"], params["stride"], params.get("offset", 0))
         steps = [step * width for step in params["stride"]]
         root = whole.root
-        start = np.lib.stride_tricks.as_strided(root, (params.get("offset", 0) + 1,), (width,), writeable=False)[-1:]
-        return whole.part(np.lib.stride_tricks.as_strided(start, params["size"], steps, writeable=False))
+        start = strided_view(root, (params.get("offset", 0) + 1,), (width,))[-1:]
+        return whole.part(strided_view(start, params["size"], steps))
     return whole.part(primitive.run(ghost, **params))
 
 

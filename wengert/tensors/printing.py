@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.eighths import in_numpy
+
 __all__ = [
     "PrintOptions", "get_printoptions", "parts_repr", "printoptions", "set_printoptions", "tensor_format",
     "tensor_repr",
@@ -211,7 +213,7 @@ def tensor_format(
     '0.667'
     """
     if array.ndim == 0 and class_name == "Tensor":
-        return format(_python_kind(array).item(), spec)
+        return format(in_numpy(array).item(), spec)
     if spec:
         raise TypeError(
             f"[format] unsupported format string passed to {class_name}.__format__: {spec!r} needs a 0-d "
@@ -266,7 +268,7 @@ def _contents(array: np.ndarray, indent: int, options: PrintOptions) -> str:
     shortened = array.size > options.threshold
     if shortened and array.ndim and options.edgeitems == 0:
         return "[...]"
-    visible = _python_kind(_visible(array, options.edgeitems) if shortened else array)
+    visible = in_numpy(_visible(array, options.edgeitems) if shortened else array)
     cells, width = _cells(visible, options)
     if array.ndim == 0:
         return cells[0]
@@ -274,11 +276,6 @@ def _contents(array: np.ndarray, indent: int, options: PrintOptions) -> str:
     columns = max(1, math.floor((options.linewidth - row_indent) / (width + len(", "))))
     gaps = [shown < size for shown, size in zip(visible.shape, array.shape, strict=True)]
     return _bracketed(iter(cells), visible.shape, gaps, indent, columns)
-
-
-def _python_kind(array: np.ndarray) -> np.ndarray:
-    """The array, widened if numpy has no Python number for its items (bfloat16, which is not numpy's own)."""
-    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
 
 
 def _visible(array: np.ndarray, edgeitems: int) -> np.ndarray:

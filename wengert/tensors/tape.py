@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 
-from ..core.dtypes import DType, float32, from_numpy
+from ..core.dtypes import DType, complex64, float32, from_numpy
 from ..core.errors import GradError, InplaceError
 from ..core.operands import Cotangent, Saved
 from ..core.primitive import P, Primitive
@@ -153,7 +153,7 @@ class Node:
             if part is None:  # an output that is not kept
                 parts.append(None)
                 continue
-            tensor = as_tensors(part, Out(self, index) if part.dtype.kind in "fcV" else None)
+            tensor = as_tensors(part, Out(self, index) if part.dtype.kind in "fcVW" else None)
             tensor._cell = next(cells)[0]
             parts.append(tensor)
         return tuple(parts)
@@ -376,7 +376,8 @@ def named(node: Any) -> Any:
 
 
 class HalfNode(Node):
-    """A node with operands in half precision: its rule runs in float32, and what that gives is rounded once."""
+    """A node with operands in half precision: its rule runs in float32 or complex64, and what that gives is rounded
+    once."""
 
     __slots__ = ("dtypes",)
 
@@ -399,15 +400,17 @@ def _called(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _wide(value: Saved | Cotangent | None) -> Any:
-    """What is in half precision, of arrays, tensors, and tuples and dicts of them, in float32."""
+    """What is in half precision, of arrays, tensors, and tuples and dicts of them, in float32 or complex64."""
     if type(value) is tuple:
         return tuple([_wide(part) for part in value])
     if type(value) is dict:
         return {place: _wide(part) for place, part in value.items()}
     dtype = getattr(value, "dtype", None)
-    if dtype is None or dtype.itemsize != 2 or dtype.kind not in "fV":
+    if dtype is None:
         return value
-    return P.cast(value, dtype=float32, back=dtype)
+    if dtype.itemsize == 2 and dtype.kind in "fV":
+        return P.cast(value, dtype=float32, back=dtype)
+    return P.cast(value, dtype=complex64, back=dtype) if dtype.itemsize == 4 and dtype.kind in "Wc" else value
 
 
 def restored(data: Any, edge: Edge | None) -> Any:

@@ -15,6 +15,7 @@ from .._missing import MissingError
 from ..core import dtypes
 from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
+from ..core.eighths import in_numpy
 from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
 from ..core.frames import warn
 from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
@@ -25,7 +26,7 @@ from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
-from .alias import Alias, edge_of, retain, version_cell
+from .alias import Alias, edge_of, retain, type_name, version_cell
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
@@ -227,7 +228,7 @@ class Tensor:
 
     def is_complex(self) -> bool:
         """Whether the elements are complex numbers."""
-        return self._data.dtype.kind == "c"
+        return self._data.dtype.kind in "cW"
 
     def is_signed(self) -> bool:
         """Whether the elements can be negative."""
@@ -258,7 +259,7 @@ class Tensor:
         if state.watcher is not None and requires_grad is (edge is None):
             state.watcher.changes(self, "requires_grad_")
         if requires_grad and edge is None:
-            if self._data.dtype.kind not in "fcV":
+            if self._data.dtype.kind not in "fcVW":
                 raise DTypeError(
                     "[requires_grad] only Tensors of floating point and complex dtype can require gradients; got "
                     f"{self.dtype}; convert with .float() first")
@@ -465,7 +466,7 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._edge is not None and value._data.dtype.kind not in "fcV":
+        if self._edge is not None and value._data.dtype.kind not in "fcVW":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         if state.watcher is not None:
             state.watcher.changes(self, "data")
@@ -504,7 +505,7 @@ class Tensor:
         """The elements as (nested lists of) Python numbers."""
         array = self._concrete("tolist")
         try:
-            return (array.astype(np.float32) if array.dtype.kind == "V" else array).tolist()
+            return in_numpy(array).tolist()
         except MemoryError as error:
             raise allocation_failed("tolist", error) from error
 
@@ -601,8 +602,10 @@ class Tensor:
                             "copy the tensor to host memory first.")
         if not force and state.grad and edge_of(self) is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if array.dtype.kind == "V":
-            raise TypeError("Got unsupported ScalarType BFloat16: numpy has no such dtype; convert with .float() first")
+        if array.dtype.kind in "VW":
+            wider = "cfloat" if array.dtype.kind == "W" else "float"
+            raise TypeError(f"Got unsupported ScalarType {type_name(self.dtype.name)}: numpy has no such dtype; "
+                            f"convert with .{wider}() first")
         return array
 
     def __array__(self, dtype: np.dtype[Any] | type | str | None = None, copy: bool | None = None) -> ndarray:
@@ -668,7 +671,7 @@ class Tensor:
                                      self.requires_grad, dict(self.__dict__))
         root, geometry = _stored(self._concrete("pickle"))
         # Under the same key as its owner's memory, so that tensors which share memory do so again when read back.
-        stored = root.view(np.uint16) if root.dtype.kind == "V" else root
+        stored = root.view(f"u{root.itemsize}") if root.dtype.kind in "VW" else root
         return _rebuild, (type(self), stored, self.dtype.name, geometry, self.requires_grad, dict(self.__dict__))
 
 
@@ -745,7 +748,7 @@ def item_of(array: Any) -> Any:
     except NoDataError as error:
         raise RuntimeError("[item] a tensor with elements was expected: Tensor.item() cannot be called on meta "
                            "tensors") from error
-    return float(value) if array.dtype.kind == "V" else value
+    return in_numpy(array).item() if array.dtype.kind in "VW" else value
 
 
 def make(data: Any, edge: Edge | None) -> Tensor:

@@ -19,7 +19,7 @@ from ..ops.joining import repeat_interleave
 from ..ops.shapes import view_as_real
 from ..tensors.tensor import Tensor, make
 
-_HALF_OF = {dtypes.complex64: dtypes.float32, dtypes.complex128: dtypes.float64}
+_HALF_OF = {dtypes.complex32: dtypes.float16, dtypes.complex64: dtypes.float32, dtypes.complex128: dtypes.float64}
 
 
 def make_tensor(

@@ -57,7 +57,7 @@ def _difference(expected: object, came: object) -> str | None:
         return None if expected is came or expected == came else f"{expected!r:.60} was expected, {came!r:.60} came"
     if expected.shape != came.shape or expected.dtype != came.dtype:
         return f"{expected.dtype}{list(expected.shape)} was expected, {came.dtype}{list(came.shape)} came"
-    if expected.dtype.kind not in "fcV":
+    if expected.dtype.kind not in "fcVW":
         return None if np.array_equal(expected, came) else "other numbers"
     wide = (expected.astype(complex if expected.dtype.kind == "c" else float), came.astype(
         complex if expected.dtype.kind == "c" else float))

@@ -36,7 +36,7 @@ _IN_ROWS = frozenset({"matmul", "linear", "addmm", "convolution_weight", "sum", 
 """Those whose results lie in rows however their operands do; of the others where all operands lie in rows."""
 
 
-_REAL = "fcV"
+_REAL = "fcVW"
 """numpy's letters for the kinds of dtypes of real and complex numbers; bfloat16 is a ``V``."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import from_numpy
+from ..core.eighths import in_numpy
 from ..core.state import state
 
 SHOWN = 16
@@ -87,8 +88,7 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
     """The summary of an array, or of a Python number."""
     array = np.asarray(array)
     dtype, shape = from_numpy(array.dtype).name, tuple(array.shape)
-    if array.dtype.kind == "V":
-        array = array.astype(np.float32)
+    array = in_numpy(array)
     few = array.size <= SHOWN
     values = [_python(value) for value in array.reshape(-1).tolist()] if few else None
     if not array.size:

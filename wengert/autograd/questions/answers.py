@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.eighths import in_numpy
 from ...core.operands import Array
 from ...core.state import state
 from ...tensors.tape import Leaf, Node
@@ -85,9 +86,7 @@ def array_of(value: object) -> Any:
         return np.asarray(data)
     if not isinstance(data, (np.ndarray, np.generic)):
         return None
-    data = np.asarray(data)
-    if data.dtype.kind == "V":
-        data = data.astype(np.float32)
+    data = in_numpy(np.asarray(data))
     return data if data.dtype.kind in "fc" else None
 
 

@@ -58,7 +58,7 @@ def why_none(param: Tensor, loss: Tensor) -> Answer:
 def _of_parameter(param: Tensor) -> Answer | None:
     """What can be said from the parameter alone."""
     edge = edge_of(param)
-    if param._data.dtype.kind not in "fcV":
+    if param._data.dtype.kind not in "fcVW":
         return Answer("integer",
                       f"a tensor of {param.dtype} cannot have a gradient: only floating and complex ones can",
                       "make it floating: .float(), or write 1.0 where you wrote 1")
@@ -116,7 +116,7 @@ def _without_history(leaf: Leaf, loss: Tensor) -> Answer:
     for cut in reversed((loss._rare or {}).get("cuts", ())):
         if leaf in cut.leaves:
             return _from_cut(cut, leaf)
-    if loss._data.dtype.kind not in "fcV":
+    if loss._data.dtype.kind not in "fcVW":
         return Answer("integer", f"the loss is of {loss.dtype}: counting and comparing have no derivative",
                       "use a loss of real numbers, such as cross_entropy instead of the accuracy")
     lost = _lost(leaf)

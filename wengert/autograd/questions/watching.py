@@ -26,7 +26,7 @@ from .answers import finite, ranges, short, step
 from .numbers import Finding, backward_finding, forward_finding, kind_of
 
 _MODULES = __name__.split(".", 1)[0] + ".nn.module"
-_FLOATING = "fcV"
+_FLOATING = "fcVW"
 _MOST_NODES, _MOST_CUTS = 2000, 8
 _MOST_READS = 4
 _SUMS = ("add", "sub")

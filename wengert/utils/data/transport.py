@@ -185,7 +185,7 @@ class _LendingPickler(pickle.Pickler):
 
     def _memory(self, data: np.ndarray) -> tuple[Any, ...]:
         """Where an array is: (number, dtype, shape, strides, offset) of lent memory, or (bytes, dtype, shape)."""
-        code = f"u{data.itemsize}" if data.dtype.kind == "V" else data.dtype.str
+        code = f"u{data.itemsize}" if data.dtype.kind in "VW" else data.dtype.str
         if data.nbytes >= LARGE and self.room:
             number = self.lender.number_of(data)
             if number is None:
