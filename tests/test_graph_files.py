@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +124,50 @@ def test_a_png_where_there_is_a_renderer(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(exports.shutil, "which", lambda name: None)
     with pytest.raises(RuntimeError, match=r"cairosvg, rsvg-convert, inkscape or chromium; none is installed"):
         g.save(tmp_path / "h.png")
-    with pytest.raises(ValueError, match=r"\.svg, \.html, .* or \.png was expected; got 'g\.pdf'"):
-        g.save(tmp_path / "g.pdf")
+    with pytest.raises(ValueError, match=r"\.svg, \.html, .* or \.png was expected; got 'g\.ps'"):
+        g.save(tmp_path / "g.ps")
+
+
+def streams(file: bytes) -> str:
+    """What a PDF draws, after its table of objects was found to point at every one of them."""
+    start = int(re.search(rb"startxref\n(\d+)\n%%EOF\n$", file)[1])
+    assert file.startswith(b"%PDF-1.") and file[start:].startswith(b"xref\n")
+    places = [int(row[:10]) for row in file[start:].split(b"\n")[3:8]]
+    assert all(file[place:].startswith(b"%d 0 obj\n" % number) for number, place in enumerate(places, 1))
+    return b"".join(zlib.decompress(part) for part in re.findall(rb"stream\n(.*?)\nendstream", file, re.DOTALL)).decode(
+        "latin-1")
+
+
+def test_a_pdf_has_every_box_and_text(tmp_path: Path) -> None:
+    x, θ = (torch.tensor(value, requires_grad=True) for value in (3.0, 2.0))
+    u = x * θ
+    ŷ = torch.relu(u)
+    g = torch.graph(ŷ, gradients=True)
+    drawn = streams(g.save(tmp_path / "g.pdf").read_bytes())
+    boxes = drawn.count(" c b")
+    assert boxes == 4 + 3, "four boxes, and three of the legend"
+    texts = "".join(re.findall(r"\(((?:[^()\\]|\\.)*)\) Tj", drawn))
+    assert "grad 1" in texts and "u = x * " in texts and "y = relu\\(u\\)" in texts and "/S 13.5 Tf (q)" in drawn
+    assert (drawn.count("\xb6"), drawn.count(" S ")) == (2 * len(g.edges), len(g.edges))
+    dark = streams(g.save(tmp_path / "d.pdf", theme="dark").read_bytes())
+    assert "0.078 0.094 0.122 rg 0 0" in dark and "1.000 1.000 1.000 rg 0 0" in drawn
+    empty = streams(torch.graph().save(tmp_path / "e.pdf").read_bytes())
+    assert "(an empty graph)" in empty
+
+
+def test_depth_and_theme_are_the_pictures(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh()), torch.nn.Linear(2, 2))
+    g = torch.graph(model, torch.ones(1, 2))
+    boxes = [g.save(tmp_path / "g.svg", depth=depth).read_text("utf-8").count('id="m') for depth in (0, 1, 2)]
+    assert boxes == [0, 2, 3]
+    assert '"depth":2' in g.save(tmp_path / "g.html", depth=2).read_text("utf-8")
+    assert "prefers-color-scheme" in g.svg()
+    assert "prefers-color-scheme" not in g.svg(theme="light") + g.svg(theme="dark")
+    assert "#14181f" in g.svg(theme="dark") and "#14181f" not in g.svg(theme="light")
+    assert '<body class="wg dark"' in g.html(theme="dark")
+    for call in (g.svg, g.html, lambda theme: g.save(tmp_path / "g.pdf", theme=theme)):
+        with pytest.raises(ValueError, match="theme: 'light', 'dark' or None"):
+            call(theme="green")
 
 
 def test_a_renderer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_text_and_pictures_show_both_ways() -> None:
     assert found is not None
     steps = json.loads(found[1])["steps"]
     assert [step.get("way") for step in steps] == ["forth"] * 3 + [None] * 3
-    assert steps[0]["sends"][0]["product"] == "2 · 1 = 2" and steps[0]["name"] == "du"
+    assert steps[0]["sends"][0]["product"] == "2 · 1 = 2" and steps[0]["move"] == "du"
     plain = torch.graph(leaf(2.0) * 3, gradients=True)
     assert "→" not in plain.text() and "tspan" not in plain.svg() and "fw" not in plain.svg().partition("</style>")[2]
 
@@ -169,16 +169,16 @@ def test_the_chain_rule_in_both_directions() -> None:
     x, w = leaf(3.0), leaf(2.0)
     u = x * w
     s = u + x
-    assert torch.graph(s).explain("x") == "∂s/∂x = ∂s/∂u · ∂u/∂x + ∂s/∂x = 1 · 2 + 1 = 2 + 1 = 3"
+    assert torch.graph(s).explain("x") == "ds/dx = ∂s/∂u · ∂u/∂x + ∂s/∂x = 1 · 2 + 1 = 2 + 1 = 3"
     both = torch.graph(s).explain("x", direction="both").splitlines()
     assert both == [
-        "∂s/∂x = ∂s/∂u · ∂u/∂x + ∂s/∂x = 1 · 2 + 1 = 2 + 1 = 3",
+        "ds/dx = ∂s/∂u · ∂u/∂x + ∂s/∂x = 1 · 2 + 1 = 2 + 1 = 3",
         "forward, from dx = 1:",
         "  du = ∂u/∂x · dx = 2 · 1 = 2",
         "  ds = ∂s/∂u · du + ∂s/∂x · dx = 1 · 2 + 1 · 1 = 3",
-        "backward, from ∂s/∂s = 1:",
-        "  ∂s/∂u = ∂s/∂s · ∂s/∂u = 1 · 1 = 1",
-        "  ∂s/∂x = ∂s/∂u · ∂u/∂x + ∂s/∂s · ∂s/∂x = 1 · 2 + 1 · 1 = 3",
+        "backward, from ds/ds = 1:",
+        "  ds/du = ds/ds · ∂s/∂u = 1 · 1 = 1",
+        "  ds/dx = ds/du · ∂u/∂x + ds/ds · ∂s/∂x = 1 · 2 + 1 · 1 = 3",
     ]
     moving = torch.graph(s, tangents={x: 0.5})
     assert "ds = ∂s/∂u · du + ∂s/∂x · dx = 1 · 1 + 1 · 0.5 = 1.5" in moving.explain("x")

@@ -34,7 +34,7 @@ def test_a_maximum_and_its_place() -> None:
     assert g.operands("values")[0].output == 0 and g.operands("places")[0].output == 1
     assert "∂values/∂x = [0, 1, 0]" in g.svg()
     assert "max_dim(x) → values, places" in g.text()
-    assert g.explain("x").endswith("sum over all paths: ∂loss/∂x = [0, 2, 0]")
+    assert g.explain("x").endswith("sum over all paths: dloss/dx = [0, 2, 0]")
 
 
 def test_one_result_needs_no_node_of_its_own() -> None:
@@ -72,7 +72,7 @@ def test_lstm_with_its_states() -> None:
     assert bundle.outputs == len(results) == 3 and bundle.shape is None
     assert [g[id].shape for id in results] == [(10, 4), (2, 4), (2, 4)]
     assert all(g[id].value.norm > 0 and g[id].gradient.norm > 0 for id in results)
-    assert g.html().count("∂loss/∂o1, ∂loss/∂o2, ∂loss/∂o3") == 1, "one step of the backward pass, with three gradients"
+    assert g.html().count("dloss/do1, dloss/do2, dloss/do3") == 1, "one step of the backward pass, with three gradients"
 
 
 def test_the_same_ids_before_and_after_backward() -> None:

@@ -19,6 +19,12 @@ def random_graph(count: int, seed: int, span: int = 12, labels: bool = False) ->
     return [Box(chance.choice((44.0, 80.0, 140.0)), chance.choice((28.0, 45.0, 62.0))) for _ in range(count)], lines
 
 
+def on(points: list[tuple[float, float]], point: tuple[float, float]) -> bool:
+    """Whether a point is one of a line's, or lies on a run of it straight down."""
+    x, y = point
+    return point in points or any(a[0] == b[0] == x and a[1] <= y <= b[1] for a, b in pairwise(points))
+
+
 def check(boxes: list[Box], lines: list[Line], width: float, height: float) -> None:
     for i, a in enumerate(boxes):
         assert a.x - a.width / 2 >= -0.5 and a.y - a.height / 2 >= -0.5
@@ -28,7 +34,11 @@ def check(boxes: list[Box], lines: list[Line], width: float, height: float) -> N
             assert apart, (a, b)
     for line in lines:
         source, target = boxes[line.source], boxes[line.target]
-        assert line.points[0] == (source.x, source.y + source.height / 2)
+        if line.branch:  # it begins on another line from the same box
+            trunks = [other for other in lines if other.source == line.source and not other.branch]
+            assert any(on(other.points, line.points[0]) for other in trunks)
+        else:
+            assert line.points[0] == (source.x, source.y + source.height / 2)
         assert line.points[-1] == (target.x, target.y - target.height / 2)
         assert all(a[1] <= b[1] + 0.2 for a, b in pairwise(line.points)), "down only"
         if line.label_width:

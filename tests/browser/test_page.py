@@ -3,6 +3,7 @@ missing."""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -178,26 +179,140 @@ def test_search_opens_the_module(browser: Any, pages: dict[str, Path]) -> None:
     assert not panel.is_displayed()
 
 
-def test_step_through_the_backward_pass(browser: Any, pages: dict[str, Path]) -> None:
+def seen(browser: Any) -> list[str]:
+    """The texts of the picture that are not hidden."""
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#picture text')]"
+        ".filter(t => getComputedStyle(t).visibility === 'visible').map(t => t.textContent)")
+
+
+def counted(browser: Any) -> str:
+    return browser.find_element("css selector", "#count").text
+
+
+def test_step_forward_and_back(browser: Any, pages: dict[str, Path]) -> None:
     load(browser, pages["small"])
-    assert browser.find_element("css selector", "#count").text == "step 0 of 3"
-    said = []
-    for _ in range(3):
+    assert counted(browser) == "everything · 3 steps forward, 3 back"
+    assert {"7", "grad 1", "∂u/∂w = 3", "grad 3"} <= set(seen(browser))
+    said, visible = [], []
+    for _ in range(6):
         click(browser, "#forth")
         said.append(browser.find_element("css selector", "#step").text)
+        visible.append(seen(browser))
         assert len(browser.find_elements("css selector", "#picture .node.lit")) == 1
         assert browser.find_elements("css selector", "#picture path.e.lit")
-    assert "a = relu(v)" in said[0] and "∂a/∂a · ∂a/∂v = 1 · 1 = 1" in said[0]
-    assert "∂a/∂u · ∂u/∂w = 1 · 3 = 3 to w" in said[2]
+    assert said[0] == "u = x · w = 3 · 2 = 6" and counted(browser) == "back 3 of 3"
+    assert "6" in visible[0] and "7" not in visible[0] and not any(text.startswith("grad") for text in visible[2])
+    assert "∂a/∂v = 1" not in visible[1] and "∂a/∂v = 1" in visible[2]
+    assert [text for text in visible[3] if text.startswith("grad")] == ["grad 1", "grad 1"], "of a and of v"
+    assert "grad 3" not in visible[4] and "grad 3" in visible[5]
+    assert "a = relu(v)" in said[3] and "da/da · ∂a/∂v = 1 · 1 = 1" in said[3]
+    assert "da/du · ∂u/∂w = 1 · 3 = 3 to w, as ∂(x · w)/∂w = x = 3" in said[5]
     assert browser.find_element("css selector", "#forth").get_attribute("disabled")
     press(browser, "p")
-    assert browser.find_element("css selector", "#count").text == "step 2 of 3"
+    assert counted(browser) == "back 2 of 3"
     assert len(browser.find_elements("css selector", "#picture .node.passed")) == 1
+    browser.execute_script(
+        "const s = document.getElementById('slider'); s.value = 2; s.dispatchEvent(new Event('input'))")
+    assert counted(browser) == "forward 2 of 3"
     click(browser, "#first")
     click(browser, "#play")
     assert "Pause" in browser.find_element("css selector", "#play").text
     click(browser, "#play")
     assert "Play" in browser.find_element("css selector", "#play").text
+
+
+def test_contributions_that_have_not_all_arrived_are_counted(browser: Any, tmp_path: Path) -> None:
+    w = torch.tensor(2.0, requires_grad=True)
+    load(browser, torch.graph((w * w + 1) * w).save(tmp_path / "g.html"))
+    found = []
+    for _ in range(6):
+        press(browser, "n")
+        found.append([text for text in seen(browser) if text.startswith("grad")])
+    assert "grad: 1 of 3" in found[3] and "grad 13" not in found[4] and "grad 13" in found[5]
+    assert "dv3/dw = 5 + 4 + 4 = 13" in browser.find_element("css selector", "#step").text
+
+
+def test_slides_and_the_printed_pages(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["small"])
+    press(browser, "s")
+    assert not browser.find_element("css selector", "header").is_displayed()
+    for _ in range(2):
+        press(browser, "\ue014")
+    assert counted(browser) == "forward 2 of 3"
+    size = browser.execute_script("return parseFloat(getComputedStyle(document.getElementById('step')).fontSize)")
+    assert size >= 20 and "light" in browser.execute_script("return document.body.className")
+    assert printed(browser).count(b"/Type /Page\n") == 7, "the whole, and a page for each step"
+    assert counted(browser) == "forward 2 of 3" and not browser.find_elements("css selector", "#deck")
+    press(browser, "\ue00c")
+    assert browser.find_element("css selector", "header").is_displayed()
+    assert printed(browser).count(b"/Type /Page\n") == 1
+
+
+def test_printing_shows_the_whole_graph_wherever_the_window_is(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["large"])
+    click(browser, "#expand")
+    for _ in range(6):
+        press(browser, "+")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        inside = browser.execute_script("""
+            const page = document.querySelector('#deck svg'), f = page.getBoundingClientRect();
+            return [...page.querySelectorAll('.node')].map(g => g.getBoundingClientRect()).map(r => r.width > 0 &&
+                r.left >= f.left && r.right <= f.right && r.top >= f.top && r.bottom <= f.bottom);""")
+        browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert len(inside) == len(boxes(browser)) > 100 and all(inside)
+
+
+def printed(browser: Any) -> bytes:
+    found = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+    return base64.b64decode(found["data"])
+
+
+def test_the_quiz_asks_checks_and_explains(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["small"])
+    press(browser, "q")
+    asked, verdicts = [], []
+    assert "∂a/∂v = 1" not in seen(browser) and not any(text.startswith("grad") for text in seen(browser))
+    answers = {"∂a/∂v": "1", "da/dv": "1.001", "∂v/∂u": "2/2", "da/du": "1", "∂v/∂b": "1", "da/db": "1", "∂u/∂x": "2",
+               "da/dx": "2", "∂u/∂w": "5"}
+    for _ in range(9):
+        name = browser.find_element("css selector", "#ask .row b").text.removesuffix(" =")
+        asked.append(name)
+        press(browser, answers[name] + "\ue007")
+        verdicts.append(browser.find_element("css selector", "#verdict").text)
+        if verdicts[-1].startswith("Right"):
+            press(browser, "\ue007")
+    assert asked == list(answers) and all(text.startswith("Right.") for text in verdicts[:8])
+    assert "∂(x · w)/∂x = w = 2" in verdicts[6]
+    assert verdicts[8] == "Not yet. The rule: ∂(x · w)/∂w = x. Once more?"
+    press(browser, "0\ue007")
+    assert browser.find_element("css selector", "#verdict").text.startswith("It is: ∂(x · w)/∂w = x = 3")
+    press(browser, "\ue007")
+    press(browser, "three\ue007")
+    assert "A number is expected" in browser.find_element("css selector", "#verdict").text
+    click(browser, "#ask button[type=button]")
+    click(browser, "#verdict .next")
+    assert "9 of 10" not in browser.find_element("css selector", "#ask").text
+    assert "8 of 10 right at the first try" in browser.find_element("css selector", "#ask").text
+    press(browser, "\ue00c")
+    assert counted(browser) == "everything · 3 steps forward, 3 back"
+
+
+def test_matrices_stand_beside_the_step(browser: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    inputs, weight = torch.randn(10, 2), torch.zeros(2, 1, requires_grad=True)
+    loss = ((inputs @ weight) ** 2 + 1).mean()
+    load(browser, torch.graph(loss).save(tmp_path / "g.html"))
+    press(browser, "n")
+    shapes = "return [...document.querySelectorAll('#step table')].map(t => [t.rows.length, t.rows[0].cells.length])"
+    assert browser.execute_script(shapes) == [[10, 2], [2, 1], [10, 1]]
+    press(browser, "\ue010")
+    assert browser.execute_script(shapes) == [[2, 10], [10, 1], [2, 1]], "Xᵀ · δ"
+    assert "dloss/dweight = inputsᵀ · dloss/dv1" in browser.find_element("css selector", "#step").text
 
 
 def test_zoom_pan_and_colour(browser: Any, pages: dict[str, Path]) -> None:
@@ -275,7 +390,7 @@ def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
 def arrows_off(browser: Any) -> list[str]:
     """Lines whose ends are not at the middle of the sides of their boxes that face each other."""
     return browser.execute_script("""
-        const right = JSON.parse(document.getElementById('data').textContent).right, found = [];
+        const right = !JSON.parse(document.getElementById('data').textContent).down, found = [];
         const side = (key, start) => {
             const b = document.querySelector(`#picture [data-key="${key}"] rect.b:last-of-type`).getBBox();
             return right ? [start ? b.x + b.width : b.x, b.y + b.height / 2]
@@ -312,16 +427,16 @@ def test_stepping_from_the_panel(browser: Any, pages: dict[str, Path]) -> None:
     panel = browser.find_element("css selector", "#panel")
     assert "Backward pass: step 1 of 3" in panel.text
     click(browser, "#panel .go")
-    assert browser.find_element("css selector", "#count").text == "step 1 of 3"
+    assert counted(browser) == "back 1 of 3"
     browser.execute_script("document.querySelector('#panel [data-action=forth]').focus()")
     press(browser, "\ue007")
-    assert browser.find_element("css selector", "#count").text == "step 2 of 3"
+    assert counted(browser) == "back 2 of 3"
     assert "v = u + b" in panel.text and "It sends" in panel.text
     assert browser.execute_script("return document.activeElement.dataset.action") == "forth"
     press(browser, "\ue010")
-    assert browser.find_element("css selector", "#count").text == "step 3 of 3"
+    assert counted(browser) == "back 3 of 3"
     press(browser, "\ue011")
-    assert browser.find_element("css selector", "#count").text == "step 0 of 3"
+    assert counted(browser) == "everything · 3 steps forward, 3 back"
 
 
 def test_stepping_at_phone_width(browser: Any, pages: dict[str, Path]) -> None:
@@ -338,6 +453,6 @@ def test_stepping_at_phone_width(browser: Any, pages: dict[str, Path]) -> None:
             )
             assert seen, selector
         click(browser, "#forth")
-        assert "Backward pass: step 1 of 3" in browser.find_element("css selector", "#panel").text
+        assert "Forward pass: step 1 of 3" in browser.find_element("css selector", "#panel").text
     finally:
         browser.set_window_size(1200, 900)

@@ -24,14 +24,29 @@ from ..tensors.evaluation import Unseen
 from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
-from .model import PLACES, GraphEdge, GraphNode, output_id
+from .model import PLACES, Gradients, GraphEdge, GraphNode, output_id
 from .names import assigned_names, constants_in, leaf_modules, names_in, scopes_of, values_in
-from .partials import JACOBIAN, REAL, added_array, added_number, selection, unit_rows
+from .partials import REAL, added_array, added_number, selection, unit_rows
 from .pushes import bottom, pull_on_arrays, tangent_of, through
-from .values import Summary, summarize
+from .taped import (
+    is_custom,
+    kept_bytes,
+    key_of,
+    retained_gradient,
+    settings_text,
+    size_of,
+    summary_of,
+    trusted_saved,
+    with_spec,
+)
+from .values import Summary
 
 RECOMPUTED = 4096
 """Values that nothing kept are computed again where they have at most so many elements."""
+
+
+PAGE = 5000
+"""Gradients are computed ahead of backward where there are at most so many nodes, as many as a page can show."""
 
 
 class Note:
@@ -81,7 +96,11 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
         builder.seed(leaf, tangent)
     if gradients or (gradients is None and builder.backward_ran()):
         builder.run_back([bottom(root) for root in roots], required=bool(gradients))
-    return builder.graph()
+        return builder.graph()
+    found = builder.graph()
+    if gradients is None:
+        found.ahead = builder.look_ahead([bottom(root) for root in roots])
+    return found
 
 
 class GraphBuilder:
@@ -169,6 +188,25 @@ class GraphBuilder:
         for (node, place), grad in flow.sent.items():
             self.sent[node.sequence, place] = grad
 
+    def look_ahead(self, roots: list[Any]) -> Gradients | None:
+        """The gradients that backward would give, for a page to step through; None where backward could not run, where
+        nobody could tell what it would do, or where the graph is too large for a page."""
+        operations = [node for node in self.order if type(node) is not Leaf]
+        if len(self.order) > PAGE or any(
+            node.saved is None or (node.rare is not None and "packed" in node.rare) or is_custom(node)
+            or any(cell[0] != count for cell, count in node.guards) for node in operations
+        ):
+            return None
+        self.run_back(roots, required=False)
+        nodes = {number: summary_of(part) for number, part in self.gradients.items()}
+        sent = {key: summary_of(part) for key, part in self.sent.items()}
+        # (of a node with one shown result among several, the graph's node is the operation's)
+        for node in operations:
+            if node.primitive.multiple and len(self.shown[node.sequence]) == 1:
+                nodes[node.sequence] = nodes.get(output_id(node.sequence, self.shown[node.sequence][0]))
+        return Gradients({key: part for key, part in nodes.items() if part is not None},
+                         {key: part for key, part in sent.items() if part is not None}) if nodes else None
+
     # --- tangents -----------------------------------------------------------------------------------------------------
 
     def run_forth(self) -> None:
@@ -181,7 +219,7 @@ class GraphBuilder:
             known = {place: tangent for place, tangent in moving.items() if isinstance(tangent, np.ndarray)}
             if not known:
                 continue
-            saved = node.saved if is_custom(node) else _trusted(node)
+            saved = node.saved if is_custom(node) else trusted_saved(node)
             for index, sent in through(node, saved, known).items():
                 key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
                 self.tangents.setdefault(key, np.asarray(sum(sent.values())))
@@ -205,7 +243,7 @@ class GraphBuilder:
                     edge = node.edges[place] if place < len(node.edges) else node
                     if edge is not None:
                         self.put(edge, data)
-            saved, count = _trusted(node), len(node.edges)
+            saved, count = trusted_saved(node), len(node.edges)
             if saved is None:
                 continue
             self._put_results(node, saved[count], False)
@@ -227,7 +265,7 @@ class GraphBuilder:
                     self.values[key] = part
 
     def _recompute(self, node: Any) -> None:
-        saved, operands = _trusted(node), []
+        saved, operands = trusted_saved(node), []
         if is_custom(node) or node.primitive.kind == "random":
             return
         for place, edge in enumerate(node.edges):
@@ -304,16 +342,16 @@ class GraphBuilder:
         gradient = self.gradients.get(node.sequence)
         if gradient is None and node.grad is not None:
             gradient = bottom(node.grad)
-        made = GraphNode(node.sequence, "leaf", value=_summary(value), gradient=_summary(gradient))
-        made.tangent = _summary(self.tangents.get(node.sequence))
-        return [_with_spec(made, value)]
+        made = GraphNode(node.sequence, "leaf", value=summary_of(value), gradient=summary_of(gradient))
+        made.tangent = summary_of(self.tangents.get(node.sequence))
+        return [with_spec(made, value)]
 
     def _result(self, made: GraphNode, node: Any, index: int) -> GraphNode:
         """Fills in value and gradient of one of the results of a node."""
         key = output_id(node.sequence, index) if node.primitive.multiple else node.sequence
         value = self.values.get(key)
-        made.value, made.tangent = _summary(value), _summary(self.tangents.get(key))
-        made.gradient = _summary(self.gradients.get(key, _retained(node, index)))
+        made.value, made.tangent = summary_of(value), summary_of(self.tangents.get(key))
+        made.gradient = summary_of(self.gradients.get(key, retained_gradient(node, index)))
         spec = node.specs()[index]
         if spec is not None:
             made.shape, made.dtype = tuple(spec[0]), from_numpy(spec[1]).name
@@ -330,10 +368,10 @@ class GraphBuilder:
             line=self._line(node),
             module=note.module,
             calls=note.calls,
-            kept=note.kept or _kept(node),
+            kept=note.kept or kept_bytes(node),
             seconds=note.seconds,
             backward_seconds=note.backward_seconds,
-            parameters=_parameters(node.params),
+            parameters=settings_text(node.params),
         )
         shown = self.shown[node.sequence] or [0]
         results = [made]
@@ -353,7 +391,7 @@ class GraphBuilder:
     ) -> None:
         """The edges into a node and from it to its results."""
         partials = self._partials(node, note, made, results, graph.nodes)
-        saved = note.operands or _trusted(node) or ()
+        saved = note.operands or trusted_saved(node) or ()
         known_shapes = saved[-1] if not note.operands and saved and type(saved[-1]) is tuple else ()
         for place, edge in enumerate(node.edges):
             if edge is None:
@@ -369,14 +407,14 @@ class GraphBuilder:
             if source.shape is None and place < len(known_shapes):
                 source.shape, source.dtype = known_shapes[place], source.dtype or made.dtype
             partial, diagonal = partials.get(place, (None, False))
-            sent = _summary(self.sent.get((node.sequence, place)))
+            sent = summary_of(self.sent.get((node.sequence, place)))
             output = edge.index if type(edge) is Out else 0
-            pushed = _summary(self.pushed.get((node.sequence, place)))
+            pushed = summary_of(self.pushed.get((node.sequence, place)))
             graph.edges.append(
                 GraphEdge(source.id, node.sequence, place, output, source.shape, partial, diagonal, sent, pushed)
             )
         if len(results) > 1:
-            counts = [_size(result) if result.dtype in REAL else 0 for _, result in results]
+            counts = [size_of(result) if result.dtype in REAL else 0 for _, result in results]
             for i, (index, result) in enumerate(results):
                 part = selection(sum(counts[:i]), counts[i], sum(counts))
                 graph.edges.append(GraphEdge(node.sequence, result.id, 0, index, result.shape, part))
@@ -395,7 +433,7 @@ class GraphBuilder:
             made = GraphNode(
                 -(PLACES * node.sequence + place) - 1,
                 "constant",
-                value=_summary(self.constant_values.get(key, value), plain=True),
+                value=summary_of(self.constant_values.get(key, value), plain=True),
             )
             if made.value is not None:
                 made.shape, made.dtype = made.value.shape, made.value.dtype
@@ -414,7 +452,7 @@ class GraphBuilder:
     ) -> dict[int, tuple[list[list[float]], bool]]:
         """The local derivative of a node by each operand, and whether only its diagonal counts."""
         primitive = node.primitive
-        saved = note.saved if note.saved is not None else _trusted(node)
+        saved = note.saved if note.saved is not None else trusted_saved(node)
         if saved is None and is_custom(node) and all(cell[0] == count for cell, count in node.guards):
             saved = node.saved
         if saved is None or (primitive.vjp is None and not is_custom(node)):
@@ -422,7 +460,7 @@ class GraphBuilder:
         differentiable = [(i, r.shape, r.dtype) for i, r in results if r.shape is not None and r.dtype in REAL]
         if len(differentiable) < len([r for _, r in results if r.dtype is None or r.dtype in REAL]):
             return {}
-        sizes = [0 if edge is None else _size(sources.get(self._source_id(edge))) for edge in node.edges]
+        sizes = [0 if edge is None else size_of(sources.get(self._source_id(edge))) for edge in node.edges]
         try:
             rows = unit_rows(node, saved, differentiable, sizes)
         except Exception as error:
@@ -431,7 +469,7 @@ class GraphBuilder:
             # A picture helps people to find out what is wrong with their own backward, so that error must not end it.
             made.parameters = f"its backward raised {type(error).__name__}: {error}"
             return {}
-        elementwise = primitive.kind == "elementwise" and _size(made) > 1
+        elementwise = primitive.kind == "elementwise" and size_of(made) > 1
         return {place: (matrix, elementwise and sizes[place] == len(matrix)) for place, matrix in rows.items()}
 
 
@@ -446,66 +484,3 @@ def _mark_masks(graph: Graph, order: list[Any]) -> None:
         known = [edge.source for edge in into[node.id]]
         node.masked = ("inf" in node.parameters or len(known) < operands.get(node.id, 0) or node.kind == "constant"
                        or any(graph.nodes[source].masked for source in known))
-
-
-def key_of(edge: Any) -> int:
-    """What an edge of the tape goes by: the number of a node, or the id of one of its results."""
-    return output_id(edge.node.sequence, edge.index) if type(edge) is Out else int(edge.sequence)
-
-
-def _trusted(node: Any) -> Any:
-    """What a node saved, if it is still there, was not overwritten and is not packed away by a hook; else None."""
-    if node.saved is None or (node.rare is not None and "packed" in node.rare) or is_custom(node):
-        return None
-    if any(cell[0] != count for cell, count in node.guards):
-        return None
-    return tuple([bottom(value) if isinstance(value, Unseen) else value for value in node.saved])
-
-
-def is_custom(node: Any) -> bool:
-    """Whether a node is of a user's `Function`, which saves what it likes: nobody can tell what is an operand."""
-    return bool(node.primitive.name == "function")
-
-
-def _retained(node: Any, place: int) -> Any:
-    """The gradient that `retain_grad` kept of a tensor that this node made."""
-    for index, reference in (node.rare or {}).get("retains", ()):
-        tensor = reference()
-        if index == place and tensor is not None and tensor._rare is not None and tensor._rare.get("grad") is not None:
-            return tensor._rare["grad"]._data
-    return None
-
-
-def _kept(node: Any) -> int:
-    return sum(value.nbytes for value in node.saved or () if isinstance(value, np.ndarray))
-
-
-def _size(node: GraphNode | None) -> int:
-    return JACOBIAN + 1 if node is None or node.shape is None else math.prod(node.shape)
-
-
-def _summary(value: Any, plain: bool = False) -> Summary | None:
-    if value is None or isinstance(value, Summary):
-        return value
-    if not is_data(value) and not isinstance(value, (np.generic, bool, int, float, complex) if plain else np.generic):
-        return None
-    return summarize(value, histogram=True)
-
-
-def _with_spec(made: GraphNode, value: Any) -> GraphNode:
-    if isinstance(value, Summary):
-        made.shape, made.dtype = value.shape, value.dtype
-    elif isinstance(value, np.ndarray):
-        made.shape, made.dtype = tuple(value.shape), from_numpy(value.dtype).name
-    return made
-
-
-def _parameters(params: dict[str, Any]) -> str:
-    """The settings of an operation in a few words; what is long or private to a rule is left out."""
-    words = []
-    for name, value in params.items():
-        if isinstance(value, (bool, int, float, str, tuple, list)) and name != "label" and value != "":
-            text = f"{name}={value!r}"
-            if len(text) <= 60:
-                words.append(text)
-    return ", ".join(words)

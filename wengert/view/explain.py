@@ -1,4 +1,7 @@
-"""The chain rule written out: the product of local partials along each path, and the sum over the paths."""
+"""The chain rule written out: the product of local partials along each path, and the sum over the paths.
+
+The two derivatives have signs of their own: ``∂u/∂w`` is local, of one edge, and ``dL/dw`` is total, over all paths.
+"""
 
 from __future__ import annotations
 
@@ -61,13 +64,13 @@ def backwards(graph: GraphModel, root: int, between: list[int]) -> str:
     top, size = symbols[root], _size_of(graph, root)
     start: Matrix | None = None if size is None else [[float(i == j) for j in range(size)] for i in range(size)]
     found: dict[int, Matrix | None] = {root: start}
-    lines = [f"backward, from ∂{top}/∂{top} = {'1' if size in (1, None) else 'the identity'}:"]
+    lines = [f"backward, from d{top}/d{top} = {'1' if size in (1, None) else 'the identity'}:"]
     for id in reversed(between):
         if id == root or _is_output(graph, id) or graph.nodes[id].outputs > 1:
             continue
         targets = [target for target in after.get(id, ()) if target in found]
-        lines.append(_step(f"∂{top}/∂{symbols[id]}", [
-            (f"∂{top}/∂{symbols[target]}", found[target], f"∂{symbols[target]}/∂{symbols[id]}", known[target, id])
+        lines.append(_step(f"d{top}/d{symbols[id]}", [
+            (f"d{top}/d{symbols[target]}", found[target], f"∂{symbols[target]}/∂{symbols[id]}", known[target, id])
             for target in targets], found, id, times))
     return "\n".join(lines)
 
@@ -112,13 +115,13 @@ def products(graph: GraphModel, leaf: int, root: int) -> str:
     top, bottom = symbols[root], symbols[leaf]
     count = count_paths(graph, leaf, root)
     if count == 0:
-        return f"∂{top}/∂{bottom} = 0, as no path leads from {bottom} to {top}"
-    head = f"∂{top}/∂{bottom}"
+        return f"d{top}/d{bottom} = 0, as no path leads from {bottom} to {top}"
+    head = f"d{top}/d{bottom}"
     shown = list(islice(merged_paths(graph, leaf, root), MOST_PATHS))
     rest = count - len(shown)
     terms = [_product([f"∂{symbols[b]}/∂{symbols[a]}" for b, a in pairwise(path)]) for path in shown]
     more = f" + … ({rest:,} more path{'s' if rest != 1 else ''})" if rest else ""
-    text = head if terms == [head] else f"{head} = {' + '.join(terms)}{more}"
+    text = head if leaf == root else f"{head} = {' + '.join(terms)}{more}"
     total = derivative(graph, leaf, root)
     if total is None:
         return text + _why_no_numbers(graph, leaf)

@@ -12,8 +12,9 @@ from typing import Any
 from .drawing import node_item
 from .html import html
 from .model import GraphEdge, GraphModel
+from .pdf import pdf
 from .reading import to_json
-from .svg import svg
+from .svg import check_theme, drawing_of, svg
 from .text import flow_texts, partial_text, text
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -74,11 +75,12 @@ def _entities(text: str) -> str:
     return "".join(c if c.isalnum() or c in " ._=+-,∂×−…" else f"#{ord(c)};" for c in text)
 
 
-def save(graph: GraphModel, path: Path, direction: str | None = None) -> Path:
+def save(graph: GraphModel, path: Path, direction: str | None = None, depth: int | None = None,
+         theme: str | None = None) -> Path:
     """Writes the graph in the form that the file's ending says."""
     kinds: dict[str, Any] = {
-        ".svg": lambda: svg(graph, direction),
-        ".html": lambda: html(graph, path.stem, direction),
+        ".svg": lambda: svg(graph, direction, depth, theme=theme),
+        ".html": lambda: html(graph, path.stem, direction, depth, theme),
         ".dot": lambda: dot(graph),
         ".mmd": lambda: mermaid(graph),
         ".json": lambda: to_json(graph),
@@ -86,9 +88,14 @@ def save(graph: GraphModel, path: Path, direction: str | None = None) -> Path:
     }
     ending = path.suffix.lower()
     if ending == ".png":
-        return _save_png(svg(graph, direction), path)
+        return _save_png(svg(graph, direction, depth, theme=theme), path)
+    if ending == ".pdf":
+        check_theme(theme)
+        path.write_bytes(pdf(drawing_of(graph, direction, depth), path.stem, theme))
+        return path
     if ending not in kinds:
-        raise ValueError(f"[graph] a file that ends in {', '.join(kinds)} or .png was expected; got {path.name!r}")
+        raise ValueError(f"[graph] a file that ends in {', '.join(kinds)}, .pdf or .png was expected; got "
+                         f"{path.name!r}")
     path.write_text(kinds[ending]() + "\n", encoding="utf-8", errors="replace")
     return path
 

@@ -75,15 +75,19 @@ class Graph(GraphModel):
         does both. By default the steps are there where the graph has tangents. Raises ValueError for another word."""
         return explain(self, self.id_of(leaf), self.roots[0] if root is None else self.id_of(root), direction)
 
-    def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
+    def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True,
+            theme: str | None = None) -> str:
         """The picture as SVG text. ``direction`` is ``"right"`` or ``"down"`` (default: what fits); ``depth``: modules
-        below that many names are collapsed (default: none in a small graph, 1 in a large one)."""
-        return svg(self, direction=direction, depth=depth, legend=legend)
+        below that many names are collapsed (default: none in a small graph, 1 in a large one); ``theme`` is
+        ``"light"`` or ``"dark"`` (default: as the reader has it)."""
+        return svg(self, direction, depth, legend, theme)
 
-    def html(self, title: str = "Computation graph", *, direction: str | None = None) -> str:
-        """One self-contained page: zoom, search, expand and collapse, step through the backward pass. It runs down, or
-        ``direction="right"``."""
-        return html(self, title, direction)
+    def html(self, title: str = "Computation graph", *, direction: str | None = None, depth: int | None = None,
+             theme: str | None = None) -> str:
+        """One self-contained page: zoom, search, modules that open, every step forward and back, slides and a quiz.
+        It runs ``"down"`` or to the ``"right"`` (default: a small graph as the window suits, a large one down);
+        modules stand open above ``depth`` names; ``theme`` as of `svg`."""
+        return html(self, title, direction, depth, theme)
 
     def dot(self) -> str:
         """The graph in Graphviz's language."""
@@ -93,11 +97,13 @@ class Graph(GraphModel):
         """The graph as a Mermaid flowchart."""
         return mermaid(self)
 
-    def save(self, path: str | Path, *, direction: str | None = None) -> Path:
-        """Writes the graph to a file, by its ending: ``.svg .html .dot .mmd .json .txt``, or ``.png`` where a
-        renderer is installed; ``direction`` is that of the picture or page. Returns the path. Raises ValueError for
-        another ending, RuntimeError for a PNG without a renderer."""
-        return save(self, Path(path), direction)
+    def save(self, path: str | Path, *, direction: str | None = None, depth: int | None = None,
+             theme: str | None = None) -> Path:
+        """Writes the graph to a file, by its ending: ``.svg .html .pdf .dot .mmd .json .txt``, or ``.png`` where a
+        renderer is installed; ``direction``, ``depth`` and ``theme`` are those of the picture or page (a PDF is light
+        unless ``"dark"`` is said). Returns the path. Raises ValueError for another ending, RuntimeError for a PNG
+        without a renderer."""
+        return save(self, Path(path), direction, depth, theme)
 
     def _repr_html_(self) -> str:
         return self.svg()

@@ -8,26 +8,36 @@ from typing import Any
 from ..autograd.questions.answers import bytes_text
 from .drawing import FORMULAS, Item
 from .levels import Level, levels
-from .model import GraphEdge, GraphModel, GraphNode
+from .model import GraphEdge, GraphModel, GraphNode, with_gradients
 from .names import source_excerpt
 from .reading import strict_json
-from .svg import MOST, STYLE, describe, escape
+from .steps import Steps, picture_of
+from .svg import MOST, check_theme, describe, escape, themes
 from .text import COMPUTED, formula, partial_text, symbol_of, text
-from .values import Summary, number
+from .values import number
+
+SCRIPTS = ("page.js", "page_steps.js", "page_modes.js", "page_tools.js")
+"""The parts of the page's script, in their order: they share one scope."""
 
 
-def html(graph: GraphModel, title: str, direction: str | None = None) -> str:
-    """The page as text; it runs down, which suits narrow windows too, unless ``direction`` is ``"right"``. Raises
-    ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+def html(graph: GraphModel, title: str, direction: str | None = None, depth: int | None = None,
+         theme: str | None = None) -> str:
+    """The page as text; it runs down or to the right, as ``direction`` says, or as the window suits; modules stand open
+    above ``depth`` names. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+    check_theme(theme)
     formulas = len(graph) <= FORMULAS
-    found = levels(graph, formulas, direction or "down", MOST)
-    data = {
+    graph = with_gradients(graph)
+    # A small graph is laid out both ways, and the page takes the one that its window suits.
+    ways = [direction] if direction is not None else ["down", "right"] if formulas else ["down"]
+    plans = {way: levels(graph, formulas, way, MOST) for way in ways}
+    found = next(iter(plans.values()))
+    data: dict[str, Any] = {
         "title": title,
         "description": describe(graph),
-        "right": direction == "right",
-        "levels": {level.key: _level(level) for level in found},
+        **{way: {level.key: _level(level, graph) for level in plan} for way, plan in plans.items()},
+        "depth": depth or 0,
         "nodes": _nodes(graph, found),
-        "steps": [*_steps_forth(graph), *_steps(graph)],
+        "steps": Steps(graph).all(),
         "sources": _sources(graph),
     }
     # Inside a script element only "</" and "<!--" could end it.
@@ -36,10 +46,12 @@ def html(graph: GraphModel, title: str, direction: str | None = None) -> str:
     page = parts.joinpath("page.html").read_text("utf-8")
     fill = {
         "TITLE": escape(title),
-        "STYLE": STYLE + parts.joinpath("page.css").read_text("utf-8"),
+        "THEME": theme or "",
+        "STYLE": themes() + parts.joinpath("page.css").read_text("utf-8"),
         "TEXT": escape(text(graph)),
-        "SCRIPT": parts.joinpath("page.js").read_text("utf-8"),
+        "SCRIPT": "(() => {\n" + "".join([parts.joinpath(name).read_text("utf-8") for name in SCRIPTS]) + "})();",
         "DESCRIPTION": escape(describe(graph)),
+        "STEPS": str(len(data["steps"])),
         "DATA": script,
     }
     for name, value in fill.items():
@@ -47,18 +59,19 @@ def html(graph: GraphModel, title: str, direction: str | None = None) -> str:
     return page
 
 
-def _level(level: Level) -> dict[str, Any]:
+def _level(level: Level, graph: GraphModel) -> dict[str, Any]:
     drawing = level.drawing
     return {
         "parent": level.parent,
         "w": drawing.width,
         "h": drawing.height,
-        "items": [_item(item) for item in drawing.items],
+        "items": [_item(item, graph) for item in drawing.items],
         "arrows": [
             {
                 "s": arrow.source,
                 "t": arrow.target,
                 "p": [[x, y] for x, y in _bends(arrow.line.points)],
+                **({"b": 1} if arrow.line.branch else {}),
                 **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {}),
             }
             for arrow in drawing.arrows
@@ -75,12 +88,15 @@ def _bends(points: list[Any]) -> list[Any]:
     return kept + points[-1:]
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, graph: GraphModel) -> dict[str, Any]:
     box, id = item.box, item.key[1:] if item.kind == "module" else item.nodes[0]
     made: dict[str, Any] = {"k": item.kind, "id": id, "t": item.title}
     made |= {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
     if item.rows:
         made["r"] = item.rows
+        value = graph.nodes[item.nodes[0]].value if item.kind in COMPUTED else None
+        if value is not None and item.rows[0] == value.text():
+            made["v"] = 1
     if item.root:
         made["root"] = 1
     if item.broken:
@@ -114,6 +130,9 @@ def _nodes(graph: GraphModel, found: list[Level]) -> dict[int, dict[str, Any]]:
         for key, summary in (("v", node.value), ("t", node.tangent), ("g", node.gradient)):
             if summary is not None:
                 made[key] = [[word, text] for word, text in summary.details()]
+                picture = picture_of(summary)
+                if picture:
+                    made[key + "m"] = picture
                 if summary.histogram:
                     made[key + "h"] = [*summary.histogram, number(summary.minimum), number(summary.maximum)]
         made["c"] = _colours(node)
@@ -159,73 +178,3 @@ def _sources(graph: GraphModel) -> dict[str, Any]:
     lines = dict.fromkeys(node.line for node in graph if node.line)
     return {line: excerpt for line in lines if (excerpt := source_excerpt(line))}
 
-
-def _steps(graph: GraphModel) -> list[dict[str, Any]]:
-    """The backward pass, step by step: a node, the gradient that has arrived, and what it sends to each operand."""
-    into, symbols = graph.into(), graph.symbols()
-    results: dict[int, list[GraphNode]] = {}
-    for edge in graph.edges:
-        if graph.nodes[edge.target].kind == "output":
-            results.setdefault(edge.source, []).append(graph.nodes[edge.target])
-    top = symbols[graph.roots[0]] if len(graph.roots) == 1 else "result"
-    steps = []
-    for node in graph.walk(backward=True):
-        if node.kind != "operation":
-            continue
-        arrived = [each for each in results.get(node.id, [node]) if each.gradient is not None]
-        sends = []
-        for edge in into[node.id] if arrived else ():
-            if edge.sent is None:
-                continue
-            sends.append(
-                {
-                    "to": edge.source,
-                    "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
-                    "goal": f"∂{top}/∂{symbols[edge.source]}",
-                    **_product(edge, arrived[0].gradient if arrived[0] is node else None, edge.sent),
-                }
-            )
-        if sends:
-            names = [f"∂{top}/∂{symbols[each.id]}" for each in arrived]
-            texts = [each.gradient.text() for each in arrived if each.gradient is not None]
-            steps.append({"n": node.id, "name": ", ".join(names), "ct": ", ".join(texts), "sends": sends})
-    return steps
-
-
-def _steps_forth(graph: GraphModel) -> list[dict[str, Any]]:
-    """Forward mode, step by step: an operation that moves, and what each of its operands adds to that."""
-    into, symbols = graph.into(), graph.symbols()
-    steps = []
-    for node in graph:
-        if node.kind != "operation" or node.tangent is None:
-            continue
-        sends = []
-        for edge in into[node.id]:
-            source = graph.nodes[edge.source]
-            if edge.pushed is None:
-                continue
-            written = {"to": edge.source, "name": f"∂{symbols[node.id]}/∂{symbols[edge.source]}",
-                       "goal": f"d{symbols[edge.source]}", "sent": edge.pushed.text()}
-            partial = partial_text(edge)
-            texts = "" if source.tangent is None else source.tangent.text(), edge.pushed.text()
-            if partial:
-                written["partial"] = partial
-                if all(text and not text.startswith("norm") and "empty" not in text for text in texts):
-                    written["product"] = f"{partial} · {texts[0]} = {texts[1]}"
-            sends.append(written)
-        steps.append({"n": node.id, "way": "forth", "name": f"d{symbols[node.id]}", "ct": node.tangent.text(),
-                      "sends": sends})
-    return steps
-
-
-def _product(edge: GraphEdge, gradient: Summary | None, sent: Summary) -> dict[str, str]:
-    """What multiplies what, in words: ``1 · 3 = 3``; the partial alone where values are large or
-    several results have a gradient each."""
-    partial = partial_text(edge)
-    written = {"sent": sent.text()}
-    if partial:
-        written["partial"] = partial
-        texts = "" if gradient is None else gradient.text(), sent.text()
-        if all(text and not text.startswith("norm") and "empty" not in text for text in texts):
-            written["product"] = f"{texts[0]} · {partial} = {texts[1]}"
-    return written

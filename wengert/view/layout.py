@@ -43,8 +43,8 @@ class Box:
 @dataclass(slots=True)
 class Line:
     """An edge to be routed from box ``source`` to box ``target``, through ``points``: ends on the boxes' borders and
-    places of dummy nodes between. A label of that size, if any, is centred at ``label``. The points before number
-    ``branch`` are also those of a longer line from the same source, which it leaves there."""
+    places of dummy nodes between. A label of that size, if any, is centred at ``label``. A ``branch`` begins not at its
+    source but at a place of a longer line from the same source, which it leaves there."""
 
     source: int
     target: int
@@ -52,7 +52,7 @@ class Line:
     label_height: float = 0.0
     points: list[Point] = field(default_factory=list)
     label: Point | None = None
-    branch: int = 0
+    branch: bool = False
 
 
 @dataclass(slots=True)
@@ -436,6 +436,9 @@ class _Work:
                 longest.setdefault(line.source, line)
         for line, chain in zip(self.lines, self.chains, strict=True):
             source, target = self.boxes[line.source], self.boxes[line.target]
+            line.branch = bool(chain) and not line.label_width and longest[line.source] is not line
+            if line.branch:  # (all points of all branches of a trunk would be as many as their square)
+                chain = chain[-1:]
             points = line.points = [(source.x, source.y + source.height / 2)]
             # Behind a box lower than its rank's highest, the line runs straight to the rank's end.
             for node in chain:
@@ -447,13 +450,13 @@ class _Work:
                 if self.widths[node]:
                     line.label = x, round(middles[rank], 1)
             points.append((target.x, target.y - target.height / 2))
+            if line.branch:
+                del points[:2]
             _enter_and_leave(
                 line,
                 middles[self.rank[line.source]] + halves[self.rank[line.source]],
                 middles[self.rank[line.target]] - halves[self.rank[line.target]],
             )
-            if longest.get(line.source, line) is not line and chain and not line.label_width:
-                line.branch = points.index((xs[chain[-1]], ends[self.rank[chain[-1]]]))
         width = max(x + w / 2 for x, w in zip(xs, self.widths, strict=True))
         return Placement(round(width, 1), round(y, 1), len(order))
 
@@ -462,7 +465,7 @@ def _enter_and_leave(line: Line, leave: float, enter: float) -> None:
     """Adds the points where the line leaves its first rank and enters its last one, so that it bends between ranks only
     and never beside a box of its own rank."""
     (x0, y0), (x1, y1) = line.points[0], line.points[-1]
-    if leave > y0 + 1:
+    if leave > y0 + 1 and not line.branch:
         line.points.insert(1, (x0, round(leave, 1)))
     if enter < y1 - 1:
         line.points.insert(-1, (x1, round(enter, 1)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..tensors.alias import edge_of
@@ -127,13 +127,26 @@ Key = int | str | GraphNode | Tensor
 """What names a node: its id, its name or symbol, itself, or the tensor that it stands for."""
 
 
+@dataclass(slots=True)
+class Gradients:
+    """Gradients that backward has not computed yet and that a page can show: by node, and by target and place of the
+    edges along which they come."""
+
+    nodes: dict[int, Summary] = field(default_factory=dict)
+    sent: dict[tuple[int, int], Summary] = field(default_factory=dict)
+
+
 @dataclass(slots=True, repr=False)
 class GraphModel:
-    """The data of a graph, and the ways of looking around in it: what every picture is made from."""
+    """The data of a graph, and the ways of looking around in it: what every picture is made from.
+
+    ``modules`` says of the path of a module what it is, as ``repr`` does: ``{"0": "Linear(in_features=4, ...)"}``."""
 
     nodes: dict[int, GraphNode] = field(default_factory=dict)
     edges: list[GraphEdge] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)
+    ahead: Gradients | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"<graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
@@ -287,3 +300,14 @@ class GraphModel:
             found[node.id] = symbol
             used.add(symbol)
         return found
+
+
+def with_gradients(graph: GraphModel) -> GraphModel:
+    """The graph with the gradients that were computed ahead of backward, where there are some; else itself."""
+    ahead = graph.ahead
+    if ahead is None:
+        return graph
+    nodes = {id: replace(node, gradient=ahead.nodes.get(id, node.gradient)) for id, node in graph.nodes.items()}
+    edges = [replace(edge, sent=ahead.sent.get((edge.target, edge.place), edge.sent))
+             if graph.nodes[edge.target].kind != "output" else edge for edge in graph.edges]
+    return GraphModel(nodes, edges, graph.roots, graph.modules)

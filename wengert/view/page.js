@@ -1,12 +1,13 @@
 "use strict";
 // Shows the levels of a computation graph. Every level was laid out on its own; an expanded module pushes what stands
-// right of it, left of it, above and below it aside by half of what it grew, so that everything keeps its place.
-(() => {
+// in its rank aside by half of what it grew, and the ranks before and behind it, so that everything keeps its order.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
 const NS = "http://www.w3.org/2000/svg";
 const svg = $("picture"), world = $("world"), panel = $("panel");
-const PAD = 18, BAR = 30, sideways = !!data.right;
+const PAD = 18, BAR = 30, plans = {down: data.down, right: data.right};
+let sideways = !data.down;
+data.levels = data.down || data.right;
 const open = new Set();
 let view = {x: 0, y: 0, k: 1}, selected = null, step = 0, timer = null, colour = "", shown = new Map(), size = {w: 1, h: 1};
 
@@ -27,6 +28,23 @@ function tag(name, parent, text, className) {
 
 // --- places ---------------------------------------------------------------------------------------------------------
 
+// The ranks in which boxes grew: only what stands in the same rank is pushed aside, all before and behind it along.
+function ranksOf(items, grown) {
+  const found = new Map(), at = box => Math.round(10 * (sideways ? box.x : box.y)) / 10;
+  for (const g of grown) {
+    const key = at(g);
+    if (!found.has(key)) found.set(key, {at: key, deep: 0, half: 1, boxes: []});
+    const rank = found.get(key);
+    rank.deep = Math.max(rank.deep, sideways ? g.dw : g.dh);
+    rank.boxes.push(sideways ? [g.y, g.dh] : [g.x, g.dw]);
+  }
+  for (const item of items) {
+    const rank = found.get(at(item));
+    if (rank) rank.half = Math.max(rank.half, (sideways ? item.w : item.h) / 2 + 1);
+  }
+  return [...found.values()];
+}
+
 function measure(key) {
   const level = data.levels[key], grown = [];
   const items = level.items.map(item => {
@@ -36,13 +54,16 @@ function measure(key) {
     grown.push({x: item.x, y: item.y, dw: w - item.w, dh: h - item.h});
     return {...item, cx: item.x, cy: item.y, w, h, inner};
   });
+  const ranks = ranksOf(level.items, grown);
   const move = (x, y) => {
-    let mx = x, my = y;
-    for (const g of grown) {
-      if (x > g.x + .5) mx += g.dw / 2; else if (x < g.x - .5) mx -= g.dw / 2;
-      if (y > g.y + .5) my += g.dh / 2; else if (y < g.y - .5) my -= g.dh / 2;
+    let along = sideways ? x : y, across = sideways ? y : x;
+    const a = along, c = across;
+    for (const rank of ranks) {
+      if (a > rank.at + .5) along += rank.deep / 2; else if (a < rank.at - .5) along -= rank.deep / 2;
+      if (Math.abs(a - rank.at) > rank.half) continue;
+      for (const [at, wide] of rank.boxes) if (c > at + .5) across += wide / 2; else if (c < at - .5) across -= wide / 2;
     }
-    return [mx, my];
+    return sideways ? [along, across] : [across, along];
   };
   let left = 0, top = 0, right = 1, bottom = 1;
   for (const item of items) {
@@ -53,7 +74,7 @@ function measure(key) {
   const arrows = level.arrows.map(arrow => {
     const points = arrow.p.map(([x, y]) => move(x, y));
     const s = items[arrow.s], t = items[arrow.t];
-    points[0] = sideways ? [s.cx + s.w / 2, s.cy] : [s.cx, s.cy + s.h / 2];
+    if (!arrow.b) points[0] = sideways ? [s.cx + s.w / 2, s.cy] : [s.cx, s.cy + s.h / 2];
     points[points.length - 1] = sideways ? [t.cx - t.w / 2, t.cy] : [t.cx, t.cy - t.h / 2];
     return {...arrow, points, at: arrow.at && move(...arrow.at)};
   });
@@ -80,6 +101,7 @@ function draw() {
   size = {w: whole.w, h: whole.h};
   paint(whole, world, -whole.left, -whole.top);
   mark();
+  drawMap();
   if (focus && shown.has(focus)) shown.get(focus).focus();
 }
 
@@ -123,7 +145,10 @@ function box(item, parent) {
   } else {
     const rows = item.r || [], top = item.cy - 8.5 * rows.length;
     el("text", {"class": "t", x: item.cx, y: top + 4.7}, g, item.k === "module" ? `${item.t}  +` : item.t);
-    rows.forEach((row, i) => el("text", {"class": /^(grad|tangent) /.test(row) ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5}, g, row));
+    rows.forEach((row, i) => {
+      const what = /^grad /.test(row) ? "g" : /^tangent /.test(row) ? "t" : i === 0 && item.v ? "v" : "";
+      el("text", {"class": what === "g" || what === "t" ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5, "data-row": what, "data-text": row}, g, row);
+    });
   }
   if (!shown.has(key)) shown.set(key, g);
   const act = event => { event.stopPropagation(); if (!moved) choose(item); };
@@ -164,12 +189,13 @@ function mark() {
   for (const g of world.querySelectorAll(".lit,.passed,.selected")) g.classList.remove("lit", "passed", "selected");
   for (const [key, g] of shown) tint(key, g);
   if (selected !== null) { const key = home(selected); if (key) shown.get(key).classList.add("selected"); }
-  data.steps.slice(0, Math.max(0, step - 1)).forEach(s => { const key = home(s.n); if (key) shown.get(key).classList.add("passed"); });
+  data.steps.slice(step > forward() ? forward() : 0, Math.max(0, step - 1)).forEach(s => { const key = home(s.n); if (key) shown.get(key).classList.add("passed"); });
+  unveil();
   const now = data.steps[step - 1];
   if (!now) return;
   const target = home(now.n);
   if (target) shown.get(target).classList.add("lit");
-  const lit = new Set(now.sends.map(s => home(s.to)));
+  const lit = new Set(now.way ? data.nodes[now.n].in.map(([id]) => home(id)) : now.sends.map(s => home(s.to)));
   for (const part of world.querySelectorAll(`[data-t="${CSS.escape(target || "")}"]`)) {
     if (lit.has(part.dataset.s) || lit.has(part.dataset.s.replace(/^p/, "n"))) part.classList.add("lit");
   }
@@ -222,14 +248,18 @@ function show(id) {
   tag("h2", panel, node.f || node.s);
   rows(panel, node.d.length ? node.d : [["kind", node.k]]);
   for (const [key, title] of [["v", "Value"], ["t", "Tangent"], ["g", "Gradient"]]) {
-    if (!node[key]) continue;
+    if (!node[key] || key === "v" && !computed(Number(id))) continue;
     tag("h3", panel, title);
+    const [there, all] = arrived(Number(id));
+    if (key === "g" && there < all) { tag("div", panel, there ? `${there} of ${all} contributions have arrived` : "has not arrived yet"); continue; }
     rows(panel, node[key]);
+    if (node[key + "m"]) matrix(panel, node[key + "m"], "", title.toLowerCase());
     if (node[key + "h"]) histogram(panel, node[key + "h"]);
   }
-  const at = data.steps.findIndex(s => String(s.n) === String(id));
+  const own = data.steps.map((s, i) => String(s.n) === String(id) ? i : -1).filter(i => i >= 0), back = own.find(i => !data.steps[i].way);
+  const at = own.includes(step - 1) ? step - 1 : back === undefined ? own.length ? own[0] : -1 : back;
   if (at >= 0) {
-    tag("h3", panel, `${data.steps[at].way ? "Forward mode" : "Backward pass"}: step ${at + 1} of ${data.steps.length}`);
+    tag("h3", panel, data.steps[at].way ? `Forward pass: step ${at + 1} of ${forward()}` : `Backward pass: step ${at + 1 - forward()} of ${data.steps.length - forward()}`);
     if (step === at + 1) tell(panel, data.steps[at]);
     else tag("button", panel, "Go to this step", "go").onclick = () => { play(false); goTo(at + 1, true); };
     const group = tag("span", panel, "", "group");
@@ -278,61 +308,9 @@ function focusOn(key) {
   place();
 }
 
-// --- the backward pass ----------------------------------------------------------------------------------------------
-
-const worth = text => /^norm|empty/.test(text) ? ` (${text})` : ` = ${text}`;
-function tell(parent, now) {
-  const node = data.nodes[now.n];
-  if (now.way) {
-    tag("div", parent, `${node.f || node.s} moves by ${now.name}${worth(now.ct)}.`);
-    for (const sent of now.sends) {
-      const row = tag("div", parent, "To it comes ");
-      tag("b", row, sent.product ? `${sent.name} · ${sent.goal} = ${sent.product}` : `${sent.name} · ${sent.goal}${worth(sent.sent)}`);
-      row.append(` from ${data.nodes[sent.to].s}`);
-    }
-    return;
-  }
-  tag("div", parent, `At ${node.f || node.s} the gradient ${now.name}${worth(now.ct)} has arrived.`);
-  for (const sent of now.sends) {
-    const row = tag("div", parent, "It sends ");
-    tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : `${sent.goal}${worth(sent.sent)}`);
-    row.append(` to ${data.nodes[sent.to].s}`);
-    if (sent.partial && !sent.product) row.append(`, by the local partial ${sent.name} = ${sent.partial}`);
-  }
-}
-function goTo(number, follow) {
-  step = Math.max(0, Math.min(data.steps.length, number));
-  const now = data.steps[step - 1], line = $("step");
-  $("count").textContent = data.steps.length ? `step ${step} of ${data.steps.length}` : "";
-  $("back").disabled = $("first").disabled = step === 0;
-  $("forth").disabled = step === data.steps.length;
-  line.replaceChildren();
-  $("backward").hidden = line.hidden = !data.steps.length;
-  $("without").hidden = data.steps.length > 0;
-  $("pass").textContent = data.steps.some(s => s.way) ? (data.steps.some(s => !s.way) ? "Forward and back" : "Forward mode") : "Backward pass";
-  if (!now) line.textContent = (data.steps.some(s => s.way) ? "Forward mode starts at what moves and goes with the arrows. " : "") + (data.steps.some(s => !s.way) ? "The backward pass starts at the result with the gradient 1 and goes against the arrows." : "");
-  else tell(line, now);
-  if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
-  mark();
-  if (now && follow) {
-    const g = shown.get(home(now.n)), frame = svg.getBoundingClientRect();
-    if (g) { const is = g.getBoundingClientRect(); if (is.top < frame.top || is.bottom > frame.bottom || is.left < frame.left || is.right > frame.right) focusOn(home(now.n)); }
-  }
-}
-function play(on) {
-  if (timer) clearInterval(timer);
-  timer = null;
-  if (on && data.steps.length) {
-    if (step === data.steps.length) goTo(0);
-    timer = setInterval(() => { goTo(step + 1, true); if (step === data.steps.length) play(false); }, 1200);
-  }
-  $("play").textContent = timer ? "‖ Pause" : "▶ Play";
-  $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
-}
-
 // --- moving and zooming ---------------------------------------------------------------------------------------------
 
-function place() { world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`); }
+function place() { world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`); placeMap(); }
 function zoom(factor, x, y) {
   const frame = svg.getBoundingClientRect();
   x = x === undefined ? frame.width / 2 : x - frame.left;
@@ -409,35 +387,3 @@ $("search").addEventListener("keydown", event => {
     [...$("results").children].forEach((row, i) => row.setAttribute("aria-selected", String(i === at)));
   }
 });
-
-// --- buttons and keys -----------------------------------------------------------------------------------------------
-
-function all(on) { open.clear(); if (on) for (const key in data.levels) if (key) open.add(key); draw(); recolour(); fit(); }
-const actions = {
-  expand: () => all(true), collapse: () => all(false), "in": () => zoom(1.3), out: () => zoom(1 / 1.3), fit,
-  first: () => { play(false); goTo(0); }, back: () => { play(false); goTo(step - 1, true); },
-  forth: () => { play(false); goTo(step + 1, true); }, play: () => play(!timer),
-};
-for (const id in actions) $(id).addEventListener("click", actions[id]);
-$("colour").addEventListener("change", () => { colour = $("colour").value; recolour(); });
-const keys = {
-  "+": "in", "=": "in", "-": "out", "0": "fit", e: "expand", c: "collapse", n: "forth", p: "back", " ": "play", Home: "first",
-};
-addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-  if (event.target.tagName === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
-  if (event.key === "/") { event.preventDefault(); $("search").focus(); return; }
-  if (event.key === "Escape") { hide(); return; }
-  const arrow = {ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60]}[event.key];
-  if (arrow && event.target.id !== "text") { event.preventDefault(); view.x += arrow[0]; view.y += arrow[1]; place(); return; }
-  if (event.key === "End" && data.steps.length) { event.preventDefault(); play(false); goTo(data.steps.length, true); return; }
-  const id = keys[event.key];
-  if (id && !$(id).disabled) { event.preventDefault(); actions[id](); }
-});
-addEventListener("resize", fit);
-
-draw();
-goTo(0);
-fit();
-document.body.dataset.ready = "yes";
-})();

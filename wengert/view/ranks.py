@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _PASSES = 8
+_MANY = 64
 
 
 class Ranks:
@@ -97,7 +98,10 @@ class Ranks:
                 break
 
     def _around(self, node: int, ranks: list[int]) -> int:
-        return self._lines(node, ranks) + sum([self._lines(source, ranks) for source in set(self.above[node])])
+        """The length of the lines at a box. (The trunk of a box that very many use hardly depends on one of them; to
+        measure it for each of them would take the square of their number.)"""
+        sources = [source for source in set(self.above[node]) if len(self.below[source]) <= _MANY]
+        return self._lines(node, ranks) + sum([self._lines(source, ranks) for source in sources])
 
 
 def assign_ranks(count: int, edges: Sequence[tuple[int, int]], labelled: Sequence[bool] = ()) -> list[int]:

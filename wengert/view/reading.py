@@ -210,6 +210,7 @@ _SUMMARY: dict[str, Check] = {
     "inf": _some,
     "values": ("a list of numbers", lambda value: isinstance(value, list) and all(map(_entry, value))),
     "histogram": ("a list of counts", _sizes),
+    "grid": ("a matrix of numbers", _matrix),
 }
 _NODE: dict[str, Check] = {
     "id": _id,

@@ -23,10 +23,11 @@ from ..tensors.alias import edge_of
 from ..tensors.evaluation import Unseen, Watcher, tracing
 from ..tensors.tape import Leaf, Node, Out, node_of
 from ..tensors.tensor import TENSORS
-from .build import GraphBuilder, Note, is_custom, key_of
+from .build import GraphBuilder, Note
 from .graph import Graph
 from .names import module_names, modules_in, names_in, scopes_of, values_in
 from .pushes import Pushes, bottom, contributions
+from .taped import is_custom, key_of
 from .values import summarize
 
 ndarray = np.ndarray

@@ -22,6 +22,8 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 STYLE = resources.files(__package__).joinpath("picture.css").read_text("utf-8")
 
+_COLOURS = re.compile(r"\.wg\{(--bg[^}]*)\}")
+
 _LEGEND = {
     "leaf": "leaf: collects a gradient",
     "constant": "constant",
@@ -33,12 +35,20 @@ _LEGEND = {
 }
 
 
-_FLOWS = {"→": "fw", "←": "bw"}
+FLOWS = {"→": "fw", "←": "bw"}
 _FLOW_LEGEND = (("fw", "→ tangent, forward"), ("bw", "← gradient, back"))
 
 
-def svg(graph: GraphModel, direction: str | None = None, depth: int | None = None, legend: bool = True) -> str:
+def svg(graph: GraphModel, direction: str | None = None, depth: int | None = None, legend: bool = True,
+        theme: str | None = None) -> str:
     """The picture of a graph; see `Graph.svg`. Raises ValueError for one that would have more than `MOST` boxes."""
+    check_theme(theme)
+    return render(drawing_of(graph, direction, depth), describe(graph), legend, theme)
+
+
+def drawing_of(graph: GraphModel, direction: str | None = None, depth: int | None = None) -> Drawing:
+    """A graph laid out, with modules collapsed below ``depth`` names. Raises ValueError for one that would have more
+    than `MOST` boxes."""
     if depth is None:
         depth = 1 if len(graph) > COLLAPSED_FROM else 0
     groups = group_of(graph, depth) if depth else {}
@@ -47,7 +57,7 @@ def svg(graph: GraphModel, direction: str | None = None, depth: int | None = Non
     if boxes > MOST:
         raise ValueError(f"[graph] at most {MOST:,} boxes make a picture; got {boxes:,}; draw a part "
                          "(g.subgraph(...), g.upstream(...)), print(g) for a table, or g.save('g.json')")
-    return render(draw(graph, groups, direction), describe(graph), legend)
+    return draw(graph, groups, direction)
 
 
 def describe(graph: GraphModel) -> str:
@@ -61,10 +71,10 @@ def describe(graph: GraphModel) -> str:
     return f"Computation graph of {roots}: {count} operations, leaves {leaves}."
 
 
-def render(drawing: Drawing, description: str, legend: bool = True) -> str:
+def render(drawing: Drawing, description: str, legend: bool = True, theme: str | None = None) -> str:
     """SVG text for a drawing that is laid out."""
     if not drawing.items:
-        return _page(220, 60, description, ['<text x="110" y="35" class="s">an empty graph</text>'])
+        return _page(220, 60, description, ['<text x="110" y="35" class="s">an empty graph</text>'], theme)
     body = ['<g class="edges">', *(arrow_svg(arrow, drawing.right) for arrow in drawing.arrows), "</g>"]
     body += ['<g class="nodes">', *(item_svg(item) for item in drawing.items), "</g>"]
     body += ['<g class="labels">', *(label_svg(a, drawing.right) for a in drawing.arrows if a.label), "</g>"]
@@ -74,16 +84,16 @@ def render(drawing: Drawing, description: str, legend: bool = True) -> str:
         body.append(row)
         width, height = max(width, wide), height + 52
     body = [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"]
-    return _page(width + 2 * MARGIN, height + 2 * MARGIN, description, body)
+    return _page(width + 2 * MARGIN, height + 2 * MARGIN, description, body, theme)
 
 
-def _page(width: float, height: float, description: str, body: list[str]) -> str:
+def _page(width: float, height: float, description: str, body: list[str], theme: str | None = None) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="wg" role="img" viewBox="0 0 {width:g} {height:g}" '
             f'width="{width:g}" height="{height:g}" style="max-width:100%;height:auto">',
             f"<title>{escape(description)}</title>",
-            f"<style>{STYLE}</style>",
+            f"<style>{style(theme)}</style>",
             f'<rect class="bg" width="{width:g}" height="{height:g}"/>',
             *body,
             "</svg>",
@@ -134,7 +144,7 @@ def path_of(points: list[Point], right: bool) -> str:
 
 def arrow_svg(arrow: Arrow, right: bool) -> str:
     """A line with its head."""
-    points = arrow.line.points[arrow.line.branch :]
+    points = list(arrow.line.points)
     x, y = points[-1]
     points[-1] = (x - 7, y) if right else (x, y - 7)
     head = f"M{x:g} {y:g}l-9 -4.5v9z" if right else f"M{x:g} {y:g}l-4.5 -9h9z"
@@ -147,26 +157,57 @@ def label_svg(arrow: Arrow, right: bool) -> str:
     x, y = arrow.line.label
     wide = text_width(arrow.label, 11.6)
     behind = "" if right else f'<rect class="bg" x="{x - wide / 2:g}" y="{y - 9:g}" width="{wide:g}" height="18"/>'
-    parts = [f'<tspan class="{_FLOWS[part[0]]}">{escape(part)}</tspan>' if part[0] in _FLOWS else escape(part)
+    parts = [f'<tspan class="{FLOWS[part[0]]}">{escape(part)}</tspan>' if part[0] in FLOWS else escape(part)
              for part in arrow.label.split(APART)]
     return behind + f'<text class="l" x="{x:g}" y="{y - 5 if right else y + 4:g}">{APART.join(parts)}</text>'
 
 
-def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
-    """A row that says what the colours mean, for the kinds that there are; and its width."""
+def check_theme(theme: str | None) -> None:
+    """Raises ValueError for a theme that there is not."""
+    if theme not in (None, "light", "dark"):
+        raise ValueError(f"[graph] theme: 'light', 'dark' or None, as the reader has it, was expected; got {theme!r}")
+
+
+def style(theme: str | None = None) -> str:
+    """The rules of a picture, in light and dark as the reader has it, or in one of them."""
+    if theme is None:
+        return STYLE
+    light, dark = _COLOURS.findall(STYLE)
+    return f".wg{{{light if theme == 'light' else dark}}}\n{STYLE[STYLE.index('.wg text'):]}"
+
+
+def colours(theme: str) -> dict[str, str]:
+    """The colours of a theme by name: ``{"bg": "#fff", ...}``."""
+    light, dark = _COLOURS.findall(STYLE)
+    return dict(re.findall(r"--([\w-]+):([^;]+)", (light if theme == "light" else dark).replace("\n", "")))
+
+
+def themes() -> str:
+    """The rules of a picture whose element may have the class ``light`` or ``dark``, which then overrules the reader's
+    setting."""
+    light, dark = _COLOURS.findall(STYLE)
+    return f"{STYLE}.wg.light{{{light}}}.wg.dark{{{dark}}}\n"
+
+
+def legend_entries(drawing: Drawing) -> list[tuple[str, str]]:
+    """The kinds of boxes, and of what goes along edges, that there are, with the words for them."""
     there = {"root", *(item.kind for item in drawing.items), *("broken" for item in drawing.items if item.broken)}
+    flows = _FLOW_LEGEND if any(APART in arrow.label for arrow in drawing.arrows) else ()
+    return [*((kind, words) for kind, words in _LEGEND.items() if kind in there), *flows]
+
+
+def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
+    """A row that says what the colours mean; and its width."""
     parts, x = ['<g class="legend">'], 0.0
-    for kind, words in _LEGEND.items():
-        if kind not in there:
-            continue
-        radius = 7 if kind in ("leaf", "output") else 3
-        parts.append(
-            f'<g class="{kind}"><rect class="b" x="{x:g}" y="{y - 7:g}" width="20" height="14" rx="{radius}"/></g>'
-            f'<text class="s" style="text-anchor:start" x="{x + 26:g}" y="{y + 4.3:g}">{words}</text>'
-        )
-        x += 26 + text_width(words, 12) + 18
-    for kind, words in _FLOW_LEGEND if any(APART in arrow.label for arrow in drawing.arrows) else ():
-        parts.append(f'<text class="s {kind}" style="text-anchor:start" x="{x:g}" y="{y + 4.3:g}">{words}</text>')
+    for kind, words in legend_entries(drawing):
+        flow = kind if kind in FLOWS.values() else ""
+        if not flow:
+            radius = 7 if kind in ("leaf", "output") else 3
+            parts.append(f'<g class="{kind}"><rect class="b" x="{x:g}" y="{y - 7:g}" width="20" height="14" '
+                         f'rx="{radius}"/></g>')
+            x += 26
+        parts.append(f'<text class="s{flow and " " + flow}" style="text-anchor:start" x="{x:g}" y="{y + 4.3:g}">'
+                     f"{words}</text>")
         x += text_width(words, 12) + 18
     return "".join([*parts, "</g>"]), x - 18
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,14 @@ from ..core.dtypes import from_numpy
 from ..core.eighths import in_numpy
 from ..core.state import state
 
-SHOWN = 16
-"""Up to this many elements, a tensor's values are kept and shown."""
+SHOWN = 100
+"""Up to this many elements, as of a matrix of ten by ten, a tensor's values are kept and shown."""
+
+LISTED = 16
+"""Up to this many elements are listed one after the other; more of them have bars too."""
+
+CELLS = 8
+"""A larger tensor keeps a grid of so many entries a side, evenly spread."""
 
 BINS = 16
 """The bars of a histogram."""
@@ -26,7 +33,9 @@ class Summary:
     ``shape`` and ``dtype`` (a name such as ``"float32"``) are those of the tensor; ``norm`` (Euclidean),
     ``minimum`` and ``maximum`` are of its finite elements; ``zeros`` is the fraction of zeros, ``nan`` and ``inf``
     are counts. ``values`` are the elements in row-major order where there are at most `SHOWN`, else None;
-    ``histogram`` has `BINS` counts between minimum and maximum, where it was asked for.
+    ``histogram`` has `BINS` counts between minimum and maximum, where it was asked for; ``grid`` has at most `CELLS` by
+    `CELLS` entries, evenly spread, of a larger tensor, taken as a matrix with a row for each entry of its first
+    dimension.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +48,7 @@ class Summary:
     inf: int = 0
     values: list[Any] | None = None
     histogram: list[int] = field(default_factory=list)
+    grid: list[list[float]] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -68,7 +78,7 @@ class Summary:
     def details(self) -> list[tuple[str, str]]:
         """Pairs of a word and a value, for tables and side panels."""
         rows = [("shape", shape_text(self.shape)), ("dtype", self.dtype)]
-        if self.values is not None and self.size:
+        if self.values is not None and 0 < self.size <= LISTED:
             rows.append(("values", ", ".join(number(value) for value in self.values)))
         if self.size > 1:
             rows += [
@@ -95,6 +105,7 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
         return Summary(shape, dtype, values=values)
     real = np.abs(array) if array.dtype.kind == "c" else array
     flat = np.ascontiguousarray(real).reshape(-1)
+    grid = [] if few else _grid(flat, shape)
     zeros = np.count_nonzero(flat == 0) / flat.size  # (it counts truth values four times as fast as numbers)
     nan = inf = 0
     if flat.dtype.kind == "f":
@@ -107,8 +118,21 @@ def summarize(array: Any, histogram: bool = False) -> Summary:
         flat = flat.astype(np.float64)
         square = float(np.dot(flat, flat))
     low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
-    bars = _histogram(flat, low, high) if histogram and flat.size > SHOWN else []
-    return Summary(shape, dtype, math.sqrt(square), low, high, float(zeros), nan, inf, values, bars)
+    bars = _histogram(flat, low, high) if histogram and flat.size > LISTED else []
+    return Summary(shape, dtype, math.sqrt(square), low, high, float(zeros), nan, inf, values, bars, grid)
+
+
+def _grid(flat: Any, shape: tuple[int, ...]) -> list[list[float]]:
+    rows = shape[0] if len(shape) > 1 else 1
+    found: list[list[float]] = flat.take(_cells(rows, flat.size // rows)).astype(np.float64).tolist()
+    return found
+
+
+@lru_cache(maxsize=256)
+def _cells(rows: int, columns: int) -> Any:
+    """The places of the entries of a grid, in row-major order."""
+    down, across = (np.array([n * i // min(n, CELLS) for i in range(min(n, CELLS))]) for n in (rows, columns))
+    return down[:, None] * columns + across
 
 
 def _histogram(flat: Any, low: float, high: float) -> list[int]:

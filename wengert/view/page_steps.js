@@ -1,0 +1,139 @@
+// --- step by step: forward, then back ---------------------------------------------------------------------------------
+// Step 0 shows everything; at a later one what has not been computed, and a gradient that has not arrived, is hidden.
+
+const forthAt = new Map(), backAt = new Map(), coming = new Map();
+function plan() {
+  for (const map of [forthAt, backAt, coming]) map.clear();
+  data.steps.forEach((now, i) => {
+    if (now.way) for (const id of [now.n, ...(now.also || [])]) forthAt.set(id, i + 1);
+    else {
+      backAt.set(now.n, i + 1);
+      for (const sent of now.sends) {
+        if (!coming.has(sent.to)) coming.set(sent.to, []);
+        coming.get(sent.to).push(i + 1);
+      }
+    }
+  });
+}
+const forward = () => data.steps.filter(s => s.way).length;
+const computed = id => step === 0 || !forthAt.has(id) || forthAt.get(id) <= step;
+function arrived(id) {                   // how many of how many contributions to the gradient of a node are there
+  const times = coming.get(id);
+  if (!times) return step === 0 || step > forward() ? [1, 1] : [0, 1];
+  return step === 0 ? [times.length, times.length] : [times.filter(at => at <= step).length, times.length];
+}
+function unveil() {                      // what can be seen of the boxes and the labels at this step
+  for (const [key, g] of shown) {
+    if (key[0] !== "n") continue;
+    const id = Number(key.slice(1)), [there, all] = arrived(id);
+    for (const text of g.children) {
+      if (text.dataset.row === "v" || text.dataset.row === "t") text.classList.toggle("veiled", !computed(id));
+      if (text.dataset.row === "g") {
+        text.classList.toggle("veiled", !there);
+        text.textContent = there === all ? text.dataset.text : `grad: ${there} of ${all}`;
+      }
+    }
+  }
+  for (const label of world.querySelectorAll(".l")) {
+    const target = Number(label.dataset.t.slice(1));
+    label.classList.toggle("veiled", !computed(target) || quizHides(label));
+    for (const back of label.querySelectorAll(".bw")) back.classList.toggle("veiled", step > 0 && !(backAt.get(target) <= step));
+  }
+}
+
+const worth = text => /^norm|empty/.test(text) ? ` (${text})` : ` = ${text}`;
+function matrix(parent, picture, turned, caption) {
+  const figure = tag("figure", parent), table = tag("table", figure, undefined, picture.h ? "heat" : "");
+  let rows = [];
+  if (picture.h) rows = picture.h;
+  else for (let i = 0; i < picture.r; i++) rows.push(picture.x.slice(i * picture.c, (i + 1) * picture.c));
+  if (turned) rows = rows[0].map((_, j) => rows.map(row => row[j]));
+  for (const row of rows) {
+    const line = tag("tr", table);
+    for (const x of row) {
+      const cell = tag("td", line, picture.h ? "" : x);
+      if (picture.h) cell.style.background = x === 99 ? "var(--bad-b)" : `color-mix(in srgb, var(--${x < 0 ? "mod" : "root"}-b) ${Math.abs(x) * 11}%, var(--bg))`;
+    }
+  }
+  tag("figcaption", figure, caption + (picture.h ? `: entries, largest ${picture.most}` : ""));
+  if (picture.h) table.setAttribute("aria-label", `heat map of ${caption}, largest entry ${picture.most}`);
+}
+function chain(parent, factors, result, caption) {
+  const row = tag("div", parent, undefined, "matrices");
+  let any = false;
+  factors.forEach(([what, id, turned, label], i) => {
+    const picture = data.nodes[id][what + "m"];
+    if (!picture) return;
+    if (any) tag("span", row, "·");
+    matrix(row, picture, turned, turned ? `${label}ᵀ` : label);
+    any = true;
+  });
+  if (result && any) { tag("span", row, "="); matrix(row, result, "", caption); }
+  else if (result) matrix(row, result, "", caption);
+}
+function tell(parent, now) {
+  const node = data.nodes[now.n];
+  if (now.way) {
+    const row = tag("div", parent, "");
+    tag("b", row, now.text);
+    if (now.chain || node.vm) chain(parent, now.chain || [], node.vm, node.s);
+    if (!now.move) return;
+    tag("div", parent, `It moves by ${now.move}${worth(now.ct)}.`);
+    for (const sent of now.sends) {
+      const row = tag("div", parent, "To it comes ");
+      tag("b", row, sent.product ? `${sent.name} · ${sent.goal} = ${sent.product}` : `${sent.name} · ${sent.goal}${worth(sent.sent)}`);
+      row.append(` from ${data.nodes[sent.to].s}`);
+    }
+    return;
+  }
+  tag("div", parent, `At ${node.f || node.s} the gradient ${now.meet || now.name + worth(now.ct)} has arrived.`);
+  for (const sent of now.sends) {
+    const row = tag("div", parent, "It sends "), target = data.nodes[sent.to];
+    tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : sent.back || `${sent.goal}${worth(sent.sent)}`);
+    row.append(` to ${target.s}`);
+    if (sent.rule) { row.append(", as "); tag("i", row, sent.rule); }
+    else if (sent.partial && !sent.product && !sent.back) row.append(`, by the local derivative ${sent.name} = ${sent.partial}`);
+    if (sent.meet) { const sum = tag("div", parent, "At "); sum.append(`${target.s} the contributions meet: `); tag("b", sum, sent.meet); }
+    if (sent.chain || sent.m || target.gm && !sent.product) chain(parent, sent.chain || [], sent.m || target.gm, sent.m ? `to ${target.s}` : sent.goal);
+  }
+}
+function phase() {
+  if (!data.steps.length) return "";
+  const ahead = forward(), back = data.steps.length - ahead;
+  if (step === 0) return `everything · ${ahead} steps forward${back ? `, ${back} back` : ""}`;
+  return step <= ahead ? `forward ${step} of ${ahead}` : `back ${step - ahead} of ${back}`;
+}
+function intro() {
+  const back = data.steps.some(s => !s.way);
+  return "Everything is shown. Step forth to see each value computed" + (back ? ", and then the gradients, which start at the result with 1 and go against the arrows."
+    : ". There are no gradients in this picture: those of a result of one element are there while its tape is, or record the step with its backward().");
+}
+function goTo(number, follow) {
+  step = Math.max(0, Math.min(data.steps.length, number));
+  const now = data.steps[step - 1], line = $("step");
+  $("count").textContent = phase();
+  $("slider").value = step;
+  $("slider").setAttribute("aria-valuetext", step ? `${phase()}: ${now.way ? now.text : now.name}` : "everything");
+  $("back").disabled = $("first").disabled = step === 0;
+  $("forth").disabled = step === data.steps.length;
+  $("backward").hidden = line.hidden = !data.steps.length;
+  line.replaceChildren();
+  if (now) tell(line, now); else line.textContent = intro();
+  line.scrollTop = 0;
+  if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
+  mark();
+  if (now && follow) {
+    const g = shown.get(home(now.n)), frame = svg.getBoundingClientRect();
+    if (g) { const is = g.getBoundingClientRect(); if (is.top < frame.top || is.bottom > frame.bottom || is.left < frame.left || is.right > frame.right) focusOn(home(now.n)); }
+  }
+}
+function play(on) {
+  if (timer) clearInterval(timer);
+  timer = null;
+  if (on && data.steps.length) {
+    if (step === data.steps.length) goTo(0);
+    timer = setInterval(() => { goTo(step + 1, true); if (step === data.steps.length) play(false); }, 1200);
+  }
+  $("play").textContent = timer ? "‖ Pause" : "▶ Play";
+  $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+}
