@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -54,6 +55,31 @@ def ends(function: Any) -> None:
     worker.start()
     worker.join(20)
     assert not worker.is_alive()
+
+
+def test_a_worker_that_naps_joins_a_job_without_being_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a busy machine has kept the caller from its processor for longer than workers spin."""
+    monkeypatch.setattr(threads, "NAPS", 10**9)
+    monkeypatch.setattr(threads, "PATIENCE", 1e-5)
+    threads.set_num_threads(2)
+    pool = threads.pool()
+    pool.await_work(threads.WAKE_WORTH)
+    time.sleep(0.05)
+    spent = time.process_time()
+    time.sleep(0.2)
+    assert not pool._asleep
+    assert time.process_time() - spent < 0.1  # spinning would take all of it
+    seen: set[int] = set()
+
+    def part(operands: int, start: int, stop: int) -> None:
+        seen.add(threading.get_native_id())
+        time.sleep(0.01)
+
+    word = ctypes.c_int64
+    kernel = ctypes.CFUNCTYPE(None, word, word, word)(part)
+    descriptor = (word * 6)(ctypes.cast(kernel, ctypes.c_void_p).value or 0, 0, 0, 1, 1, 0)
+    pool.launch(pool.control, ctypes.addressof(descriptor), 200, 0, 0, 0, 0)
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("place", ["_allow", "_current_processor"])

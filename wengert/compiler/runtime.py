@@ -25,6 +25,11 @@ sees that it enters.
 
 Note [resting]: a worker may lose its processor in the middle of a chunk. The caller spins for some microseconds, and
 then rests in short sleeps, so that its own processor is free for the worker.
+
+Note [naps]: on a busy machine the caller loses its processor for some milliseconds in the middle of a program. A worker
+that spun all the time would use up its own share of a processor, and one that slept until it is rung for would miss the
+rest of the program, as nothing rings in it. So it looks again after short sleeps for a while: it is there soon after
+the caller is, and as it has hardly run since, the system lets it run at once.
 """
 
 from __future__ import annotations
@@ -68,8 +73,9 @@ def runtime_module(triple: str) -> str:
 
     ``launch(control, descriptor, count, operands...)`` runs a kernel over ``count`` elements, with the workers' help
     where that pays and no other thread has a job. An operand is the address of an array object, or the bits of a
-    float64. ``serve(control, segment, ticket, patience)`` is a worker: it joins jobs until none came for ``patience``
-    rounds, and returns the last ticket that it saw, or -1 when it was told to stop.
+    float64. ``serve(control, segment, ticket, patience, naps)`` is a worker: it joins jobs until none came for
+    ``patience`` rounds and then so many ``naps``, and returns the last ticket that it saw, or -1 when it was told to
+    stop. See Note [naps].
     """
     processor = triple.split("-")[0]
     return module(_work(), _share(processor), _enter(), _leave(), _launch(), _serve(processor), _hush(), _resume())
@@ -293,8 +299,9 @@ def _wait(code: Code, inside: Operand, resting: Operand, processor: str) -> None
 
 
 def _serve(processor: str) -> Code:
-    code = Code("serve", {"control": POINTER, "segment": WORD, "ticket": WORD, "patience": WORD}, WORD)
-    control, segment, ticket, patience = code.parameters
+    code = Code("serve", {"control": POINTER, "segment": WORD, "ticket": WORD, "patience": WORD, "naps": WORD}, WORD)
+    control, segment, ticket, patience, naps = code.parameters
+    enough = code.add(patience, naps)
     place, inside, stop = (code.at(WORD, control, slot) for slot in (TICKET, INSIDE, STOP))
     code.fall("look")
     seen, rounds = code.phi(WORD, (ticket, "begin")), code.phi(WORD, (0, "begin"))
@@ -322,11 +329,17 @@ def _serve(processor: str) -> Code:
     following = code.add(rounds, 1)
     code.branch(code.compare("ugt", following, patience), "tired", "look")
     code.label("tired")
+    code.branch(code.compare("ugt", following, enough), "asleep", "nap")
+    code.label("nap")
+    code.call("i32", code.address(control, REST), Operand("1", "i32"))
+    code.jump("look")
+    code.label("asleep")
     code.done(seen)
     code.label("stopped")
     code.done(word(-1))
 
-    for block, last, spent in (("idle", seen, following), ("join", joined, word(0)), ("late", seen, rounds)):
+    for block, last, spent in (("idle", seen, following), ("nap", seen, following), ("join", joined, word(0)),
+                               ("late", seen, rounds)):
         seen.edge(last, block)
         rounds.edge(spent, block)
     return code

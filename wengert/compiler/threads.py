@@ -1,9 +1,9 @@
 """The worker threads that help with large kernels.
 
 A worker is a Python daemon thread inside one foreign call (``runtime.serve``), without the interpreter's lock. It spins
-for `PATIENCE` seconds after its last job, so that a run of kernels meets it awake, and then sleeps on a Python lock,
-where it costs nothing; the next job that is worth it wakes it. Workers start at the first job. They end at exit, and a
-forked child starts its own.
+for `PATIENCE` seconds after its last job, so that a run of kernels meets it awake, takes `NAPS`, and then sleeps on a
+Python lock, where it costs nothing; the next job that is worth it wakes it. Workers start at the first job. They end
+at exit, and a forked child starts its own.
 
 Note [placement]: Linux may put a thread that wakes on the processor of the thread that woke it, although another one is
 idle; there it waits for milliseconds, since its waker does not pause. So whoever wakes a worker forbids it its own
@@ -32,6 +32,10 @@ from .jit import Library, engine
 PATIENCE = 1e-3
 """Seconds that a worker without a job spins before it sleeps: longer than what a training step does between two
 kernels, since waking it costs more. (It was 0.2 ms while OpenBLAS's threads needed the processor on which it spins.)"""
+
+NAPS = 200
+"""Short sleeps (of some 60 microseconds on Linux) between which a worker without a job looks for one: longer than busy
+machines keep the caller from its processor."""
 
 WAKE_WORTH = 1_000_000
 """Vector instructions done without them (a tenth of a millisecond) for which sleeping workers are woken: waking them
@@ -75,7 +79,7 @@ class Pool:
         word, address = ctypes.c_int64, _library().addresses
         self.launch_address = address["launch"]
         self.launch: Any = ctypes.CFUNCTYPE(None, *[word] * (3 + runtime.OPERANDS))(address["launch"])
-        self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word)(address["serve"])
+        self.serve: Any = ctypes.CFUNCTYPE(word, word, word, word, word, word)(address["serve"])
         self._slots = table(runtime.control_slots(threads))
         self.control = memory.address(self._slots)
         self._slots[runtime.SEGMENTS] = threads
@@ -136,7 +140,7 @@ class Pool:
         times = []
         for _ in range(3):
             begin = time.perf_counter()
-            self.serve(self.control, 0, 0, trial)
+            self.serve(self.control, 0, 0, trial, 0)
             times.append(time.perf_counter() - begin)
         return max(trial, int(trial * seconds / min(times)))
 
@@ -145,7 +149,7 @@ class Pool:
         bell = threading.Lock()
         bell.acquire()
         while True:
-            ticket = self.serve(self.control, segment, ticket, patience)
+            ticket = self.serve(self.control, segment, ticket, patience, NAPS)
             if ticket < 0:
                 return
             processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
