@@ -19,6 +19,7 @@ from wengert.func import (
     jacfwd,
     jacrev,
     jvp,
+    laplacian,
     linearize,
     stack_module_state,
     vjp,
@@ -298,7 +299,7 @@ def test_wrong_calls_leave_everything_as_it_was() -> None:
         (lambda: jvp(curve, (X,), (1.0,)), RuntimeError),
         (lambda: jvp(curve, X, X), RuntimeError),
         (lambda: jacfwd(curve, argnums=2)(X), RuntimeError),
-        (lambda: hessian(scalar)(torch.tensor([1, 2, 3])), RuntimeError),
+        (lambda: hessian(scalar)(torch.tensor([1, 2, 3])), ValueError),
         (lambda: linearize(curve, X)[1](rows), RuntimeError),
         (lambda: vmap(lambda x: x.undefined)(rows), AttributeError),
     ]:
@@ -538,3 +539,24 @@ def test_casts_move_as_what_they_cast(dtype: Any) -> None:
         tangent = forward_ad.unpack_dual(forward_ad.make_dual(x, t).to(dtype)).tangent
         assert tangent.dtype == dtype and tangent.to(torch.float32).equal(t)
     assert jvp(lambda x: x.to(torch.int64).to(torch.float32), (x,), (t,))[1].equal(torch.zeros(2))
+
+
+def test_a_hessian_of_a_hundred_inputs_against_differences_of_values() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (torch.from_numpy(rng.standard_normal((100, 100)) / 10) for _ in range(2))
+    point = rng.standard_normal(100)
+
+    def f(x: Any) -> Any:  # of a point, or of many
+        return (torch.tanh(x @ a) * torch.sin(x @ b)).sum(-1) + (x**3).sum(-1) / 6 + torch.logsumexp(x, -1)
+
+    found = hessian(f)(torch.from_numpy(point)).numpy()
+    assert found.shape == (100, 100) and found.dtype == np.float64
+    step = 1e-4 * np.eye(100)
+    wanted = np.zeros((100, 100))
+    for i in range(100):  # the second mixed differences of the values alone
+        corners = [f(torch.from_numpy(point + s * step[i] + t * step)).numpy() for s in (1, -1) for t in (1, -1)]
+        wanted[i] = (corners[0] - corners[1] - corners[2] + corners[3]) / 4e-8
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    for way in (jacfwd(jacfwd(f)), jacrev(jacrev(f)), jacrev(jacfwd(f))):
+        np.testing.assert_allclose(way(torch.from_numpy(point)).numpy(), found, rtol=0, atol=1e-12)
+    assert laplacian(f, torch.from_numpy(point)).item() == pytest.approx(np.trace(found), abs=1e-10)

@@ -53,6 +53,11 @@ def pull(outputs: Sequence[Tensor], inputs: Sequence[Any], cts: Sequence[Tensor]
     if strict is not None and independent:
         raise RuntimeError(f"[{strict}] The output of the user-provided function is independent of input "
                            f"{independent[0]}. This is not allowed in strict mode.")
+    if strict is not None and create_graph:
+        for i, ct in found.items():
+            if not ct.requires_grad:
+                raise RuntimeError(f"[{strict}] The jacobian of the user-provided function is independent of input "
+                                   f"{i}. This is not allowed in strict mode when create_graph=True.")
     for i in independent:
         if not isinstance(inputs[i], Tensor):
             raise TypeError(f"[grad] inputs that are tensors were expected; got {type(inputs[i]).__name__}; "

@@ -128,11 +128,18 @@ def dual_level() -> Iterator[Any]:
             state.watcher = outer  # where Ctrl-C came before it left
 
 
+def _check_tensor(op: str, x: object, error: type[Exception] = TypeError) -> None:
+    if not isinstance(x, Tensor):
+        raise error(f"[{op}] a tensor was expected; got {type(x).__name__}; make it one with torch.tensor")
+
+
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
     """A tensor with the value of ``tensor``, that moves along ``tangent``, of the same shape and dtype.
 
     Raises RuntimeError outside of a level and for another shape, ValueError for integers.
     """
+    for x in (tensor, tangent):
+        _check_tensor("make_dual", x, AttributeError)  # PyTorch's, by accident, and so what programs catch
     current = _checked(level)
     if current is None:
         raise RuntimeError("[make_dual] Trying to create a dual Tensor for forward AD but no level exists, make sure "
@@ -155,6 +162,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
 
 def unpack_dual(tensor: Tensor, *, level: Any = None) -> UnpackedDualTensor:
     """The primal and the tangent of a tensor; None for that of one that does not move, and outside of a level."""
+    _check_tensor("unpack_dual", tensor)
     current = _checked(level)
     if current is None:
         return UnpackedDualTensor(tensor, None)

@@ -18,10 +18,10 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 
-def _tuple(what: str, value: Tensor | Sequence[Tensor]) -> tuple[bool, tuple[Any, ...]]:
-    """Whether a value is several tensors, and they."""
-    many = isinstance(value, (tuple, list))
-    tensors = tuple(value) if many else (value,)
+def _tuple(what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
+    """Whether a value is several tensors, in a tuple, and they."""
+    many = isinstance(value, tuple)
+    tensors = value if many else (value,)
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
             raise TypeError(
@@ -54,7 +54,14 @@ def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, 
                 f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v"
             )
         return (_one(like[0]),)
-    _, vectors = _tuple("vector v", v)
+    return _check_vectors(name, v, like)
+
+
+def _check_vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The vectors, held against the tensors that they belong to; none, if there is none."""
+    vectors = () if v is None else _tuple("vector v", v)[1]
+    if v is None:
+        return vectors
     if len(vectors) != len(like) or any(a._data.shape != b._data.shape for a, b in zip(vectors, like, strict=True)):
         raise RuntimeError(f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
                            f"{[list(x._data.shape) for x in vectors]}")
@@ -121,6 +128,7 @@ def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fal
 
 
 def _scalar(name: str, output: object) -> Any:
+    _tuple("outputs of the user-provided function", output)
     if not isinstance(output, Tensor):
         raise RuntimeError(f"[{name}] The function given should return a single Tensor, not {type(output).__name__}")
     if output._data.size != 1:
@@ -154,6 +162,7 @@ def vhp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
         strict: bool = False) -> Any:
     """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number."""
     many_in, tensors = _tuple("inputs", inputs)
+    _check_vectors("vhp", v, tensors)
     _, product = vjp(_gradient_of(func, many_in, "vhp", strict), inputs, v, create_graph, False)
     return _value(func, tensors, create_graph), product
 

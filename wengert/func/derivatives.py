@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autograd import enable_grad, is_grad_enabled
+from ..autograd.batching import BatchLevel
 from ..autograd.derivatives import apart, forward_jacobian, jacobian, moving, pull, push
 from ..autograd.forward import DualLevel
 from ..autograd.levels import level, off_tape
 from ..core.primitive import P
+from ..core.state import state
 from ..core.trees import Structure
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, ancestors
@@ -41,14 +43,25 @@ class _Call:
                  kwargs: dict[str, Any]) -> None:
         self.op, self.func, self.has_aux, self.args, self.kwargs = op, func, has_aux, args, kwargs
         self.single = isinstance(argnums, int)
-        self.places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        if not self.single and not (isinstance(argnums, tuple) and all(isinstance(place, int) for place in argnums)):
+            raise RuntimeError(f"[{op}] argnums must be int or Tuple[int, ...], got: {argnums!r}; count the arguments "
+                               "from 0")
+        self.places = (argnums,) if isinstance(argnums, int) else argnums
+        if not self.places and args:
+            raise RuntimeError(f"[{op}] argnums must be non-empty; got (); name the arguments to differentiate by")
         for place in self.places:
             if not -len(args) <= place < len(args):
                 raise RuntimeError(f"[func] Got argnum={place}, but only {len(args)} positional inputs")
+        if len({place % len(args) for place in self.places}) < len(self.places):
+            raise RuntimeError(f"[{op}] argnums elements must be unique, got {argnums}; name each argument once")
         leaves, self.chosen = flatten(tuple([args[place] for place in self.places]))
+        forward = op in ("jvp", "jacfwd", "linearize")
         for leaf in leaves:
+            if not isinstance(leaf, Tensor) and not forward:
+                raise ValueError(f"[{op}] a tensor was expected to differentiate by; got {type(leaf).__name__}; make "
+                                 "it one with torch.tensor, or leave it out of argnums")
             if isinstance(leaf, Tensor) and not (leaf.is_floating_point() or leaf.is_complex()):
-                kind = ValueError if op == "jvp" else RuntimeError
+                kind = ValueError if forward else RuntimeError
                 raise kind(f"[{op}] only Tensors of floating point dtype can require gradients; got {leaf.dtype}; "
                            "convert with .float() first")
         self.inputs = [
@@ -61,10 +74,15 @@ class _Call:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Tensor]:
         outputs, self.form = flatten(self._output(inputs))
+        if not outputs and self.op != "linearize":
+            raise RuntimeError(f"[{self.op}] the function was expected to return a tensor at least; got none")
         for leaf in outputs:
             if not isinstance(leaf, Tensor):
                 raise RuntimeError(f"[{self.op}] the function was expected to return tensors; got "
                                    f"{type(leaf).__name__}")
+            if self.op in ("vjp", "jacrev") and not (leaf.is_floating_point() or leaf.is_complex()):
+                raise RuntimeError(f"[{self.op}] outputs of a floating point or complex dtype were expected; got "
+                                   f"{leaf.dtype}; return it as aux, with has_aux=True")
         return outputs
 
     def _output(self, inputs: Sequence[Any]) -> Any:
@@ -164,7 +182,18 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         outputs = call(call.inputs)
 
     def pull_all(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
-        given, _ = flatten(cotangents)
+        given, form = flatten(cotangents)
+        if form != call.form:
+            raise RuntimeError("[vjp] Expected pytree structure of cotangents to be the same as that of the outputs, "
+                               f"{call.form}; got {form}")
+        for i, (ct, output) in enumerate(zip(given, outputs, strict=True)):
+            if ct is None and not output._data.shape:
+                given[i] = P.fill(off_tape(output), value=1)
+            elif ct is None:
+                raise RuntimeError("[vjp] grad can be implicitly created only for scalar outputs; got None for one of "
+                                   f"shape {list(output._data.shape)}; give a cotangent")
+            elif not isinstance(ct, Tensor):
+                raise TypeError(f"[vjp] gradients can be either Tensors or None, but got {type(ct).__name__}")
         if [tuple(c.shape) for c in given] != [tuple(o.shape) for o in outputs]:
             raise RuntimeError(f"[vjp] Expected pytree structure and shapes of cotangents to be those of the outputs; "
                                f"got {[tuple(c.shape) for c in given]} for {[tuple(o.shape) for o in outputs]}")
@@ -179,6 +208,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
 def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, strict: bool = False,
         has_aux: bool = False) -> tuple[Any, ...]:
     """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked."""
+    _check_tuples(primals, tangents)
     call = _Forward("jvp", func, tuple(range(len(primals))), has_aux, primals, {})
     outputs, moved = push(call, call.inputs, _directions(call, primals, tangents))
     pair = [call.form.build(outputs), call.form.build(map(moving, outputs, moved))]
@@ -192,21 +222,37 @@ class _Forward(_Call):
                  kwargs: dict[str, Any]) -> None:
         super().__init__(op, func, argnums, has_aux, args, kwargs)
         self.inputs = flatten(tuple([args[place] for place in self.places]))[0]
+        self.outside = state.watcher
 
     def _output(self, inputs: Sequence[Any]) -> Any:
         result = super()._output(inputs)
         inside = level()
         if self.aux is not None and isinstance(inside, DualLevel):
             leaves, form = flatten(self.aux)
-            self.aux = form.build(inside.unpacked(x)[0] if isinstance(x, Tensor) else x for x in leaves)
+            self.aux = form.build(self._taken_out(inside, x) if isinstance(x, Tensor) else x for x in leaves)
         return result
+
+    def _taken_out(self, inside: DualLevel, x: Tensor) -> Tensor:
+        """What ``aux`` holds, outside the levels of this call: the forward derivative, and the one over a basis that
+        may lie below it. What differs along the basis (random numbers) is as for its first place."""
+        value = inside.unpacked(x)[0]
+        over = inside.outer
+        if over is self.outside or not isinstance(over, BatchLevel):
+            return value
+        value, mapped = over.unmapped(value)
+        return over.below(lambda: value[0]) if mapped else value
+
+
+def _check_tuples(primals: Any, tangents: Any) -> None:
+    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
+        raise RuntimeError(f"[jvp] Expected primals and tangents to be tuples; got {type(primals).__name__} and "
+                           f"{type(tangents).__name__}; write (x,) for a single argument")
+    if not primals:
+        raise RuntimeError("[jvp] Expected at least one primal; got (); write (x,) for a single argument")
 
 
 def _directions(call: _Call, primals: Any, tangents: Any) -> list[Any]:
     """The tangents of a call's inputs, held against them."""
-    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise RuntimeError(f"[jvp] Expected primals and tangents to be tuples; got {type(primals).__name__} and "
-                           f"{type(tangents).__name__}; write (x,) for a single argument")
     (given, form), (_, wanted) = flatten(tangents), flatten(primals)
     if form != wanted:
         raise RuntimeError("[jvp] Expected primals and tangents to have the same python structure; got "
@@ -215,6 +261,9 @@ def _directions(call: _Call, primals: Any, tangents: Any) -> list[Any]:
         if not isinstance(x, Tensor) or not isinstance(t, Tensor):
             raise RuntimeError(f"[jvp] Expected all primals and tangents to be Tensors; got "
                                f"{type(x).__name__} and {type(t).__name__} at place {i}")
+        if not (t.is_floating_point() or t.is_complex()):
+            raise ValueError(f"[jvp] Expected tangent to be floating point or complex, but got: {t.dtype} at place "
+                             f"{i}; convert with .float() first")
         if x._data.shape != t._data.shape:
             raise RuntimeError(f"[jvp] a tangent of the shape of its primal, {list(x._data.shape)}, was expected; "
                                f"got {list(t._data.shape)} at place {i}")
@@ -249,6 +298,15 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
     return form.build(call.settled(outputs)), push_all
 
 
+def _check_chunk(op: str, chunk_size: int | None) -> None:
+    if chunk_size is not None and not isinstance(chunk_size, int):
+        raise TypeError(f"[{op}] chunk_size as an int was expected; got {chunk_size!r}; leave it out for as many as "
+                        "there is room for")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"[{op}] `chunk_size` should be greater than 0; got {chunk_size}; leave it out for as many as "
+                         "there is room for")
+
+
 def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
     """A function that returns the Jacobian of ``func``: for each output and input a tensor of both their shapes.
 
@@ -260,6 +318,7 @@ def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk
     tensor([[1.0000, 0.0000],
             [0.0000, 0.5403]])
     """
+    _check_chunk("jacrev", chunk_size)
 
     @functools.wraps(func)
     def by_arguments(*args: Any, **kwargs: Any) -> Any:
@@ -283,10 +342,14 @@ def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, chunk
     >>> torch.func.jacfwd(lambda x: torch.stack([x, x * x]))(torch.tensor(3.0))
     tensor([1., 6.])
     """
+    _check_chunk("jacfwd", chunk_size)
 
     @functools.wraps(func)
     def by_arguments(*args: Any, **kwargs: Any) -> Any:
         call = _Forward("jacfwd", func, argnums, has_aux, args, kwargs)
+        if not call.inputs:
+            raise AssertionError("[jacfwd] a tensor to differentiate by was expected; got none in the arguments that "
+                                 f"argnums={argnums} names")
         rows = forward_jacobian(call, call.inputs, chunk_size, randomness)
         found = call.form.build(call.nested(row) for row in rows)
         return (found, call.aux) if has_aux else found

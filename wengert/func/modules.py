@@ -34,6 +34,7 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor
     tensor([7.])
     """
     given = parameter_and_buffer_dicts
+    _check_dicts(given)
     if not isinstance(given, Mapping):
         joined: dict[str, Tensor] = {}
         for each in given:
@@ -47,6 +48,18 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor
     places = _places(module)
     with _replaced(module, places, _all_names(places, given, tie_weights, strict)):
         return module(*arguments, **(kwargs or {}))
+
+
+def _check_dicts(given: Any) -> None:
+    """Raises ValueError for what is no dict nor several of them, TypeError for what is no tensor inside."""
+    several = [given] if isinstance(given, Mapping) else given
+    if not isinstance(several, (list, tuple)) or not all(isinstance(each, Mapping) for each in several):
+        raise ValueError("[functional_call] Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of "
+                         f"dicts, but got {type(given).__name__}")
+    for each in several:
+        for name, value in each.items():
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(f"[functional_call] a tensor was expected for {name!r}; got {type(value).__name__}")
 
 
 Places = dict[str, tuple[dict[str, Any], str]]
@@ -111,7 +124,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
 
     Raises RuntimeError for no modules, for different classes, or for some in training mode and some not.
     """
-    if not models:
+    if not len(models):
         raise RuntimeError("[stack_module_state] Expected at least one model, got 0.")
     if len({model.training for model in models}) > 1:
         raise RuntimeError("[stack_module_state] Expected all models to have the same training/eval mode.")
