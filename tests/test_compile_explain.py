@@ -110,14 +110,18 @@ def test_kernels_show_their_code() -> None:
     step(X, 1.0)
     native = [kernel for kernel in step.kernels if kernel.native]
     nest = next(kernel for kernel in native if kernel.words.startswith("pass over"))
-    assert nest.ir.startswith("nest over ") and "store" in nest.ir
+    assert nest.ir.startswith("nest over ") and " <- %" in nest.ir
+    tailed = next(kernel for kernel in native if ", then " in kernel.words)
+    assert tailed.words.startswith("product [50") and "nest over 50x" in tailed.ir and "store" in tailed.ir
     assert nest.llvm.startswith("define ") and nest.llvm.endswith("}") and nest.llvm.count("define ") == 1
     name = re.search(r"@(\w+)\(", nest.llvm)
     assert name is not None and nest.assembly.startswith(f"{name[1]}:") and "ret" in nest.assembly
     call = next(kernel for kernel in step.kernels if not kernel.native)
     assert call.llvm == "" == call.assembly and call.words.startswith("numpy: ")
     product = next(kernel for kernel in native if kernel.words.startswith("product [50, 20]"))
-    assert product.flops == 2 * 50 * 20 * 30 and product.bytes == 4 * (50 * 20 + 20 * 30 + 50 * 30)
+    bias_and_dropout = 3 * 50 * 30, 4 * (30 + 50 * 30)
+    assert product.flops == 2 * 50 * 20 * 30 + bias_and_dropout[0]
+    assert product.bytes == 4 * (50 * 20 + 20 * 30 + 50 * 30) + bias_and_dropout[1]
 
 
 def test_operations_of_a_pass_count_what_it_computes() -> None:

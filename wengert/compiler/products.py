@@ -8,6 +8,9 @@ tiles have one form; a row that two tiles compute is the same bits twice, for an
 depth. Where the depth goes by in parts, the first of the two alone stores it, as the other may run before, after or
 meanwhile. So nothing depends on how the work is dealt out.
 
+What follows the product, element by element, may be done on each tile as soon as it is there (`Ending`): then the tile
+lies in memory of the function's own, and the product itself nowhere.
+
 Two ways to deal it out: by *rows*, where there are many: the panels are laid out by a function of its own, and a block
 of rows, small enough for the first-level cache, meets all of them; else by *panels*, each laid out by the item that
 uses it.
@@ -19,8 +22,9 @@ Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplicatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 from .code import WORD, Code, Index, Operand, word
@@ -78,6 +82,9 @@ class Geometry:
     """The left operand is laid out too."""
     cut: int = 0
     """How much of the depth goes by at once; 0 for all of it."""
+    alone: bool = False
+    """Whether nothing else reads the panels, so that an item lays its own out in memory of the function's own, which
+    stays near, a part of the depth at a time."""
     low: bool = False
     """Whether lower tiles follow the last whole one, in the place of one that overlaps it: there may be fewer rows than
     a tile has, as they are known when the code runs alone."""
@@ -113,6 +120,11 @@ class Geometry:
     def laid_lines(self) -> int:
         """Lines of a tile of the left operand that are laid out at once."""
         return self.lines if self.by_panels or not self.cut else -(-self.cut // self.lanes) * self.lanes
+
+    @property
+    def own_lines(self) -> int:
+        """Lines of a panel that an item lays out at once in memory of its own."""
+        return -(-self.cut // self.lanes) * self.lanes if self.cut else self.lines
 
     @property
     def by_strips(self) -> bool:
@@ -191,6 +203,28 @@ def highest_tile(machine: Machine) -> int:
     return {64: 14, 32: 6}.get(machine.vector_bytes, 12)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What is done with each tile of a product: ``void code(operands, values, matrix, row, column, rows, count)`` is
+    called when the tile lies in ``values``, in lines as wide as a panel. Of it ``rows`` lines and ``count`` columns
+    belong to the product, from ``row`` and ``column`` of a matrix on; it may be called twice with the same ones.
+    ``operands`` are those of the product. ``ahead``, which has the same parameters, is called before the tile is
+    computed, to bring nearer what is to be read and written."""
+
+    code: Code
+    ahead: Code
+    operands: Operand
+    values: Operand
+
+    def call(self, code: Code, function: Code, *place: Index) -> None:
+        """Calls one of the two for a matrix, a row, a column, and numbers of rows and columns."""
+        code.call("void", function.name, self.operands, self.values, *map(word, place))
+
+
+ENDING = {"operands": "ptr", "values": "ptr", "matrix": WORD, "row": WORD, "column": WORD, "rows": WORD, "count": WORD}
+"""The parameters of an ending's code."""
+
+
 class Products:
     """Writes the functions of products. Those for tiles and layouts have names that say all that they are, so that a
     module needs each once, whoever calls it. ``functions`` are all so far."""
@@ -232,22 +266,32 @@ class Products:
         code.done()
         return code
 
-    def product(self, product: Geometry, name: str, lay: bool) -> Code:
+    def product(self, product: Geometry, name: str, lay: bool, ending: tuple[Code, Code] | None = None) -> Code:
         """The items of a product. The operands are the left matrices, the right ones, the panels, the left ones laid
-        out, and the result. Where it goes by panels, the items lay out their panels, if they are to; else their rows.
-        """
+        out, and the result, or instead of it those of its ``ending``. Where it goes by panels, the items lay out their
+        panels, if they are to; else their rows."""
         code = self._code(name)
         code.plain = True
         operands, start, stop = code.parameters
-        left, right, panels, laid, out = _operands(code, operands, 5)
+        left, right, panels, laid, *more = _operands(code, operands, 4 if ending else 5)
+        end: Ending | None = None
+        if ending is not None:
+            self.functions += ending
+            size = product.tile_rows * product.width
+            end = Ending(*ending, operands, code.stack(f"[{size} x {_element(product.dtype)}]", align=64))
+        out = end.values if end is not None else more[0]
+        if product.alone:
+            own = code.stack(f"[{product.own_lines * product.width} x {_element(product.dtype)}]", align=64)
         with code.loop(stop, start=start) as item:
             if product.by_panels:
                 matrix, panel = divided(code, item.index, product.panels)
-                if lay:
+                if lay and not product.alone:
                     self._panel(code, product, item.index, right, panels)
                 for part in _depths(code, product):
-                    self._block(code, product, part, matrix, panel, (word(0), word(product.tiles)), left, panels, laid,
-                                out)
+                    if product.alone:
+                        self._panel(code, product, item.index, right, own, part)
+                    self._block(code, product, part, matrix, panel, (word(0), word(product.tiles)), left,
+                                own if product.alone else panels, laid, out, end)
             else:
                 matrix, number = divided(code, item.index, -(-product.tiles // product.block))
                 first = code.mul(number, product.block)
@@ -258,12 +302,13 @@ class Products:
                             tile = code.add(code.mul(matrix, product.tiles), each.index)
                             self._left_panel(code, product, tile, left, laid, part)
                     with code.loop(product.panels) as each:
-                        self._block(code, product, part, matrix, each.index, tiles, left, panels, laid, out)
+                        self._block(code, product, part, matrix, each.index, tiles, left, panels, laid, out, end)
         code.done()
         return code
 
     def _block(self, code: Code, product: Geometry, part: Part, matrix: Index, panel: Index,
-               tiles: tuple[Operand, Operand], left: Operand, panels: Operand, laid: Operand, out: Operand) -> None:
+               tiles: tuple[Operand, Operand], left: Operand, panels: Operand, laid: Operand, out: Operand,
+               end: Ending | None) -> None:
         """The tiles from one to another of a panel, for a part of the depth."""
         element, width = _element(product.dtype), product.width
         left = code.at(element, left, _batch_offset(code, product.batch, product.left, matrix))
@@ -271,17 +316,33 @@ class Products:
         tile_size = product.laid_lines * product.tile_rows
         if product.by_panels:
             laid = code.at(element, laid, code.mul(part.start, product.tile_rows))
-        out = code.at(element, out, _batch_offset(code, product.batch, product.out, matrix))
         number = code.add(code.mul(matrix, product.panels), panel)
-        source = code.at(element, panels, code.mul(code.add(code.mul(number, product.lines), part.start), width))
+        source = panels if product.alone else code.at(
+            element, panels, code.mul(code.add(code.mul(number, product.lines), part.start), width))
         column = code.mul(panel, width)
-        to = code.at(element, out, code.mul(column, product.out[-1]))
+        if end is None:
+            out = code.at(element, out, _batch_offset(code, product.batch, product.out, matrix))
+            out = code.at(element, out, code.mul(column, product.out[-1]))
         count = code.least(code.sub(product.columns, column), width)
+
+        def target(row: Index) -> Operand:
+            return out if end is not None else code.at(element, out, code.mul(row, product.out[-2]))
+
+        @contextmanager
+        def ended(row: Index, rows: int) -> Iterator[None]:
+            if end is not None:
+                end.call(code, end.ahead, matrix, row, column, rows, count)
+            yield
+            if end is not None:
+                end.call(code, end.code, matrix, row, column, rows, count)
+
+        line = None if end is None else width
         if product.low:
             first = code.mul(tiles[0], product.tile_rows)
             rows = code.sub(code.least(code.mul(tiles[1], product.tile_rows), product.rows), first)
             self.rows_of_panel(code, product, code.at(element, left, code.mul(first, product.left[-2])), rows, source,
-                               code.at(element, to, code.mul(first, product.out[-2])), count, part.adds, part.size)
+                               lambda row: target(code.add(first, row)), count, part.adds, part.size, line,
+                               lambda row, height: ended(code.add(first, row), height))
             return
 
         with code.loop(tiles[1], start=tiles[0]) as each:
@@ -291,13 +352,14 @@ class Products:
                 lines = code.at(element, laid, code.mul(number, tile_size))
             else:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
-            target = code.at(element, to, code.mul(row, product.out[-2]))
             ahead = None
             if product.by_strips:  # the tiles of the other panels look at what is near already
                 next_strip = code.at(element, lines, product.cut * product.left[-1])
                 ahead = code.select(code.compare("eq", panel, 0), next_strip, lines)
             done = code.sub(code.mul(each.index, product.tile_rows), row) if product.cut else None
-            self._call_tile(code, product, lines, source, target, count, part.adds, part.size, done, ahead)
+            with ended(row, product.tile_rows):
+                self._call_tile(code, product, lines, source, target(row), count, part.adds, part.size, done, ahead,
+                                line)
 
     def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
                   adds: bool = False) -> None:
@@ -308,33 +370,42 @@ class Products:
             source = code.at(element, panels, code.mul(panel.index, product.lines * product.width))
             column = code.mul(panel.index, product.width)
             count = code.least(code.sub(product.columns, column), product.width)
-            self.rows_of_panel(code, product, left, rows, source, code.at(element, out, column), count, adds)
+            to = code.at(element, out, column)
+            self.rows_of_panel(code, product, left, rows, source, partial(self._line, code, product, to), count, adds)
 
-    def rows_of_panel(self, code: Code, product: Geometry, left: Operand, rows: Operand, source: Operand, out: Operand,
-                      count: Operand, adds: bool = False, depth: Index | None = None) -> None:
+    @staticmethod
+    def _line(code: Code, product: Geometry, out: Operand, row: Index) -> Operand:
+        return code.at(_element(product.dtype), out, code.mul(row, product.out[-2]))
+
+    def rows_of_panel(self, code: Code, product: Geometry, left: Operand, rows: Operand, source: Operand,
+                      target: Callable[[Operand], Operand], count: Operand, adds: bool = False,
+                      depth: Index | None = None, line: int | None = None,
+                      ended: Callable[[Operand, int], AbstractContextManager[None]] | None = None) -> None:
         """The same for one panel, of which there are ``count`` columns: in tiles of the product's rows, and lower ones
-        for the rest."""
+        for the rest. A tile is written to the ``target`` for its row, in lines of ``line`` elements if that is said,
+        within what is written before and after it."""
         element, done = _element(product.dtype), word(0)
         for height in (product.tile_rows, *[n for n in (8, 4, 2, 1) if n < product.tile_rows]):
             shaped = replace(product, tile_rows=height)
             end = code.add(done, code.mul(code.div(code.sub(rows, done), height), height))
             with code.loop(end, start=done, step=height) as row:
                 lines = code.at(element, left, code.mul(row.index, product.left[-2]))
-                to = code.at(element, out, code.mul(row.index, product.out[-2]))
-                self._call_tile(code, shaped, lines, source, to, count, adds, depth)
+                with nullcontext() if ended is None else ended(row.index, height):
+                    self._call_tile(code, shaped, lines, source, target(row.index), count, adds, depth, line=line)
             done = end
 
     def _call_tile(self, code: Code, product: Geometry, lines: Operand, source: Operand, to: Operand, count: Operand,
                    adds: bool = False, depth: Index | None = None, done: Index | None = None,
-                   ahead: Operand | None = None) -> None:
+                   ahead: Operand | None = None, line: int | None = None) -> None:
         """Calls the tile that has as many vectors as the columns that are left need. The first ``done`` rows are
-        another tile's, which adds to them. From ``ahead`` on it brings lines nearer, if anything."""
+        another tile's, which adds to them. From ``ahead`` on it brings lines nearer, if anything. What it writes has
+        lines of ``line`` elements, or those of the result."""
         depth = word(product.depth if depth is None else depth)
         more = [*([] if done is None else [word(done)]), *([] if ahead is None else [ahead])]
 
         def call(vectors: int) -> None:
             tile = self._tile(product, vectors, adds, done is not None, ahead is not None)
-            code.call("void", tile, lines, source, to, depth, word(product.out[-2]),
+            code.call("void", tile, lines, source, to, depth, word(product.out[-2] if line is None else line),
                       code.sub(count, (vectors - 1) * product.lanes), *more)
 
         rest = product.columns % product.width
@@ -394,17 +465,23 @@ class Products:
 
     # --- panels -------------------------------------------------------------------------------------------------------
 
-    def _panel(self, code: Code, product: Geometry, item: Operand, right: Operand, panels: Operand) -> None:
-        """Lays out one panel of one matrix; what a panel has beyond the last column is 0."""
+    def _panel(self, code: Code, product: Geometry, item: Operand, right: Operand, panels: Operand,
+               part: Part | None = None) -> None:
+        """Lays out one panel of one matrix among the ``panels``, or a part of the depth of it where these begin; what a
+        panel has beyond the last column is 0."""
         element, width = _element(product.dtype), product.width
         matrix, panel = divided(code, item, product.panels)
         column = code.mul(panel, width)
         down, along = product.right[-2:]
         offset = code.add(_batch_offset(code, product.batch, product.right, matrix), code.mul(column, along))
         count = code.least(code.sub(product.columns, column), width)
+        to, depth = panels, word(product.depth)
+        if part is None:
+            to = code.at(element, panels, code.mul(item, product.lines * width))
+        else:
+            offset, depth = code.add(offset, code.mul(part.start, down)), part.size
         layout = self._layout(product.dtype, width, product.lanes, down, along)
-        code.call("void", layout, code.at(element, right, offset),
-                  code.at(element, panels, code.mul(item, product.lines * width)), word(product.depth), count)
+        code.call("void", layout, code.at(element, right, offset), to, depth, count)
 
     def _left_panel(self, code: Code, product: Geometry, item: Operand, left: Operand, laid: Operand,
                     part: Part | None = None) -> None:

@@ -56,7 +56,9 @@ class StepInfo:
 
     @property
     def ir(self) -> str:
-        """A pass as a nest of loops; what any other step does, in words."""
+        """A pass as a nest of loops, and so what is done along with a product; what any other step does, in words."""
+        if isinstance(self._step, Product) and self._step.tail is not None:
+            return f"{self.words}\n{self._step.tail}"
         return str(self._step) if isinstance(self._step, Nest) else self.words
 
     @property
@@ -83,17 +85,23 @@ def words_of(step: Step) -> str:
     if isinstance(step, Call):
         return f"numpy: {step.instr.primitive.name} -> {', '.join([str(r.spec) for r in step.instr.results])}"
     if isinstance(step, Nest):
-        counted = Counter(node.op for node in step.nodes() if node.op not in ("load", "const", "cast"))
-        counted.update(f"{root.op} of all" for root in step.roots if isinstance(root, Reduce))
-        named = [f"{op} ({count})" if count > 1 else op for op, count in counted.items()]
         shape = "×".join(map(str, step.shape)) or "one number"
-        return f"pass over {shape}: {', '.join(named) or 'a copy'}; {len(step.roots)} stored"
+        return f"pass over {shape}: {_operations(step)}"
     if isinstance(step, Product):
         sides = [str(list(side.shape)) for side in (step.left, step.right)]
-        return f"product {' @ '.join(sides)}{'' if step.cut is not None else ' by OpenBLAS'}"
+        tail = "" if step.tail is None else f", then {_operations(step.tail)}"
+        return f"product {' @ '.join(sides)}{'' if step.cut is not None else ' by OpenBLAS'}{tail}"
     if isinstance(step, Layout):
         return f"{list(step.source.shape)} laid out for a product"
     return "check" if isinstance(step, Guard) else step.name
+
+
+def _operations(nest: Nest) -> str:
+    """What a nest computes at a point, in words."""
+    counted = Counter(node.op for node in nest.nodes() if node.op not in ("load", "const", "cast"))
+    counted.update(f"{root.op} of all" for root in nest.roots if isinstance(root, Reduce))
+    named = [f"{op} ({count})" if count > 1 else op for op, count in counted.items()]
+    return f"{', '.join(named) or 'a copy'}; {len(nest.roots)} stored"
 
 
 def flops_of(step: Step, origin: Instr | None) -> int | None:
@@ -106,7 +114,8 @@ def flops_of(step: Step, origin: Instr | None) -> int | None:
                 total += prod([step.shape[d] for d in along[node.args[0] if node.op in FOLDS else node]])
         return total + prod(step.shape) * sum(isinstance(root, Reduce) for root in step.roots)
     if isinstance(step, Product):
-        return 2 * prod(step.out.shape) * step.left.shape[-1]
+        tail = 0 if step.tail is None else flops_of(step.tail, None) or 0
+        return 2 * prod(step.out.shape) * step.left.shape[-1] + tail
     if isinstance(step, Call):
         return operations(step.instr)
     if isinstance(step, Kernel):
@@ -122,7 +131,11 @@ def bytes_of(step: Step) -> Iterator[int]:
             moved = prod([n for n, s in zip(step.shape, place.strides, strict=True) if s])
             yield moved * _size(place)
     elif isinstance(step, Product):
-        yield from (prod(side.shape) * _size(side.place) for side in (step.left, step.right, step.out))
+        sides = (step.left, step.right) if step.tail is not None else (step.left, step.right, step.out)
+        yield from (prod(side.shape) * _size(side.place) for side in sides)
+        if step.tail is not None:
+            yield from (prod([n for n, s in zip(step.out.shape, place.strides, strict=True) if s]) * _size(place)
+                        for place in step.ends)
     elif isinstance(step, Layout):
         yield 2 * prod(step.source.shape) * _size(step.source.place)
     elif isinstance(step, Kernel):

@@ -17,9 +17,9 @@ import numpy as np
 from ..compiler.memory import check_alike
 from ..core.geometry import first_and_last
 from ..ir import Instr
-from .loops import LoopError, Nest, Place, Shape, verify
+from .loops import FOLDS, LoopError, Nest, Place, Shape, Store, verify
 from .plan import row_major
-from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
+from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step, places_read
 
 
 def check(step: Step) -> None:
@@ -72,8 +72,10 @@ def _product(step: Product) -> None:
     batch, (rows, depth), columns = left.shape[:-2], left.shape[-2:], right.shape[-1]
     _expect(right.shape == (*batch, depth, columns) and out.shape == (*batch, rows, columns),
             "matrices that can be multiplied", [side.shape for side in (left, right, out)])
-    _expect(out.place.strides == row_major(out.shape), "a result in rows", out.place)
+    _expect(out.place.strides == row_major(out.shape) or cut is not None and out.place.strides[-1] == 1,
+            "a result in rows", out.place)
     _expect(out.place.buffer not in (left.place.buffer, right.place.buffer), "a result of its own", out.place)
+    _tail(step)
     if cut is None:
         for side in (left, right):
             _neighbours(side.shape[-2:], side.place.strides[-2:])
@@ -83,12 +85,30 @@ def _product(step: Product) -> None:
             "a cut of these matrices", cut)
     _expect(cut.low or cut.tile_rows <= rows, f"tiles of at most {rows} rows", cut.tile_rows)
     _expect(1 in cut.right[-2:], "neighbours along a dimension of the right operand", cut.right)
-    _room("panels", step.panels, step.dtype, cut.panel_elements)
+    if cut.alone:
+        _expect(cut.by_panels and step.panels == right.place, "panels that are nowhere else", step.panels)
+    else:
+        _room("panels", step.panels, step.dtype, cut.panel_elements)
     if cut.lay_left:
         _room("the left operand", step.laid, step.dtype, cut.left_elements)
     else:
         _expect(step.laid == step.panels, "nothing laid out but the panels", step.laid)
     _expect({*step.lays} <= {step.panels, step.laid}, "what it lays out among its operands", step.lays)
+
+
+def _tail(step: Product) -> None:
+    """It has a point an element, none of which another depends on, and may go through a tile twice."""
+    tail, cut = step.tail, step.cut
+    if tail is None:
+        return
+    verify(tail)
+    _expect(tail.shape == step.out.shape and cut is not None and not cut.cut, "a tail of a product in one go",
+            tail.shape)
+    _expect(all(type(root) is Store for root in tail.roots) and all(
+        node.op not in (*FOLDS, "pick") for node in tail.nodes()), "a tail that goes element by element", tail)
+    stored = {root.place.buffer for root in tail.roots}
+    read = {place.buffer for place in places_read(step)} | {place.buffer for place in step.lays}
+    _expect(stored.isdisjoint(read), "a tail that writes nothing of what the product reads", stored & read)
 
 
 def _neighbours(sizes: Shape, strides: Shape) -> None:

@@ -19,6 +19,7 @@ from .loops import Nest, Place, form_of, places_of
 from .openblas import product_function
 from .schedule import Schedule
 from .steps import Call, Guard, Kernel, Layout, Product, Step
+from .tails import endings_of
 
 WORTH_SHARING = 16000
 """Cycles from which on a step is shared among threads."""
@@ -60,7 +61,7 @@ class Functions:
         function: Function | None = None
         if type(step) is Product:
             cut = step.cut
-            function = self._product(step) if cut is None else self._own_product(cut, step.panels in step.lays)
+            function = self._product(step) if cut is None else self._own_product(step, cut)
         elif type(step) is Kernel:
             function = self._kernel(step)
         elif type(step) is Layout:
@@ -77,7 +78,7 @@ class Functions:
             found = [step.place]
         elif type(step) is Product and step.cut is not None:
             assert step.panels is not None and step.laid is not None
-            found = [step.left.place, step.right.place, step.panels, step.laid, step.out.place]
+            found = [step.left.place, step.right.place, step.panels, step.laid, *(step.ends or [step.out.place])]
         elif type(step) is Product:
             found, more = [step.left.place, step.right.place, step.out.place], [(entry.BLAS[step.dtype], 0)]
         elif type(step) is Kernel:
@@ -110,11 +111,13 @@ class Functions:
             self.functions.append(self._made[form].code)
         return self._made[form]
 
-    def _own_product(self, cut: Geometry, lays: bool) -> Function:
-        form = "product", cut, lays
+    def _own_product(self, product: Product, cut: Geometry) -> Function:
+        lays, tail = cut.alone or product.panels in product.lays, product.tail
+        form = "product", cut, lays, None if tail is None else form_of(tail)
         if form not in self._made:
-            code = self.products.product(cut, f"matrices{len(self._made)}", lays)
-            self._made[form] = Function(code, cut.items, cut.cycles)
+            name = f"matrices{len(self._made)}"
+            ending = None if tail is None else endings_of(product, cut, name, engine().machine)
+            self._made[form] = Function(self.products.product(cut, name, lays, ending), cut.items, cut.cycles)
         return self._made[form]
 
     def _layout(self, cut: Geometry, right: bool) -> Function:

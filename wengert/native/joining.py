@@ -31,7 +31,7 @@ WINDOW = 64
 _FOLD_OF = {op: fold for fold, op in FOLDS.items()}
 
 
-class _Entry:
+class Entry:
     """A step with the buffers that it reads and writes."""
 
     def __init__(self, step: Step) -> None:
@@ -42,7 +42,7 @@ class _Entry:
         self.lasting = any(buffer.kind == "given" for buffer in self.writes)
         """Whether it writes what must stay as it is if a step fails."""
 
-    def before(self, other: _Entry) -> bool:
+    def before(self, other: Entry) -> bool:
         """Whether this one, which comes first, has to."""
         return not (self.writes.isdisjoint(other.reads) and self.reads.isdisjoint(other.writes)
                     and self.writes.isdisjoint(other.writes)) or self.may_fail and other.lasting
@@ -50,13 +50,13 @@ class _Entry:
 
 def joined(steps: Sequence[Step], nodes: Nodes) -> list[Step]:
     """The steps with fewer nests, in an order in which all of them find what they read."""
-    done: list[_Entry] = []
+    done: list[Entry] = []
     for step in steps:
-        _add(_Entry(step), done, nodes)
+        _add(Entry(step), done, nodes)
     return [entry.step for entry in done]
 
 
-def _add(entry: _Entry, done: list[_Entry], nodes: Nodes) -> None:
+def _add(entry: Entry, done: list[Entry], nodes: Nodes) -> None:
     """Puts a step behind the others, or into a nest among them: where that stands, if nothing in between has to come
     before the step, else at the end, if nothing in between needs the nest."""
     step, free = entry.step, True
@@ -72,7 +72,7 @@ def _add(entry: _Entry, done: list[_Entry], nodes: Nodes) -> None:
                     del done[at:]
                     if sinks:
                         done += later
-                    _add(_Entry(found), done, nodes)
+                    _add(Entry(found), done, nodes)
                     if free:
                         done += later
                     return
@@ -117,7 +117,7 @@ def _grouped(nest: Nest, rows: Shape) -> list[list[int]]:
     return groups
 
 
-def _cuts(sizes: Sequence[int], others: Sequence[int]) -> list[int] | None:
+def cuts(sizes: Sequence[int], others: Sequence[int]) -> list[int] | None:
     """The sizes of dimensions from which both spaces of as many points can be put together; None if there are none."""
     edges = {1}
     for each in (sizes, others):
@@ -131,7 +131,7 @@ def _cuts(sizes: Sequence[int], others: Sequence[int]) -> list[int] | None:
     return [high // low for low, high in pairwise(ordered)][::-1]
 
 
-def _parts(sizes: Sequence[int], cut: Sequence[int]) -> list[tuple[int, int]]:
+def parts_of(sizes: Sequence[int], cut: Sequence[int]) -> list[tuple[int, int]]:
     """Which dimension each of the cut ones belongs to, and how many of its elements a step takes."""
     found: list[tuple[int, int]] = []
     number, left = len(sizes) - 1, 1
@@ -150,21 +150,21 @@ def _spaces(x: Nest, y: Nest, rows: Shape, other: Shape) -> tuple[Shape, _Shown,
     sizes = [prod([x.shape[d] for d in group]) for group in mine]
     others = [prod([y.shape[d] for d in group]) for group in its]
     if prod(sizes) == prod(others):
-        cut = _cuts(sizes, others)
+        cut = cuts(sizes, others)
         if cut is None:
             return None
-        return tuple(cut), _Shown(mine, [*_parts(sizes, cut)]), _Shown(its, [*_parts(others, cut)])
+        return tuple(cut), _Shown(mine, [*parts_of(sizes, cut)]), _Shown(its, [*parts_of(others, cut)])
     outer = [number for number, group in enumerate(mine) if group[0] not in rows]
     kept = [sizes[number] for number in outer]
     if not rows or prod(kept) != prod(others):
         return None
-    cut = _cuts(kept, others)
+    cut = cuts(kept, others)
     if cut is None:
         return None
     space: list[int] = []
     for_x: list[tuple[int, int] | None] = []
     for_y: list[tuple[int, int] | None] = []
-    parts = list(zip(cut, _parts(kept, cut), _parts(others, cut), strict=True))
+    parts = list(zip(cut, parts_of(kept, cut), parts_of(others, cut), strict=True))
     for number, group in enumerate(mine):
         if group[0] in rows:
             space.append(sizes[number])
@@ -186,7 +186,7 @@ class _No(Exception):
     """These nests are not to become one."""
 
 
-def _one(first: _Entry, second: _Entry, nodes: Nodes) -> Nest | None:
+def _one(first: Entry, second: Entry, nodes: Nodes) -> Nest | None:
     """The nest that does what one and then the other does; None if there is none."""
     x, y = first.step, second.step
     assert type(x) is Nest and type(y) is Nest
@@ -216,7 +216,7 @@ def _one(first: _Entry, second: _Entry, nodes: Nodes) -> Nest | None:
 class _Joint:
     """Two nests in one space with rows ``along`` some of its dimensions."""
 
-    def __init__(self, space: Shape, along: Shape, nodes: Nodes, first: _Entry, second: _Entry) -> None:
+    def __init__(self, space: Shape, along: Shape, nodes: Nodes, first: Entry, second: Entry) -> None:
         self.space, self.along, self.nodes, self.first, self.second = space, along, nodes, first, second
         length = prod([space[d] for d in along])
         neighbours = len(space) - 1 in along

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..ir import Value
 from .loops import Buffer, Nest, Node
 from .schedule import Schedule
-from .steps import Call, places_read, places_written
+from .steps import Call, Product, places_read, places_written
 
 
 def steps_of_values(schedule: Schedule) -> dict[Value, int]:
@@ -26,8 +26,11 @@ def steps_of_values(schedule: Schedule) -> dict[Value, int]:
     for number, step in enumerate(schedule.steps):
         for place in places_written(step):
             writers.setdefault(place.buffer, number)
-        if isinstance(step, Nest):
-            for node in step.nodes():
+        nest = step.tail if isinstance(step, Product) else step
+        if isinstance(step, Product):
+            writers.setdefault(step.out.place.buffer, number)
+        if isinstance(nest, Nest):
+            for node in nest.nodes():
                 nodes.setdefault(node, number)
         elif isinstance(step, Call):
             found.update(dict.fromkeys(step.instr.results, number))

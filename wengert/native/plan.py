@@ -139,15 +139,32 @@ class Plan:
         return Expr(shape, self.mapped(x.node, change))
 
     def viewed(self, x: Expr, view: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Expr:
-        """A view, found by taking it of uninitialised arrays that lie as the expression's places do."""
+        """A view, found by taking it of uninitialised arrays that lie as the expression's places do. What is viewed in
+        parts, and can be done along with a product (`tails`), is in memory as a whole."""
         try:
-            return self._viewed(x, view)
+            found = self._viewed(x, view)
+            if prod(found.shape) < prod(x.shape) and self._follows_product(x):
+                found = self._viewed(self.in_memory(x), view)
+            return found
         except _Copied:
             x = self.in_memory(x, again=True)
             try:
                 return self._viewed(x, view)
             except _Copied:
                 raise NotImplementedError("a view that copies") from None
+
+    def _follows_product(self, x: Expr) -> bool:
+        """Whether an expression is cheap, and of all elements of a product of ours that goes by in one go."""
+        if x.node.op == "load" or x.node.weight >= DEAR:
+            return False
+        for leaf in x.node.leaves:
+            at = self.written.get(leaf.buffer, -1)
+            step = self.steps[at] if at >= 0 else None
+            if type(step) is Product and step.cut is not None and not step.cut.cut and all(
+                    s or n == 1 for n, s in zip(x.shape, leaf.strides, strict=True)) and (
+                    leaf.buffer.size == prod(x.shape)):
+                return True
+        return False
 
     def _viewed(self, x: Expr, view: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Expr:
         shape: Shape | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 from ..ir import InstructionGraph
 from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
 from .checks import check
+from .handing import handed_on
 from .joining import joined
 from .loops import Buffer, Nest, Place, Store
 from .plan import Choices, Expr, Plan, row_major
-from .steps import Step, places_read, places_written
+from .steps import Product, Step, places_read, places_written
+from .tails import with_tails
 from .translation import Lying, Translation
 
 HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
@@ -22,6 +25,10 @@ HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.
 
 LINE = 64
 """Buffers of the arena begin on lines of the cache."""
+
+
+ON_THE_STACK = 2**17
+"""Bytes of panels that a product lays out in memory of its own at most."""
 
 
 class Schedule:
@@ -55,7 +62,9 @@ class Schedule:
                 self.effects.append(self._given_out(self.translation.expr(effect.value)))
         self._write(writes)
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
-        self.steps: list[Step] = list(_read_later(steps))[::-1]
+        steps = handed_on(steps, self.plan)
+        self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan.nodes)
+        _keep_to_themselves(self.steps)
         self.lay()
 
     @classmethod
@@ -153,6 +162,23 @@ class Schedule:
                 size += -(-buffer.bytes // LINE) * LINE
             buffer.offset, room[1] = room[0], last
         return size
+
+
+def _keep_to_themselves(steps: Sequence[Step]) -> None:
+    """Products that lay out panels which nothing else reads do so in memory of their own."""
+    read = {place.buffer for step in steps for place in places_read(step)}
+    for step in steps:
+        if type(step) is not Product or step.panels is None or step.panels not in step.lays:
+            continue
+        cut = step.cut
+        assert cut is not None
+        size = cut.own_lines * cut.width * np.dtype(cut.dtype).itemsize
+        if step.panels.buffer in read or size > ON_THE_STACK:
+            continue
+        step.cut = replace(cut, alone=True)
+        step.lays = tuple([place for place in step.lays if place is not step.panels])
+        step.laid = step.right.place if step.laid is step.panels else step.laid
+        step.panels = step.right.place
 
 
 def _read_later(steps: Sequence[Step]) -> Iterator[Step]:

@@ -36,7 +36,9 @@ class Layout:
 @dataclass(slots=True, eq=False)
 class Product:
     """``out = left @ right``, for each of a batch: by code of ours with its ``cut``, else by OpenBLAS. ``panels`` and
-    ``laid`` are the operands laid out, and ``lays`` those that the product lays out itself."""
+    ``laid`` are the operands laid out, and ``lays`` those that the product lays out itself. Each tile goes through the
+    ``tail``, if there is one, a nest of the result's shape without reductions, as soon as it is there: what that loads
+    from the place of ``out`` is the product, which is then in memory only where the tail stores it."""
 
     left: Matrices
     right: Matrices
@@ -46,6 +48,15 @@ class Product:
     panels: Place | None = None
     laid: Place | None = None
     lays: tuple[Place, ...] = ()
+    tail: Nest | None = None
+
+    @property
+    def ends(self) -> list[Place]:
+        """The places that a tail reads and writes beside the product, those that it reads first."""
+        if self.tail is None:
+            return []
+        read = [node.args[0] for node in self.tail.nodes() if node.op == "load" and node.args[0] != self.out.place]
+        return list(dict.fromkeys([*read, *(root.place for root in self.tail.roots)]))
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +100,9 @@ def places_read(step: Step) -> Iterator[Place]:
     elif type(step) is Product:
         yield from (step.left.place, step.right.place)
         yield from (place for place in (step.panels, step.laid) if place is not None and place not in step.lays)
+        if step.tail is not None:
+            yield from (node.args[0] for node in step.tail.nodes() if node.op == "load"
+                        and node.args[0] != step.out.place)
     elif type(step) is Layout:
         yield step.source.place
     elif type(step) is Kernel:
@@ -104,7 +118,8 @@ def places_written(step: Step) -> Iterator[Place]:
     if type(step) is Nest:
         yield from (root.place for root in step.roots)
     elif type(step) is Product:
-        yield from (step.out.place, *step.lays)
+        yield from step.lays
+        yield from [step.out.place] if step.tail is None else [root.place for root in step.tail.roots]
     elif type(step) is Layout:
         yield step.out
     elif type(step) is Kernel:
