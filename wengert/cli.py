@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import wengert
 
+from .compat import looking
 from .compat.check import PackageError, check
 from .compat.command import add_options, run
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        code = {"run": run, "demo": _demo, "lesson": _lesson, "check": _check}[options.command](options)
+        code = _ACTIONS[options.command](options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -79,6 +80,22 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     add_options(runs)
+    graphs = commands.add_parser(
+        "graph",
+        help="run a program and draw the graph behind its last backward()",
+        description="Runs a script with torch resolved to wengert, unchanged, and draws the computation that its last "
+                    "backward() ran back through: values, gradients, derivatives on the edges.",
+        allow_abbrev=False,
+    )
+    looking.add_graph_options(graphs)
+    doctors = commands.add_parser(
+        "doctor",
+        help="run a program and say what is wrong in its training that raises no error",
+        description="Runs a script with torch resolved to wengert, unchanged, examines its first training steps and "
+                    "its evaluations, and prints the findings with their lines. The exit code is 1 if there are any.",
+        allow_abbrev=False,
+    )
+    looking.add_doctor_options(doctors)
     checks = commands.add_parser(
         "check",
         help="say which names of torch a package asks for that are missing",
@@ -204,6 +221,10 @@ def _drop_output() -> None:
 def _fail(message: str, code: int, command: str = "demo") -> int:
     print(f"wengert {command}: {message}", file=sys.stderr)
     return code
+
+
+_ACTIONS = {"run": run, "demo": _demo, "lesson": _lesson, "check": _check, "graph": looking.draw,
+            "doctor": looking.examine}
 
 
 if __name__ == "__main__":

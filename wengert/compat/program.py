@@ -50,8 +50,10 @@ class ProgramError(ValueError):
     """A name of a module that cannot be run."""
 
 
-def run_script(path: str, arguments: list[str], spec: ModuleSpec | None = None) -> int:
-    """Runs the script at ``path``, with ``spec`` as the module of that name, and returns its exit code.
+def run_script(path: str, arguments: list[str], spec: ModuleSpec | None = None,
+               around: contextlib.AbstractContextManager[Any] | None = None) -> int:
+    """Runs the script at ``path``, with ``spec`` as the module of that name, and returns its exit code. A context
+    ``around`` it is entered before its first line.
 
     An error is printed as Python prints it, without frames of wengert; a name that wengert does not have, as one line.
     SystemExit and KeyboardInterrupt pass. Raises OSError if the file cannot be read.
@@ -59,7 +61,9 @@ def run_script(path: str, arguments: list[str], spec: ModuleSpec | None = None) 
     source = Path(path).read_bytes()
     with main_module(path, arguments, spec) as main, torch_is_wengert():
         try:
-            run_code(compile(source, path, "exec", dont_inherit=True), main.__dict__)
+            code = compile(source, path, "exec", dont_inherit=True)
+            with around or contextlib.nullcontext():
+                run_code(code, main.__dict__)
         except BrokenPipeError:
             raise
         except Exception as error:
