@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import wengert
+from wengert.core import errors
 
 ROOT = Path(__file__).parent.parent
 # Importing this one is what makes a spawned process see wengert as torch: not for the process of the tests.
@@ -55,6 +56,34 @@ def test_programs_of_the_page_on_sparse_tensors(capsys: pytest.CaptureFixture[st
     assert len(programs) == 4
     exec("\n".join(programs), {})  # each says by assert what it is to find
     assert f"\n    {capsys.readouterr().out}" in text
+
+
+ERRORS = sorted((ROOT / "docs" / "errors").glob("*.md"))
+
+
+def test_every_error_has_a_page() -> None:
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert kinds - {"IndexDTypeError"} <= {page.stem for page in ERRORS}  # which is told of with its base
+
+
+@pytest.mark.parametrize("page", ERRORS, ids=lambda page: page.stem)
+def test_the_program_of_an_errors_page_says_what_stands_there(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    program, said = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL).groups()
+    (tmp_path / "train.py").write_text(program, encoding="utf-8")
+    done = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True)
+    kind = page.stem
+    assert done.returncode == 1
+    assert "".join(done.stderr.split()).endswith("".join(said.split())), done.stderr
+    assert re.match(rf"wengert\.[\w.]+\.{kind}: ", said)
+    assert "**Usual causes**\n\n- " in text and "**Cures**\n\n- " in text
+
+
+def test_examples_of_the_page_for_people_who_know_jax() -> None:
+    results = doctest.testfile(str(ROOT / "docs" / "coming_from_jax.md"), module_relative=False, encoding="utf-8",
+                               optionflags=FLAGS)
+    assert results.attempted > 15
+    assert results.failed == 0
 
 
 def test_the_primitive_of_the_worked_example(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wengert.core.frames import user_frame
-from wengert.examination.rounds import Rounds
-from wengert.tensors.tensor import Tensor
-from wengert.view.graph import Graph
-from wengert.view.record import Recording
+from ..core.frames import user_frame
+from ..examination.rounds import Rounds
+from ..tensors.tensor import Tensor
+from ..view.graph import Graph
+from ..view.record import Recording
 
 from .program import run_script
 

@@ -8,16 +8,20 @@ a report of a fault needs.
 from __future__ import annotations
 
 import dis
+import os
 import re
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
+
+import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.frames import is_inside, is_own
 from .keywords import suggestion
 from .shapes import drawing
 
+_NUMPY = os.path.dirname(np.__file__) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _ARGUMENTS = re.compile(r"argument|positional")
 
@@ -58,6 +62,8 @@ def drop_own_frames(text: traceback.TracebackException) -> None:
     for other in (text.__cause__, text.__context__, *(text.exceptions or ())):
         if other is not None:
             drop_own_frames(other)
+            if all(frame.filename.startswith(_NUMPY) for frame in other.stack):  # which wengert called
+                other.stack.clear()
     if text.__cause__ is not None and not text.__cause__.stack:
         text.__cause__ = None
         text.__suppress_context__ = True
