@@ -19,7 +19,6 @@ from ..examination.rounds import Rounds
 from ..tensors.tensor import Tensor
 from ..view.graph import Graph
 from ..view.record import Recording
-
 from .program import run_script
 
 FORMATS = (".html", ".svg", ".png", ".dot", ".json")
