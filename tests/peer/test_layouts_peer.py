@@ -279,3 +279,43 @@ def test_numbers_are_drawn_in_the_order_of_memory(name: str) -> None:
 def test_a_convolution_of_few_channels_can_be_viewed_flat(module: Any) -> None:
     h = module.nn.functional.relu(module.nn.Conv2d(1, 3, 3, groups=1)(module.zeros(2, 1, 8, 8)))
     assert h.view(h.size(0), -1).shape == (2, 108)
+
+
+TOGETHER = {
+    2: "add sub mul div pow maximum minimum atan2 eq lt logical_and fmod remainder hypot copysign floor_divide fmax "
+       "xlogy nextafter logaddexp heaviside true_divide fmin ge logical_xor gt".split(),
+    3: "addcmul addcdiv lerp where clamp".split(),
+}
+
+
+def scattered(T: Any, numbers: np.random.RandomState, shape: tuple[int, ...]) -> Any:
+    """A tensor of the shape, or of one that broadcasts to it, whose dimensions lie in any order, some with gaps."""
+    if numbers.rand() < 0.2:
+        shape = tuple(1 if numbers.rand() < 0.4 else n for n in shape)
+    order, gaps = numbers.permutation(len(shape)), numbers.rand(len(shape)) < 0.15
+    whole = numbers.rand(*[int(shape[d] * (1 + gap)) for d, gap in zip(order, gaps, strict=True)]) + 0.1
+    part = T.from_numpy(whole)[tuple(slice(None, None, 1 + int(gap)) for gap in gaps)]
+    return part.permute(*np.argsort(order).tolist())
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("name", [*TOGETHER[2], *TOGETHER[3]])
+def test_operands_that_lie_differently(name: str, recorded: bool) -> None:
+    """The result lies as PyTorch's iterator orders the dimensions of all operands, also where a number of another dtype
+    or no gradient is there."""
+    differ = []
+    for seed in range(60):
+        found = []
+        for T in (torch, wengert):
+            numbers = np.random.RandomState(seed)
+            shape = tuple(numbers.randint(2, 5, numbers.randint(2, 5)).tolist())
+            operands = [scattered(T, numbers, shape) for _ in range(2 if name in TOGETHER[2] else 3)]
+            operands[0] = operands[0] > 0.5 if name == "where" else operands[0]
+            if seed % 4 == 0 and name not in ("where", "lerp", "nextafter", "heaviside"):
+                operands[0] = operands[0].float()
+            with T.set_grad_enabled(recorded):
+                result = getattr(T, name)(*operands)
+            found.append([(n, step) for n, step in zip(result.shape, result.stride(), strict=True) if n > 1])
+        if found[0] != found[1]:
+            differ.append((seed, *found))
+    assert differ == []

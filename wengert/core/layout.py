@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -132,6 +132,27 @@ def iterated(array: Array, *strides: tuple[int, ...]) -> Array:
                 break
     order.reverse()
     return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+
+
+def in_order(result: Array, *operands: Any) -> Array:
+    """What is computed element by element of ``operands``, laid as PyTorch's iterator would: numpy decides otherwise
+    where these lie differently."""
+    arrays = [x for x in operands if type(x) is np.ndarray and x.ndim]
+    if len(arrays) < 2 or all([x.flags.c_contiguous for x in arrays]):
+        return result
+    shape, first = result.shape, arrays[0]
+    if first.shape == shape and 1 not in shape and 0 not in first.strides:  # which decides alone
+        laid = np.empty_like(first, result.dtype)
+        if laid.strides == result.strides:
+            return result
+        laid[...] = result
+        return laid
+    steps = []
+    for x in arrays:
+        lead = result.ndim - x.ndim
+        steps.append((*(0,) * lead, *[0 if n == 1 != whole else step for n, whole, step in zip(
+            x.shape, shape[lead:], x.strides, strict=True)]))
+    return iterated(result, *steps)
 
 
 def _further(dim: int, other: int, shape: tuple[int, ...], strides: tuple[tuple[int, ...], ...]) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation, needs_strided
+from ..core.layout import in_order
 from ..core.primitive import EIGHTHS, HALVES, NARROW, P, Primitive, evaluate, widened
 from ..core.quantity import Quantity
 from ..core.spec import Spec
@@ -55,6 +56,8 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
             data = here["quiet"](primitive.run, *values, **params)
     except FAILURES as error:
         return refused(primitive, operands, params, error)
+    if primitive.kind == "elementwise" and primitive.arity > 1:
+        data = in_order(data, *values)
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
     else:
@@ -105,6 +108,8 @@ def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ..
         data = watcher.evaluate(primitive, operands, params)
     except FAILURES as error:
         raise reworded(primitive, operands, params, error) from error
+    if tracer is None and primitive.kind == "elementwise" and primitive.arity > 1:
+        data = in_order(data, *[x._data if type(x) in TENSORS else x for x in operands])
     out: Any = tuple([bare(part) for part in data]) if primitive.multiple else bare(data)
     node = None
     if edges is not None and (primitive.multiple or out._data.dtype.kind in "fcVW"):

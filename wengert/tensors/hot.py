@@ -7,6 +7,9 @@ Each takes the common case (tensors of one dtype on plain memory) and leaves eve
 - numpy checks the shapes, and the primitive's ``spec`` rule words the error afterwards;
 - what a node keeps depends only on which operands need gradients, and is looked up once, when the function is made.
 
+Note [order of results]: numpy lays what it computes of operands that lie differently otherwise than PyTorch. Which of
+them does not lie in rows is asked where one is a view, as such tensors mostly are, and so nothing is asked of others.
+
 Note [hot paths]: each call in Python costs, so what would be small functions elsewhere is written out in place here,
 and a node is filled slot by slot.
 """
@@ -20,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..core.generated import LARGE, LARGE_PRODUCT, run_large
+from ..core.layout import in_order
 from ..core.primitive import HALVES, Primitive
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
@@ -129,9 +133,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             y_value = y._data
             if x_value.dtype is not y_value.dtype or not (same or x_value.dtype.char in chars):
                 return apply(primitive, (x, y), {})
-            y_edge = y._edge if y._alias is None else edge_of(y)
         elif (type(y) is float or type(y) is int) and x_value.dtype.char in _FLOATS:
-            y_value, y_edge = y, None
+            y_value = y
         else:
             return general(x, y, options)
         try:
@@ -148,7 +151,20 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         out._data = data
         out._edge = out._alias = out._cell = out._rare = None
         if here["grad"]:
-            x_edge = x._edge if x._alias is None else edge_of(x)
+            if x._alias is None:
+                x_edge = x._edge
+            else:
+                x_edge = edge_of(x)
+                if y_value is not y and not x_value.flags.c_contiguous:
+                    data = out._data = in_order(data, x_value, y_value)
+            if y_value is y:
+                y_edge = None
+            elif y._alias is None:
+                y_edge = y._edge
+            else:
+                y_edge = edge_of(y)
+                if not y_value.flags.c_contiguous:
+                    data = out._data = in_order(data, x_value, y_value)
             if (x_edge is not None or y_edge is not None) and records:
                 keep_x, keep_y, keep_out = keeps[(x_edge is not None) + 2 * (y_edge is not None)]
                 guards: Any = ()
@@ -179,6 +195,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                               data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
                 node.shape, node.dtype = shape, data.dtype
+        elif y_value is not y and (x._alias is not None or y._alias is not None):
+            out._data = in_order(data, x_value, y_value)
         if watcher is not None:
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
