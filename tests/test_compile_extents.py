@@ -162,19 +162,50 @@ def test_a_model_that_is_differentiated_outside() -> None:
         assert n < 10 or made == 0 or n == 12
 
 
+def sequences() -> Network:
+    """A network over each of several vectors, a norm, and what is left of all of them."""
+    model = nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.LayerNorm(16), nn.Linear(16, 5), nn.Flatten(0, 1))
+    return model, lambda n, m, chance: (chance.standard_normal((n, m, 6)), chance.integers(0, 5, n * m))
+
+
+def convolutions() -> Network:
+    """Along sequences of any length."""
+    model = nn.Sequential(nn.Conv1d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv1d(8, 6, 1), nn.AdaptiveAvgPool1d(1),
+                          nn.Flatten(), nn.Linear(6, 4))
+    return model, lambda n, m, chance: (chance.standard_normal((n, 3, m)), chance.integers(0, 4, n))
+
+
+@pytest.mark.parametrize("make", [sequences, convolutions])
+def test_two_sizes_run_on_one_code(make: Callable[[], Any]) -> None:
+    """A batch of sequences of a length: what has been recorded a few times is recorded and compiled no more."""
+    chance, (_, data) = np.random.default_rng(0), make()
+    sizes = [(4, 5), (6, 5), (6, 9), (8, 3), (5, 7), (9, 11), (7, 12),
+             *[(n, m) for n in (2, 3, 10, 33) for m in (2, 4, 17, 40)], (64, 100)]
+    batches = [data(n, m, chance) for n, m in sizes]
+    _, expected = trained(make, batches, lambda step: step)
+    step, found = trained(make, batches, compiled)
+    for at, (loss, left, _), (its, others, _) in zip(sizes, found, expected, strict=True):
+        assert loss == pytest.approx(its, rel=1e-9), at
+        for one, other in zip(left, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9, err_msg=str(at))
+    assert [made for _, _, made in found[7:]] == [0] * len(sizes[7:])
+    assert sum([family.code.used for family in step.sizes._families if family.code is not None]) >= len(sizes) - 7
+
+
 def test_where_each_size_has_its_own_code_it_is_said_why() -> None:
-    """Two sizes that vary independently of each other."""
+    """Three sizes that vary independently of each other."""
     weight = torch.ones(3).requires_grad_()
 
     @torch.compile(dynamic=True, fullgraph=True)
-    def step(x: Any, y: Any) -> Any:
-        return (x * weight).sum() * y.exp().sum()
+    def step(x: Any, y: Any, z: Any) -> Any:
+        return (x * weight).sum() * y.exp().sum() + z.sum()
 
-    for n, m in ((4, 5), (6, 5), (6, 9), (8, 3), (9, 11), (7, 12)):
-        x, y = torch.rand(n, 3), torch.rand(m)
-        assert step(x, y).item() == pytest.approx(((x * weight).sum() * y.exp().sum()).item(), rel=1e-5)
+    for n, m, k in ((4, 5, 6), (6, 5, 7), (6, 9, 8), (8, 3, 5), (9, 11, 2), (7, 12, 13), (5, 6, 3)):
+        x, y, z = torch.rand(n, 3), torch.rand(m), torch.rand(k)
+        expected = ((x * weight).sum() * y.exp().sum() + z.sum()).item()
+        assert step(x, y, z).item() == pytest.approx(expected, rel=1e-5)
     assert all(family.code is None for family in step.sizes._families)
-    assert "a code of its own" in step.explain()
+    assert "a code of its own: more than two of them vary independently of each other" in step.explain()
 
 
 def test_random_networks_of_many_sizes() -> None:
@@ -186,32 +217,42 @@ def test_random_networks_of_many_sizes() -> None:
 
 
 def test_polynomials_are_exact_and_the_rest_is_computed_anew() -> None:
-    sizes = Sizes(7)
-    n = sizes.polynomial([Fraction(0), Fraction(1)])
-    assert (hint(n * 3 + 2), (n * 3 + 2).find(10)) == (23, 32)
+    sizes = Sizes((7,))
+    n = sizes.polynomial({(1,): Fraction(1)})
+    assert (hint(n * 3 + 2), (n * 3 + 2).find((10,))) == (23, 32)
     assert n + n is n * 2 and alike(n * 4 - n, 3 * n) and (n - n) == 0 and type(n - n) is int
     assert not sizes.conditions
     rounded = -(-n // 4) * 4
-    assert [rounded.find(k) for k in (1, 4, 5, 9)] == [4, 4, 8, 12]
-    assert lifted(max, n, 5).find(2) == 5 and lifted(max, 3, 5) == 5
+    assert [rounded.find((k,)) for k in (1, 4, 5, 9)] == [4, 4, 8, 12]
+    assert lifted(max, n, 5).find((2,)) == 5 and lifted(max, 3, 5) == 5
     assert varies(n) and several(n) and not varies(7) and not several(1)
     assert divides(4, n * 8) and not divides(4, n) and divides(4, 8)
 
 
 def test_what_is_found_out_of_an_extent_must_hold() -> None:
-    sizes = Sizes(7)
-    n = sizes.polynomial([Fraction(0), Fraction(1)])
-    assert n > 3 and sizes.hold(4) is None and sizes.hold(3) is not None
-    assert list(range(n)) == list(range(7)) and sizes.hold(8) is not None and sizes.hold(7) is None
-    half = Sizes(8).polynomial([Fraction(0), Fraction(1, 2)])
-    assert half.find(10) == 5
+    sizes = Sizes((7,))
+    n = sizes.polynomial({(1,): Fraction(1)})
+    assert n > 3 and sizes.hold((4,)) is None and sizes.hold((3,)) is not None
+    assert list(range(n)) == list(range(7)) and sizes.hold((8,)) is not None and sizes.hold((7,)) is None
+    half = Sizes((8,)).polynomial({(1,): Fraction(1, 2)})
+    assert half.find((10,)) == 5
     with pytest.raises(ValueError, match="an integer was expected"):
-        half.find(3)
+        half.find((3,))
+
+
+def test_polynomials_of_two_sizes() -> None:
+    sizes = Sizes((7, 5))
+    n, m = sizes.polynomial({(1, 0): Fraction(1)}), sizes.polynomial({(0, 1): Fraction(1)})
+    assert n * m is m * n and (n + m) * (n - m) is n * n - m * m
+    assert hint(n * m + 2) == 37 and (n * m + 2).find((3, 4)) == 14 and (n * m - m * n) == 0
+    assert divides(6, n * m * 6 + 12) and not divides(4, n * 4 + m) and (n // m).find((9, 4)) == 2
+    assert not sizes.conditions
+    assert n > m and sizes.hold((4, 3)) is None and sizes.hold((3, 4)) is not None
 
 
 def test_an_extent_is_a_word_of_the_table() -> None:
-    sizes = Sizes(7)
-    n = sizes.polynomial([Fraction(1), Fraction(2)])
+    sizes = Sizes((7,))
+    n = sizes.polynomial({(0,): Fraction(1), (1,): Fraction(2)})
     code = Code("f", visible=False)
     code.add(n, 1)
     code.done()
@@ -220,19 +261,19 @@ def test_an_extent_is_a_word_of_the_table() -> None:
     code.extents = 3
     text = module(code)
     assert "getelementptr ptr, ptr %places, i64 3" in text and "add i64 %extent0, 1" in text
-    assert sizes.table(10).tolist() == [21]
+    assert sizes.table((10,)).tolist() == [21]
     with pytest.raises(NotImplementedError, match="a function for each size"):
         Code(f"tile_{n}")
 
 
 def test_numbers_that_grow_unevenly_are_no_plan() -> None:
     at = [37, 41, 43, 47, 53]
-    merging = Merging(Sizes(37), at, [1.0])
+    merging = Merging(Sizes((37,)), [(n,) for n in at], [1.0])
     assert merging.of([3, 3, 3, 3, 3]) == 3
-    assert merging.of([n * n - 1 for n in at]).find(10) == 99
-    assert merging.of([1 / n for n in at]).find(10) == 0.1
-    assert merging.of([np.arange(n) for n in at]).at(4).tolist() == [0, 1, 2, 3]
-    assert merging.of([np.array([0, n, 2 * n]) for n in at]).at(5).tolist() == [0, 5, 10]
+    assert merging.of([n * n - 1 for n in at]).find((10,)) == 99
+    assert merging.of([1 / n for n in at]).find((10,)) == 0.1
+    assert merging.of([np.arange(n) for n in at]).at((4,)).tolist() == [0, 1, 2, 3]
+    assert merging.of([np.array([0, n, 2 * n]) for n in at]).at((5,)).tolist() == [0, 5, 10]
     for unlike in ([-(-n // 8) for n in at], [[0] * n for n in at], ["a", *"bbbb"], [0.1 * n * n for n in at]):
         with pytest.raises(Unlike):
             merging.of(unlike)

@@ -1,15 +1,15 @@
 """Sizes that code finds in a table when it runs: one machine code for many sizes.
 
-The one idea to know: an `Extent` stands where generated code is written with a number that depends on a size. It is a
-number computed from that size (`core/computed.py`); written into LLVM's text it is a word of a table, so that the text
-is the same for all sizes. A comparison of extents is noted, and the code serves the sizes of which it holds; a choice
-that is right for any size asks for the `hint`, the number of the size for which the plan was made.
+The one idea to know: an `Extent` stands where generated code is written with a number that depends on sizes. It is a
+number computed from those that vary, a vector (`core/computed.py`); written into LLVM's text it is a word of a table,
+so that the text is the same for all sizes. A comparison of extents is noted, and the code serves the sizes of which it
+holds; a choice that is right for any sizes asks for the `hint`, the number of those for which the plan was made.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,40 +17,38 @@ import numpy as np
 
 from ..core.computed import Computed, Conditions
 
-Coefficients = tuple[Fraction, ...]
-"""Of 1, n, n² ..., of which the last is not 0."""
+Numbers = tuple[int, ...]
+"""The sizes that vary, or the powers of them in a product."""
+
+Terms = tuple[tuple[Numbers, Fraction], ...]
+"""A polynomial: the powers in each of its products and what that is multiplied with, which is not 0, in their order."""
 
 
 class Sizes(Conditions):
-    """The extents of one program, as functions of one size n, which is ``hint`` where choices are made."""
+    """The extents of one program, as functions of the sizes that vary, which are ``hint`` where choices are made."""
 
-    def __init__(self, hint: int) -> None:
+    def __init__(self, hint: Numbers) -> None:
         super().__init__()
         self.hint = hint
         self._known: dict[Any, Extent] = {}
         self._written: dict[Any, int] = {}
         """The places in the table of those that code reads."""
 
-    def polynomial(self, coefficients: Sequence[Fraction]) -> Extent | int:
-        """The integer with these coefficients of 1, n, n² ...; a plain one where it does not depend on n."""
-        trimmed = list(coefficients)
-        while len(trimmed) > 1 and not trimmed[-1]:
-            trimmed.pop()
-        key = tuple(trimmed)
-        if len(key) == 1:
-            return int(key[0])
-        return self.known(key, self._evaluated(key, self.hint), lambda n: self._evaluated(key, n))
+    def polynomial(self, terms: Mapping[Numbers, Fraction]) -> Extent | int:
+        """The integer that is this sum of products of sizes; a plain one where it does not depend on them."""
+        key = tuple(sorted([(powers, factor) for powers, factor in terms.items() if factor]))
+        if all(not any(powers) for powers, _ in key):
+            return int(sum([factor for _, factor in key]))
+        return self.known(key, self._evaluated(key, self.hint), lambda sizes: self._evaluated(key, sizes))
 
     @staticmethod
-    def _evaluated(key: Coefficients, n: int) -> int:
-        found = key[-1]
-        for coefficient in key[-2::-1]:
-            found = found * n + coefficient
+    def _evaluated(key: Terms, sizes: Numbers) -> int:
+        found = sum([factor * product(powers, sizes) for powers, factor in key], Fraction(0))
         if found.denominator != 1:
-            raise ValueError(f"[extents] an integer was expected; got {found} for a size of {n}")
+            raise ValueError(f"[extents] an integer was expected; got {found} for sizes of {sizes}")
         return int(found)
 
-    def known(self, key: Any, value: Any, find: Callable[[int], Any]) -> Extent:
+    def known(self, key: Any, value: Any, find: Callable[[Numbers], Any]) -> Extent:
         """The extent with this key, which says all that it is."""
         found = self._known.get(key)
         if found is None:
@@ -61,18 +59,26 @@ class Sizes(Conditions):
         """The extent's place in the table."""
         return self._written.setdefault(extent.key, len(self._written))
 
-    def table(self, n: int) -> np.ndarray[Any, Any]:
-        """The words of all extents that code reads, for a size; those of real numbers as these lie in memory."""
-        found = [self._known[key].find(n) for key in self._written]
+    def table(self, sizes: Numbers) -> np.ndarray[Any, Any]:
+        """The words of all extents that code reads, for some sizes; those of real numbers as these lie in memory."""
+        found = [self._known[key].find(sizes) for key in self._written]
         return np.array([np.float64(x).view(np.int64) if type(x) is float else x for x in found] or [0], np.int64)
 
 
+def product(powers: Numbers, sizes: Numbers) -> int:
+    """The product of these powers of sizes."""
+    found = 1
+    for power, size in zip(powers, sizes, strict=True):
+        found *= size ** power
+    return found
+
+
 class Extent(Computed):
-    """A number that depends on a size. As text it is the register in which a function has it."""
+    """A number that depends on sizes. As text it is the register in which a function has it."""
 
     __slots__ = ("key",)
 
-    def __init__(self, notes: Sizes, value: Any, find: Callable[[int], Any], key: Any) -> None:
+    def __init__(self, notes: Sizes, value: Any, find: Callable[[Numbers], Any], key: Any) -> None:
         super().__init__(notes, value, find)
         self.key = key
 
@@ -80,7 +86,9 @@ class Extent(Computed):
         """A function of operands, of which this is one: an extent again, or a number where it depends on no size."""
         exact = _EXACT.get(function)
         if exact is not None and all(type(x) is int or _is_polynomial(x) for x in operands):
-            return self.notes.polynomial(exact(*map(_coefficients, operands)))
+            one = (0,) * len(self.notes.hint)
+            return self.notes.polynomial(exact(*[
+                dict(x.key) if type(x) is Extent else {one: Fraction(x)} for x in operands]))
         return super().of(function, *operands)
 
     def made(self, value: Any, find: Callable[[Any], Any], function: Callable[..., Any], operands: Sequence[Any]
@@ -116,38 +124,36 @@ class Extent(Computed):
 
 
 def _is_polynomial(x: Any) -> bool:
-    return type(x) is Extent and type(x.key[0]) is Fraction
+    return type(x) is Extent and type(x.key[0]) is tuple
 
 
-def _coefficients(x: Any) -> Coefficients:
-    return x.key if type(x) is Extent else (Fraction(x),)
+_Sum = Mapping[Numbers, Fraction]
 
 
-def _sum(x: Coefficients, y: Coefficients) -> list[Fraction]:
-    count = max(len(x), len(y))
-    zeros = (Fraction(0),) * count
-    return [a + b for a, b in zip((*x, *zeros)[:count], (*y, *zeros)[:count], strict=True)]
+def _sum(x: _Sum, y: _Sum) -> _Sum:
+    return {powers: x.get(powers, Fraction(0)) + y.get(powers, Fraction(0)) for powers in (*x, *y)}
 
 
-def _product(x: Coefficients, y: Coefficients) -> list[Fraction]:
-    found = [Fraction(0)] * (len(x) + len(y) - 1)
-    for i, a in enumerate(x):
-        for j, b in enumerate(y):
-            found[i + j] += a * b
+def _product(x: _Sum, y: _Sum) -> _Sum:
+    found: dict[Numbers, Fraction] = {}
+    for mine, a in x.items():
+        for its, b in y.items():
+            powers = tuple(map(operator.add, mine, its))
+            found[powers] = found.get(powers, Fraction(0)) + a * b
     return found
 
 
-def _negative(x: Coefficients) -> list[Fraction]:
-    return [-a for a in x]
+def _negative(x: _Sum) -> _Sum:
+    return {powers: -a for powers, a in x.items()}
 
 
-_EXACT: dict[Any, Callable[..., list[Fraction]]] = {
-    operator.add: _sum, operator.sub: lambda x, y: _sum(x, tuple(_negative(y))), operator.mul: _product,
+_EXACT: dict[Any, Callable[..., _Sum]] = {
+    operator.add: _sum, operator.sub: lambda x, y: _sum(x, _negative(y)), operator.mul: _product,
     operator.neg: _negative}
 
 
 def hint(x: Any) -> Any:
-    """A number to choose by, where every choice is right: that of the size for which the plan was made."""
+    """A number to choose by, where every choice is right: that of the sizes for which the plan was made."""
     return x.value if type(x) is Extent else x
 
 
@@ -167,7 +173,7 @@ def alike(x: Any, y: Any) -> bool:
 def divides(number: int, x: Any) -> bool:
     """Whether a number divides another whatever the size; where it may not, False."""
     if type(x) is Extent:
-        return _is_polynomial(x) and all((a / number).denominator == 1 for a in x.key)
+        return _is_polynomial(x) and all((factor / number).denominator == 1 for _, factor in x.key)
     return bool(x % number == 0)
 
 

@@ -2,9 +2,9 @@
 
 The one idea to know: the graph is planned for a few sizes, all of which choose what the first has chosen (`Choices`),
 and the plans are gone through together. What is the same in all is so; an integer that differs is a polynomial of the
-size; a float is a form of such an integer. Of that plan the code is written once, with extents in a table
-(`compiler/extents.py`). For a size that comes, the plan is put in numbers, checked like any other (`checks`) and laid
-out in memory, which takes no time of LLVM's.
+size, or of the two that vary; a float is a form of such an integer. Of that plan the code is written once, with extents
+in a table (`compiler/extents.py`). For a size that comes, the plan is put in numbers, checked like any other (`checks`)
+and laid out in memory, which takes no time of LLVM's.
 
 Note [extents]: nothing proves that a number depends on a size in this way. So more plans are compared than the
 polynomials need; all of them are for sizes that no other size of the graph is equal to, and that nothing divides; what
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import threads
-from ..compiler.extents import Extent, Sizes, varies
+from ..compiler.extents import Extent, Numbers, Sizes, product, varies
 from ..compiler.jit import Library, engine
 from ..core.computed import FORMS, floats_in
 from ..ir import Instr, InstructionGraph, Value
@@ -38,13 +38,19 @@ from .stages import Stages
 from .steps import Layout, Product, Step
 from .translation import Lying
 
-DEGREE, PLANS = 2, 5
-"""Of the polynomials, and how many plans are compared: two more than these need."""
+POWERS: dict[int, tuple[Numbers, ...]] = {
+    1: ((0,), (1,), (2,)),
+    2: ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)),
+}
+"""Of one size that varies, and of two: the products of which polynomials are sums."""
+
+MORE = 2
+"""How many plans are compared beside those that the polynomials need."""
 
 PRIMES = (37, 211, 1009, 4001, 8009)
 """Sizes from one of which on, that near which the size was that came first, primes are planned for."""
 
-Graphs = Callable[[int], InstructionGraph]
+Graphs = Callable[[Numbers], InstructionGraph]
 
 
 class Unlike(NotImplementedError):
@@ -57,9 +63,12 @@ class Unlike(NotImplementedError):
 class Merging:
     """Puts together what plans for several sizes have at the same place."""
 
-    def __init__(self, sizes: Sizes, at: Sequence[int], floats: Sequence[float]) -> None:
+    def __init__(self, sizes: Sizes, at: Sequence[Numbers], floats: Sequence[float]) -> None:
         self._sizes, self._at, self._floats = sizes, at, floats
+        self._powers = POWERS[len(at[0])]
+        self._inverse = inverse([[product(powers, each) for powers in self._powers] for each in at[:len(self._powers)]])
         self._made: dict[int, tuple[Any, Any]] = {}
+        self._integers: dict[tuple[int, ...], Any] = {}
 
     def of(self, things: Sequence[Any]) -> Any:
         """What stands at one place in each plan, with extents."""
@@ -99,9 +108,20 @@ class Merging:
     def _integer(self, numbers: Sequence[int]) -> Any:
         if all(n == numbers[0] for n in numbers):
             return numbers[0]
-        fitted = _fitted(self._at[:DEGREE + 1], numbers[:DEGREE + 1])
-        found = self._sizes.polynomial(fitted) if _whole(fitted, self._at) == list(numbers) else 0
-        if type(found) is int:
+        key = tuple(numbers)
+        found = self._integers.get(key)
+        if found is None:
+            found = self._integers[key] = self._polynomial(key)
+        return found
+
+    def _polynomial(self, numbers: tuple[int, ...]) -> Extent:
+        """The polynomial through the first numbers, which must be right for the others."""
+        terms = {powers: sum([a * n for a, n in zip(row, numbers, strict=False)], Fraction(0))
+                 for powers, row in zip(self._powers, self._inverse, strict=True)}
+        found = self._sizes.polynomial(terms) if all(
+            n == sum([factor * product(powers, each) for powers, factor in terms.items() if factor])
+            for n, each in zip(numbers, self._at, strict=True)) else 0
+        if type(found) is not Extent:
             raise Unlike(f"a number does not grow evenly with the size: {numbers} for {self._at}")
         return found
 
@@ -140,21 +160,21 @@ class Merging:
                 raise Unlike("a constant depends on the size")
             columns, where = np.unique(flat, axis=1, return_inverse=True)
             numbers = [self._integer([int(n) for n in column]) for column in columns.T]
-            return Numbers(first.shape, first.dtype, numbers, where.reshape(first.shape))
+            return Constant(first.shape, first.dtype, numbers, where.reshape(first.shape))
         starts = [a.flat[0] for a in arrays]
         if all((a == start).all() for a, start in zip(arrays, starts, strict=True)) and len(set(starts)) == 1:
             shape = [self._integer(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
-            return Numbers(tuple(shape), first.dtype, [starts[0].item()], None)
+            return Constant(tuple(shape), first.dtype, [starts[0].item()], None)
         if first.ndim == 1 and first.dtype.kind in "iu" and all(len(a) > 1 for a in arrays):
             steps = {int(a[1] - a[0]) for a in arrays}
             step = steps.pop()
             if not steps and all(np.array_equal(a, a[0] + step * np.arange(len(a))) for a in arrays):
-                return Numbers((self._integer([len(a) for a in arrays]),), first.dtype,
+                return Constant((self._integer([len(a) for a in arrays]),), first.dtype,
                                [self._integer([int(start) for start in starts]), step], None)
         raise Unlike("a constant depends on the size")
 
 
-class Numbers:
+class Constant:
     """An array that depends on the size: ``numbers`` dealt out as ``where`` says; else one number everywhere, or the
     first of an even row and its step."""
 
@@ -162,7 +182,7 @@ class Numbers:
                  where: np.ndarray[Any, Any] | None) -> None:
         self.shape, self.dtype, self.numbers, self.where = shape, dtype, numbers, where
 
-    def at(self, n: int) -> np.ndarray[Any, Any]:
+    def at(self, n: Numbers) -> np.ndarray[Any, Any]:
         shape, numbers = ([x.find(n) if varies(x) else x for x in each] for each in (self.shape, self.numbers))
         if self.where is not None:
             return np.array(numbers, self.dtype)[self.where]
@@ -172,9 +192,9 @@ class Numbers:
 
 
 class Numbered:
-    """Puts a plan in numbers for one size; instructions are those of the ``graph`` for it."""
+    """Puts a plan in numbers for some sizes; instructions are those of the ``graph`` for them."""
 
-    def __init__(self, n: int, instrs: dict[int, Instr]) -> None:
+    def __init__(self, n: Numbers, instrs: dict[int, Instr]) -> None:
         self._n, self._instrs = n, instrs
         self._made: dict[int, Any] = {}
 
@@ -186,7 +206,7 @@ class Numbered:
             return kind([self.of(y) for y in x])
         if kind is Instr:
             return self._instrs[id(x)]
-        if kind is Numbers:
+        if kind is Constant:
             return x.at(self._n)
         if kind is Node or is_dataclass(x) and kind is not Value:
             found = self._made.get(id(x))
@@ -211,22 +231,20 @@ def rebuilt(x: Any, part: Callable[[str], Any]) -> Any:
     return made
 
 
-def _whole(coefficients: Sequence[Fraction], at: Sequence[int]) -> list[Fraction]:
-    """The values of a polynomial."""
-    return [sum([a * n ** power for power, a in enumerate(coefficients)], Fraction(0)) for n in at]
-
-
-def _fitted(at: Sequence[int], values: Sequence[int]) -> list[Fraction]:
-    """The coefficients of the polynomial through these points (Lagrange)."""
-    total = [Fraction(0)] * len(at)
-    for i, (x, y) in enumerate(zip(at, values, strict=True)):
-        basis = [Fraction(y)]
-        for j, other in enumerate(at):
-            if j != i:  # times (n - other) / (x - other)
-                scaled = [a / (x - other) for a in basis]
-                basis = [a - other * b for a, b in zip([Fraction(0), *scaled], [*scaled, Fraction(0)], strict=True)]
-        total = [a + b for a, b in zip(total, basis, strict=True)]
-    return total
+def inverse(matrix: Sequence[Sequence[int]]) -> list[list[Fraction]]:
+    """The inverse of a matrix that has one."""
+    count = len(matrix)
+    rows = [[*map(Fraction, row), *[Fraction(i == j) for j in range(count)]] for i, row in enumerate(matrix)]
+    for i in range(count):
+        pivot = next((r for r in range(i, count) if rows[r][i]), None)
+        if pivot is None:
+            raise Unlike("sizes that do not tell the polynomials")
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [x / rows[i][i] for x in rows[i]]
+        for r, row in enumerate(rows):
+            if r != i and row[i]:
+                rows[r] = [x - row[i] * y for x, y in zip(row, rows[i], strict=True)]
+    return [row[count:] for row in rows]
 
 
 # --- the code ---------------------------------------------------------------------------------------------------------
@@ -251,7 +269,7 @@ class _Written(Functions):
 class _Called(Functions):
     """What steps in numbers call with which places: functions that are written already."""
 
-    def __init__(self, schedule: Any, of_steps: Sequence[Function | None], n: int, extents: Place) -> None:
+    def __init__(self, schedule: Any, of_steps: Sequence[Function | None], n: Numbers, extents: Place) -> None:
         self._next: Iterator[Function | None] = iter(of_steps)
         self._n, self._extents = n, extents
         super().__init__(schedule)
@@ -274,9 +292,10 @@ def _parts(schedule: Schedule) -> tuple[Any, ...]:
 
 
 class SharedCode:
-    """The code of a graph for many sizes. Raises `NotImplementedError` where there can be none."""
+    """The code of a graph for many sizes, of which one varies, or two do. Raises `NotImplementedError` where there can
+    be none."""
 
-    def __init__(self, graphs: Graphs, n: int, given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph,
+    def __init__(self, graphs: Graphs, n: Numbers, given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph,
                  in_place: bool, stages: Stages) -> None:
         self.in_place, self.used = in_place, 0
         reason: Exception | None = None
@@ -290,7 +309,7 @@ class SharedCode:
                 reason = error
         raise NotImplementedError(str(reason))
 
-    def _plan(self, graphs: Graphs, at: Sequence[int], given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph
+    def _plan(self, graphs: Graphs, at: Sequence[Numbers], given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph
               ) -> None:
         choices, plans, floats = Choices(shared=True), list[Schedule](), dict[float, None]()
         for n in at:
@@ -327,8 +346,9 @@ class SharedCode:
         plan.origin = {id(step): origin for step, origin in zip(steps, origins, strict=True) if origin is not None}
         return Schedule.put_together(graph, plan, steps, effects, outputs, self._first)
 
-    def program(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], n: int) -> NativeProgram | None:
-        """The program for a size; None where the code does not serve it, or what is given lies otherwise."""
+    def program(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], n: Numbers
+                ) -> NativeProgram | None:
+        """The program for some sizes; None where the code does not serve it, or what is given lies otherwise."""
         if self.sizes.hold(n) is not None:
             return None
         try:
@@ -372,13 +392,20 @@ def _lying(like: InstructionGraph, graph: InstructionGraph, given: Sequence[np.n
     return found
 
 
-def _sizes_for(n: int) -> Iterator[list[int]]:
-    """Primes to plan for, of which the first ones are near the size."""
-    near = [p for p in PRIMES if p >= n] or [PRIMES[-1]]
-    for start in near[:3]:
-        found, p = list[int](), start
-        while len(found) < PLANS:
-            if all(p % d for d in range(2, int(p ** 0.5) + 1)):
-                found.append(p)
-            p += 1
-        yield found
+def _sizes_for(n: Numbers) -> Iterator[list[Numbers]]:
+    """Primes to plan for, different ones for each size that varies, of which the first are near the sizes."""
+    count = len(POWERS[len(n)]) + MORE
+    near = [[p for p in PRIMES if p >= size] or [PRIMES[-1]] for size in n]
+    for attempt in range(3 if len(n) == 1 else 2):  # what has both sizes twice would be too large for any memory
+        if all(attempt >= len(starts) for starts in near):
+            return
+        columns: list[list[int]] = []
+        for turn, starts in enumerate(near):
+            found, p = list[int](), starts[min(attempt, len(starts) - 1)]
+            while len(found) < count:
+                if all(p % d for d in range(2, int(p ** 0.5) + 1)) and not any(p in column for column in columns):
+                    found.append(p)
+                p += 1
+            # Those of another size in another order: on a line they would tell less.
+            columns.append([found[k * (2 * turn + 1) % count] for k in range(count)])
+        yield [*zip(*columns, strict=True)]

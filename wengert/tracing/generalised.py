@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,8 +138,9 @@ class Family:
         self.checked = self.failed = False
         self.made = 0
         self.reason = "others have to be recorded before they are known"
-        self.codes: dict[frozenset[int] | None, SharedCode] = {}
-        """The machine code for all sizes, of the function and of each half of its backward pass."""
+        self.codes: dict[tuple[frozenset[int] | None, tuple[int, ...]], SharedCode] = {}
+        """The machine code for all sizes, of the function and of each half of its backward pass, by the sizes that
+        vary in it."""
         self.alone: str | None = None
         """Why each size has a code of its own, if so."""
 
@@ -201,31 +203,31 @@ class Family:
 
     def share(self, program: Program, sizes: tuple[int, ...]) -> None:
         """Has a program, made for these sizes, run on code that serves other sizes too, where all sizes that vary grow
-        with one of them; each half of what is differentiated outside on its own."""
-        line = _line([sample.sizes for sample in self.samples])
-        if line is None:
-            self.alone = "they vary independently of each other"
-        n = None if line is None or self.alone is not None else line.number(sizes)
-        if line is None or n is None or not isinstance(program.runner, Runner):
+        with one or two of them; each half of what is differentiated outside on its own."""
+        space = _space([sample.sizes for sample in self.samples])
+        if space is None:
+            self.alone = "more than two of them vary independently of each other"
+        n = None if space is None or self.alone is not None else space.numbers(sizes)
+        if space is None or n is None or not isinstance(program.runner, Runner):
             return
-        program.runner.share = partial(self._shared, None, line, n)
+        program.runner.share = partial(self._shared, None, space, n)
         if program.backward is not None:
             make = program.backward.make
 
             def make_half(graph: InstructionGraph, given: frozenset[int]) -> Interpreter | Runner:
                 runner = make(graph, given)
                 if isinstance(runner, Runner):
-                    runner.share = partial(self._shared, given, line, n)
+                    runner.share = partial(self._shared, given, space, n)
                 return runner
 
             program.backward.make = make_half
 
-    def _shared(self, half: frozenset[int] | None, line: _Line, n: int, runner: Runner, given: Sequence[np.ndarray]
-                ) -> NativeProgram | None:
-        """The program of a runner for the size n, of code that serves other sizes too."""
+    def _shared(self, half: frozenset[int] | None, space: _Space, n: tuple[int, ...], runner: Runner,
+                given: Sequence[np.ndarray]) -> NativeProgram | None:
+        """The program of a runner for the sizes n, of code that serves other sizes too."""
 
-        def graph(size: int) -> InstructionGraph:
-            weights = self._weights(line.sizes(size))
+        def graph(numbers: tuple[int, ...]) -> InstructionGraph:
+            weights = self._weights(space.sizes(numbers))
             if weights is None:
                 raise NotImplementedError("sizes that the recordings do not tell")
             try:
@@ -234,18 +236,19 @@ class Family:
                 raise NotImplementedError(str(error)) from None
             return forward if half is None or backward is None else backward.half(half).graph
 
-        if half not in self.codes and self.alone is None:
+        key = half, space.free
+        if key not in self.codes and self.alone is None:
             try:
-                self.codes[half] = SharedCode(graph, n, given, runner.graph, runner.in_place, runner.stages)
+                self.codes[key] = SharedCode(graph, n, given, runner.graph, runner.in_place, runner.stages)
             except NotImplementedError as error:
                 self.alone = str(error)
-        code = self.codes.get(half)
+        code = self.codes.get(key)
         return None if code is None else code.program(runner.graph, given, n)
 
     @property
     def code(self) -> SharedCode | None:
-        """The machine code of the function itself for all sizes, once there is one."""
-        return self.codes.get(None)
+        """The machine code of the function itself for all sizes, once there is one; the last."""
+        return next((code for (half, _), code in reversed(self.codes.items()) if half is None), None)
 
     def _check(self, found: _Combined) -> None:
         """Note [sizes]."""
@@ -293,35 +296,58 @@ class _Combined:
         return like.for_sizes(graph, arguments.key(), like.results.for_values(self.values, self.steps), backward)
 
 
-class _Line:
-    """Sizes of which each is ``start + step · n``, n the first of those that vary."""
+class _Space:
+    """Sizes of which each is a sum of multiples of 1 and the ``free`` ones, and of ``products`` of two of these, as
+    some recorded ones say. Raises `ValueError` where they do not."""
 
-    def __init__(self, starts: Sequence[Fraction], steps: Sequence[Fraction], first: int) -> None:
-        self._starts, self._steps, self._first = starts, steps, first
+    def __init__(self, samples: Sequence[tuple[int, ...]], free: tuple[int, ...], products: bool) -> None:
+        self.free, self._products = free, products
+        self._basis: list[tuple[int, ...]] = []
+        for each in samples:
+            if self._weights(self._numbers(each)) is None:
+                self._basis.append(each)
+        if len(self._basis) != len(self._features(samples[0])) or any(self.numbers(each) is None for each in samples):
+            raise ValueError("[compile] sizes that grow with the free ones were expected")
 
-    def number(self, sizes: Sequence[int]) -> int | None:
-        """n for these sizes; None where they are not on the line."""
-        n = sizes[self._first]
-        on = all(a + b * n == size for a, b, size in zip(self._starts, self._steps, sizes, strict=True))
-        return n if on else None
+    def _numbers(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple([sizes[d] for d in self.free])
 
-    def sizes(self, n: int) -> tuple[int, ...]:
-        """The sizes of n."""
-        found = [a + b * n for a, b in zip(self._starts, self._steps, strict=True)]
+    def _features(self, numbers: tuple[int, ...]) -> list[int]:
+        return _features(numbers[:len(self.free)], range(len(self.free)), int(self._products))
+
+    def _weights(self, numbers: tuple[int, ...]) -> Weights | None:
+        return _weights([self._features(self._numbers(each)) for each in self._basis], self._features(numbers))
+
+    def numbers(self, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The free ones of sizes; None where the others are not as they say."""
+        numbers = self._numbers(sizes)
+        return numbers if self._sizes(numbers) == [*sizes] else None
+
+    def _sizes(self, numbers: tuple[int, ...]) -> list[Fraction]:
+        weights = self._weights(numbers) or []
+        return [sum([w * n for w, n in zip(weights, column, strict=False)], Fraction(0))
+                for column in zip(*self._basis, strict=True)]
+
+    def sizes(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of which these are the free ones."""
+        found = self._sizes(numbers)
         if any(size.denominator != 1 for size in found):
             raise NotImplementedError("sizes of which one is a fraction of another")
         return tuple(map(int, found))
 
 
-def _line(samples: Sequence[Sequence[int]]) -> _Line | None:
-    """The line on which all of some sizes are; None where there is none."""
-    one, other = samples[0], next((each for each in samples if each != samples[0]), None)
-    if other is None:
-        return None
-    first = next(d for d, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-    steps = [Fraction(b - a, other[first] - one[first]) for a, b in zip(one, other, strict=True)]
-    line = _Line([a - step * one[first] for a, step in zip(one, steps, strict=True)], steps, first)
-    return line if all(line.number(each) is not None for each in samples) else None
+def _space(samples: Sequence[tuple[int, ...]]) -> _Space | None:
+    """The space of as few free sizes as possible, at most two, in which all of some sizes are; None where there is
+    none."""
+    varying = [d for d, column in enumerate(zip(*samples, strict=True)) if len(set(column)) > 1]
+    pairs = [*combinations(varying, 2)]
+    for free, products in (*[((d,), False) for d in varying], *[(pair, False) for pair in pairs],
+                           *[(pair, True) for pair in pairs]):
+        try:
+            return _Space(samples, free, products)
+        except ValueError:
+            pass  # others are to be tried
+    return None
 
 
 def _features(sizes: tuple[int, ...], chosen: Sequence[int], level: int) -> list[int]:
