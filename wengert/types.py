@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import IO, Any, TypeAlias
 
 from ._public import publish as _publish
+from .autograd.graph import GradientEdge
 from .core.device import device as _device_type
 from .core.spec import Size
 from .ops.storage import TypedStorage, UntypedStorage
@@ -18,6 +19,8 @@ __all__ = ["Device", "FileLike", "IntLikeType", "Number", "Storage", "Tensor"]
 _int, _float, _bool, _complex = builtins.int, builtins.float, builtins.bool, builtins.complex
 _size: TypeAlias = Size | list[int] | tuple[int, ...]
 _TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
+_TensorOrOptionalTensors: TypeAlias = Tensor | Sequence[Tensor | None]
+_TensorOrTensorsOrGradEdge: TypeAlias = _TensorOrTensors | GradientEdge | Sequence[GradientEdge]
 _symsize = _size
 _qscheme: TypeAlias = Any
 
@@ -30,6 +33,7 @@ FloatLikeType: TypeAlias = builtins.float
 BoolLikeType: TypeAlias = builtins.bool
 _device: TypeAlias = _device_type
 PySymType: TypeAlias = builtins.int | builtins.float | builtins.bool
+_Number = (builtins.int, builtins.float, builtins.bool)
 py_sym_types = (builtins.int, builtins.float, builtins.bool)
 
 _publish(__name__)

@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 from .swapping import swap_tensors as swap_tensors
 
-_publish(__name__, "_pytree benchmark checkpoint data dlpack hooks")
+_publish(__name__, "_foreach_utils _mode_utils _pytree benchmark checkpoint data dlpack hooks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from ...._missing import answers
@@ -26,6 +27,7 @@ from .tape import (
 )
 
 TensorBase = _TensorBase = Tensor
+_DisableFuncTorch = nullcontext  # function transformations wrap no tensors that it would have to look through
 dtype = DType
 _log_api_usage_once = answers(None, "Nothing: wengert counts no uses.")
 _get_tracing_state = answers(None, "None: TorchScript traces nothing here.")

@@ -1,6 +1,4 @@
-"""Runs files of PyTorch's own tests, from a checkout of PyTorch, on PyTorch and with wengert in its place:
-``python -m tools.own_tests ~/pytorch/test/test_autograd.py ...`` prints, of each file, how many tests pass on PyTorch,
-how many of these on wengert, and which do not.
+"""wengert in PyTorch's place, for PyTorch's testing modules.
 
 The one idea to know: `torch.testing._internal`, on which the tests stand, is loaded from the installed PyTorch's files
 and runs on wengert; what it imports of PyTorch that wengert has no such thing for (its compilers, its exporter, its
@@ -9,20 +7,12 @@ reference implementations) is a `Hollow`, and a function of the operator databas
 
 from __future__ import annotations
 
-import argparse
 import builtins
-import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import tempfile
-import unittest
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -35,15 +25,12 @@ THEIRS = ("torch.testing._internal", "torch.testing._utils", "torch.testing._com
 HOLLOW = ("torch._refs", "torch._prims", "torch._prims_common", "torch._inductor", "torch.onnx", "torch._logging",
           "torch.utils.cpp_extension", "torch.utils._triton", "torch._native", "torch._dynamo", "torch._export",
           "torch.backends.xnnpack", "torch._subclasses", "torch._utils_internal", "torch.export", "torch._functorch",
-          "torch._higher_order_ops")
+          "torch._higher_order_ops", "torch.ao", "functorch", "torch._vmap_internals")
 DTYPES = ("complex32 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2 quint8 "
           "qint8 qint32 quint4x2 quint2x4 uint1 uint2 uint3 uint4 uint5 uint6 uint7 int1 int2 int3 int4 int5 int6 int7 "
           "bits8 bits16")
 NAMES = ("per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "
          "per_channel_affine_float_qparams jagged _mkldnn")
-
-
-# --- wengert in PyTorch's place ---------------------------------------------------------------------------------------
 
 
 class Hollow(ModuleType):
@@ -52,6 +39,8 @@ class Hollow(ModuleType):
     __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return []
         if name.startswith("__"):
             raise AttributeError(name)
         found = Hollow(f"{self.__name__}.{name}")
@@ -147,11 +136,11 @@ def install() -> None:
     builtins._lacking = Lacking  # type: ignore[attr-defined]
     import torch
 
-    _fill(torch)
+    _fill(torch, folder)
     _fill_database(torch, folder / "testing" / "_internal")
 
 
-def _fill(torch: Any) -> None:
+def _fill(torch: Any, folder: Path) -> None:
     """What the testing modules ask of PyTorch about machines, builds and dtypes that wengert knows nothing of."""
     no = SimpleNamespace(is_available=lambda: False, device_count=lambda: 0, is_initialized=lambda: False)
     for name in ("xpu", "mtia", "mps"):
@@ -165,6 +154,11 @@ def _fill(torch: Any) -> None:
     _give(torch.backends, "disable_global_flags", lambda: None)
     _give(torch.backends, "python_native", SimpleNamespace(available_dsls=[], all_dsls=[]))
     _give(torch.cuda, "jiterator", Hollow("jiterator"))
+    torch.nn.modules.__name__ = "torch.nn.modules"  # the names of tests are made of it
+    _give(torch, "ao", import_module("torch.ao"))
+    theirs = _their_gradcheck(folder)
+    for name in ("_get_numerical_jacobian", "_iter_tensors"):
+        _give(import_module("torch.autograd.gradcheck"), name, getattr(theirs, name))
     method = type("ScriptMethod", (), {"__call__": lambda self, *given, **options: None})
     for name, value in {
         "_get_cpu_capability": lambda: "AVX2", "_get_graph_executor_optimize": lambda *given: True,
@@ -188,6 +182,15 @@ def _fill(torch: Any) -> None:
     torch.finfo = finfo
 
 
+def _their_gradcheck(folder: Path) -> ModuleType:
+    """PyTorch's own numerical derivatives, with which its tests of layers compare."""
+    spec = importlib.util.spec_from_file_location("torch.testing._gradcheck", folder / "autograd" / "gradcheck.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _absent_dtype(base: Any, name: str) -> Any:
     """A dtype that wengert lacks: it has a name and is equal to itself."""
     kind = "c" if name == "complex32" else "f" if name.startswith("float") else "u"
@@ -203,159 +206,18 @@ def _fill_database(torch: Any, folder: Path) -> None:
         place = torch
         for part in owner.split(".")[1:]:
             place = getattr(place, part, None)
-        if isinstance(place, ModuleType) and not owner.startswith((".testing._internal", "._", ".version")):
+        theirs = owner.startswith((".testing._internal", "._", ".version")) or _below(f"torch{owner}.{name}", THEIRS)
+        if isinstance(place, ModuleType) and not theirs:
             _give(place, name, Lacking(name))
     functions = (folder.parents[1] / "_C" / "_VariableFunctions.pyi").read_text("utf-8")
     for name in set(re.findall(r"_foreach_\w+", functions)):
         _give(torch, name, Lacking(name))
-    for name in ("aten", "prims", "mylib"):
+    for name in ("prims", "mylib"):
         _give(torch.ops, name, Hollow(f"torch.ops.{name}"))
+    for name in set(re.findall(r"torch\.ops\.aten\.(\w+)", text)):
+        _give(torch.ops.aten, name, Hollow(f"torch.ops.aten.{name}"))
 
 
 def _give(owner: Any, name: str, value: Any) -> None:
     if not hasattr(owner, name):
         setattr(owner, name, value)
-
-
-# --- one file ---------------------------------------------------------------------------------------------------------
-
-
-class Late(BaseException):
-    """A test has run past its time."""
-
-
-class Result(unittest.TestResult):
-    """What came of each test: ok, xfail, skip, fail, error; and why not."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__()
-        self.seconds = seconds
-        self.outcomes: dict[str, str] = {}
-        self.reasons: dict[str, str] = {}
-
-    def startTest(self, test: unittest.TestCase) -> None:
-        super().startTest(test)
-        self.outcomes[test.id()] = "ok"
-        signal.alarm(self.seconds)
-
-    def stopTest(self, test: unittest.TestCase) -> None:
-        signal.alarm(0)
-        super().stopTest(test)
-
-    def _bad(self, test: Any, error: Any, outcome: str) -> None:
-        name = getattr(test, "test_case", test).id()
-        self.outcomes[name] = outcome
-        self.reasons[name] = f"{type(error[1]).__name__}: {error[1]}"[:600]
-
-    def addError(self, test: Any, err: Any) -> None:
-        self._bad(test, err, "error")
-
-    def addFailure(self, test: Any, err: Any) -> None:
-        self._bad(test, err, "fail")
-
-    def addSkip(self, test: Any, reason: str) -> None:
-        self.outcomes[test.id()] = "skip"
-
-    def addExpectedFailure(self, test: Any, err: Any) -> None:
-        self.outcomes[test.id()] = "xfail"
-
-    def addUnexpectedSuccess(self, test: Any) -> None:
-        self.outcomes[test.id()] = "xpass"
-
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
-        if err is not None:
-            self._bad(subtest, err, "fail")
-
-
-def run_file(file: str, side: str, seconds: int, sample: int | None) -> dict[str, Any]:
-    """The outcomes of a file's tests in this process; ``sample`` of them, the same on either side."""
-    if side == "wengert":
-        install()
-    import torch.testing._internal.common_utils as common
-
-    common.run_tests = lambda *given, **options: None
-    sys.argv = [file]
-    sys.path.insert(0, str(Path(file).resolve().parent))
-    spec = importlib.util.spec_from_file_location("__main__", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["__main__"] = module
-    spec.loader.exec_module(module)
-    tests = list(_each(unittest.defaultTestLoader.loadTestsFromModule(module)))
-    if sample is not None:
-        tests = sorted(tests, key=lambda test: hashlib.md5(test.id().encode()).hexdigest())[:sample]
-
-    def late(*_: object) -> None:
-        raise Late
-
-    signal.signal(signal.SIGALRM, late)
-    result = Result(seconds)
-    for test in tests:
-        try:
-            test.run(result)
-        except Late:
-            result.outcomes[test.id()], result.reasons[test.id()] = "late", f"not done in {seconds} s"
-        finally:
-            signal.alarm(0)
-    return {"outcomes": result.outcomes, "reasons": result.reasons}
-
-
-def _each(tests: Any) -> Iterator[unittest.TestCase]:
-    for test in tests:
-        if isinstance(test, unittest.TestSuite):
-            yield from _each(test)
-        else:
-            yield test
-
-
-# --- both sides -------------------------------------------------------------------------------------------------------
-
-
-def compare(file: str, options: argparse.Namespace) -> tuple[int, int]:
-    """Prints what of a file passes on PyTorch and not on wengert; how many pass on PyTorch, and of these on wengert."""
-    found = {}
-    for side in ("torch", "wengert"):
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "out.json"
-            command = [sys.executable, "-m", "tools.own_tests", file, "--side", side, "--json", str(out), "--seconds",
-                       str(options.seconds), *([] if options.sample is None else ["--sample", str(options.sample)])]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if not out.is_file():
-                print(f"{Path(file).name}: no result on {side}: {done.stderr.strip().splitlines()[-1:]}")
-                return 0, 0
-            found[side] = json.loads(out.read_text("utf-8"))
-    passing = [name for name, outcome in found["torch"]["outcomes"].items() if outcome in ("ok", "xfail")]
-    ours = found["wengert"]["outcomes"]
-    failing = [name for name in passing if ours.get(name) not in ("ok", "xfail", "xpass")]
-    count = len(passing) - len(failing)
-    print(f"{Path(file).name}: {len(passing)} pass on PyTorch, {count} of these on wengert "
-          f"({100 * count / max(1, len(passing)):.1f} %)")
-    for name in failing if options.failing else []:
-        reason = found["wengert"]["reasons"].get(name, "").splitlines()
-        print(f"    {name.removeprefix('__main__.')}: {ours.get(name)}: {reason[0] if reason else ''}")
-    return len(passing), count
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tools.own_tests", description=__doc__)
-    parser.add_argument("files", nargs="+", help="files of PyTorch's tests, in a checkout of PyTorch")
-    parser.add_argument("--seconds", type=int, default=30, help="the time of one test")
-    parser.add_argument("--sample", type=int, help="so many tests of each file, chosen by their names")
-    parser.add_argument("--failing", action="store_true", help="name the tests that do not pass on wengert, and why")
-    parser.add_argument("--side", choices=["torch", "wengert"], help="run one file in this process, on one side")
-    parser.add_argument("--json", help="where the outcomes of one side go")
-    options = parser.parse_args()
-    if options.side is None:
-        counts = [compare(file, options) for file in options.files]
-        whole, passed = (sum(column) for column in zip(*counts, strict=True))
-        print(f"all: {whole} pass on PyTorch, {passed} of these on wengert ({100 * passed / max(1, whole):.1f} %)")
-        return
-    found = run_file(options.files[0], options.side, options.seconds, options.sample)
-    Path(options.json).write_text(json.dumps(found), "utf-8")
-    sys.stdout.flush()
-    os._exit(0)  # what tests have left running does not count
-
-
-if __name__ == "__main__":
-    main()
