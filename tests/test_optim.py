@@ -130,13 +130,59 @@ def test_state_is_there_before_the_first_step_and_keeps_its_identity() -> None:
     ):
         parameters = points()
         optimizer = kind(parameters, lr=0.1, **settings)
-        before = {(p, key): value for p, entries in optimizer.state.items() for key, value in entries.items()}
+        # A recorded step finds what it will write to; programs see it, as in PyTorch, from the first step on.
+        assert not optimizer.state and not optimizer.state_dict()["state"]
+        before = {(p, key): value for p, (_, entries) in optimizer._ready.items() for key, value in entries.items()}
         assert len(before) >= len(parameters)
         run(optimizer, parameters, 2)
         optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
         after = {(p, key): value for p, entries in optimizer.state.items() for key, value in entries.items()}
         assert all(after[place] is value for place, value in before.items()) and set(after) == set(before)
     assert not optim.SGD(points(), lr=0.1).state
+
+
+def test_a_state_counted_in_numbers_of_python_is_taken() -> None:
+    for kind in (optim.Adam, optim.Adafactor, optim.ASGD, optim.NAdam):
+        parameters = points()
+        optimizer = kind(parameters, lr=0.1)
+        run(optimizer, parameters, 2)
+        state = copy.deepcopy(optimizer.state_dict())
+        for entry in state["state"].values():
+            entry["step"] = entry["step"].item()
+        for name in ("maximize", "foreach", "capturable", "differentiable"):
+            state["param_groups"][0].pop(name, None)
+        other = copy.deepcopy(parameters)
+        again = kind(other, lr=0.1, maximize=True)
+        again.load_state_dict(state)
+        assert again.param_groups[0]["maximize"] is False  # the setting is younger than such a state
+        run(again, other, 1)
+        run(optimizer, parameters, 1)
+        assert all(wengert.allclose(a, b, rtol=1e-6) for a, b in zip(other, parameters, strict=True))
+        assert isinstance(again.state[other[0]]["step"], wengert.Tensor)
+
+
+def test_tensors_among_the_settings_are_refused_where_lists_are_walked() -> None:
+    rate = wengert.tensor(0.1)
+    for settings, words in (
+        ({"lr": rate, "foreach": True}, "lr as a Tensor is not supported for capturable=False and foreach=True"),
+        ({"betas": (rate, 0.9)}, "betas must be either both floats or both Tensors"),
+        ({"betas": (rate, rate), "foreach": True}, "as a Tensor is not supported for capturable=False"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            optim.Adam(points(), **settings)
+    optim.Adam(points(), lr=rate, foreach=True, capturable=True)
+    with pytest.raises(ValueError, match="Muon only supports 2D parameters"):
+        optim.Muon([wengert.rand(2, 3, 4)])
+
+
+def test_complex_parameters_with_dampening() -> None:
+    parameter = nn.Parameter(wengert.tensor([1 + 2j]))
+    optimizer = optim.SGD([parameter], lr=0.5, momentum=0.5, dampening=0.5)
+    for _ in range(2):
+        parameter.grad = wengert.tensor([1 + 1j])
+        optimizer.step()
+    # The velocity is g, and then g / 2 + g / 2.
+    np.testing.assert_allclose(parameter.detach().numpy(), [1 + 2j - 0.5 * (1 + 1j) - 0.5 * (1 + 1j)])
 
 
 def test_parameters_without_gradient_stay() -> None:
@@ -149,7 +195,7 @@ def test_parameters_without_gradient_stay() -> None:
         optimizer.step()
         assert wengert.equal(parameters[1], kept)
         if kind is optim.Adam:
-            assert [optimizer.state[p]["step"].item() for p in parameters] == [1, 0, 1]
+            assert [p in optimizer.state and optimizer.state[p]["step"].item() for p in parameters] == [1, False, 1]
             # The late one has its own count, and so its own corrections.
             pull(parameters, 1)
             optimizer.step()

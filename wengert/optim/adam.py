@@ -38,6 +38,7 @@ class Adam(StatefulOptimizer):
             "differentiable": differentiable, "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
         }
         check_settings(defaults)
+        _check_tensors(defaults)
         super().__init__(params, defaults)
 
     _no_sparse = "Adam does not support sparse gradients, please consider SparseAdam instead"
@@ -57,6 +58,20 @@ class Adam(StatefulOptimizer):
         if "max_exp_avg_sq" in state:
             square = state["max_exp_avg_sq"] = P.maximum(state["max_exp_avg_sq"], square)
         return p - mean / (P.sqrt(square) + eps) * rate
+
+
+def _check_tensors(settings: Group) -> None:
+    """Raises ValueError for settings that are tensors, as rates of a schedule on a device are, where PyTorch does."""
+    listed = settings["foreach"] and not settings["capturable"]
+    betas = settings["betas"]
+    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for name, value in (("lr", settings["lr"]), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+        if isinstance(value, Tensor):
+            if listed:
+                raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
+            if value.numel() != 1:
+                raise ValueError(f"Tensor {name} must be 1-element")
 
 
 class AdamW(Adam):

@@ -83,6 +83,8 @@ class LBFGS(Optimizer):
             return first_loss
         for iteration in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1
+            if state["n_iter"] == 1:
+                state.update(d=None, t=None)  # in PyTorch's order
             direction = self._direction(state, gradient, group["history_size"])
             state["prev_flat_grad"], state["prev_loss"], loss_before = gradient.clone(), loss, loss
             length = float(group["lr"])

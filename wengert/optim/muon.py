@@ -37,11 +37,16 @@ class Muon(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def add_param_group(self, param_group: Group) -> None:
+        """Adds a group, of matrices. Raises ValueError for others."""
+        super().add_param_group(param_group)
+        for parameter in self.param_groups[-1]["params"]:
+            if parameter.dim() != 2:
+                del self.param_groups[-1]
+                raise ValueError("Muon only supports 2D parameters whereas we found a parameter with size: "
+                                 f"{parameter.size()}")
+
     def _start(self, parameter: Tensor, group: Group) -> State:
-        if parameter.dim() != 2:
-            raise ValueError(
-                f"Muon only supports 2D parameters whereas we found a parameter with size: {parameter.size()}"
-            )
         if parameter.is_complex():
             raise RuntimeError("Muon does not support complex parameters")
         return {"momentum_buffer": zeros_like(parameter).detach()}

@@ -2,7 +2,8 @@
 
 A subclass says in ``_start`` what state a parameter needs and in ``_update`` how one group of parameters moves; the
 base does the rest. State is made when a group is added, before the first step, so that a recorded step finds all that
-it will write to. An optimiser of your own may just as well override ``step`` as a whole, as one does in PyTorch.
+it will write to; ``state`` shows it from the first step on. An optimiser of your own may just as well override ``step``
+as a whole, as one does in PyTorch.
 """
 
 from __future__ import annotations
@@ -55,8 +56,10 @@ class Optimizer:
     _hooks: dict[str, OrderedDict[int, Callable[..., Any]]] | None = None
     _no_sparse = ""
     """What is said of sparse gradients, if it is more than that there is no support."""
-    _unused: dict[Any, Any] = {}
-    """The shapes of parameters whose state has been made and not yet used; each optimiser gets a dict of its own."""
+    _ready: dict[Any, Any] = {}
+    """The states of parameters that have made no step yet, and the shapes for which they were made; each optimiser gets
+    a dict of its own."""
+    OptimizerPreHook = OptimizerPostHook = Callable[..., Any]
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -93,9 +96,16 @@ class Optimizer:
             param_group.setdefault(name, default)
         self._check_against_others(param_group)
         self.param_groups.append(param_group)
-        for parameter in param_group["params"]:
-            if parameter.requires_grad and self._state_of(parameter, param_group):
-                self.__dict__.setdefault("_unused", {})[parameter] = parameter._data.shape
+        self._prepare(param_group)
+
+    def _prepare(self, group: Group) -> None:
+        """Makes the states that the parameters of a group will have."""
+        ready = self.__dict__.setdefault("_ready", {})
+        for parameter in group["params"]:
+            if parameter.requires_grad and parameter not in self.state:
+                state = self._start(parameter, group)
+                if state:
+                    ready[parameter] = parameter._data.shape, state
 
     def _take_params(self, group: Group) -> None:
         """Makes a list of tensors of ``group["params"]``, names apart. Raises TypeError or ValueError."""
@@ -181,13 +191,13 @@ class Optimizer:
         return {}
 
     def _state_of(self, parameter: Tensor, group: Group) -> dict[str, Any]:
-        """The state of ``parameter``, made if there is none yet, and anew where the parameter has got another shape
-        before the first step."""
+        """The state of ``parameter``: what was made for it, or, if it has got another shape before the first step, what
+        is made anew."""
         state = self.state.get(parameter)
-        if self._unused and self._unused.pop(parameter, parameter._data.shape) != parameter._data.shape:
-            state = None
         if not state:
-            state = self._start(parameter, group)
+            shape, state = self._ready.pop(parameter, (None, {}))
+            if shape != parameter._data.shape:
+                state = self._start(parameter, group)
             if state:
                 self.state[parameter] = state
         return state
@@ -255,10 +265,11 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__dict__.pop("_unused", None)
+        self.__dict__.pop("_ready", None)
         for group in self.param_groups:
             for name, default in self.defaults.items():
-                group.setdefault(name, default)
+                group.setdefault(name, _LATER.get(name, default))
+            self._prepare(group)
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
@@ -301,6 +312,11 @@ class Optimizer:
         return [] if self._hooks is None else list(self._hooks[moment].values())
 
     # -- printing --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func``, a step, with the hooks of the optimiser around it; those of subclasses have them already."""
+        return func if hasattr(func, "__wrapped__") else _with_hooks(func)
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("
@@ -378,6 +394,8 @@ def _loaded(value: Any, parameter: Tensor, current: Any, key: Any = None) -> Any
     return value
 
 
+_LATER = {"foreach": None, "maximize": False, "capturable": False, "differentiable": False, "fused": None}
+"""Settings that came later to PyTorch, and what they are in states saved before."""
 _NOT_NEGATIVE = {
     "momentum": "momentum", "eps": "epsilon", "weight_decay": "weight_decay", "lr_decay": "lr_decay",
     "initial_accumulator_value": "initial_accumulator_value", "momentum_decay": "momentum_decay",

@@ -60,7 +60,7 @@ class SGD(StatefulOptimizer):
         """
         all_moved = self.__dict__.setdefault("_all_moved", {})
         if parameter not in all_moved:
-            all_moved[parameter] = full((), float(velocity.any().item()), dtype=velocity.dtype)
+            all_moved[parameter] = full((), float(velocity.any().item()), dtype=velocity.dtype.to_real())
         return all_moved[parameter]
 
     def __setstate__(self, state: dict[str, Any]) -> None:

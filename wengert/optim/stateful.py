@@ -65,6 +65,14 @@ class StatefulOptimizer(Optimizer):
         """Moves a parameter by a sparse gradient. Subclasses that can define it."""
         raise no_sparse(self)
 
+    def __setstate__(self, state: State) -> None:
+        # States of PyTorch before 1.12 count in Python's numbers.
+        for entry in state.get("state", {}).values():
+            for name in self._counters:
+                if isinstance(entry, dict) and isinstance(entry.get(name), (int, float)):
+                    entry[name] = number(entry[name])
+        super().__setstate__(state)
+
     # -- the frame -------------------------------------------------------------------------------------------------
 
     def _start(self, parameter: Tensor, group: Group) -> State:
