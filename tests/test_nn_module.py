@@ -465,5 +465,99 @@ def make_non_leaf() -> Any:
 
 
 def test_names_that_are_not_there_yet() -> None:
-    with pytest.raises(AttributeError, match=r"wengert.nn.CrossMapLRN2d is not in wengert yet"):
-        nn.CrossMapLRN2d  # noqa: B018
+    with pytest.raises(AttributeError, match=r"wengert.nn.SomeLayer9d is not in wengert yet"):
+        nn.SomeLayer9d  # noqa: B018
+
+
+def test_lazy_modules_of_ones_own() -> None:
+    class Scale(nn.modules.lazy.LazyModuleMixin, nn.Module):
+        cls_to_become = None
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.UninitializedParameter()
+
+        def initialize_parameters(self, x: Any) -> None:
+            self.weight.materialize(x.shape[-1:])
+            nn.init.constant_(self.weight, 2.0)
+
+        def forward(self, x: Any) -> Any:
+            return x * self.weight
+
+    layer = Scale()
+    assert layer.has_uninitialized_params() and len(layer._forward_pre_hooks) == 1
+    assert nn.parameter.is_lazy(layer.state_dict()["weight"])
+    assert layer(wengert.ones(3)).tolist() == [2.0] * 3
+    assert not layer._forward_pre_hooks and not layer._load_state_dict_pre_hooks
+    loaded = Scale()
+    loaded.load_state_dict({"weight": wengert.full((4,), 3.0)})
+    assert loaded.weight.tolist() == [3.0] * 4
+
+
+def test_lazy_layers_are_copied_and_pickled_before_they_know_their_sizes() -> None:
+    layer = nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d())
+    for each in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), layer):
+        assert each(wengert.ones(2, 3, 5, 5)).shape == (2, 2, 3, 3)
+        assert type(each[0]) is nn.Conv2d and type(each[1]) is nn.BatchNorm2d
+
+
+def test_conversion_swaps_or_replaces_parameters_where_that_is_asked_for() -> None:
+    from wengert.nn import conversion
+
+    layer = nn.Linear(2, 2)
+    weight, identity = layer.weight, layer.weight._cdata
+    layer.weight.grad = wengert.ones(2, 2)
+    layer.double()
+    assert layer.weight is weight and weight._cdata == identity
+    conversion.set_swap_module_params_on_conversion(True)
+    try:
+        layer.float()
+        assert layer.weight is weight and weight._cdata != identity
+        assert weight.dtype is weight.grad.dtype is wengert.float32
+        layer.load_state_dict({name: value.double() for name, value in nn.Linear(2, 2).state_dict().items()})
+        assert layer.weight is weight and isinstance(weight, nn.Parameter) and weight.requires_grad
+    finally:
+        conversion.set_swap_module_params_on_conversion(False)
+    conversion.set_overwrite_module_params_on_conversion(True)
+    try:
+        layer.half()
+        assert layer.weight is not weight and weight.dtype is wengert.float32
+    finally:
+        conversion.set_overwrite_module_params_on_conversion(False)
+
+
+def test_a_state_dict_is_an_ordered_dict() -> None:
+    state = nn.BatchNorm1d(2).state_dict()
+    assert type(state) is OrderedDict
+    assert state._metadata[""] == {"version": 2}
+    assert repr(nn.Linear(1, 1).state_dict()).startswith("OrderedDict(")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda: nn.GRU(3, 5, bias=0), TypeError, "bias should be of type bool, got: int"),
+        (lambda: nn.LSTM(3, 5, batch_first="x"), TypeError, "batch_first should be of type bool, got: str"),
+        (lambda: nn.RNN(0, 5), ValueError, "input_size must be greater than zero"),
+        (lambda: nn.RNN(3.0, 5), TypeError, "input_size should be of type int, got: float"),
+        (lambda: nn.HuberLoss(delta=1j), TypeError, "delta must be a float or int"),
+        (lambda: nn.GRUCell(3, 5)(wengert.ones(2, 3), wengert.ones(2, 6)), RuntimeError, "hidden0 has inconsistent"),
+        (lambda: nn.RNNCell(3, 5)(wengert.ones(2, 3), wengert.ones(4, 5)), RuntimeError, "doesn't match hidden0 batch"),
+        (lambda: nn.CircularPad1d(1)(wengert.ones(1, 2, 3, 4)), ValueError, "expected 2D or 3D input"),
+        (lambda: nn.BatchNorm1d(2, eps=0)(wengert.ones(3, 2)), ValueError, "eps must be positive"),
+        (lambda: nn.MultiMarginLoss()(wengert.ones(5, 3), wengert.zeros(3, dtype=wengert.long)), RuntimeError,
+         "Expected target size .5., but got .3."),
+        (lambda: nn.MaxPool2d(2)(wengert.ones(3, 4)), RuntimeError, "non-empty 3D or 4D"),
+    ],
+)
+def test_layers_refuse_what_makes_no_sense(make: Any, kind: Any, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        make()
+
+
+def test_response_normalisation_of_lua_torch() -> None:
+    x = wengert.arange(1.0, 6).reshape(1, 5, 1, 1)
+    out = nn.CrossMapLRN2d(3, alpha=3.0, beta=1.0, k=0.0)(x).flatten()
+    # Neighbours on either side, and the first channel, which is never taken out again.
+    sums = [5, 14, 29 + 1, 50 + 1, 41 + 1]
+    assert out.tolist() == pytest.approx([x / total for x, total in zip(range(1, 6), sums, strict=True)])

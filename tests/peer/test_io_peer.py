@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         metadata = getattr(value, "_metadata", None)
         return (
-            type(value).__name__.replace("StateDict", "OrderedDict"),
+            type(value).__name__,
             metadata,
             [(plain(k), plain(v)) for k, v in value.items()],
         )

@@ -41,7 +41,7 @@ class Face(ModuleType):
         try:
             found = getattr(vars(self)["_module"], name)
         except AttributeError:
-            if self.__name__ != "torch" or (name.startswith("__") and name != "__config__"):
+            if self.__name__ != "torch" or (name.startswith("__") and name not in ("__config__", "__future__")):
                 raise
             inside = import_module("wengert.compat.torch")
             if name in vars(inside):

@@ -25,7 +25,6 @@ from ..core.layout import parts_of as numbers_of
 from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
-from ..nn.state import StateDict
 from ..tensors.absent import Absent
 from ..tensors.tensor import Tensor, root_of
 from .keys import Budget
@@ -103,7 +102,7 @@ class _Encoder:
                 return {_SEQUENCES[kind]: self._sequence(obj, path)}
             if kind is dict or kind is Counter:
                 return {kind.__name__: self._items(obj, path)}
-            if kind is OrderedDict or kind is StateDict:
+            if kind is OrderedDict:
                 attributes = dict(obj.__dict__)
                 node = {"OrderedDict": self._items(obj, path)}
                 if "_metadata" in attributes:

@@ -18,7 +18,6 @@ from ..core.dtypes import DType
 from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
-from ..nn.state import StateDict
 from ..tensors.tensor import Tensor, root_of
 from .files import write_out
 from .reading import STORAGES
@@ -113,8 +112,6 @@ class _Pickler(pickle._Pickler):
         if kind is device:
             parts = (obj.type,) if obj.index is None else (obj.type, obj.index)
             return self._name("torch", "device"), parts
-        if kind is StateDict:
-            return OrderedDict, (), dict(obj.__dict__) or None, None, iter(obj.items())
         return NotImplemented
 
     def save_global(self, obj: Any, name: str | None = None) -> None:

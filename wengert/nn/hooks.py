@@ -31,6 +31,16 @@ class Hook(NamedTuple):
     replaces: bool = False
 
 
+class WithoutModule:
+    """A hook that is not told the module. It can be pickled with the module, as the hook itself can."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.hook = hook
+
+    def __call__(self, module: Any, *arguments: Any) -> Any:
+        return self.hook(*arguments)
+
+
 class ModuleHooks:
     """The hooks of one module: a dictionary for each moment at which hooks run, in the order in which they do."""
 

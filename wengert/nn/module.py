@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
-from ..autograd.modes import no_grad
 from ..core.device import device as Device
 from ..core.dtypes import DType
 from ..core.errors import NoDataError
 from ..ops import empty_like
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
+from .conversion import converted
 from .hooks import Hook, add_hook, call_with_hooks
 from .parameter import is_lazy
 from .state import Stateful
@@ -84,14 +84,9 @@ class Module(Stateful["Module"]):
         """Replaces what every parameter, gradient and buffer holds by ``fn`` of it. Parameters keep their identity."""
         for module in self.children() if recurse else ():
             module._apply(fn)
-        for parameter in self._parameters.values():
+        for name, parameter in self._parameters.items():
             if parameter is not None:
-                with no_grad():
-                    gradient = parameter.grad
-                    parameter.grad = None
-                    parameter.data = fn(parameter.data)
-                    if gradient is not None:
-                        parameter.grad = fn(gradient).requires_grad_(gradient.requires_grad)
+                self._parameters[name] = converted(parameter, fn, f"{self._get_name()}.{name}")
         for name, buffer in self._buffers.items():
             if is_lazy(buffer):
                 buffer.data = fn(buffer.data)  # type: ignore[union-attr]  # it stays without a shape

@@ -10,20 +10,12 @@ from ..autograd.modes import no_grad
 from ..core.frames import warn
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
-from .hooks import Hook, Hooked, add_hook
-from .parameter import Parameter
+from .conversion import get_swap_module_params_on_conversion, loaded
+from .hooks import Hook, Hooked, WithoutModule, add_hook
+from .parameter import Parameter, is_lazy
 from .tree import ModuleTree
 
 _EXTRA = "_extra_state"
-
-
-class StateDict(OrderedDict[str, Any]):
-    """What `state_dict` returns: tensors by dotted path. ``_metadata`` holds each module's version."""
-
-    _metadata: OrderedDict[str, dict[str, Any]]
-
-    def __repr__(self) -> str:
-        return repr(OrderedDict(self))
 
 
 class _Keys(NamedTuple):
@@ -61,7 +53,8 @@ class Stateful(Hooked, ModuleTree[Part]):
     # -- saving ----------------------------------------------------------------------------------------------------
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-        """Parameters and persistent buffers of this module and all beneath it, by dotted path.
+        """Parameters and persistent buffers of this module and all beneath it, by dotted path: an ``OrderedDict``,
+        whose ``_metadata`` holds each module's version.
 
         The tensors share memory with the model's; they are detached unless ``keep_vars``. ``destination`` is a
         dictionary to fill instead of a new one; ``prefix`` is put before every name.
@@ -74,7 +67,7 @@ class Stateful(Hooked, ModuleTree[Part]):
             prefix = prefix or given.get("prefix", "")
             keep_vars = keep_vars or given.get("keep_vars", False)
         if destination is None:
-            destination = StateDict()
+            destination = OrderedDict()
             destination._metadata = OrderedDict()
         metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
@@ -97,7 +90,7 @@ class Stateful(Hooked, ModuleTree[Part]):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         """Puts this module's own tensors into ``destination``. Subclasses may override it."""
         for name, tensor in self._own_state().items():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + _EXTRA] = self.get_extra_state()
 
@@ -125,7 +118,7 @@ class Stateful(Hooked, ModuleTree[Part]):
         errors: list[str] = []
         metadata: Any = getattr(state_dict, "_metadata", None) or {}
         # A copy, since hooks and overriding modules may change it.
-        source = StateDict(state_dict)
+        source: Any = OrderedDict(state_dict)
         source._metadata = metadata
         _load(self, source, "", metadata, assign, keys, errors)
         if strict and keys.unexpected_keys:
@@ -178,16 +171,20 @@ class Stateful(Hooked, ModuleTree[Part]):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(given)}"
             )
-        if current.dim() == 0 and given.shape == (1,):
+        waiting = is_lazy(current) and not is_lazy(given)  # it has no shape that could be compared
+        if not waiting and current.dim() == 0 and given.shape == (1,):
             given = given[0]
-        if given.shape != current.shape:
+        if not waiting and given.shape != current.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
                 f"the shape in current model is {current.shape}."
             )
         try:
             with no_grad():
-                if not local_metadata.get("assign_to_params_buffers", False):
+                assign = bool(local_metadata.get("assign_to_params_buffers", False))
+                if get_swap_module_params_on_conversion():
+                    loaded(current, given, assign, key)
+                elif not assign:
                     current.copy_(given)
                 elif not isinstance(current, Parameter):
                     setattr(self, name, given)
@@ -197,8 +194,9 @@ class Stateful(Hooked, ModuleTree[Part]):
                     setattr(self, name, Parameter(given, requires_grad=current.requires_grad))
         except Exception as error:
             return (
-                f'While copying the parameter named "{key}", whose dimensions in the model are {current.shape} and '
-                f"whose dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}."
+                f'While copying the parameter named "{key}", whose dimensions in the model are '
+                f"{'not known' if waiting else current.shape} and whose dimensions in the checkpoint are {given.shape},"
+                f" an exception occurred : {error.args}."
             )
         return None
 
@@ -220,7 +218,7 @@ class Stateful(Hooked, ModuleTree[Part]):
         self, hook: Callable[..., Any], with_module: bool = False
     ) -> RemovableHandle:
         """The older form of `register_load_state_dict_pre_hook`: the hook sees the module only ``with_module``."""
-        adapted = hook if with_module else lambda module, *arguments: hook(*arguments)
+        adapted = hook if with_module else WithoutModule(hook)
         return add_hook(self._own_hooks().load_state_dict_pre, Hook(adapted))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:

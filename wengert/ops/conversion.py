@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from ..core import dtypes
@@ -264,3 +265,29 @@ def can_cast(from_: DType, to: DType) -> bool:
     if from_.kind == "b" or from_ is to:
         return True
     return to.kind != "b" and dtypes.category(from_) <= dtypes.category(to)
+
+
+@method("module_load")
+def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What `Module.load_state_dict` swaps this parameter or buffer with where it swaps: ``other`` copied into it, or
+    with ``assign`` ``other`` itself, detached either way.
+
+    >>> import wengert as torch
+    >>> torch.zeros(2).module_load(torch.ones(2))
+    tensor([1., 1.])
+    """
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+_IDENTITIES = count(1)
+
+
+def _identity(self: Tensor) -> int:
+    """A number of what a tensor object stands for, which `swap_tensors` exchanges. Writing ``.data`` keeps it."""
+    rare = self._rarely()
+    if "identity" not in rare:
+        rare["identity"] = next(_IDENTITIES)
+    return int(rare["identity"])
+
+
+Tensor._cdata = property(_identity)  # type: ignore[attr-defined]

@@ -294,14 +294,14 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> None
     rank = input.dim()
     if rank == 0:
         raise ValueError("[nll_loss] Expected 1 or more dimensions (got 0)")
-    if target.dtype is not int64 and target.dtype is not uint8:
-        raise RuntimeError(
-            f"[nll_loss] expected target dtype to be Long or Byte, but got {target.dtype}; convert it with .long()"
-        )
     given, expected = tuple(target.shape), (*input.shape[:1], *input.shape[2:]) if rank > 1 else ()
     if rank > 1 and input.shape[0] != (given[0] if given else None):
         raise ValueError(f"[nll_loss] Expected input batch_size ({input.shape[0]}) to match target batch_size "
                          f"({given[0] if given else 0}); got input {tuple(input.shape)} and target {given}")
+    if target.dtype is not int64 and target.dtype is not uint8:
+        raise RuntimeError(
+            f"[nll_loss] expected target dtype to be Long or Byte, but got {target.dtype}; convert it with .long()"
+        )
     if given != expected and not (rank == 1 and given == (1,)):
         raise ShapeError(f"[nll_loss] Expected target size {list(expected)}, got {list(given)} (input of shape "
                          f"{tuple(input.shape)}: the second dimension is that of the classes)")

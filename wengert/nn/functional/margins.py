@@ -127,6 +127,11 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
     alone = input.dim() <= 1
+    samples = 1 if alone else input.shape[0]
+    if target.dim() > 1 or target.numel() != samples:
+        raise ShapeError("[multi_margin_loss] target tensor should be 1-D with size equal to the number of input "
+                         f"samples (batch size). Expected target size [{samples}], but got {list(target.shape)}. Input "
+                         f"has shape {list(input.shape)}.")
     scores, classes = (input.reshape(1, -1), target.reshape(1)) if alone else (input, target)
     chosen = classes.unsqueeze(1)
     slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)

@@ -152,7 +152,8 @@ def _window(
     """The window's geometry, checked."""
     if input.dim() not in (rank + 1, rank + 2):
         raise ShapeError(
-            f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor as input; got {list(input.shape)}"
+            f"[{op}] non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input; got "
+            f"{list(input.shape)}"
         )
     if 0 in input.shape[-rank - 1:]:
         raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch "

@@ -131,6 +131,9 @@ def _in_pieces(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | Non
 
 
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    if input.shape[-1:] != weight.shape[-1:]:
+        raise ShapeError("[linear_cross_entropy] expected equal input and linear_weight last dimensions (in_features), "
+                         f"got {input.shape[-1]} and {weight.shape[-1]}, respectively")
     fits = input.dim() in (1, 2) and weight.dim() >= 2 and input.shape[-1] == weight.shape[-1]
     if not fits or (weight.dim() > 2 and input.dim() == 1):
         raise ShapeError(

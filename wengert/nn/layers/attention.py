@@ -69,8 +69,7 @@ class MultiheadAttention(Module):
             self.register_parameter(name, None if shape is None else Parameter(empty(shape, **made)))
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **made)
         for name in ("bias_k", "bias_v"):
-            extra = Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None
-            self.register_parameter(name, extra)
+            setattr(self, name, Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None)
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 

@@ -27,45 +27,92 @@ from .normalization import (
 )
 
 
-class Lazy(Module):
-    """What the lazy layers share. ``becomes``, said at the head of each class, is the class of the ordinary layer."""
+class LazyModuleMixin:
+    """What makes a module's parameters wait for the first input: put it in front of the module's base.
 
-    becomes: type[Module]
+    ``__init__`` makes `UninitializedParameter`s, `initialize_parameters` gives them their shapes. It runs before the
+    first call, after which the module is of the class ``cls_to_become``, if there is one.
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> class Scale(nn.modules.lazy.LazyModuleMixin, nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.weight = nn.UninitializedParameter()
+    ...     def initialize_parameters(self, x):
+    ...         self.weight.materialize(x.shape[-1:])
+    ...         nn.init.ones_(self.weight)
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> Scale()(torch.zeros(4, 3)).shape
+    torch.Size([4, 3])
+    """
+
+    cls_to_become: type[Any] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._wait()
+
+    def _wait(self: Any) -> None:
+        """Has the parameters made at the first call, or at the loading of some."""
+        self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)
+        self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
+
+    def has_uninitialized_params(self: Any) -> bool:
+        """Whether a parameter or buffer has no shape yet."""
+        return any(is_lazy(value) for value in (*self._parameters.values(), *self._buffers.values()))
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Gives the parameters their shapes, for inputs like these, and draws them."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+    def _lazy_load_hook(self: Any, state_dict: Any, prefix: str, *rest: Any) -> None:
+        for name, value in (*self._parameters.items(), *self._buffers.items()):
+            given = state_dict.get(prefix + name)
+            if is_lazy(value) and given is not None and not is_lazy(given):
+                value.materialize(given.shape)
+
+    def _infer_parameters(self, module: Any, args: Any, kwargs: Any = None) -> None:
+        module.initialize_parameters(*args, **(kwargs or {}))
+        if module.has_uninitialized_params():
+            raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
+        module._initialize_hook.remove()
+        module._load_hook.remove()
+        del module._initialize_hook, module._load_hook
+        if module.cls_to_become is not None:
+            module.__class__ = module.cls_to_become
+
+    def _replicate_for_data_parallel(self) -> None:
+        raise RuntimeError("Modules with uninitialized parameters can't be used with `DataParallel`. Run a dummy "
+                           "forward pass to correctly initialize the modules")
+
+
+class Lazy(LazyModuleMixin, Module):
+    """What the lazy layers share. ``becomes``, said at the head of each class, is the class of the ordinary layer."""
 
     def __init_subclass__(cls, becomes: type[Module] | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if becomes is not None:
-            cls.becomes = becomes
-
-    def has_uninitialized_params(self) -> bool:
-        """Whether a parameter or buffer has no shape yet."""
-        return any(is_lazy(value) for value in (*self._parameters.values(), *self._buffers.values()))
-
-    def initialize_parameters(self, input: Tensor) -> None:
-        """Gives the parameters their shapes, for inputs like ``input``, and draws them."""
-        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+            cls.cls_to_become = becomes
 
     def _know(self, input: Tensor) -> None:
         """Sets what is known of the input's size in numbers."""
+
+    def _draw(self, input: Tensor) -> None:
+        """Gives the parameters without a shape theirs, and draws them."""
+        raise NotImplementedError
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Gives the parameters their shapes, for inputs like ``input``, and draws them."""
+        self._know(input)
+        if self.has_uninitialized_params():
+            self._draw(input)
 
     def reset_parameters(self) -> None:
         """Draws the parameters anew, once they have shapes."""
         if not self.has_uninitialized_params():
             super().reset_parameters()  # type: ignore[misc]
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        for name, value in (*self._parameters.items(), *self._buffers.items()):
-            given = state_dict.get(prefix + name)
-            if is_lazy(value) and given is not None and not is_lazy(given):
-                value.materialize(given.shape)  # type: ignore[union-attr]
-        super()._load_from_state_dict(state_dict, prefix, *rest)
-
-    def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        self._know(input)
-        if self.has_uninitialized_params():
-            self.initialize_parameters(input)
-        self.__class__ = self.becomes  # type: ignore[assignment]
-        return self.forward(input, *args, **kwargs)
 
 
 def _lazy_parameter(there: bool, device: Any, dtype: Any) -> UninitializedParameter | None:
@@ -91,12 +138,12 @@ class LazyLinear(Lazy, Linear, becomes=Linear):
         self.out_features = out_features
         self.register_parameter("weight", _lazy_parameter(True, device, dtype))
         self.register_parameter("bias", _lazy_parameter(bias, device, dtype))
+        self._wait()
 
     def _know(self, input: Tensor) -> None:
         self.in_features = input.shape[-1]
 
-    def initialize_parameters(self, input: Tensor) -> None:
-        self._know(input)
+    def _draw(self, input: Tensor) -> None:
         _shape(self.weight, (self.out_features, self.in_features))
         _shape(self.bias, (self.out_features,))
         self.reset_parameters()
@@ -116,13 +163,14 @@ class _LazyConvolution(Lazy, Convolution):
         # The ordinary layer with as many inputs as groups is drawn and dropped, so that the arguments are checked; the
         # generator is put back, for PyTorch draws nothing here.
         state = default_generator.get_state()
-        super().__init__(_groups(args, kwargs), out_channels, *args, **kwargs)
+        super(LazyModuleMixin, self).__init__(_groups(args, kwargs), out_channels, *args, **kwargs)
         default_generator.set_state(state)
         made = {"device": kwargs.get("device"), "dtype": kwargs.get("dtype")}
         self.in_channels = 0
         had_bias = self.bias is not None
         self.register_parameter("weight", _lazy_parameter(True, **made))
         self.register_parameter("bias", _lazy_parameter(had_bias, **made))
+        self._wait()
 
     def _know(self, input: Tensor) -> None:
         if input.dim() not in (self.rank + 1, self.rank + 2):
@@ -134,8 +182,7 @@ class _LazyConvolution(Lazy, Convolution):
         if self.in_channels % self.groups:
             raise ValueError("in_channels must be divisible by groups")
 
-    def initialize_parameters(self, input: Tensor) -> None:
-        self._know(input)
+    def _draw(self, input: Tensor) -> None:
         inside, outside = self.in_channels, self.out_channels
         sizes = (inside, outside // self.groups) if self.transposed else (outside, inside // self.groups)
         _shape(self.weight, (*sizes, *self.kernel_size))
@@ -188,15 +235,14 @@ class _LazyNormalization(Lazy, Normalization):
     @property
     def ranks(self) -> tuple[int, ...]:  # type: ignore[override]
         """Those of the ordinary layer."""
-        return self.becomes.ranks  # type: ignore[attr-defined]
+        return self.cls_to_become.ranks  # type: ignore[union-attr]
 
     def _know(self, input: Tensor) -> None:
         self._check_input_dim(input)
         instance = isinstance(self, InstanceNormBase)
         self.num_features = input.shape[0 if instance and input.dim() == self.ranks[0] else 1]
 
-    def initialize_parameters(self, input: Tensor) -> None:
-        self._know(input)
+    def _draw(self, input: Tensor) -> None:
         for value in (self.weight, self.bias, self.running_mean, self.running_var):
             _shape(value, (self.num_features,))
         self.reset_parameters()

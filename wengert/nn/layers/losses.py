@@ -61,6 +61,8 @@ class HuberLoss(Loss):
     """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        if not isinstance(delta, (float, int)):
+            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.dtypes import float64, int64
-from ...ops import empty, ones, tensor, zeros
+from ...ops import arange, empty, ones, tensor, zeros
 from ...tensors.tensor import Tensor
 from .. import init
 from ..functional import normalization as functional
+from ..functional.padding import pad
+from ..functional.pooling import avg_pool3d
 from ..module import Module
 from ..parameter import Parameter
 
@@ -306,6 +308,35 @@ class LocalResponseNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """The form of `LocalResponseNorm` that models of Lua Torch have, for images: x / (k + α / ``size`` · Σ x²)^β.
+
+    The sum is over the channels at most ``(size - 1) // 2`` away, and, as Lua Torch and PyTorch have it, over the first
+    channel too from there on.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        reach = (self.size - 1) // 2
+        squares = input * input
+        padded = pad(squares.unsqueeze(1), (0, 0, 0, 0, reach, reach))
+        sums = avg_pool3d(padded, (2 * reach + 1, 1, 1), 1).squeeze(1) * (2 * reach + 1)
+        late = (arange(input.shape[1]) > reach).to(input.dtype).reshape(-1, 1, 1)
+        scale = (sums + squares[:, :1] * late) * (self.alpha / self.size) + self.k
+        return input * scale**-self.beta
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -78,7 +78,18 @@ class ReplicationPad1d(_Pad, rank=1, mode="replicate"):
     """Pads the last dimension with its edge."""
 
 
-class CircularPad1d(_Pad, rank=1, mode="circular"):
+class _CircularPad(_Pad):
+    """Padding with what stands at the other end."""
+
+    mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() not in (self.rank + 1, self.rank + 2):
+            raise ValueError(f"expected {self.rank + 1}D or {self.rank + 2}D input (got {input.dim()}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad, rank=1):
     """Pads the last dimension with what stands at the other end."""
 
 
@@ -98,7 +109,7 @@ class ReplicationPad2d(_Pad, rank=2, mode="replicate"):
     """Pads the last two dimensions with their edge."""
 
 
-class CircularPad2d(_Pad, rank=2, mode="circular"):
+class CircularPad2d(_CircularPad, rank=2):
     """Pads the last two dimensions with what stands at the other end."""
 
 
@@ -118,5 +129,5 @@ class ReplicationPad3d(_Pad, rank=3, mode="replicate"):
     """Pads the last three dimensions with their edge."""
 
 
-class CircularPad3d(_Pad, rank=3, mode="circular"):
+class CircularPad3d(_CircularPad, rank=3):
     """Pads the last three dimensions with what stands at the other end."""

@@ -76,14 +76,13 @@ class RNNBase(Module):
         if dropout > 0 and self.num_layers == 1:
             warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
                  f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}")
-        if not isinstance(self.hidden_size, int):
-            raise TypeError(f"hidden_size should be of type int, got: {type(self.hidden_size).__name__}")
-        if self.hidden_size <= 0:
-            raise ValueError("hidden_size must be greater than zero")
-        if not isinstance(self.num_layers, int):
-            raise TypeError(f"num_layers should be of type int, got: {type(self.num_layers).__name__}")
-        if self.num_layers <= 0:
-            raise ValueError("num_layers must be greater than zero")
+        for name, kind in (("bias", bool), ("batch_first", bool), ("input_size", int), ("hidden_size", int),
+                           ("num_layers", int)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(value).__name__}")
+            if kind is int and value <= 0:
+                raise ValueError(f"{name} must be greater than zero")
         if self.proj_size < 0:
             raise ValueError("proj_size should be a positive integer or zero to disable projections")
         if self.proj_size >= self.hidden_size:
@@ -290,9 +289,10 @@ class RNNCellBase(Module):
         name = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        for state in states or ():
+        called = ("hx[0]", "hx[1]") if mode == "LSTM" else ("hidden",)
+        for number, state in enumerate(states or ()):
             if state.dim() not in (1, 2):
-                raise ValueError(f"{name}: Expected hidden to be 1D or 2D, got {state.dim()}D instead")
+                raise ValueError(f"{name}: Expected {called[number]} to be 1D or 2D, got {state.dim()}D instead")
         alone = input.dim() == 1
         if alone:
             input = input.unsqueeze(0)
@@ -304,10 +304,13 @@ class RNNCellBase(Module):
             raise RuntimeError(
                 f"[{name}] input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}"
             )
-        for state in states:
-            if tuple(state.shape) != (input.shape[0], self.hidden_size):
-                raise RuntimeError(f"[{name}] hidden has inconsistent shape: got {list(state.shape)}, expected "
-                                   f"{[input.shape[0], self.hidden_size]}")
+        for number, state in enumerate(states):
+            if state.shape[0] != input.shape[0]:
+                raise RuntimeError(f"[{name}] Input batch size {input.shape[0]} doesn't match hidden{number} batch "
+                                   f"size {state.shape[0]}")
+            if state.shape[1] != self.hidden_size:
+                raise RuntimeError(f"[{name}] hidden{number} has inconsistent hidden_size: got {state.shape[1]}, "
+                                   f"expected {self.hidden_size}")
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         _, last = recurrence(mode, input, (input.shape[0],), states, weights)
         return tuple([state.squeeze(0) for state in last]) if alone else last

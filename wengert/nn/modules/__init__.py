@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._public import publish as _publish
 from .. import containers, global_hooks, layers, module, state
-from ..layers import attention, convolution, dropouts, losses, normalization, padding, pooling
+from ..layers import attention, convolution, dropouts, lazy, losses, normalization, padding, pooling
 from . import sizes
 
 _PUBLIC = {
@@ -43,7 +43,7 @@ _PUBLIC = {
         "MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss NLLLoss2d PoissonNLLLoss SmoothL1Loss SoftMarginLoss "
         "TripletMarginLoss TripletMarginWithDistanceLoss"
     ),
-    "normalization": "GroupNorm LayerNorm LocalResponseNorm RMSNorm",
+    "normalization": "CrossMapLRN2d GroupNorm LayerNorm LocalResponseNorm RMSNorm",
     "padding": (
         "CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d ReflectionPad1d "
         "ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d ZeroPad2d "
@@ -78,6 +78,7 @@ _OTHERS: dict[str, dict[str, Any]] = {
     },
     "dropout": {"_DropoutNd": dropouts.DropoutBase},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNormBase, "_NormBase": normalization.Normalization},
+    "lazy": {"LazyModuleMixin": lazy.LazyModuleMixin},
     "linear": {"NonDynamicallyQuantizableLinear": attention.NonDynamicallyQuantizableLinear},
     "loss": {"_Loss": losses.Loss, "_WeightedLoss": losses.WeightedLoss},
     "module": {
