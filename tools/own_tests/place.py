@@ -154,6 +154,7 @@ def _fill(torch: Any, folder: Path) -> None:
     _give(torch.backends, "disable_global_flags", lambda: None)
     _give(torch.backends, "python_native", SimpleNamespace(available_dsls=[], all_dsls=[]))
     _give(torch.cuda, "jiterator", Hollow("jiterator"))
+    import_module("torch.testing._utils")
     torch.nn.modules.__name__ = "torch.nn.modules"  # the names of tests are made of it
     _give(torch, "ao", import_module("torch.ao"))
     theirs = _their_gradcheck(folder)

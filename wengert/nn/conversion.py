@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from ..autograd.modes import no_grad
+from ..tensors.swapping import swap_tensors
 from ..tensors.tensor import Tensor
-from ..utils.swapping import swap_tensors
 from .parameter import Parameter
 
 _SWITCHES = SimpleNamespace(overwrite=False, swap=False)

@@ -6,10 +6,10 @@ from .._public import publish as _publish
 
 if TYPE_CHECKING:
     from . import (
-        _pytree as _pytree, benchmark as benchmark, checkpoint as checkpoint, data as data, dlpack as dlpack,
-        hooks as hooks,
+        _foreach_utils as _foreach_utils, _mode_utils as _mode_utils, _pytree as _pytree, benchmark as benchmark,
+        checkpoint as checkpoint, data as data, dlpack as dlpack, hooks as hooks,
     )
 
-from .swapping import swap_tensors as swap_tensors
+from ..tensors.swapping import swap_tensors as swap_tensors
 
 _publish(__name__, "_foreach_utils _mode_utils _pytree benchmark checkpoint data dlpack hooks")

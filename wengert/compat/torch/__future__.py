@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.nn.conversion import (
+from ...nn.conversion import (
     get_overwrite_module_params_on_conversion,
     get_swap_module_params_on_conversion,
     set_overwrite_module_params_on_conversion,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import weakref
 
-from ..tensors.tape import Leaf
-from ..tensors.tensor import Tensor
+from .tape import Leaf
+from .tensor import Tensor
 
 
 def swap_tensors(t1: Tensor, t2: Tensor) -> None:
