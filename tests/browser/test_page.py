@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,8 @@ import pytest
 
 import wengert as torch
 from wengert import nn
+from wengert.view import Film, Graph
+from wengert.view.svg import colours
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -72,8 +77,42 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     x = torch.randn(64, 20)
     step(x)
     step.profile(x, rounds=2)
-    return {"small": small, "right": right, "large": g.save(folder / "large.html"),
+    film = adaline_film()
+    compared = torch.graph.compare(adaline(False), adaline(True)).save(folder / "compared.html")
+    return {"film": film.save(folder / "film.html"), "compared": compared, "small": small, "right": right,
+            "large": g.save(folder / "large.html"),
             "compiled": torch.graph(step).save(folder / "compiled.html")}
+
+
+def adaline(mended: bool) -> Graph:
+    """ADALINE's loss, with the broadcast of a column against a row that is so easily made, or without."""
+    torch.manual_seed(0)
+    inputs, y = torch.randn(10, 2), torch.ones(10)
+    w, b = torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    with torch.graph.record() as g:
+        out = inputs @ w + b
+        error = (out.view(-1) if mended else out) - y
+        loss = (error**2).mean()
+        loss.backward()
+    return g
+
+
+def adaline_film() -> Film:
+    torch.manual_seed(123)
+    X = torch.cat([torch.randn(20, 2) + 1.5, torch.randn(20, 2) - 1.0])
+    y = torch.cat([torch.ones(20), torch.zeros(20)])
+    w, b = torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
+
+    def step() -> torch.Tensor:
+        loss = (((X @ w + b).view(-1) - y) ** 2).mean()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in (w, b):
+                parameter.sub_(0.05 * parameter.grad)
+                parameter.grad = None
+        return loss
+
+    return torch.graph.film(step, every=10, count=30, line=(w, b), points=(X, y), threshold=0.5)
 
 
 def load(browser: Any, page: Path) -> None:
@@ -88,7 +127,8 @@ def boxes(browser: Any) -> list[str]:
 
 
 def texts(browser: Any) -> list[str]:
-    return browser.execute_script("return [...document.querySelectorAll('#picture text')].map(t => t.textContent)")
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#picture text')].map(t => t.textContent.trim())")
 
 
 def click(browser: Any, selector: str) -> None:
@@ -107,14 +147,15 @@ def overlaps(browser: Any) -> list[list[str]]:
         const found = [];
         for (const nodes of document.querySelectorAll('#picture g.nodes')) {
             const last = g => [...g.children].filter(c => c.matches('rect.b')).at(-1);
-            const rects = [...nodes.children].map(g => [g.dataset.key, last(g).getBoundingClientRect()]);
+            const own = g => g.matches('.frame') ? g.querySelector(':scope > .node') : g;
+            const rects = [...nodes.children].map(own).map(g => [g.dataset.key, last(g).getBoundingClientRect()]);
             for (let i = 0; i < rects.length; i++) for (let j = 0; j < i; j++) {
                 const [k, a] = rects[i], [l, b] = rects[j];
                 if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) found.push([k, l]);
             }
             const frame = nodes.closest('g.frame');
             if (frame) {
-                const f = [...frame.children].find(c => c.matches('rect.b')).getBoundingClientRect();
+                const f = last(own(frame)).getBoundingClientRect();
                 for (const [k, r] of rects)
                     if (r.left < f.left - 1 || r.right > f.right + 1 || r.top < f.top - 1 || r.bottom > f.bottom + 1)
                         found.push([k, 'out']);
@@ -183,7 +224,7 @@ def seen(browser: Any) -> list[str]:
     """The texts of the picture that are not hidden."""
     return browser.execute_script(
         "return [...document.querySelectorAll('#picture text')]"
-        ".filter(t => getComputedStyle(t).visibility === 'visible').map(t => t.textContent)")
+        ".filter(t => getComputedStyle(t).visibility === 'visible').map(t => t.textContent.trim())")
 
 
 def counted(browser: Any) -> str:
@@ -236,7 +277,7 @@ def test_contributions_that_have_not_all_arrived_are_counted(browser: Any, tmp_p
 def test_slides_and_the_printed_pages(browser: Any, pages: dict[str, Path]) -> None:
     load(browser, pages["small"])
     press(browser, "s")
-    assert not browser.find_element("css selector", "header").is_displayed()
+    assert not browser.find_element("css selector", "header .tools").is_displayed()
     for _ in range(2):
         press(browser, "\ue014")
     assert counted(browser) == "forward 2 of 3"
@@ -245,7 +286,7 @@ def test_slides_and_the_printed_pages(browser: Any, pages: dict[str, Path]) -> N
     assert printed(browser).count(b"/Type /Page\n") == 7, "the whole, and a page for each step"
     assert counted(browser) == "forward 2 of 3" and not browser.find_elements("css selector", "#deck")
     press(browser, "\ue00c")
-    assert browser.find_element("css selector", "header").is_displayed()
+    assert browser.find_element("css selector", "header .tools").is_displayed()
     assert printed(browser).count(b"/Type /Page\n") == 1
 
 
@@ -371,7 +412,8 @@ def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
         const found = {};
         for (const g of document.querySelectorAll('#picture .node')) {
             const r = g.querySelector('rect').getBoundingClientRect(), round = Math.round;
-            found[g.querySelector('text').textContent] = [round(r.left + r.width / 2), round(r.top + r.height / 2)];
+            const name = g.querySelector('text').textContent.trim();
+            found[name] = [round(r.left + r.width / 2), round(r.top + r.height / 2)];
         }
         return found;""")
     assert (
@@ -385,6 +427,141 @@ def test_screenshot_by_structure(browser: Any, pages: dict[str, Path]) -> None:
     assert centres["x"][0] < centres["w"][0] and centres["v = u + b"][0] == centres["a = relu(v)"][0]
     assert len(browser.get_screenshot_as_png()) > 10_000
     assert arrows_off(browser) == []
+
+
+def outside(browser: Any) -> list[str]:
+    """Texts that stick out of their box, and labels that lie on each other or on a box."""
+    return browser.execute_script("""
+        const found = [], rect = e => e.getBoundingClientRect(), k = document.getElementById('world').getCTM().a;
+        const cross = (a, b, by) => a.left < b.right - by && b.left < a.right - by
+            && a.top < b.bottom - by && b.top < a.bottom - by;
+        const seen = e => getComputedStyle(e).visibility === 'visible';
+        const nodes = [...document.querySelectorAll('#picture .node')];
+        for (const g of nodes) for (const t of g.children) if (t.matches('text') && seen(t)) {
+            const box = rect([...g.children].find(c => c.matches('rect.b'))), r = rect(t);
+            const low = box.bottom + 5 * k, right = box.right + 5 * k;
+            if (r.left < box.left - 1 || r.right > right || r.top < box.top - 2 || r.bottom > low)
+                found.push('out of its box: ' + t.textContent);
+        }
+        const labels = [...document.querySelectorAll('#picture .l')].filter(seen).map(l => [l.textContent, rect(l)]);
+        labels.forEach(([text, r], i) => {
+            for (const [other, q] of labels.slice(0, i)) if (cross(r, q, 2 * k)) found.push(`${text} on ${other}`);
+            for (const g of nodes) if (!g.matches('.open') && cross(r, rect(g), 2 * k)) found.push(`${text} on a box`);
+        });
+        return found;""")
+
+
+@pytest.mark.parametrize("width, height", [(1400, 900), (390, 844)])
+def test_nothing_of_the_gallery_overlaps(browser: Any, tmp_path: Path, width: int, height: int) -> None:
+    program = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "gallery" / "make.py"))
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    try:
+        for make in program["PICTURES"]:
+            load(browser, make().save(tmp_path / f"{make.__name__}.html"))
+            assert outside(browser) == [] and overlaps(browser) == [], make.__name__
+            assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+            click(browser, "#expand")
+            assert outside(browser) == [] and overlaps(browser) == [], make.__name__
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_page_of_resnet20_is_there_within_a_second(browser: Any, tmp_path: Path) -> None:
+    program = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "gallery" / "make.py"))
+    page = program["resnet20"]().save(tmp_path / "resnet20.html")
+    assert page.stat().st_size < 1_000_000
+    load(browser, page)
+    ready = browser.execute_script(
+        "const n = performance.getEntriesByType('navigation')[0]; return n.domContentLoadedEventEnd - n.startTime")
+    assert ready < 5000, "a bound for machines that are busy: a second is asked for, and a tenth is usual"
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours by the definition of WCAG 2.1."""
+    def luminance(text: str) -> float:
+        text = text.lstrip("#")
+        parts = [int(part, 16) / 255 for part in (re.findall("..", text) if len(text) == 6 else [2 * c for c in text])]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_have_contrast(theme: str) -> None:
+    found = colours(theme)
+    grounds = [found[name] for name in ("bg", "op", "leaf", "const", "mod", "root", "bad")]
+    for ink in ("ink", "soft"):
+        assert min(contrast(found[ink], ground) for ground in grounds) >= 4.5, ink
+    assert min(contrast(found[name], found["bg"]) for name in ("fw", "bw", "lit")) >= 4.5
+    assert min(contrast(found[f"{name}-b"], found["bg"]) for name in ("leaf", "mod", "root", "bad")) >= 3
+
+
+def test_everything_that_acts_has_a_name_and_nothing_is_inside_another(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["large"])
+    click(browser, "#expand")
+    wrong = browser.execute_script("""
+        const kinds = 'button,input,select,[role=button],[role=group],[role=img],summary';
+        const acts = [...document.querySelectorAll(kinds)];
+        const name = e => e.getAttribute('aria-label') || e.textContent.trim()
+            || (e.labels && e.labels[0] && e.labels[0].textContent);
+        return [...acts.filter(e => !name(e)).map(e => 'no name: ' + e.outerHTML.slice(0, 80)),
+            ...document.querySelectorAll('[role=button] [tabindex]')].map(String);""")
+    assert wrong == []
+
+
+AXE = os.environ.get("AXE_CORE", "")
+
+
+@pytest.mark.skipif(not AXE, reason="needs axe-core: npm install axe-core, and its axe.min.js in AXE_CORE")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", ["", "expand", "quiz", "slides", "step"])
+def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], scheme: str, state: str) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    try:
+        for page in ("small", "large", "film", "compared"):
+            load(browser, pages[page]) if page != "compared" else browser.get(pages[page].as_uri())
+            if state and page != "compared":
+                browser.execute_script("""const button = document.getElementById(arguments[0]);
+                    if (arguments[0] === 'step') for (let i = 0; i < 5; i++) document.getElementById('forth').click();
+                    else button.click();""", state)
+            browser.execute_script(Path(AXE).read_text("utf-8"))
+            found = browser.execute_async_script(
+                "const done = arguments[0]; axe.run().then(r => done(r.violations.map(v => [v.id, v.nodes.length])))")
+            assert found == [], page
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_a_film_moves_values_gradients_and_the_line(browser: Any, pages: dict[str, Path]) -> None:
+    load(browser, pages["film"])
+    said = []
+    for frame in (0, 3):
+        browser.execute_script("const s = document.getElementById('frame'); s.value = arguments[0];"
+                               "s.dispatchEvent(new Event('input'))", frame)
+        said.append([texts(browser), browser.find_element("css selector", "#when").text,
+                     browser.find_element("css selector", "#film .between").get_attribute("d"),
+                     browser.find_element("css selector", "#film .now").get_attribute("cy")])
+    first, last = said
+    assert all(a != b for a, b in zip(first, last, strict=True))
+    assert first[1] == "step 0, loss 0.5000" and last[1].startswith("step 29, loss 0.0")
+    assert first[2] == "" and last[2].startswith("M"), "weights of zero have no line"
+    assert outside(browser) == [] and overlaps(browser) == []
+    press(browser, "n")
+    assert "v1 = X · w" in browser.find_element("css selector", "#step").text
+    click(browser, "#run")
+    assert "Pause" in browser.find_element("css selector", "#run").text
+    click(browser, "#run")
+
+
+def test_two_graphs_beside_each_other(browser: Any, pages: dict[str, Path]) -> None:
+    browser.get(pages["compared"].as_uri())
+    assert len(browser.find_elements("css selector", "svg")) == 2
+    assert browser.find_elements("css selector", "svg .lit > rect") != []
+    assert "shape 10×10, then 10" in browser.find_element("css selector", "ul").text
 
 
 def arrows_off(browser: Any) -> list[str]:
@@ -411,7 +588,7 @@ def test_a_page_from_left_to_right(browser: Any, pages: dict[str, Path]) -> None
     centres = browser.execute_script("""
         return [...document.querySelectorAll('#picture .node')].map(g => {
             const r = g.querySelector('rect').getBoundingClientRect();
-            return [g.querySelector('text').textContent, r.left + r.width / 2];})""")
+            return [g.querySelector('text').textContent.trim(), r.left + r.width / 2];})""")
     place = dict(centres)
     assert place["w"] < place["u = x * w"] < place["v = u + b"] < place["a = relu(v)"]
     load(browser, pages["large"])

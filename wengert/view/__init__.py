@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .compare import Comparison, Difference
 from .entry import graph
+from .film import Film
 from .graph import Graph
 from .layers import summary
 from .model import GraphEdge, GraphNode
 from .values import Summary
 
-__all__ = ["Graph", "GraphEdge", "GraphNode", "Summary", "graph", "summary"]
+__all__ = ["Comparison", "Difference", "Film", "Graph", "GraphEdge", "GraphNode", "Summary", "graph", "summary"]

@@ -25,7 +25,7 @@ from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
 from .model import PLACES, Gradients, GraphEdge, GraphNode, output_id
-from .names import assigned_names, constants_in, leaf_modules, names_in, scopes_of, values_in
+from .names import assigned_names, constants_in, leaf_modules, modules_of, name_dropouts, names_in, scopes_of, values_in
 from .partials import REAL, added_array, added_number, selection, unit_rows
 from .pushes import bottom, pull_on_arrays, tangent_of, through
 from .taped import (
@@ -86,7 +86,7 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
                             f"{list(root.shape)}) has no history; was it detached, or made under no_grad()?")
         edges.append(edge)
     scopes = scopes_of(frame)
-    builder = GraphBuilder(edges, {}, names_in(scopes))
+    builder = GraphBuilder(edges, {}, names_in(scopes), modules_of(scopes))
     builder.candidates = constants_in(scopes)
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
@@ -107,9 +107,10 @@ class GraphBuilder:
     """One graph in the making. Values and gradients go by keys: a node's number, or `output_id` of one of several
     results."""
 
-    def __init__(self, roots: list[Any], notes: dict[int, Note], names: dict[int, str]) -> None:
+    def __init__(self, roots: list[Any], notes: dict[int, Note], names: dict[int, str],
+                 modules: dict[str, str]) -> None:
         self.order = ancestors(roots)[::-1]
-        self.notes, self.names = notes, names
+        self.notes, self.names, self.modules = notes, names, modules
         self.values: dict[int, Any] = {}
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
         self.constant_values: dict[int, Any] = {}
@@ -308,6 +309,10 @@ class GraphBuilder:
                     each.shape = shapes[each.id]
                 graph.nodes[each.id] = each
         leaf_modules(graph)
+        there = {node.module for node in graph}
+        whole = {".".join(path.split(".")[: i + 1]) for path in there for i in range(path.count(".") + 1)}
+        graph.modules = {path: words for path, words in self.modules.items() if path in whole}
+        name_dropouts(graph)
         _mark_masks(graph, self.order)
         return graph
 

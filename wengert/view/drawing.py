@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -27,7 +28,7 @@ def text_width(text: str, size: float = 13.0) -> float:
 
 @dataclass(slots=True)
 class Item:
-    """A box of the picture: one node, or a collapsed module with its nodes."""
+    """A box of the picture: one node, or a collapsed module with its nodes. It has room for the rows ``beside`` too."""
 
     key: str
     kind: str
@@ -36,6 +37,8 @@ class Item:
     nodes: list[int]
     broken: bool = False
     root: bool = False
+    lit: bool = False
+    beside: list[str] = field(default_factory=list)
     box: Box = field(default_factory=lambda: Box(0, 0))
 
 
@@ -102,6 +105,7 @@ def draw(graph: GraphModel, groups: dict[int, str], direction: str | None) -> Dr
     items: list[Item] = []
     where: dict[int, int] = {}
     position = {id: i for i, id in enumerate(graph.nodes)}
+    boxes = Groups(graph, into)
     done: set[str] = set()
     for node in graph:
         key = groups.get(node.id, "")
@@ -114,7 +118,7 @@ def draw(graph: GraphModel, groups: dict[int, str], direction: str | None) -> Dr
         elif key not in done:
             done.add(key)
             where.update(dict.fromkeys(members[key], len(items)))
-            items.append(group_item(graph, key, sorted(members[key], key=position.__getitem__)))
+            items.append(boxes.item(key, sorted(members[key], key=position.__getitem__)))
     for root in graph.roots:
         items[where[root]].root = True
     return place(Drawing(items, arrows_between(graph, where, symbols if formulas else None)), direction)
@@ -194,21 +198,53 @@ def node_item(
 _SHAPES = frozenset({"reshape", "permute", "slice", "expand", "diagonal", "unfold", "cast", "clone"})
 
 
-def group_item(graph: GraphModel, key: str, nodes: list[int]) -> Item:
-    """The box of a collapsed module."""
-    inside = [graph.nodes[id] for id in nodes]
-    # What computes says more of a module than what only turns shapes.
-    words = operations_text(inside, 3, late=_SHAPES)
-    last = next((node for node in reversed(inside) if node.kind == "operation"), None)
-    rows = [words] if words else []
-    if last is not None and last.shape is not None:
-        rows.append(shape_text(last.shape, alone=True))
-    return Item(f"m{key}", "module", key, rows, nodes, any(node.faults for node in inside))
+class Groups:
+    """Makes the boxes of collapsed modules."""
+
+    def __init__(self, graph: GraphModel, into: dict[int, list[GraphEdge]]) -> None:
+        self.graph, self.into = graph, into
+        self.users: dict[int, list[int]] = {}
+        for edge in graph.edges:
+            self.users.setdefault(edge.source, []).append(edge.target)
+
+    def item(self, key: str, nodes: list[int]) -> Item:
+        """The box of a module: its class, settings, operations, the shapes of what comes in and goes out, and its
+        parameters."""
+        graph, members = self.graph, set(nodes)
+        inside = [graph.nodes[id] for id in nodes]
+        kind, _, settings = graph.modules.get(inside[0].module and key.partition("#")[0], "").partition("(")
+        rows = [_cut(settings.removesuffix(")"))] if settings.removesuffix(")") else []
+        # What computes says more of a module than what only turns shapes.
+        words = operations_text(inside, 3, late=_SHAPES)
+        rows += [words] if words else []
+        entering = {edge.source: None for id in nodes for edge in self.into[id] if edge.source not in members}
+        leaving = [id for id in nodes if graph.nodes[id].kind in COMPUTED
+                   and (id in graph.roots or any(user not in members for user in self.users.get(id, ())))]
+        come, go = self._shapes([id for id in entering if graph.nodes[id].kind != "leaf"]), self._shapes(leaving)
+        if come and go:
+            rows.append(f"{come} → {go}")
+        elif go:
+            rows.append(go if "," in go or "×" in go else go + (" elements" if go != "scalar" else ""))
+        count = sum(math.prod(node.shape) for node in inside if node.kind == "leaf" and node.shape is not None)
+        if count:
+            rows.append(f"{count:,} parameter{'' if count == 1 else 's'}")
+        return Item(f"m{key}", "module", f"{key}: {kind}" if kind else key, rows, nodes,
+                    any(node.faults for node in inside))
+
+    def _shapes(self, ids: list[int]) -> str:
+        """The shapes of nodes, each once."""
+        shapes = dict.fromkeys(shape for id in ids if (shape := self.graph.nodes[id].shape) is not None)
+        return _cut(", ".join(map(shape_text, shapes)))
+
+
+def _cut(text: str, most: int = 36) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def size(item: Item) -> tuple[float, float]:
     """The width and height that an item's text needs."""
-    widest = max([text_width(item.title, 13.5), *(text_width(row, 12.5) for row in item.rows)])
+    title = item.title + ("  +" if item.kind == "module" else "")  # as the page has it, where a module opens
+    widest = max([text_width(title, 13.5), *(text_width(row, 12.5) for row in (*item.rows, *item.beside))])
     # Slides like boxes of one size: widths go in steps.
     width = max(44.0, 12 * -(-(widest + 22) // 12))
     return width, 28.0 + 17.0 * len(item.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
 from ..core.errors import GradError
@@ -10,6 +10,8 @@ from ..core.frames import user_frame
 from ..tensors.tensor import Tensor
 from ..tracing.compiled import Compiled
 from .build import graph_of_tensors
+from .compare import Comparison, compare
+from .film import Film, film
 from .graph import Graph
 from .names import is_module
 from .program import graph_of_compiled
@@ -17,17 +19,24 @@ from .record import Recording, record
 
 
 class _GraphFunction(Protocol):
-    """The type of `graph`: a function that has another, `record`."""
+    """The type of `graph`: a function that has others, `record`, `film` and `compare`."""
 
     @staticmethod
     def record(histograms: bool = False) -> Recording: ...
+
+    @staticmethod
+    def film(step: Callable[[], Any], every: int = 10, count: int = 100, *, line: tuple[Tensor, Tensor] | None = None,
+             points: tuple[Any, Any] | None = None, threshold: float = 0.0) -> Film: ...
+
+    @staticmethod
+    def compare(before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> Comparison: ...
 
     def __call__(self, *roots: Any, gradients: bool | None = None, tangents: Mapping[Any, Any] | None = None
                  ) -> Graph: ...
 
 
 def _with_record(function: Any) -> _GraphFunction:
-    function.record = record
+    function.record, function.film, function.compare = record, film, compare
     return cast(_GraphFunction, function)
 
 

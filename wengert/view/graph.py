@@ -49,6 +49,7 @@ class Graph(GraphModel):
             {id: node for id, node in self.nodes.items() if id in ids},
             edges,
             [id for id in self.nodes if id in ids and id not in used],
+            self.modules,
         )
 
     def upstream(self, node: Key) -> Graph:

@@ -6,8 +6,8 @@ from importlib import resources
 from typing import Any
 
 from ..autograd.questions.answers import bytes_text
-from .drawing import FORMULAS, Item
-from .levels import Level, levels
+from .drawing import FORMULAS, Item, edge_labels, node_item
+from .levels import Level, Room, levels
 from .model import GraphEdge, GraphModel, GraphNode, with_gradients
 from .names import source_excerpt
 from .reading import strict_json
@@ -16,12 +16,12 @@ from .svg import MOST, check_theme, describe, escape, themes
 from .text import COMPUTED, formula, partial_text, symbol_of, text
 from .values import number
 
-SCRIPTS = ("page.js", "page_steps.js", "page_modes.js", "page_tools.js")
+SCRIPTS = ("page.js", "page_steps.js", "page_modes.js", "page_film.js", "page_tools.js")
 """The parts of the page's script, in their order: they share one scope."""
 
 
 def html(graph: GraphModel, title: str, direction: str | None = None, depth: int | None = None,
-         theme: str | None = None) -> str:
+         theme: str | None = None, film: Frames | None = None) -> str:
     """The page as text; it runs down or to the right, as ``direction`` says, or as the window suits; modules stand open
     above ``depth`` names. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
     check_theme(theme)
@@ -29,7 +29,8 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
     graph = with_gradients(graph)
     # A small graph is laid out both ways, and the page takes the one that its window suits.
     ways = [direction] if direction is not None else ["down", "right"] if formulas else ["down"]
-    plans = {way: levels(graph, formulas, way, MOST) for way in ways}
+    room = None if film is None else film.room(formulas)
+    plans = {way: levels(graph, formulas, way, MOST, room) for way in ways}
     found = next(iter(plans.values()))
     data: dict[str, Any] = {
         "title": title,
@@ -40,6 +41,8 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
         "steps": Steps(graph).all(),
         "sources": _sources(graph),
     }
+    if film is not None:
+        data["film"] = film.data(found, formulas)
     # Inside a script element only "</" and "<!--" could end it.
     script = strict_json(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = resources.files(__package__)
@@ -57,6 +60,41 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
     for name, value in fill.items():
         page = page.replace(f"<!--{name}-->", value)
     return page
+
+
+class Frames:
+    """Graphs of one structure and ids as the frames of a film, and what is to be seen beside them."""
+
+    def __init__(self, graphs: list[GraphModel], beside: dict[str, Any]) -> None:
+        self.graphs, self.beside = graphs, beside
+
+    def room(self, formulas: bool) -> Room:
+        """What boxes and labels must have room for: the texts of every frame."""
+        rows: dict[int, list[str]] = {}
+        longest = [""] * len(self.graphs[0].edges)
+        for graph in self.graphs:
+            symbols, into = graph.symbols(), graph.into()
+            for node in graph:
+                rows.setdefault(node.id, []).extend(node_item(node, into[node.id], graph, symbols, formulas).rows)
+            for i, label in enumerate(edge_labels(graph, symbols) if formulas else longest):
+                longest[i] = max(longest[i], label, key=len)
+        return Room(rows, longest)
+
+    def data(self, found: list[Level], formulas: bool) -> dict[str, Any]:
+        """The frames as the page reads them: of each node what changes, of each edge its label, and the steps."""
+        frames = []
+        for graph in self.graphs:
+            symbols, into = graph.symbols(), graph.into()
+            labels: dict[str, list[str]] = {}
+            for edge, label in zip(graph.edges, edge_labels(graph, symbols) if formulas else (), strict=False):
+                if label or f"{edge.source}>{edge.target}" in labels:
+                    labels.setdefault(f"{edge.source}>{edge.target}", []).append(label)
+            nodes = _nodes(graph, found)
+            moving = {id: {key: value for key, value in made.items() if key[0] in "vtg" or key in ("in", "c")}
+                      for id, made in nodes.items()}
+            rows = {node.id: node_item(node, into[node.id], graph, symbols, formulas).rows for node in graph}
+            frames.append({"nodes": moving, "rows": rows, "labels": labels, "steps": Steps(graph).all()})
+        return {**self.beside, "frames": frames}
 
 
 def _level(level: Level, graph: GraphModel) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .drawing import Arrow, Drawing, Item, edge_labels, group_item, group_of, node_item, place
+from .drawing import Arrow, Drawing, Groups, Item, edge_labels, group_of, node_item, place
 from .model import GraphEdge, GraphModel
 from .text import symbol_of
 
@@ -48,9 +48,18 @@ def chains(graph: GraphModel) -> dict[int, tuple[str, ...]]:
     return {id: tuple(key for key in keys if key not in lone) for id, keys in found.items()}
 
 
-def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int = 5000) -> list[Level]:
-    """All levels, outermost first, laid out in the same direction. Raises ValueError for one of more than ``most``
-    boxes."""
+@dataclass(slots=True)
+class Room:
+    """Texts that boxes (by node) and lines (by edge) must have room for beside their own."""
+
+    rows: dict[int, list[str]]
+    labels: list[str]
+
+
+def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int = 5000,
+           room: Room | None = None) -> list[Level]:
+    """All levels, outermost first, laid out in the same direction, with ``room`` for more texts. Raises ValueError for
+    one of more than ``most`` boxes."""
     around = chains(graph)
     _check_sizes(graph, around, most)
     symbols, into = graph.symbols(), graph.into()
@@ -63,13 +72,14 @@ def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int
             members.setdefault(key, []).append(id)
             parents[key] = before
             before = key
-    labels = edge_labels(graph, symbols) if formulas else [""] * len(graph.edges)
+    labels = room.labels if room is not None else edge_labels(graph, symbols) if formulas else [""] * len(graph.edges)
     crossing: dict[str, list[int]] = {key: [] for key in members}
     for i, edge in enumerate(graph.edges):
         a, b = ("", *around[edge.source]), ("", *around[edge.target])
         for key in dict.fromkeys(a + b):
             crossing[key].append(i)
     found = []
+    boxes = Groups(graph, into)
     for key, ids in members.items():
         depth = 0 if not key else around[ids[0]].index(key) + 1
         ids.sort(key=position.__getitem__)
@@ -85,12 +95,13 @@ def levels(graph: GraphModel, formulas: bool, direction: str = "down", most: int
                 where[id] = len(items)
                 item = node_item(node, into[id], graph, symbols, formulas)
                 item.root = id in graph.roots
+                item.beside = [] if room is None else room.rows.get(id, [])
                 items.append(item)
             else:
                 child = keys[depth]
                 if child not in inner:
                     inner[child] = len(items)
-                    item = group_item(graph, child, members[child])
+                    item = boxes.item(child, members[child])
                     item.root = any(root in members[child] for root in graph.roots)
                     items.append(item)
                 where[id] = inner[child]

@@ -100,6 +100,33 @@ def module_names(module: Any) -> dict[int, str]:
     return found
 
 
+def module_texts(module: Any, prefix: str = "") -> dict[str, str]:
+    """What a module and its parts are, by their paths: ``{"0": "Linear(in_features=4, ...)", "1": "Tanh()"}``."""
+    parts = ((".".join(filter(None, (prefix, path))), part) for path, part in module.named_modules())
+    return {path: f"{type(part).__name__}({part.extra_repr()})" for path, part in parts if path}
+
+
+def modules_of(scopes: list[dict[str, Any]]) -> dict[str, str]:
+    """The same of the modules of a function that are not part of others, with their variable before it where they are
+    several, as in the names of parameters."""
+    modules = _outermost(_variables(scopes[0])) if scopes else []
+    found: dict[str, str] = {}
+    for variable, module in modules:
+        found.update(module_texts(module, variable if len(modules) > 1 else ""))
+    return found
+
+
+def name_dropouts(graph: GraphModel) -> None:
+    """A product with a mask in a module for dropout is called so."""
+    into = graph.into() if any("Dropout" in text for text in graph.modules.values()) else {}
+    for id, operands in into.items():
+        node = graph.nodes[id]
+        if node.operation == "mul" and "Dropout(" in graph.modules.get(node.module, ""):
+            masks = [graph.nodes[edge.source] for edge in operands if graph.nodes[edge.source].kind == "constant"]
+            if len(masks) == 1:
+                node.operation = "dropout"
+
+
 def is_module(value: Any) -> bool:
     """Whether a value is an `nn.Module` (told by its methods: this layer does not import `nn`)."""
     kind = type(value)
@@ -198,7 +225,7 @@ def leaf_modules(graph: GraphModel) -> None:
     if not recorded:
         for node in graph:
             if node.kind == "leaf" and "." in node.name:
-                for target in users.get(node.id, ()):
+                for target in _readers(graph, users, node.id):
                     graph.nodes[target].module = graph.nodes[target].module or node.name.rpartition(".")[0]
         _modules_between(graph, users)
     for node in graph:
@@ -208,6 +235,16 @@ def leaf_modules(graph: GraphModel) -> None:
                 node.module, node.calls = homes.pop()
             elif node.kind == "leaf" and homes:
                 node.module, node.calls = _common([module for module, _ in homes]), ()
+
+
+def _readers(graph: GraphModel, users: dict[int, list[int]], id: int) -> list[int]:
+    """What reads a parameter, and what reads it where only its shape was changed for a single user."""
+    found = list(users.get(id, ()))
+    for target in found:
+        further = users.get(target, ())
+        if graph.nodes[target].operation in ("reshape", "permute", "expand", "cast") and len(further) == 1:
+            found += further
+    return found
 
 
 def _modules_between(graph: GraphModel, users: dict[int, list[int]]) -> None:

@@ -108,16 +108,18 @@ function draw() {
 function paint(level, parent, dx, dy) {
   const group = el("g", {transform: `translate(${dx} ${dy})`}, parent);
   const edges = el("g", {"class": "edges"}, group), boxes = el("g", {"class": "nodes"}, group), labels = el("g", {}, group);
+  const taken = new Map();
   for (const arrow of level.arrows) {
     const points = arrow.points.slice(), [x, y] = points[points.length - 1];
     points[points.length - 1] = sideways ? [x - 7, y] : [x, y - 7];
     const keys = {"data-s": name(level.items[arrow.s]), "data-t": name(level.items[arrow.t])};
     el("path", {"class": "e", d: path(points), ...keys}, edges);
     el("path", {"class": "a", d: sideways ? `M${x} ${y}l-9 -4.5v9z` : `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
-    if (arrow.l) {
+    const said = labelOf(arrow, level, taken);
+    if (said) {
       const behind = sideways ? null : el("rect", {"class": "bg"}, labels), [lx, ly] = arrow.at;
       const text = el("text", {"class": "l", x: lx, y: ly + (sideways ? -5 : 4), ...keys}, labels);
-      arrow.l.split("\u2003").forEach((part, i) => el("tspan", {"class": {"→": "fw", "←": "bw"}[part[0]] || ""}, text, (i ? "\u2003" : "") + part));
+      said.split("\u2003").forEach((part, i) => el("tspan", {"class": {"→": "fw", "←": "bw"}[part[0]] || ""}, text, (i ? "\u2003" : "") + part));
       if (behind) {                        // the label interrupts its line
         const wide = text.getComputedTextLength() + 4;
         for (const [key, value] of Object.entries({x: lx - wide / 2, y: ly - 9, width: wide, height: 18})) behind.setAttribute(key, value);
@@ -131,8 +133,11 @@ const name = item => (item.k === "module" ? "m" : item.k === "port" ? "p" : "n")
 
 function box(item, parent) {
   const x = item.cx - item.w / 2, y = item.cy - item.h / 2, key = name(item);
-  const classes = ["node", item.k, item.root ? "root" : "", item.bad ? "broken" : "", item.inner ? "frame" : ""];
-  const label = [item.k === "module" ? `module ${item.t}` : item.t, ...(item.r || [])].join(", ");
+  const classes = ["node", item.k, item.root ? "root" : "", item.bad ? "broken" : "", item.inner ? "open" : ""];
+  // What opens and closes is a box beside the boxes in it, not around them; its name is what it says, with spaces.
+  const title = item.k === "module" ? `${item.t}  ${item.inner ? "−" : "+"}` : item.t;
+  const label = [item.k === "module" ? "module" : "", title.replace("  ", " "), ...(item.inner ? [] : item.r || [])].join(" ").trim();
+  if (item.inner) parent = el("g", {"class": "frame"}, parent);
   const g = el("g", {"class": classes.filter(Boolean).join(" "), "data-key": key, tabindex: 0, role: "button", "aria-label": label}, parent);
   if (item.k === "module") g.setAttribute("aria-expanded", String(!!item.inner));
   const r = item.k === "leaf" ? Math.min(item.h / 2, 18) : item.k === "output" ? 14 : 7;
@@ -140,14 +145,14 @@ function box(item, parent) {
   el("rect", {"class": "b", x, y, width: item.w, height: item.h, rx: r}, g);
   if (item.inner) {
     el("rect", {"class": "bar", x: x + 1, y: y + 1, width: item.w - 2, height: BAR - 4, rx: 6}, g);
-    el("text", {"class": "t", x: item.cx, y: y + 19}, g, `${item.t}  −`);
-    paint(item.inner, g, x + (item.w - item.inner.w) / 2 - item.inner.left, y + BAR + PAD - item.inner.top);
+    el("text", {"class": "t", x: item.cx, y: y + 19}, g, title);
+    paint(item.inner, parent, x + (item.w - item.inner.w) / 2 - item.inner.left, y + BAR + PAD - item.inner.top);
   } else {
     const rows = item.r || [], top = item.cy - 8.5 * rows.length;
-    el("text", {"class": "t", x: item.cx, y: top + 4.7}, g, item.k === "module" ? `${item.t}  +` : item.t);
+    el("text", {"class": "t", x: item.cx, y: top + 4.7}, g, `${title} `);
     rows.forEach((row, i) => {
       const what = /^grad /.test(row) ? "g" : /^tangent /.test(row) ? "t" : i === 0 && item.v ? "v" : "";
-      el("text", {"class": what === "g" || what === "t" ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5, "data-row": what, "data-text": row}, g, row);
+      el("text", {"class": what === "g" || what === "t" ? "s" : "r", x: item.cx, y: top + 17 * (i + 1) + 4.5, "data-row": what, "data-text": row}, g, `${row} `);
     });
   }
   if (!shown.has(key)) shown.set(key, g);
@@ -213,7 +218,7 @@ function inside(id, key) {
 }
 function tint(key, g) {
   const rects = [...g.children].filter(c => c.classList.contains("b"));
-  if (!colour || key[0] === "p" || g.classList.contains("frame")) { rects.forEach(r => r.style.fill = ""); return; }
+  if (!colour || key[0] === "p" || g.classList.contains("open")) { rects.forEach(r => r.style.fill = ""); return; }
   const value = amount(key), part = tint.most > 0 && value > 0 ? Math.log1p(999 * value / tint.most) / Math.log(1000) : 0;
   const hue = colour === "nan" ? 0 : 28;
   rects.forEach(r => r.style.fill = part ? `hsl(${hue} 90% 55% / ${(.08 + .72 * part).toFixed(2)})` : "var(--bg)");
@@ -274,7 +279,7 @@ function show(id) {
   if (node.line) {
     tag("h3", panel, node.line.split(/[\\/]/).pop());
     const lines = data.sources[node.line], at = node.line.split(":").pop();
-    if (lines) { const pre = tag("pre", panel); for (const [n, text] of lines) tag(String(n) === at ? "b" : "span", pre, `${String(n).padStart(4)}  ${text}\n`); }
+    if (lines) { const pre = tag("pre", panel); pre.tabIndex = 0; for (const [n, text] of lines) tag(String(n) === at ? "b" : "span", pre, `${String(n).padStart(4)}  ${text}\n`); }
   }
   if (node.in.length) tag("h3", panel, "Operands");
   for (const [source, symbol, partial] of node.in) go(source, partial ? `${symbol}   ∂${node.s}/∂${symbol} = ${partial}` : symbol);

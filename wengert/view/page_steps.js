@@ -30,7 +30,7 @@ function unveil() {                      // what can be seen of the boxes and th
       if (text.dataset.row === "v" || text.dataset.row === "t") text.classList.toggle("veiled", !computed(id));
       if (text.dataset.row === "g") {
         text.classList.toggle("veiled", !there);
-        text.textContent = there === all ? text.dataset.text : `grad: ${there} of ${all}`;
+        text.textContent = there === all ? `${text.dataset.text} ` : `grad: ${there} of ${all} `;
       }
     }
   }

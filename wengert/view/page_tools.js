@@ -24,7 +24,7 @@ function drawMap() {                     // the whole as small boxes, and the pa
   for (const g of shown.values()) {
     const rect = [...g.children].filter(c => c.classList.contains("b")).at(-1), is = rect.getBoundingClientRect();
     el("rect", {x: (is.left - frame.left - view.x) / k, y: (is.top - frame.top - view.y) / k, width: is.width / k, height: is.height / k,
-      "class": g.classList.contains("frame") ? "frame" : "box"}, small);
+      "class": g.classList.contains("open") ? "frame" : "box"}, small);
   }
   el("rect", {id: "here"}, small);
   placeMap();
@@ -99,6 +99,7 @@ settleTurn();
 for (const key in data.levels) if (key && key.split("#")[0].split(".").length < data.depth) open.add(key);
 plan();
 legend();
+if (data.film) openFilm();
 draw();
 goTo(0);
 fit();

@@ -19,6 +19,7 @@ def to_json(graph: GraphModel, indent: int | None = None) -> str:
     data = {
         "wengert graph": VERSION,
         "roots": graph.roots,
+        **({"modules": graph.modules} if graph.modules else {}),
         "nodes": [_lean(node) for node in graph],
         "edges": [_lean(edge) for edge in graph.edges],
     }
@@ -68,8 +69,9 @@ def _lean_summary(summary: Summary) -> dict[str, Any]:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[int]]:
-    """Nodes, edges and roots of a text that `to_json` wrote. Raises ValueError, with the place, for any other text."""
+def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[int], dict[str, str]]:
+    """Nodes, edges, roots and modules of a text that `to_json` wrote. Raises ValueError, with the place, for any
+    other text."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -97,7 +99,10 @@ def read_json(text: str) -> tuple[dict[int, GraphNode], list[GraphEdge], list[in
     roots = _list(data, "roots")
     if not all(_whole(root) and root in order for root in roots):
         raise ValueError(f"[graph] roots: a list of ids of nodes was expected; got {roots!r}")
-    return nodes, edges, roots
+    modules = data.get("modules", {})
+    if not isinstance(modules, dict) or not all(isinstance(words, str) for words in modules.values()):
+        raise ValueError(f"[graph] modules: an object of texts was expected; got {str(modules)[:60]}")
+    return nodes, edges, roots, modules
 
 
 def _check_partials(nodes: dict[int, GraphNode], edges: list[GraphEdge]) -> None:

@@ -25,7 +25,7 @@ from ..tensors.tape import Leaf, Node, Out, node_of
 from ..tensors.tensor import TENSORS
 from .build import GraphBuilder, Note
 from .graph import Graph
-from .names import module_names, modules_in, names_in, scopes_of, values_in
+from .names import module_names, module_texts, modules_in, names_in, scopes_of, values_in
 from .pushes import Pushes, bottom, contributions
 from .taped import is_custom, key_of
 from .values import summarize
@@ -74,7 +74,7 @@ class RecordedGraph(Graph):
             make, self._make = self._make, None
             if make is not None:
                 made = make()
-                self.nodes, self.edges, self.roots = made.nodes, made.edges, made.roots
+                self.nodes, self.edges, self.roots, self.modules = made.nodes, made.edges, made.roots, made.modules
             return slot.__get__(self)
 
         def put(self: RecordedGraph, value: Any) -> None:
@@ -82,7 +82,7 @@ class RecordedGraph(Graph):
 
         return property(get, put)
 
-    nodes, edges, roots = _slot("nodes"), _slot("edges"), _slot("roots")
+    nodes, edges, roots, modules = map(_slot, ("nodes", "edges", "roots", "modules"))
     del _slot
 
 
@@ -358,7 +358,7 @@ class Recording(Watcher):
             else:
                 note.calls = note.calls[1:]
         ends = [Out(node, 0) if node.primitive.multiple else node for node in nodes if node not in used]
-        builder = GraphBuilder(ends, self.notes, names)
+        builder = GraphBuilder(ends, self.notes, names, self._module_texts(named))
         builder.values.update(self.leaves)
         for number, (_, value, tangent, _) in self.pushes.leaves.items():
             builder.values[number], builder.tangents[number] = value, tangent
@@ -368,6 +368,13 @@ class Recording(Watcher):
         builder.constant_values = {key: kept for key, (_, kept) in self.constants.items()}
         builder.gradients.update(gradients)
         return builder.graph()
+
+    def _module_texts(self, named: dict[int, str]) -> dict[str, str]:
+        """What the modules are that were called, by their paths."""
+        found: dict[str, str] = {}
+        for root in self.outermost:
+            found.update(module_texts(self.modules[root][0], named.get(root, "")))
+        return found
 
     def _name_pushes(self, names: dict[int, str]) -> None:
         """Names for what moves: those of the variables that hold it, and for leaves of what they were made from."""

@@ -15,6 +15,7 @@ LOCAL: dict[str, tuple[str, ...]] = {
     "add": ("1", "1"),
     "sub": ("1", "-1"),
     "mul": ("y", "x"),
+    "dropout": ("y",),
     "div": ("1 / y", "-x / y**2"),
     "pow": ("y * x**(y - 1)", "x**y * log(x)"),
     "neg": ("-1",),

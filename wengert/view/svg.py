@@ -32,6 +32,7 @@ _LEGEND = {
     "module": "module (collapsed)",
     "root": "result",
     "broken": "NaN or Inf",
+    "lit": "differs",
 }
 
 
@@ -105,7 +106,8 @@ def item_svg(item: Item) -> str:
     """A box with its text."""
     box = item.box
     x, y = box.x - box.width / 2, box.y - box.height / 2
-    classes = " ".join([item.kind, *(["root"] if item.root else []), *(["broken"] if item.broken else [])])
+    classes = " ".join([item.kind, *(["root"] if item.root else []), *(["broken"] if item.broken else []),
+                        *(["lit"] if item.lit else [])])
     radius = {"leaf": min(box.height / 2, 18), "module": 6, "output": 14}.get(item.kind, 7)
     parts = [
         f'<g class="{classes}" id="{escape(item.key)}"><title>{escape(" · ".join([item.title, *item.rows]))}</title>'
@@ -191,7 +193,8 @@ def themes() -> str:
 
 def legend_entries(drawing: Drawing) -> list[tuple[str, str]]:
     """The kinds of boxes, and of what goes along edges, that there are, with the words for them."""
-    there = {"root", *(item.kind for item in drawing.items), *("broken" for item in drawing.items if item.broken)}
+    there = {"root", *(item.kind for item in drawing.items), *("broken" for item in drawing.items if item.broken),
+             *("lit" for item in drawing.items if item.lit)}
     flows = _FLOW_LEGEND if any(APART in arrow.label for arrow in drawing.arrows) else ()
     return [*((kind, words) for kind, words in _LEGEND.items() if kind in there), *flows]
 

@@ -1,0 +1,235 @@
+"""Two graphs compared: before and after a change, recorded and compiled; what differs is listed, and lit in a picture.
+
+The one idea to know: nodes are matched in order of computation, by what they are called and what they compute, as lines
+of two texts are; values are told apart only beyond a tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from .drawing import FORMULAS, Drawing, draw
+from .graph import Graph
+from .model import GraphNode
+from .svg import check_theme, describe, drawing_of, escape, render
+from .values import Summary, shape_text
+
+RELATIVE = 1e-4
+"""Numbers are the same where they differ by at most this part of the larger, or of the largest of their tensor."""
+
+
+@dataclass(slots=True)
+class Difference:
+    """One thing that differs: the ids of the node in the first and in the second graph (None where it is in one alone),
+    and what differs, in words."""
+
+    before: int | None
+    after: int | None
+    words: str
+
+
+class Comparison:
+    """Two graphs and what differs between them: made by `wengert.graph.compare`. ``differences`` is a list of
+    `Difference`; it is true where there are some."""
+
+    def __init__(self, before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> None:
+        self.before, self.after, self.names = before, after, names
+        self.pairs = _matched(before, after)
+        self.differences = [*_of_pairs(before, after, self.pairs), *_alone(before, after, self.pairs)]
+
+    def __bool__(self) -> bool:
+        return bool(self.differences)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """A line for each difference."""
+        a, b = self.names
+        if not self.differences:
+            return f"{a} and {b} are the same: {len(self.pairs)} nodes"
+        count = len(self.differences)
+        head = f"{count} difference{'' if count == 1 else 's'} between {a} and {b}, {len(self.pairs)} nodes in both"
+        return "\n".join([head, *(f"  {self._name(each)}: {each.words}" for each in self.differences)])
+
+    def _name(self, each: Difference) -> str:
+        graph, id = (self.before, each.before) if each.before is not None else (self.after, each.after)
+        node = graph.nodes[id]  # type: ignore[index]
+        symbol = graph.symbols()[node.id]
+        return f"{symbol} = {node.operation}" if node.operation and node.operation != symbol else symbol
+
+    def html(self, title: str = "Two graphs", *, direction: str | None = None, theme: str | None = None) -> str:
+        """One self-contained page: the two pictures side by side, what differs lit, and the list."""
+        check_theme(theme)
+        pictures = []
+        for graph, side in ((self.before, 0), (self.after, 1)):
+            ids = {(each.before, each.after)[side] for each in self.differences} - {None}
+            name = escape(self.names[side])
+            pictures.append(f'<section><h2>{name}</h2><div class="picture" tabindex="0" role="region" '
+                            f'aria-label="{name}">{_lit(graph, ids, direction, theme)}</div></section>')
+        rows = [f"<li><b>{escape(self._name(each))}</b>: {escape(each.words)}</li>" for each in self.differences]
+        head, _, _ = self.text().partition("\n")
+        return _PAGE.format(title=escape(title), scheme=theme or "light dark", head=escape(head),
+                            pictures="".join(pictures), rows="".join(rows))
+
+    def save(self, path: str | Path, *, direction: str | None = None, theme: str | None = None) -> Path:
+        """Writes the page (``.html``) or the list (``.txt``). Returns the path. Raises ValueError for another
+        ending."""
+        path = Path(path)
+        forms: dict[str, Callable[[], str]] = {
+            ".html": lambda: self.html(path.stem, direction=direction, theme=theme), ".txt": self.text}
+        if path.suffix.lower() not in forms:
+            raise ValueError(f"[graph.compare] a file that ends in .html or .txt was expected; got {path.name!r}")
+        path.write_text(forms[path.suffix.lower()]() + "\n", encoding="utf-8", errors="replace")
+        return path
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def compare(before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> Comparison:
+    """Compares two graphs: which nodes are in one alone, and whose operation, settings, shape, dtype, value or gradient
+    differ. ``names`` are what the two are called. Raises TypeError for what is no graph.
+
+    >>> import wengert
+    >>> def picture(rate):
+    ...     w = wengert.tensor(2.0, requires_grad=True)
+    ...     y = (w * rate).exp()
+    ...     return wengert.graph(y, gradients=True)
+    >>> wengert.graph.compare(picture(1.0), picture(0.5))
+    4 differences between before and after, 4 nodes in both
+      w: gradient 7.389, then 1.359
+      c1: value 1, then 0.5
+      v1 = mul: value 2, then 1; gradient 7.389, then 2.718
+      y = exp: value 7.389, then 2.718
+    """
+    for graph in (before, after):
+        if not isinstance(graph, Graph):
+            raise TypeError(f"[graph.compare] two graphs were expected; got {type(graph).__name__}; make them with "
+                            "wengert.graph(...) or graph.record()")
+    return Comparison(before, after, names)
+
+
+# --- matching ---------------------------------------------------------------------------------------------------------
+
+
+def _matched(before: Graph, after: Graph) -> list[tuple[int, int]]:
+    """Pairs of ids of nodes that are taken for the same: first by name, operation and module, then, between these, by
+    operation alone."""
+    pairs: list[tuple[int, int]] = []
+    a, b = list(before), list(after)
+    _match(a, b, lambda node: (node.kind, node.operation, node.module, node.name, node.shape), pairs)
+    for key in (lambda node: (node.kind, node.operation, node.name), lambda node: (node.kind, node.operation)):
+        firsts, seconds = ({pair[side] for pair in pairs} for side in (0, 1))
+        _match([x for x in a if x.id not in firsts], [y for y in b if y.id not in seconds], key, pairs)
+    place = {id: i for i, id in enumerate(before.nodes)}
+    return sorted(pairs, key=lambda pair: place[pair[0]])
+
+
+def _match(a: list[GraphNode], b: list[GraphNode], key: Callable[[GraphNode], Any],
+           pairs: list[tuple[int, int]]) -> None:
+    left, right = [key(node) for node in a], [key(node) for node in b]
+    # What is alike at both ends is matched at once: to look for the rest takes the square of what is alike in it.
+    head = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(a), len(b)))
+    rest = min(len(a), len(b)) - head
+    tail = next((i for i in range(rest) if left[-1 - i] != right[-1 - i]), rest)
+    pairs += [(x.id, y.id) for x, y in zip(a[:head], b[:head], strict=True)]
+    pairs += [(a[-1 - i].id, b[-1 - i].id) for i in range(tail)]
+    matcher = SequenceMatcher(None, left[head : len(a) - tail], right[head : len(b) - tail], autojunk=False)
+    for i, j, count in matcher.get_matching_blocks():
+        pairs += [(a[head + i + k].id, b[head + j + k].id) for k in range(count)]
+
+
+def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]]) -> list[Difference]:
+    partner, into = dict(pairs), (before.into(), after.into())
+    found = []
+    for first, second in pairs:
+        a, b = before.nodes[first], after.nodes[second]
+        words = [f"{what} {x or 'none'}, then {y or 'none'}" for what, x, y in (
+            ("shape", _shape(a), _shape(b)), ("dtype", a.dtype, b.dtype), ("settings", a.parameters, b.parameters),
+        ) if x != y and not (what != "settings" and None in (x, y))]
+        for what, x, y in (("value", a.value, b.value), ("gradient", a.gradient, b.gradient)):
+            if x is not None and y is not None and a.shape == b.shape and not _same(x, y):
+                words.append(f"{what} {x.text()}, then {y.text()}")
+        mine = {(partner.get(edge.source), edge.place) for edge in into[0][first]}
+        other = {(edge.source, edge.place) for edge in into[1][second]}
+        if mine != other and len(mine) == len(other):
+            words.append("reads other operands")
+        if words:
+            found.append(Difference(first, second, "; ".join(words)))
+    return found
+
+
+def _alone(before: Graph, after: Graph, pairs: list[tuple[int, int]]) -> list[Difference]:
+    firsts, seconds = ({pair[side] for pair in pairs} for side in (0, 1))
+    return [*(Difference(id, None, "only in the first") for id in before.nodes if id not in firsts),
+            *(Difference(None, id, "only in the second") for id in after.nodes if id not in seconds)]
+
+
+def _shape(node: GraphNode) -> str | None:
+    return None if node.shape is None else shape_text(node.shape)
+
+
+def _same(a: Summary, b: Summary) -> bool:
+    """Whether two values are the same but for rounding."""
+    if a.shape != b.shape or (a.nan, a.inf) != (b.nan, b.inf):
+        return False
+    largest = max(abs(a.minimum), abs(a.maximum), abs(b.minimum), abs(b.maximum))
+    pairs: list[tuple[Any, Any]] = [(a.norm, b.norm), (a.minimum, b.minimum), (a.maximum, b.maximum)]
+    if a.values is not None and b.values is not None:
+        pairs += zip(a.values, b.values, strict=True)
+    return all(_near(x, y, largest) for x, y in pairs)
+
+
+def _near(x: Any, y: Any, largest: float) -> bool:
+    if isinstance(x, (list, tuple)) or isinstance(y, (list, tuple)):  # complex numbers
+        return all(_near(p, q, largest) for p, q in zip(x, y, strict=True))
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return x == y or (math.isnan(x) and math.isnan(y))
+    return bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y), largest))
+
+
+# --- the picture ------------------------------------------------------------------------------------------------------
+
+
+def _lit(graph: Graph, ids: set[Any], direction: str | None, theme: str | None) -> str:
+    """The picture of one graph with the boxes lit that hold one of the nodes."""
+    drawing: Drawing = draw(graph, {}, direction) if len(graph) <= FORMULAS else drawing_of(graph, direction)
+    shown = {id for item in drawing.items for id in item.nodes}
+    for edge in graph.edges:  # a number has no box of its own: where it is used is lit
+        if edge.source in ids and edge.source not in shown:
+            ids = ids | {edge.target}
+    for item in drawing.items:
+        item.lit = any(id in ids for id in item.nodes)
+    return render(drawing, describe(graph), True, theme)
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>{title}</title>
+<style>
+:root{{color-scheme:{scheme}}}
+body{{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif;margin:1rem}}
+h1{{font-size:1.2rem}}h2{{font-size:1rem;margin:.3rem 0}}
+.pair{{display:grid;grid-template-columns:1fr 1fr;gap:1rem}}
+.picture{{overflow:auto;max-height:75vh;border:1px solid #8a94a3;border-radius:8px}}
+@media (max-width:700px){{.pair{{grid-template-columns:1fr}}}}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{head}</p>
+<div class="pair">{pictures}</div>
+<ul>{rows}</ul>
+</main>
+</body>
+</html>"""
