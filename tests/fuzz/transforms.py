@@ -1,5 +1,5 @@
-"""Random nests of function transformations: `grad`, `vjp`, `jvp`, `vmap`, `jacrev`, `jacfwd`, `hessian`, `linearize` of
-random functions, up to four deep, held against PyTorch's, and against the plain tape.
+"""Random nests of function transformations: `grad`, `vjp`, `jvp`, `vmap`, `jacrev`, `jacfwd`, `hessian`, `linearize`,
+`laplacian` of random functions, up to four deep, held against PyTorch's, and against the plain tape.
 
 The one idea to know: a case is a text of choices, from which the same function is built for either library. On the tape
 alone (`Tape`) every transformation is a loop: over examples, over rows, over derivatives taken back twice.
@@ -140,6 +140,13 @@ def _mapped_rows(lib: Any, f: Function, seed: int, x: Any) -> Any:
     return lib.f.vmap(f)(lib.t.stack([x, x * 0.5]))
 
 
+def _laplacian(lib: Any, f: Function, seed: int, x: Any) -> Any:
+    """The trace of the Hessian; where the library has a Laplacian, by that."""
+    total = _weighed(lib.t, f, seed)
+    direct = getattr(lib.f, "laplacian", None)
+    return x * (lib.t.trace(lib.f.hessian(total)(x)) if direct is None else direct(total, x))
+
+
 TRANSFORMS: dict[str, Callable[[Any, Function, int], Function]] = {
     "grad": lambda lib, f, s: lib.f.grad(_weighed(lib.t, f, s)),
     "vjp": lambda lib, f, s: partial(_pulled, lib, f, s),
@@ -151,6 +158,7 @@ TRANSFORMS: dict[str, Callable[[Any, Function, int], Function]] = {
     "jacfwd": lambda lib, f, s: lib.f.jacfwd(lambda x: _flat(f(x))),
     "hessian": lambda lib, f, s: lib.f.hessian(_weighed(lib.t, f, s)),
     "linearize": lambda lib, f, s: partial(_linearized, lib, f, s),
+    "laplacian": lambda lib, f, s: partial(_laplacian, lib, f, s),
 }
 
 
