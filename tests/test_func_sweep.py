@@ -12,7 +12,7 @@ import pytest
 
 import wengert as torch
 from wengert.autograd.derivatives import moving, pull, push
-from wengert.func import vmap
+from wengert.func import hessian, laplacian, vmap
 from wengert.nn import functional
 from wengert.ops.registry import FUNCTIONS
 from wengert.tensors.tensor import Tensor
@@ -116,3 +116,50 @@ def test_forward_is_backward(form: str) -> None:
                         wrong.append(name)
     assert wrong == []
     assert tried > 20
+
+
+def test_what_looks_among_sorted_numbers_takes_all_examples_at_once() -> None:
+    rng = np.random.default_rng(0)
+    tables, keys = (torch.from_numpy(np.sort(rng.standard_normal(shape), -1)) for shape in ((4, 6), (4, 3, 5)))
+    pairs = [(torch.searchsorted, tables, keys), (torch.searchsorted, tables, keys[:, 0, 0]),
+             (torch.searchsorted, torch.stack([tables] * 3, 1), keys), (torch.isin, (keys * 2).round(), tables.round())]
+    a = torch.from_numpy(rng.standard_normal((4, 3, 3)))
+    packed, pivots = torch.linalg.ldl_factor(a + a.mT)
+    wide = torch.from_numpy(rng.standard_normal((4, 2, 3, 2)))
+    for function, x, y in pairs:
+        for dims in ((0, 0), (None, 0), (0, None)):
+            found = vmap(function, in_dims=dims)(*[z if d == 0 else z[0] for z, d in zip((x, y), dims, strict=True)])
+            wanted = [function(x[i if dims[0] == 0 else 0], y[i if dims[1] == 0 else 0]) for i in range(4)]
+            assert torch.equal(found, torch.stack(wanted)), (function.__name__, dims)
+    for b in (wide[:, 0], wide):
+        for dims in ((0, 0, 0), (None, None, 0), (0, 0, None)):
+            given = [z if d == 0 else z[0] for z, d in zip((packed, pivots, b), dims, strict=True)]
+            found = vmap(torch.linalg.ldl_solve, in_dims=dims)(*given)
+            places = [[i if d == 0 else 0 for d in dims] for i in range(4)]
+            wanted = [torch.linalg.ldl_solve(packed[i], pivots[j], b[k]) for i, j, k in places]
+            torch.testing.assert_close(found, torch.stack(wanted))
+
+
+def test_a_laplacian_is_the_trace_of_the_hessian() -> None:
+    tried, wrong = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, function in functions():
+            if name in OF_HERMITIAN:
+                continue
+            for shape in ((2, 2), (4,)):
+                def total(p: Any, function: Any = function, shape: Any = shape) -> Any:
+                    outs = [out for out in tensors_of(function(p.reshape(shape))) if out.is_floating_point()]
+                    return sum([(out * torch.arange(1.0, out.numel() + 1, dtype=out.dtype).reshape(out.shape)).sum()
+                                for out in outs], start=p.sum() * 0)
+
+                (point,) = made(1, 4)
+                try:
+                    wanted = torch.trace(hessian(total)(point))
+                except Exception:  # not a function of such arguments, or not one with two derivatives
+                    continue
+                tried += 1
+                if not np.allclose(laplacian(total, point).item(), wanted.item(), rtol=1e-7, atol=1e-8, equal_nan=True):
+                    wrong.append(name)
+    assert wrong == []
+    assert tried > 150

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import wengert as torch
+from wengert.core.batching import each
 from wengert.core.dtypes import from_numpy
 from wengert.core.primitive import P, Primitive, elementwise
 from wengert.core.spec import Spec
@@ -73,6 +74,8 @@ def test_says_which_rules_it_lacks_and_why(primitive: Primitive) -> None:
     for rule in ("vjp", "jvp", "batch"):
         if getattr(primitive, rule) is None:
             assert primitive.missing.get(rule), f"{primitive.name} has no {rule} and gives no reason"
+    if primitive.batch is each:
+        assert primitive.missing.get("loop"), f"{primitive.name} goes through examples one by one and gives no reason"
     with_samples = primitive.samples is not None or primitive.kind == "elementwise"
     assert with_samples or primitive.missing.get("samples"), f"{primitive.name} has no samples"
 

@@ -11,7 +11,8 @@ HEADER = """\
 
 All {count} of them, as the registry has them; every other operation is composed of these. `vjp` is the derivative that
 `backward()` uses, and `jvp` the forward derivative: a rule, or the `transpose` of the vjp. `batch` says how `vmap` runs
-it: all examples at once, or in a `loop`. `kernel` says whether machine code is generated for large arrays.
+it: all examples at once, or in a `loop`, with the reason for it. `kernel` says whether machine code is generated for
+large arrays.
 This page is made by `python -m tools.primitive_table > docs/primitives.md`, and a test holds it against the registry.
 
 | primitive | kind | operands | vjp | jvp | batch | kernel | what is missing, and why |

@@ -75,6 +75,16 @@ def each(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Params
     return P.cat(*[part[None] for part in results], dim=0)
 
 
+def in_a_loop(reason: str) -> dict[str, str]:
+    """For a primitive's ``missing``: why its examples are gone through one by one (`each`)."""
+    return {"loop": reason}
+
+
+WRITTEN_OUT = {**dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+               **in_a_loop("it is recorded where no derivative of it can be asked for, and never inside vmap")}
+"""``missing`` of what backward rules record as one step where nothing more follows: `is_final` of core/primitive.py."""
+
+
 def native(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Params) -> Any:
     """For what takes any leading dimensions: the examples are one of them. Several operands all get it."""
     return primitive(*(all_spread(operands, mapped) if len(operands) > 1 else operands), **params)

@@ -8,13 +8,13 @@ linear systems*, 1977), matrix by matrix, both with LAPACK's choice of pivots an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..core.batching import each, native
+from ..core.batching import all_spread, lifted, native, rank_of
 from ..core.layout import in_columns
 from ..core.operands import Array, DType, Needs, Params, Saved
 from ..core.primitive import P, opaque
@@ -227,6 +227,13 @@ def _ldl_solve(xp: ModuleType, a: Array, pivots: Array, b: Array, hermitian: boo
     return in_columns(xp.array(found, b.dtype).reshape((*lead, *b.shape[-2:])))
 
 
+def _ldl_solve_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """The dimensions before the matrices broadcast, and the examples are one more of them."""
+    rank = max(rank_of(operands[0], mapped[0]), rank_of(operands[2], mapped[2]))
+    a, pivots, b = all_spread(operands, mapped)
+    return primitive(lifted(a, rank), lifted(pivots, rank - 1), lifted(b, rank), **params)
+
+
 def _symmetric() -> Iterator[Any]:
     x = _regular(3, 3)
     yield (x + x.T,), {}
@@ -235,7 +242,7 @@ def _symmetric() -> Iterator[Any]:
 
 ldl_factor = opaque("ldl_factor", _ldl_factor, batch=native, multiple=True, label="NotImplemented", missing=_NEVER,
                     samples=_symmetric)
-ldl_solve = opaque("ldl_solve", _ldl_solve, batch=each, arity=3, label="NotImplemented",
+ldl_solve = opaque("ldl_solve", _ldl_solve, batch=_ldl_solve_batch, arity=3, label="NotImplemented",
                    missing={**_NEVER, "samples": "one of its operands is a list of positions"})
 
 

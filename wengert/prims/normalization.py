@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import each, lifted, moved, size_of, spread
+from ..core.batching import WRITTEN_OUT, each, lifted, moved, size_of, spread
 from ..core.dtypes import float32
 from ..core.generated import LARGE
 from ..core.layout import in_rows, laid_as
@@ -174,7 +174,7 @@ def _gradient_spec(g: Spec, x: Spec, weight: Spec | None, *statistics: Spec, nee
 normalize_gradient = opaque(
     "normalize_gradient", _gradient, batch=each, arity=5, spec=_gradient_spec, multiple=True, widens=True,
     agree=(0, 1, 2, 3, 4), mixes=True,
-    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    missing=WRITTEN_OUT,
     samples=cases(((3, 4), (3, 4), (4,), (3, 1), uniform(0.5, 1, 3, 1),
                    {"dim": (1,), "eps": 0.1, "needs": (True, True, True), "shapes": ((3, 4), (4,), (4,))})),
     doc="The cotangents of normalize's operands (those in needs), of the cotangent of its result.",

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import each, size_of, spread
+from ..core.batching import WRITTEN_OUT, each, size_of, spread
 from ..core.errors import DTypeError, ShapeError
 from ..core.generated import LARGE_PRODUCT, too_late
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
@@ -339,7 +339,7 @@ lstm = fused(
 lstm_gradient = opaque(
     "lstm_gradient", _lstm_gradient, batch=each, arity=9,
     spec=lambda *given, **params: (given[6], given[3], given[4]), agree=tuple(range(9)), multiple=True, widens=True,
-    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    missing=WRITTEN_OUT,
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (2, 2), (8, 2), (6, 8), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of lstm's gates, h0 and c0, of those of every step's h, of the last h and of the last c.",
 )
@@ -355,7 +355,7 @@ lstm_projected = fused(
 lstm_projected_gradient = opaque(
     "lstm_projected_gradient", _lstm_gradient, batch=each, arity=10,
     spec=lambda *given, **params: (given[7], given[3], given[4], given[9]), agree=tuple(range(10)), multiple=True,
-    widens=True, missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    widens=True, missing=WRITTEN_OUT,
     samples=cases(((6, 2), (2, 2), (2, 3), (2, 2), (2, 3), (12, 2), (2, 3), (6, 12), (6, 3), (6, 2),
                    _EVEN | {"reverse": False})),
     doc="The cotangents of lstm_projected's gates, h0, c0 and every step's whole h, of those of every step's h, of the "
@@ -474,7 +474,7 @@ gru_gradient = opaque(
     "gru_gradient", _gru_gradient, arity=7, spec=lambda *given, **params: (given[4], given[4], given[2]),
     agree=tuple(range(7)), multiple=True, widens=True,
     batch=each,
-    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    missing=WRITTEN_OUT,
     samples=cases(((6, 2), (2, 2), (2, 2), (6, 2), (6, 6), (6, 2), (6, 2), _EVEN | {"reverse": False})),
     doc="The cotangents of gru's gates, of its recurrent product and of h0, of those of every step's h and the last.",
 )
@@ -545,7 +545,7 @@ rnn_gradient = opaque(
     "rnn_gradient", _rnn_gradient, arity=5, spec=lambda *given, **params: (given[4], given[2]),
     agree=tuple(range(5)), multiple=True, widens=True,
     batch=each,
-    missing=dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
+    missing=WRITTEN_OUT,
     samples=cases(((6, 2), (2, 2), (2, 2), (2, 2), (6, 2), _EVEN | {"reverse": False, "relu": False})),
     doc="The cotangents of rnn's inputs and of h0, of those of every step's h and of the last.",
 )

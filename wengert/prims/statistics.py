@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import along, each, native
+from ..core.batching import all_spread, along, each, in_a_loop, native, rank_of, size_of
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import P, opaque
 from ..core.samples import cases
@@ -101,7 +101,8 @@ def _bincount(xp: ModuleType, x: Array, weights: Array | None = None, minlength:
     return counts if weights is None else counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64)
 
 
-bincount = opaque("bincount", _bincount, batch=each, arity=2, missing=_no("it counts"),
+_COUNTS = {**_no("it counts"), **in_a_loop("numpy counts one row at a time")}
+bincount = opaque("bincount", _bincount, batch=each, arity=2, missing=_COUNTS,
                   samples=cases((np.array([1, 3, 1]),), (np.array([1, 3, 1]), (3,), {"minlength": 6})))
 
 
@@ -137,7 +138,7 @@ def _histc(xp: ModuleType, x: Array, bins: int, low: float, high: float) -> Arra
 
 
 histc = opaque("histc", _histc, batch=each,
-               missing=_no("it counts"), spec=lambda x, bins, low, high: Spec((bins,), x.dtype),
+               missing=_COUNTS, spec=lambda x, bins, low, high: Spec((bins,), x.dtype),
                samples=cases(((7,), {"bins": 4, "low": 0.0, "high": 0.0}),
                              ((7,), {"bins": 3, "low": -1.0, "high": 2.0})))
 
@@ -156,7 +157,7 @@ def _histogram(xp: ModuleType, x: Array, weights: Array | None = None, *, edges:
     return xp.bincount(places[inside], weights=load, minlength=len(edges) - 1).astype(x.dtype)
 
 
-histogram = opaque("histogram", _histogram, batch=each, arity=2, missing=_no("it counts"),
+histogram = opaque("histogram", _histogram, batch=each, arity=2, missing=_COUNTS,
                    samples=cases(((7,), {"edges": (-2.0, 0.0, 2.0)})))
 
 
@@ -173,7 +174,7 @@ def _histogram_grid(xp: ModuleType, x: Array, weights: Array | None = None, *,
     return counts.reshape(sizes).astype(x.dtype)
 
 
-histogram_grid = opaque("histogram_grid", _histogram_grid, batch=each, arity=2, missing=_no("it counts"),
+histogram_grid = opaque("histogram_grid", _histogram_grid, batch=each, arity=2, missing=_COUNTS,
                         samples=cases(((7, 2), {"edges": ((-2.0, 0.0, 2.0), (-1.0, 0.0, 0.5, 1.0))})))
 
 
@@ -202,11 +203,31 @@ def _searchsorted(xp: ModuleType, sequence: Array, keys: Array, *, side: str) ->
     return xp.asarray(found, np.int64).reshape(keys.shape)
 
 
+def _searchsorted_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """One sequence for all examples takes keys of any shape; of a sequence an example, each is a row."""
+    sequence, keys = operands
+    if not mapped[0] and len(sequence.shape) == 1:
+        return primitive(sequence, keys, **params)
+    count, rank = size_of(operands, mapped), rank_of(sequence, mapped[0])
+    sequence, keys = all_spread(operands, mapped)
+    if rank > 1:
+        return primitive(sequence, keys, **params)
+    rows = P.reshape(keys, shape=(count, prod(keys.shape[1:])))
+    return P.reshape(primitive(sequence, rows, **params), shape=tuple(keys.shape))
+
+
+def _isin_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
+    """Where all examples have the same elements to be among."""
+    if mapped[1]:  # which is what numpy compares with at once
+        return each(primitive, operands, mapped, params)
+    return primitive(*operands, **{**params, "unique": False})  # those of several examples need not be
+
+
 _PLACES = _no("it gives places")
-searchsorted = opaque("searchsorted", _searchsorted, batch=each, arity=2, missing=_PLACES,
+searchsorted = opaque("searchsorted", _searchsorted, batch=_searchsorted_batch, arity=2, missing=_PLACES,
                       samples=cases(((3,), (2, 4), {"side": "left"}), ((2, 3), (2, 4), {"side": "right"})),
                       doc="Where numbers would go into the ascending last dimension of the first operand.")
-isin = opaque("isin", batch=each,
+isin = opaque("isin", batch=_isin_batch,
               eval=lambda xp, x, y, unique=False, invert=False: xp.isin(x, y, assume_unique=unique, invert=invert),
               arity=2, missing=_no("it gives truths"), samples=cases((np.arange(6).reshape(2, 3), np.array([1, 4]))))
 frexp_exponent = opaque("frexp_exponent", batch=native,
