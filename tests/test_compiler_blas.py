@@ -95,3 +95,28 @@ def test_the_same_bits_for_any_number_of_threads(rows: int, depth: int, columns:
     finally:
         threads.set_num_threads(before)
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("sizes", [(128, 64, 300), (300, 30, 33), (700, 20, 16), (9, 300, 127), (5000, 3, 20)])
+def test_columns_by_rows_are_one_product_an_element(sizes: tuple[int, int, int], dtype: str) -> None:
+    from wengert.compiler import outer
+
+    count, rows, columns = sizes
+    rng, usual = np.random.default_rng(0), torch.get_num_threads()
+    y = rng.standard_normal((count, 1, columns)).astype(dtype)
+    wide = rng.standard_normal((count, 2, columns + 5)).astype(dtype)[:, 1:, 3:3 + columns]
+    tall = rng.standard_normal((count, rows, 1)).astype(dtype)
+    turned = rng.standard_normal((count, 1, rows)).astype(dtype).swapaxes(1, 2)
+    for x in (tall, turned, np.broadcast_to(tall[:1], tall.shape), tall[::-1], tall[:, ::-1]):
+        for other in (y, wide, np.broadcast_to(y[:1], y.shape)):
+            try:
+                for threads in (1, 2):
+                    torch.set_num_threads(threads)
+                    found = torch.from_numpy(np.array(x)) @ torch.from_numpy(np.array(other))
+                    ours = blas.product(x, other)
+                    np.testing.assert_array_equal(found.numpy(), x * other)
+                    assert ours is None or np.array_equal(ours, x * other)
+            finally:
+                torch.set_num_threads(usual)
+    assert outer.OuterPlan(tall, y).possible and not outer.OuterPlan(tall[::-1], y).possible

@@ -185,7 +185,7 @@ class _Plan:
         self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], *lines, *sizes, inner, *cut, *strides)
 
 
-_plans: dict[Any, _Plan | None] = {}
+_plans: dict[Any, Any] = {}
 """Plans by dtype, shapes and strides; None where numpy should multiply."""
 
 
@@ -204,14 +204,20 @@ def product(x: Array, y: Array) -> Array | None:
     return out
 
 
-def _planned(key: tuple[Any, ...], x: Array, y: Array) -> _Plan | None:
+def _planned(key: tuple[Any, ...], x: Array, y: Array) -> Any:
     """The plan for these arrays; kept for others of their shapes and strides."""
-    char, plan = x.dtype.char, None
+    char = x.dtype.char
+    plan: Any = None
     library = openblas() if generated_code_is_possible() else None
     if (library is not None and 2 <= x.ndim == y.ndim <= 4 and x.shape[:-2] == y.shape[:-2]
             and x.shape[-1] == y.shape[-2]
             and char in "fd" and y.dtype.char == char):
-        plan = _Plan(library, char, x, y)
+        if x.ndim == 3 and x.shape[-1] == 1:
+            from .outer import OuterPlan
+
+            plan = OuterPlan(x, y)
+        if plan is None or not plan.possible:
+            plan = _Plan(library, char, x, y)
     if len(_plans) >= 1024:
         _plans.clear()
     _plans[key] = found = plan if plan is not None and plan.possible else None
