@@ -135,7 +135,9 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
                            f"and B of type {B.dtype} instead")
     vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
     if vector:
-        found = own(P.solve(A, B[..., None])[..., 0])
+        shape = B._data.shape
+        column = P.solve(A, P.reshape(B, shape=(*shape, 1)))
+        found = own(P.reshape(column, shape=column._data.shape[:-1], label="LinalgSolveEx"))
         return by_columns(found) if found._data.ndim > 1 else found
     if left:
         return P.solve(A, B)
