@@ -53,7 +53,7 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomne
     @functools.wraps(func)
     def batched(*args: Any, **kwargs: Any) -> Any:
         leaves, form = flatten(args)
-        dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims")
+        dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims", len(leaves))
         count = _count(leaves, dims)
         parts = [leaf if dim is None else _front(leaf, wrap_dim(dim, leaf.dim(), "vmap"))
                  for leaf, dim in zip(leaves, dims, strict=True)]
@@ -95,7 +95,7 @@ class _Run:
             if not isinstance(leaf, Tensor):
                 raise ValueError(f"[vmap] `{getattr(self.func, '__name__', 'func')}` must only return Tensors, got "
                                  f"type {type(leaf)} as a return")
-        self.places = spread(self.out_dims, self.result, "out_dims")
+        self.places = spread(self.out_dims, self.result, "out_dims", len(found))
         return found
 
     def flat(self, parts: list[Any], count: int) -> list[Tensor]:

@@ -6,20 +6,23 @@ from collections import OrderedDict
 from typing import Any
 
 from ..core.trees import Nests, mapping, sequence
+from ..tensors.tensor import Tensor
 
 NESTS = Nests({tuple: sequence(tuple), list: sequence(list)})
 NESTS.register(dict, mapping())
 NESTS.register(OrderedDict, mapping())
+NESTS.register(Tensor, None)  # a leaf, as all else is, found without a look at its bases
 flatten = NESTS.flatten
 
 
-def spread(prefix: Any, tree: Any, what: str) -> list[Any]:
-    """One value a leaf of ``tree``: ``prefix`` is a value for all, or a tree that ends earlier than ``tree`` does.
+def spread(prefix: Any, tree: Any, what: str, count: int | None = None) -> list[Any]:
+    """One value a leaf of ``tree``, of which there are ``count`` if that is known: ``prefix`` is a value for all, or a
+    tree that ends earlier than ``tree`` does.
 
     Raises ValueError where the forms do not fit.
     """
     if prefix is None or isinstance(prefix, int):
-        return [prefix] * flatten(tree)[1].count
+        return [prefix] * (flatten(tree)[1].count if count is None else count)
     if isinstance(prefix, dict) and isinstance(tree, dict) and set(prefix) == set(tree):
         return [value for key in tree for value in spread(prefix[key], tree[key], what)]
     if isinstance(prefix, (tuple, list)) and isinstance(tree, (tuple, list)) and len(prefix) == len(tree):

@@ -50,7 +50,7 @@ def matrices(name: str, x: Numbers) -> None:
     if x.ndim < 2:
         raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape "
                          f"{tuple(x.shape)}")
-    if x.dtype.name not in ("float32", "float64", "complex64", "complex128"):
+    if x.dtype.char not in "fdFD":
         raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
                            f"input; got {x.dtype}; convert with .float() first")
 
