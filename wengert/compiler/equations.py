@@ -207,5 +207,6 @@ def solutions(a: Array, b: Array) -> Array | None:
     numbers = threads.table(9)
     numbers[:] = (*map(memory.address, (matrices, right, out, flags)), count, rows, columns,
                   *((1, rows) if turned else (rows, 1)))
-    _kernel("float32" if a.dtype.char == "f" else "float64").run(blocks, blocks * 3.0 * rows * rows * (rows + columns), numbers)
+    kernel = _kernel("float32" if a.dtype.char == "f" else "float64")
+    kernel.run(blocks, blocks * 3.0 * rows * rows * (rows + columns), numbers)
     return None if flags.any() else np.swapaxes(out, -1, -2)
