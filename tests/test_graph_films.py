@@ -123,3 +123,10 @@ def test_only_graphs_are_compared(tmp_path: Path) -> None:
     assert found.save(tmp_path / "c.txt").read_text("utf-8") == found.text() + "\n" == f"{found!r}\n"
     with pytest.raises(ValueError, match=r"\.html or \.txt was expected; got 'c\.svg'"):
         found.save(tmp_path / "c.svg")
+
+
+def test_pages_stand_in_frames_of_their_own_in_notebooks() -> None:
+    w = torch.tensor(2.0, requires_grad=True)
+    film = torch.graph.film(lambda: (w * 2).backward(), every=1, count=2)
+    for shown in (film._repr_html_(), torch.graph.compare(network(1.0), network(2.0))._repr_html_()):
+        assert shown.startswith("<iframe srcdoc=") and "<style" not in shown and "&lt;!doctype html&gt;" in shown

@@ -39,7 +39,18 @@ def test_a_node_knows_the_specs_of_its_results(primitive: Any) -> None:
 UNARY = [torch.exp, torch.tanh, lambda x: x * 2.5, lambda x: 1 + x, lambda x: x - 0.5, torch.neg, torch.sin]
 BINARY = [torch.add, torch.sub, torch.mul, lambda x, y: x / (y * y + 1), lambda x, y: torch.where(x > 0, x, y),
           torch.maximum, lambda x, y: x + y.detach(), lambda x, y: torch.atan2(x, y * y + 1)]
+REDUCING = [lambda x: x.sum(-1, keepdim=True) if x.dim() else x * 1, lambda x: x.mean(0) if x.dim() else x * 1,
+            lambda x: torch.matmul(x, x.mT) if x.dim() == 2 else x * 3, lambda x: x.amax(-1) if x.dim() else x * 1,
+            lambda x: torch.cat([x.reshape(-1), x.reshape(-1)]), lambda x: torch.softmax(x, -1) if x.dim() else x * 2,
+            lambda x: x.reshape(-1)[:2], lambda x: torch.logsumexp(x, 0) if x.dim() else x + 2]
 SHAPES: list[tuple[int, ...]] = [(), (3,), (1,), (2, 1), (2, 3), (1, 3)]
+
+
+def fits(x: torch.Tensor, y: torch.Tensor) -> bool:
+    try:
+        return np.prod(np.broadcast_shapes(x.shape, y.shape)) <= 6
+    except ValueError:
+        return False
 
 
 def program(seed: int) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
@@ -52,10 +63,15 @@ def program(seed: int) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Ten
     between = []
     for _ in range(6):
         x = chance.choice(values)
-        if chance.random() < 0.35:
+        kind = chance.random()
+        if kind < 0.3:
             value = chance.choice(UNARY)(x)
+        elif kind < 0.55:
+            value = chance.choice(REDUCING)(x)
         else:
-            value = chance.choice(BINARY)(x, chance.choice(values))
+            value = chance.choice(BINARY)(x, chance.choice([y for y in values if fits(x, y)]))
+        if value.numel() > 6:
+            value = value.reshape(-1)[:3]
         values.append(value)
         between.append(value)
     total = torch.zeros((), dtype=torch.float64)

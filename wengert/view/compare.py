@@ -16,7 +16,7 @@ from typing import Any
 from .drawing import FORMULAS, Drawing, draw
 from .graph import Graph
 from .model import GraphNode
-from .svg import check_theme, describe, drawing_of, escape, render
+from .svg import check_theme, describe, drawing_of, escape, framed, render
 from .values import Summary, shape_text
 
 RELATIVE = 1e-4
@@ -89,7 +89,7 @@ class Comparison:
         return path
 
     def _repr_html_(self) -> str:
-        return self.html()
+        return framed(self.html())
 
 
 def compare(before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> Comparison:

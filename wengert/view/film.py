@@ -19,6 +19,7 @@ from .graph import Graph
 from .html import Frames, html
 from .model import GraphModel
 from .record import Recording
+from .svg import framed
 
 MOST = 400
 """Frames of a film, at most; and points beside it."""
@@ -67,6 +68,9 @@ class Film:
         nodes = {ids[id]: replace(node, id=ids[id], name=first.nodes[ids[id]].name) for id, node in graph.nodes.items()}
         edges = [replace(edge, source=ids[edge.source], target=ids[edge.target]) for edge in graph.edges]
         return GraphModel(nodes, edges, [ids[root] for root in graph.roots], graph.modules)
+
+    def _repr_html_(self) -> str:
+        return framed(self.html())
 
     def save(self, path: str | Path, *, direction: str | None = None, theme: str | None = None) -> Path:
         """Writes the page to a file that ends in ``.html``. Raises ValueError for another ending."""

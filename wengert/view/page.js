@@ -9,7 +9,7 @@ const PAD = 18, BAR = 30, plans = {down: data.down, right: data.right};
 let sideways = !data.down;
 data.levels = data.down || data.right;
 const open = new Set();
-let view = {x: 0, y: 0, k: 1}, selected = null, step = 0, timer = null, colour = "", shown = new Map(), size = {w: 1, h: 1};
+let fitted = null, view = {x: 0, y: 0, k: 1}, selected = null, step = 0, timer = null, colour = "", shown = new Map(), size = {w: 1, h: 1};
 
 function el(name, attributes, parent, text) {
   const made = document.createElementNS(NS, name);
@@ -330,7 +330,9 @@ function fit() {
   const readable = Math.min(.55, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
   k = Math.max(k, readable, .02);        // a long graph begins at its first row, at a size at which it can be read
   const tall = size.h * k > frame.height - 40, wide = size.w * k > frame.width - 40;
+  fitted = null;
   view = {x: wide ? 20 : (frame.width - size.w * k) / 2, y: tall ? 20 : (frame.height - size.h * k) / 2, k};
+  fitted = {...view};
   place();
 }
 

@@ -106,7 +106,8 @@ function phase() {
 function intro() {
   const back = data.steps.some(s => !s.way);
   return "Everything is shown. Step forth to see each value computed" + (back ? ", and then the gradients, which start at the result with 1 and go against the arrows."
-    : ". There are no gradients in this picture: those of a result of one element are there while its tape is, or record the step with its backward().");
+    : Object.values(data.nodes).some(node => node.g) ? ". Of the way back only what backward() has left is known: record the step with its backward() to see all of it."
+    : ". The way back is not known: it is there for a result of one element before backward() frees it, or in a recording of the step with its backward().");
 }
 function goTo(number, follow) {
   step = Math.max(0, Math.min(data.steps.length, number));
@@ -120,12 +121,19 @@ function goTo(number, follow) {
   line.replaceChildren();
   if (now) tell(line, now); else line.textContent = intro();
   line.scrollTop = 0;
+  stretch();
   if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }
   mark();
   if (now && follow) {
     const g = shown.get(home(now.n)), frame = svg.getBoundingClientRect();
     if (g) { const is = g.getBoundingClientRect(); if (is.top < frame.top || is.bottom > frame.bottom || is.left < frame.left || is.right > frame.right) focusOn(home(now.n)); }
   }
+}
+function stretch() {                     // the strip below is as high as it must be; the picture is fitted again, unless moved
+  const before = svg.clientHeight, still = fitted && ["x", "y", "k"].every(key => Math.abs(view[key] - fitted[key]) < 1e-6);
+  document.body.classList.toggle("idle", step === 0);
+  document.body.classList.toggle("wide", step > 0 && Object.values(data.nodes).some(node => node.vm || node.gm));
+  if (still && svg.clientHeight !== before) fit();
 }
 function play(on) {
   if (timer) clearInterval(timer);

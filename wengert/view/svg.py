@@ -215,6 +215,11 @@ def _legend(drawing: Drawing, y: float) -> tuple[str, float]:
     return "".join([*parts, "</g>"]), x - 18
 
 
+def framed(page: str) -> str:
+    """A page for a notebook, in a frame of its own, as its styles and scripts are not the notebook's."""
+    return f'<iframe srcdoc="{escape(page)}" title="graph" style="width:100%;height:640px;border:0"></iframe>'
+
+
 def escape(text: str) -> str:
     """Text for XML; the characters that XML cannot hold, control characters and halves of others, are replaced."""
     return html.escape(_NO_XML.sub("\ufffd", text))

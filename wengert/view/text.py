@@ -42,6 +42,10 @@ def formula(node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbo
         return f"{symbols[operands[0].source]}[{operands[0].output}]" if operands else "?"
     parts = {edge.place: symbol_of(graph.nodes[edge.source], symbols) for edge in operands}
     sign = SIGNS.get(node.operation)
+    if node.operation == "add" and len(operands) == 2:  # Python's sum begins with 0 +, which says nothing
+        told = [edge for edge in operands if not _is_zero(graph.nodes[edge.source])]
+        if len(told) == 1:
+            return parts[told[0].place]
     if sign is not None:
         return f" {sign} ".join(parts.get(place, "…") for place in range(2))
     words, after = [], 0
@@ -51,6 +55,10 @@ def formula(node: GraphNode, operands: list[GraphEdge], graph: GraphModel, symbo
         words.append(parts.get(place, "…"))
         after = place + 1
     return f"{node.operation}({', '.join(words)})"
+
+
+def _is_zero(node: GraphNode) -> bool:
+    return node.inline and node.value is not None and node.value.values == [0]
 
 
 def partial_text(edge: GraphEdge) -> str:

@@ -1,0 +1,79 @@
+"""Boxes of modules: what they say of themselves, what stands in them, with a recording and without."""
+
+from __future__ import annotations
+
+import re
+
+import wengert as torch
+from wengert import nn
+from wengert.view import Graph
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8))
+        self.drop, self.head = nn.Dropout(0.5), nn.Linear(8 * 16, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.drop(self.features(x).flatten(1)))
+
+
+def boxes(graph: Graph, depth: int = 1) -> dict[str, list[str]]:
+    """The rows of the boxes of modules, by their titles."""
+    picture = graph.svg(depth=depth, legend=False)
+    found = re.findall(r'<g class="module[^"]*" id="m[^"]*"><title>(.*?)</title>', picture)
+    return {title.split(" · ")[0]: title.split(" · ")[1:] for title in found}
+
+
+def both() -> list[Graph]:
+    torch.manual_seed(0)
+    model, x = Net(), torch.randn(2, 1, 8, 8)
+    loss = model(x).sum()
+    return [torch.graph(loss), torch.graph(model, x)]
+
+
+def test_a_box_says_class_settings_shapes_and_parameters() -> None:
+    for graph in both():
+        found = boxes(graph)
+        assert found["head: Linear"] == ["in_features=128, out_features=10, b…", "linear", "2×128 → 2×10",
+                                         "1,290 parameters"]
+        features = found["features: Sequential"]
+        assert features[-2:] == ["2×1×8×8 → 2×8×4×4", "360 parameters"]
+        assert graph.modules["features.0"].startswith("Conv2d(1, 4, kernel_size=(3, 3)")
+        assert Graph.from_json(graph.to_json()).modules == graph.modules
+
+
+def test_a_normalisation_stands_in_its_module_without_a_recording() -> None:
+    plain, recorded = both()
+    for graph in (plain, recorded):
+        assert [node.module for node in graph.find("normalize") if node.kind == "operation"] == [
+            "features.1", "features.5"]
+
+
+def test_a_dropout_is_called_so() -> None:
+    _, graph = both()
+    (drop,) = [node for node in graph if node.operation == "dropout"]
+    assert drop.module == "drop" and "dropout(" in graph.text(limit=200)
+    with torch.graph.record() as g:
+        x = torch.ones(4, requires_grad=True)
+        mask = torch.tensor([0.0, 2.0, 2.0, 0.0])
+        y = x * mask
+        y.sum().backward()
+    assert [node.operation for node in g if node.kind == "operation"] == ["mul", "sum"], "a product of one's own is one"
+
+
+def test_nothing_is_added_to_nothing() -> None:
+    """Python's `sum` begins with 0."""
+    s = torch.tensor(2.0, requires_grad=True)
+    with torch.graph.record() as g:
+        total = sum([s, s * 2])
+    assert "0 +" not in g.text() and "+ 0" not in g.text() and "v2 = s = 2" in g.text()
+    assert "total = v2 + v1 = 6" in g.text() and total.item() == 6
+
+
+def test_a_page_opens_modules_to_a_depth() -> None:
+    _, graph = both()
+    assert '"depth":2' in graph.html(depth=2) and '"depth":0' in graph.html()
