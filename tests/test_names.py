@@ -98,18 +98,31 @@ def test_dir_lists_what_loads_late(name: str) -> None:
 def test_questions_about_devices_have_answers() -> None:
     assert not any(ask() for ask in (
         torch.cuda.is_available, torch.cuda.is_initialized, torch.cuda.is_bf16_supported,
-        torch.accelerator.is_available,
+        torch.accelerator.is_available, torch.xpu.is_available, torch.xpu.is_initialized,
         torch.backends.mps.is_available, torch.backends.mps.is_built, torch.backends.cuda.is_built,
         torch.backends.mkl.is_available, torch.backends.mkldnn.is_available, torch.backends.openmp.is_available,
         torch.distributed.is_available, torch.distributed.is_initialized, torch.onnx.is_in_onnx_export))
     assert torch.cuda.device_count() == torch.cuda.memory_allocated(0) == torch.accelerator.device_count() == 0
     assert torch.cuda.manual_seed_all(3) is torch.cuda.synchronize("cuda") is torch.cuda.empty_cache() is None
     assert torch.cuda.get_rng_state_all() == torch.cuda.get_arch_list() == []
+    assert torch.xpu.device_count() == torch.xpu.memory_allocated() == 0 and torch.xpu.manual_seed_all(3) is None
+
+
+def test_the_cpu_is_there() -> None:
+    assert torch.cpu.is_available() and torch.cpu.is_initialized() and torch.cpu.device_count() == 1
+    assert torch.cpu.current_device() == "cpu" and torch.cpu.synchronize() is torch.cpu.set_device("cpu") is None
+    with torch.cpu.stream(torch.cpu.Stream()) as stream:
+        stream.wait_stream(torch.cpu.current_stream())
+        stream.wait_event(stream.record_event())
+    assert stream.record_event().query()
+    with pytest.warns(UserWarning, match="autocast on the CPU"), torch.cpu.amp.autocast(dtype=torch.bfloat16):
+        assert torch.ones(2).dtype is torch.float32
 
 
 @pytest.mark.parametrize("name", """
     cuda.init cuda.current_device cuda.set_device cuda.get_device_name cuda.get_device_properties
     cuda.get_device_capability cuda.current_stream cuda.default_stream cuda.mem_get_info cuda.get_rng_state cuda.Event
+    xpu.init xpu.current_device xpu.set_device xpu.get_device_name xpu.get_device_properties xpu.synchronize
     cuda.Stream accelerator.current_device_index accelerator.set_device_index accelerator.synchronize
 """.split())
 def test_what_needs_a_device_says_that_there_is_none(name: str) -> None:

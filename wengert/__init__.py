@@ -61,9 +61,9 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 
 _publish(
     __name__,
-    "_dynamo _inductor accelerator amp backends compiler cuda distributed distributions fft func futures hub io jit "
-    "linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types serialization "
-    "signal sparse special testing torch_version types utils version vision",
+    "_dynamo _inductor accelerator amp backends compiler cpu cuda distributed distributions fft func futures hub io "
+    "jit linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types serialization "
+    "signal sparse special testing torch_version types utils version vision xpu",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

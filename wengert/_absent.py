@@ -36,9 +36,6 @@ gather parallel_apply replicate scatter
 broadcast_buffers gather join join_device join_hook join_process_group no_sync register_comm_hook scatter to_kwargs
 will_sync_module_buffers
 """,
-    "Event": """
-elapsed_time from_ipc_handle ipc_handle query record synchronize wait
-""",
     "EventList": """
 export_chrome_trace export_stacks supported_export_stacks_metrics table total_average
 """,
@@ -187,9 +184,6 @@ code get_debug_state graph graph_for inlined_graph qualified_name save save_to_b
     "ScriptModule": """
 code code_with_constants dump dump_to_str get_debug_state getattr hasattr qualified_name save save_to_buffer setattr
 """,
-    "Stream": """
-query record_event synchronize wait_event wait_stream
-""",
     "SymFloat": """
 as_integer_ratio conjugate hex is_integer
 """,
@@ -274,7 +268,7 @@ StringType SymBoolType SymIntType Tag TensorType ThroughputBenchmark TracingStat
 ao autocast_decrement_nesting autocast_increment_nesting batch_norm_backward_elemt batch_norm_backward_reduce
 batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts batch_norm_stats batch_norm_update_stats
 bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy
-compiled_with_cxx11_abi cond contrib cpp cpu crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm
+compiled_with_cxx11_abi cond contrib cpp crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm
 cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler
 cudnn_is_acceptable dequantize eig embedding_bag empty_quantized export fake_quantize_per_channel_affine
 fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight fbgemm_linear_fp16_weight_fp32_activation
@@ -297,7 +291,7 @@ segment_reduce set_anomaly_enabled set_autocast_cache_enabled set_autocast_cpu_d
 set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype set_autocast_ipu_dtype set_autocast_ipu_enabled
 set_autocast_xla_dtype set_autocast_xla_enabled slice_copy slice_inverse solve sparse_bsc_tensor sparse_bsr_tensor
 sym_constrain_range sym_constrain_range_for_size sym_fresh_size sym_ite sym_max sym_min sym_not sym_sqrt sym_sum
-symeig thread_safe_generator uint1 uint2 uint3 uint4 uint5 uint6 uint7 unify_type_list values_copy wait while_loop xpu
+symeig thread_safe_generator uint1 uint2 uint3 uint4 uint5 uint6 uint7 unify_type_list values_copy wait while_loop
 """,
     "torch.amp": """
 autocast_mode grad_scaler
@@ -323,8 +317,7 @@ skip_all_guards_unsafe skip_guard_on_all_nn_modules_unsafe skip_guard_on_globals
 skip_guard_on_inbuilt_nn_modules_unsafe substitute_in_graph
 """,
     "torch.cpu": """
-Event Stream StreamContext amp current_device current_stream device_count get_capabilities is_available is_initialized
-set_device stream synchronize
+StreamContext get_capabilities
 """,
     "torch.cuda": """
 BFloat16Storage BFloat16Tensor BoolStorage BoolTensor ByteStorage ByteTensor CUDAPluggableAllocator CharStorage
@@ -483,14 +476,12 @@ BackwardHook
 """,
     "torch.xpu": """
 Event MemPool Stream StreamContext XPUGraph XPUPluggableAllocator can_device_access_peer change_current_allocator
-clock_rate current_device current_stream default_generators device device_count device_memory_used device_of
-empty_cache get_arch_list get_device_capability get_device_name get_device_properties get_gencode_flags
+clock_rate default_generators device device_memory_used device_of get_arch_list get_gencode_flags
 get_per_process_memory_fraction get_rng_state get_rng_state_all get_stream_from_external graph graph_pool_handle
-graphs init initial_seed is_available is_bf16_supported is_current_stream_capturing is_initialized is_tf32_supported
-make_graphed_callables manual_seed manual_seed_all max_memory_allocated max_memory_reserved mem_get_info memory
-memory_allocated memory_reserved memory_snapshot memory_stats memory_stats_as_nested_dict memory_usage power_draw
-random reset_accumulated_memory_stats reset_peak_memory_stats seed seed_all set_device set_per_process_memory_fraction
-set_rng_state set_rng_state_all set_stream stream streams synchronize temperature use_mem_pool utilization
+graphs initial_seed is_current_stream_capturing make_graphed_callables max_memory_reserved memory memory_snapshot
+memory_stats memory_stats_as_nested_dict memory_usage power_draw random reset_accumulated_memory_stats
+reset_peak_memory_stats set_per_process_memory_fraction set_rng_state set_rng_state_all set_stream stream streams
+temperature use_mem_pool utilization
 """,
 }
 
@@ -505,8 +496,8 @@ ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d C
 ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CumulativeDistributionTransform CustomFromMask CyclicLR
 DataLoader Dataset Dirichlet DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding
-EmbeddingBag ExpTransform Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold
-FractionalMaxPool2d FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric
+EmbeddingBag Event ExpTransform Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten
+Fold FractionalMaxPool2d FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric
 GradScaler GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh
 HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d
 InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler
@@ -523,7 +514,7 @@ ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCa
 ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler SelectiveCheckpointContext Sequential
 SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss SobolEngine SoftMarginLoss Softmax
 Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign SparseAdam SpawnContext StackDataset
-StackTransform StepLR StickBreakingTransform StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh
+StackTransform StepLR StickBreakingTransform Stream StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh
 TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform TransformedDistribution
 TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer TripletMarginLoss
 TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample UpsamplingBilinear2d

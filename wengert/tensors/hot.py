@@ -123,11 +123,11 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
     keeps = [tuple(place in primitive.plan(needs)[0] for place in range(3))
              for needs in ((False, False), (True, False), (False, True), (True, True))]
 
-    def function(x: Any = _MISSING, y: Any = _MISSING, /, **options: Any) -> Any:
+    def function(x: Any = _MISSING, y: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
         here = state.here
         watcher = here["watcher"]
-        if options or type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
-            return general(x, y, options)
+        if rest or options or type(x) not in TENSORS or (watcher is not None and watcher.intercepts):
+            return general(x, y, rest, options)
         x_value = x._data
         if type(y) in TENSORS:
             y_value = y._data
@@ -136,7 +136,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         elif (type(y) is float or type(y) is int) and x_value.dtype.char in _FLOATS:
             y_value = y
         else:
-            return general(x, y, options)
+            return general(x, y, (), options)
         try:
             data = None
             if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
@@ -201,9 +201,11 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)
         return out
 
-    def general(x: Any, y: Any, options: dict[str, Any]) -> Any:
+    def general(x: Any, y: Any, rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if full is not None:
-            return full(*_given(x, y), **options)
+            return full(*_given(x, y), *rest, **options)
+        if rest:
+            raise TypeError(f"{primitive.name}() takes 2 positional arguments but {2 + len(rest)} were given")
         if not numbers_first and type(x) not in TENSORS:
             raise TypeError(f"[{primitive.name}] the operator of a tensor was expected; got one called on a "
                             f"'{type(x).__name__}' object; let Python choose it, as in x + y")
