@@ -141,6 +141,7 @@ def nearer(got: Any, want: Any, theirs: Callable[..., Any], call: Call) -> bool:
         a, b, c = array(mine), array(its), array(right)
         rtol, atol = TOLERANCES[dtype_name(its)]
         with np.errstate(all="ignore"):
+            c = c.astype(a.dtype)  # what is too large for it is infinite
             fine = np.isclose(a, b, rtol, atol, equal_nan=True) | np.isclose(a, c, rtol, atol, equal_nan=True)
             fine |= np.abs(a - c) <= np.abs(b - c)
         if not fine.all():

@@ -701,7 +701,7 @@ def _frechet(x: Numbers, direction: Numbers) -> Any:
 
 
 matrix_exp = opaque(
-    "matrix_exp", _matrix_exp, batch=native,
+    "matrix_exp", _matrix_exp, batch=native, widens=True,
     label="LinalgMatrixExp", saves=("x",), samples=cases(((3, 3),), ((2, 2, 2),)),
     vjp=lambda ct, saved, params, needs: (_frechet(_h(saved[0]), ct),),
     jvp=lambda tangents, operands, out, params: _frechet(operands[0], tangents[0]),
