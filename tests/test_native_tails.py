@@ -300,6 +300,18 @@ def test_a_product_that_others_read_is_stored_too() -> None:
     assert product.tail is not None and product.out.place in [*places_written(product)]
 
 
+def test_a_second_nest_joins_the_tail_unless_it_reads_what_the_first_stores() -> None:
+    for reads in (False, True):
+        plan, product, nest = planned()
+        stored = nest.roots[0].place if reads else Place(plan.buffer("given", "float32", 2000), 0, (50, 1))
+        value = plan.nodes.node("mul", (plan.nodes.load(product.out.place), plan.nodes.load(stored)), "float32")
+        second = Nest((40, 50), [Store(value, Place(plan.buffer("arena", "float32", 2000), 0, (50, 1)))])
+        steps = with_tails([*plan.steps, nest, second], plan.nodes)
+        assert product.tail is not None and (second in steps) is reads
+        check(product)
+        assert (product.out.place in [*places_written(product)]) is reads
+
+
 @pytest.mark.parametrize("wrong", ["a row of it", "another element", "what it writes is read", "a fold"])
 def test_what_is_no_tail(wrong: str) -> None:
     plan, product, nest = planned()

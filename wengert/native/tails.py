@@ -8,6 +8,7 @@ of what the tail stores stay a pass of their own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -23,7 +24,7 @@ from .emission import LINE, places_of
 from .expressions import TYPES, Expressions
 from .joining import Entry, cuts, parts_of
 from .loops import FOLDS, Nest, Node, Nodes, Place, Reduce, Root, Shape, Store
-from .steps import Product, Step
+from .steps import Product, Step, places_read
 
 WINDOW = 16
 """How many steps after a product a tail is looked for."""
@@ -35,17 +36,15 @@ def with_tails(steps: Sequence[Step], nodes: Nodes) -> list[Step]:
     at = 0
     while at < len(found):
         step = found[at]
-        if type(step) is Product and step.cut is not None and not step.cut.cut:
-            for later in range(at + 1, min(at + WINDOW, len(found))):
-                if _takes(found, at, later, nodes):
-                    break
-            else:
-                at += 1
-        else:
-            at += 1
+        if type(step) is not Product or step.cut is None or step.cut.cut or not any(
+                _takes(found, at, later, nodes) for later in range(at + 1, min(at + WINDOW, len(found)))):
+            at += 1  # where it has moved, another is at its place
+    readers = Counter([buffer for step in found for buffer in {place.buffer for place in places_read(step)}])
     for step in found:
         if type(step) is Product and step.tail is not None:
-            _keep(step, found, nodes)
+            place = step.out.place
+            if place.buffer.kind != "arena" or readers[place.buffer]:
+                step.tail.roots.append(Store(nodes.load(place), place))
             _store_itself(step)
     return found
 
@@ -54,15 +53,16 @@ def _takes(steps: list[Step], at: int, later: int, nodes: Nodes) -> bool:
     """Makes the nest at ``later`` a part of the tail of the product, if that can be."""
     product, nest = steps[at], steps[later]
     assert type(product) is Product
-    if type(nest) is not Nest:
+    if type(nest) is not Nest or prod(nest.shape) != prod(product.out.shape):
         return False
     tail = _tail(product, nest, nodes)
     if tail is None:
         return False
     entry, own = Entry(nest), Entry(product)
-    between = [Entry(step) for step in steps[at + 1:later]]
-    if not entry.writes.isdisjoint(own.reads | own.writes | {*(place.buffer for place in product.lays)}):
+    if not entry.writes.isdisjoint(own.reads | own.writes) or not own.writes.isdisjoint(
+            entry.reads - {product.out.place.buffer}):
         return False
+    between = [Entry(step) for step in steps[at + 1:later]]
     if not any(step.before(entry) for step in between):
         to = at
     elif not any(own.before(step) for step in between):
@@ -75,14 +75,6 @@ def _takes(steps: list[Step], at: int, later: int, nodes: Nodes) -> bool:
     del steps[later], steps[at]
     steps[to:to] = [product, *rest]
     return True
-
-
-def _keep(product: Product, steps: Sequence[Step], nodes: Nodes) -> None:
-    """Has the tail store the product itself, where something else reads it."""
-    assert product.tail is not None
-    place = product.out.place
-    if place.buffer.kind != "arena" or any(place.buffer in Entry(step).reads for step in steps):
-        product.tail.roots.append(Store(nodes.load(place), place))
 
 
 def _store_itself(product: Product) -> None:
@@ -104,11 +96,10 @@ def _sums(nest: Nest, nodes: Nodes) -> list[Step]:
 
 def _tail(product: Product, nest: Nest, nodes: Nodes) -> list[Root] | None:
     """The stores of a nest as roots of a tail; None where it is none."""
-    buffer, shape = product.out.place.buffer, product.out.shape
+    buffer = product.out.place.buffer
     reads = {node.args[0] for node in nest.nodes() if node.op == "load"}
     mine = [place for place in reads if place.buffer is buffer]
-    if len(mine) != 1 or prod(nest.shape) != prod(shape) or any(
-            node.op in (*FOLDS, "pick") for node in nest.nodes()):
+    if len(mine) != 1 or any(node.op in (*FOLDS, "pick") for node in nest.nodes()):
         return None
     stores = [root for root in nest.roots if type(root) is Store]
     stored = {root.value for root in stores}
