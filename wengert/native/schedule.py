@@ -64,7 +64,7 @@ class Schedule:
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
         steps = handed_on(steps, self.plan)
         self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan.nodes)
-        _keep_to_themselves(self.steps)
+        _keep_to_themselves(self.steps, self.plan.choose.shared)
         self.lay()
 
     @classmethod
@@ -164,8 +164,9 @@ class Schedule:
         return size
 
 
-def _keep_to_themselves(steps: Sequence[Step]) -> None:
-    """Products that lay out panels which nothing else reads do so in memory of their own."""
+def _keep_to_themselves(steps: Sequence[Step], shared: bool) -> None:
+    """Products that lay out panels which nothing else reads do so in memory of their own; of code that is ``shared`` by
+    several sizes those that go by parts of the depth, as how much memory that is must be known."""
     read = {place.buffer for step in steps for place in places_read(step)}
     for step in steps:
         if type(step) is not Product or step.panels is None or step.panels not in step.lays:
@@ -173,7 +174,7 @@ def _keep_to_themselves(steps: Sequence[Step]) -> None:
         cut = step.cut
         assert cut is not None
         size = cut.own_lines * cut.width * np.dtype(cut.dtype).itemsize
-        if step.panels.buffer in read or size > ON_THE_STACK:
+        if step.panels.buffer in read or size > ON_THE_STACK or shared and not cut.cut:
             continue
         step.cut = replace(cut, alone=True)
         step.lays = tuple([place for place in step.lays if place is not step.panels])
