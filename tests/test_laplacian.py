@@ -11,7 +11,7 @@ import pytest
 import wengert as torch
 from wengert import nn
 from wengert.core.primitive import P
-from wengert.func import grad, hessian, jvp, laplacian, vmap
+from wengert.func import grad, hessian, jacobian, jvp, laplacian, vmap
 
 
 def values(*shape: int, seed: int = 0) -> Any:
@@ -191,4 +191,13 @@ def test_wrong_calls() -> None:
     with pytest.raises(RuntimeError, match=r"\[laplacian\] a tensor made inside"):
         laplacian(lambda p: outside.add_(p * p).sum(), values(3))
     assert outside.tolist() == [0.0, 0.0, 0.0]
+    for function in (laplacian, jacobian):
+        with pytest.raises(RuntimeError, match=rf"\[{function.__name__}\] a tensor of a floating"):
+            function(lambda p: (p * 1.0).sum(), torch.tensor([1, 2]))
+        with pytest.raises(TypeError, match=rf"\[{function.__name__}\] a tensor was expected; got float"):
+            function(lambda p: p, 1.0)
+    assert laplacian(lambda p: p.sum() > 0, values(3)).item() is False  # what has no derivative
+    for shape in ((0,), (0, 3), (4, 0)):
+        assert laplacian(lambda p: (p**2).sum(), torch.zeros(shape)).tolist() == ([] if shape[0] == 0 and len(
+            shape) == 2 else [0.0] * shape[0] if len(shape) == 2 else 0.0)
     close(laplacian(lambda p: (p**3).sum(), values(3)), 6 * values(3).sum())  # and nothing is left in force

@@ -30,6 +30,15 @@ def parameters_of(model: Any) -> Tensors:
     return {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
+def _check_floating(op: str, x: object) -> None:
+    """Raises TypeError for what is no tensor, RuntimeError for one of integers or truths."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"[{op}] a tensor was expected; got {type(x).__name__}; make it one with torch.tensor")
+    if not (x.is_floating_point() or x.is_complex()):
+        raise RuntimeError(f"[{op}] a tensor of a floating point or complex dtype was expected; got {x.dtype}; convert "
+                           "with .float() first")
+
+
 def _one(model: Any, parameters: Mapping[str, Tensor], x: Tensor) -> Any:
     """What a module gives for one example: it is called with a batch of one."""
     return functional_call(model, parameters, (x[None],))
@@ -98,6 +107,7 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Tensor, *, batched: bool = False,
     tensor([[1., 0.],
             [0., 1.]])
     """
+    _check_floating("jacobian", x)
     if batched:
         found: Tensor = vmap(lambda row: jacobian(lambda one: f(one[None])[0], row, chunk_size=chunk_size))(x)
         return found
@@ -121,6 +131,7 @@ def laplacian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     >>> torch.func.laplacian(lambda p: (p**3).sum(), torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
     tensor([18.,  6.])
     """
+    _check_floating("laplacian", x)
     if x.dim() not in (1, 2):
         raise RuntimeError(f"[laplacian] a point (d,) or points (N, d) were expected; got shape {list(x._data.shape)}; "
                            "flatten what a point is made of")
