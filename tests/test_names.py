@@ -101,7 +101,7 @@ def test_questions_about_devices_have_answers() -> None:
         torch.accelerator.is_available, torch.xpu.is_available, torch.xpu.is_initialized,
         torch.backends.mps.is_available, torch.backends.mps.is_built, torch.backends.cuda.is_built,
         torch.backends.mkl.is_available, torch.backends.mkldnn.is_available, torch.backends.openmp.is_available,
-        torch.distributed.is_available, torch.distributed.is_initialized, torch.onnx.is_in_onnx_export))
+        torch.distributed.is_nccl_available, torch.distributed.is_initialized, torch.onnx.is_in_onnx_export))
     assert torch.cuda.device_count() == torch.cuda.memory_allocated(0) == torch.accelerator.device_count() == 0
     assert torch.cuda.manual_seed_all(3) is torch.cuda.synchronize("cuda") is torch.cuda.empty_cache() is None
     assert torch.cuda.get_rng_state_all() == torch.cuda.get_arch_list() == []
@@ -133,8 +133,8 @@ def test_what_needs_a_device_says_that_there_is_none(name: str) -> None:
 
 
 def test_what_needs_other_processes_or_formats_says_so() -> None:
-    with pytest.raises(RuntimeError, match=r"^\[distributed.init_process_group\] wengert has no process groups"):
-        torch.distributed.init_process_group("gloo", rank=0)
+    with pytest.raises(ValueError, match=r"^\[init_process_group\] backend 'gloo' or 'mpi' was expected; got 'nccl'"):
+        torch.distributed.init_process_group("nccl", rank=0)
     for name in ("destroy_process_group", "get_rank", "get_world_size", "get_backend", "barrier"):
         with pytest.raises(ValueError, match="Default process group has not been initialized"):
             getattr(torch.distributed, name)()

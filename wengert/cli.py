@@ -21,6 +21,7 @@ import wengert
 from .compat import looking
 from .compat.check import PackageError, check
 from .compat.command import add_options, run
+from .distributed import run as launcher
 
 DEMO_MODULES = ("matplotlib", "tqdm")
 LARGEST_SEED = 2**64 - 1
@@ -96,6 +97,13 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     looking.add_doctor_options(doctors)
+    launcher.add_options(commands.add_parser(
+        "launch",
+        help="run a distributed PyTorch program unmodified, in several processes",
+        description="Starts the ranks of a distributed program on this machine, with torch resolved to wengert, with "
+                    "torchrun's options. The exit code is that of the first rank that failed.",
+        allow_abbrev=False,
+    ))
     checks = commands.add_parser(
         "check",
         help="say which names of torch a package asks for that are missing",
@@ -223,8 +231,8 @@ def _fail(message: str, code: int, command: str = "demo") -> int:
     return code
 
 
-_ACTIONS = {"run": run, "demo": _demo, "lesson": _lesson, "check": _check, "graph": looking.draw,
-            "doctor": looking.examine}
+_ACTIONS = {"run": run, "launch": launcher.run, "demo": _demo, "lesson": _lesson, "check": _check,
+            "graph": looking.draw, "doctor": looking.examine}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
+from types import FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -248,6 +249,18 @@ def running() -> Pass:
 def innermost() -> Pass | None:
     """The innermost run of the tape in this thread, if there is one."""
     return getattr(_here, "run", None)
+
+
+def outermost() -> Pass | None:
+    """The outermost run of the tape in this thread, if there is one: what runs inside (a checkpointed segment) is over
+    before it. Like `current_node`, it asks the frames."""
+    frame: FrameType | None = sys._getframe(1)
+    found: Pass | None = None
+    while frame is not None:
+        if frame.f_code is run.__code__:
+            found = frame.f_locals["this"]
+        frame = frame.f_back
+    return found
 
 
 def current_node() -> Node | Leaf | None:

@@ -69,8 +69,17 @@ def run_script(path: str, arguments: list[str], spec: ModuleSpec | None = None,
         except Exception as error:
             sys.stdout.flush()
             sys.stderr.write(describe_error(error))
+            _tell_other_ranks(error)
             return FAILED
     return 0
+
+
+def _tell_other_ranks(error: BaseException) -> None:
+    """In a distributed program the others end too, and say why: of an error that is handled here, Python tells
+    nobody."""
+    watch = sys.modules.get("wengert.distributed.watch")
+    if watch is not None:
+        watch.report(error)
 
 
 def run_code(code: CodeType, names: dict[str, Any]) -> Any:

@@ -53,8 +53,10 @@ def _run(fn: Callable[..., Any], number: int, args: tuple[Any, ...], report: Any
         fn(number, *args)
     except KeyboardInterrupt:
         pass  # the process that started this one was interrupted too
-    except Exception:
+    except Exception as error:
         report.send(traceback.format_exc()[-_LONGEST_REPORT:])
+        if (watch := sys.modules.get("wengert.distributed.watch")) is not None:
+            watch.report(error)  # the other ranks are told, as far as they are any
         sys.exit(1)
 
 

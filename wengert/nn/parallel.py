@@ -4,7 +4,7 @@ this one, which knows no other machine."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._public import publish as _publish
 from .module import Module
@@ -37,13 +37,11 @@ class DataParallel(Module):
         return self.module(*inputs, **kwargs)
 
 
-class DistributedDataParallel(Module):
-    """Would train a module in several processes. It can be named and asked by ``isinstance``; making one raises
-    RuntimeError, as there are no process groups (`distributed.is_available` is False)."""
+if TYPE_CHECKING:
 
-    def __init__(self, module: Module, *arguments: Any, **options: Any) -> None:
-        raise RuntimeError("[DistributedDataParallel] a process group was expected; wengert runs one process; train "
-                           "the module itself")
+    class DistributedDataParallel(Module):
+        """Above this floor: made in ``wengert.distributed.parallel``, when it is first asked for."""
 
+        def __init__(self, module: Module, *arguments: Any, **options: Any) -> None: ...
 
-_publish(__name__)
+_publish(__name__, late={"distributed.parallel": "DistributedDataParallel"}, base="wengert")

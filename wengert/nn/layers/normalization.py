@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...core.dtypes import float64, int64
@@ -126,24 +127,34 @@ class BatchNorm3d(BatchNormBase):
     ranks = (5,)
 
 
-class SyncBatchNorm(BatchNormBase):
-    """`BatchNorm1d` for any number of dimensions from two on.
+synchronised: Callable[[SyncBatchNorm, Tensor], Tensor | None] | None = None
+"""Normalises with the other processes, or returns None where there is no other. `distributed` puts it here."""
 
-    PyTorch's exchanges the statistics between the processes of a distributed run. Within one process, which is all
-    that wengert knows, it is batch normalisation. ``process_group`` must be None.
+
+class SyncBatchNorm(BatchNormBase):
+    """`BatchNorm1d` for any number of dimensions from two on, with the statistics of the batch of all processes.
+
+    ``process_group``: the processes; all if None. Without `distributed.init_process_group`, and in evaluation, it is
+    batch normalisation within this process.
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None, *,
                  bias: bool = True) -> None:
-        if process_group is not None:
-            raise NotImplementedError("SyncBatchNorm: process groups are not in wengert yet; use process_group=None")
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    def forward(self, input: Tensor) -> Tensor:
+        if synchronised is not None and (self.training or self.running_mean is None):
+            self._check_input_dim(input)
+            out: Tensor | None = synchronised(self, input)
+            if out is not None:
+                return out
+        return super().forward(input)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:

@@ -1,7 +1,8 @@
-"""``torch.distributed.optim``: names alone."""
+"""``torch.distributed.optim``: `ZeroRedundancyOptimizer`; of the others names alone."""
 
 from __future__ import annotations
 
+from ....distributed.zero import ZeroRedundancyOptimizer as ZeroRedundancyOptimizer
 from ..hollows import fill
 
-fill(vars(), classes="ZeroRedundancyOptimizer DistributedOptimizer PostLocalSGDOptimizer", functions="")
+fill(vars(), classes="DistributedOptimizer PostLocalSGDOptimizer", functions="")

@@ -1,7 +1,7 @@
 """``torch.nn.parallel.distributed``."""
 
 from ....._public import publish as _publish
-from .....nn.parallel import DistributedDataParallel as DistributedDataParallel
+from .....distributed.parallel import DistributedDataParallel as DistributedDataParallel
 
 __all__ = ["DistributedDataParallel"]
 

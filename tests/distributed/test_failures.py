@@ -1,0 +1,39 @@
+"""A rank that fails, in every way: all ranks end soon, with a message that says who and where."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.distributed.ranks import BOUND, launch
+
+LINE = r"all_reduce SUM of float32 \[3\] at \S+failing.py:\d+"
+ENDINGS = {
+    "raises": (1, r"ValueError: bad luck"),
+    "exits": (3, r"rank 1 has left, its program ended, and rank 0 waits for it in collective 3, " + LINE),
+    "returns": (1, r"rank 1 has left, its program ended, and rank 0 waits for it in collective 3, " + LINE),
+    "leaves": (1, r"rank 1 \(\S+, process \d+\) ended without a word: it was killed, or left by os._exit"),
+    "is killed": (137, r"rank 1 \(\S+, process \d+\) ended without a word"),
+    "is stopped": (1, r"rank 1 \(\S+, process \d+\) (does not answer|has been silent for \d+ s): it is stopped"),
+    "calls another": (1, r"got rank 0: collective 3, " + LINE
+                      + r"; rank 1: collective 3, broadcast from 0 of float32 \[3\] at \S+failing.py:\d+"),
+    "has another shape": (1, r"got rank 0: collective 3, " + LINE + r"; rank 1: .* float32 \[4\] at \S+failing.py:\d+"),
+    "has another dtype": (1, r"got rank 0: collective 3, " + LINE + r"; rank 1: .* int32 \[3\] at \S+failing.py:\d+"),
+    "is late": (1, r"rank 0 waited 3 s for the others in collective 3, " + LINE
+                + r"; rank 1 last called collective 2, .*, and is at \S+failing.py:\d+"),
+    "sends nothing": (1, r"rank \d waited 3 s for the others in "),
+    "has no such name": (1, r"failing.py:\d+: torch.no_such_name is not in wengert yet"),
+    "is cut off": (1, r"rank 1 .* ended without a word|connection to the server of rank 0 was lost"),
+}
+
+
+@pytest.mark.parametrize("what", ENDINGS)
+def test_all_ranks_end_and_say_why(what: str) -> None:
+    code, words = ENDINGS[what]
+    done = launch("failing.py", what, timeout=BOUND)
+    assert done.code == code, done
+    assert re.search(words, done.err), done.err
+    assert done.err.count("Traceback (most recent call last)") <= 1, done.err
+    assert "wengert launch: rank" in done.err
+

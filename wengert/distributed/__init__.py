@@ -1,0 +1,45 @@
+"""``torch.distributed``: several processes, on one machine or on several, by MPI (the extra ``wengert[distributed]``).
+
+The floors inside, from the ground: ``channel`` and ``server`` (the process that holds the ranks together), ``watch``
+(who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``, ``objects``
+and ``messages`` (tensors), ``store`` and ``rendezvous`` (how the ranks find each other), ``run`` (the launcher).
+`docs/distributed.md` says how to use it.
+"""
+
+from __future__ import annotations
+
+from .._public import publish as _publish
+from .collectives import (
+    all_gather as all_gather, all_gather_into_tensor as all_gather_into_tensor, all_reduce as all_reduce,
+    all_to_all as all_to_all, all_to_all_single as all_to_all_single, barrier as barrier, broadcast as broadcast,
+    gather as gather, monitored_barrier as monitored_barrier, reduce as reduce, reduce_scatter as reduce_scatter,
+    reduce_scatter_tensor as reduce_scatter_tensor, scatter as scatter,
+)
+from .groups import ProcessGroup as ProcessGroup
+from .messages import (
+    P2POp as P2POp, batch_isend_irecv as batch_isend_irecv, irecv as irecv, isend as isend, recv as recv, send as send,
+)
+from .objects import (
+    all_gather_object as all_gather_object, broadcast_object_list as broadcast_object_list,
+    gather_object as gather_object, scatter_object_list as scatter_object_list,
+)
+from .rendezvous import (
+    Backend as Backend, GroupMember as GroupMember, default_pg_timeout as default_pg_timeout,
+    destroy_process_group as destroy_process_group, get_backend as get_backend, get_global_rank as get_global_rank,
+    get_group_rank as get_group_rank, get_node_local_rank as get_node_local_rank,
+    get_process_group_ranks as get_process_group_ranks, get_rank as get_rank, get_world_size as get_world_size,
+    group as group, init_process_group as init_process_group, is_available as is_available,
+    is_gloo_available as is_gloo_available, is_initialized as is_initialized, is_mpi_available as is_mpi_available,
+    is_nccl_available as is_nccl_available, is_torchelastic_launched as is_torchelastic_launched,
+    new_group as new_group, new_subgroups as new_subgroups,
+    new_subgroups_by_enumeration as new_subgroups_by_enumeration,
+)
+from .store import HashStore as HashStore, PrefixStore as PrefixStore, Store as Store, TCPStore as TCPStore
+from .transport import ReduceOp as ReduceOp
+from .watch import (
+    DistBackendError as DistBackendError, DistError as DistError, DistNetworkError as DistNetworkError,
+    DistStoreError as DistStoreError,
+)
+from .work import Work as Work
+
+_publish(__name__, "run")

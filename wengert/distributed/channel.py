@@ -1,0 +1,83 @@
+"""How the ranks and the server that holds them together talk: frames of a JSON header and bytes, over TCP.
+
+Both sides load this file, the server as a program of its own by its path: it needs the standard library alone.
+Whoever connects proves first that it knows the token, by an HMAC of what the server drew; the token never travels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import struct
+import threading
+from typing import Any
+
+_HEAD = struct.Struct(">II")
+LARGEST = 2**31 - 1
+
+
+class Channel:
+    """One connection. Sending is for any thread, receiving for one."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._sending = threading.Lock()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, payload: bytes = b"", **header: Any) -> None:
+        """Sends a frame. Raises OSError where the other side is gone."""
+        text = json.dumps(header).encode()
+        with self._sending:
+            self.socket.sendall(_HEAD.pack(len(text), len(payload)) + text + payload)
+
+    def receive(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next frame, None where the other side has closed. Raises OSError, or TimeoutError by the socket's."""
+        head = self._exactly(_HEAD.size)
+        if head is None:
+            return None
+        header, payload = _HEAD.unpack(head)
+        text = self._exactly(header)
+        rest = self._exactly(payload) if payload else b""
+        if text is None or rest is None:
+            return None
+        return json.loads(text), rest
+
+    def _exactly(self, count: int) -> bytes | None:
+        parts = bytearray()
+        while len(parts) < count:
+            part = self.socket.recv(min(count - len(parts), 1 << 20))
+            if not part:
+                return None
+            parts += part
+        return bytes(parts)
+
+    def close(self) -> None:
+        """Ends the connection, for a thread that receives too."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was first
+        self.socket.close()
+
+
+def proof(token: str, nonce: str) -> str:
+    """What shows that one knows the token."""
+    return hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+
+
+def connect(host: str, port: int, token: str, timeout: float, **hello: Any) -> Channel:
+    """A connection to the server, which was told ``hello``. Raises OSError, or PermissionError for a wrong token."""
+    channel = Channel(socket.create_connection((host, port), timeout=timeout))
+    first = channel.receive()
+    if first is None or "nonce" not in first[0]:
+        channel.close()
+        raise ConnectionError(f"what listens at {host}:{port} is no server of wengert's")
+    channel.send(proof=proof(token, first[0]["nonce"]), **hello)
+    answer = channel.receive()
+    if answer is None or "error" in answer[0]:
+        channel.close()
+        raise PermissionError("the connection was refused" if answer is None else answer[0]["error"])
+    channel.socket.settimeout(None)
+    return channel

@@ -1,0 +1,216 @@
+"""Process groups, and how one collective is run in them.
+
+The one idea to know: before its data moves, every collective compares by one small reduction what the ranks of the
+group are about to do. So all of them are there, which bounds the wait, and a rank that does something else is found
+before MPI could mix the two up.
+
+A call runs in the thread that makes it. With ``async_op`` it runs in the group's own thread, and so does what comes
+after it in the group, until that thread has nothing to do.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from ..core.errors import TraceError
+from ..core.forks import in_child
+from ..core.frames import user_line
+from ..core.state import state
+from .watch import DistBackendError
+from .work import Work
+from .world import World
+
+
+@lru_cache(4096)
+def _code(text: str) -> int:
+    return crc32(text.encode())
+
+
+def refuse_recorded(name: str) -> None:
+    """Raises TraceError while a function is being recorded: `compile` then runs it as it is."""
+    watcher = state.watcher
+    if watcher is not None and watcher.tracer is not None:
+        raise TraceError(f"[{name}] values were expected; got a function that is being recorded, which has none yet; "
+                         "call "
+                         "collectives outside of the compiled function")
+
+
+class Call:
+    """One collective, or one message, of this rank: what it is, where it was called, and how it is done."""
+
+    __slots__ = ("behind", "body", "buffers", "compares", "deadline", "group", "name", "number", "peers", "place",
+                 "text", "timeout")
+
+    def __init__(self, group: ProcessGroup, name: str, text: str, body: Callable[[Call], Any],
+                 timeout: float | None) -> None:
+        self.group, self.name, self.text, self.body = group, name, text, body
+        self.timeout = group.timeout if timeout is None else timeout
+        self.place = user_line()
+        self.number, self.compares = 0, True
+        self.peers: Sequence[int] | None = None
+        self.deadline = 0.0
+        self.behind = False
+        """Whether it runs in the group's own thread."""
+        self.buffers: Any = None
+
+    def described(self) -> str:
+        """``collective 3 of the group of ranks 0, 1, all_reduce of float32 [2, 3], at train.py:30``"""
+        what = f"collective {self.number}, {self.name}" if self.number else self.name
+        return f"{what} {self.text} at {self.place}".replace("  ", " ")
+
+    def needs(self) -> Sequence[int]:
+        """The ranks without which it cannot be."""
+        return self.group.ranks if self.peers is None else self.peers
+
+    def wait(self, request: Any, patient: bool = False) -> None:
+        """Waits for a request of MPI's."""
+        self.group.world.wait(request, self, patient)
+
+    def __call__(self) -> Any:
+        group = self.group
+        self.deadline = time.monotonic() + self.timeout
+        group.world.doing = self
+        if self.compares:
+            mine = group.mine
+            code = _code(self.text) ^ _code(self.name)
+            mine[0], mine[1] = code, -code
+            self.wait(group.communicator.Iallreduce(mine, group.least, group.world.mpi.MIN), True)
+            if group.least[0] != -group.least[1]:
+                group.world.watch.claim(f"{group.name}/{self.number}", self.described(), group.ranks)
+                text = group.world.watch.wait_for_failure("the ranks of a group called different collectives; this one "
+                                                          f"{self.described()}")
+                group.world.give_up(self, text)
+        return self.body(self)
+
+
+class ProcessGroup:
+    """Some of the ranks: those that take part in a collective. Made by `new_group` and `init_process_group`.
+
+    ``ranks`` are their numbers in the world, in the order that their numbers in the group have.
+    """
+
+    world: World
+    communicator: Any
+    ranks: list[int]
+    name: str
+    group_name: str
+    group_desc: str
+    timeout: float
+    backend: str
+    number: int
+    mine: np.ndarray[Any, Any]
+    least: np.ndarray[Any, Any]
+    _waiting: queue.SimpleQueue[tuple[Call, Work]]
+    _thread: threading.Thread | None
+    _pending: int
+    _lock: threading.Lock
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise RuntimeError("[distributed.ProcessGroup] a group is made by new_group, on all ranks; call that")
+
+    @classmethod
+    def _of(cls, world: World, communicator: Any, ranks: Sequence[int], name: str, timeout: float, backend: str,
+            description: str = "undefined") -> ProcessGroup:
+        self = object.__new__(cls)
+        self.world, self.communicator, self.ranks, self.group_name = world, communicator, list(ranks), name
+        self.name, self.timeout, self.backend, self.group_desc = name, timeout, backend, description
+        self.number = 0
+        self.mine, self.least = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        self._waiting, self._thread = queue.SimpleQueue(), None
+        self._pending = 0
+        self._lock = threading.Lock()
+        return self
+
+
+    def rank(self) -> int:
+        """This process's number in the group."""
+        return self.ranks.index(self.world.rank)
+
+    def size(self) -> int:
+        """How many ranks it has."""
+        return len(self.ranks)
+
+    def __repr__(self) -> str:
+        return f"<ProcessGroup {self.name} of ranks {', '.join(map(str, self.ranks))}>"
+
+    def number_of(self, rank: int) -> int:
+        """The number in the group of a rank of the world. Raises ValueError for one that is not in it."""
+        try:
+            return self.ranks.index(rank)
+        except ValueError:
+            raise ValueError(f"Global rank {rank} is not part of group {self!r}") from None
+
+    def run(self, name: str, text: str, body: Callable[[Call], Any], async_op: bool = False,
+            timeout: float | None = None) -> Any:
+        """Does a collective; with ``async_op`` returns a `Work`, else what ``body(call)`` does. ``text`` is what all
+        ranks must agree on, besides ``name``."""
+        refuse_recorded(name)
+        world = self.world
+        if world.watch.failure is not None:
+            raise DistBackendError(f"[{name}] {world.watch.failure}")
+        call = Call(self, name, text, body, timeout)
+        with self._lock:
+            self.number += 1
+            call.number = self.number
+            direct = not async_op and not self._pending
+            if not direct:
+                call.behind = async_op
+                self._pending += 1
+                work = Work(name)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._serve, name=f"wengert-{self.name}", daemon=True)
+                    self._thread.start()
+                self._waiting.put((call, work))
+        if direct:
+            return call()
+        return work if async_op else work.result_of()
+
+    def drain(self) -> None:
+        """Waits until nothing is under way any more."""
+        while self._pending:
+            time.sleep(1e-3)
+
+    def _serve(self) -> None:
+        while True:
+            call, work = self._waiting.get()
+            try:
+                result, error = call(), None
+            except BaseException as raised:
+                result, error = None, raised
+            with self._lock:
+                self._pending -= 1
+            work.finish(result, error)
+            del call, work, result, error
+
+
+_groups: dict[str, ProcessGroup] = {}
+
+
+def _forget() -> None:
+    _groups.clear()
+    current.default = None
+
+
+class Current:
+    """The default group, which `init_process_group` makes."""
+
+    default: ProcessGroup | None = None
+
+
+current = Current()
+in_child(_forget)
+
+
+def default_group() -> ProcessGroup:
+    """The group of all ranks. Raises ValueError before `init_process_group`."""
+    if current.default is None:
+        raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
+    return current.default

@@ -1,0 +1,159 @@
+"""From one rank to another: `send` and `recv`, their forms that do not wait, and batches of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from ..tensors.tensor import Tensor
+from . import transport
+from .collectives import array_of, contiguous, group_of, put, root_of, spelt, writable
+from .groups import Call, ProcessGroup
+from .watch import DistBackendError
+from .work import Work, seconds
+
+TAGS = 2
+"""Tags of programs begin here: those below are the collectives' own."""
+
+
+class Message(Work):
+    """A message under way. It goes on by itself; `wait` says when the tensor may be used again."""
+
+    def __init__(self, call: Call, requests: list[Any], arrived: Callable[[], None]) -> None:
+        super().__init__(call.name)
+        self._call, self._requests, self._arrived = call, requests, arrived
+        self.source: int | None = None
+
+    def wait(self, timeout: timedelta | float | None = None) -> bool:
+        """Waits until it is done; returns True. Raises DistBackendError where the other rank is gone, or does not come
+        in time."""
+        if not self.is_success():
+            call = self._call
+            call.timeout = seconds(timeout) or call.timeout
+            call.deadline = time.monotonic() + call.timeout
+            for request in self._requests:
+                call.wait(request, patient=True)
+            self._end()
+        return True
+
+    def _end(self) -> None:
+        self._requests = []
+        self._arrived()
+        self.finish(None, None)
+
+    def is_completed(self) -> bool:
+        """Whether it has ended."""
+        if not self.is_success() and all(request.Test() for request in self._requests):
+            self._end()
+        return self.is_success()
+
+
+def _call(group: ProcessGroup, name: str, text: str, peers: list[int]) -> Call:
+    if group.world.watch.failure is not None:
+        raise DistBackendError(f"[{name}] {group.world.watch.failure}")
+    call = Call(group, name, text, lambda call: None, None)
+    call.peers = peers
+    call.deadline = time.monotonic() + call.timeout
+    group.world.doing = call
+    return call
+
+
+def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None
+          ) -> Work | None:
+    """Begins to send ``tensor`` to rank ``dst``; the `Work` says when it may be written again."""
+    found = group_of(group)
+    if found is None:
+        return None
+    peer = root_of(found, dst, group_dst, "isend")
+    if peer == found.rank():
+        raise ValueError("Invalid destination rank: destination rank should not be the same as the rank of the current "
+                         "process.")
+    array = contiguous(array_of("isend", tensor))
+    call = _call(found, "send", f"of {spelt(array)} to rank {found.ranks[peer]}", [found.ranks[peer]])
+    call.buffers = array
+    requests = transport.messages(found, found.communicator.Isend, array, peer, tag + TAGS)
+    return Message(call, requests, lambda: None)
+
+
+def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
+          ) -> Work | None:
+    """Begins to receive what rank ``src``, or any, sends, into ``tensor``."""
+    found = group_of(group)
+    if found is None:
+        return None
+    array = writable("irecv", tensor)
+    work = array if array.flags.c_contiguous else np.empty(array.shape, array.dtype)
+    peer = None
+    if src is not None or group_src is not None:
+        peer = root_of(found, src, group_src, "irecv")
+        if peer == found.rank():
+            raise ValueError("Invalid source rank: source rank should not be the same as the rank of the current "
+                             "process.")
+    others = [rank for rank in found.ranks if rank != found.world.rank]
+    peers = others if peer is None else [found.ranks[peer]]
+    call = _call(found, "recv", f"of {spelt(array)} from rank {', '.join(map(str, peers))}", peers)
+    if peer is None:  # the rest of a message in pieces must come from where its first one does
+        call.peers = []
+        status = found.world.mpi.Status()
+        _await_any(call, found, tag + TAGS, status)
+        peer = status.Get_source()
+    call.buffers = work
+    requests = transport.messages(found, found.communicator.Irecv, work, peer, tag + TAGS)
+    message = Message(call, requests, lambda: put(tensor, work))
+    message.source = found.ranks[peer]
+    return message
+
+
+class _Probe:
+    """Whether a message of any rank is there, in the shape of a request."""
+
+    def __init__(self, communicator: Any, any_source: int, tag: int, status: Any) -> None:
+        self._probe = lambda: communicator.Iprobe(any_source, tag, status)
+
+    def Test(self) -> bool:
+        return bool(self._probe())
+
+
+def _await_any(call: Call, group: ProcessGroup, tag: int, status: Any) -> None:
+    call.wait(_Probe(group.communicator, group.world.mpi.ANY_SOURCE, tag, status), patient=True)
+
+
+def send(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None) -> None:
+    """Sends ``tensor`` to rank ``dst``, which calls `recv` with one of the same size."""
+    work = isend(tensor, dst, group, tag, group_dst)
+    if work is not None:
+        work.wait()
+
+
+def recv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> int:
+    """Receives into ``tensor`` what rank ``src``, or any, sends. Returns the sender's rank, -1 outside of the group."""
+    work = irecv(tensor, src, group, tag, group_src)
+    if not isinstance(work, Message):
+        return -1
+    work.wait()
+    return int(work.source if work.source is not None else -1)
+
+
+class P2POp:
+    """One message of a batch: ``op`` is `isend` or `irecv`. See `batch_isend_irecv`."""
+
+    def __init__(self, op: Callable[..., Any], tensor: Tensor, peer: int | None = None, group: Any = None, tag: int = 0,
+                 group_peer: int | None = None) -> None:
+        if op not in (isend, irecv):
+            raise ValueError("Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or "
+                             "``torch.distributed.irecv``.")
+        self.op, self.tensor, self.group, self.tag = op, tensor, group, tag
+        self.peer, self.group_peer = peer, group_peer
+
+
+def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
+    """Begins all messages of a list; returns their `Work`."""
+    if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
+        raise ValueError("[batch_isend_irecv] a list of P2POp was expected; got something else")
+    receives_first = sorted(p2p_op_list, key=lambda each: each.op is isend)
+    works = {id(p): p.op(p.tensor, p.peer, p.group, p.tag, p.group_peer) for p in receives_first}
+    return [works[id(p)] for p in p2p_op_list if works[id(p)] is not None]

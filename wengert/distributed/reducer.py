@@ -1,0 +1,329 @@
+"""Gradients of several ranks put together while backward goes on: the substance of `DistributedDataParallel`.
+
+Parameters lie in buckets, in the order in which their gradients come. When the last gradient of a bucket is there, the
+bucket goes to the group's own thread. Buckets go in one order on all ranks, so a full one waits for those before it.
+
+The one idea to know: each bucket ends with one number a parameter, 1 where this rank has a gradient and 0 where it has
+none. Reduced with the rest, they say which parameters any rank used, and no collective of their own is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..autograd.engine import outermost
+from ..core.frames import warn
+from ..core.state import state
+from ..tensors.alias import wrote
+from ..tensors.tensor import Tensor, make
+from . import transport
+from .groups import Call, ProcessGroup
+from .transport import ReduceOp
+from .work import Work
+
+MEGABYTE = 1 << 20
+FIRST_BUCKET = MEGABYTE
+"""The first is small, so that communication begins early."""
+DEFAULT_MEGABYTES = 25.0
+
+Hook = Callable[[Any, "GradBucket"], Any]
+
+
+class Place(NamedTuple):
+    """Where a parameter's gradient lies: elements ``start`` to ``stop`` of a bucket, as its ``number``-th."""
+
+    bucket: Bucket
+    number: int
+    start: int
+    stop: int
+
+
+class Bucket:
+    """Gradients that travel together, of one dtype, and behind them whether each is there."""
+
+    def __init__(self, indices: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        self.indices = list(indices)
+        self.sizes = [parameters[index].numel() for index in indices]
+        self.count = sum(self.sizes)
+        self.array = np.zeros(self.count + len(self.indices), parameters[indices[0]]._data.dtype)
+        self.ready: set[int] = set()
+        self.work: Any = None
+
+    def is_full(self) -> bool:
+        """Whether all its gradients are there."""
+        return len(self.ready) == len(self.indices)
+
+    @property
+    def flags(self) -> Any:
+        """For each parameter, whether it has a gradient."""
+        return self.array[self.count :]
+
+
+class GradBucket:
+    """What a communication hook is given: the gradients of some parameters, in one flat tensor."""
+
+    def __init__(self, bucket: Bucket, index: int, last: bool, parameters: Sequence[Tensor]) -> None:
+        self._bucket, self._index, self._last = bucket, index, last
+        self._parameters = [parameters[each] for each in bucket.indices]
+        self._buffer = make(bucket.array[: bucket.count], None)
+
+    def buffer(self) -> Tensor:
+        """All gradients, ``(elements,)``; what the hook's future holds takes its place."""
+        return self._buffer
+
+    def set_buffer(self, buffer: Tensor) -> None:
+        """Puts another tensor in the place of `buffer`."""
+        self._buffer = buffer
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients, each in its parameter's shape; parts of `buffer`."""
+        cuts = np.cumsum([0, *self._bucket.sizes])
+        return [self._buffer[int(start) : int(stop)].view(parameter.shape)
+                for start, stop, parameter in zip(cuts, cuts[1:], self._parameters, strict=False)]
+
+    def parameters(self) -> list[Tensor]:
+        """The parameters."""
+        return list(self._parameters)
+
+    def index(self) -> int:
+        """The bucket's number: 0 is the first to go."""
+        return self._index
+
+    def is_last(self) -> bool:
+        """Whether it is the last to go."""
+        return self._last
+
+
+def cut(parameters: Sequence[Tensor], order: Sequence[int], first: int, limit: int) -> list[Bucket]:
+    """Buckets of at most ``first`` bytes, then ``limit``, in an order of parameters; each of one dtype."""
+    buckets: list[Bucket] = []
+    open_ones: dict[Any, tuple[list[int], int]] = {}
+
+    def close(dtype: Any) -> None:
+        buckets.append(Bucket(open_ones.pop(dtype)[0], parameters))
+
+    for index in order:
+        array = parameters[index]._data
+        indices, size = open_ones.get(array.dtype, ([], 0))
+        if indices and size + array.nbytes > (limit if buckets else first):
+            close(array.dtype)
+            indices, size = [], 0
+        open_ones[array.dtype] = ([*indices, index], size + array.nbytes)
+    for dtype in list(open_ones):
+        close(dtype)
+    return buckets
+
+
+class Reducer:
+    """Buckets of parameters, and where this backward is with them."""
+
+    def __init__(self, named: Sequence[tuple[str, Tensor]], group: ProcessGroup, megabytes: float, find_unused: bool,
+                 static: bool, views: bool) -> None:
+        self.names = [name for name, _ in named]
+        self.parameters = [parameter for _, parameter in named]
+        self.group, self.limit = group, int(megabytes * MEGABYTE)
+        self.find_unused, self.static, self.views = find_unused, static, views
+        self.hook: tuple[Any, Hook] | None = None
+        self.expecting = False
+        self.queued = False
+        self.next = 0
+        self.arrived: list[int] = []
+        self.counts: dict[int, int] | None = None
+        """How often each gradient is added to in one backward, of a static graph; None until one has gone by."""
+        self.left: dict[int, int] = {}
+        self.order_is_known = False
+        self.divide_by: int | None = None
+        """By what sums are divided, where that is not the number of ranks: some have no inputs any more."""
+        self.warned = False
+        self._fill([*reversed(range(len(self.parameters)))])
+        self.handles = [parameter.register_post_accumulate_grad_hook(self._arrives(index))
+                        for index, parameter in enumerate(self.parameters)]
+
+    def _fill(self, order: Sequence[int]) -> None:
+        self.buckets = cut(self.parameters, order, min(FIRST_BUCKET, self.limit), self.limit)
+        self.places: dict[int, Place] = {}
+        for bucket in self.buckets:
+            start = 0
+            for number, (index, size) in enumerate(zip(bucket.indices, bucket.sizes, strict=True)):
+                self.places[index] = Place(bucket, number, start, start + size)
+                start += size
+
+    def prepare(self) -> None:
+        """Before a forward pass whose backward shall reduce."""
+        if self.order_is_known is False and self.arrived:
+            self._order_by_arrival()
+        self.expecting, self.queued, self.next = True, False, 0
+        self.arrived = []
+        self.left = dict(self.counts or {})
+        for bucket in self.buckets:
+            bucket.ready.clear()
+            bucket.work = None
+        if self.counts is not None:
+            for index in range(len(self.parameters)):
+                if index not in self.counts:
+                    self._ready(index, None)
+
+    def _order_by_arrival(self) -> None:
+        """After the first backward: the order in which gradients came on the group's first rank is everybody's."""
+        seen = set(self.arrived)
+        others = [index for index in reversed(range(len(self.parameters))) if index not in seen]
+        order = np.array([*self.arrived, *others], np.int64)
+        self.group.run("DistributedDataParallel.order", f"of {len(order)} parameters",
+                       lambda call: transport.broadcast(call, order, 0))
+        self._fill(order.tolist())
+        self.order_is_known = True
+
+    # --- during backward --------------------------------------------------------------------------------------------
+
+    def _arrives(self, index: int) -> Callable[[Tensor], None]:
+        def hook(parameter: Tensor) -> None:
+            if not self.expecting:
+                return
+            if not self.queued:
+                self.queued = True
+                this = outermost()
+                assert this is not None
+                this.callbacks = [*(this.callbacks or ()), self.finish]
+            if self.static:
+                self._counted(index, parameter)
+                return
+            bucket = self.places[index].bucket
+            if index in bucket.ready:
+                raise RuntimeError(
+                    f"[DistributedDataParallel] one gradient a backward was expected of each parameter; that of "
+                    f"{self.names[index]!r} (Expected to mark a variable ready only once) was added to twice, as a "
+                    "checkpointed segment that shares it does; give static_graph=True, or checkpoint with "
+                    "use_reentrant=False")
+            self._ready(index, parameter)
+
+        return hook
+
+    def _counted(self, index: int, parameter: Tensor) -> None:
+        if self.counts is None:  # the first backward: all that is known is its end
+            self.left[index] = self.left.get(index, 0) + 1
+            if index not in self.arrived:
+                self.arrived.append(index)
+            return
+        self.left[index] = self.left.get(index, 0) - 1
+        if self.left[index] == 0:
+            self._ready(index, parameter)
+
+    def _ready(self, index: int, parameter: Tensor | None) -> None:
+        bucket, number, start, stop = self.places[index]
+        grad = None if parameter is None else parameter.grad
+        target = bucket.array[start:stop]
+        if grad is None:
+            target[...] = 0
+        elif not np.shares_memory(grad._data, target):
+            target.reshape(grad._data.shape)[...] = grad._data
+        bucket.flags[number] = grad is not None
+        bucket.ready.add(index)
+        if parameter is not None:
+            self.arrived.append(index)
+        while self.next < len(self.buckets) and self.buckets[self.next].is_full():
+            self._launch(self.buckets[self.next], self.next)
+            self.next += 1
+
+    def _launch(self, bucket: Bucket, number: int) -> None:
+        if self.hook is not None:
+            own, hook = self.hook
+            given = GradBucket(bucket, number, number == len(self.buckets) - 1, self.parameters)
+            bucket.work = hook(own, given)
+            return
+        bucket.work = self._reduce(bucket.array, f"bucket {number}")
+
+    def _reduce(self, array: Any, what: str) -> Work:
+        op, divisor = (ReduceOp.AVG, 1) if self.divide_by is None else (ReduceOp.SUM, self.divide_by)
+
+        def body(call: Call) -> None:
+            transport.allreduce(call, array, op)
+            if divisor != 1:
+                np.divide(array, divisor, out=array, casting="unsafe")
+
+        text = f"{what} of {array.size} {array.dtype}"
+        found: Work = self.group.run("DistributedDataParallel.reduce", text, body, True)
+        return found
+
+    # --- when backward is over --------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Sends what is left, waits for all buckets and gives the gradients back."""
+        if not self.expecting:
+            return
+        self.expecting = False
+        if self.static and self.counts is None:
+            arrived, self.arrived = self.arrived, []
+            self.counts = dict(self.left)
+            for index in arrived:
+                self._ready(index, self.parameters[index])
+        missing = [index for index, place in self.places.items() if index not in place.bucket.ready]
+        for index in missing:
+            self._ready(index, None)
+        used = self._flags_of_hooked() if self.hook is not None else None
+        watcher_before = state.grad
+        state.grad = False
+        try:
+            for bucket in self.buckets:
+                self._take(bucket, used)
+        finally:
+            state.grad = watcher_before
+        if missing and not self.find_unused and not self.static and not self.warned:
+            self.warned = True
+            names = ", ".join(self.names[index] for index in sorted(missing))
+            warn(f"[DistributedDataParallel] a gradient of every parameter was expected of backward on rank "
+                 f"{self.group.world.rank}; none came of {names}, which count as zero; give "
+                 "find_unused_parameters=True where that is meant")
+
+    def _flags_of_hooked(self) -> Any:
+        """With a hook only gradients are the hook's, and the flags have a collective of their own."""
+        flags = np.concatenate([bucket.flags for bucket in self.buckets]).astype(np.float32)
+        self._reduce(flags, "flags").wait()
+        return dict(zip([index for bucket in self.buckets for index in bucket.indices], flags, strict=True))
+
+    def _take(self, bucket: Bucket, used: Any) -> None:
+        if self.hook is None:
+            bucket.work.wait()
+            used = dict(zip(bucket.indices, bucket.flags, strict=True))
+        else:
+            result = bucket.work.wait()
+            result = result[0] if isinstance(result, (list, tuple)) else result
+            bucket.array[: bucket.count] = result._data.reshape(-1)
+        bucket.work = None
+        for index in bucket.indices:
+            if used[index] <= 0:
+                continue  # no rank used it: its gradient stays as it is
+            parameter = self.parameters[index]
+            _, _, start, stop = self.places[index]
+            value = bucket.array[start:stop].reshape(parameter._data.shape)
+            grad = parameter.grad
+            if self.views:
+                if grad is None or not np.shares_memory(grad._data, value):
+                    parameter.grad = make(value, None)
+                else:
+                    wrote(grad)
+            elif grad is None:
+                parameter.grad = make(value.copy(), None)
+            else:
+                grad._data[...] = value
+                wrote(grad)
+
+    def shadow(self) -> None:
+        """What a rank without inputs does while the others run backward: its gradients are zero."""
+        self.prepare()
+        self.arrived = []
+        for index in range(len(self.parameters)):
+            if index not in self.places[index].bucket.ready:
+                self._ready(index, None)
+        if self.hook is not None:
+            self._flags_of_hooked()
+        for bucket in self.buckets:
+            bucket.work.wait()
+        self.expecting = False
+
+    def remove(self) -> None:
+        """Takes the hooks off the parameters."""
+        for handle in self.handles:
+            handle.remove()

@@ -1,0 +1,361 @@
+"""The server that holds the ranks of one job together; a process of its own, started by the launcher or by rank 0.
+
+It does three things: it hands out the keys by which MPI's processes find each other (the protocol PMI-1), it keeps a
+store of keys and values, and it watches: every rank has a connection to it, by which it learns who failed, left or fell
+silent, and tells the others. It knows neither tensors nor MPI, and loads the standard library alone.
+
+The one idea to know: a rank that ends says so first (``bye``). A connection that closes without a word is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+if __package__:
+    from .channel import Channel, proof
+else:  # run by its path, so that nothing of wengert is loaded
+    sys.path.append(str(Path(__file__).parent))
+    from channel import Channel, proof  # type: ignore[import-not-found, no-redef]
+
+ANSWERS_WITHIN = 1.0
+"""Seconds in which a rank that is asked where it is has to answer."""
+BEAT = 1.0
+UNUSED = 60.0
+"""Seconds after which a server to which nobody ever came ends."""
+
+
+class Member:
+    """A rank, as the server sees it."""
+
+    def __init__(self, rank: int, host: str, pid: int, timeout: float, channel: Channel) -> None:
+        self.rank, self.host, self.pid, self.timeout, self.channel = rank, host, pid, timeout, channel
+        self.heard = time.monotonic()
+        self.left = False
+
+    def tell(self, **message: Any) -> None:
+        """Sends a message; that the rank is gone is noticed where its messages are read."""
+        try:
+            self.channel.send(**message)
+        except OSError:
+            pass
+
+
+class Server:
+    """The state that the connections' threads share, under one lock."""
+
+    def __init__(self, token: str, quit_alone: bool) -> None:
+        self.token, self.quit_alone = token, quit_alone
+        self.name = f"wengert-{secrets.token_hex(8)}"
+        self.changed = threading.Condition(threading.RLock())
+        self.members: dict[int, Member] = {}
+        self.size: int | None = None
+        self.began = False
+        self.failure: str | None = None
+        self.connections = 0
+        self.served = False
+        self.store: dict[str, bytes] = {}
+        self.keys: dict[str, str] = {}
+        self.at_barrier: list[Channel] = []
+        self.of_mpi: list[Channel] = []
+        self.answers: dict[int, str] = {}
+        self.asking = False
+        self.claims: dict[str, dict[int, str]] = {}
+
+    # --- connections ------------------------------------------------------------------------------------------------
+
+    def serve(self, listener: socket.socket) -> None:
+        """Accepts connections until nobody is left."""
+        threading.Thread(target=self._beat, daemon=True).start()
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self._greet, args=(Channel(connection),), daemon=True).start()
+
+    def _greet(self, channel: Channel) -> None:
+        with self.changed:
+            self.connections += 1
+            self.served = True
+        try:
+            nonce = secrets.token_hex(16)
+            channel.socket.settimeout(10.0)
+            channel.send(nonce=nonce)
+            frame = channel.receive()
+            if frame is None:
+                return
+            hello = frame[0]
+            if not secrets.compare_digest(str(hello.get("proof")), proof(self.token, nonce)):
+                channel.send(error="the token was not the server's: set WENGERT_DISTRIBUTED_TOKEN to the same on all "
+                                   "machines")
+                return
+            channel.socket.settimeout(None)
+            kinds: dict[str, Callable[[Channel, dict[str, Any]], None]] = {
+                "rank": self._rank, "pmi": self._pmi, "store": self._store}
+            kinds[hello["kind"]](channel, hello)
+        except (OSError, ValueError, KeyError):
+            pass  # a connection that breaks, or speaks another language, is closed; of a rank's `_rank` makes a failure
+        finally:
+            channel.close()
+            with self.changed:
+                self.connections -= 1
+
+    def _beat(self) -> None:
+        alone_since = time.monotonic()
+        while True:
+            time.sleep(BEAT)
+            now = time.monotonic()
+            with self.changed:
+                for member in list(self.members.values()):
+                    if not member.left:
+                        member.tell(op="beat")
+                        if self.began and now - member.heard > member.timeout:
+                            self.fail(member.rank, f"rank {member.rank} ({member.host}, process {member.pid}) has been "
+                                      f"silent for {now - member.heard:.0f} s: it is stopped, or cut off")
+                if self.connections:
+                    alone_since = now
+                elif self.quit_alone and now - alone_since > (2 * BEAT if self.served else UNUSED):
+                    os._exit(0)
+
+    # --- ranks ------------------------------------------------------------------------------------------------------
+
+    def _rank(self, channel: Channel, hello: dict[str, Any]) -> None:
+        rank, size = int(hello["rank"]), int(hello["size"])
+        with self.changed:
+            wrong = None
+            if self.size not in (None, size):
+                wrong = f"a world of {self.size} ranks was expected, as others said; this one says {size}"
+            elif rank in self.members:
+                wrong = f"rank {rank} is there already (process {self.members[rank].pid}); give each process its own"
+            elif not 0 <= rank < size:
+                wrong = f"a rank from 0 to {size - 1} was expected; got {rank}"
+            if wrong is not None:
+                channel.send(error=wrong)
+                return
+            self.size = size
+            member = Member(rank, hello["machine"], int(hello["pid"]), float(hello["patience"]), channel)
+            channel.send(ok=True)
+            self.members[rank] = member
+            if len(self.members) == size:
+                self.began = True
+                self.keys["PMI_process_mapping"] = self._mapping()
+                for each in self.members.values():
+                    each.heard = time.monotonic()
+                    each.tell(op="begin", hosts=[self.members[number].host for number in range(size)])
+                self.changed.notify_all()
+            if self.failure is not None:
+                member.tell(op="failed", rank=None, text=self.failure)
+        try:
+            while (frame := channel.receive()) is not None:
+                member.heard = time.monotonic()
+                self._hear(member, *frame)
+        except OSError:
+            pass  # like a connection that closes
+        with self.changed:
+            if not member.left:
+                member.left = True
+                self.fail(rank, f"rank {rank} ({member.host}, process {member.pid}) ended without a word: it was "
+                                "killed, or left by os._exit", begun=self.began)
+
+    def _hear(self, member: Member, message: dict[str, Any], _: bytes) -> None:
+        op, rank = message["op"], member.rank
+        if op == "missing":
+            missing = sorted(set(range(self.size or 0)) - set(self.members))
+            member.tell(op="missing", ranks=missing)
+        elif op == "bye":
+            with self.changed:
+                member.left = True
+                for other in self.members.values():
+                    if other is not member:
+                        other.tell(op="left", rank=rank)
+        elif op == "failed":
+            with self.changed:
+                member.left = True
+                self.fail(rank, message["text"])
+        elif op == "here":
+            with self.changed:
+                self.answers[rank] = message["text"]
+                self.changed.notify_all()
+        elif op == "late":
+            threading.Thread(target=self._ask, args=(member, message), daemon=True).start()
+        elif op == "claim":
+            self._compare(rank, message)
+
+    def fail(self, rank: int | None, text: str, begun: bool = True) -> None:
+        """The first failure is told to all others; later ones follow from it."""
+        with self.changed:
+            if self.failure is not None or not begun:
+                return
+            self.failure = text
+            for member in self.members.values():
+                if member.rank != rank and not member.left:
+                    member.tell(op="failed", rank=rank, text=text)
+            for channel in self.of_mpi:
+                channel.close()  # MPI, where it is still beginning, gives up
+
+    def _ask(self, late: Member, message: dict[str, Any]) -> None:
+        """Who waited too long is told where the others are."""
+        with self.changed:
+            if self.asking or self.failure is not None:
+                return
+            self.asking = True
+            others = [self.members[rank] for rank in message["ranks"] if rank != late.rank and rank in self.members]
+            for other in others:
+                other.tell(op="where")
+            self.changed.wait_for(lambda: all(o.left or o.rank in self.answers for o in others), ANSWERS_WITHIN)
+            lines = [message["text"]]
+            for other in others:
+                if other.left:
+                    lines.append(f"rank {other.rank} has left: its program ended")
+                elif other.rank in self.answers:
+                    lines.append(f"rank {other.rank} {self.answers[other.rank]}")
+                else:
+                    lines.append(f"rank {other.rank} ({other.host}, process {other.pid}) does not answer: it is "
+                                 "stopped, or cut off")
+            self.fail(None, "; ".join(lines))
+
+    def _compare(self, rank: int, message: dict[str, Any]) -> None:
+        """The ranks of a group called different things, and each says here what: all are told."""
+        with self.changed:
+            claims = self.claims.setdefault(message["call"], {})
+            claims[rank] = message["text"]
+            if len(claims) < len(message["ranks"]):
+                return
+            calls: dict[str, list[int]] = {}
+            for number in sorted(claims):
+                calls.setdefault(claims[number], []).append(number)
+            said = "; ".join(f"rank{'s' if len(ranks) > 1 else ''} {', '.join(map(str, ranks))}: {text}"
+                             for text, ranks in calls.items())
+            self.fail(None, f"the same collective was expected of all ranks; got {said}; every rank must call the "
+                            "same ones in the same order, with the same shapes and dtypes")
+
+    # --- MPI's keys, by PMI-1 ---------------------------------------------------------------------------------------
+
+    def _mapping(self) -> str:
+        """Which ranks share a machine, in MPICH's words: ``(vector,(first node, nodes, ranks a node),...)``."""
+        nodes: dict[str, int] = {}
+        blocks: list[list[int]] = []
+        for rank in range(len(self.members)):
+            node = nodes.setdefault(self.members[rank].host, len(nodes))
+            if blocks and blocks[-1][0] == node:
+                blocks[-1][1] += 1
+            else:
+                blocks.append([node, 1])
+        return f"(vector,{','.join(f'({node},1,{count})' for node, count in blocks)})"
+
+    def _pmi(self, channel: Channel, hello: dict[str, Any]) -> None:
+        channel.send(ok=True)
+        with self.changed:
+            self.of_mpi.append(channel)
+        lines = channel.socket.makefile("r", newline="\n")
+        for line in lines:
+            words = dict(word.partition("=")[::2] for word in line.split())
+            answer = self._pmi_answer(channel, words, line)
+            if answer is not None:
+                channel.socket.sendall(f"cmd={answer}\n".encode())
+
+    def _pmi_answer(self, channel: Channel, words: dict[str, str], line: str) -> str | None:
+        match words.get("cmd"):
+            case "init":
+                return "response_to_init pmi_version=1 pmi_subversion=1 rc=0"
+            case "get_maxes":
+                return "maxes rc=0 kvsname_max=256 keylen_max=64 vallen_max=1024"
+            case "get_appnum":
+                return "appnum rc=0 appnum=0"
+            case "get_my_kvsname":
+                return f"my_kvsname rc=0 kvsname={self.name}"
+            case "get_universe_size":
+                return f"universe_size rc=0 size={self.size}"
+            case "put":
+                with self.changed:
+                    self.keys[words["key"]] = line.rstrip("\n").partition(" value=")[2]
+                return "put_result rc=0"
+            case "get":
+                value = self.keys.get(words["key"])
+                return "get_result rc=-1 msg=unknown_key" if value is None else f"get_result rc=0 value={value}"
+            case "barrier_in":
+                with self.changed:
+                    self.at_barrier.append(channel)
+                    if len(self.at_barrier) == self.size:
+                        for each in self.at_barrier:
+                            each.socket.sendall(b"cmd=barrier_out\n")
+                        self.at_barrier.clear()
+                return None
+            case "finalize":
+                return "finalize_ack rc=0"
+            case _:
+                return "error rc=-1 msg=unknown_command"
+
+    # --- the store --------------------------------------------------------------------------------------------------
+
+    def _store(self, channel: Channel, hello: dict[str, Any]) -> None:
+        channel.send(ok=True)
+        while (frame := channel.receive()) is not None:
+            answer, payload = self._stored(*frame)
+            channel.send(payload, **answer)
+
+    def _stored(self, message: dict[str, Any], value: bytes) -> tuple[dict[str, Any], bytes]:
+        key = message.get("key", "")
+        with self.changed:
+            match message["op"]:
+                case "set":
+                    self.store[key] = value
+                case "get":
+                    if not self.changed.wait_for(lambda: key in self.store, message["timeout"]):
+                        return {"missing": [key]}, b""
+                    return {}, self.store[key]
+                case "wait":
+                    keys = message["keys"]
+                    if not self.changed.wait_for(lambda: all(k in self.store for k in keys), message["timeout"]):
+                        return {"missing": [k for k in keys if k not in self.store]}, b""
+                case "add":
+                    total = int(self.store.get(key, b"0")) + message["amount"]
+                    self.store[key] = str(total).encode()
+                    self.changed.notify_all()
+                    return {"value": total}, b""
+                case "append":
+                    self.store[key] = self.store.get(key, b"") + value
+                case "compare_set":
+                    expected = bytes.fromhex(message["expected"])
+                    if self.store.get(key, b"") == expected:
+                        self.store[key] = value
+                    self.changed.notify_all()
+                    return {}, self.store.get(key, expected)
+                case "delete":
+                    return {"value": self.store.pop(key, None) is not None}, b""
+                case "check":
+                    return {"value": all(k in self.store for k in message["keys"])}, b""
+                case "count":
+                    return {"value": len(self.store)}, b""
+                case "keys":
+                    return {"value": sorted(self.store)}, b""
+            self.changed.notify_all()
+            return {}, b""
+
+
+def main() -> None:
+    """``python server.py --host HOST --port PORT``: says ``ready PORT``, or ``failed WHY``, and serves."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--quit-alone", action="store_true", help="end when all connections have")
+    options = parser.parse_args()
+    try:
+        family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((options.host, options.port), family=family, backlog=1024)
+    except OSError as error:
+        print(f"failed {error.strerror or error}", flush=True)
+        return
+    print(f"ready {listener.getsockname()[1]}", flush=True)
+    sys.stdout.close()
+    Server(os.environ.pop("WENGERT_DISTRIBUTED_TOKEN", ""), options.quit_alone).serve(listener)
+
+
+if __name__ == "__main__":
+    main()

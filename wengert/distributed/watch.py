@@ -1,0 +1,252 @@
+"""What a rank knows of the others beside what MPI carries: who failed, who left, and how to say so oneself.
+
+One thread listens to the server (`server.py`). When another rank has failed, whoever waits for a collective raises
+`DistError`; a process that is still there `GRACE` seconds later is ended, as MPI cannot go on without a rank.
+
+The one idea to know: nothing here asks MPI anything, so that it works while MPI hangs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing import util
+from types import TracebackType
+from typing import Any
+
+from ..core import frames
+from ..core.forks import in_child
+from .channel import Channel, connect
+
+GRACE = 1.0
+"""Seconds that a program has for its own last words after another rank has failed."""
+FAILED = 1
+
+
+class DistError(RuntimeError):
+    """Something that concerns several ranks: one has failed or left, or they called different things."""
+
+
+class DistBackendError(DistError):
+    """What carries the messages failed: a rank is gone, or did not come in time."""
+
+
+class DistNetworkError(DistError):
+    """A connection could not be made."""
+
+
+class DistStoreError(DistError):
+    """A key was not there in time."""
+
+
+for _error in (DistError, DistBackendError, DistNetworkError, DistStoreError):
+    _error.__module__ = __name__.rpartition(".")[0]  # as programs, and tracebacks, name them
+
+
+class Watch:
+    """The connection of rank ``rank`` to the server, and what it has told."""
+
+    def __init__(self, host: str, port: int, token: str, rank: int, size: int, timeout: float) -> None:
+        self.rank, self.size, self.timeout = rank, size, timeout
+        self.failure: str | None = None
+        self.left: dict[int, float] = {}
+        self.ended = False
+        self.doing: Callable[[], str] = lambda: "has called no collective yet"
+        self.heard = time.monotonic()
+        self.channel: Channel = connect(host, port, token, timeout, kind="rank", rank=rank, size=size,
+                                        machine=socket.gethostname(), pid=os.getpid(), patience=timeout)
+
+    def begin(self) -> list[str]:
+        """Waits until all ranks are there; returns their machines. Raises DistError that names who did not come."""
+        self.channel.socket.settimeout(1.0)
+        deadline = time.monotonic() + self.timeout
+        hosts: list[str] | None = None
+        missing: list[int] | None = None
+        while hosts is None:
+            try:
+                frame = self.channel.receive()
+            except TimeoutError:
+                frame = ({"op": "beat"}, b"")
+            if frame is None:
+                raise DistNetworkError("[init_process_group] the server of rank 0 ended before all ranks were there")
+            message = frame[0]
+            if message["op"] == "begin":
+                hosts = message["hosts"]
+            elif message["op"] == "failed":
+                raise DistBackendError(f"[init_process_group] {message['text']}")
+            elif message["op"] == "missing":
+                missing = message["ranks"]
+            if missing is not None and hosts is None:
+                raise DistStoreError(f"[init_process_group] {self.size} ranks were expected within {self.timeout:g} s; "
+                                     f"of rank {self.rank}'s world, {_named(missing)} did not come; start them, or "
+                                     "give a longer timeout")
+            if time.monotonic() > deadline:
+                deadline += 5.0
+                self.channel.send(op="missing")
+        self.channel.socket.settimeout(None)
+        self.heard = time.monotonic()
+        threading.Thread(target=self._listen, name="wengert-watch", daemon=True).start()
+        threading.Thread(target=self._mind, name="wengert-mind", daemon=True).start()
+        _watches.append(self)
+        return hosts
+
+    # --- what is heard ----------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        try:
+            while (frame := self.channel.receive()) is not None:
+                self._hear(frame[0])
+        except OSError:
+            pass  # as when it closes
+        if not self.ended:
+            self.fails("the connection to the server of rank 0 was lost: its machine is gone, or the network is cut")
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        self.heard = time.monotonic()
+        match message["op"]:
+            case "beat":
+                self._tell(op="beat")
+            case "left":
+                self.left[message["rank"]] = time.monotonic()
+            case "where":
+                self._tell(op="here", text=f"{self.doing()}, and is at {where()}")
+            case "failed":
+                self.fails(message["text"])
+
+    def _mind(self) -> None:
+        """Notices that nothing has been heard for too long: a network that is cut closes no connection."""
+        while not self.ended:
+            time.sleep(min(1.0, self.timeout / 4))
+            silent = time.monotonic() - self.heard
+            if silent > self.timeout and not self.ended:
+                self.fails(f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the "
+                           "network is cut")
+                return
+
+    def fails(self, text: str) -> None:
+        """Another rank has failed: whoever waits raises, and after `GRACE` seconds the process ends."""
+        if self.failure is None:
+            self.failure = text
+            threading.Thread(target=self._end, args=(text,), name="wengert-end", daemon=True).start()
+
+    def _end(self, text: str) -> None:
+        time.sleep(GRACE)
+        if not self.ended:
+            end(self.rank, text)
+
+    # --- what is said -----------------------------------------------------------------------------------------------
+
+    def _tell(self, **message: Any) -> None:
+        try:
+            self.channel.send(**message)
+        except OSError:
+            pass  # `_listen` notices
+
+    def late(self, text: str, ranks: list[int]) -> None:
+        """Says that the others did not come in time; the server asks them where they are, and tells all."""
+        self._tell(op="late", text=f"rank {self.rank} {text}", ranks=ranks)
+
+    def gone(self, text: str) -> None:
+        """Says that this rank fails because another has left."""
+        self._tell(op="failed", text=text)
+
+    def claim(self, call: str, text: str, ranks: list[int]) -> None:
+        """Says what this rank called where the ranks of a group called different things."""
+        self._tell(op="claim", call=call, text=text, ranks=ranks)
+
+    def wait_for_failure(self, otherwise: str, seconds: float = 4.0) -> str:
+        """What the server says went wrong; ``otherwise`` where it says nothing."""
+        deadline = time.monotonic() + seconds
+        while self.failure is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.fails(otherwise)
+        return self.failure or otherwise
+
+    def report(self, text: str) -> None:
+        """Says that this rank fails, by its own fault."""
+        if not self.ended and self.failure is None:
+            self.ended = True
+            self._tell(op="failed", text=text)
+
+    def bye(self) -> None:
+        """Says that this rank ends in good order."""
+        if not self.ended:
+            self.ended = True
+            self._tell(op="bye")
+            self.channel.close()
+
+
+def _named(ranks: list[int]) -> str:
+    return f"rank{'s' if len(ranks) > 1 else ''} {', '.join(map(str, ranks))}"
+
+
+def where() -> str:
+    """File and line at which the main thread of the program is."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and frames.is_inside(frame.f_code):
+        frame = frame.f_back
+    return "its end" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def end(rank: int, text: str) -> None:
+    """Ends this process, whatever its threads do, for what another rank did."""
+    said = f"[rank {rank}] ended, as another rank failed: {text}\n"
+    try:
+        sys.stdout.flush()
+        sys.stderr.write(said)
+        sys.stderr.flush()
+    finally:
+        os._exit(FAILED)
+
+
+# --- the end of this process ------------------------------------------------------------------------------------------
+
+_watches: list[Watch] = []
+
+
+def report(error: BaseException) -> None:
+    """Tells the other ranks of an error by which this process will end."""
+    if isinstance(error, (SystemExit, DistError)):
+        return
+    lines = traceback.extract_tb(error.__traceback__)
+    theirs = [line for line in lines if not line.filename.startswith((frames._PACKAGE, "<frozen"))]
+    place = f" at {theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
+    for watch in _watches:
+        watch.report(f"rank {watch.rank} raised {type(error).__name__}: {error}{place}")
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _before(kind, error, trace)  # first, so that the launcher reads this traceback before those of the others
+    report(error)
+
+
+def _leave() -> None:
+    for watch in _watches:
+        watch.bye()
+
+
+def _forget() -> None:
+    """A forked child is no rank: the connection is its parent's alone."""
+    for watch in _watches:
+        watch.ended = True
+        watch.channel.socket.close()
+    _watches.clear()
+
+
+_before = sys.excepthook
+
+
+def install() -> None:
+    """Makes this process say how it ends, from now on."""
+    global _before
+    if sys.excepthook is not _excepthook:
+        _before, sys.excepthook = sys.excepthook, _excepthook
+    atexit.register(_leave)
+    util.Finalize(None, _leave, exitpriority=100)  # a process of multiprocessing ends without `atexit`
+    in_child(_forget)
