@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
-from benchmarks import report
+from benchmarks import distributed, report
 from benchmarks.comparison import Result, compare
 from benchmarks.first_call import first_calls
 from benchmarks.sides import ALL, EAGER, Side
@@ -26,6 +26,9 @@ ROUNDS = {"eager": 31, "compiled": 9, "func": 9}
 
 def main() -> int:
     options = parsed()
+    if options.suite == "distributed":
+        distributed.run(options.rounds)
+        return 0
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"a load of {load:.1f}: other programs are running, and the figures will be noisy", file=sys.stderr)
     sides = options.sides
@@ -74,7 +77,7 @@ def others(count: int) -> Iterator[None]:
 def parsed() -> argparse.Namespace:
     """The options; those that make no sense end the program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="wengert beside its peers, as a table")
-    parser.add_argument("suite", choices=sorted(SUITES))
+    parser.add_argument("suite", choices=sorted([*SUITES, "distributed"]))
     parser.add_argument("workloads", nargs="*", help="names of workloads; all of them where there are none")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each workload and side")
     parser.add_argument("--without", action="append", default=[], choices=[side.name for side in ALL], metavar="SIDE",
@@ -82,6 +85,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--busy", action="store_true", help=f"measure alone, and then beside {OTHERS} busy processes")
     parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
     options = parser.parse_args()
+    if options.suite == "distributed":
+        return options
     options.rounds = ROUNDS[options.suite] if options.rounds is None else options.rounds
     if options.rounds < 1:
         parser.error(f"argument --rounds: expected 1 or more; got {options.rounds}")

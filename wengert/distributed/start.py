@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +26,6 @@ def token() -> str:
     return os.environ.get(TOKEN, "")
 
 
-_started: list[subprocess.Popen[str]] = []
-"""Kept, as nobody waits for one: it ends by itself when nobody is connected any more."""
-
-
 def start_server(host: str, port: int, secret: str | None = None) -> Started:
     """Starts the server as a process of its own, which listens at ``host:port`` and nowhere else (port 0: a free one).
 
@@ -47,5 +44,6 @@ def start_server(host: str, port: int, secret: str | None = None) -> Started:
         process.wait()
         raise DistNetworkError(f"[distributed] a free port was expected at {host}:{port}; got {rest or 'nothing'}; "
                                "choose another MASTER_PORT (0 lets the system choose where it can)")
-    _started.append(process)
+    # It ends by itself when nobody is connected any more, and is then no zombie.
+    threading.Thread(target=process.wait, name="wengert-server", daemon=True).start()
     return Started(process, int(rest))

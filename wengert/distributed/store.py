@@ -151,6 +151,10 @@ class TCPStore(Store):
             raise DistNetworkError(f"[TCPStore.{op}] the store at {self.host}:{self.port} is gone")
         return answer
 
+    def __del__(self) -> None:
+        if hasattr(self, "_channel"):
+            self._channel.close()
+
     def clone(self) -> TCPStore:
         """Another connection to the same store."""
         return TCPStore(self.host, self.port, timeout=self._timeout)

@@ -32,12 +32,12 @@ class ZeroRedundancyOptimizer(Optimizer):
             raise ValueError("[ZeroRedundancyOptimizer] a group that this rank is in was expected")
         self.process_group = found
         self._optimizer_class, self._settings = optimizer_class, defaults
-        self._ready = self._moved = False
+        self._dealt = self._moved = False
         self._all_states: list[dict[str, Any]] = []
         given = list(params)
         super().__init__(given, dict(defaults))
         self._deal()
-        self._ready = True
+        self._dealt = True
 
     def _deal(self) -> None:
         """Decides whose each parameter is, and makes this rank's optimiser."""
@@ -65,7 +65,7 @@ class ZeroRedundancyOptimizer(Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds parameters, and deals all out anew; their state must not have begun."""
         super().add_param_group(param_group)
-        if self._ready:
+        if self._dealt:
             if self._moved:
                 raise RuntimeError("[ZeroRedundancyOptimizer.add_param_group] parameters were expected before the "
                                    "first "

@@ -1,0 +1,132 @@
+"""How ranks find each other: every method, several launchers, `spawn`; and who does not come is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from socket import socket
+
+import pytest
+
+from tests.distributed.ranks import PROGRAMS, launch, processes_of
+
+
+def free_port() -> str:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, str(PROGRAMS / "meeting.py"), *arguments], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
+
+
+def ends(ranks: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    found = [rank.communicate(timeout=40) for rank in ranks]
+    return [(rank.returncode, out, err) for rank, (out, err) in zip(ranks, found, strict=True)]
+
+
+@pytest.mark.parametrize("how", ["tcp", "file", "env", "store"])
+def test_ranks_that_are_started_one_by_one_meet(how: str, tmp_path: Path) -> None:
+    port = free_port()
+    where = {"tcp": f"tcp://127.0.0.1:{port}", "file": f"file://{tmp_path}/meet", "env": "", "store": port}[how]
+    found = ends([start(how, str(rank), "2", where, MASTER_ADDR="127.0.0.1", MASTER_PORT=port, RANK=str(rank),
+                        WORLD_SIZE="2") for rank in (1, 0)])
+    assert [out for _, out, _ in found] == ["1 2 1.0\n", "0 2 1.0\n"], found
+
+
+def test_who_does_not_come_is_named() -> None:
+    [(code, _, err)] = ends([start("tcp", "0", "3", f"tcp://127.0.0.1:{free_port()}", "1.5")])
+    assert code == 1 and "3 ranks were expected within 1.5 s" in err and "ranks 1, 2 did not come" in err, err
+
+
+def test_rank_0_does_not_come() -> None:
+    [(code, _, err)] = ends([start("tcp", "1", "2", f"tcp://127.0.0.1:{free_port()}", "1")])
+    assert code == 1 and "a server of rank 0 was expected at 127.0.0.1:" in err, err
+
+
+def test_a_wrong_token_is_refused() -> None:
+    where = f"tcp://127.0.0.1:{free_port()}"
+    found = ends([start("tcp", "0", "2", where, "3", WENGERT_DISTRIBUTED_TOKEN="a"),
+                  start("tcp", "1", "2", where, "3", WENGERT_DISTRIBUTED_TOKEN="b")])
+    assert "ranks 1 did not come" in found[0][2].replace("rank 1 did", "ranks 1 did")
+    assert "the token was not the server's" in found[1][2]
+
+
+def test_a_rank_that_is_there_already_is_refused() -> None:
+    where = f"tcp://127.0.0.1:{free_port()}"
+    found = ends([start("tcp", "0", "3", where, "4"), start("tcp", "1", "3", where, "4"),
+                  start("tcp", "1", "3", where, "4")])
+    assert sum("rank 1 is there already" in err for _, _, err in found) == 1, found
+
+
+def test_two_launchers_make_one_world(tmp_path: Path) -> None:
+    program = tmp_path / "sum.py"
+    program.write_text("import os, torch, torch.distributed as dist\ndist.init_process_group()\nx = torch.ones(1)\n"
+                       "dist.all_reduce(x)\nprint(x.item(), dist.get_rank(), os.environ['LOCAL_RANK'])\n")
+    port = free_port()
+    command = [sys.executable, "-m", "wengert.distributed.run", "--nnodes=2", "--nproc_per_node=1",
+               f"--rdzv_endpoint=127.0.0.1:{port}", "--node-rank"]
+    both = [subprocess.Popen([*command, str(node), str(program)], stdout=subprocess.PIPE, text=True) for node in (0, 1)]
+    assert [process.communicate(timeout=40)[0] for process in both] == ["[0] 2.0 0 0\n", "[1] 2.0 1 0\n"]
+
+
+def spawned(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wengert", "run", str(PROGRAMS / "spawning.py"), free_port(), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_spawn() -> None:
+    done = spawned()
+    assert done.returncode == 0 and re.fullmatch(r"-?\d+\.\d{6}\n", done.stdout), done
+
+
+def test_spawn_says_what_was_raised() -> None:
+    done = spawned("fails")
+    assert done.returncode == 1 and "ValueError: bad luck" in done.stderr, done
+    assert processes_of("spawning.py") == []
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    straight = launch("restarting.py", str(whole), "-1")
+    again = launch("restarting.py", str(broken), "7", options=("--max-restarts", "1"))
+    assert straight.code == again.code == 0, again.err
+    (begun, weights), (resumed, same) = (each.lines(0)[-1].split(" ", 1) for each in (straight, again))
+    assert (begun, weights) == ("0", same) and resumed in ("7", "8")  # rank 0 may have saved once more
+    assert "starts all ranks again (1 of 1)" in again.err
+
+
+def test_an_interrupt_ends_all_ranks(tmp_path: Path) -> None:
+    program = tmp_path / "sleeps.py"
+    program.write_text("import time, torch.distributed as dist\ndist.init_process_group()\nprint('here')\n"
+                       "time.sleep(60)\n")
+    command = [sys.executable, "-m", "wengert", "launch", "--nproc-per-node", "2", str(program)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(20) == 130 and time.monotonic() - began < 10
+    process.stdout.close()
+    assert processes_of(str(program)) == []
+
+
+def test_output_in_files_and_of_some_ranks(tmp_path: Path) -> None:
+    program = tmp_path / "speaks.py"
+    program.write_text("import os, sys\nprint('rank', os.environ['RANK'], os.environ['OMP_NUM_THREADS'], "
+                       "sys.argv[1:])\n")
+    done = launch(program, "--x", "1", options=("--local-ranks-filter", "1", "--log-dir", str(tmp_path / "logs")))
+    threads = max(1, len(os.sched_getaffinity(0)) // 2) if "OMP_NUM_THREADS" not in os.environ else None
+    wanted = f"rank 1 {threads or os.environ['OMP_NUM_THREADS']} ['--x', '1']"
+    assert done.out == f"[1] {wanted}\n"
+    assert (tmp_path / "logs" / "rank_0.log").read_text().startswith("rank 0")

@@ -1,0 +1,134 @@
+"""What of several processes needs no MPI: stores, the launcher's options, buckets, what is said before the
+beginning."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from datetime import timedelta
+
+import pytest
+
+import wengert as torch
+from wengert import distributed as dist
+from wengert.distributed import run as launcher
+from wengert.distributed.channel import connect
+from wengert.distributed.reducer import MEGABYTE, cut
+from wengert.distributed.start import start_server
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    launcher.add_options(parser)
+    return parser.parse_args(arguments)
+
+
+def test_the_launchers_environment() -> None:
+    plan = launcher.Plan(options("--nnodes", "2", "--node_rank=1", "--nproc-per-node", "3", "--rdzv-endpoint", "a:5",
+                                 "--rdzv_id", "job", "train.py", "--lr", "1"))
+    found = plan.environment(2, 5, "secret", 0)
+    assert {name: found[name] for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK",
+                                           "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")} == {
+        "RANK": "5", "LOCAL_RANK": "2", "WORLD_SIZE": "6", "LOCAL_WORLD_SIZE": "3", "GROUP_RANK": "1",
+        "MASTER_ADDR": "a", "MASTER_PORT": "5", "TORCHELASTIC_RUN_ID": "job"}
+    assert plan.command()[1:] == ["-m", "wengert", "run", "train.py", "--lr", "1"]
+    assert launcher.Plan(options("--no-python", "echo", "a")).command() == ["echo", "a"]
+    assert launcher.Plan(options("-m", "package.train")).command()[-2:] == ["-m", "package.train"]
+    assert launcher.Plan(options("--nproc-per-node", "auto", "x.py")).local >= 1
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--nproc-per-node", "gpu", "x.py"), "got gpu, of which there is none"),
+    (("--nproc-per-node", "0", "x.py"), "--nproc-per-node: a whole number, 1 or more, was expected; got '0'"),
+    (("--nnodes", "2", "x.py"), "--node-rank: needed with several machines"),
+    (("--nnodes", "2", "--node-rank", "2", "x.py"), "a number from 0 to 1 was expected; got 2"),
+    (("--nnodes", "2", "--node-rank", "1", "x.py"), "--rdzv-endpoint: HOST:PORT of the first machine is needed"),
+    (("--nnodes", "2", "--standalone", "--node-rank", "1", "x.py"), "--standalone: one machine was expected"),
+    (("--max-restarts", "-1", "x.py"), "--max-restarts"),
+])
+def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        launcher.Plan(options(*arguments))
+
+
+def test_a_store_over_tcp() -> None:
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=5))
+    other = store.clone()
+    store.set("a", "1")
+    assert other.get("a") == b"1" and other.check(["a"]) and not other.check(["a", "b"])
+    assert store.add("n", 2) == 2 and other.add("n", 3) == 5 and other.get("n") == b"5"
+    store.append("a", "2")
+    assert other.get("a") == b"12" and other.compare_set("a", "12", "3") == b"3"
+    assert other.compare_set("a", "nothing", "4") == b"3" and other.compare_set("new", "", "5") == b"5"
+    assert store.num_keys() == 3 and store.delete_key("a") and not store.delete_key("a")
+    named = dist.PrefixStore("p", other)
+    named.set("k", b"\0\xff")
+    assert store.get("p/k") == b"\0\xff" == named.get("k") and named.check(["k"])
+    later = threading.Timer(0.2, lambda: other.set("late", "x"))
+    later.start()
+    store.wait(["late"])
+    later.join()
+    store.set_timeout(timedelta(seconds=0.05))
+    with pytest.raises(dist.DistStoreError, match="keys were expected within 0.05 s; never did not come"):
+        store.get("never")
+    with pytest.raises(dist.DistStoreError, match="never"):
+        store.wait(["late", "never"], timedelta(seconds=0.05))
+    store.multi_set(["x", "y"], ["1", "2"])
+    assert store.multi_get(["y", "x"]) == [b"2", b"1"]
+
+
+def test_a_store_of_one_process() -> None:
+    store = dist.HashStore()
+    store.set("a", "1")
+    assert store.get("a") == b"1" and store.add("n", 1) == 1 and store.list_keys() == ["a", "n"]
+
+
+def test_who_does_not_know_the_token_is_refused() -> None:
+    server = start_server("127.0.0.1", 0, "secret")
+    try:
+        with pytest.raises(PermissionError, match="the token was not the server's"):
+            connect("127.0.0.1", server.port, "guess", 5.0, kind="store")
+        connect("127.0.0.1", server.port, "secret", 5.0, kind="store").close()
+        with pytest.raises(dist.DistNetworkError, match="a free port was expected at 127.0.0.1"):
+            start_server("127.0.0.1", server.port, "secret")
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def test_buckets_keep_their_order_and_size() -> None:
+    parameters = [torch.zeros(size) for size in (300_000, 10, 20, 100_000, 100_000)]
+    parameters.append(torch.zeros(5, dtype=torch.float64))
+    buckets = cut(parameters, [5, 4, 3, 2, 1, 0], MEGABYTE // 2, MEGABYTE)
+    assert [bucket.indices for bucket in buckets] == [[4], [3, 2, 1], [5], [0]]
+    assert [bucket.array.dtype.name for bucket in buckets] == ["float32", "float32", "float64", "float32"]
+
+
+def test_what_is_said_before_the_beginning() -> None:
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        dist.all_reduce(torch.ones(1))
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="'nccl', which moves memory of GPUs"):
+        dist.init_process_group("nccl")
+    with pytest.raises(ValueError, match="backend 'gloo' or 'mpi' was expected; got 'smoke'"):
+        dist.init_process_group("smoke")
+    with pytest.raises(RuntimeError, match="a group is made by new_group"):
+        dist.ProcessGroup()
+    assert dist.Backend("GLOO") == dist.Backend.GLOO and dist.get_node_local_rank(3) == 3
+
+
+def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wengert.distributed.rendezvous.find_spec", lambda name: None)
+    assert not dist.is_available()
+    with pytest.raises(ImportError, match=r"pip install 'wengert\[distributed\]'"):
+        dist.init_process_group("gloo")
+
+
+def test_a_second_epoch_without_its_number_is_warned_of() -> None:
+    sampler = torch.utils.data.DistributedSampler(range(4), 2, 0)
+    list(sampler)
+    sampler.set_epoch(1)
+    list(sampler)
+    with pytest.warns(UserWarning, match="set_epoch was expected between two epochs"):
+        list(sampler)
