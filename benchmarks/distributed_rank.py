@@ -30,9 +30,9 @@ def parallel_step(torch: Any, wrap: Callable[[Any], Any], name: str) -> tuple[An
     """A network in `DistributedDataParallel`, and its step."""
     wrapped: list[Any] = []
 
-    def step_of(library: Any, model: Any, inputs: Any, labels: Any, optimizer: Any) -> networks.Step:
+    def step_of(torch: Any, model: Any, inputs: Any, labels: Any, optimizer: Any) -> networks.Step:
         wrapped.append(wrap(model))
-        return plain(library, wrapped[0], inputs, labels, optimizer)
+        return plain(torch, wrapped[0], inputs, labels, optimizer)
 
     plain, networks.training_step = networks.training_step, step_of
     try:
