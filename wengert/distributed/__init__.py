@@ -42,4 +42,4 @@ from .watch import (
 )
 from .work import Work as Work
 
-_publish(__name__, "run")
+_publish(__name__)

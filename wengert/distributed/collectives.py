@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,12 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None, a
         put(tensor, array if work is array else work)
         return tensor
 
-    return _run(found, "all_reduce", f"{op.name} of {spelt(array)}", body, async_op)
+    return _run(found, "all_reduce", _spelt(op, array.dtype, array.shape), body, async_op)
+
+
+@lru_cache(4096)
+def _spelt(op: ReduceOp, dtype: Any, shape: tuple[int, ...]) -> str:
+    return f"{op.name} of {from_numpy(dtype).name} {list(shape)}"
 
 
 def _run(group: ProcessGroup | None, name: str, text: str, body: Callable[[Call], Any], async_op: bool) -> Any:

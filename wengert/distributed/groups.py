@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..core.forks import in_child
-from ..core.frames import user_line
+from ..core.frames import user_frame
 from ..core.state import state
 from .watch import DistBackendError
 from .work import Work
@@ -30,8 +30,8 @@ from .world import World
 
 
 @lru_cache(4096)
-def _code(text: str) -> int:
-    return crc32(text.encode())
+def _code(name: str, text: str) -> int:
+    return crc32(f"{name} {text}".encode())
 
 
 def refuse_recorded(name: str) -> None:
@@ -53,7 +53,8 @@ class Call:
                  timeout: float | None) -> None:
         self.group, self.name, self.text, self.body = group, name, text, body
         self.timeout = group.timeout if timeout is None else timeout
-        self.place = user_line()
+        frame = user_frame()
+        self.place = None if frame is None else (frame.f_code, frame.f_lineno)
         self.number, self.compares = 0, True
         self.peers: Sequence[int] | None = None
         self.deadline = 0.0
@@ -64,7 +65,8 @@ class Call:
     def described(self) -> str:
         """``collective 3 of the group of ranks 0, 1, all_reduce of float32 [2, 3], at train.py:30``"""
         what = f"collective {self.number}, {self.name}" if self.number else self.name
-        return f"{what} {self.text} at {self.place}".replace("  ", " ")
+        place = "its start" if self.place is None else f"{self.place[0].co_filename}:{self.place[1]}"
+        return f"{what} {self.text} at {place}".replace("  ", " ")
 
     def needs(self) -> Sequence[int]:
         """The ranks without which it cannot be."""
@@ -80,8 +82,8 @@ class Call:
         group.world.doing = self
         if self.compares:
             mine = group.mine
-            code = _code(self.text) ^ _code(self.name)
-            mine[0], mine[1] = code, -code
+            mine[0] = code = _code(self.name, self.text)
+            mine[1] = -code
             self.wait(group.communicator.Iallreduce(mine, group.least, group.world.mpi.MIN), True)
             if group.least[0] != -group.least[1]:
                 group.world.watch.claim(f"{group.name}/{self.number}", self.described(), group.ranks)

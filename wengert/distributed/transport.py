@@ -6,8 +6,9 @@ that MPI has: half precision as float32, rounded once at the end, and truth as b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ class ReduceOp(Enum):
     BOR = 6
     BXOR = 7
 
+    __hash__ = object.__hash__  # an Enum's own takes a microsecond
+
 
 _PLAIN = {ReduceOp.SUM: "SUM", ReduceOp.AVG: "SUM", ReduceOp.PRODUCT: "PROD", ReduceOp.MIN: "MIN", ReduceOp.MAX: "MAX",
           ReduceOp.BAND: "BAND", ReduceOp.BOR: "BOR", ReduceOp.BXOR: "BXOR"}
@@ -43,13 +46,24 @@ def check(name: str, dtype: np.dtype[Any], op: ReduceOp) -> None:
     `ReduceOp`."""
     if not isinstance(op, ReduceOp):
         raise ValueError(f"[{name}] a ReduceOp was expected; got {op!r}; give for example ReduceOp.SUM")
-    kind = "f" if dtype.kind == "V" or dtype.name == "bfloat16" else dtype.kind
-    takes = {"b": _LOGICAL.keys(), "i": _PLAIN.keys() - {ReduceOp.AVG}, "u": _PLAIN.keys() - {ReduceOp.AVG},
-             "f": _PLAIN.keys() - {ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR},
-             "c": {ReduceOp.SUM, ReduceOp.AVG, ReduceOp.PRODUCT}}[kind]
-    if op not in takes:
-        raise DTypeError(f"[{name}] an operation for {dtype} was expected; got ReduceOp.{op.name}; of {dtype} there "
-                         f"are {', '.join(sorted(each.name for each in takes))}")
+    if op in _taken(dtype):
+        return
+    raise DTypeError(f"[{name}] an operation for {dtype} was expected; got ReduceOp.{op.name}; of {dtype} there are "
+                     f"{', '.join(sorted(each.name for each in _taken(dtype)))}")
+
+
+@cache
+def _taken(dtype: np.dtype[Any]) -> frozenset[ReduceOp]:
+    """The operations that there are for a dtype."""
+    kind = "f" if dtype.kind == "V" else dtype.kind
+    takes: dict[str, Iterable[ReduceOp]] = {
+        "b": _LOGICAL.keys(),
+        "i": _PLAIN.keys() - {ReduceOp.AVG},
+        "u": _PLAIN.keys() - {ReduceOp.AVG},
+        "f": _PLAIN.keys() - {ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR},
+        "c": {ReduceOp.SUM, ReduceOp.AVG, ReduceOp.PRODUCT},
+    }
+    return frozenset(takes[kind])
 
 
 def computed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -93,10 +107,13 @@ def allreduce(call: Call, array: np.ndarray[Any, Any], op: ReduceOp) -> None:
     """Puts the values of all ranks together in ``array``, contiguous, on all of them."""
     work = call.buffers = flat(computed(array))
     mpi, communicator, how = call.group.world.mpi, call.group.communicator, operation(call, array.dtype, op)
-    for piece in pieces(work.size, work.itemsize):
-        call.wait(communicator.Iallreduce(mpi.IN_PLACE, work[piece], how))
+    if work.nbytes <= PIECE:
+        call.wait(communicator.Iallreduce(mpi.IN_PLACE, work, how))
+    else:
+        for piece in pieces(work.size, work.itemsize):
+            call.wait(communicator.Iallreduce(mpi.IN_PLACE, work[piece], how))
     averaged(work, op, call.group.size())
-    if not np.shares_memory(work, array):
+    if work.itemsize != array.itemsize:  # computed in a wider dtype
         flat(array)[...] = work
 
 

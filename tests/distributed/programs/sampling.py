@@ -11,8 +11,8 @@ from torch.utils.data.distributed import DistributedSampler
 dist.init_process_group(backend="gloo")
 rank, size = dist.get_rank(), dist.get_world_size()
 torch.manual_seed(1)
-data = TensorDataset(torch.randn(37, 5), torch.randint(3, (37,)))
-model = nn.Sequential(nn.Linear(5, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+data = TensorDataset(torch.randn(40, 5), torch.randint(3, (40,)))
+model = nn.Sequential(nn.Linear(5, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
 ddp = DDP(model)
 optimizer = torch.optim.AdamW(ddp.parameters(), lr=0.01)
 schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.9)
@@ -45,7 +45,7 @@ with ddp.join():
         ddp(x).square().mean().backward()
         optimizer.step()
 sums = [None] * size
-dist.all_gather_object(sums, [round(float(p.sum()), 4) for p in model.parameters()])
+dist.all_gather_object(sums, [round(float(p.detach().sum()), 4) for p in model.parameters()])
 assert sums[0] == sums[1], sums
 unused = DDP(nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)}), find_unused_parameters=True)
 unused.module.forward = lambda x: unused.module["a" if rank == 0 else "b"](x)

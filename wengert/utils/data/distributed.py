@@ -46,7 +46,7 @@ class DistributedSampler(Sampler[int]):
         self.num_replicas = num_replicas
         self.rank = rank
         self.epoch = 0
-        self._iterated = self._warned = False
+        self._iterated = self._told = False
         self.drop_last = drop_last
         count = len(dataset)
         self.num_samples = count // num_replicas if drop_last else math.ceil(count / num_replicas)
@@ -56,8 +56,8 @@ class DistributedSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         count = len(self.dataset)
-        if self.shuffle and self._iterated and not self._warned:
-            self._warned = True
+        if self.shuffle and self._iterated and not self._told:
+            self._told = True
             warn(f"[DistributedSampler] set_epoch was expected between two epochs; without it this one has the order "
                  "of "
                  f"epoch {self.epoch} again; call sampler.set_epoch(epoch) before each")
@@ -77,4 +77,4 @@ class DistributedSampler(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Says which epoch the next iteration is of, for another order in every epoch."""
         self.epoch = epoch
-        self._iterated = False
+        self._told = True
