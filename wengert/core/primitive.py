@@ -308,8 +308,9 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
     primitive = Primitive(name, "elementwise", eval, arity=arity, saves=reads, promotion=promotion, vjp=vjp,
                           shape=partial(_broadcast, name), **rest)
     if primitive.vjp is None:
+        reason = primitive.missing.get("vjp", "its result does not vary smoothly with its operands")
         for rule in ("vjp", "jvp"):
-            primitive.missing.setdefault(rule, "its result does not vary smoothly with its operands")
+            primitive.missing.setdefault(rule, reason)
     elif primitive.jvp is None:
         primitive.jvp = partial(_diagonal_jvp, primitive)
     if primitive.vjp is not None and arity == 1:
