@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import wengert as torch
+from wengert.core import display
 from wengert.examination.failure import describe, shorten
-from wengert.examination.shapes import cures, drawing
+from wengert.examination.shapes import cures, drawing, picture
 from wengert.nn import functional
 
 HEAD = "import wengert as torch\nfrom wengert import nn\nF = nn.functional\n"
@@ -123,6 +125,44 @@ def test_a_shell_is_given_the_lines_of_the_program() -> None:
         trace = trace.tb_next
     assert names == ["test_a_shell_is_given_the_lines_of_the_program", "program"]
     assert caught.value.__cause__ is None
+
+
+class Shell:
+    """What of IPython is asked here; with a ``kernel`` it is a notebook's."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.custom_exceptions: tuple[Any, ...] = ()
+        self.published: list[Any] = []
+        self.shown: list[Any] = []
+        vars(self).update(parts)
+        self.display_pub = self
+
+    def set_custom_exc(self, kinds: tuple[Any, ...], handler: Any) -> None:
+        self.custom_exceptions, self.handler = kinds, handler
+
+    def showtraceback(self, shown: tuple[Any, ...], tb_offset: int | None) -> None:
+        self.shown.append(shown)
+
+    def publish(self, data: dict[str, str]) -> None:
+        self.published.append(data)
+
+
+@pytest.mark.parametrize("parts", [{}, {"kernel": None}], ids=["terminal", "notebook"])
+def test_in_ipython_the_drawing_is_printed_or_shown(parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    shell = Shell(**parts)
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    display.install()
+    with pytest.raises(RuntimeError) as caught:
+        torch.ones(3, 4) @ torch.ones(3, 5)
+    shell.handler(shell, caught.type, caught.value, caught.value.__traceback__)
+    (kind, error, trace), = shell.shown
+    assert error is caught.value and trace.tb_next is None and trace.tb_frame is not None
+    if not parts:
+        assert "try: the first operand transposed" in capsys.readouterr().err and not shell.published
+        return
+    page = shell.published[0]["text/html"]
+    assert page == picture(caught.value) and page.count("#c0392b") == 4 and "<code>the first operand" in page
 
 
 def test_a_hook_of_the_programs_own_stays(tmp_path: Path) -> None:

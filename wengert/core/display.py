@@ -41,4 +41,4 @@ def _print_in_shell(shell: Any, kind: type[BaseException], error: BaseException,
                     tb_offset: int | None = None) -> None:
     """As a handler of IPython's, which prints the lines of the program in its own way."""
     shell.showtraceback((kind, error, failure().shorten(error)), tb_offset)
-    print("".join(failure().hints(error)), end="", file=sys.stderr)
+    failure().show_in_shell(shell, error)

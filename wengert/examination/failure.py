@@ -10,16 +10,18 @@ from __future__ import annotations
 import dis
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.frames import is_inside, is_own
 from .keywords import suggestion
-from .shapes import drawing
+from .shapes import drawing, picture
 
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -40,6 +42,15 @@ def hints(error: BaseException) -> Iterator[str]:
         yield f"{near}\n"
     elif isinstance(error, ShapeError) and (lines := drawing(error)):
         yield "\n".join(["", *lines, ""])
+
+
+def show_in_shell(shell: Any, error: BaseException) -> None:
+    """Prints the hints in IPython; shapes in a notebook as a picture."""
+    made = picture(error) if isinstance(error, ShapeError) and hasattr(shell, "kernel") else ""
+    if made:
+        shell.display_pub.publish({"text/html": made, "text/plain": "\n".join(drawing(error))})  # type: ignore[arg-type]
+    else:
+        print("".join(hints(error)), end="", file=sys.stderr)
 
 
 def is_foreseen(error: BaseException) -> bool:

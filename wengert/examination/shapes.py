@@ -11,6 +11,7 @@ import inspect
 import linecache
 import math
 from collections.abc import Iterator, Sequence
+from html import escape
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
@@ -35,20 +36,41 @@ class _Operand(NamedTuple):
 
 def drawing(error: Exception) -> list[str]:
     """The lines of the drawing; none where the traceback does not hold the operands."""
-    frames = list(_frames(error.__traceback__))
-    name, labelled = _operands(frames)
-    if len(labelled) < 2 and not name.startswith("conv"):
-        return []
-    operands = [_Operand(label, tuple(tensor.shape), _origin(tensor, frames)) for label, tensor in labelled]
-    marks = _disagreeing(name, [operand.shape for operand in operands])
-    width = max(len(operand.label) for operand in operands)
+    operands, changes = _taken(error)
+    width = max((len(operand.label) for operand, _ in operands), default=0)
     lines = []
-    for operand, marked in zip(operands, marks, strict=True):
+    for operand, marked in operands:
         sizes, underline = _row(operand.shape, marked)
         lines.append(f"    {operand.label:<{width}}  {sizes}  {operand.origin}".rstrip())
         if underline.strip():
             lines.append(f"    {'':<{width}}  {underline}".rstrip())
-    return [*lines, *(f"    try: {cure}" for cure in cures(name, [operand.shape for operand in operands]))]
+    return [*lines, *(f"    try: {change}" for change in changes)]
+
+
+def picture(error: Exception) -> str:
+    """The drawing as HTML, for a notebook: each size in a box, those that disagree in red; "" where there is none."""
+    operands, changes = _taken(error)
+    if not operands:
+        return ""
+    box = "display:inline-block;padding:2px 8px;margin:2px;border:1px solid {0};border-radius:4px;color:{0}"
+    rows = []
+    for operand, marked in operands:
+        sizes = "".join(f'<span style="{box.format("#c0392b" if axis in marked else "#6b7688")}">{size}</span>'
+                        for axis, size in enumerate(operand.shape)) or "scalar"
+        rows.append(f"<tr><td><b>{escape(operand.label)}</b></td><td>{sizes}</td><td>{escape(operand.origin)}</td></tr>")
+    cured = "".join(f"<div>try: <code>{escape(change)}</code></div>" for change in changes)
+    return f'<table style="text-align:left">{"".join(rows)}</table>{cured}'
+
+
+def _taken(error: Exception) -> tuple[list[tuple[_Operand, set[int]]], list[str]]:
+    """The operands, each with the axes that disagree, and the changes that would make them fit."""
+    frames = list(_frames(error.__traceback__))
+    name, labelled = _operands(frames)
+    if len(labelled) < 2:
+        return [], []
+    operands = [_Operand(label, tuple(tensor.shape), _origin(tensor, frames)) for label, tensor in labelled]
+    shapes = [operand.shape for operand in operands]
+    return list(zip(operands, _disagreeing(name, shapes), strict=True)), cures(name, shapes)
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
