@@ -70,7 +70,7 @@ def test_an_unknown_keyword_is_answered_with_the_nearest(tmp_path: Path, call: s
 
 
 @pytest.mark.parametrize("name, shapes, first", [
-    ("linear", ((4, 3, 16, 16), (10, 768), (10,)), "flatten(1) before it: 768 = 3 · 16 · 16"),
+    ("linear", ((4, 3, 16, 16), (10, 768), (10,)), "flatten(1) before it: 768 = 3 * 16 * 16"),
     ("linear", ((4, 1568), (10, 100)), "in_features=1568 for the layer, which now has 100"),
     ("matmul", ((3, 4), (3, 5)), "the first operand transposed: .mT"),
     ("matmul", ((3, 4), (5, 4)), "the second operand transposed: .mT"),

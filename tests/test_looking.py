@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,18 @@ def test_what_cannot_be_drawn_is_said_in_one_line(tmp_path: Path, options: tuple
                                                   ) -> None:
     done = command(tmp_path, "graph", source, *options)
     assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and said in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_texts_print_on_any_terminal(encoding: str, tmp_path: Path) -> None:
+    source = ("import wengert as torch\nw, x = (torch.ones(2, 2, requires_grad=True) for _ in range(2))\n"
+              "g = torch.graph((torch.nn.functional.relu(w @ x) ** 2).sum(), gradients=True)\nprint(g)\n"
+              "print(g.explain('w'))\nprint(torch.summary(torch.nn.Linear(2, 3), torch.ones(1, 2)))\n"
+              "print(torch.nn.Linear(2, 3), w)\n")
+    (tmp_path / "train.py").write_text(source, encoding="utf-8")
+    done = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, timeout=60,
+                          env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert "parameters" in text and "?" not in text
+    assert ("∂" in text) == (encoding == "utf-8")

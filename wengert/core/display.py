@@ -18,6 +18,22 @@ def failure() -> Any:
     raise RuntimeError("wengert has not been imported")
 
 
+_PLAIN = str.maketrans({
+    "∂": "d", "·": "*", "×": "x", "−": "-", "–": "-", "…": "...", "→": "->", "←": "<-", "─": "-", "│": "|", "└": "`",
+    "├": "+", "┬": "+", "┐": "+", "┘": "+", "≤": "<=", "≥": ">=", "µ": "u", "²": "^2", "³": "^3", "ᵀ": "^T", "δ": "d",
+})
+
+
+def printable(text: str) -> str:
+    """A text as standard output can take it: where that is no UTF-8, signs have their nearest likeness."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+        return text
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+
+
 def install() -> None:
     """Puts ``wengert``'s way of printing in the place of Python's, and of IPython's where it runs."""
     if os.environ.get("WENGERT_TRACEBACK") == "full":

@@ -199,7 +199,7 @@ def cures(name: str, shapes: Sequence[Shape]) -> list[str]:
     if name == "linear" and a:
         features = b[-1]
         if len(a) > 2 and math.prod(a[1:]) == features:
-            found.append(f"flatten(1) before it: {features} = {' · '.join(map(str, a[1:]))}")
+            found.append(f"flatten(1) before it: {features} = {' * '.join(map(str, a[1:]))}")
         elif features in a[:-1]:
             found.append(f"move the axis of size {features} to the end: movedim({a.index(features)}, -1)")
         found.append(f"in_features={a[-1]} for the layer, which now has {features}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..core.display import printable
 from .explain import explain
 from .exports import dot, mermaid, save
 from .html import html
@@ -67,14 +68,15 @@ class Graph(GraphModel):
         return text(self, limit, depth)
 
     def __str__(self) -> str:
-        return self.text()
+        return printable(self.text())
 
     def explain(self, leaf: Key, root: Key | None = None, *, direction: str | None = None) -> str:
         """The chain rule between ``root`` (default: the first root) and a leaf, written out with symbols and numbers:
         as a sum of products over the paths. ``direction``: ``"forward"`` goes step by step from the leaf, which moves
         by 1 or by its tangent, to the root; ``"backward"`` from the root, whose gradient is 1, to the leaf; ``"both"``
         does both. By default the steps are there where the graph has tangents. Raises ValueError for another word."""
-        return explain(self, self.id_of(leaf), self.roots[0] if root is None else self.id_of(root), direction)
+        root = self.roots[0] if root is None else self.id_of(root)
+        return printable(explain(self, self.id_of(leaf), root, direction))
 
     def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True,
             theme: str | None = None) -> str:

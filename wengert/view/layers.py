@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..autograd.questions.answers import bytes_text
+from ..core.display import printable
 from ..core.primitive import Primitive
 from ..core.state import state
 from ..ir.flops import flops
@@ -60,7 +61,7 @@ class ModelSummary:
         lines = columns(rows, 2)
         lines.insert(1, "─" * max(map(len, lines)))
         fixed = self.parameters - self.trainable
-        return "\n".join(
+        return printable("\n".join(
             [
                 *lines,
                 lines[1],
@@ -69,7 +70,7 @@ class ModelSummary:
                 f"{self.flops:,} floating-point operations and {bytes_text(self.activation_bytes)} of results, forward",
                 *([f"not counted: {', '.join(self.uncounted)}"] if self.uncounted else []),
             ]
-        )
+        ))
 
     __repr__ = __str__
 
