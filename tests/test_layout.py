@@ -141,3 +141,14 @@ def test_nothing_and_a_cycle() -> None:
     assert layout([], []).width == 0
     with pytest.raises(ValueError, match="without cycles"):
         layout([Box(1, 1), Box(1, 1)], [Line(0, 1), Line(1, 0)])
+
+
+def test_a_trunk_with_many_branches_has_few_points() -> None:
+    """What a box that all others read costs grows with their number, and not with its square."""
+    found = []
+    for count in (100, 400):
+        boxes = [Box(40, 30) for _ in range(count + 1)]
+        lines = [*(Line(0, i) for i in range(1, count + 1)), *(Line(i, i + 1) for i in range(1, count))]
+        layout(boxes, lines)
+        found.append(sum(len(line.points) for line in lines))
+    assert found[1] < 5 * found[0]
