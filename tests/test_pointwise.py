@@ -211,3 +211,19 @@ def test_zeta_has_no_derivative_by_its_exponent_and_says_so() -> None:
     assert q.grad is not None and q.grad.item() == pytest.approx(-0.7677, abs=1e-4)
     with pytest.raises(NotImplementedError, match=r"\[zeta\] a derivative by its second operand only"):
         torch.special.zeta(exponent, q).backward()
+
+
+@pytest.mark.parametrize("call", ["torch.add(x, 2, x)", "x.add(2, x)", "torch.sub(x, 2, x)",
+                                  "torch.addcmul(x, 2, x, x)"])
+def test_the_deprecated_factor_in_the_middle(call: str) -> None:
+    x = torch.tensor([1.0, 3.0])
+    with pytest.warns(UserWarning, match="deprecated"):
+        got = eval(call, {"torch": torch, "x": x})
+    assert got.tolist() == (x + 2 * x * x if "addcmul" in call else x - 2 * x if "sub" in call else 3 * x).tolist()
+
+
+@pytest.mark.parametrize("call", ["torch.add(x, x, 2)", "torch.mul(x, x, x)", "x.__add__(x, x)",
+                                  "torch.add(x, 2, x, x)"])
+def test_operands_too_many(call: str) -> None:
+    with pytest.raises(TypeError):
+        eval(call, {"torch": torch, "x": torch.ones(2)})

@@ -82,6 +82,7 @@ _publish(
             "pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ threshold_"
         ),
         "nn.functional.affine": "norm_except_dim",
+        "ops.eigenpairs": "lobpcg",
         "ops.sparse": (
             "dsmm hsmm hspmm saddmm smm sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor "
             "spmm sspaddmm"

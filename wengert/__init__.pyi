@@ -122,6 +122,7 @@ from .ops.decompositions import (
     matrix_exp as matrix_exp, matrix_power as matrix_power, norm as norm, pinverse as pinverse, qr as qr,
     slogdet as slogdet, svd as svd, triangular_solve as triangular_solve,
 )
+from .ops.eigenpairs import lobpcg as lobpcg
 from .ops.factorizations import geqrf as geqrf, lu_unpack as lu_unpack, ormqr as ormqr
 from .ops.indexing import (
     argwhere as argwhere, diagonal_scatter as diagonal_scatter, gather as gather, index_add as index_add,

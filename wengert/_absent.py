@@ -82,45 +82,6 @@ output placeholder run run_node
     "LSTM": """
 check_forward_args check_hidden_size check_input get_expected_cell_size get_expected_hidden_size permute_hidden
 """,
-    "LazyBatchNorm1d": """
-cls_to_become
-""",
-    "LazyBatchNorm2d": """
-cls_to_become
-""",
-    "LazyBatchNorm3d": """
-cls_to_become
-""",
-    "LazyConv1d": """
-cls_to_become
-""",
-    "LazyConv2d": """
-cls_to_become
-""",
-    "LazyConv3d": """
-cls_to_become
-""",
-    "LazyConvTranspose1d": """
-cls_to_become
-""",
-    "LazyConvTranspose2d": """
-cls_to_become
-""",
-    "LazyConvTranspose3d": """
-cls_to_become
-""",
-    "LazyInstanceNorm1d": """
-cls_to_become
-""",
-    "LazyInstanceNorm2d": """
-cls_to_become
-""",
-    "LazyInstanceNorm3d": """
-cls_to_become
-""",
-    "LazyLinear": """
-cls_to_become
-""",
     "Measurement": """
 as_row_name env has_warnings meets_confidence merge metadata significant_figures
 """,
@@ -133,9 +94,6 @@ merge_masks
     "Node": """
 all_input_nodes append args format_node graph insert_arg is_impure kwargs meta next normalized_arguments op prepend
 prev replace_all_uses_with replace_input_with stack_trace target type update_arg update_kwarg users
-""",
-    "Optimizer": """
-OptimizerPostHook OptimizerPreHook profile_hook_step
 """,
     "PackedSequence": """
 byte char int is_pinned long pin_memory short
@@ -192,9 +150,9 @@ as_integer_ratio bit_length conjugate
 """,
     "Tensor": """
 const_data_ptr dequantize dim_order eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla
-lstsq map2_ module_load mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale
-q_zero_point qscheme record_stream reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor
-to_sparse_bsc to_sparse_bsr volatile xpu
+lstsq map2_ mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme
+record_stream reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor to_sparse_bsc
+to_sparse_bsr volatile xpu
 """,
     "Timer": """
 adaptive_autorange autorange collect_callgrind repeat
@@ -277,7 +235,7 @@ fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix float4_e2m1fn_x2 fork 
 fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_device_module
 get_file_path has_lapack has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy
 init_num_threads int1 int2 int3 int4 int5 int6 int7 int_repr is_anomaly_check_nan_enabled is_anomaly_enabled
-is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed is_vulkan_available library lobpcg lstsq matrix_rank
+is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed is_vulkan_available library lstsq matrix_rank
 merge_type_from_type_comment miopen_batch_norm miopen_convolution miopen_convolution_add_relu miopen_convolution_relu
 miopen_convolution_transpose miopen_ctc_loss miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d
 mkldnn_convolution mkldnn_linear_backward_weights mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor mps
@@ -396,7 +354,7 @@ init_reductions pool queue reductions
 as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to_padded_tensor
 """,
     "torch.nn": """
-CrossMapLRN2d backends cpp grad intrinsic qat quantizable quantized
+backends cpp grad intrinsic qat quantizable quantized
 """,
     "torch.nn.attention": """
 activate_flash_attention_impl bias current_flash_attention_impl experimental flex_attention list_flash_attention_impls
@@ -494,34 +452,36 @@ BufferTooShort CELU CTCLoss CatTransform Categorical Cauchy ChainDataset Chained
 CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d ComposeTransform ConstantLR
 ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d ConvTranspose1d
 ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
-CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CumulativeDistributionTransform CustomFromMask CyclicLR
-DataLoader Dataset Dirichlet DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding
-EmbeddingBag Event ExpTransform Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten
-Fold FractionalMaxPool2d FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric
-GradScaler GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh
-HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d
-InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler
-LSTMCell LambdaLR Laplace LayerNorm LeakyReLU LinAlgError Linear LinearCrossEntropyLoss LinearCrossEntropyOptions
-LinearLR LnStructured LocalResponseNorm LogNormal LogSigmoid LogSoftmax LogisticNormal LowRankMultivariateNormal
-LowerCholeskyTransform MSELoss MarginRankingLoss MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d
-Mish MixtureSameFamily ModuleDict ModuleList MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss MultiStepLR
-Multinomial MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomial Normal OneCycleLR
-OneHotCategorical OneHotCategoricalStraightThrough OutOfMemoryError PReLU PairwiseDistance Parameter ParameterDict
-ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR
-PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError PruningContainer RAdam RMSNorm RMSprop
-RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured ReLU ReLU6 ReduceLROnPlateau
-ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical ReplicationPad1d
-ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler SelectiveCheckpointContext Sequential
-SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss SobolEngine SoftMarginLoss Softmax
-Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign SparseAdam SpawnContext StackDataset
-StackTransform StepLR StickBreakingTransform Stream StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh
-TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform TransformedDistribution
-TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer TripletMarginLoss
-TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample UpsamplingBilinear2d
-UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d autocast
-check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
-saved_tensors_hooks set_detect_anomaly torch.autograd.forward_ad torch.autograd.functional torch.distributions
-torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize
-torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing
-torch.types
+CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
+CyclicLR DataLoader Dataset Dirichlet DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU
+Embedding EmbeddingBag Event ExpTransform Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout
+FisherSnedecor Flatten Fold FractionalMaxPool2d FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss
+GeneralizedPareto Geometric GradScaler GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid
+Hardswish Hardtanh HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d
+InstanceNorm2d InstanceNorm3d InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d
+LPPool2d LPPool3d LRScheduler LSTMCell LambdaLR Laplace LayerNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d
+LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
+LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LeakyReLU LinAlgError Linear LinearCrossEntropyLoss
+LinearCrossEntropyOptions LinearLR LnStructured LocalResponseNorm LogNormal LogSigmoid LogSoftmax LogisticNormal
+LowRankMultivariateNormal LowerCholeskyTransform MSELoss MarginRankingLoss MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d
+MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily ModuleDict ModuleList MultiLabelMarginLoss MultiLabelSoftMarginLoss
+MultiMarginLoss MultiStepLR Multinomial MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d
+NegativeBinomial Normal OneCycleLR OneHotCategorical OneHotCategoricalStraightThrough Optimizer OutOfMemoryError PReLU
+PairwiseDistance Parameter ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson
+PoissonNLLLoss PolynomialLR PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError
+PruningContainer RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured
+ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical
+ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler
+SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss
+SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign
+SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform Stream StudentT Subset
+SubsetRandomSampler SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError
+TorchFunctionMode Transform TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder
+TransformerEncoderLayer TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor
+Upsample UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d
+ZeroPad3d autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function
+save_on_cpu saved_tensors_hooks set_detect_anomaly torch.autograd.forward_ad torch.autograd.functional
+torch.distributions torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
+torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom
+torch.special torch.testing torch.types
 """
