@@ -166,7 +166,7 @@ class ProcessGroup:
             if not direct:
                 call.behind = async_op
                 self._pending += 1
-                work = Work(name)
+                work = Work(name, call)
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._serve, name=f"wengert-{self.name}", daemon=True)
                     self._thread.start()

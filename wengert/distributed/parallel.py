@@ -23,13 +23,23 @@ __all__ = ["DistributedDataParallel"]
 _NOT_HERE = ("delay_all_reduce_named_params", "param_to_hook_all_reduce", "mixed_precision", "device_mesh")
 
 
+TOGETHER = 1 << 20
+"""Tensors of fewer bytes are broadcast in one message."""
+
+
 def send_from(group: ProcessGroup, tensors: Sequence[Tensor], root: int, what: str) -> None:
     """Gives all ranks what the tensors hold on ``root`` of the group."""
 
     def body(call: Call) -> None:
-        for tensor in tensors:
-            array = contiguous(tensor._data)
-            transport.broadcast(call, array, root)
+        arrays = [contiguous(tensor._data) for tensor in tensors]
+        small = [array for array in arrays if array.nbytes < TOGETHER]
+        together = np.concatenate([transport.as_bytes(array) for array in small]) if small else np.empty(0, np.uint8)
+        transport.broadcast(call, together, root)
+        for array, part in zip(small, np.split(together, np.cumsum([array.nbytes for array in small])), strict=False):
+            transport.as_bytes(array)[...] = part
+        for tensor, array in zip(tensors, arrays, strict=True):
+            if array.nbytes >= TOGETHER:
+                transport.broadcast(call, array, root)
             if array is not tensor._data:
                 tensor._data[...] = array
             wrote(tensor)

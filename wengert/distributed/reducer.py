@@ -233,9 +233,15 @@ class Reducer:
             given = GradBucket(bucket, number, number == len(self.buckets) - 1, self.parameters)
             bucket.work = hook(own, given)
             return
-        bucket.work = self._reduce(bucket.array, f"bucket {number}")
+        if number < len(self.buckets) - 1:
+            bucket.work = self._reduce(bucket.array, f"bucket {number}", True)
 
-    def _reduce(self, array: Any, what: str) -> Work:
+    def _send_last(self) -> None:
+        """Backward is over when the last bucket is full: nothing is left to do meanwhile, and no thread is needed."""
+        if self.hook is None:
+            self._reduce(self.buckets[-1].array, f"bucket {len(self.buckets) - 1}", False)
+
+    def _reduce(self, array: Any, what: str, async_op: bool) -> Work | None:
         op, divisor = (ReduceOp.AVG, 1) if self.divide_by is None else (ReduceOp.SUM, self.divide_by)
 
         def body(call: Call) -> None:
@@ -244,7 +250,7 @@ class Reducer:
                 np.divide(array, divisor, out=array, casting="unsafe")
 
         text = f"{what} of {array.size} {array.dtype}"
-        found: Work = self.group.run("DistributedDataParallel.reduce", text, body, True)
+        found: Work | None = self.group.run("DistributedDataParallel.reduce", text, body, async_op)
         return found
 
     # --- when backward is over --------------------------------------------------------------------------------------
@@ -262,6 +268,7 @@ class Reducer:
         missing = [index for index, place in self.places.items() if index not in place.bucket.ready]
         for index in missing:
             self._ready(index, None)
+        self._send_last()
         used = self._flags_of_hooked() if self.hook is not None else None
         watcher_before = state.grad
         state.grad = False
@@ -280,12 +287,13 @@ class Reducer:
     def _flags_of_hooked(self) -> Any:
         """With a hook only gradients are the hook's, and the flags have a collective of their own."""
         flags = np.concatenate([bucket.flags for bucket in self.buckets]).astype(np.float32)
-        self._reduce(flags, "flags").wait()
+        self._reduce(flags, "flags", False)
         return dict(zip([index for bucket in self.buckets for index in bucket.indices], flags, strict=True))
 
     def _take(self, bucket: Bucket, used: Any) -> None:
         if self.hook is None:
-            bucket.work.wait()
+            if bucket.work is not None:
+                bucket.work.wait()
             used = dict(zip(bucket.indices, bucket.flags, strict=True))
         else:
             result = bucket.work.wait()
@@ -317,10 +325,12 @@ class Reducer:
         for index in range(len(self.parameters)):
             if index not in self.places[index].bucket.ready:
                 self._ready(index, None)
+        self._send_last()
         if self.hook is not None:
             self._flags_of_hooked()
         for bucket in self.buckets:
-            bucket.work.wait()
+            if bucket.work is not None:
+                bucket.work.wait()
         self.expecting = False
 
     def remove(self) -> None:

@@ -21,15 +21,14 @@ class Work:
     An error of the collective is raised by `wait`.
     """
 
-    def __init__(self, name: str = "", result: Any = None, done: bool = False) -> None:
+    def __init__(self, name: str = "", call: Any = None) -> None:
         self.name = name
-        self._result = result
+        self._of = call
+        self._result: Any = None
         self._error: BaseException | None = None
         self._done = threading.Event()
         self._after: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        if done:
-            self._done.set()
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Ends it, with its result or its error."""
@@ -42,6 +41,8 @@ class Work:
 
     def wait(self, timeout: timedelta | float | None = None) -> bool:
         """Waits until it is done; returns True. Raises what went wrong, and RuntimeError if ``timeout`` passes."""
+        if self._of is not None:
+            self._of.behind = False  # the program waits, and leaves the interpreter to the group's thread
         if not self._done.wait(seconds(timeout)):
             raise RuntimeError(f"[{self.name}] an end within {seconds(timeout):g} s was expected; it has not come; "
                                "wait longer")
