@@ -23,7 +23,7 @@ ENDINGS = {
     "is late": (1, r"rank 0 waited 3 s for the others in collective 3, " + LINE
                 + r"; rank 1 last called collective 2, .*, and is at \S+failing.py:\d+"),
     "sends nothing": (1, r"rank \d waited 3 s for the others in "),
-    "has no such name": (1, r"failing.py:\d+: torch.no_such_name is not in wengert yet"),
+    "has no such name": (1, r"failing.py:\d+: torch.no_such_name is not a name of PyTorch"),
     "is cut off": (1, r"rank 1 .* ended without a word|connection to the server of rank 0 was lost"),
 }
 
