@@ -112,7 +112,8 @@ def test_accumulation_clipping_and_zero_grad_both_ways() -> None:
 
 def test_batch_norm_in_both_modes() -> None:
     def make() -> tuple[Any, Any]:
-        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 3))
+        nn = torch.nn
+        model = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
 
         def step(x: Any, y: Any) -> Any:
             return F.cross_entropy(model(x), y).detach()
@@ -289,6 +290,59 @@ def test_python_values_that_a_function_reads_are_guarded(monkeypatch: pytest.Mon
     check(6)
     holder.factor = 11  # hides that of the class
     check(7)
+
+
+def test_an_attribute_is_no_global_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = Holder()
+    holder.alpha = 2.0
+    compiled = torch.compile(lambda x: x * holder.alpha, fullgraph=True)
+    assert compiled(torch.ones(1)).item() == 2.0
+    monkeypatch.setitem(globals(), "alpha", 5.0)
+    assert compiled(torch.ones(1)).item() == 2.0 and len(compiled.programs) == 1
+    holder.alpha = 3.0
+    assert compiled(torch.ones(1)).item() == 3.0 and len(compiled.programs) == 2
+
+
+def _double(model: Any, optimizer: Any) -> None:
+    model.double()
+
+
+def _unfreeze(model: Any, optimizer: Any) -> None:
+    model[1].bias.requires_grad_(True)
+
+
+def _momentum(model: Any, optimizer: Any) -> None:
+    for group in optimizer.param_groups:
+        group.update({"momentum": 0.5} if "momentum" in group else {"amsgrad": True})
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("change", [_double, _unfreeze, _momentum])
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_state_that_no_longer_fits_the_parameters_goes_on_as_in_eager_mode(
+    optimizer: str, steps: int, change: Callable[[Any, Any], None]
+) -> None:
+    """The next step makes it anew or converts it; that is done before the step is recorded."""
+    found = []
+    for wrap in (lambda step: step, lambda step: torch.compile(step, fullgraph=True)):
+        torch.manual_seed(0)
+        nn = torch.nn
+        model = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+        model[1].bias.requires_grad_(change is not _unfreeze)
+        settings = {"momentum": 0.0 if change is _momentum else 0.9} if optimizer == "SGD" else {}
+        made = getattr(torch.optim, optimizer)(model.parameters(), lr=0.1, **settings)
+        step, losses = wrap(classifying_step(model, made)), []
+        for turn in range(steps + 4):
+            if turn == steps:
+                change(model, made)
+            x = torch.randn(6, 4).to(model[1].weight.dtype)
+            losses.append(step(x, torch.tensor([0, 1, 2, 0, 1, 2])).item())
+        found.append((losses, [p.detach() for p in model.parameters()],
+                      [value.dtype for state in made.state.values() for value in state.values()]))
+    (eager, its, dtypes), (compiled, mine, others) = found
+    assert compiled == pytest.approx(eager, rel=1e-5) and dtypes == others
+    assert all(torch.allclose(one, other, rtol=1e-4, atol=1e-6) for one, other in zip(its, mine, strict=True))
 
 
 def test_tensors_that_are_bound_anew_are_found_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,12 +100,8 @@ class Optimizer:
 
     def _prepare(self, group: Group) -> None:
         """Makes the states that the parameters of a group will have."""
-        ready = self.__dict__.setdefault("_ready", {})
         for parameter in group["params"]:
-            if parameter.requires_grad and parameter not in self.state:
-                state = self._start(parameter, group)
-                if state:
-                    ready[parameter] = parameter._data.shape, state
+            self._begin(parameter, group)
 
     def _take_params(self, group: Group) -> None:
         """Makes a list of tensors of ``group["params"]``, names apart. Raises TypeError or ValueError."""
@@ -201,6 +197,17 @@ class Optimizer:
             if state:
                 self.state[parameter] = state
         return state
+
+    def _begin(self, parameter: Tensor, group: Group) -> None:
+        """Makes the state that a parameter without one will have, if it is to be moved."""
+        if parameter.requires_grad and not self.state.get(parameter):
+            state = self._start(parameter, group)
+            if state:
+                self.__dict__.setdefault("_ready", {})[parameter] = parameter._data.shape, state
+
+    def _settle(self) -> None:
+        """Makes, before a step is recorded, what state a step would make anew as the parameters have changed: a
+        recording has no place for state that begins in it. Subclasses that make any define it."""
 
     # -- saving and loading ----------------------------------------------------------------------------------------
 

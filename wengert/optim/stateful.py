@@ -94,6 +94,25 @@ class StatefulOptimizer(Optimizer):
                 state[name] = value.to(parameter.dtype).detach()
         return state
 
+    def _settle(self) -> None:
+        for group in self.param_groups:
+            names = self._averages(group)
+            for parameter in group["params"] if names else ():
+                here = type(parameter._data) is np.ndarray
+                values = self.state.get(parameter)
+                if not values:
+                    shape, ready = self._ready.get(parameter, (None, {}))
+                    if here and (shape != parameter._data.shape or any(
+                            name not in ready or ready[name].dtype != parameter.dtype for name in names)):
+                        self._begin(parameter, group)
+                    continue
+                for name in names:
+                    value = values.get(name)
+                    if value is None and here:
+                        values[name] = self._start(parameter, group)[name]
+                    elif value is not None and type(value._data) is np.ndarray and value.dtype != parameter.dtype:
+                        values[name] = value.to(parameter.dtype).detach()
+
     def _update(self, group: Group) -> None:
         names, lr = self._averages(group), group["lr"]
         lr = lr if type(lr) is float else read(lr)

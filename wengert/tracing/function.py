@@ -16,7 +16,7 @@ from ..tensors.evaluation import tracing
 from ..tensors.tape import Leaf
 from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
-from .names import Names, has_unmade_parameters, tensors_seen_by
+from .names import Names, has_unmade_parameters, settle_optimizers, tensors_seen_by
 from .program import Program, Recording, sharing
 from .reads import Reads
 from .recorder import Recorder
@@ -135,6 +135,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
            ) -> Program:
     """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were. With ``sizes``
     it is noted what the function asks of sizes, and the program has the whole recording."""
+    settle_optimizers(function)
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
     reads = Reads()

@@ -27,6 +27,13 @@ def has_unmade_parameters(function: Callable[..., Any]) -> bool:
     return any(hasattr(parameter, "materialize") for module in modules for _, parameter in module.named_parameters())
 
 
+def settle_optimizers(function: Callable[..., Any]) -> None:
+    """Has the optimisers that a function's variables are make what state they would make in their next step."""
+    for _, thing in _variables(function):
+        if isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "_settle"):
+            thing._settle()
+
+
 def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """What the function can see, modules before optimisers, so that state can be named after its parameter."""
     called: Any = function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]

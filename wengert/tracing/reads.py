@@ -206,7 +206,7 @@ class Reads:
         self._globals(exploration, code, frame.f_globals)
 
     def _globals(self, exploration: _Exploration, code: types.CodeType, variables: dict[str, Any]) -> None:
-        for name in code.co_names:
+        for name in globals_of(code):
             if name in variables:
                 self.note(variables, name, name, rooted=True)
                 exploration.into(variables[name], name)
@@ -352,6 +352,15 @@ def _line_of(frame: types.FrameType) -> str:
 def _hooks_of(module: Any) -> tuple[Any, ...]:
     hooks = getattr(module, "_hooks", None)
     return () if hooks is None else tuple([hook for name in hooks.__slots__ for hook in getattr(hooks, name).values()])
+
+
+def globals_of(code: types.CodeType) -> list[str]:
+    """The names that a function looks up as globals; ``co_names`` has those of attributes too."""
+    return list(dict.fromkeys([instruction.argval for instruction in dis.get_instructions(code)
+                               if instruction.opname in _OF_GLOBALS]))
+
+
+_OF_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
 def is_module(thing: object) -> bool:

@@ -278,6 +278,11 @@ class Recorder(Capturing):
         )
 
     def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
+        state.watcher = None
+        try:
+            run.__self__._settle()  # type: ignore[attr-defined]
+        finally:
+            state.watcher = self
         self._on_one_line(super().update, run, TracedGroup(self, group))
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
