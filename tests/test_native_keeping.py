@@ -302,3 +302,12 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(folder: Path, monkeypat
         program, arrays = program_of(lambda x: x.exp() * 3, torch.rand(7, 9))
     _, (found,) = program(arrays)
     np.testing.assert_allclose(found, np.exp(arrays[0]) * 3, rtol=1e-6)
+
+
+def test_a_program_takes_as_many_arrays_as_its_graph_has() -> None:
+    program, arrays = program_of(lambda x, y: x * 2 + y, torch.ones(8), torch.ones(8))
+    for given in (arrays[:-1], [*arrays, np.ones(8, np.float32)]):
+        with pytest.raises(ValueError, match=f"the 2 arrays of inputs and states were expected; got {len(given)}"):
+            program(given)
+    _, (found,) = program(arrays)
+    assert found.tolist() == [3.0] * 8

@@ -335,7 +335,11 @@ class NativeProgram:
         return fresh
 
     def give(self, arrays: Sequence[np.ndarray[Any, Any]], mark: object) -> None:
-        """Puts the arrays of inputs and states into the frame, for which ``mark`` stands from now on."""
+        """Puts the arrays of inputs and states into the frame, for which ``mark`` stands from now on. Raises
+        `ValueError` where there are more or fewer than the graph has: others would be written, or old ones read."""
+        wanted = len(self.graph.inputs) + len(self.graph.states)
+        if len(arrays) != wanted:
+            raise ValueError(f"[compile] the {wanted} arrays of inputs and states were expected; got {len(arrays)}")
         for slot, array in enumerate(arrays, start=entry.FIRST + self.array_slots):
             self._words[slot] = id(array)
         self.given = mark
