@@ -177,3 +177,16 @@ def test_channels_that_stand_last_are_told_how_to_move(rank: int) -> None:
     assert layer(torch.ones(shape).permute(order)).shape == (2, 4, *[5] * rank)
     with pytest.raises(RuntimeError, match="must be in_channels"):
         layer(torch.ones(2, 5, *[6] * rank))
+
+
+def test_bytes_are_interpolated_with_weights_of_16_bits() -> None:
+    x = torch.tensor([[[[172, 47, 117, 192], [67, 251, 195, 103], [9, 211, 21, 242], [36, 87, 70, 216]]]],
+                     dtype=torch.uint8)
+    for mode in ("bilinear", "bicubic"):
+        for antialias in (False, True):
+            out = F.interpolate(x, size=(3, 6), mode=mode, antialias=antialias)
+            expected = F.interpolate(x.double(), size=(3, 6), mode=mode, antialias=antialias).clamp(0, 255)
+            assert out.dtype is torch.uint8
+            # Rows are rounded, and held within bytes, before columns: cubic ones may overshoot there.
+            assert (out.double() - expected).abs().max() <= (1.5 if mode == "bilinear" else 8)
+    assert F.interpolate(x, size=(2, 2), mode="bilinear").tolist() == [[[[135, 152], [86, 138]]]]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+
+import wengert
 
 pytest.importorskip("torch")
 from tests.peer.layer_pairs import SIDES, agree  # noqa: E402
@@ -54,3 +57,21 @@ def test_multi_head_attention_forward(dtype: str) -> None:
 
 def test_channels_dealt_out_without_gradients() -> None:
     both(lambda T: T.nn.functional.native_channel_shuffle(T.randn(2, 6, 3), 3))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic", "lanczos"])
+def test_interpolation_of_bytes_is_theirs_to_the_bit(mode: str) -> None:
+    given = torch.randint(0, 256, (2, 3, 23, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for antialias, aligned in ((False, None), (True, None), (True, False), (False, True)):
+        if mode == "lanczos" and not antialias or mode.startswith("nearest") and (antialias or aligned):
+            continue
+        for size in ((11, 7), (32, 20), (23, 40)):
+            for last in (False, True):
+                theirs = given.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+                ours = wengert.tensor(given.numpy())
+                ours = ours.contiguous(memory_format=wengert.channels_last if last else wengert.contiguous_format)
+                options = {"size": size, "mode": mode, "antialias": antialias, "align_corners": aligned}
+                found = wengert.nn.functional.interpolate(ours[:, :, 1:, :-2], **options)
+                expected = torch.nn.functional.interpolate(theirs[:, :, 1:, :-2], **options)
+                assert found.tolist() == expected.tolist(), options
+                assert found.stride() == expected.stride(), options

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtypes import float64, uint8
 from ...core.errors import ShapeError
 from ...core.frames import warn
 from ...core.geometry import check_room
@@ -56,13 +57,17 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
         )
     if mode == "lanczos" and not antialias:
         raise ValueError("lanczos interpolation mode requires antialias=True")
+    if mode == "lanczos" and align_corners:
+        raise ValueError("Lanczos mode does not support align_corners=True")
     sizes, scales = _target(input, size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
     given = input
-    bytes_too = mode in ("nearest", "nearest-exact", "bilinear", "bicubic")
+    bytes_too = mode in ("nearest", "nearest-exact", "bilinear", "bicubic", "lanczos")
     check_takes(f"upsample_{mode}", REAL_ONLY.replace("B", "") if bytes_too else REAL_ONLY, input)
-    for dim, (count, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
+    in_bytes = input.dtype is uint8
+    order = list(enumerate(zip(sizes, scales, strict=True), start=2))
+    for dim, (count, scale) in reversed(order) if in_bytes else order:
         n = input.shape[dim]
         if mode.startswith("nearest"):
             places = _nearest(n, count, scale, mode == "nearest-exact")
@@ -73,9 +78,22 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
             matrix = _smooth_matrix(n, count, scale, bool(align_corners), mode)
         else:
             matrix = _matrix(n, count, scale, bool(align_corners), mode == "bicubic")
-        input = P.resample(input, tensor(matrix, dtype=input.dtype), dim=dim)
+        if in_bytes:
+            input = _resampled_bytes(input, matrix, dim)
+        else:
+            input = P.resample(input, tensor(matrix, dtype=input.dtype), dim=dim)
     name = "".join([word.capitalize() for word in mode.split("-")])
     return labelled(own(in_format_of(input, given), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
+
+
+def _resampled_bytes(input: Tensor, matrix: Any, dim: int) -> Tensor:
+    """Bytes along ``dim`` as sums of bytes, with weights of 16 bits, rounded to bytes: as Pillow has it, and PyTorch.
+    Of the dimensions, the last comes first."""
+    matrix = np.asarray(matrix, np.float64)
+    bits = next(bits for bits in range(23) if bits == 22 or int(0.5 + matrix.max() * 2 ** (bits + 1)) >= 1 << 15)
+    whole = np.trunc(matrix * 2**bits + np.copysign(0.5, matrix))
+    sums = P.resample(input.to(float64), tensor(whole, dtype=float64), dim=dim)
+    return ((sums + 2 ** (bits - 1)) / 2**bits).floor().clamp(0, 255).to(uint8)
 
 
 def upsample(
