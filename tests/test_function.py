@@ -412,3 +412,65 @@ def test_functions_nest() -> None:
     x = numbers(0.0, 1.0)
     Outer.apply(x).sum().backward()
     assert x.grad.tolist() == pytest.approx([2.0, 5.43656365691809])
+
+
+def test_arguments_left_out_or_named_are_told_to_setup_context() -> None:
+    seen: list[Any] = []
+
+    class Pick(Function):
+        @staticmethod
+        def forward(x: Any, index: int = 1) -> Any:
+            return x[index] * 2
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            x, ctx.index = inputs
+            ctx.shape = x.shape
+            seen.append(ctx.index)
+
+        @staticmethod
+        def backward(ctx: Any, ct: Any) -> Any:
+            whole = ct.new_zeros(ctx.shape)
+            whole[ctx.index] = 2 * ct
+            return whole, None
+
+    x = torch.ones(3, requires_grad=True)
+    for given in ({}, {"index": 2}):
+        (found,) = torch.autograd.grad(Pick.apply(x, **given), x)
+        assert found.tolist() == ([0.0, 2.0, 0.0] if not given else [0.0, 0.0, 2.0])
+    assert seen[:2] == [1, 2]
+
+
+def test_a_tangent_for_what_was_marked_non_differentiable_is_refused() -> None:
+    class Two(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            still = y.clone()
+            ctx.mark_non_differentiable(still)
+            return x.clone(), still
+
+        @staticmethod
+        def jvp(ctx: Any, a: Any, b: Any) -> Any:
+            return a, a.clone()
+
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(torch.tensor(2.0), torch.tensor(1.0))
+        with pytest.raises(RuntimeError, match="You should return None at that position instead"):
+            Two.apply(dual, torch.tensor(3.0))
+
+
+def test_a_view_made_by_forward_says_so_when_it_is_written() -> None:
+    class Same(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx: Any, ct: Any) -> Any:
+            return ct
+
+    trainable = torch.ones(2, requires_grad=True)
+    for x in (torch.ones(2), torch.ones(2, requires_grad=True).clone()):
+        view = Same.apply(x)
+        with pytest.raises(RuntimeError, match="This view was created inside a custom Function"):
+            view += trainable

@@ -357,7 +357,9 @@ def test_checkpoint_sequential_and_contexts() -> None:
             else y.requires_grad
         )
     with pytest.raises(ValueError, match="segments"):
-        checkpoint_sequential(functions, 5, x)
+        checkpoint_sequential(functions, 5, x, use_reentrant=False)
+    with pytest.warns(UserWarning, match="use_reentrant parameter should be passed explicitly"):
+        assert checkpoint(torch.sin, x).tolist() == torch.sin(x).tolist()
     entered: list[str] = []
 
     class Watch:
@@ -389,3 +391,21 @@ def test_checkpoints_without_grad_and_without_cycles() -> None:
             assert len(gc.get_objects()) <= before + 5
     finally:
         gc.enable()
+
+
+def test_hooks_entered_while_backward_runs_end_with_it() -> None:
+    def unpack(x: Any) -> Any:
+        inner.__enter__()
+        return x
+
+    inner = torch.autograd.graph.saved_tensors_hooks(lambda x: x, unpack)
+    x = leaf(0.5, 1.5)
+    with inner:
+        y = torch.sin(x).sum()
+        y.backward()
+    z = torch.exp(x)
+    z.grad_fn._raw_saved_result.register_hooks(lambda x: x, lambda x: x)  # which has none yet
+    z.sum().backward()
+    for _ in range(3):
+        inner.__exit__(None, None, None)  # leaving more often than entering does nothing
+    assert torch.equal(x.grad, torch.cos(x) + torch.exp(x))

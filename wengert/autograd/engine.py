@@ -20,12 +20,14 @@ import numpy as np
 
 from ..core.errors import DTypeError, GradError, ShapeError, worded
 from ..core.forks import in_child
+from ..core.frames import warn
 from ..core.operands import Array, ByOutput
 from ..core.primitive import P
 from ..core.state import state
 from ..tensors import tensor as tensor_module
 from ..tensors.absent import Absent
 from ..tensors.alias import edge_of, wrote
+from ..tensors.evaluation import leave_inside
 from ..tensors.nowhere import nowhere
 from ..tensors.tape import Edge, Leaf, Node, Out, node_and_index, node_of
 from ..tensors.tensor import Tensor, make
@@ -210,6 +212,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
         raise wording from error
     finally:
         state.grad, _here.run = grad_before, outer
+        if state.watcher is not watcher:  # hooks that a hook entered and did not leave end with the run
+            leave_inside(watcher)
     if this.callbacks is not None:
         _here.run = this
         try:
@@ -336,7 +340,8 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
         ct = of_dtype(ct, variable)
     with _accumulating:
         if create_graph:
-            leaf.grad = ct.clone() if leaf.grad is None else leaf.grad + ct
+            # A copy of its own; that it is written into new memory shows in the graph, as in PyTorch.
+            leaf.grad = make(np.empty_like(ct._data), None).copy_(ct) if leaf.grad is None else leaf.grad + ct
         elif leaf.grad is None:
             leaf.grad = make(ct.copy(), None)
         elif leaf.grad._data.dtype != ct.dtype:
@@ -572,6 +577,10 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
             if isinstance(tensor, Tensor):
                 tensor.retain_grad()
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        warn("Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+             "gradient, which keeps memory until Python collects cycles. We recommend using autograd.grad when "
+             "creating the graph to avoid this; or reset the .grad fields of your parameters to None after use")
     run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=True)
 
 

@@ -9,6 +9,7 @@ graph.
 from __future__ import annotations
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -346,6 +347,11 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs ``forward`` and records the operation: a tensor, or a tuple where forward returns one."""
+        if cls.setup_context is not Function.setup_context and (kwargs or cls.forward.__defaults__):
+            # setup_context and backward are told of every argument, in its place.
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
         inside = None if state.watcher is None else level()
         return applied(cls, args, kwargs)[1] if inside is None else transformed(cls, inside, args, kwargs)
 
@@ -405,6 +411,8 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
                 wrote(output)
             elif any(output is x for x in args) or output._edge is not None:
                 output = _as_view(output)
+            elif state.grad and output._alias is not None and output._alias.tracked is False and output._alias.steps:
+                output._alias.tracked = None  # a view that forward made, where nothing is recorded
             differentiable = output._data.dtype.kind in "fcVW" and not any(
                 outputs[number] is x for x in context._constant
             )

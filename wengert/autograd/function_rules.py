@@ -20,7 +20,7 @@ from .engine import grad
 from .forward import DualLevel
 from .function import Function, FunctionContext, applied, results_of
 from .levels import Level, off_tape
-from .modes import enable_grad
+from .modes import enable_grad, no_grad
 
 
 class VmapInfo(NamedTuple):
@@ -35,7 +35,13 @@ def transformed(cls: type[Function], inside: Level, args: tuple[Any, ...], kwarg
     args = inside.lifted(args)
     recorded = state.grad and any(edge_of(x) is not None for x in args if type(x) in TENSORS)
     old_style = cls.setup_context is Function.setup_context
+    lacks = cls.jvp is Function.jvp and cls.backward is Function.backward and cls.vjp is Function.vjp
+    if lacks and isinstance(inside, DualLevel):
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with "
+                                  f"forward mode AD: {cls.__name__} defines neither it nor backward")
     if recorded and old_style:
+        if isinstance(inside, DualLevel) and cls.jvp is not Function.jvp:
+            return _pushed_and_recorded(cls, inside, args, kwargs)
         _check_nothing_below(cls, inside, args)
         return applied(cls, args, kwargs)[1]
     if isinstance(inside, BatchLevel):
@@ -185,6 +191,21 @@ def _pushed(cls: type[Function], inside: DualLevel, args: tuple[Any, ...], kwarg
     return tuple([inside.dual(x, t) if isinstance(x, Tensor) else x for x, t in zip(output, moved, strict=True)])
 
 
+def _pushed_and_recorded(cls: type[Function], inside: DualLevel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """An old Function whose ``forward`` fills its context itself: it runs once more, for the context of this level."""
+    output = _pushed(cls, inside, args, kwargs)
+    outputs = output if isinstance(output, tuple) else (output,)
+    node = cls._node_class(args)
+    with no_grad():
+        again = cls.forward(node.context, *args, **kwargs)
+    context, again = node.context, again if isinstance(again, tuple) else (again,)
+    context._constant = tuple([out for out, other in zip(outputs, again, strict=True)
+                               if any(other is x for x in context._constant)])
+    context._dirty = ()
+    found = results_of(node, args, outputs)
+    return found if isinstance(output, tuple) else found[0]
+
+
 def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
                   kwargs: dict[str, Any]) -> tuple[Any, Sequence[Any]]:
     """The result, and the tangents of its parts, at the level below."""
@@ -204,7 +225,12 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
         found = cls.jvp(context, *given)
     finally:
         context._restored = None
-    return output, found if isinstance(found, tuple) else (found,)
+    found = found if isinstance(found, tuple) else (found,)
+    for out, tangent in zip(output if isinstance(output, tuple) else (output,), found, strict=False):
+        if tangent is not None and any(out is x for x in context._constant):
+            raise RuntimeError(f"[{cls.__name__}] jvp gave a tangent for an output that was marked non-differentiable. "
+                               "You should return None at that position instead")
+    return output, found
 
 
 def _transposed(cls: type[Function], primals: list[Any], tangents: list[Any], kwargs: dict[str, Any]) -> list[Any]:

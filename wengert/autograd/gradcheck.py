@@ -126,6 +126,44 @@ def gradgradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any],
                      check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev, masked=masked)
 
 
+# --- what was PyTorch's inside, and is asked for --------------------------------------------------------------------
+
+
+def get_numerical_jacobian(fn: Callable[[Any], Any], inputs: Sequence[Tensor], target: Any = None, eps: float = 1e-3,
+                           grad_out: float = 1.0) -> tuple[Tensor, ...]:
+    """The Jacobians of the first output of ``fn(inputs)`` by the ``target`` inputs, or by those that require grad, by
+    central differences: inputs' elements by outputs', of real tensors. Raises ValueError for another ``grad_out``."""
+    _deprecated("get_numerical_jacobian")
+    if grad_out != 1.0:
+        raise ValueError("Expected grad_out to be 1.0. get_numerical_jacobian no longer supports values of grad_out != "
+                         "1.0.")
+    given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    asked = (target,) if isinstance(target, Tensor) else target
+    wanted = [i for i, x in enumerate(given)
+              if (x.requires_grad if asked is None else any(x is one for one in asked))]
+    return tuple([make(numerical(lambda *each: fn(each), given, i, eps)[0].T.copy(), None) for i in wanted])
+
+
+def get_analytical_jacobian(inputs: Any, output: Tensor, nondet_tol: float = 0.0, grad_out: float = 1.0
+                            ) -> tuple[tuple[Tensor, ...], bool, bool, bool]:
+    """The Jacobians of ``output`` by the inputs that require grad, a backward a row, of real tensors; whether a second
+    backward gives the same within ``nondet_tol``; and, twice, that gradients have their inputs' shapes and dtypes,
+    which the engine holds them to. Raises ValueError for another ``grad_out``."""
+    _deprecated("get_analytical_jacobian")
+    if grad_out != 1.0:
+        raise ValueError("Expected grad_out to be 1.0. get_analytical_jacobian no longer supports values of grad_out "
+                         "!= 1.0.")
+    wanted = [x for x in ((inputs,) if isinstance(inputs, Tensor) else inputs) if x.requires_grad]
+    first, again = analytical([output], 0, wanted), analytical([output], 0, wanted)
+    same = all(np.allclose(a, b, 0, nondet_tol) for a, b in zip(first, again, strict=True))
+    return tuple([make(block.T.copy(), None) for block in first]), same, True, True
+
+
+def _deprecated(name: str) -> None:
+    warn(f"`{name}` was part of PyTorch's private API and not meant to be exposed; use "
+         "torch.autograd.functional.jacobian for derivatives, and gradcheck to check them", FutureWarning)
+
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 

@@ -53,10 +53,11 @@ def check_batched_forward(func: Callable[..., Any], tensors: Sequence[Tensor], w
         try:
             together = over_batch(functools.partial(_first, along), [make(np.stack(directions), None)])
         except RuntimeError as error:
+            drawn = "vmap: We do not yet support calling random operations inside of vmap: "
             raise GradcheckError(
-                f"While computing batched gradients, got: {error}\n\ngradcheck or gradgradcheck failed while testing "
-                "batched gradient computation by forward mode. To find the problem, run vmap over func.jvp of the "
-                "function") from error
+                f"While computing batched gradients, got: {drawn if 'random operation' in str(error) else ''}{error}"
+                "\n\ngradcheck or gradgradcheck failed while testing batched gradient computation by forward mode. To "
+                "find the problem, run vmap over func.jvp of the function") from error
         for k, found in enumerate(together):
             _same_in_batches(found._data, np.stack([single[k]._data for single in singly]), i, k)
 

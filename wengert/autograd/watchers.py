@@ -210,6 +210,7 @@ class saved_tensors_hooks(Block):
                 raise RuntimeError(watcher.message)
         hooked, own = _Hooked(self.pack_hook, self.unpack_hook), self.__dict__
         before = partial(own.update, close=own["close"]) if "close" in own else partial(own.__delitem__, "close")
+        hooked.before = before
         self.ends_with(partial(methodcaller("close"), hooked), before)
         hooked.__enter__()
         return self
@@ -220,6 +221,14 @@ class _Hooked(Watcher):
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+        self.before: Callable[[], object] | None = None
+
+    def leave(self) -> None:
+        """Takes the pair out of force; its block can be left as it could before."""
+        super().leave()
+        before, self.before = self.before, None
+        if before is not None:
+            before()
 
     def recorded(self, node: Node) -> None:
         if node.rare is None or "packed" not in node.rare:

@@ -18,6 +18,7 @@ from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, version_cell, wrote
+from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .registry import method
@@ -294,6 +295,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         self._data = _placed(where, self._data.dtype, storage_offset, size, stride)
         self._cell = version_cell(source) if isinstance(source, Tensor) else None
     self._alias = None
+    if type(self._edge) is Leaf:  # what was computed of the old memory is not of this one
+        old, self._edge = self._edge, Leaf(self)
+        self._edge.grad, self._edge.rare = old.grad, old.rare
     return self
 
 

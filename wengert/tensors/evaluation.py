@@ -214,6 +214,16 @@ class Watcher(Block):
         return True
 
 
+def leave_inside(watcher: Watcher | None) -> None:
+    """Takes out of force what was entered inside ``watcher``, or outside of any, and not left."""
+    inside, inner = [], state.watcher
+    while inner is not None and inner is not watcher:
+        inside.append(inner)
+        inner = inner.outer
+    for each in inside if inner is watcher else ():
+        each.leave()
+
+
 class Tracer(Watcher, ABC):
     """Stands in the place of evaluation: tensors hold what it makes of them, and it says what becomes of that."""
 

@@ -287,6 +287,11 @@ def _shown(self: Node, word: str) -> Any:
     if role in self.params and not raw:
         return self.params[role]
     last = len(self.edges)
+    if role == "indices" and "places" in self.params:
+        found = iter(self.unpack(restored)[1:last])
+        return tuple([next(found) if given else None for given in self.params["places"]])
+    if role in ("self_sym_sizes", "self_sizes") and self.saved is not None:
+        return Size(self.saved[last + 1][0])
     place = last if role in _RESULTS else _ROLES.get(role, last)
     if place < last or role in _RESULTS:
         if raw and self.saved is not None and self.saved[place] is not None:

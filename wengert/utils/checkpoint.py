@@ -30,9 +30,10 @@ from .selective import (
 )
 
 __all__ = [
-    "SAC_IGNORED_OPS", "CheckpointError", "CheckpointFunction", "CheckpointPolicy", "SelectiveCheckpointContext",
-    "check_backward_validity", "checkpoint", "checkpoint_sequential", "create_selective_checkpoint_contexts",
-    "detach_variable", "noop_context_fn", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop",
+    "SAC_IGNORED_OPS", "CheckpointError", "CheckpointFunction", "CheckpointPolicy", "GraphExecGroup",
+    "SelectiveCheckpointContext", "check_backward_validity", "checkpoint", "checkpoint_sequential",
+    "create_selective_checkpoint_contexts", "detach_variable", "noop_context_fn", "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
 ]
 
 
@@ -70,6 +71,9 @@ def checkpoint(
         raise ValueError(
             f"[checkpoint] determinism_check should be one of ['default', 'none'] but got {determinism_check}"
         )
+    if use_reentrant is None:
+        warn("torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly; here False is meant, in "
+             "PyTorch True; use_reentrant=False is recommended")
     if tracing():  # what a compiled program keeps is for it to say
         return function(*args, **kwargs)
     if use_reentrant:
@@ -130,6 +134,17 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(inputs, tuple):
         raise RuntimeError("Only tuple of tensors is supported. Got Unsupported input type: ", type(inputs).__name__)
     return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs])
+
+
+class GraphExecGroup:
+    """A context in which several runs of backward through one checkpointed call run it again once. Nothing has to be
+    done for it: what the second run gave waits until backward asks for it, in whichever run of backward."""
+
+    def __enter__(self) -> GraphExecGroup:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends the group."""
 
 
 class _Saved:

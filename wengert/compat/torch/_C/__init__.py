@@ -20,6 +20,8 @@ from ....tensors.generator import Generator as Generator
 from ..hollows import fill
 from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn
 from .tape import (
+    _add_cached_tensor as _add_cached_tensor, _is_cached_tensor as _is_cached_tensor,
+    _remove_cached_tensor as _remove_cached_tensor, _set_cached_tensors_enabled as _set_cached_tensors_enabled,
     _current_autograd_node as _current_autograd_node,
     _current_graph_task_execution_order as _current_graph_task_execution_order,
     _current_graph_task_id as _current_graph_task_id, _WeakTensorRef as _WeakTensorRef,

@@ -15,6 +15,32 @@ _next_id = itertools.count().__next__
 _ids: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
+_cached: weakref.WeakValueDictionary[int, Any] | None = None
+
+
+def _set_cached_tensors_enabled(enabled: bool) -> None:
+    """Whether tensors are counted among those that a graph of a device keeps."""
+    global _cached
+    _cached = weakref.WeakValueDictionary() if enabled else None
+
+
+def _add_cached_tensor(tensor: Tensor) -> None:
+    """Counts a tensor among the kept ones, if these are counted."""
+    if _cached is not None:
+        _cached[id(tensor)] = tensor
+
+
+def _remove_cached_tensor(tensor: Tensor) -> None:
+    """Counts a tensor among the kept ones no longer."""
+    if _cached is not None:
+        _cached.pop(id(tensor), None)
+
+
+def _is_cached_tensor(tensor: Tensor) -> bool:
+    """Whether a tensor is counted among the kept ones."""
+    return _cached is not None and _cached.get(id(tensor)) is tensor
+
+
 def _current_autograd_node() -> Any:
     """The node whose backward runs in this thread, or None."""
     node = engine.current_node()
