@@ -561,3 +561,13 @@ def test_response_normalisation_of_lua_torch() -> None:
     # Neighbours on either side, and the first channel, which is never taken out again.
     sums = [5, 14, 29 + 1, 50 + 1, 41 + 1]
     assert out.tolist() == pytest.approx([x / total for x, total in zip(range(1, 6), sums, strict=True)])
+
+
+def test_modules_are_laid_out_with_channels_last() -> None:
+    layer = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Linear(2, 2))
+    kept = layer[0].weight.tolist()
+    layer.to(memory_format=wengert.channels_last)
+    assert layer[0].weight.is_contiguous(memory_format=wengert.channels_last)
+    assert not layer[0].weight.is_contiguous() and layer[0].weight.tolist() == kept
+    assert layer[1].weight.is_contiguous()
+    assert not nn.Conv2d(2, 3, 3).to(wengert.float64, memory_format=wengert.channels_last).weight.is_contiguous()

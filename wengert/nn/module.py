@@ -96,11 +96,12 @@ class Module(Stateful["Module"]):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Moves or converts parameters and buffers, in place: ``to(device)``, ``to(dtype)``, ``to(device, dtype)``,
-        ``to(tensor)``.
+        ``to(tensor)``. With ``memory_format`` those of four or five dimensions are laid out so.
 
         Only floating and complex tensors change their dtype. Raises TypeError for an integer dtype.
         """
         device, dtype = _parse_to(*args, **kwargs)
+        layout = kwargs.get("memory_format")
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
@@ -111,7 +112,8 @@ class Module(Stateful["Module"]):
             if tensor.is_meta and device is not None and Device(device).type != "meta":
                 raise NoDataError("[to] Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
                                   "instead of torch.nn.Module.to() when moving module from meta to a different device.")
-            return tensor.to(device=device, dtype=tensor.dtype if wanted is None else wanted)
+            laid_out = {"memory_format": layout} if layout is not None and tensor.dim() in (4, 5) else {}
+            return tensor.to(device=device, dtype=tensor.dtype if wanted is None else wanted, **laid_out)
 
         return self._apply(convert)
 

@@ -26,6 +26,7 @@ from ..tensors.alias import edge_of
 from ..tensors.apply import result_type as meeting_type
 from ..tensors.inplace import overwrite
 from ..tensors.nowhere import nowhere
+from ..tensors.tape import node_and_index
 from ..tensors.tensor import Tensor
 from .arguments import dtype_of, nothing_of
 from .registry import function, method
@@ -290,4 +291,20 @@ def _identity(self: Tensor) -> int:
     return int(rare["identity"])
 
 
+def _hooks_of(self: Tensor) -> Any:
+    """The hooks on a tensor's gradient by the ids of their handles; None where there are none."""
+    edge = edge_of(self)
+    if edge is None:
+        return None
+    node, index = node_and_index(edge)
+    return (node.rare or {}).get("tensor_hooks", {}).get(index)
+
+
+def _stays(self: Tensor) -> None:
+    raise RuntimeError("[Tensor] an attribute that can be deleted was expected; got _grad_fn or _backward_hooks; "
+                       "detach_() the tensor, or remove() a hook by its handle")
+
+
 Tensor._cdata = property(_identity)  # type: ignore[attr-defined]
+Tensor._grad_fn = property(lambda self: self.grad_fn, None, _stays)  # type: ignore[attr-defined]
+Tensor._backward_hooks = property(_hooks_of, None, _stays)  # type: ignore[attr-defined]

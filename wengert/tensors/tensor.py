@@ -300,28 +300,6 @@ class Tensor:
         return None if edge is None or type(edge) is Leaf else named(node_of(edge))
 
     @property
-    def _grad_fn(self) -> Any:
-        """`grad_fn`, by the name that it has in PyTorch's inside."""
-        return self.grad_fn
-
-    @_grad_fn.deleter
-    def _grad_fn(self) -> None:
-        raise RuntimeError("[_grad_fn] it cannot be deleted; detach_() the tensor")
-
-    @property
-    def _backward_hooks(self) -> Any:
-        """The hooks on this tensor's gradient by the ids of their handles; None where there are none."""
-        edge = edge_of(self)
-        if edge is None:
-            return None
-        node, index = node_and_index(edge)
-        return (node.rare or {}).get("tensor_hooks", {}).get(index)
-
-    @_backward_hooks.deleter
-    def _backward_hooks(self) -> None:
-        raise RuntimeError("[_backward_hooks] they cannot be deleted; remove() each by its handle")
-
-    @property
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
         return node_and_index(edge_of(self))[1]
