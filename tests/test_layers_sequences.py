@@ -207,3 +207,15 @@ def test_a_generated_recurrence_is_the_one_step_by_step(sort: str, width: int, b
     tolerance = 2e-5 if dtype is torch.float32 else 1e-12
     for got, expected in zip(ours, numpys, strict=True):
         torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_packed_sequences_are_converted_and_bags_refuse_scaled_maxima() -> None:
+    packed = nn.utils.rnn.pack_sequence([torch.ones(2, 1), torch.ones(1, 1)])
+    for name, dtype in (("long", torch.int64), ("int", torch.int32), ("short", torch.int16), ("char", torch.int8),
+                        ("byte", torch.uint8)):
+        assert getattr(packed, name)().data.dtype is dtype
+    assert packed.to(torch.float32) is packed and packed.to(torch.float64).data.dtype is torch.float64
+    assert not packed.is_pinned()
+    with pytest.raises(ValueError, match="does not support scaling the gradient by the frequency"):
+        nn.functional.embedding_bag(torch.tensor([0]), torch.ones(2, 1), torch.tensor([0]), mode="max",
+                                    scale_grad_by_freq=True)

@@ -190,3 +190,14 @@ def test_bytes_are_interpolated_with_weights_of_16_bits() -> None:
             # Rows are rounded, and held within bytes, before columns: cubic ones may overshoot there.
             assert (out.double() - expected).abs().max() <= (1.5 if mode == "bilinear" else 8)
     assert F.interpolate(x, size=(2, 2), mode="bilinear").tolist() == [[[[135, 152], [86, 138]]]]
+
+
+def test_adaptive_means_of_no_channels_and_indices_of_another_dtype() -> None:
+    for rank in (1, 2, 3):
+        average, pool, unpool = [getattr(F, f"{name}{rank}d")
+                                 for name in ("adaptive_avg_pool", "max_pool", "max_unpool")]
+        assert average(torch.ones(2, 0, *(6,) * rank), 2).shape == (2, 0, *(2,) * rank)
+        found, places = pool(torch.ones(1, 1, *(4,) * rank), 2, return_indices=True)
+        assert unpool(found, places, 2).shape == (1, 1, *(4,) * rank)
+        with pytest.raises(DTypeError, match="elements in indices should be type int64"):
+            unpool(found, places.int(), 2)

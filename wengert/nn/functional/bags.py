@@ -40,6 +40,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
                 f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
                 f"the same shape as the input ({input.shape})"
             )
+    if scale_grad_by_freq and mode == "max":
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
     if sparse and mode == "max":
         raise ValueError("max mode does not support sparse weights")
     if input.dim() == 2:

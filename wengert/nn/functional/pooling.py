@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import ShapeError
+from ...core.dtypes import int64
+from ...core.errors import DTypeError, ShapeError
 from ...core.geometry import check_room
 from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window
@@ -278,7 +279,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
     if all(n == 1 for n in out) and input.numel():
         return input.mean(tuple(range(-rank, 0)), keepdim=True)
     size = _evenly(input, out)
-    if size is not None:
+    if size is not None and input.numel():  # windows want channels, which these layers can do without
         return labelled(_avg_pool(rank, input, size, size, 0, False, True, None), f"AdaptiveAvgPool{rank}D")
     given = input
     for dim, count in enumerate(out, start=-rank):
@@ -331,6 +332,9 @@ def _unpool(
 ) -> Tensor:
     op = f"max_unpool{rank}d"
     check_takes(op, REAL_ONLY, input)
+    if indices.dtype is not int64:
+        raise DTypeError(f"[{op}] elements in indices should be type int64 but got: {indices.dtype}; convert them with "
+                         ".long()")
     window = _window(op, rank, input, kernel_size, stride, padding)
     size, steps, ends = window["size"], window["stride"], window["padding"]
     sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))

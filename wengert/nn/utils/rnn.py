@@ -43,8 +43,9 @@ class PackedSequence(_Fields):
         return type(self)(data, self.batch_sizes, self.sorted_indices, self.unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Converts ``data`` as `Tensor.to` does."""
-        return self._with(self.data.to(*args, **kwargs))
+        """Converts ``data`` as `Tensor.to` does: this one itself where that changes nothing."""
+        data = self.data.to(*args, **kwargs)
+        return self if data is self.data else self._with(data)
 
     def float(self) -> Self:
         """``data`` in float32."""
@@ -57,6 +58,34 @@ class PackedSequence(_Fields):
     def half(self) -> Self:
         """``data`` in float16."""
         return self._with(self.data.half())
+
+    def long(self) -> Self:
+        """``data`` in int64."""
+        return self._with(self.data.long())
+
+    def int(self) -> Self:
+        """``data`` in int32."""
+        return self._with(self.data.int())
+
+    def short(self) -> Self:
+        """``data`` in int16."""
+        return self._with(self.data.short())
+
+    def char(self) -> Self:
+        """``data`` in int8."""
+        return self._with(self.data.char())
+
+    def byte(self) -> Self:
+        """``data`` in uint8."""
+        return self._with(self.data.byte())
+
+    def is_pinned(self) -> bool:
+        """Whether ``data`` is in pinned memory."""
+        return bool(self.data.is_pinned())
+
+    def pin_memory(self) -> Self:
+        """``data`` in pinned memory, where there is such."""
+        return self._with(self.data.pin_memory())
 
     def cpu(self) -> Self:
         """``data`` on the CPU."""
