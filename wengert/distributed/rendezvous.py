@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..nn.layers import normalization
-from ..utils.data import distributed as sampler
-from .batch_norm import synchronised
 from .collectives import barrier, group_of
 from .groups import ProcessGroup, current, default_group
 from .start import start_server, token
@@ -221,14 +218,19 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     communicator = world.communicator.Dup() if _joined.groups > 1 else world.communicator
     current.default = ProcessGroup._of(world, communicator, range(world.size), "world", limit, name, "default_pg")
     GroupMember.WORLD = current.default
-    _tell_lower_floors()
+    _tell_lower_floors(True)
     barrier()
 
 
-def _tell_lower_floors() -> None:
-    """Layers and samplers below this floor ask for the group where these two are put."""
-    sampler.default_group = lambda: (get_rank(), get_world_size())
-    normalization.synchronised = synchronised
+def _tell_lower_floors(begun: bool) -> None:
+    """Layers and samplers below this floor ask for the group where these two are put. (Imported here, so that the
+    launcher need not load them.)"""
+    from ..nn.layers import normalization
+    from ..utils.data import distributed as sampler
+    from .batch_norm import synchronised
+
+    sampler.default_group = (lambda: (get_rank(), get_world_size())) if begun else None
+    normalization.synchronised = synchronised if begun else None
 
 
 def destroy_process_group(group: Any = None) -> None:
@@ -237,7 +239,7 @@ def destroy_process_group(group: Any = None) -> None:
         default = default_group()
         default.drain()
         current.default = GroupMember.WORLD = None
-        sampler.default_group = normalization.synchronised = None
+        _tell_lower_floors(False)
     elif isinstance(group, ProcessGroup):
         group.drain()
 
