@@ -41,6 +41,9 @@ class Adafactor(StatefulOptimizer):
     def _averages(self, group: Group) -> tuple[str, ...]:
         raise NotImplementedError  # they depend on the parameter
 
+    def _averages_of(self, parameter: Tensor, group: Group) -> tuple[str, ...]:
+        return ("variance",) if parameter.dim() < 2 else ("row_var", "col_var")
+
     def _start(self, parameter: Tensor, group: Group) -> State:
         if parameter.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters")
@@ -59,8 +62,7 @@ class Adafactor(StatefulOptimizer):
                 continue
             if type(parameter.grad) not in TENSORS:
                 raise no_sparse(self)
-            state = self._fitting_state(
-                parameter, group, ("variance",) if parameter.dim() < 2 else ("row_var", "col_var"))
+            state = self._fitting_state(parameter, group, self._averages_of(parameter, group))
             state["step"].add_(1)
             wide = promote_types(parameter.dtype, float32)  # half precision moves in float32, and is rounded once
             value, gradient = parameter.to(wide), parameter.grad.to(wide)

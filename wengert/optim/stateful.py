@@ -40,6 +40,10 @@ class StatefulOptimizer(Optimizer):
         """The names of the tensors of the state, which have the shape of the parameter."""
         raise NotImplementedError
 
+    def _averages_of(self, parameter: Tensor, group: Group) -> tuple[str, ...]:
+        """The same for one parameter, where they depend on it."""
+        return self._averages(group)
+
     def _first(self, name: str, group: Group) -> float:
         """What an entry of the state is before the first step."""
         return 0.0
@@ -96,10 +100,11 @@ class StatefulOptimizer(Optimizer):
 
     def _settle(self) -> None:
         for group in self.param_groups:
-            names = self._averages(group)
-            for parameter in group["params"] if names else ():
-                here = type(parameter._data) is np.ndarray
+            for parameter in group["params"]:
+                names, here = self._averages_of(parameter, group), type(parameter._data) is np.ndarray
                 values = self.state.get(parameter)
+                if not names:
+                    continue
                 if not values:
                     shape, ready = self._ready.get(parameter, (None, {}))
                     if here and (shape != parameter._data.shape or any(
