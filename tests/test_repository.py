@@ -29,9 +29,10 @@ LAYERS = (
     ("nn", "utils"),
     ("optim",),
     ("futures", "io", "view", "examination", "amp", "multiprocessing"),
-    ("_dynamo", "_inductor", "accelerator", "backends", "cpu", "cuda", "distributed", "fft", "hub", "jit", "linalg",
-     "masked", "onnx", "overrides", "profiler", "quasirandom", "random", "return_types", "serialization", "settings",
-     "signal", "sparse", "special", "torch_version", "types", "version", "xpu"),
+    ("_dynamo", "_inductor", "accelerator", "backends", "cpu", "cuda", "distributed", "fft", "hub", "jit", "library",
+     "linalg", "masked", "onnx", "overrides", "profiler", "quasirandom", "random", "return_types", "serialization",
+     "settings", "signal", "sparse", "special", "torch_version", "types", "version", "xpu"),
+    ("fx",),
     ("vision", "compat", "testing", "distributions"),
     ("course", "demo"),
     ("cli",),
@@ -40,7 +41,7 @@ LAYERS = (
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Packages that use wengert as any user does, by its public face: they may say `import wengert`.
-USERS = {"demo", "cli", "compat", "distributions", "vision"}
+USERS = {"demo", "cli", "compat", "distributions", "fx", "vision"}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 

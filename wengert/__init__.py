@@ -61,9 +61,9 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 
 _publish(
     __name__,
-    "_dynamo _inductor accelerator amp backends compiler cpu cuda distributed distributions fft func futures hub io "
-    "jit linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types serialization "
-    "signal sparse special testing torch_version types utils version vision xpu",
+    "_dynamo _inductor accelerator amp backends compiler cpu cuda distributed distributions fft func futures fx hub io "
+    "jit library linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types "
+    "serialization signal sparse special testing torch_version types utils version vision xpu",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (
@@ -74,6 +74,7 @@ _publish(
         "cuda": "OutOfMemoryError",
         "examination": "doctor",
         "func": "vmap",
+        "fx._symbolic_trace": "_assert",
         "io": "load save",
         "nn.functional": (
             "adaptive_avg_pool1d avg_pool1d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc "

@@ -7,6 +7,9 @@ ABSENT = {
     "Adagrad": """
 share_memory
 """,
+    "Attribute": """
+count type value
+""",
     "Backend": """
 FAKE backend_capability backend_list backend_type_map default_device_backend_map register_backend
 """,
@@ -32,12 +35,22 @@ abbr
     "DataParallel": """
 gather parallel_apply replicate scatter
 """,
+    "Dim": """
+AUTO DYNAMIC STATIC
+""",
     "DistributedDataParallel": """
-broadcast_buffers gather join join_device join_hook join_process_group no_sync register_comm_hook scatter to_kwargs
-will_sync_module_buffers
+broadcast_buffers gather join_device join_hook join_process_group scatter to_kwargs will_sync_module_buffers
+""",
+    "Event": """
+device elapsed_time event_id from_ipc_handle ipc_handle query record synchronize wait
 """,
     "EventList": """
 export_chrome_trace export_stacks supported_export_stacks_metrics table total_average
+""",
+    "ExportedProgram": """
+buffers call_spec constants dialect example_inputs graph graph_module graph_signature module module_call_graph
+named_buffers named_parameters parameters range_constraints run_decompositions state_dict tensor_constants validate
+verifier verifiers
 """,
     "Function": """
 boxed_grads_call clear_saved_tensors_on_access dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage
@@ -60,24 +73,17 @@ get_offset graphsafe_get_state graphsafe_set_state set_offset
 ownership_token
 """,
     "Graph": """
-call_function call_method call_module create_node create_size_node create_storage_offset_node create_stride_node
-eliminate_dead_code erase_node find_nodes get_attr graph_copy inserting_after inserting_before lint materialize_symint
-materialize_symints node_copy nodes on_generate_code output output_node owning_module placeholder print_tabular
-process_inputs process_outputs python_code set_codegen
+create_size_node create_storage_offset_node create_stride_node materialize_symint materialize_symints on_generate_code
+owning_module process_inputs process_outputs set_codegen
 """,
     "GraphModule": """
-add_module add_submodule apply bfloat16 buffers call_super_init children code compile cpu cuda
-delete_all_unused_submodules delete_submodule double dump_patches eval extra_repr float forward get_buffer
-get_extra_state get_parameter get_submodule graph half load_state_dict modules named_buffers named_children
-named_modules named_parameters parameters print_readable recompile register_backward_hook register_buffer
-register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
-register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
-state_dict to to_empty to_folder train type zero_grad
+to_folder
+""",
+    "HashStore": """
+barrier clone has_extended_api queue_len queue_pop queue_push
 """,
     "Interpreter": """
-boxed_run call_function call_method call_module fetch_args_kwargs_from_env fetch_attr get_attr map_nodes_to_values
-output placeholder run run_node
+boxed_run
 """,
     "LSTM": """
 check_forward_args check_hidden_size check_input get_expected_cell_size get_expected_hidden_size permute_hidden
@@ -92,11 +98,13 @@ T_destination ipu mtia xpu
 merge_masks
 """,
     "Node": """
-all_input_nodes append args format_node graph insert_arg is_impure kwargs meta next normalized_arguments op prepend
-prev replace_all_uses_with replace_input_with stack_trace target type update_arg update_kwarg users
+graph meta normalized_arguments op target type users
 """,
     "PackedSequence": """
 byte char int is_pinned long pin_memory short
+""",
+    "PrefixStore": """
+barrier clone has_extended_api queue_len queue_pop queue_push underlying_store
 """,
     "ProcessExitedException": """
 error_index error_pid exit_code
@@ -105,9 +113,8 @@ error_index error_pid exit_code
 BackendType CUSTOM GLOO MPI NCCL UCC UNDEFINED XCCL abort all_gather_single all_gather_single_coalesced
 all_to_all_single allgather allgather_coalesced allgather_into_tensor_coalesced allreduce allreduce_coalesced alltoall
 alltoall_base barrier bound_device_id boxed broadcast gather get_group_store group_desc group_name merge_remote_group
-monitored_barrier rank recv recv_anysource reduce reduce_scatter reduce_scatter_single reduce_scatter_single_coalesced
-reduce_scatter_tensor_coalesced scatter send set_timeout shutdown size split_group unbox
-use_pg_for_symm_mem_rendezvous
+monitored_barrier recv recv_anysource reduce reduce_scatter reduce_scatter_single reduce_scatter_single_coalesced
+reduce_scatter_tensor_coalesced scatter send set_timeout shutdown split_group unbox use_pg_for_symm_mem_rendezvous
 """,
     "ProcessRaisedException": """
 error_index error_pid
@@ -118,8 +125,13 @@ DEVICE_STOPPED
     "ProfilerActivity": """
 HPU MTIA PrivateUse1 value
 """,
-    "Proxy": """
-keys
+    "PyTorchFileReader": """
+get_all_records get_record get_record_header_offset get_record_offset get_record_offset_no_read get_record_size
+get_storage_from_record has_record serialization_id
+""",
+    "PyTorchFileWriter": """
+archive_name get_all_written_records serialization_id set_min_version write_end_of_file write_record
+write_record_metadata
 """,
     "RNN": """
 check_forward_args check_hidden_size check_input get_expected_hidden_size permute_hidden
@@ -142,11 +154,24 @@ code get_debug_state graph graph_for inlined_graph qualified_name save save_to_b
     "ScriptModule": """
 code code_with_constants dump dump_to_str get_debug_state getattr hasattr qualified_name save save_to_buffer setattr
 """,
+    "ScriptObject": """
+getattr hasattr setattr
+""",
+    "Store": """
+barrier clone has_extended_api queue_len queue_pop queue_push
+""",
+    "Stream": """
+device device_index device_type is_capturing native_handle query record_event stream_id synchronize wait_event
+wait_stream
+""",
     "SymFloat": """
 as_integer_ratio conjugate hex is_integer
 """,
     "SymInt": """
 as_integer_ratio bit_length conjugate
+""",
+    "TCPStore": """
+barrier has_extended_api host libuvBackend port queue_len queue_pop queue_push
 """,
     "Tensor": """
 const_data_ptr dequantize dim_order eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla
@@ -158,18 +183,15 @@ to_sparse_bsr volatile xpu
 adaptive_autorange autorange collect_callgrind repeat
 """,
     "Tracer": """
-call_module check_mutable_operations create_arg create_args_for_root create_node create_proxy get_fresh_qualname
-getattr is_leaf_module iter keys path_of_module proxy proxy_buffer_attributes record_stack_traces to_bool trace
-trace_asserts traced_func_name
+check_mutable_operations get_fresh_qualname proxy_buffer_attributes trace_asserts traced_func_name
 """,
     "Transformer": """
-boxed_run call_function call_method call_module fetch_args_kwargs_from_env fetch_attr get_attr map_nodes_to_values
-output placeholder run run_node transform
+boxed_run
 """,
     "TypedStorage": """
 bfloat16 bool byte char complex_double complex_float cuda double filename float float8_e4m3fn float8_e4m3fnuz
-float8_e5m2 float8_e5m2fnuz from_buffer from_file get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse
-long pickle_storage_type pin_memory resizable resize_ share_memory_ short to type
+float8_e5m2 float8_e5m2fnuz from_buffer get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse long
+pickle_storage_type pin_memory resizable resize_ share_memory_ short to type
 """,
     "UninitializedBuffer": """
 cls_to_become
@@ -179,8 +201,11 @@ cls_to_become
 """,
     "UntypedStorage": """
 bfloat16 bool byte byteswap char complex_double complex_float cuda double filename float float8_e4m3fn float8_e4m3fnuz
-float8_e5m2 float8_e5m2fnuz from_buffer from_file get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse
-is_sparse_csr long mps new pin_memory resizable resize_ share_memory_ short to type untyped
+float8_e5m2 float8_e5m2fnuz from_buffer get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse
+is_sparse_csr long mps new pin_memory resizable resize_ share_memory_ short to type
+""",
+    "Work": """
+block_current_stream boxed get_future_result source_rank synchronize unbox
 """,
     "enable_grad": """
 clone
@@ -214,42 +239,40 @@ AVG AcceleratorError AggregationType AliasDb AnyType Argument ArgumentSpec Await
 BenchmarkExecutionStats Block BoolStorage BoolType BufferDict ByteStorage CallStack Capsule CharStorage ClassType Code
 CompilationUnit CompleteArgumentSpec ComplexDoubleStorage ComplexFloatStorage ComplexType ConcreteModuleType
 ConcreteModuleTypeBuilder DeepCopyMemoTable DeserializationStorageContext DeviceObjType DictType DisableTorchFunction
-DisableTorchFunctionSubclass DispatchKey DispatchKeySet DoubleStorage EnumType ErrorReport Event
-ExcludeDispatchKeyGuard ExecutionPlan FatalError FileCheck FloatStorage FloatType FunctionSchema FutureType Gradient
-Graph GraphExecutorState HalfStorage IODescriptor InferredType IntStorage IntType InterfaceType JITException ListType
-LiteScriptModule LockingLogger LoggerBase LongStorage ModuleDict Node NoneType NoopLogger NumberType OperatorInfo
-OptionalType ParameterDict PyObjectType PyTorchFileReader PyTorchFileWriter QInt32Storage QInt8Storage QUInt2x4Storage
-QUInt4x2Storage QUInt8Storage RRefType SUM ScriptClass ScriptClassFunction ScriptDict ScriptDictIterator
-ScriptDictKeyIterator ScriptList ScriptListIterator ScriptMethod ScriptModuleSerializer ScriptObject
-ScriptObjectProperty SerializationStorageContext ShortStorage StaticModule Storage StorageBase Stream StreamObjType
-StringType SymBoolType SymIntType Tag TensorType ThroughputBenchmark TracingState TupleType Type UnionType Use Value
-ao autocast_decrement_nesting autocast_increment_nesting batch_norm_backward_elemt batch_norm_backward_reduce
-batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts batch_norm_stats batch_norm_update_stats
-bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy
-compiled_with_cxx11_abi cond contrib cpp crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm
-cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler
-cudnn_is_acceptable dequantize eig embedding_bag empty_quantized export fake_quantize_per_channel_affine
-fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight fbgemm_linear_fp16_weight_fp32_activation
-fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation fbgemm_linear_quantize_weight
-fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix float4_e2m1fn_x2 fork frobenius_norm from_file functional
-fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_device_module
-get_file_path has_lapack has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy
-init_num_threads int1 int2 int3 int4 int5 int6 int7 int_repr is_anomaly_check_nan_enabled is_anomaly_enabled
-is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed is_vulkan_available library lstsq matrix_rank
-merge_type_from_type_comment miopen_batch_norm miopen_convolution miopen_convolution_add_relu miopen_convolution_relu
-miopen_convolution_transpose miopen_ctc_loss miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d
-mkldnn_convolution mkldnn_linear_backward_weights mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor mps
-mtia native_dropout native_norm nativert nested nuclear_norm numa package parse_ir parse_schema parse_type_comment
-prepare_multiprocessing_environment profiler_allow_cudagraph_cupti_lazy_reinit_cuda12 q_per_channel_axis
-q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qint32 qint8 qscheme quantization
-quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quantized_batch_norm quantized_gru
-quantized_gru_cell quantized_lstm quantized_lstm_cell quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d
-quantized_rnn_relu_cell quantized_rnn_tanh_cell quint2x4 quint4x2 quint8 resize_as_sparse_ row_indices_copy
-segment_reduce set_anomaly_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled
-set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype set_autocast_ipu_dtype set_autocast_ipu_enabled
-set_autocast_xla_dtype set_autocast_xla_enabled slice_copy slice_inverse solve sparse_bsc_tensor sparse_bsr_tensor
-sym_constrain_range sym_constrain_range_for_size sym_fresh_size sym_ite sym_max sym_min sym_not sym_sqrt sym_sum
-symeig thread_safe_generator uint1 uint2 uint3 uint4 uint5 uint6 uint7 unify_type_list values_copy wait while_loop
+DisableTorchFunctionSubclass DispatchKey DispatchKeySet DoubleStorage EnumType ErrorReport ExcludeDispatchKeyGuard
+ExecutionPlan FatalError FileCheck FloatStorage FloatType FunctionSchema FutureType Gradient Graph GraphExecutorState
+HalfStorage IODescriptor InferredType IntStorage IntType InterfaceType JITException ListType LiteScriptModule
+LockingLogger LoggerBase LongStorage ModuleDict Node NoneType NoopLogger NumberType OperatorInfo OptionalType
+ParameterDict PyObjectType QInt32Storage QInt8Storage QUInt2x4Storage QUInt4x2Storage QUInt8Storage RRefType SUM
+ScriptClass ScriptClassFunction ScriptDict ScriptDictIterator ScriptDictKeyIterator ScriptList ScriptListIterator
+ScriptMethod ScriptModuleSerializer ScriptObjectProperty SerializationStorageContext ShortStorage StaticModule Storage
+StorageBase StreamObjType StringType SymBoolType SymIntType Tag TensorType ThroughputBenchmark TracingState TupleType
+Type UnionType Use Value ao autocast_decrement_nesting autocast_increment_nesting batch_norm_backward_elemt
+batch_norm_backward_reduce batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts
+batch_norm_stats batch_norm_update_stats bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy
+choose_qparams_optimized classproperty col_indices_copy compiled_with_cxx11_abi cond contrib cpp crow_indices_copy
+cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu
+cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_acceptable dequantize eig embedding_bag empty_quantized
+fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
+fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation
+fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix fork frobenius_norm from_file
+functional fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path
+has_lapack has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy init_num_threads
+int_repr is_anomaly_check_nan_enabled is_anomaly_enabled is_autocast_ipu_enabled is_autocast_xla_enabled
+is_distributed is_vulkan_available lstsq matrix_rank merge_type_from_type_comment miopen_batch_norm miopen_convolution
+miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss
+miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear_backward_weights
+mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor native_dropout native_norm nativert nested nuclear_norm
+package parse_ir parse_schema parse_type_comment prepare_multiprocessing_environment
+profiler_allow_cudagraph_cupti_lazy_reinit_cuda12 q_per_channel_axis q_per_channel_scales q_per_channel_zero_points
+q_scale q_zero_point qscheme quantization quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic
+quantized_batch_norm quantized_gru quantized_gru_cell quantized_lstm quantized_lstm_cell quantized_max_pool1d
+quantized_max_pool2d quantized_max_pool3d quantized_rnn_relu_cell quantized_rnn_tanh_cell resize_as_sparse_
+row_indices_copy segment_reduce set_anomaly_enabled set_autocast_cache_enabled set_autocast_cpu_dtype
+set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype set_autocast_ipu_dtype
+set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled slice_copy slice_inverse solve
+sparse_bsc_tensor sparse_bsr_tensor sym_constrain_range sym_constrain_range_for_size sym_fresh_size sym_sqrt symeig
+thread_safe_generator unify_type_list values_copy wait while_loop
 """,
     "torch.amp": """
 autocast_mode grad_scaler
@@ -266,7 +289,7 @@ DeviceType EnforceUnique KinetoStepTracker MemRecordsAcc ProfilerActivity Profil
 kineto_available load_nvprof parse_nvprof_trace
 """,
     "torch.backends": """
-cpu cusparselt kleidiai mha miopen nnpack opt_einsum python_native quantized xeon xnnpack
+cpu cusparselt kleidiai mha miopen nnpack python_native quantized xeon xnnpack
 """,
     "torch.compiler": """
 CacheInfo F config get_default_backend keep_portable_guards_unsafe keep_tensor_guards_unsafe load_cache_artifacts
@@ -281,38 +304,34 @@ StreamContext get_capabilities
 BFloat16Storage BFloat16Tensor BoolStorage BoolTensor ByteStorage ByteTensor CUDAPluggableAllocator CharStorage
 CharTensor ComplexDoubleStorage ComplexFloatStorage CudaError DeferredCudaCallError DoubleStorage DoubleTensor
 ExternalStream FloatStorage FloatTensor GreenContext HalfStorage HalfTensor IntStorage IntTensor LongStorage
-LongTensor MemPool ShortStorage ShortTensor StreamContext caching_allocator_alloc caching_allocator_delete
+LongTensor MemPool ShortStorage ShortTensor caching_allocator_alloc caching_allocator_delete
 caching_allocator_disabled caching_allocator_enable can_device_access_peer change_current_allocator check_error
-clock_rate comm cudaStatus cudart current_blas_handle current_solver_handle default_generators device_memory_used
-device_of gds get_allocator_backend get_gencode_flags get_per_process_memory_fraction get_stream_from_external
-get_sync_debug_mode graph_pool_handle graphs green_contexts has_half has_magma host_memory_stats
-host_memory_stats_as_nested_dict initial_seed is_tf32_supported jiterator list_gpu_processes make_graphed_callables
-max_memory_cached memory memory_cached memory_snapshot memory_stats memory_stats_as_nested_dict memory_summary
-memory_usage nccl nvtx power_draw profiler random reset_accumulated_host_memory_stats reset_accumulated_memory_stats
-reset_max_memory_allocated reset_max_memory_cached reset_peak_host_memory_stats set_per_process_memory_fraction
-set_rng_state set_stream set_sync_debug_mode sparse streams temperature tunable use_mem_pool utilization
+clock_rate comm cudaStatus cudart current_blas_handle current_solver_handle device_memory_used device_of gds
+get_allocator_backend get_gencode_flags get_per_process_memory_fraction get_stream_from_external get_sync_debug_mode
+graph_pool_handle graphs green_contexts has_half has_magma host_memory_stats host_memory_stats_as_nested_dict
+initial_seed is_tf32_supported jiterator list_gpu_processes make_graphed_callables max_memory_cached memory
+memory_cached memory_snapshot memory_stats_as_nested_dict memory_summary memory_usage nccl nvtx power_draw profiler
+random reset_accumulated_host_memory_stats reset_accumulated_memory_stats reset_max_memory_cached
+reset_peak_host_memory_stats set_per_process_memory_fraction set_stream set_sync_debug_mode sparse streams temperature
+tunable use_mem_pool utilization
 """,
     "torch.cuda.amp": """
 amp_definitely_not_available autocast_mode common grad_scaler
 """,
     "torch.distributed": """
 AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
-BuiltinCommHookType DebugLevel DeviceMesh DistBackendError DistError DistNetworkError DistStoreError FileStore
-GatherOptions GradBucket GroupName HashStore Logger P2POp PrefixStore ProcessGroupGloo QueueEmptyError ReduceOptions
-ReduceScatterOptions Reducer ScatterOptions Store TCPStore Work algorithms all_gather_coalesced all_gather_single
-all_reduce_coalesced argparse_util autograd batch_isend_irecv breakpoint c10d_logger checkpoint collective_utils
-config constants debug elastic flight_recorder get_backend_config get_debug_level get_default_backend_for_device
-get_global_rank get_group_rank get_node_local_rank get_pg_count get_process_group_ranks init_device_mesh
-is_backend_available is_ucc_available is_xccl_available launch launcher logging_handlers new_subgroups
-new_subgroups_by_enumeration nn pipelining record_comm recv_object_list reduce_op reduce_scatter_single
-register_rendezvous_handler remote_device rendezvous rpc run send_object_list set_debug_level set_debug_level_from_env
-shrink_group split_group supports_complex utils
+BuiltinCommHookType DebugLevel DeviceMesh FileStore GatherOptions GradBucket GroupName Logger ProcessGroupGloo
+QueueEmptyError ReduceOptions ReduceScatterOptions Reducer ScatterOptions all_gather_coalesced all_gather_single
+all_reduce_coalesced argparse_util autograd breakpoint c10d_logger collective_utils config constants debug
+flight_recorder get_backend_config get_debug_level get_default_backend_for_device get_pg_count init_device_mesh
+is_backend_available is_ucc_available is_xccl_available launch logging_handlers record_comm recv_object_list reduce_op
+reduce_scatter_single register_rendezvous_handler remote_device send_object_list set_debug_level
+set_debug_level_from_env shrink_group split_group supports_complex
 """,
     "torch.export": """
-AdditionalInputs Constraint CustomDecompTable Dim ExportBackwardSignature ExportGraphSignature ExportedProgram
-FlatArgsAdapter ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops
-decomp_utils default_decompositions dims draft_export dynamic_shapes experimental export exported_program
-graph_signature load passes pt2_archive register_dataclass save unflatten
+AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter
+ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops default_decompositions
+dims draft_export dynamic_shapes experimental exported_program graph_signature passes pt2_archive unflatten
 """,
     "torch.fft": """
 Tensor
@@ -324,28 +343,24 @@ debug_unwrap functionalize rearrange replace_all_batch_norm_modules_
 S T
 """,
     "torch.fx": """
-PH ProxyableClassMeta annotate config experimental graph graph_module has_side_effect immutable_collections
-interpreter map_arg node operator_schemas passes proxy subgraph_rewriter tensor_type traceback
+PH ProxyableClassMeta annotate config operator_schemas tensor_type traceback
 """,
     "torch.jit": """
-Attribute CompilationUnit Error ONNXTracedModule RecursiveScriptClass RecursiveScriptModule ScriptWarning
-TopLevelTracedModule TracedModule TracerWarning TracingCheckError enable_onednn_fusion export_opnames frontend fuser
-generate_bytecode isinstance jit_module_from_flatbuffer last_executed_optimized_graph mobile onednn_fusion_enabled
-optimized_execution quantized run_frozen_optimizations save_jit_module_to_flatbuffer set_fusion_strategy strict_fusion
-supported_ops unsupported_tensor_ops
+CompilationUnit Error ONNXTracedModule RecursiveScriptClass RecursiveScriptModule ScriptWarning TopLevelTracedModule
+TracedModule TracerWarning TracingCheckError enable_onednn_fusion export_opnames frontend fuser generate_bytecode
+isinstance jit_module_from_flatbuffer last_executed_optimized_graph mobile onednn_fusion_enabled optimized_execution
+quantized run_frozen_optimizations save_jit_module_to_flatbuffer set_fusion_strategy strict_fusion supported_ops
+unsupported_tensor_ops
 """,
     "torch.library": """
-Library custom_op define fallthrough_kernel get_ctx get_kernel impl impl_abstract infer_schema opcheck
-register_autocast register_autograd register_fake register_kernel register_torch_dispatch register_vmap triton_op
-wrap_triton
+Library define fallthrough_kernel get_ctx get_kernel impl impl_abstract infer_schema opcheck register_autocast
+register_torch_dispatch register_vmap triton_op wrap_triton
 """,
     "torch.masked": """
 MaskedTensor as_masked_tensor is_masked_tensor masked_tensor maskedtensor
 """,
     "torch.mps": """
-Event compile_shader current_allocated_memory device_count driver_allocated_memory empty_cache event get_rng_state
-is_available load_metallib manual_seed profiler recommended_max_memory seed set_per_process_memory_fraction
-set_rng_state synchronize
+Event compile_shader event load_metallib profiler set_per_process_memory_fraction
 """,
     "torch.multiprocessing": """
 init_reductions pool queue reductions
@@ -357,7 +372,7 @@ as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to
 backends cpp grad intrinsic qat quantizable quantized
 """,
     "torch.nn.attention": """
-activate_flash_attention_impl bias current_flash_attention_impl experimental flex_attention list_flash_attention_impls
+activate_flash_attention_impl bias current_flash_attention_impl experimental list_flash_attention_impls
 register_flash_attention_impl restore_flash_attention_impl varlen
 """,
     "torch.nn.functional": """
@@ -408,10 +423,10 @@ SparseSemiStructuredTensor SparseSemiStructuredTensorCUSPARSELT SparseSemiStruct
 solve spsolve to_sparse_semi_structured
 """,
     "torch.utils": """
-ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace cpp_extension debug_log
-deterministic file_baton flop_counter generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn
-mobile_optimizer model_dump model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle
-tensorboard throughput_benchmark viz weak
+ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace debug_log deterministic
+file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer model_dump
+model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle tensorboard
+throughput_benchmark viz weak
 """,
     "torch.utils.benchmark": """
 CallgrindStats Colorize Compare CopyIfCallgrind FunctionCount FunctionCounts FuzzedParameter FuzzedSparseTensor
@@ -422,9 +437,8 @@ timer trim_sigfig unit_to_english utils
 DefaultDeviceType GraphExecGroup SavedTensor get_device_states set_device_states
 """,
     "torch.utils.data": """
-DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility datapipes
-functional_datapipe graph graph_settings guaranteed_datapipes_determinism non_deterministic runtime_validation
-runtime_validation_disabled
+DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility functional_datapipe graph
+guaranteed_datapipes_determinism non_deterministic runtime_validation runtime_validation_disabled
 """,
     "torch.utils.dlpack": """
 DLDeviceType
@@ -453,35 +467,36 @@ CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d 
 ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d ConvTranspose1d
 ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
-CyclicLR DataLoader Dataset Dirichlet DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU
-Embedding EmbeddingBag Event ExpTransform Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout
-FisherSnedecor Flatten Fold FractionalMaxPool2d FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss
-GeneralizedPareto Geometric GradScaler GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid
-Hardswish Hardtanh HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d
-InstanceNorm2d InstanceNorm3d InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d
-LPPool2d LPPool3d LRScheduler LSTMCell LambdaLR Laplace LayerNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d
-LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
-LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LeakyReLU LinAlgError Linear LinearCrossEntropyLoss
-LinearCrossEntropyOptions LinearLR LnStructured LocalResponseNorm LogNormal LogSigmoid LogSoftmax LogisticNormal
-LowRankMultivariateNormal LowerCholeskyTransform MSELoss MarginRankingLoss MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d
-MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily ModuleDict ModuleList MultiLabelMarginLoss MultiLabelSoftMarginLoss
-MultiMarginLoss MultiStepLR Multinomial MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d
-NegativeBinomial Normal OneCycleLR OneHotCategorical OneHotCategoricalStraightThrough Optimizer OutOfMemoryError PReLU
-PairwiseDistance Parameter ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson
-PoissonNLLLoss PolynomialLR PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError
-PruningContainer RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured
-ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical
-ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler
-SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss
-SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign
-SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform Stream StudentT Subset
-SubsetRandomSampler SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError
-TorchFunctionMode Transform TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder
-TransformerEncoderLayer TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor
-Upsample UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d
-ZeroPad3d autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function
-save_on_cpu saved_tensors_hooks set_detect_anomaly torch.autograd.forward_ad torch.autograd.functional
-torch.distributions torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
-torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom
-torch.special torch.testing torch.types
+CyclicLR DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError DistributedSampler
+Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform Exponential
+ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
+FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradScaler GroupMember
+GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh HingeEmbeddingLoss HuberLoss Identity
+Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d InverseGamma KLDivLoss Kumaraswamy
+L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler LSTMCell LambdaLR Laplace LayerNorm
+LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d
+LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LeakyReLU
+LinAlgError Linear LinearCrossEntropyLoss LinearCrossEntropyOptions LinearLR LnStructured LocalResponseNorm LogNormal
+LogSigmoid LogSoftmax LogisticNormal LowRankMultivariateNormal LowerCholeskyTransform MSELoss MarginRankingLoss
+MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily ModuleDict ModuleList
+MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss MultiStepLR Multinomial MultiplicativeLR
+MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomial Normal OneCycleLR OneHotCategorical
+OneHotCategoricalStraightThrough Optimizer OutOfMemoryError P2POp PReLU PairwiseDistance Parameter ParameterDict
+ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR
+PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError Proxy PruningContainer RAdam RMSNorm
+RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured ReLU ReLU6 ReduceLROnPlateau
+ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical ReplicationPad1d
+ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler SelectiveCheckpointContext Sequential
+SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss SobolEngine SoftMarginLoss Softmax
+Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign SparseAdam SpawnContext StackDataset
+StackTransform StepLR StickBreakingTransform StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh
+TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform TransformedDistribution
+TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer TripletMarginLoss
+TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample UpsamplingBilinear2d
+UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d autocast
+check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
+saved_tensors_hooks set_detect_anomaly stream torch.autograd.forward_ad torch.autograd.functional torch.distributions
+torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize
+torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing
+torch.types
 """

@@ -34,7 +34,7 @@ memory_allocated = memory_reserved = max_memory_allocated = max_memory_reserved 
 manual_seed = manual_seed_all = seed = seed_all = set_rng_state_all = answers(
     None, "Nothing: there is no generator of a CUDA device. PyTorch does likewise, so that scripts run anywhere."
 )
-synchronize = empty_cache = ipc_collect = reset_peak_memory_stats = answers(
+synchronize = empty_cache = ipc_collect = reset_peak_memory_stats = reset_max_memory_allocated = answers(
     None, "Nothing runs, is cached or counted on a device, so that there is nothing to do."
 )
 
@@ -48,11 +48,18 @@ current_stream = _absent("current_stream")
 default_stream = _absent("default_stream")
 mem_get_info = _absent("mem_get_info")
 get_rng_state = _absent("get_rng_state")
+set_rng_state = _absent("set_rng_state")
+default_generators: tuple[Any, ...] = ()
 
 
 def get_rng_state_all() -> list[Any]:
     """No states: there are no devices."""
     return []
+
+
+def memory_stats(device: Any = None) -> dict[str, Any]:
+    """No figures: there are no devices."""
+    return {}
 
 
 def get_arch_list() -> list[str]:
@@ -97,6 +104,9 @@ class stream(_Context):
     def __init__(self, stream: Any) -> None:
         if stream is not None:
             raise DeviceError(_message("stream"))
+
+
+StreamContext = stream
 
 
 class graph(_Context):

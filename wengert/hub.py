@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, NoReturn
+from urllib.parse import urlparse as urlparse
 
 from ._public import publish as _publish
 
@@ -48,12 +49,14 @@ def download_url_to_file(url: str, dst: str, *args: Any, **options: Any) -> NoRe
     raise _refuse("download_url_to_file", f"download {url!r} to {dst!r} yourself")
 
 
+def _get_torch_home() -> str:
+    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
+
+
 def get_dir() -> str:
     """The folder where PyTorch would keep what it downloaded."""
-    if _folder is not None:
-        return _folder
-    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
-    return os.path.join(os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+    return os.path.join(_get_torch_home(), "hub") if _folder is None else _folder
 
 
 def set_dir(d: str | os.PathLike[str]) -> None:

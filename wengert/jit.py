@@ -15,10 +15,14 @@ from .futures import Future
 from .nn import Module
 
 __all__ = [
-    "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore", "interface",
+    "Attribute", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore",
+    "interface",
     "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script", "script_if_tracing",
     "script_method", "trace", "trace_module", "unused", "wait",
 ]
+
+# As in a package, so that `import torch.jit.annotations` is tried at all.
+__path__: list[str] = []
 
 _said = False
 
@@ -82,6 +86,16 @@ def ignore(drop: Any = False, **options: Any) -> Any:
 def unused(fn: Callable[..., Any]) -> Callable[..., Any]:
     """``fn``. (In a compiled module, calling it would raise.)"""
     return fn
+
+
+_overload = _overload_method = script_method  # forms of an overloaded function, of which Python takes the last
+
+
+class Attribute:
+    """``value``, said to be of a type."""
+
+    def __new__(cls, value: Any, type: Any) -> Any:
+        return value
 
 
 def interface(obj: type) -> type:

@@ -101,10 +101,9 @@ class SobolEngine:
         self._first_point = (self.quasi / 2**self.MAXBIT).reshape(1, -1)
 
     def _scramble(self) -> None:
-        generator = Generator()
-        if self.seed is None:
-            generator.seed()
-        else:
+        generator = None  # without a seed, the one of the program
+        if self.seed is not None:
+            generator = Generator()
             generator.manual_seed(self.seed)
         bits, count = self.MAXBIT, self.dimension
         digits = randint(2, (count, bits), generator=generator).numpy()

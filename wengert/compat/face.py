@@ -34,6 +34,7 @@ class Face(ModuleType):
             own["version"] = ModuleType("torch.version", "What this build is: its version, and that it has no CUDA.")
             vars(own["version"]).update(vars(import_module("wengert.version")), __name__="torch.version",
                                         __version__=version)
+            own["torch"] = self  # packages say torch.torch.Tensor, and get away with it
         super().__init__(name)
         vars(self).update(own, _own=frozenset(own))
 

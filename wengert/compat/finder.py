@@ -20,6 +20,7 @@ from typing import Any
 from .._missing import explain
 from .children import in_children
 from .face import FOLLOWED, Named, face
+from .hollow_modules import ABOVE, hollow_module
 
 # Which package of ours answers to which name.
 PACKAGES = {"torch": "wengert", "torchvision": "wengert.vision"}
@@ -53,12 +54,27 @@ class TorchFinder(MetaPathFinder):
         if fullname.partition(".")[0] not in PACKAGES:
             return None
         module = find_module(fullname)
-        return ModuleSpec(fullname, _Alias(module), is_package=hasattr(module, "__path__"))
+        return ModuleSpec(fullname, _Alias(module), is_package=hasattr(module, "__path__") or fullname in ABOVE)
 
     def find_distributions(self, context: Any = None) -> Iterator[Named]:
         """What `importlib.metadata` is told of the packages that wengert stands for."""
         wanted = getattr(context, "name", None)
         yield from (Named(name) for name in FOLLOWED if wanted in (None, name))
+
+
+class InsideFinder(MetaPathFinder):
+    """Finds, after all others, what stands for a part of PyTorch's below a module that knows itself by wengert's name:
+    ``from torch.distributed import rpc`` asks for ``wengert.distributed.rpc``."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of ``fullname``; None where nothing stands for it."""
+        name = torch_name(fullname)
+        if name == fullname or fullname.startswith(INSIDE):
+            return None
+        module = _import_inside(name)
+        return None if module is None else ModuleSpec(fullname, _Alias(module), is_package=hasattr(module, "__path__"))
 
 
 class _Alias(Loader):
@@ -104,7 +120,8 @@ def find_module(name: str) -> ModuleType:
         found: Any = getattr(module, part, None)
         if not isinstance(found, ModuleType):
             inside = PACKAGES.get(module.__name__, module.__name__)
-            found = _import(f"{inside}.{part}") if hasattr(module, "__path__") else None
+            real = hasattr(module, "__path__") and not inside.startswith("torch.")  # what is hollow goes by PyTorch's
+            found = _import(f"{inside}.{part}") if real else None
             if found is None:
                 found = _import_inside(f"{owner}.{part}")
         if found is None:
@@ -125,14 +142,16 @@ def _import(name: str) -> ModuleType | None:
 
 def _import_inside(name: str) -> ModuleType | None:
     """The module that stands for one of PyTorch's inside, None if there is none."""
-    inside = f"{INSIDE}{name.removeprefix('torch')}"
-    return _import(inside) if name.startswith("torch.") else None
+    if not name.startswith("torch."):
+        return None
+    return _import(f"{INSIDE}{name.removeprefix('torch')}") or hollow_module(name)
 
 
 def install() -> None:
     """Makes ``import torch`` give wengert in this process, for good."""
     if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchFinder())
+        sys.meta_path.append(InsideFinder())
 
 
 @contextlib.contextmanager
@@ -146,14 +165,16 @@ def torch_is_wengert() -> Iterator[None]:
     >>> torch.__name__, torch.__version__
     ('torch', '2.13.0')
     """
-    finder = TorchFinder()
+    finder, inside = TorchFinder(), InsideFinder()
     kept = {name: sys.modules.pop(name) for name in _taken()}
     sys.meta_path.insert(0, finder)
+    sys.meta_path.append(inside)
     try:
         with in_children(install):
             yield
     finally:
         sys.meta_path.remove(finder)
+        sys.meta_path.remove(inside)
         for name in _taken():
             del sys.modules[name]
         sys.modules.update(kept)

@@ -280,9 +280,9 @@ def _same_events(p: Distribution, q: Distribution) -> None:
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
     _same_events(p, q)
-    half_log_ratio = log_diagonal(q._factor) - log_diagonal(p._factor)
-    trace = _trace_of_ratio(q._factor, p._factor)
-    distance = squared_lengths(q._factor, q.loc - p.loc)
+    half_log_ratio = log_diagonal(q._unbroadcasted_scale_tril) - log_diagonal(p._unbroadcasted_scale_tril)
+    trace = _trace_of_ratio(q._unbroadcasted_scale_tril, p._unbroadcasted_scale_tril)
+    distance = squared_lengths(q._unbroadcasted_scale_tril, q.loc - p.loc)
     return half_log_ratio + 0.5 * (trace + distance - p.event_shape[0])
 
 
@@ -290,9 +290,10 @@ def _(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
 def _(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
     _same_events(p, q)
     factor, diagonal = p._narrow
-    log_ratio = 2 * log_diagonal(q._factor) - p.log_determinant
-    trace = _trace_of_ratio(q._factor, factor) + _trace_of_ratio(q._factor, diagonal.sqrt().diag_embed())
-    distance = squared_lengths(q._factor, q.loc - p.loc)
+    log_ratio = 2 * log_diagonal(q._unbroadcasted_scale_tril) - p.log_determinant
+    trace = (_trace_of_ratio(q._unbroadcasted_scale_tril, factor)
+             + _trace_of_ratio(q._unbroadcasted_scale_tril, diagonal.sqrt().diag_embed()))
+    distance = squared_lengths(q._unbroadcasted_scale_tril, q.loc - p.loc)
     return 0.5 * (log_ratio + trace + distance - p.event_shape[0])
 
 
@@ -307,8 +308,8 @@ def _trace_by_woodbury(q: LowRankMultivariateNormal, columns: Tensor) -> Tensor:
 @register_kl(MultivariateNormal, LowRankMultivariateNormal)
 def _(p: MultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
     _same_events(p, q)
-    log_ratio = q.log_determinant - 2 * log_diagonal(p._factor)
-    trace = _trace_by_woodbury(q, p._factor)
+    log_ratio = q.log_determinant - 2 * log_diagonal(p._unbroadcasted_scale_tril)
+    trace = _trace_by_woodbury(q, p._unbroadcasted_scale_tril)
     return 0.5 * (log_ratio + trace + q.distances(q.loc - p.loc) - p.event_shape[0])
 
 

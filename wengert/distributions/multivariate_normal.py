@@ -67,8 +67,8 @@ def one_form(covariance_matrix: Tensor | None, precision_matrix: Tensor | None, 
 class Factored(Distribution):
     """A family with covariances, of which it holds the lower Cholesky factor, not expanded to the batch."""
 
-    _factor: Tensor
-    _kept = ("_factor",)
+    _unbroadcasted_scale_tril: Tensor
+    _kept = ("_unbroadcasted_scale_tril",)
 
     def _matrices(self, matrix: Tensor) -> Tensor:
         return matrix.expand(self._batch_shape + matrix.shape[-2:])
@@ -76,17 +76,17 @@ class Factored(Distribution):
     @lazy_property
     def scale_tril(self) -> Tensor:
         """The lower Cholesky factor of the covariances."""
-        return self._matrices(self._factor)
+        return self._matrices(self._unbroadcasted_scale_tril)
 
     @lazy_property
     def covariance_matrix(self) -> Tensor:
         """The covariances."""
-        return self._matrices(self._factor @ self._factor.mT)
+        return self._matrices(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
         """The inverse of the covariances."""
-        return self._matrices(wengert.cholesky_inverse(self._factor))
+        return self._matrices(wengert.cholesky_inverse(self._unbroadcasted_scale_tril))
 
 
 class MultivariateNormal(Factored, Centred):
@@ -119,22 +119,22 @@ class MultivariateNormal(Factored, Centred):
         self.__dict__[name] = matrix.expand(batch_shape + (-1, -1))
         self.loc = loc.expand(batch_shape + (-1,))
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
-        self._factor = factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
     @property
     def variance(self) -> Tensor:
         """The diagonal of the covariances."""
-        return self._factor.square().sum(-1).expand(self._batch_shape + self._event_shape)
+        return self._unbroadcasted_scale_tril.square().sum(-1).expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         drawn = _standard_normal(self._extended_shape(sample_shape), self.loc.dtype)
-        return self.loc + times_vectors(self._factor, drawn)
+        return self.loc + times_vectors(self._unbroadcasted_scale_tril, drawn)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check_sample(value)
-        distances = squared_lengths(self._factor, value - self.loc)
-        return -0.5 * distances - self._event_shape[0] * HALF_LOG_TWO_PI - log_diagonal(self._factor)
+        distances = squared_lengths(self._unbroadcasted_scale_tril, value - self.loc)
+        return -0.5 * distances - self._event_shape[0] * HALF_LOG_TWO_PI - log_diagonal(self._unbroadcasted_scale_tril)
 
     def entropy(self) -> Tensor:
-        entropy = self._event_shape[0] * (0.5 + HALF_LOG_TWO_PI) + log_diagonal(self._factor)
+        entropy = self._event_shape[0] * (0.5 + HALF_LOG_TWO_PI) + log_diagonal(self._unbroadcasted_scale_tril)
         return entropy.expand(self._batch_shape)

@@ -52,7 +52,7 @@ class Wishart(Factored, ExponentialFamily):
                 "Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.",
                 stacklevel=2,
             )
-        self._factor = factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
         self._chi2 = self._diagonal_squares()
 
     def _diagonal_squares(self) -> Chi2:
@@ -104,7 +104,7 @@ class Wishart(Factored, ExponentialFamily):
         drawn = wengert.randn(Size(sample_shape) + self._batch_shape + (below,), dtype=inner.dtype)
         lower = wengert.zeros_like(inner.detach())
         lower[..., rows, columns] = drawn
-        product = self._factor @ (inner + lower)
+        product = self._unbroadcasted_scale_tril @ (inner + lower)
         return product @ product.mT
 
     def rsample(
@@ -127,10 +127,10 @@ class Wishart(Factored, ExponentialFamily):
     def log_prob(self, value: Tensor) -> Tensor:
         self._check_sample(value)
         df, size = self.df, self._event_shape[-1]
-        shape = wengert.broadcast_shapes(value.shape, self._factor.shape)
-        trace = wengert.cholesky_solve(value.expand(shape), self._factor.expand(shape))
+        shape = wengert.broadcast_shapes(value.shape, self._unbroadcasted_scale_tril.shape)
+        trace = wengert.cholesky_solve(value.expand(shape), self._unbroadcasted_scale_tril.expand(shape))
         return (
-            -df * (size * math.log(2.0) / 2 + log_diagonal(self._factor))
+            -df * (size * math.log(2.0) / 2 + log_diagonal(self._unbroadcasted_scale_tril))
             - wengert.mvlgamma(df / 2, size)
             + (df - size - 1) / 2 * wengert.linalg.slogdet(value).logabsdet
             - trace.diagonal(dim1=-2, dim2=-1).sum(-1) / 2
@@ -141,7 +141,7 @@ class Wishart(Factored, ExponentialFamily):
         steps = wengert.arange(size, dtype=df.dtype) / 2
         digammas = (df.unsqueeze(-1) / 2 - steps).digamma().sum(-1)
         return (
-            (size + 1) * (size * math.log(2.0) / 2 + log_diagonal(self._factor))
+            (size + 1) * (size * math.log(2.0) / 2 + log_diagonal(self._unbroadcasted_scale_tril))
             + wengert.mvlgamma(df / 2, size)
             - (df - size - 1) / 2 * digammas
             + df * size / 2

@@ -259,15 +259,19 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    """One of the two of a weight; ``mode`` says which."""
+    mode = str(mode).lower()
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+    return _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
+
+
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
     if tensor.numel() == 0:
         warn("Initializing zero-element tensors is a no-op")
         return None
-    mode = str(mode).lower()
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
-    fan = _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
 
 
 def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -284,6 +288,7 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return renamed
 
 
+_no_grad_uniform_, _no_grad_normal_ = uniform_, normal_
 uniform = _deprecated(uniform_)
 normal = _deprecated(normal_)
 constant = _deprecated(constant_)

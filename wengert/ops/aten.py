@@ -31,6 +31,10 @@ class Operator:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def overloads(self) -> list[str]:
+        """The names of its forms: one."""
+        return ["default"]
+
     def __getattr__(self, overload: str) -> Operator:
         if overload.startswith("_"):
             raise AttributeError(overload)
@@ -66,11 +70,18 @@ def operator_of(primitive: Primitive, operands: Sequence[Any]) -> Operator:
     return operator(_NAMES.get(primitive.name, primitive.name))
 
 
+_OTHERS = tuple("""_assert_async _assert_scalar _assert_tensor_metadata _fft_c2c _foreach_add_ _foreach_div
+    _foreach_maximum_ _grouped_mm _is_all_true _local_scalar_dense _pin_memory _sparse_addmm _sparse_mm_reduce_impl
+    _to_copy _unsafe_view alias constant_pad_nd conv1d conv2d conv3d slice slice_copy sym_size""".split())
+"""Operators of PyTorch's that packages name in tables of their own, and that no primitive is run as here."""
+
+
 @cache
 def _names() -> frozenset[str]:
     """What PyTorch's namespace has too: functions, methods, and what primitives are called there."""
     products = ("mm", "mv", "dot", "bmm", "addmm")
-    return frozenset({*products, *_NAMES.values(), *FUNCTIONS, *METHODS, *(primitive.name for primitive in P)})
+    primitives = [primitive.name for primitive in P]
+    return frozenset({*products, *_OTHERS, *_NAMES.values(), *FUNCTIONS, *METHODS, *primitives})
 
 
 def __getattr__(name: str) -> Operator:

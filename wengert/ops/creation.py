@@ -74,6 +74,8 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to)."""
     if hasattr(obj, "__dlpack__") and not isinstance(obj, (Tensor, np.ndarray)):
         obj = np.from_dlpack(obj)
+    elif hasattr(obj, "__array__") and not isinstance(obj, (Tensor, np.ndarray, np.generic)):
+        obj = np.asarray(obj)  # a storage: its memory
     if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
         obj = obj.detach()
     shared = as_tensor(obj, dtype, device)

@@ -6,6 +6,7 @@ A storage here is a view of the memory from which a tensor was cut; two tensors 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from math import prod
 from typing import Any, Self
@@ -36,6 +37,27 @@ class UntypedStorage:
         check_options(device)
         self._root = (_root(source) if isinstance(source, (np.ndarray, Absent)) else
                       _memory(source, np.dtype(np.uint8)))
+
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The first ``nbytes`` bytes of a file, mapped and not read; with ``shared`` what is written to the storage is
+        written to the file, which is made and lengthened where it has to be. Raises RuntimeError for a file that is
+        shorter."""
+        count, path = integer(nbytes, "storage"), os.fspath(filename)
+        if not shared and count > os.path.getsize(path):
+            raise RuntimeError(f"[from_file] a file of at least {count} bytes was expected; {path!r} has "
+                               f"{os.path.getsize(path)}")
+        if count == 0:
+            return UntypedStorage(0)
+        kind: Any = ("r+" if os.path.exists(path) else "w+") if shared else "c"
+        return UntypedStorage(np.memmap(path, np.uint8, kind, shape=(count,)).view(np.ndarray))
+
+    def untyped(self) -> UntypedStorage:
+        """This memory as bytes."""
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._flat, dtype, copy=copy)
 
     @property
     def _flat(self) -> np.ndarray:

@@ -427,3 +427,32 @@ def check_settings(settings: Group) -> None:
             raise RuntimeError("`fused` does not support `differentiable`")
         if settings["foreach"]:
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+# --- what optimisers of other packages import -------------------------------------------------------------------------
+
+_params_t = Any
+
+
+def _use_grad_for_differentiable(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that is recorded where the optimiser's ``differentiable`` says so."""
+
+    @wraps(step)
+    def chosen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before, state.grad = state.grad, bool(self.defaults["differentiable"])
+        try:
+            return step(self, *args, **kwargs)
+        finally:
+            state.grad = before
+
+    return chosen
+
+
+def _default_to_fused_or_foreach(params: Any, differentiable: bool, use_fused: bool = False) -> tuple[bool, bool]:
+    """Whether the fused form is to be taken, and that on lists: neither, as for PyTorch's tensors of the CPU."""
+    return False, False
+
+
+def _get_capturable_supported_devices(supports_xla: bool = True) -> list[str]:
+    """No kinds of devices."""
+    return []

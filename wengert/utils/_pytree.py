@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core.trees import LEAF, ContainerKind, Nests, Structure, mapping, sequence
@@ -104,10 +104,26 @@ _kinds: dict[type, ContainerKind | None] = {
 
 
 class TreeSpec:
-    """The form of a tree: its containers, without its leaves."""
+    """The form of a tree: its containers, without its leaves. ``TreeSpec(type, context, children)`` makes the form of a
+    container from those of its members, as PyTorch's; ``type`` None makes that of a leaf."""
 
-    def __init__(self, form: Structure) -> None:
-        self._form = form
+    def __init__(self, form: Structure | type | Callable[..., Any] | None, context: Any = None,
+                 children_specs: Iterable[TreeSpec] = ()) -> None:
+        if isinstance(form, Structure):
+            self._form = form
+            return
+        children = tuple([child._form for child in children_specs])
+        if form is None:
+            self._form = LEAF
+            return
+        container = _container_of(form)
+        if form in (dict, OrderedDict):
+            context = (form, tuple(context))
+        elif form is defaultdict:
+            context = (context[0], tuple(context[1]))
+        elif form in (list, tuple):
+            context = form
+        self._form = Structure(container, context, children)
 
     @property
     def type(self) -> Any:
@@ -198,6 +214,70 @@ def LeafSpec() -> TreeSpec:  # noqa: N802 - PyTorch's name
 
 
 _plain = _Trees(_kinds)
+
+
+def _container_of(kind: Any) -> ContainerKind:
+    container = _named if kind is namedtuple else _kinds.get(kind)
+    if container is None:
+        raise ValueError(f"[TreeSpec] the type of a container was expected; {kind!r} is registered as none")
+    return container
+
+
+def _get_node_type(tree: Any) -> Any:
+    """The type of a container as registered: `namedtuple` of a named tuple."""
+    return namedtuple if _plain.container(tree) is _named else type(tree)
+
+
+class NodeDef(NamedTuple):
+    """How containers of one type are taken apart and put together."""
+
+    type: Any
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]]
+    unflatten_fn: Callable[[Iterable[Any], Any], Any]
+
+
+class _SupportedNodes(Mapping[Any, NodeDef]):
+    """What is registered, as PyTorch's table has it; read alone."""
+
+    def __getitem__(self, kind: Any) -> NodeDef:
+        if kind is not namedtuple and _kinds.get(kind) is None:
+            raise KeyError(kind)
+
+        def apart(value: Any) -> tuple[list[Any], Any]:
+            members, context = _container_of(kind).apart(value)
+            return list(members), TreeSpec(Structure(_container_of(kind), context)).context
+
+        def together(members: Iterable[Any], context: Any) -> Any:
+            parts = list(members)
+            return TreeSpec(kind, context, [LeafSpec() for _ in parts]).unflatten(parts)
+
+        return NodeDef(kind, apart, together)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from _kinds
+        yield namedtuple
+
+    def __len__(self) -> int:
+        return len(_kinds) + 1
+
+
+SUPPORTED_NODES: Mapping[Any, NodeDef] = _SupportedNodes()
+Context = Any
+
+
+def _dict_flatten(d: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
+    """The values and the keys of a dict."""
+    return list(d.values()), list(d)
+
+
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[MappingKey, Any]], list[Any]]:
+    """The values with their steps, and the keys of a dict."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _dict_unflatten(values: Iterable[Any], context: Iterable[Any]) -> dict[Any, Any]:
+    """A dict of keys and values."""
+    return dict(zip(context, values, strict=True))
 
 
 def _trees(is_leaf: Predicate | None) -> _Trees:

@@ -13,7 +13,7 @@ from .._public import publish as _publish
 from ..version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import datasets as datasets, io as io, models as models, transforms as transforms, utils as utils
+    from . import datasets as datasets, io as io, models as models, ops as ops, transforms as transforms, utils as utils
 
 
 def get_image_backend() -> str:
@@ -27,4 +27,4 @@ def set_image_backend(backend: str) -> None:
         raise ValueError(f"[set_image_backend] 'PIL' was expected, the one library that wengert uses; got {backend!r}")
 
 
-_publish(__name__, "datasets io models transforms utils")
+_publish(__name__, "datasets io models ops transforms utils")

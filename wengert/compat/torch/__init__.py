@@ -15,11 +15,14 @@ import wengert
 from ...futures import Future as Future
 from ...jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
 from .foreach import FOREACH
-from .hollows import hollow
+from ..hollows import fill, hollow
+from ..named_types import NAMED
 
 __all__: list[str] = []
 
 SymInt, SymFloat, SymBool = hollow("torch.SymInt"), hollow("torch.SymFloat"), hollow("torch.SymBool")
+fill(vars(), classes="PyTorchFileReader PyTorchFileWriter Event Stream ScriptObject")
+legacy_contiguous_format = wengert.contiguous_format
 
 
 def sym_int(a: Any) -> int:
@@ -30,6 +33,61 @@ def sym_int(a: Any) -> int:
 def sym_float(a: Any) -> float:
     """``a`` as a float."""
     return float(a)
+
+
+def sym_not(a: Any) -> bool:
+    """``not a``."""
+    return not a
+
+
+def sym_max(a: Any, b: Any) -> Any:
+    """The greater of two numbers; a float where one of them is."""
+    return max(a, b) + 0 * min(a, b)
+
+
+def sym_min(a: Any, b: Any) -> Any:
+    """The smaller of two numbers; a float where one of them is."""
+    return min(a, b) + 0 * max(a, b)
+
+
+def sym_ite(b: Any, t: Any, f: Any) -> Any:
+    """``t if b else f``."""
+    return t if b else f
+
+
+def sym_sum(args: Any) -> Any:
+    """The sum of numbers."""
+    return sum(args)
+
+
+def get_device_module(device: Any = None) -> Any:
+    """The module that answers for a kind of device: ``torch.cpu``, ``torch.cuda``. Raises RuntimeError for others."""
+    kind = "cpu" if device is None else wengert.device(device).type
+    if not hasattr(wengert, kind):
+        raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'.")
+    return getattr(wengert, kind)
+
+
+def _softmax_backward_data(grad_output: Any, output: Any, dim: int, input_dtype: Any) -> Any:
+    """The gradient of a softmax's input, from its output and that output's gradient."""
+    product = grad_output * output
+    return (product - output * product.sum(dim, keepdim=True)).to(input_dtype)
+
+
+def _check_with(error: type[Exception], cond: bool, message: Callable[[], str]) -> None:
+    """Raises ``error``, with what ``message()`` gives, unless ``cond`` holds."""
+    if not cond:
+        raise error(message())
+
+
+def _check_tensor_all_with(error: type[Exception], cond: Any, message: Callable[[], str] | None = None) -> None:
+    """Raises ``error`` unless every element of a tensor of booleans is true."""
+    _check_with(error, bool(cond.all()), message or (lambda: "Expected cond to be True, but got False"))
+
+
+def _check_tensor_all(cond: Any, message: Callable[[], str] | None = None) -> None:
+    """Raises RuntimeError unless every element of a tensor of booleans is true."""
+    _check_tensor_all_with(RuntimeError, cond, message)
 
 
 def _check(cond: bool, message: Callable[[], str] | None = None) -> None:
@@ -65,9 +123,24 @@ def _shape_as_tensor(x: Any) -> Any:
     return wengert.tensor(list(x.shape), dtype=wengert.int64)
 
 
+def _convert_indices_from_coo_to_csr(input: Any, size: int, *, out_int32: bool = False) -> Any:
+    """Where each of ``size`` rows begins in sorted row indices, and where the last one ends."""
+    ends = wengert.bincount(input, minlength=size).cumsum(0)
+    return wengert.cat([ends.new_zeros(1), ends]).to(wengert.int32 if out_int32 else wengert.int64)
+
+
+def _convert_indices_from_csr_to_coo(crow_indices: Any, col_indices: Any, *, out_int32: bool = False,
+                                     transpose: bool = False) -> Any:
+    """The row of each element above its column, from where the rows begin; the other way round with ``transpose``."""
+    rows = wengert.repeat_interleave(wengert.arange(crow_indices.numel() - 1), crow_indices.diff())
+    found = wengert.stack([col_indices, rows] if transpose else [rows, col_indices])
+    return found.to(wengert.int32 if out_int32 else wengert.int64)
+
+
 def _is_functional_tensor(x: Any) -> bool:
     """False: there are none."""
     return False
 
 
 globals().update(FOREACH)
+globals().update(NAMED)

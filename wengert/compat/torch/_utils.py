@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .hollows import fill
+from ..hollows import fill
 
 fill(vars(), functions="_rebuild_tensor _rebuild_tensor_v2 _rebuild_parameter _rebuild_parameter_with_state "
                        "_flatten_dense_tensors _unflatten_dense_tensors")

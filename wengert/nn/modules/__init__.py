@@ -79,11 +79,13 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "dropout": {"_DropoutNd": dropouts.DropoutBase},
     "instancenorm": {"_InstanceNorm": normalization.InstanceNormBase, "_NormBase": normalization.Normalization},
     "lazy": {"LazyModuleMixin": lazy.LazyModuleMixin},
+    "transformer": {"_get_activation_fn": attention._activation},
     "linear": {"NonDynamicallyQuantizableLinear": attention.NonDynamicallyQuantizableLinear},
     "loss": {"_Loss": losses.Loss, "_WeightedLoss": losses.WeightedLoss},
     "module": {
         "Module": module.Module,
         "_IncompatibleKeys": state._IncompatibleKeys,
+        "_EXTRA_STATE_KEY_SUFFIX": "_extra_state",
         **{name: getattr(global_hooks, name) for name in global_hooks.__all__},
     },
     "padding": {"_ConstantPadNd": padding._ConstantPad},

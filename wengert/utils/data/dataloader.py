@@ -15,7 +15,7 @@ from ...core.geometry import check_count
 from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, T
-from .iterators import SerialIterator, WorkerIterator
+from .iterators import LoaderIterator, SerialIterator, WorkerIterator
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .worker import get_worker_info
 
@@ -26,6 +26,7 @@ WORKERS = 4096
 
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 _collate_fn_t: TypeAlias = Callable[[list[Any]], Any]  # the name that packages import
+_BaseDataLoaderIter, _MultiProcessingDataLoaderIter = LoaderIterator, WorkerIterator  # what packages ask isinstance of
 
 
 @in_words

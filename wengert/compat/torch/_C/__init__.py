@@ -17,7 +17,7 @@ from ....overrides import (
     _disabled_torch_function_impl as _disabled_torch_function_impl,
 )
 from ....tensors.generator import Generator as Generator
-from ..hollows import fill
+from ...hollows import fill
 from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn
 from .tape import (
     _add_cached_tensor as _add_cached_tensor, _is_cached_tensor as _is_cached_tensor,
@@ -30,12 +30,19 @@ from .tape import (
 
 TensorBase = _TensorBase = Tensor
 _DisableFuncTorch = nullcontext  # function transformations wrap no tensors that it would have to look through
+_TensorMeta = type(Tensor)
 dtype = DType
 _log_api_usage_once = answers(None, "Nothing: wengert counts no uses.")
 _get_tracing_state = answers(None, "None: TorchScript traces nothing here.")
 _cuda_getDeviceCount = answers(0, "0.")
 _is_tracing = answers(False, "False.")
 _jit_set_profiling_executor = _jit_set_profiling_mode = answers(False, "False.")
+
+_cuda_isInBadFork = _are_functorch_transforms_active = _is_tracing
+_jit_can_fuse_on_cpu = _jit_can_fuse_on_gpu = _jit_set_texpr_fuser_enabled = _is_tracing
+_jit_override_can_fuse_on_cpu = _jit_override_can_fuse_on_gpu = _is_tracing
+_jit_set_nvfuser_enabled = _jit_set_nvfuser_guard_mode = _is_tracing
+_cuda_clearCublasWorkspaces = _log_api_usage_once
 
 has_mkl = has_mkldnn = has_openmp = has_lapack = has_cuda = has_mps = False
 
@@ -76,6 +83,13 @@ def is_autocast_enabled(device_type: str = "cpu") -> bool:
     from ....amp.switches import is_autocast_enabled as asked
 
     return bool(asked(device_type))
+
+
+def _get_default_device() -> str:
+    """Where new tensors are made."""
+    from ....settings import get_default_device
+
+    return str(get_default_device())
 
 
 def _get_privateuse1_backend_name() -> str:

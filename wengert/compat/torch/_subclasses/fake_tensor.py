@@ -41,3 +41,8 @@ class FakeTensorMode:
     def from_tensor(self, tensor: Tensor, **options: Any) -> Any:
         """A tensor without elements, of the shape, dtype and strides of this one."""
         return tensor.detach().to("meta").requires_grad_(tensor.requires_grad)
+
+
+def is_fake(x: Any) -> bool:
+    """Whether ``x`` is a tensor of a `FakeTensorMode`."""
+    return isinstance(x, FakeTensor)

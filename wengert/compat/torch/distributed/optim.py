@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ....distributed.zero import ZeroRedundancyOptimizer as ZeroRedundancyOptimizer
-from ..hollows import fill
+from ...hollows import fill
 
 fill(vars(), classes="DistributedOptimizer PostLocalSGDOptimizer", functions="")

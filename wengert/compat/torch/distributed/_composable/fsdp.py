@@ -4,7 +4,8 @@ PyTorch."""
 from __future__ import annotations
 
 from ..... import distributed as _distributed
-from .. import fsdp as _fsdp
+from ....hollow_modules import hollow_module
 
+_fsdp = hollow_module("torch.distributed.fsdp")
 vars(_distributed).setdefault("fsdp", _fsdp)
 FSDPModule, fully_shard = vars(_fsdp)["FSDPModule"], vars(_fsdp)["fully_shard"]

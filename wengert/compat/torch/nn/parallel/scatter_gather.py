@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ...hollows import fill
+from ....hollows import fill
 
 fill(vars(), functions="scatter scatter_kwargs gather")

@@ -1,0 +1,175 @@
+"""What packages import from PyTorch beside its documented names: each is there, and does what they need of it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+from wengert import nn
+from wengert.compat import hollow_modules, torch_is_wengert
+from wengert.compat.finder import MissingModuleError
+from wengert.compat.hollows import is_hollow
+
+NAMES = """__version__ utils.hooks.RemovableHandle autograd.function.FunctionCtx autograd.function.once_differentiable
+    autograd.function.InplaceFunction autograd.function.NestedIOFunction types.Device serialization.MAP_LOCATION
+    futures.Future __config__.show utils._pytree.tree_flatten utils._pytree.tree_map utils._pytree.tree_map_only
+    utils._pytree.register_pytree_node utils._pytree.SUPPORTED_NODES utils._pytree.TreeSpec _C._log_api_usage_once
+    _C._get_tracing_state _C._functorch _C.ScriptObject _C._nn._parse_to _C.is_autocast_enabled _C._TensorMeta
+    compiler.disable compiler.is_compiling compiler.allow_in_graph _dynamo.disable _dynamo.is_compiling
+    _dynamo.allow_in_graph _dynamo.mark_static_address _dynamo.config _dynamo.eval_frame.OptimizedModule
+    fx.symbolic_trace fx.Graph fx.GraphModule fx.Node fx.Proxy fx.Tracer fx.wrap fx.Interpreter fx.Transformer
+    fx.replace_pattern fx.node.map_arg fx.passes.shape_prop.ShapeProp fx._symbolic_trace fx.graph_module
+    overrides.is_tensor_like overrides.TorchFunctionMode overrides.handle_torch_function overrides.has_torch_function
+    overrides.get_overridable_functions _subclasses.FakeTensorMode _subclasses.fake_tensor.is_fake
+    nn.parallel.DistributedDataParallel uint16 uint32 uint64 float8_e4m3fn float8_e5m2 complex32 qint8 quint8 qint32
+    nn.parameter.UninitializedTensorMixin hub.get_dir hub.load_state_dict_from_url hub.download_url_to_file
+    hub.HASH_REGEX hub._get_torch_home profiler.kineto_available profiler.schedule
+    profiler.tensorboard_trace_handler cuda.CUDAGraph cuda.graph cuda.Event cuda.StreamContext
+    distributions.transforms._InverseTransform distributions.kl.register_kl quasirandom.SobolEngine _jit_internal
+    jit._overload utils.data.dataloader._BaseDataLoaderIter utils.flop_counter.FlopCounterMode
+    library.custom_op library.register_fake library.register_autograd nn.init._calculate_correct_fan
+    nn.modules.module._EXTRA_STATE_KEY_SUFFIX nn.modules.transformer._get_activation_fn optim.optimizer._params_t
+    optim.optimizer._use_grad_for_differentiable xpu.is_available mps.empty_cache mtia.is_available
+    get_device_module sym_max _check_with ops.aten.alias.default _tensor_str.PRINT_OPTS backends.opt_einsum.enabled
+    distributed.fsdp.wrap.size_based_auto_wrap_policy distributed.checkpoint.state_dict.StateDictOptions
+    distributed.algorithms.ddp_comm_hooks.default_hooks export.ExportedProgram
+    nn.attention.flex_attention.BlockMask fx.experimental.proxy_tensor.get_proxy_mode torch.Tensor""".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_there(name: str) -> None:
+    with torch_is_wengert():
+        found: Any = importlib.import_module("torch")
+        path = "torch"
+        for part in name.split("."):
+            path = f"{path}.{part}"
+            try:
+                found = getattr(found, part)
+            except AttributeError:
+                found = importlib.import_module(path)
+        assert found is not None
+
+
+@pytest.mark.parametrize("name", hollow_modules.TABLE)
+def test_parts_of_pytorch_that_are_not_here_can_be_imported(name: str) -> None:
+    with torch_is_wengert():
+        module = importlib.import_module(f"torch.{name}")
+        for each in hollow_modules.TABLE[name].split():
+            found = getattr(module, each)
+            if is_hollow(found):
+                with pytest.raises(NotImplementedError, match="not in wengert"):
+                    found()
+        with pytest.raises(MissingModuleError, match="not in wengert yet|not a name of PyTorch"):
+            importlib.import_module(f"torch.{name}.nothing_of_this_name")
+
+
+def test_a_part_is_imported_from_the_module_above() -> None:
+    with torch_is_wengert():
+        scope: dict[str, Any] = {}
+        exec("from torch.distributed import rpc", scope)
+        assert is_hollow(scope["rpc"].init_rpc)
+
+
+def test_dtypes_that_are_names_alone_say_so() -> None:
+    with torch_is_wengert():
+        import torch
+
+        assert str(torch.qint8) == "torch.qint8" and torch.qint8 != torch.int8 and isinstance(torch.qint8, torch.dtype)
+        with pytest.raises(TypeError, match="NamedType"):
+            torch.zeros(2, dtype=torch.qint8)
+
+
+def test_devices_of_other_makers_are_asked() -> None:
+    with torch_is_wengert():
+        import torch
+
+        assert not torch.xpu.is_available() and torch.mps.device_count() == torch.xpu.device_count() == 0
+        with pytest.raises(RuntimeError, match="wengert has no"):
+            torch.xpu.set_device(0)
+
+
+def test_operations_are_counted_by_module() -> None:
+    with torch_is_wengert():
+        import torch
+        from torch.utils.flop_counter import FlopCounterMode
+
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.head = nn.Conv2d(1, 2, 3), nn.Linear(8, 3)
+
+            def forward(self, x: Any) -> Any:
+                return self.head(self.conv(x).flatten(1))
+
+        with FlopCounterMode(display=False) as counter:
+            Net()(torch.ones(2, 1, 4, 4)).sum()
+        # 2 samples · 4 places · 2 channels · 9 weights, and 2 · 8 · 3: two operations each.
+        assert counter.get_total_flops() == 2 * 2 * 4 * 2 * 9 + 2 * 2 * 8 * 3
+        assert counter.get_flop_counts()["Net.head"] == {"aten.addmm": 96} and "Net.conv" in counter.get_table(2)
+
+
+def test_operators_of_ones_own() -> None:
+    @wengert.library.custom_op("tests::scaled", mutates_args=())
+    def scaled(x: wengert.Tensor, by: float = 2.0) -> wengert.Tensor:
+        return wengert.from_numpy(x.numpy() * by)
+
+    x = wengert.tensor([1.0, 3.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="no autograd formula was registered"):
+        scaled(x).sum().backward()
+    scaled.register_autograd(lambda ctx, grad: (grad * ctx.by, None),
+                             setup_context=lambda ctx, inputs, output: setattr(ctx, "by", inputs[1]))
+    wengert.ops.tests.scaled(x, by=5.0).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [5.0, 5.0]
+    scaled.register_fake(lambda x, by: wengert.empty_like(x))
+    assert scaled(wengert.ones(4, device="meta")).shape == (4,)
+    with pytest.raises(ValueError, match="namespace::name"):
+        wengert.library.custom_op("nameless", lambda x: x, mutates_args=())
+
+    @wengert.library.custom_op("tests::zero", mutates_args={"x"})
+    def zero(x: wengert.Tensor) -> None:
+        x.zero_()
+
+    y = wengert.ones(2)
+    zero(y)
+    assert y.tolist() == [0.0, 0.0]
+    with pytest.raises(RuntimeError, match="non-functional"):
+        zero.register_autograd(lambda ctx, grad: grad)
+
+
+def test_a_file_is_a_storage(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    path.write_bytes(np.arange(6, dtype=np.float32).tobytes())
+    own = wengert.UntypedStorage.from_file(path, False, 24)
+    numbers = wengert.asarray(own[8:24], dtype=wengert.uint8).view(wengert.float32)
+    numbers[0] = 9.0
+    assert numbers.tolist() == [9.0, 3.0, 4.0, 5.0] and np.fromfile(path, np.float32)[2] == 2.0
+    shared = wengert.UntypedStorage.from_file(path, True, 24)
+    shared[0] = 1
+    assert path.read_bytes()[0] == 1
+    with pytest.raises(RuntimeError, match="at least 25 bytes"):
+        wengert.UntypedStorage.from_file(path, False, 25)
+
+
+def test_forms_of_trees_are_made_of_parts() -> None:
+    from wengert.utils._pytree import SUPPORTED_NODES, LeafSpec, TreeSpec, _get_node_type, tree_flatten
+
+    for tree in ([1, (2, 3)], {"b": 1, "a": [2]}, (1,)):
+        kind = _get_node_type(tree)
+        members, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+        spec = TreeSpec(kind, context, [tree_flatten(member)[1] for member in members])
+        assert spec == tree_flatten(tree)[1] and SUPPORTED_NODES[kind].unflatten_fn(members, context) == tree
+    assert TreeSpec(None) == LeafSpec() and int not in SUPPORTED_NODES
+    assert len(SUPPORTED_NODES) == len(list(SUPPORTED_NODES))
+
+
+def test_scrambled_sequences_follow_the_seed_of_the_program() -> None:
+    found = []
+    for seed in (3, 3, 4):
+        wengert.manual_seed(seed)
+        found.append(wengert.quasirandom.SobolEngine(2, scramble=True).draw(4).tolist())
+    assert found[0] == found[1] != found[2]

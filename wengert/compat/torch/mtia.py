@@ -1,0 +1,5 @@
+"""``torch.mtia``: there are no such devices here."""
+
+from ..other_devices import fill
+
+fill(vars(), "mtia")
