@@ -100,9 +100,6 @@ merge_masks
     "Node": """
 graph meta normalized_arguments op target type users
 """,
-    "PackedSequence": """
-byte char int is_pinned long pin_memory short
-""",
     "PrefixStore": """
 barrier clone has_extended_api queue_len queue_pop queue_push underlying_store
 """,
@@ -434,7 +431,7 @@ FuzzedTensor Fuzzer Language ParameterAlias TaskSpec examples op_fuzzers ordered
 timer trim_sigfig unit_to_english utils
 """,
     "torch.utils.checkpoint": """
-DefaultDeviceType GraphExecGroup SavedTensor get_device_states set_device_states
+DefaultDeviceType SavedTensor get_device_states set_device_states
 """,
     "torch.utils.data": """
 DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility functional_datapipe graph
@@ -470,19 +467,19 @@ CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDi
 CyclicLR DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError DistributedSampler
 Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform Exponential
 ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
-FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradScaler GroupMember
-GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh HingeEmbeddingLoss HuberLoss Identity
-Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d InverseGamma KLDivLoss Kumaraswamy
-L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler LSTMCell LambdaLR Laplace LayerNorm
-LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d
-LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear LeakyReLU
-LinAlgError Linear LinearCrossEntropyLoss LinearCrossEntropyOptions LinearLR LnStructured LocalResponseNorm LogNormal
-LogSigmoid LogSoftmax LogisticNormal LowRankMultivariateNormal LowerCholeskyTransform MSELoss MarginRankingLoss
-MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily ModuleDict ModuleList
-MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss MultiStepLR Multinomial MultiplicativeLR
-MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomial Normal OneCycleLR OneHotCategorical
-OneHotCategoricalStraightThrough Optimizer OutOfMemoryError P2POp PReLU PairwiseDistance Parameter ParameterDict
-ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR
+FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradScaler
+GraphExecGroup GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh
+HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d
+InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler
+LSTMCell LambdaLR Laplace LayerNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
+LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d
+LazyLinear LeakyReLU LinAlgError Linear LinearCrossEntropyLoss LinearCrossEntropyOptions LinearLR LnStructured
+LocalResponseNorm LogNormal LogSigmoid LogSoftmax LogisticNormal LowRankMultivariateNormal LowerCholeskyTransform
+MSELoss MarginRankingLoss MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily
+ModuleDict ModuleList MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss MultiStepLR Multinomial
+MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomial Normal OneCycleLR OneHotCategorical
+OneHotCategoricalStraightThrough Optimizer OutOfMemoryError P2POp PReLU PackedSequence PairwiseDistance Parameter
+ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR
 PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError Proxy PruningContainer RAdam RMSNorm
 RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured ReLU ReLU6 ReduceLROnPlateau
 ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical ReplicationPad1d
