@@ -200,7 +200,7 @@ def test_names_that_are_missing_say_so() -> None:
     with pytest.raises(AttributeError, match="not in wengert yet"):
         torch.compiler.save_cache_artifacts  # noqa: B018
     with pytest.raises(AttributeError, match="not in wengert yet"):
-        torch._dynamo.eval_frame  # noqa: B018
+        torch._dynamo.guards  # noqa: B018
     assert "reset" in dir(torch.compiler) and "mark_dynamic" in dir(torch._dynamo)
 
 

@@ -17,6 +17,7 @@ import wengert as torch
 from wengert import futures
 from wengert.autograd import engine, graph
 from wengert.compiler import jit, threads
+from wengert.fx import _symbolic_trace
 from wengert.native.program import NativeProgram
 from wengert.tracing import compiled
 
@@ -91,6 +92,10 @@ def future() -> bool:
     return bool(futures.collect_all([made]).wait()[0].value() == 3)
 
 
+def traced() -> bool:
+    return len(_symbolic_trace.symbolic_trace(torch.nn.ReLU()).graph.nodes) == 3
+
+
 def new_kernel() -> bool:
     return bool(jit.engine().load("define void @made_in_a_child() {\n ret void\n}", "made_in_a_child").addresses)
 
@@ -101,10 +106,13 @@ HELD: dict[str, tuple[Callable[[], Any], Callable[[], bool]]] = {
     "tracing/compiled.py": (lambda: compiled._LOCK, compiled_call),
     "native/program.py": (lambda: native()._lock, compiled_call),
     "futures.py": (lambda: futures._LOCK, future),
+    "fx/_symbolic_trace.py": (lambda: _symbolic_trace._lock, traced),
     "compiler/threads.py": (lambda: threads._state.lock, lambda: threads.pool() is not None),
 }
 WAITS = {"compiler/jit.py"}
 """Where a fork waits until the lock is free, as LLVM cannot be left in the middle."""
+OF_RANKS = {f"distributed/{name}.py" for name in ("channel", "groups", "run", "server", "store", "work")}
+"""Whose locks belong to what a rank says to others: what it forks off does not speak for it."""
 
 
 @pytest.mark.parametrize("file", HELD)
@@ -131,7 +139,7 @@ def test_every_lock_of_ours_is_held_above() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("Lock", "RLock"):
                 found.add(path.relative_to(PACKAGE).as_posix())
-    assert found == {*HELD, *WAITS}
+    assert found == {*HELD, *WAITS, *OF_RANKS}
 
 
 def test_tensors_that_another_thread_was_recording_are_whole_in_the_child() -> None:

@@ -20,8 +20,8 @@ from wengert.tensors.tensor import Tensor
 RANDOM = ("rand", "dropout", "bernoulli", "normal", "gumbel", "multinomial", "poisson", "lowrank", "gamma", "rrelu",
           "dirichlet", "fractional", "seed", "rng_state", "empty", "binomial")
 BY_VALUE = {"argwhere", "histogram", "nonzero", "tensor", "unique", "unique_consecutive", "where", "matrix_rank",
-            "nan_to_num", "quantile", "nanquantile"}
-"""Functions that look at values, in one of their forms: they raise, and say so."""
+            "nan_to_num", "quantile", "nanquantile", "lobpcg"}
+"""Functions that look at values, or begin with random ones, in one of their forms: they raise, and say so."""
 UP_TO_A_FACTOR = {"svd", "eig", "qr"}
 FORMS = {"one": (1, ()), "two": (2, ()), "three": (3, ()), "along": (1, (0,))}
 
@@ -90,6 +90,8 @@ def test_forward_is_backward(form: str) -> None:
         warnings.simplefilter("ignore")
         for name, function in functions():
             if name in ("logcumsumexp", "xlogy"):  # where u is 0, their backward is not smooth in it; infinite
+                continue
+            if name == "lobpcg":  # its vectors' signs are those of a random start: tests/test_eigenpairs.py has it
                 continue
             for shape in ((4, 4), (4,)):
                 given, tangents = made(count, *shape), made(count + 1, *shape)[:count]

@@ -541,11 +541,11 @@ def test_check_of_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_module_below_one_that_is_no_package_is_missing() -> None:
-    """As torch.fx.graph_module, or any that no one has made."""
+    """As torch.nested.inner, or any that no one has made."""
     from importlib import util
 
-    for name in ("torch.fx.graph_module", "torch.overrides.inner", "torch.nn.functional.inner",
+    for name in ("torch.nested.inner", "torch.overrides.inner", "torch.nn.functional.inner",
                  "torch.nn.modules.conv.inner", "torch.no.such.thing"):
         with torch_is_wengert(), pytest.raises((MissingModuleError, ModuleNotFoundError)):
             util.find_spec(name)
-    assert missing_part("torch.fx.graph_module.GraphModule") is not None
+    assert missing_part("torch.nested.inner.Module") is not None

@@ -12,6 +12,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -125,16 +126,28 @@ def public(module: ModuleType) -> set[str]:
 
 def source(walked: Walked) -> str:
     """The text of the module with the names."""
+    warnings.simplefilter("ignore")  # of names that PyTorch is about to drop
     lines = ['"""The public names of PyTorch\'s that are not there: made by ``python -m tools.absent_names``.', "",
              "A module by its full name in PyTorch, a class by its own name; those of which nothing is absent are in",
-             '`WHOLE`."""', "", "ABSENT = {"]
+             '`WHOLE`, and in `INSIDE` the modules that are there under ``import torch`` alone."""', "", "ABSENT = {"]
     for owner, names in sorted(walked.absent.items()):
         if names:
             lines.append(f'    "{owner}": """')
             lines += textwrap.wrap(" ".join(names), 118)
             lines.append('""",')
     whole = " ".join(sorted(owner for owner, names in walked.absent.items() if not names))
-    return "\n".join([*lines, "}", "", 'WHOLE = """', *textwrap.wrap(whole, 118), '"""', ""])
+    inside = " ".join(f"{module}.{name}" for module in MODULES for name in sorted(public(import_module(module)))
+                      if is_module(f"{module}.{name}") and not is_own(f"{module}.{name}"))
+    return "\n".join([*lines, "}", "", 'WHOLE = """', *textwrap.wrap(whole, 118), '"""', "",
+                      'INSIDE = """', *textwrap.wrap(inside, 118), '"""', ""])
+
+
+def is_own(name: str) -> bool:
+    """Whether a module of PyTorch's can be imported as wengert's own, and not under ``import torch`` alone."""
+    try:
+        return find_spec(name.replace("torch", "wengert", 1)) is not None
+    except ModuleNotFoundError:  # of what it is below
+        return False
 
 
 def with_table(text: str, walked: Walked) -> str:

@@ -1,7 +1,7 @@
 """The public names of PyTorch's that are not there: made by ``python -m tools.absent_names``.
 
 A module by its full name in PyTorch, a class by its own name; those of which nothing is absent are in
-`WHOLE`."""
+`WHOLE`, and in `INSIDE` the modules that are there under ``import torch`` alone."""
 
 ABSENT = {
     "Adagrad": """
@@ -496,4 +496,14 @@ saved_tensors_hooks set_detect_anomaly stream torch.autograd.forward_ad torch.au
 torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize
 torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing
 torch.types
+"""
+
+INSIDE = """
+torch.export torch.mps torch.mtia torch.numa torch.storage torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint
+torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp
+torch.distributed.launcher torch.distributed.nn torch.distributed.optim torch.distributed.pipelining
+torch.distributed.rpc torch.distributed.tensor torch.distributed.utils torch.export.decomp_utils torch.fx.experimental
+torch.jit.annotations torch.multiprocessing.reducer torch.nn.attention.flex_attention torch.nn.parallel.distributed
+torch.nn.parallel.scatter_gather torch.utils.cpp_extension torch.utils.flop_counter torch.utils.data.datapipes
+torch.utils.data.graph_settings
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -40,13 +39,12 @@ def explain(owner: str, name: str, known: Iterable[str]) -> str:
 def is_of_pytorch(owner: str, name: str) -> bool:
     """Whether PyTorch has a name that wengert lacks, as far as its public names tell: what is private, and what
     belongs to an owner of which they say nothing, may be."""
-    from ._absent import ABSENT, WHOLE
+    from ._absent import ABSENT, INSIDE, WHOLE
 
     owner = re.sub(r"^wengert(?=\.|$)", "torch", owner)
-    inside = Path(__file__).parent.joinpath("compat", *owner.split("."), name)  # there under `import torch` alone
     if name.startswith("_") or not (owner in ABSENT or owner in WHOLE.split()):
         return True
-    if inside.exists() or inside.with_suffix(".py").exists():
+    if f"{owner}.{name}" in INSIDE.split():  # there under `import torch` alone
         return True
     return any(name in ABSENT[each].split() for each in (owner, *BASES) if each in ABSENT)
 

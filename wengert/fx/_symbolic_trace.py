@@ -18,6 +18,7 @@ from typing import Any
 import wengert as torch
 from wengert import nn
 
+from ..core.forks import in_child
 from .graph import Graph
 from .graph_module import GraphModule
 from .leaves import WRAPPED, wrap
@@ -26,6 +27,15 @@ from .proxy import Proxy, TracerBase, proxy_in
 
 _lock = threading.RLock()
 """Held while a program is traced: what is patched for one tracer is brought back before another patches it."""
+
+
+def _renew() -> None:
+    """A child goes on though another thread held the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+in_child(_renew)
 
 
 def _leaf(function: Callable[..., Any]) -> Callable[..., Any]:

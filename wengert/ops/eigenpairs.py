@@ -15,6 +15,7 @@ import numpy as np
 from ..core.errors import ShapeError
 from ..core.operands import Array
 from ..core.state import state
+from ..tensors.evaluation import Unseen
 from ..tensors.tensor import TENSORS, Tensor, make
 from .registry import FUNCTIONS, function
 
@@ -44,7 +45,7 @@ def lobpcg(A: Any, k: int | None = None, B: Any = None, X: Tensor | None = None,
         raise ValueError(f"[lobpcg] a method 'basic' or 'ortho' was expected; got {method!r}; leave it out")
     if tracker is not None:
         raise NotImplementedError("[lobpcg] no tracker was expected: nothing is told of the steps; leave it out")
-    given = any(x is not None and x.requires_grad for x in (A, B)) and state.grad
+    given = any(x is not None and (x.requires_grad and state.grad or isinstance(x._data, Unseen)) for x in (A, B))
     if given and (B is not None or type(A) not in TENSORS):
         raise ValueError("[lobpcg] for gradients a dense A, and no B, was expected; got "
                          f"{'a B' if B is not None else 'a sparse A'}; detach the tensors, or use linalg.eigh")
