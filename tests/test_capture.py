@@ -393,6 +393,53 @@ def test_twenty_training_steps(name: str) -> None:
     assert len(captured.programs) == 1  # whether gradients were there does not matter where they are dropped first
 
 
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "Muon", "Adafactor"])
+def test_state_is_named_alike_before_the_first_step_and_after_it(kind: str) -> None:
+    """Also where a parameter without a gradient, whose state stays hidden, stands among the others."""
+    weights = [torch.randn(3, 3, requires_grad=True) for _ in range(3)]
+    optimizer = getattr(torch.optim, kind)(weights, lr=0.1, **({"momentum": 0.9} if kind == "SGD" else {}))
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = (x @ weights[2] @ weights[0]).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    captured = torch.capture(step)
+    captured(torch.randn(4, 3))
+    first = captured.graph
+    assert list(optimizer.state) == [weights[0], weights[2]] and len(captured.programs) == 1
+    captured(torch.randn(4, 3))
+    assert len(captured.programs) == 1
+    again = torch.capture(step).record(torch.randn(4, 3)).graph
+    assert str(first) == str(again) and len(first.states) > 2
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "Muon"])
+def test_a_recording_that_fails_leaves_an_optimiser_before_its_first_step(kind: str) -> None:
+    weights = [torch.randn(3, 3, requires_grad=True) for _ in range(2)]
+    optimizer = getattr(torch.optim, kind)([{"params": [weight]} for weight in weights], lr=0.1,
+                                           **({"momentum": 0.9} if kind == "SGD" else {}))
+    fails = [True]
+
+    def step(x: Any) -> Any:
+        (x @ weights[0] @ weights[1]).sum().backward()
+        optimizer.step()
+        return x.sum() if fails[0] and x.sum() > 0 else x.sum() * 2
+
+    captured = torch.capture(step)
+    for _ in range(2):
+        with pytest.raises(TraceError):
+            captured(torch.randn(4, 3))
+        assert not optimizer.state and not optimizer.state_dict()["state"]
+    fails[0] = False
+    captured(torch.randn(4, 3))
+    captured(torch.randn(4, 3))  # finds the gradients of the first
+    assert list(optimizer.state) == weights and len(captured.programs) == 2
+    assert all(value.any() for entry in optimizer.state.values() for value in entry.values())
+
+
 def test_a_recorded_step_is_one_graph_that_names_its_state() -> None:
     torch.manual_seed(0)
     step, model, _ = STEPS["tanh, mse, adam"][0]()

@@ -81,6 +81,8 @@ class Capturing(Tracer, ABC):
         """Leaves of which ``.grad`` becomes a tensor of the user's: where both are found."""
         self.layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]] = []
         """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
+        self.ready: list[tuple[Any, dict[Any, Any]]] = []
+        """Optimisers that have made a step, and the states that they had ready before it."""
         self.journal: dict[Memory, tuple[Value, np.ndarray]] | None = None
         """What memories held before they were written, while that is noted."""
         self.lost: dict[Memory, Memory] = {}

@@ -194,6 +194,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
         return program
     except BaseException:
         reads.undo()
+        recorder.undo_updates()
         raise
     finally:
         for traced in recorder.living():

@@ -56,7 +56,7 @@ def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) ->
     elif isinstance(thing, dict) and len(thing) < 1000:
         yield from ((f"{variable}.{key}", item) for key, item in thing.items() if isinstance(item, Tensor))
     elif isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "state"):
-        for number, (parameter, state) in enumerate(thing.state.items()):
+        for number, (parameter, state) in enumerate(_states(thing).items()):
             owner = found[id(parameter)][0] if id(parameter) in found else str(number)
             if isinstance(state, dict):
                 yield from (
@@ -67,6 +67,16 @@ def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) ->
     elif hasattr(thing, "named_parameters") and not inspect.isclass(thing):
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_parameters())
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_buffers())
+
+
+def _states(optimizer: Any) -> dict[Any, Any]:
+    """The state of an optimiser, with that which shows from the first step on: named alike and in one order before that
+    step and after it, or recordings of the two could not be compared."""
+    ready = getattr(optimizer, "_ready", None)
+    if ready is None:  # an optimiser of another make
+        return dict(optimizer.state)
+    listed = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return {**{parameter: ready.get(parameter, (None, {}))[1] for parameter in listed}, **optimizer.state}
 
 
 class Names:

@@ -278,12 +278,22 @@ class Recorder(Capturing):
         )
 
     def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
+        optimizer: Any = run.__self__  # type: ignore[attr-defined]
         state.watcher = None
         try:
-            run.__self__._settle()  # type: ignore[attr-defined]
+            optimizer._settle()
         finally:
             state.watcher = self
+        self.ready.append((optimizer, dict(optimizer._ready)))
         self._on_one_line(super().update, run, TracedGroup(self, group))
+
+    def undo_updates(self) -> None:
+        """Hides the states again that optimisers have shown since their first step was recorded."""
+        for optimizer, ready in self.ready:
+            for parameter, entry in ready.items():
+                if parameter not in optimizer._ready:
+                    optimizer._ready[parameter] = entry
+                    optimizer.state.pop(parameter, None)
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
         if id(generator) not in self.generators:
