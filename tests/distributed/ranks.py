@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,31 +33,61 @@ def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float 
     """``wengert launch`` of a program in ``programs``, or at a path; leaves nothing behind, or this fails."""
     path = PROGRAMS / program if isinstance(program, str) else program
     command = [sys.executable, "-m", "wengert", "launch", "--nproc-per-node", str(ranks), *options, str(path)]
-    before, began = shared_memory(), time.monotonic()
     ours = ("RANK", "WORLD_SIZE", "MASTER_PORT")
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    mark = Mark()
+    environment = {name: value for name, value in mark.environment().items() if name not in ours}
+    before, began = unused_shared_memory(), time.monotonic()
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=timeout, env=environment,
                           check=False)
     took = time.monotonic() - began
-    assert shared_memory() <= before, "a segment of shared memory is left"
-    assert processes_of(str(path)) == [], "a process is left"
+    assert mark.processes() == [], "a process is left"
+    assert eventually(lambda: unused_shared_memory() <= before), "a segment of shared memory is left"
     return Outcome(done.returncode, done.stdout, done.stderr, took)
 
 
-def shared_memory() -> set[str]:
-    """The segments that MPI's processes have a name for."""
-    folder = Path("/dev/shm")
-    return {path.name for path in folder.glob("mpich_shm_*")} if folder.is_dir() else set()
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether something holds now, or begins to within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
 
 
-def processes_of(program: str) -> list[str]:
-    """The processes, zombies included, whose command line names a program."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended meanwhile
-        if program in command and int(folder.name) != os.getpid() and "pytest" not in command:
-            found.append(command)
-    return found
+class Mark:
+    """A word in the environment of processes, by which they and all that they start are found again. (Their command
+    lines would not do: another test may run the same program at the same time.)"""
+
+    NAME = "WENGERT_TEST_MARK"
+
+    def __init__(self) -> None:
+        self._word = uuid.uuid4().hex
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with the mark."""
+        return {**os.environ, self.NAME: self._word}
+
+    def processes(self) -> list[str]:
+        """The command lines of the processes that run and have the mark."""
+        return [read(folder, "cmdline").replace(b"\0", b" ").decode(errors="replace") for folder in running()
+                if f"{self.NAME}={self._word}".encode() in read(folder, "environ").split(b"\0")]
+
+
+def unused_shared_memory() -> set[str]:
+    """The segments of MPI that have a name and that no process uses: those that are left. One that another test's ranks
+    begin with is in use, but for the moment between its making and its mapping."""
+    named = {path.name for path in Path("/dev/shm").glob("mpich_shm_*")}
+    return {name for name in named if not any(f"/dev/shm/{name}".encode() in read(folder, "maps")
+                                              for folder in running())}
+
+
+def running() -> list[Path]:
+    """The folders in which Linux describes each process."""
+    return list(Path("/proc").glob("[0-9]*"))
+
+
+def read(folder: Path, what: str) -> bytes:
+    """A part of a process's description; nothing of one that has ended meanwhile, or is another user's."""
+    try:
+        return (folder / what).read_bytes()
+    except OSError:
+        return b""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.distributed.ranks import BOUND, launch
+from tests.distributed.ranks import BOUND, launch, unused_shared_memory
 
 LINE = r"all_reduce SUM of float32 \[3\] at \S+failing.py:\d+"
 ENDINGS = {
@@ -37,3 +40,37 @@ def test_all_ranks_end_and_say_why(what: str) -> None:
     assert done.err.count("Traceback (most recent call last)") <= 1, done.err
     assert "wengert launch: rank" in done.err
 
+
+STARTS = """import subprocess, sys, time, torch.distributed as dist
+dist.init_process_group()
+if dist.get_rank() == 1:
+    subprocess.Popen(["sleep", "{}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session={})
+    {}
+time.sleep({})
+"""
+
+
+def test_what_a_failed_rank_started_ends_too(tmp_path: Path) -> None:
+    program = tmp_path / "starts.py"
+    program.write_text(STARTS.format(60, False, "sys.exit(3)", 30))
+    assert launch(program, timeout=BOUND).code == 3
+
+
+def test_a_process_that_is_left_is_found(tmp_path: Path) -> None:
+    program = tmp_path / "leaves.py"
+    program.write_text(STARTS.format(10, True, "pass", 0))
+    with pytest.raises(AssertionError, match="a process is left"):
+        launch(program, timeout=BOUND)
+
+
+def test_a_segment_that_is_left_is_found() -> None:
+    before = unused_shared_memory()
+    segment = Path(f"/dev/shm/mpich_shm_test_{os.getpid()}")
+    with segment.open("w+b") as file:
+        file.truncate(4096)
+        with mmap.mmap(file.fileno(), 4096):
+            assert segment.name not in unused_shared_memory()
+    try:
+        assert segment.name in unused_shared_memory() - before
+    finally:
+        segment.unlink()

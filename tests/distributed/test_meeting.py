@@ -13,7 +13,7 @@ from socket import socket
 
 import pytest
 
-from tests.distributed.ranks import PROGRAMS, launch, processes_of
+from tests.distributed.ranks import PROGRAMS, Mark, eventually, launch
 
 
 def free_port() -> str:
@@ -78,8 +78,11 @@ def test_two_launchers_make_one_world(tmp_path: Path) -> None:
 
 
 def spawned(*arguments: str) -> subprocess.CompletedProcess[str]:
+    mark = Mark()
     command = [sys.executable, "-m", "wengert", "run", str(PROGRAMS / "spawning.py"), free_port(), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=mark.environment())
+    assert eventually(lambda: mark.processes() == []), mark.processes()  # the server ends when nobody is connected
+    return done
 
 
 def test_spawn() -> None:
@@ -90,7 +93,6 @@ def test_spawn() -> None:
 def test_spawn_says_what_was_raised() -> None:
     done = spawned("fails")
     assert done.returncode == 1 and "ValueError: bad luck" in done.stderr, done
-    assert processes_of("spawning.py") == []
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) -> None:
@@ -105,20 +107,35 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) -> No
     assert "starts all ranks again (1 of 1)" in again.err
 
 
-def test_an_interrupt_ends_all_ranks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ignored", "sent"), [
+    ((), [signal.SIGTERM]), ((), [signal.SIGINT]), ((), [signal.SIGHUP]), ((), [signal.SIGINT, signal.SIGTERM]),
+    ((signal.SIGINT,), [signal.SIGTERM]),  # as a shell's script starts what ends with &
+    ((signal.SIGINT, signal.SIGHUP), [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]),  # and nohup
+])
+def test_a_signal_ends_all_ranks(ignored: tuple[signal.Signals, ...], sent: list[signal.Signals], tmp_path: Path
+                                 ) -> None:
     program = tmp_path / "sleeps.py"
     program.write_text("import time, torch.distributed as dist\ndist.init_process_group()\nprint('here')\n"
                        "time.sleep(60)\n")
-    command = [sys.executable, "-m", "wengert", "launch", "--nproc-per-node", "2", str(program)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    mark = Mark()
+    code = "import runpy, signal, sys\n" + "".join(f"signal.signal({int(each)}, signal.SIG_IGN)\n" for each in ignored)
+    command = [sys.executable, "-c", code + "runpy.run_module('wengert', run_name='__main__')", "launch",
+               "--nproc-per-node", "2", str(program)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=mark.environment())
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
+    assert len(mark.processes()) == 4  # the launcher, the server and the ranks
+    for number in sent:
+        assert process.poll() is None
+        process.send_signal(number)
+        if number in ignored:
+            time.sleep(0.3)
+            assert len(mark.processes()) == 4
     began = time.monotonic()
     assert process.wait(20) == 130 and time.monotonic() - began < 10
     process.stdout.close()
-    assert processes_of(str(program)) == []
+    assert mark.processes() == []
 
 
 def test_output_in_files_and_of_some_ranks(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from .rendezvous import SERVED
 from .start import TOKEN, Started, start_server
@@ -215,18 +215,18 @@ def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
     screen = Screen(plan.size > 1)
     chosen = {int(each) for each in plan.options.local_ranks_filter.split(",") if each}
     logs: list[IO[str]] = []
-    for local_rank in range(plan.local):
-        number = plan.node * plan.local + local_rank
-        log: IO[str] | None = None
-        if plan.options.log_dir:
-            os.makedirs(plan.options.log_dir, exist_ok=True)
-            log = open(os.path.join(plan.options.log_dir, f"rank_{number}.log"), "a", encoding="utf-8")
-            logs.append(log)
-        process = subprocess.Popen(plan.command(), env=plan.environment(local_rank, port, token, attempt),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   start_new_session=True)
-        screen.ranks.append(Rank(number, process, screen, not chosen or local_rank in chosen, log))
     try:
+        for local_rank in range(plan.local):
+            number = plan.node * plan.local + local_rank
+            log: IO[str] | None = None
+            if plan.options.log_dir:
+                os.makedirs(plan.options.log_dir, exist_ok=True)
+                log = open(os.path.join(plan.options.log_dir, f"rank_{number}.log"), "a", encoding="utf-8")
+                logs.append(log)
+            process = subprocess.Popen(plan.command(), env=plan.environment(local_rank, port, token, attempt),
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       start_new_session=True)
+            screen.ranks.append(Rank(number, process, screen, not chosen or local_rank in chosen, log))
         return _watch(screen)
     except BaseException:
         _end(screen.ranks, signal.SIGTERM)
@@ -247,7 +247,7 @@ def _watch(screen: Screen) -> int:
             rank.finish_output()
             screen.release(rank)
         if failed:
-            _end(running)
+            _end(screen.ranks)
             for rank in screen.ranks:
                 rank.finish_output()
             silent = [rank for rank in failed if not rank.held]  # ended by a signal, or by sys.exit
@@ -289,17 +289,21 @@ def run(options: argparse.Namespace) -> int:
     """Does what ``wengert launch`` was asked for and returns the exit code."""
     if find_spec("mpi4py") is None:
         return _refuse(NEEDED.partition("] ")[2], 1)
+    with _ended_in_order():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    server: Started | None = None
     try:
         plan = Plan(options)
-        server: Started | None = None
         token = os.environ.get(TOKEN) or (secrets.token_hex(16) if plan.nodes == 1 else "")
         for attempt in range(options.max_restarts + 1):
             port = plan.port
             if plan.node == 0:
                 server = start_server(plan.host, plan.port, token)
                 port = server.port
-            with _terminated_as_interrupted():
-                code = run_once(plan, port, token, attempt)
+            code = run_once(plan, port, token, attempt)
             _stop(server)
             if code == 0 or attempt == options.max_restarts:
                 return code
@@ -319,20 +323,27 @@ def _stop(server: Started | None) -> None:
         server.process.wait()
 
 
-class _terminated_as_interrupted:
-    """A block in which SIGTERM ends the launcher as Ctrl-C does, so that no rank outlives it."""
+class _ended_in_order:
+    """A block in which the first of Ctrl-C, SIGTERM and SIGHUP (of a terminal that closes) raises KeyboardInterrupt, so
+    that no rank outlives the launcher, and what comes after it does nothing. What is ignored, as SIGHUP is under nohup,
+    stays so."""
 
     def __enter__(self) -> None:
-        self._before = None
+        self._before: dict[int, Any] = {}
+        self._told = False
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._raise)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._raise)
 
-    def _raise(self, number: int, frame: Any) -> NoReturn:
-        raise KeyboardInterrupt
+    def _raise(self, number: int, frame: Any) -> None:
+        if not self._told:
+            self._told = True
+            raise KeyboardInterrupt
 
     def __exit__(self, *error: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
 
 def _refuse(message: str, code: int = 2) -> int:

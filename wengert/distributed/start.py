@@ -38,8 +38,13 @@ def start_server(host: str, port: int, secret: str | None = None) -> Started:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment,
                                start_new_session=True)
     assert process.stdout is not None
-    with process.stdout as said:
-        word, _, rest = said.readline().strip().partition(" ")
+    try:
+        with process.stdout as said:
+            word, _, rest = said.readline().strip().partition(" ")
+    except BaseException:  # an interrupt
+        process.kill()
+        process.wait()
+        raise
     if word != "ready":
         process.wait()
         raise DistNetworkError(f"[distributed] a free port was expected at {host}:{port}; got {rest or 'nothing'}; "
