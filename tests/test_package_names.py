@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ NAMES = """__version__ utils.hooks.RemovableHandle autograd.function.FunctionCtx
     get_device_module sym_max _check_with ops.aten.alias.default _tensor_str.PRINT_OPTS backends.opt_einsum.enabled
     distributed.fsdp.wrap.size_based_auto_wrap_policy distributed.checkpoint.state_dict.StateDictOptions
     distributed.algorithms.ddp_comm_hooks.default_hooks export.ExportedProgram
+    distributed.ReduceOp.RedOpType distributed.constants.default_pg_timeout distributed.tensor.parallel.ParallelStyle
+    distributed.distributed_c10d.is_xccl_available distributed.Backend.default_device_backend_map
     nn.attention.flex_attention.BlockMask fx.experimental.proxy_tensor.get_proxy_mode torch.Tensor""".split()
 
 
@@ -73,6 +76,44 @@ def test_a_part_is_imported_from_the_module_above() -> None:
         scope: dict[str, Any] = {}
         exec("from torch.distributed import rpc", scope)
         assert is_hollow(scope["rpc"].init_rpc)
+
+
+@pytest.mark.parametrize("name", ["_tensor", "tensor", "tensor.placement_types"])
+def test_placements_are_values(name: str) -> None:
+    with torch_is_wengert():
+        module = importlib.import_module(f"torch.distributed.{name}")
+        shard, whole, part = module.Shard(1), module.Replicate(), module.Partial("avg")
+        assert [repr(each) for each in (shard, whole, part)] == ["Shard(dim=1)", "Replicate()", "Partial(avg)"]
+        assert [str(each) for each in (shard, whole, part)] == ["S(1)", "R", "P(avg)"]
+        assert all(isinstance(each, module.Placement) for each in (shard, whole, part))
+        assert [shard.is_shard(), shard.is_shard(1), shard.is_shard(0), whole.is_shard(), part.is_shard()] == [
+            True, True, False, False, False]
+        assert [each.is_replicate() for each in (shard, whole, part)] == [False, True, False]
+        assert [part.is_partial(), part.is_partial("avg"), part.is_partial("sum"), whole.is_partial()] == [
+            True, True, False, False]
+        assert shard == module.Shard(dim=1) != module.Shard(0) and module.Partial() == module.Partial("sum") != part
+        assert len({whole, module.Replicate(), shard, module.Shard(1)}) == 2
+        for each in (shard, whole, part):
+            assert pickle.loads(pickle.dumps(each)) == each
+        with pytest.raises(AttributeError):
+            shard.dim = 2
+        for wrong in (lambda: module.Shard("a"), lambda: module.Shard(1.5), lambda: module.Partial(3)):
+            with pytest.raises(TypeError, match="was expected; got"):
+                wrong()
+
+
+def test_placements_are_the_same_wherever_they_are_imported_from() -> None:
+    with torch_is_wengert():
+        from torch.distributed import _tensor, tensor
+        from torch.distributed.tensor import placement_types
+
+        assert _tensor.Shard is tensor.Shard is placement_types.Shard
+
+
+def test_what_a_reduction_is_called_by_its_inner_class() -> None:
+    kinds = wengert.distributed.ReduceOp.RedOpType
+    assert isinstance(wengert.distributed.ReduceOp.SUM, kinds) and kinds.MAX is wengert.distributed.ReduceOp.MAX
+    assert "RedOpType" not in wengert.distributed.ReduceOp.__members__
 
 
 def test_dtypes_that_are_names_alone_say_so() -> None:

@@ -11,7 +11,7 @@ share_memory
 count type value
 """,
     "Backend": """
-FAKE backend_capability backend_list backend_type_map default_device_backend_map register_backend
+FAKE backend_capability backend_list backend_type_map register_backend
 """,
     "CUDAGraph": """
 capture_begin capture_end debug_dump enable_debug_mode get_graph_data instantiate pool raw_cuda_graph
@@ -137,7 +137,7 @@ check_forward_args check_hidden_size check_input get_expected_hidden_size permut
 check_forward_args check_hidden_size check_input get_expected_hidden_size permute_hidden
 """,
     "ReduceOp": """
-PREMUL_SUM RedOpType factor op
+PREMUL_SUM factor op
 """,
     "RemovableHandle": """
 next_id
@@ -319,9 +319,9 @@ amp_definitely_not_available autocast_mode common grad_scaler
 AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
 BuiltinCommHookType DebugLevel DeviceMesh FileStore GatherOptions GradBucket GroupName Logger ProcessGroupGloo
 QueueEmptyError ReduceOptions ReduceScatterOptions Reducer ScatterOptions all_gather_coalesced all_gather_single
-all_reduce_coalesced argparse_util autograd breakpoint c10d_logger collective_utils config constants debug
-flight_recorder get_backend_config get_debug_level get_default_backend_for_device get_pg_count init_device_mesh
-is_backend_available is_ucc_available is_xccl_available launch logging_handlers record_comm recv_object_list reduce_op
+all_reduce_coalesced argparse_util autograd breakpoint c10d_logger collective_utils config debug flight_recorder
+get_backend_config get_debug_level get_default_backend_for_device get_pg_count init_device_mesh is_backend_available
+is_ucc_available is_xccl_available launch logging_handlers record_comm recv_object_list reduce_op
 reduce_scatter_single register_rendezvous_handler remote_device send_object_list set_debug_level
 set_debug_level_from_env shrink_group split_group supports_complex
 """,
@@ -500,10 +500,10 @@ torch.types
 
 INSIDE = """
 torch.export torch.mps torch.mtia torch.numa torch.storage torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint
-torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp
-torch.distributed.launcher torch.distributed.nn torch.distributed.optim torch.distributed.pipelining
-torch.distributed.rpc torch.distributed.tensor torch.distributed.utils torch.export.decomp_utils torch.fx.experimental
-torch.jit.annotations torch.multiprocessing.reducer torch.nn.attention.flex_attention torch.nn.parallel.distributed
-torch.nn.parallel.scatter_gather torch.utils.cpp_extension torch.utils.flop_counter torch.utils.data.datapipes
-torch.utils.data.graph_settings
+torch.distributed.constants torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic
+torch.distributed.fsdp torch.distributed.launcher torch.distributed.nn torch.distributed.optim
+torch.distributed.pipelining torch.distributed.rpc torch.distributed.tensor torch.distributed.utils
+torch.export.decomp_utils torch.fx.experimental torch.jit.annotations torch.multiprocessing.reducer
+torch.nn.attention.flex_attention torch.nn.parallel.distributed torch.nn.parallel.scatter_gather
+torch.utils.cpp_extension torch.utils.flop_counter torch.utils.data.datapipes torch.utils.data.graph_settings
 """

@@ -1,5 +1,6 @@
 """Modules of PyTorch's that packages import names from and that wengert has nothing of: each exists under
-``import torch`` alone, and its names are hollow. A name that begins with a capital is a class, another one a function.
+``import torch`` alone, and its names are hollow, but for the placements of tensors, which are values and no more. A
+name that begins with a capital is a class, another one a function.
 
 A module that wengert has is found before one of these.
 """
@@ -10,11 +11,12 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from .hollows import fill
+from .placements import PLACEMENTS
 
 TABLE = {
     "_higher_order_ops.associative_scan": "associative_scan",
     "distributed._functional_collectives": "all_to_all_single_autograd wait_tensor AsyncCollectiveTensor",
-    "distributed._tensor": "DTensor Replicate Shard distribute_tensor",
+    "distributed._tensor": "DTensor DeviceMesh Partial Placement Replicate Shard distribute_tensor",
     "distributed._tensor.experimental": "context_parallel implicit_replication local_map",
     "distributed.algorithms._checkpoint.checkpoint_wrapper":
         "CheckpointImpl CheckpointWrapper apply_activation_checkpointing checkpoint_wrapper offload_wrapper",
@@ -54,6 +56,9 @@ TABLE = {
     "distributed.tensor._utils": "compute_local_shape_and_global_offset",
     "distributed.tensor.experimental": "context_parallel",
     "distributed.tensor.experimental._attention": "set_rotate_method",
+    "distributed.tensor.parallel":
+        "ColwiseParallel ParallelStyle PrepareModuleInput PrepareModuleInputOutput PrepareModuleOutput RowwiseParallel "
+        "SequenceParallel loss_parallel parallelize_module",
     "distributed.tensor.placement_types": "Partial Placement Replicate Shard _StridedShard",
     "distributed.utils": "_sync_module_states",
     "export": "Dim ExportedProgram export load register_dataclass save",
@@ -83,5 +88,6 @@ def hollow_module(name: str) -> ModuleType | None:
         names = TABLE.get(inner, "").split()
         classes = [name for name in names if name.lstrip("_")[0].isupper()]
         fill(vars(made), classes=" ".join(classes), functions=" ".join(set(names) - set(classes)))
+        vars(made).update({name: PLACEMENTS[name] for name in names if name in PLACEMENTS})
         _made[name] = made
     return _made.get(name)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from .collectives import barrier, group_of
@@ -35,6 +35,8 @@ class Backend(str):
     """
 
     UNDEFINED, GLOO, NCCL, MPI, UCC, XCCL = "undefined", "gloo", "nccl", "mpi", "ucc", "xccl"
+    default_device_backend_map: ClassVar[dict[str, str]] = {"cpu": GLOO}
+    """By kind of device, what carries its tensors where no backend is named."""
 
     def __new__(cls, name: str) -> Backend:
         if not isinstance(name, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,13 @@ class ReduceOp(Enum):
     BOR = 6
     BXOR = 7
 
+    RedOpType: ClassVar[type[ReduceOp]]
+    """PyTorch's name for the class of the members."""
+
     __hash__ = object.__hash__  # an Enum's own takes a microsecond
+
+
+ReduceOp.RedOpType = ReduceOp
 
 
 _PLAIN = {ReduceOp.SUM: "SUM", ReduceOp.AVG: "SUM", ReduceOp.PRODUCT: "PROD", ReduceOp.MIN: "MIN", ReduceOp.MAX: "MAX",

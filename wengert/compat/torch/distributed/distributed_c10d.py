@@ -1,10 +1,13 @@
-"""``torch.distributed.distributed_c10d``: what `torch.distributed` has, and two names of its inside."""
+"""``torch.distributed.distributed_c10d``: what `torch.distributed` has, and names of its inside."""
 
 from __future__ import annotations
 
+from ...._missing import answers
 from ....distributed import *  # noqa: F403
 from ....distributed.collectives import group_of
 from ....distributed.groups import default_group as _get_default_group
+
+is_xccl_available = answers(False, "Whether XCCL is there: never.")
 
 
 def _rank_not_in_group(group: object) -> bool:
@@ -12,4 +15,4 @@ def _rank_not_in_group(group: object) -> bool:
     return group is not None and group_of(group) is None
 
 
-__all__ = ["_get_default_group", "_rank_not_in_group"]
+__all__ = ["_get_default_group", "_rank_not_in_group", "is_xccl_available"]
