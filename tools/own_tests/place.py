@@ -145,8 +145,9 @@ def _fill(torch: Any, folder: Path) -> None:
     no = SimpleNamespace(is_available=lambda: False, device_count=lambda: 0, is_initialized=lambda: False)
     for name in ("xpu", "mtia", "mps"):
         _give(torch, name, no)
-    _give(torch, "cpu", Hollow("torch.cpu"))
     torch.cpu.get_capabilities = dict
+    for name in ("_is_avx2_supported", "_is_amx_fp16_supported"):
+        _give(torch.cpu, name, lambda: False)
     _give(torch.version, "xpu", None)
     _give(import_module("torch._utils"), "_is_privateuse1_backend_available", lambda: False)
     for name in ("quantized", "xnnpack"):
