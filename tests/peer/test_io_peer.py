@@ -176,7 +176,6 @@ def test_the_same_programs_resume(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "float8": (lambda: torch.zeros(2, dtype=torch.float8_e4m3fn), "float8_e4m3fn"),
     "quantised": (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "QInt8|quantised"),
     "module": (lambda: torch.nn.Linear(1, 1), r"torch\.nn\.modules\.linear\.Linear"),
     "numpy": (lambda: np.float64(1.0), "numpy"),

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -176,3 +177,13 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("number", range(len(WRONG)))
 def test_wrong_calls_raise_the_same(number: int) -> None:
     both(lambda T: WRONG[number](T.nn.functional, T), warned=False)
+
+
+def test_the_forerunner_of_local_response_norm() -> None:
+    """Its values; PyTorch's gradient of it is not that of its values, ours is."""
+    x = np.random.RandomState(0).randn(2, 7, 3, 4)
+    theirs, ours = (library.nn.CrossMapLRN2d(3, alpha=0.5, beta=0.6, k=1.2)(library.from_numpy(x))
+                    for library in (torch, wengert))
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+    layer = wengert.nn.CrossMapLRN2d(3, alpha=0.5, beta=0.6, k=1.2)
+    assert wengert.autograd.gradcheck(layer, wengert.from_numpy(x).requires_grad_())
