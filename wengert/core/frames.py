@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from functools import cache
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _HIDDEN = (_PACKAGE, os.path.dirname(importlib.__file__) + os.sep, "<frozen importlib")
@@ -41,6 +41,16 @@ def user_line() -> str:
     """``"file:line"`` of the innermost frame outside this package; "" where there is none."""
     frame = user_frame()
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def user_trace(trace: TracebackType | None) -> TracebackType | None:
+    """The innermost entry of a traceback outside this package; None where all are inside."""
+    found = None
+    while trace is not None:
+        if not _is_ours(trace.tb_frame.f_code.co_filename):
+            found = trace
+        trace = trace.tb_next
+    return found
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

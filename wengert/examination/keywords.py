@@ -8,10 +8,10 @@ import difflib
 import inspect
 import linecache
 import re
-from types import FrameType, ModuleType, TracebackType
+from types import FrameType, ModuleType
 from typing import Any
 
-from ..core.frames import is_inside
+from ..core.frames import user_trace
 from ..tensors.tensor import Tensor
 
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -27,11 +27,11 @@ def suggestion(error: TypeError) -> str:
     """A line that names the argument meant, or those that there are; "" where the error is another or nothing is known
     of the function."""
     found = _UNKNOWN.search(str(error))
-    frame, position = _caller(error.__traceback__)
-    if found is None or frame is None:
+    at = user_trace(error.__traceback__)
+    if found is None or at is None:
         return ""
-    key = found[1]
-    call = _call_at(frame, position, key)
+    frame, key = at.tb_frame, found[1]
+    call = _call_at(frame, at.tb_lasti, key)
     if call is None:
         return ""
     names = _parameters(_value(call.func, frame))
@@ -44,16 +44,6 @@ def suggestion(error: TypeError) -> str:
     if meant is not None:
         return f"{function}() has no argument {key!r}; did you mean {meant!r}?"
     return f"{function}() has no argument {key!r}; it takes {', '.join(names)}"
-
-
-def _caller(trace: TracebackType | None) -> tuple[FrameType | None, int]:
-    """The last frame that is not inside wengert, and the instruction that ran there."""
-    found: tuple[FrameType | None, int] = (None, 0)
-    while trace is not None:
-        if not is_inside(trace.tb_frame.f_code):
-            found = trace.tb_frame, trace.tb_lasti
-        trace = trace.tb_next
-    return found
 
 
 def _call_at(frame: FrameType, position: int, key: str) -> ast.Call | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.questions import watch
-from ..core.frames import user_line
+from ..core.frames import user_line, user_trace
 from ..core.state import state
 from ..nn.global_hooks import register_module_forward_hook, register_module_forward_pre_hook
 from ..nn.layers.losses import Loss
@@ -69,7 +69,9 @@ class Rounds:
             hook.remove()
         self._stop_watching()
         if isinstance(error, IndexError) and self.observer.in_loss and self.targets is not None:
-            self._add([checks.labels(self.targets, error, _line_of(trace))])
+            at = user_trace(trace)
+            line = "" if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+            self._add([checks.labels(self.targets, error, line)])
 
     def _stop_watching(self) -> None:
         if self.watching:
@@ -190,15 +192,3 @@ class Rounds:
         self.used[id(optimizer)] = [(p, p.grad) for p in parameters if p.grad is not None]
         if self.left == 0:
             self._stop_watching()
-
-
-def _line_of(trace: Any) -> str:
-    """The last line of the program's in a traceback."""
-    from ..core.frames import is_inside
-
-    line = ""
-    while trace is not None:
-        if not is_inside(trace.tb_frame.f_code):
-            line = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line
