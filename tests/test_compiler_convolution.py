@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import wengert as torch
+from wengert.compiler import blocks, memory, threads
 from wengert.compiler import convolution as generated
-from wengert.compiler import threads
+from wengert.compiler.code import Code, module
+from wengert.compiler.jit import engine
+from wengert.compiler.turning import turning
 from wengert.core.windows import out_sizes
 from wengert.prims import convolution as prims
 
@@ -29,6 +32,19 @@ def geometry(draw: random.Random) -> dict[str, Any]:
             "outputs": draw.choice([1, 3, 4, 6, 7]), "samples": draw.choice([1, 2, 5]),
             "sizes": tuple(max(n, m) for n, m in zip(drawn, least, strict=True)), "kernel": kernel, "stride": stride,
             "padding": padding, "dilation": dilation}
+
+
+def wide(draw: random.Random) -> dict[str, Any]:
+    """A convolution whose channels fill vectors: what the code of programs computes, block by block."""
+    g = geometry(draw)
+    if draw.random() < 0.3:
+        g |= {"groups": draw.choice([16, 19, 40]), "inputs": 1, "outputs": 1}
+    else:
+        g |= {"groups": draw.choice([1, 1, 2]), "inputs": draw.choice([3, 8, 17, 20]),
+              "outputs": draw.choice([16, 21, 32, 70])}
+    if len(g["sizes"]) < 3 and draw.random() < 0.3:
+        g["sizes"] = (*g["sizes"][:-1], draw.choice([65, 150, 300]))
+    return g | {"samples": draw.choice([1, 2, 5, 9])}
 
 
 def arrays(g: dict[str, Any], dtype: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -73,6 +89,66 @@ def test_a_convolution_its_adjoint_and_its_weights_gradient(seed: int, monkeypat
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_blocks_of_windows_by_the_code_of_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The convolution and the gradient of its weight by blocks, of which some are cut off at the edges, in small rooms
+    too; also where what lies beyond the windows is not finite."""
+    draw = random.Random(seed)
+    g = wide(draw)
+    dtype, tolerance = (("float32", 1e-4), ("float64", 1e-11))[seed % 2]
+    x, weight, bias, ct = arrays(g, dtype, seed)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", draw.choice([2**12, 2**15, blocks.BLOCK_BYTES]))
+    monkeypatch.setattr(blocks, "MOST_OF_SUMS", draw.choice([2**12, blocks.MOST_OF_SUMS]))
+    out, (kernel, stride, padding, dilation, groups) = ct.shape[2:], [
+        g[name] for name in ("kernel", "stride", "padding", "dilation", "groups")]
+    placed = generated._geometry(x.shape, dtype, out, len(weight), kernel, stride, padding, dilation, groups)
+    assert placed is not None
+    least = draw.choice([1, 2, 3])
+    forward, gradient = ([blocks._block(placed, parts > 0, least), parts] for parts in (0, draw.choice([1, 2, 8])))
+    assert forward[0] is not None and gradient[0] is not None
+    result = np.full(ct.shape, np.nan, dtype)
+    blocks.Plan(placed, *forward[:1], True, 0, least).convolve(x, weight, bias, result)
+    weights = blocks.Plan(placed, gradient[0], False, gradient[1], least).convolve_weight(x, ct).reshape(weight.shape)
+    monkeypatch.setattr(prims, "_LARGE", float("inf"))
+    params = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    for got, expected in ((result, prims.convolution.run(x, weight, bias, **params)),
+                          (weights, prims.convolution_weight.run(x, ct, kernel=kernel, **params))):
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_blocks_take_nothing_from_beyond_their_windows() -> None:
+    """A stride leaves out the last rows and columns: what is not finite there goes into no sum."""
+    x, weight = np.ones((3, 16, 8, 70), np.float32), np.ones((16, 16, 3, 3), np.float32)
+    x[:, :, 7:], x[:, :, :, 69:] = np.nan, np.inf
+    geometry = {"stride": (2, 2), "padding": (0, 0), "dilation": (1, 1)}
+    out = prims.convolution.run(x, weight, **geometry)
+    assert out.shape == (3, 16, 3, 34) and (out == 144).all()
+    gradient = prims.convolution_weight.run(x, out, kernel=(3, 3), **geometry)
+    assert (gradient == 3 * 3 * 34 * 144).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (16, 16), (17, 8), (129, 33), (260, 5)])
+def test_a_matrix_is_turned_round(shape: tuple[int, int], dtype: str) -> None:
+    code = Code()
+    operands, _, _ = code.parameters
+    table = code.address(operands, 0)
+    source, target = (code.address(table, k) for k in range(2))
+    code.call("void", "turn", source, code.word(table, 2), target, code.word(table, 3), code.word(table, 4),
+              code.word(table, 5))
+    code.done()
+    kernel = threads.Parts(module(code, *turning("turn", dtype, engine().machine)))
+    x = np.random.default_rng(0).normal(size=(shape[0], shape[1] + 3)).astype(dtype)
+    for begin in (0, 1, 7):  # wherever the target's lines begin, and with a step of its own
+        room = np.zeros(begin + shape[1] * (shape[0] + 2) + 40, dtype)
+        numbers = threads.table(6)
+        numbers[:] = [memory.address(x), memory.address(room[begin:]), x.shape[1], shape[0] + 2, *shape]
+        kernel.run(1, 1e9, numbers)
+        seen = room[begin:begin + shape[1] * (shape[0] + 2)].reshape(shape[1], -1)
+        assert (seen[:, :shape[0]] == x[:, :shape[1]].T).all()
+        assert not seen[:, shape[0]:].any() and not room[:begin].any() and not room[begin + seen.size:].any()
+
+
 def test_the_adjoint_with_large_strides_and_extra_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Phases that no place of the kernel meets stay zero."""
     x, weight = np.ones((2, 3, 4, 4), np.float32), np.ones((3, 2, 2, 2), np.float32)
@@ -82,10 +158,11 @@ def test_the_adjoint_with_large_strides_and_extra_rows(monkeypatch: pytest.Monke
     assert (ours[:, :, 2::3] == 0).all() and ours.sum() > 0
 
 
-def test_results_do_not_depend_on_the_number_of_threads() -> None:
+@pytest.mark.parametrize("samples, channels", [(5, (8, 12)), (5, (16, 32)), (1, (16, 40))])
+def test_results_do_not_depend_on_the_number_of_threads(samples: int, channels: tuple[int, int]) -> None:
     both = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1)}
-    x, weight, bias, _ = arrays({"groups": 1, "inputs": 8, "outputs": 12, "samples": 5, "sizes": (17, 19),
-                                 "kernel": (3, 3), **both}, "float32", 0)
+    x, weight, bias, _ = arrays({"groups": 1, "inputs": channels[0], "outputs": channels[1], "samples": samples,
+                                 "sizes": (17, 19), "kernel": (3, 3), **both}, "float32", 0)
     before, results = threads.get_num_threads(), []
     try:
         for count in (1, 2, 3):

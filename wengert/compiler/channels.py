@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
+from typing import Any
 
 from .code import POINTER, Code, Index, Operand
 from .extents import alike, lifted, several, varies
@@ -71,6 +72,15 @@ def reach(axes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """How far the first and the last element of these sizes and steps lie from the one with all indices 0."""
     steps = [(size - 1) * step for size, step in axes]
     return sum(min(step, 0) for step in steps), sum(max(step, 0) for step in steps)
+
+
+def turned(weight: Any, order: Sequence[int], block: int) -> Any:
+    """A weight with its dimensions in this order, the last in blocks of which each stands by itself."""
+    found = weight.transpose(order)
+    if not block:
+        return found
+    cut = found.reshape(*found.shape[:-1], found.shape[-1] // block, block)
+    return cut.transpose(0, cut.ndim - 2, *range(1, cut.ndim - 2), cut.ndim - 1)
 
 
 def box(sizes: Sequence[int], room: int) -> tuple[int, ...]:
@@ -168,16 +178,16 @@ class Windows(Form):
         out = reach([*[(a.size, a.y) for a in self.windows], (channels, 1)])
         return [x, (0, weights - 1), *[(0, channels - 1)] * self.bias, out]
 
-    def written(self, name: str, machine: Machine) -> Written:
+    def written(self, name: str, machine: Machine, visible: bool = False) -> Written:
         """The code, for the items that it says."""
-        return _WindowsWriter(self, name, machine).written()
+        return _WindowsWriter(self, name, machine, visible).written()
 
 
 class Writer:
     """What both writers share: tiles, channels of which the last vector may be short, and unrolled sums."""
 
-    def __init__(self, form: Form, name: str, machine: Machine, channels: int) -> None:
-        self.code, self.machine = Code(name, visible=False), machine
+    def __init__(self, form: Form, name: str, machine: Machine, channels: int, visible: bool = False) -> None:
+        self.code, self.machine = Code(name, visible=visible), machine
         self.lanes = form.lanes(machine, channels)
         self.vectors = Vectors(self.code, form.dtype, replace(machine, vector_bytes=self.lanes * form.size))
         self.element = self.vectors.element
@@ -244,8 +254,8 @@ class Writer:
 
 
 class _WindowsWriter(Writer):
-    def __init__(self, form: Windows, name: str, machine: Machine) -> None:
-        super().__init__(form, name, machine, form.outer)
+    def __init__(self, form: Windows, name: str, machine: Machine, visible: bool = False) -> None:
+        super().__init__(form, name, machine, form.outer, visible)
         self.form = form
         self.axes = joined(form.windows)
         blocks = [form.block // self.lanes] * 2 if form.block else [4, 1]  # a weight in blocks lies as tiles read it

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from ..core.windows import framed
-from . import memory, threads
+from . import blocks, memory, threads
+from .blocks import Geometry, Triple
 from .code import Code, Index, Loop, Operand, module
 from .jit import engine
 from .kernels import generated_code_is_possible
@@ -35,7 +36,6 @@ from .vectors import Machine, Vectors
 __all__ = ["convolve", "convolve_weight"]
 
 Array = np.ndarray[Any, Any]
-Triple = tuple[int, int, int]
 Sizes = Sequence[int]
 
 BAND_BYTES = 192 * 1024
@@ -324,28 +324,6 @@ class _Packing:
 # --- plans ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """A convolution of three dimensions. ``padding`` is what comes before the input (negative: is cut off)."""
-
-    samples: int
-    in_channels: int
-    sizes: Triple
-    out_channels: int
-    out: Triple
-    kernel: Triple
-    stride: Triple
-    padding: Triple
-    dilation: Triple
-    groups: int
-    dtype: str
-
-    @property
-    def work(self) -> int:
-        """The number of multiplications."""
-        return self.samples * self.out_channels * prod(self.out) * self.in_channels // self.groups * prod(self.kernel)
-
-
 class Plan:
     """The form, the tables and the numbers of a geometry; all but the addresses of a call."""
 
@@ -506,21 +484,30 @@ def _plan(geometry: Geometry, gradient: bool, parts: int) -> Plan:
     return Plan(geometry, gradient, parts)
 
 
-def _geometry(x: Array, out: Sizes, out_channels: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
-              groups: int) -> Geometry | None:
-    """The geometry with three dimensions; None where there is no generated code."""
-    if x.dtype.char not in "fd" or len(kernel) > 3 or not generated_code_is_possible():
+@lru_cache(maxsize=512)
+def _geometry(shape: Sizes, dtype: str, out: Sizes, out_channels: int, kernel: Sizes, stride: Sizes, padding: Sizes,
+              dilation: Sizes, groups: int) -> Geometry | None:
+    """The geometry with three dimensions, of an input of this shape; None where there is no generated code."""
+    if dtype not in ("float32", "float64") or len(kernel) > 3 or not generated_code_is_possible():
         return None
-    sizes = x.shape[2:]
-    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and sizes == tuple(out):
+    sizes = shape[2:]
+    if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and tuple(sizes) == tuple(out):
         sizes = out = (prod(sizes),)  # every place for itself: one long row
         kernel = stride = dilation = (1,)
         padding = (0,)
-    geometry = Geometry(x.shape[0], x.shape[1], _triple(sizes), out_channels, _triple(out), _triple(kernel),
-                        _triple(stride), _triple(padding, 0), _triple(dilation), groups, x.dtype.name)
-    if geometry.groups == 1 and 2 * geometry.out[2] * x.itemsize <= VECTOR_BYTES:
-        return None  # most of every vector would be idle; one product of matrices is faster
-    return geometry
+    return Geometry(shape[0], shape[1], _triple(sizes), out_channels, _triple(out), _triple(kernel),
+                    _triple(stride), _triple(padding, 0), _triple(dilation), groups, dtype)
+
+
+@lru_cache(maxsize=512)
+def _in_blocks(geometry: Geometry, biased: bool, parts: int, count: int) -> blocks.Plan | None:
+    """The plan by the code that programs have, where that is the better one; of a gradient in so many parts."""
+    return blocks.planned(geometry, biased, parts, count)
+
+
+def _mostly_idle(geometry: Geometry) -> bool:
+    """Whether rows of windows fill so little of a vector that one product of matrices is faster."""
+    return geometry.groups == 1 and 2 * geometry.out[2] * (4 if geometry.dtype == "float32" else 8) <= VECTOR_BYTES
 
 
 def _triple(values: Sizes, filler: int = 1) -> Triple:
@@ -557,6 +544,15 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
     prove (`check_reach` of `wengert.core.windows`). None where numpy should compute it: another dtype than float32 or
     float64, more than three dimensions.
     """
+    geometry = _geometry(x.shape, x.dtype.name, out, weight.shape[0], weight.shape[2:], stride, padding, dilation,
+                         groups)
+    if geometry is None:
+        return None
+    in_blocks = _in_blocks(geometry, bias is not None, 0, threads.get_num_threads())
+    if in_blocks is not None:
+        result = np.empty((x.shape[0], weight.shape[0], *out), x.dtype)
+        in_blocks.convolve(x, weight, bias, result)
+        return result
     folded = _folded(x, out, weight.shape[2:], stride, padding, dilation)
     if folded is not None:
         pieces, count, step = folded
@@ -565,8 +561,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
             return None
         joined = parts.reshape(len(x), count, len(weight), step).swapaxes(1, 2).reshape(len(x), len(weight), -1)
         return np.ascontiguousarray(joined[:, :, : out[0]])
-    geometry = _geometry(x, out, weight.shape[0], weight.shape[2:], stride, padding, dilation, groups)
-    if geometry is None:
+    if _mostly_idle(geometry):
         return None
     # A window is one sum, always in the order of the reads: how the items are cut changes no bit of it.
     plan = _plan(geometry, False, threads.get_num_threads())
@@ -588,16 +583,21 @@ def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: 
                     groups: int) -> Array | None:
     """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
     `convolve`."""
+    geometry = _geometry(x.shape, x.dtype.name, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
+    if geometry is None:
+        return None
+    memory.check_alike("convolution", (x.shape[0], *ct.shape[1:]), x.dtype, ct)
+    in_blocks = _in_blocks(geometry, False, _parts_of_sums(geometry), threads.get_num_threads())
+    if in_blocks is not None:
+        return in_blocks.convolve_weight(x, ct).reshape(ct.shape[1], x.shape[1] // groups, *kernel)
     folded = _folded(x, ct.shape[2:], kernel, stride, padding, dilation)
     if folded is not None:
         pieces, count, step = folded
         whole = framed(ct, ((0, count * step - ct.shape[2]),))
         cut = whole.reshape(*ct.shape[:2], count, step).swapaxes(1, 2).reshape(-1, ct.shape[1], step)
         return convolve_weight(pieces, cut, kernel, stride, (0,), dilation, groups)
-    geometry = _geometry(x, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
-    if geometry is None:
+    if _mostly_idle(geometry):
         return None
-    memory.check_alike("convolution", (x.shape[0], *ct.shape[1:]), x.dtype, ct)
     plan = _plan(geometry, True, _parts_of_sums(geometry))
     channels, padded = ct.shape[1] // groups, plan.blocks * plan.height
     sums = np.zeros((plan.parts, groups, padded, plan.reads), x.dtype)

@@ -64,14 +64,14 @@ class Places(Form):
         each = max(LATENCY, points * writer.width / 2, (points + writer.width) / 2)
         return prod([a.size for a in (self.samples, *self.windows)]) * writer.tiles * writer.blocks * self.groups * each
 
-    def written(self, name: str, machine: Machine) -> Written:
+    def written(self, name: str, machine: Machine, visible: bool = False) -> Written:
         """The code, for the items that it says."""
-        return _PlacesWriter(self, name, machine).written()
+        return _PlacesWriter(self, name, machine, visible).written()
 
 
 class _PlacesWriter(Writer):
-    def __init__(self, form: Places, name: str, machine: Machine) -> None:
-        super().__init__(form, name, machine, form.outer)
+    def __init__(self, form: Places, name: str, machine: Machine, visible: bool = False) -> None:
+        super().__init__(form, name, machine, form.outer, visible)
         self.form = form
         self.reads = (*form.places, Axis(form.inner, form.channel_step))
         # Places that move y have a tile each.

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from math import prod
 from operator import itemgetter
 from typing import Any
 
-from ..compiler.channels import Axis, Windows
+from ..compiler.channels import Axis, Windows, turned
 from ..compiler.dots import Dots
 from ..compiler.jit import engine
 from ..compiler.places import Places
@@ -121,7 +120,7 @@ def _windows(t: Translation, x: Expr, weight: Expr, channels: tuple[int, int], t
         plain = form
         block = t.plan.choose("block of a weight", lambda: plain.blocked(engine().machine).block)
         form = replace(plain, block=block)
-    laid = _packed(t, weight, groups, partial(_turned, taken=taken, order=order, block=block))
+    laid = _packed(t, weight, groups, lambda array: turned(array[(..., *taken)], order, block))
     t.plan.kernel("convolution", form, [source, laid.node.args[0], *bias], [target])
 
 
@@ -150,15 +149,6 @@ def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Pl
         geometry = {"stride": (1,) * rank, "dilation": tuple(phase[2] for phase in phases)}
         _windows(t, ct, weight, (1, 2), taken, bias, part, kernel, geometry, [phase[1][0] for phase in phases], groups,
                  each)
-
-
-def _turned(weight: Any, taken: tuple[slice, ...], order: Sequence[int], block: int) -> Any:
-    """A weight in groups with its dimensions in this order, the last in blocks of which each stands by itself."""
-    found = weight[(..., *taken)].transpose(order)
-    if not block:
-        return found
-    cut = found.reshape(*found.shape[:-1], found.shape[-1] // block, block)
-    return cut.transpose(0, cut.ndim - 2, *range(1, cut.ndim - 2), cut.ndim - 1)
 
 
 # --- the gradient of the weight ---------------------------------------------------------------------------------------

@@ -98,7 +98,8 @@ def _direct(x: Array, weight: Array, stride: Dims, padding: Pairs, dilation: Dim
         check_reach("convolution", padded, out, kernel, stride, dilation)
         generated = _generated(x, x.shape[0] * prod(out) * weight.size)
         if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
-            result = generated.convolve(x, weight, bias, out, stride, [lo for lo, _ in padding], dilation, groups)
+            before = tuple([lo for lo, _ in padding])
+            result = generated.convolve(x, weight, bias, out, stride, before, dilation, groups)
             if result is not None:
                 return result
         columns = _columns(framed(x, padding), out, kernel, stride, dilation, groups)
@@ -128,7 +129,7 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
         if any(phase is None for phase in phases):
             continue
         taken = turned[(..., *(phase[0] for phase in phases))]
-        part = _direct(ct, np.ascontiguousarray(taken), (1,) * rank, tuple(phase[1] for phase in phases),
+        part = _direct(ct, taken, (1,) * rank, tuple(phase[1] for phase in phases),
                        tuple(phase[2] for phase in phases), groups)
         if result is None:
             return part
