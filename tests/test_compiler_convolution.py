@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from wengert.compiler import convolution as generated
 from wengert.compiler.code import Code, module
 from wengert.compiler.jit import engine
 from wengert.compiler.turning import turning
+from wengert.compiler.vectors import Machine
 from wengert.core.windows import out_sizes
 from wengert.prims import convolution as prims
 
@@ -89,7 +91,24 @@ def test_a_convolution_its_adjoint_and_its_weights_gradient(seed: int, monkeypat
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.fixture(params=[None, Machine(32, True, False), Machine(16, True, False)], ids=["own", "32", "16"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine, and ones with shorter vectors, of whose code nothing is left."""
+    own = engine().machine
+    if request.param is not None:
+        if request.param.vector_bytes > own.vector_bytes or not own.fused:
+            pytest.skip("longer vectors than this machine has")
+        monkeypatch.setattr(engine(), "machine", request.param)
+    caches = blocks._driver, blocks._code
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.usefixtures("machine")
 def test_blocks_of_windows_by_the_code_of_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The convolution and the gradient of its weight by blocks, of which some are cut off at the edges, in small rooms
     too; also where what lies beyond the windows is not finite."""
@@ -129,6 +148,7 @@ def test_blocks_take_nothing_from_beyond_their_windows() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 40), (16, 16), (17, 8), (129, 33), (260, 5)])
+@pytest.mark.usefixtures("machine")
 def test_a_matrix_is_turned_round(shape: tuple[int, int], dtype: str) -> None:
     code = Code()
     operands, _, _ = code.parameters
