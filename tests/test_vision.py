@@ -298,3 +298,10 @@ def test_images_survive_a_round_through_memory() -> None:
     file = io.BytesIO()
     vision.utils.save_image(wengert.zeros(3, 4, 4), file, "png")
     assert Image.open(io.BytesIO(file.getvalue())).size == (4, 4)
+
+
+@pytest.mark.parametrize("name", ["RandomResizedCrop", "RandomErasing"])
+def test_what_a_scale_must_be_is_said_by_the_transform_that_has_it(name: str) -> None:
+    draws = getattr(transforms, name).get_params
+    with pytest.raises(ValueError, match=rf"^\[{name}\] a scale of finite numbers"):
+        draws(wengert.zeros(3, 8, 8), (-1.0, 0.5), (0.5, 2.0))

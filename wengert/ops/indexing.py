@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import IndexDTypeError, ShapeError
-from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P
+from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P, Primitive
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
 from ..tensors.alias import type_name
@@ -154,15 +154,7 @@ function(inplace=True)(scatter)
 @function(inplace=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """``input`` with the elements of ``src`` added at the positions that ``index`` names in dimension ``dim``."""
-    place = wrap_dim(dim, input._data.ndim, "scatter_add")
-    _check_along(input, index, place, "scatter_add", src)
-    if src.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
-    shape = input._data.shape
-    if not (input._data.ndim and index._data.ndim):
-        input, index, src = _rows(input, index, src)
-    out = P.scatter_add(input, index, src, dim=place)
-    return out if shape else P.reshape(out, shape=shape)
+    return _combined(P.scatter_add, input, dim, index, src)
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
@@ -176,14 +168,19 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     check_takes("scatter_reduce", {"mean": TRUTHS, "amax": COMPLEX, "amin": COMPLEX}.get(reduce, ""), input)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    place = wrap_dim(dim, input._data.ndim, "scatter_reduce")
-    _check_along(input, index, place, "scatter_reduce", src)
+    return _combined(P.scatter_reduce, input, dim, index, src, reduce=reduce, include_self=include_self)
+
+
+def _combined(primitive: Primitive, input: Tensor, dim: int, index: Tensor, src: Tensor, **params: Any) -> Tensor:
+    """The scatter that combines what is there with elements of ``src``, which has its dtype."""
+    place = wrap_dim(dim, input._data.ndim, primitive.name)
+    _check_along(input, index, place, primitive.name, src)
     if src.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
     shape = input._data.shape
     if not (input._data.ndim and index._data.ndim):
         input, index, src = _rows(input, index, src)
-    out = P.scatter_reduce(input, index, src, dim=place, reduce=reduce, include_self=include_self)
+    out = primitive(input, index, src, dim=place, **params)
     return out if shape else P.reshape(out, shape=shape)
 
 

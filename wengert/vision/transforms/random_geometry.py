@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Number
 from typing import Any
 
@@ -143,8 +143,15 @@ class RandomVerticalFlip(ByChance):
         return functional.vflip(img)
 
 
-def _logarithms(ratio: Sequence[float]) -> list[float]:
-    return torch.log(torch.tensor(list(ratio))).tolist()
+def _areas(op: str, whole: int, scale: Sequence[float], ratio: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """Ten draws of an area, a share of the ``whole`` within ``scale``, and of a ratio of sides within ``ratio``,
+    uniform in its logarithm."""
+    if not 0 <= min(scale) <= max(scale) < math.inf:
+        raise ValueError(f"[{op}] a scale of finite numbers from 0 on was expected; got {scale}")
+    bounds = torch.log(torch.tensor(list(ratio))).tolist()
+    for _ in range(10):
+        area = whole * uniform(scale[0], scale[1])
+        yield area, torch.exp(torch.empty(1).uniform_(*bounds)).item()
 
 
 def _check_ranges(scale: Any, ratio: Any) -> None:
@@ -177,12 +184,7 @@ class RandomResizedCrop(nn.Module):
     def get_params(img: Any, scale: Sequence[float], ratio: Sequence[float]) -> tuple[int, int, int, int]:
         """Top, left, height, width."""
         _, rows, columns = functional.get_dimensions(img)
-        bounds = _logarithms(ratio)
-        if not 0 <= min(scale) <= max(scale) < math.inf:
-            raise ValueError(f"[RandomResizedCrop] a scale of finite numbers from 0 on was expected; got {scale}")
-        for _ in range(10):
-            area = rows * columns * uniform(scale[0], scale[1])
-            shape = torch.exp(torch.empty(1).uniform_(*bounds)).item()
+        for area, shape in _areas("RandomResizedCrop", rows * columns, scale, ratio):
             width, height = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
             if 0 < width <= columns and 0 < height <= rows:
                 top = _integer(0, rows - height + 1)
@@ -363,12 +365,7 @@ class RandomErasing(nn.Module):
     ) -> tuple[int, int, int, int, Tensor]:
         """Top, left, height, width and what goes there; the whole image, if ten draws give nothing that fits."""
         channels, rows, columns = img.shape[-3:]
-        bounds = _logarithms(ratio)
-        if not 0 <= min(scale) <= max(scale) < math.inf:
-            raise ValueError(f"[RandomResizedCrop] a scale of finite numbers from 0 on was expected; got {scale}")
-        for _ in range(10):
-            area = rows * columns * uniform(scale[0], scale[1])
-            shape = torch.exp(torch.empty(1).uniform_(*bounds)).item()
+        for area, shape in _areas("RandomErasing", rows * columns, scale, ratio):
             height, width = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
             if height >= rows or width >= columns:
                 continue
