@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import warnings
 from importlib.util import find_spec
@@ -66,12 +67,19 @@ def test_a_future_waits_for_another_thread() -> None:
     assert torch.futures.collect_all([]).wait() == []
 
 
-def test_hub_and_onnx_refuse_clearly() -> None:
+def test_hub_refuses_clearly() -> None:
     with pytest.raises(NotImplementedError, match=r"\[hub.load\].*downloads nothing.*'resnet18'"):
         torch.hub.load("pytorch/vision", "resnet18")
-    with pytest.raises(NotImplementedError, match=r"\[onnx.export\]"):
-        torch.onnx.export(torch.nn.Linear(1, 1), torch.ones(1), "model.onnx")
     assert torch.hub.get_dir().endswith("hub")
+
+
+def test_onnx_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wengert.onnx.packages import needs
+
+    needs.cache_clear()
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"ONNX models need the package onnx: pip install 'wengert\[onnx\]'"):
+        torch.onnx.export(torch.nn.Linear(1, 1), (torch.ones(1),), "model.onnx")
 
 
 def test_distributed_training_waits_for_its_beginning() -> None:

@@ -48,7 +48,7 @@ REASONS = (
     (r"Storage(Base)?$|StorageContext$", "an untyped storage and `TypedStorage` are there, kinds by dtype are not"),
     (r"torch\.distributed|nn\.parallel|DistributedDataParallel", "of several processes"),
     (r"torch\.(export|package|library|nested)(\.|$)", "a part of PyTorch's that wengert does not have"),
-    (r"torch\.onnx", "there is no export to ONNX"),
+    (r"torch\.onnx", "the older exporter's own tools, and operators beside ONNX's"),
     (r"DataPipe|datapipe|determinism|argument_validation|runtime_validation|DataChunk", "deprecated in PyTorch itself"),
     (r"\.(eig|lstsq|solve|symeig|matrix_rank|chain_matmul|volatile|reinforce|resize|resize_as)$",
      "removed from PyTorch, which only says so"),

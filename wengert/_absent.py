@@ -100,6 +100,12 @@ merge_masks
     "Node": """
 graph meta normalized_arguments op target type users
 """,
+    "ONNXProgram": """
+call_reference compute_values model_proto optimize rename_axes
+""",
+    "OperatorExportTypes": """
+value
+""",
     "PrefixStore": """
 barrier clone has_extended_api queue_len queue_pop queue_push underlying_store
 """,
@@ -181,6 +187,9 @@ adaptive_autorange autorange collect_callgrind repeat
 """,
     "Tracer": """
 check_mutable_operations get_fresh_qualname proxy_buffer_attributes trace_asserts traced_func_name
+""",
+    "TrainingMode": """
+value
 """,
     "Transformer": """
 boxed_run
@@ -383,11 +392,10 @@ DistributedDataParallelCPU comm data_parallel gather parallel_apply replicate sc
 PackedSequence_ bind
 """,
     "torch.onnx": """
-ExportableModule InputObserver JitScalarType ONNXProgram OnnxExporterError OperatorExportTypes TensorProtoDataType
-TrainingMode errors operators ops register_custom_op_symbolic select_model_mode_for_export symbolic_helper
-symbolic_opset10 symbolic_opset11 symbolic_opset12 symbolic_opset13 symbolic_opset14 symbolic_opset15 symbolic_opset16
-symbolic_opset17 symbolic_opset18 symbolic_opset19 symbolic_opset20 symbolic_opset7 symbolic_opset8 symbolic_opset9
-testing unregister_custom_op_symbolic utils verification
+ExportableModule InputObserver JitScalarType TensorProtoDataType ops register_custom_op_symbolic
+select_model_mode_for_export symbolic_helper symbolic_opset10 symbolic_opset11 symbolic_opset12 symbolic_opset13
+symbolic_opset14 symbolic_opset15 symbolic_opset16 symbolic_opset17 symbolic_opset18 symbolic_opset19 symbolic_opset20
+symbolic_opset7 symbolic_opset8 symbolic_opset9 testing unregister_custom_op_symbolic utils verification
 """,
     "torch.optim": """
 swap_in_optimizer_params_and_state
@@ -478,20 +486,20 @@ LocalResponseNorm LogNormal LogSigmoid LogSoftmax LogisticNormal LowRankMultivar
 MSELoss MarginRankingLoss MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d Mish MixtureSameFamily
 ModuleDict ModuleList MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss MultiStepLR Multinomial
 MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomial Normal OneCycleLR OneHotCategorical
-OneHotCategoricalStraightThrough Optimizer OutOfMemoryError P2POp PReLU PackedSequence PairwiseDistance Parameter
-ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR
-PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError Proxy PruningContainer RAdam RMSNorm
-RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured ReLU ReLU6 ReduceLROnPlateau
-ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical ReplicationPad1d
-ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler SelectiveCheckpointContext Sequential
-SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss SobolEngine SoftMarginLoss Softmax
-Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign SparseAdam SpawnContext StackDataset
-StackTransform StepLR StickBreakingTransform StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh
-TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform TransformedDistribution
-TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer TripletMarginLoss
-TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample UpsamplingBilinear2d
-UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d autocast
-check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
+OneHotCategoricalStraightThrough OnnxExporterError Optimizer OutOfMemoryError P2POp PReLU PackedSequence
+PairwiseDistance Parameter ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson
+PoissonNLLLoss PolynomialLR PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError Proxy
+PruningContainer RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured
+ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical
+ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler
+SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss
+SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign
+SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform StudentT Subset SubsetRandomSampler
+SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform
+TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer
+TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample
+UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d
+autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
 saved_tensors_hooks set_detect_anomaly stream torch.autograd.forward_ad torch.autograd.functional torch.distributions
 torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize
 torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing

@@ -43,10 +43,8 @@ class Combination:
             getattr(made, field).extend(map(self._value, self.aligned([getattr(g, field) for g in graphs], field)))
         for constants in self.aligned([g.constants for g in graphs], "constants"):
             value = self._value([value for value, _ in constants], f"c{self._count}")
-            arrays = [array for _, array in constants]
-            numbers = self._array(arrays) if self._read & {value for value, _ in constants} else np.zeros(
-                value.spec.shape, arrays[0].dtype)
-            made.constants.append((value, numbers))
+            is_read = bool(self._read & {value for value, _ in constants})
+            made.constants.append((value, self._constant(value, [array for _, array in constants], is_read)))
         for instrs in self.aligned([g.instrs for g in graphs], "instructions"):
             made.instrs.append(self._instr(list(instrs)))
         for effects in self.aligned([g.effects for g in graphs], "effects"):
@@ -105,10 +103,7 @@ class Combination:
         if kind is Spec:
             if any(each.dtype is not first.dtype for each in things):
                 raise Unlike("a dtype depends on a size")
-            shape = self.of([each.shape for each in things])
-            if any(n <= 1 and n != old for n, old in zip(shape, first.shape, strict=True)):
-                raise Unlike("a size is 0 or 1 for this one, which may broadcast")
-            return Spec(shape, first.dtype)
+            return Spec(self._shape([each.shape for each in things]), first.dtype)
         if kind is int:
             return self._integer(things)
         if kind is float:
@@ -124,6 +119,16 @@ class Combination:
         if any(each is not first and each != first for each in things):
             raise Unlike(f"{first!r:.40} depends on a size")
         return first
+
+    def _shape(self, shapes: list[Any]) -> Any:
+        shape = self.of(shapes)
+        if any(n <= 1 and n != old for n, old in zip(shape, shapes[0], strict=True)):
+            raise Unlike("a size is 0 or 1 for this one, which may broadcast")
+        return shape
+
+    def _constant(self, value: Value, arrays: list[np.ndarray], is_read: bool) -> Any:
+        """The array of a constant; of one that is not read, but filled, the shape is all that matters."""
+        return self._array(arrays) if is_read else np.zeros(value.spec.shape, arrays[0].dtype)
 
     def _integer(self, numbers: list[int]) -> int:
         if all(n == numbers[0] for n in numbers):

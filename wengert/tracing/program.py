@@ -25,7 +25,7 @@ from .outside import Binding, hooks_of
 from .quantities import Condition
 from .reads import Reads
 from .results import Results
-from .sources import Among, Owner, QuantitySource
+from .sources import Among, Captured, Found, Owner, QuantitySource
 
 
 class Recording:
@@ -90,8 +90,19 @@ class Program:
         self._run: Interpreter | Runner = Interpreter(graph)
         self.stages = Stages()
         self.recording: Recording | None = None
+        self.notes: Any = None
+        """What was noted about sizes (`sizes.SizeNotes`), where somebody asks for that later."""
         self.sizes: Any = None
         """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
+
+    def tensors_of(self, state: str) -> list[Tensor]:
+        """The tensors from outside the arguments that lie in the memory of the state of this name."""
+        return [binding.source.find([]) for binding in self._bindings[state]
+                if isinstance(binding.source, (Captured, Found))]
+
+    def memory_of(self, state: str) -> np.ndarray:
+        """The whole memory of a state from outside the arguments, as it is now."""
+        return whole_of(self._bindings[state][0].find([])._data)
 
     @property
     def results(self) -> Results:

@@ -1,0 +1,186 @@
+"""What a model is exported with: its inputs by name, and the sizes of them that vary.
+
+The one idea to know: only tensors are inputs. They are taken out of the tuples and dicts that they come in, and the
+model is recorded as a function of the tensors alone; numbers, strings and None stay what they are in the example.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.trees import Nests, mapping, sequence
+from ..tensors.tensor import Tensor, make
+from .errors import OnnxExporterError
+
+NESTS = Nests({(tuple, list): sequence(), dict: mapping()})
+
+
+class Inputs:
+    """The example's tensors, with their ``names``, and how a call is made of others in their place."""
+
+    def __init__(self, model: Callable[..., Any], args: Any, kwargs: Mapping[str, Any] | None) -> None:
+        signature = _signature(model)
+        args, kwargs = _called(signature, args, kwargs)
+        self._leaves, self._form = NESTS.flatten((args, dict(kwargs)))
+        self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, Tensor)]
+        self.tensors: list[Tensor] = [self._leaves[i] for i in self._places]
+        called = _positional(signature, len(args))
+        paths = [path for i, path in enumerate(self._form.paths()) if i in set(self._places)]
+        self.paths = [((path[1] if path[0] else called[path[1]]), *path[2:]) for path in paths]
+        self.names = ["_".join(map(str, path)) for path in self.paths]
+
+    def filled(self, tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The call's arguments with these tensors."""
+        leaves = list(self._leaves)
+        for place, tensor in zip(self._places, tensors, strict=True):
+            leaves[place] = tensor
+        args, kwargs = self._form.build(leaves)
+        return args, kwargs
+
+    def renamed(self, names: Sequence[str] | None) -> list[str]:
+        """The inputs' names, the first of them those that are given."""
+        if names is None:
+            return self.names
+        if len(names) > len(self.names):
+            raise OnnxExporterError(f"[onnx.export] names for at most {len(self.names)} inputs were expected, the "
+                                    f"tensors among the arguments; got {len(names)}: {', '.join(names)}")
+        return [*names, *self.names[len(names):]]
+
+
+def _signature(model: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(getattr(model, "forward", model))
+    except (TypeError, ValueError):
+        return None
+
+
+def _called(signature: inspect.Signature | None, args: Any, kwargs: Mapping[str, Any] | None
+            ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Positional and keyword arguments. A dict that comes last is of keywords where its keys are the function's own."""
+    args = (args,) if isinstance(args, Tensor) or not isinstance(args, (tuple, list)) else tuple(args)
+    if kwargs is None and args and isinstance(args[-1], dict) and signature is not None:
+        named = [p.name for p in list(signature.parameters.values())[len(args) - 1:]
+                 if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if args[-1] and all(key in named for key in args[-1]):
+            return args[:-1], args[-1]
+        if not args[-1] and len(args) > len(signature.parameters):
+            return args[:-1], {}
+    return args, kwargs or {}
+
+
+def _positional(signature: inspect.Signature | None, count: int) -> list[str]:
+    names: list[str] = []
+    for p in signature.parameters.values() if signature is not None else ():
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+            names.append(p.name)
+        elif p.kind == p.VAR_POSITIONAL:
+            names += [f"{p.name}_{i}" for i in range(count - len(names))]
+    return [*names, *(f"input_{i}" for i in range(len(names), count))]
+
+
+def flat_results(value: Any, path: str = "output") -> Iterator[Tensor]:
+    """The tensors of a result, which may be nested in tuples, lists, mappings and dataclasses, in their order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from flat_results(each, path)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from flat_results(each, path)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from flat_results(getattr(value, field.name), path)
+    elif value is not None and not isinstance(value, (bool, int, float, str)):
+        raise OnnxExporterError("[onnx.export] a model that returns tensors, or tuples, lists, dicts and dataclasses "
+                                f"of them was expected; it returns a {type(value).__name__}")
+
+
+# --- sizes that vary --------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """A dimension of an input that varies: which, what its size is called, and whether somebody called it that."""
+
+    place: int
+    dim: int
+    name: str
+    is_given: bool
+
+
+def by_axes(names: Sequence[str], tensors: Sequence[Tensor], axes: Mapping[str, Any], outputs: Sequence[str]
+            ) -> list[Axis]:
+    """What ``dynamic_axes`` say: ``{"x": {0: "batch"}}`` or ``{"x": [0]}``."""
+    found = []
+    for name, which in axes.items():
+        if name not in names:
+            if name in outputs:
+                continue  # the sizes of outputs follow
+            raise OnnxExporterError(f"[onnx.export] dynamic_axes: one of the inputs {', '.join(names)} was expected; "
+                                    f"got {name!r}")
+        place = names.index(name)
+        given = which if isinstance(which, Mapping) else {dim: None for dim in which}
+        for dim, called in given.items():
+            found.append(_axis(names, tensors, place, dim, called))
+    return found
+
+
+def by_shapes(inputs: Inputs, names: Sequence[str], shapes: Any) -> list[Axis]:
+    """What ``dynamic_shapes`` say, in the form of the arguments: for each tensor None, ``{0: "batch"}``, or a name a
+    dimension; names are strings or objects with a name, as PyTorch's ``Dim``."""
+    found: list[Axis] = []
+    for place, path in enumerate(inputs.paths):
+        which = _within(shapes, path, inputs.paths)
+        if which is None:
+            continue
+        given = which if isinstance(which, Mapping) else dict(enumerate(which))
+        for dim, called in given.items():
+            if called is not None and not isinstance(called, int):
+                found.append(_axis(names, inputs.tensors, place, dim, called))
+    return found
+
+
+def _within(shapes: Any, path: tuple[Any, ...], paths: Sequence[tuple[Any, ...]]) -> Any:
+    """What stands at a path: the first step is a parameter's name, or its place in a tuple."""
+    if shapes is None:
+        return None
+    first = [*dict.fromkeys(each[0] for each in paths)]
+    if isinstance(shapes, Mapping):
+        found = shapes.get(path[0])
+    else:
+        place = first.index(path[0])
+        found = shapes[place] if place < len(shapes) else None
+    for step in path[1:]:
+        if found is None:
+            return None
+        found = found.get(step) if isinstance(found, Mapping) else found[step]
+    return found
+
+
+def _axis(names: Sequence[str], tensors: Sequence[Tensor], place: int, dim: Any, called: Any) -> Axis:
+    rank = len(tensors[place].shape)
+    if not isinstance(dim, int) or not -rank <= dim < rank:
+        raise OnnxExporterError(f"[onnx.export] a dimension of {names[place]}, which has {rank}, was expected; got "
+                                f"{dim!r}")
+    name = called if isinstance(called, str) else getattr(called, "__name__", None)
+    is_given = isinstance(name, str) and type(called).__name__ != "_DimHint"
+    if not is_given:
+        name = f"{names[place]}_dynamic_axes_{dim % rank + 1}"
+    return Axis(place, dim % rank, str(name), is_given)
+
+
+def resized(tensor: Tensor, sizes: Mapping[int, int]) -> Tensor:
+    """A tensor of other sizes with elements of this one, over and over."""
+    array = tensor._data
+    for dim, size in sizes.items():
+        if array.shape[dim] == 0:
+            raise OnnxExporterError(f"[onnx.export] an example with elements was expected; got one of shape "
+                                    f"{list(array.shape)}")
+        array = array.take(np.arange(size) % array.shape[dim], axis=dim)
+    return make(np.asarray(array, order="C"), None)

@@ -1,0 +1,162 @@
+"""A recorded graph as the nodes of an ONNX graph.
+
+The one idea to know: instruction after instruction, the rule of its primitive (`wengert.onnx.rules`) is given the
+symbols of its operands. What depends on constants alone is computed now; what nothing needs is left out at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import float32
+from ..core.eighths import in_numpy
+from ..core.primitive import evaluate
+from ..ir import Instr, InstructionGraph, Value
+from ..tracing.combination import Unlike
+from .errors import UnsupportedOperatorError
+from .rules import ABSENT, RULES
+from .sizes import Extent, Grown, Scaled, Steps
+from .writer import ELEMENTS, NoFormError, Symbol, Writer
+
+FOLDED = 2**20
+"""A constant of more elements is not made from smaller ones beforehand."""
+
+
+class Translation:
+    """Writes the graph: the symbols of its inputs are made first, those of its outputs are in ``outputs`` then.
+
+    ``named`` gives the names of states; arrays of these are in ``arrays``.
+    """
+
+    def __init__(self, graph: InstructionGraph, opset: int, input_names: Sequence[str], named: Mapping[str, str],
+                 arrays: Mapping[str, np.ndarray]) -> None:
+        self.graph, self.writer = graph, Writer(opset)
+        self._symbols: dict[Value, Symbol] = {}
+        self._needed = {value for instr in graph.instrs for value in instr.values()} | {*graph.roots()}
+        writer = self.writer
+        self.inputs = [writer.made(writer.free(name), value.spec)
+                       for name, value in zip(input_names, graph.inputs, strict=True)]
+        self._symbols.update(zip(graph.inputs, self.inputs, strict=True))
+        self.states: list[Symbol] = []
+        for value in graph.states:
+            symbol = writer.initializer(named[value.name], in_numpy(arrays[value.name]), value.spec.dtype)
+            symbol.array, symbol.shape = None, tuple(value.spec.shape)  # a parameter is no constant
+            self.states.append(symbol)
+            self._symbols[value] = symbol
+        for value, array in graph.constants:
+            symbol = writer.grown(array) if isinstance(array, Grown) else writer.constant(array, value.spec.dtype)
+            symbol = Symbol(writer, symbol.name, value.spec.dtype, tuple(value.spec.shape), symbol.array)
+            self._symbols[value] = symbol
+        for instr in graph.instrs:
+            self._translate(instr)
+        self.outputs = [self._symbols[value] for value in graph.outputs]
+
+    def _translate(self, instr: Instr) -> None:
+        operands = [self._symbols[each] if type(each) is Value else each for each in instr.operands]
+        if self._fold(instr, operands):
+            return
+        name = instr.primitive.name
+        rule = RULES.get(name)
+        if rule is None:
+            raise UnsupportedOperatorError(
+                f"[onnx.export] operations that ONNX has a form for were expected; {name} at {instr.line} has none: "
+                f"{ABSENT.get(name, 'wengert writes no nodes for it yet')}; compute it outside the model, or by others")
+        outs = [result.spec if result in self._needed else None for result in instr.results]
+        try:
+            found = self._ruled(instr, rule, operands, outs)
+        except (NoFormError, Unlike) as error:
+            raise UnsupportedOperatorError(
+                f"[onnx.export] operations that ONNX has a form for were expected; {name} at {instr.line} has none "
+                f"here: {error}; compute it outside the model, or by others") from None
+        for result, symbol in zip(instr.results, found, strict=True):
+            if symbol is not None:
+                self._symbols[result] = self._finished(symbol, result)
+
+    def _ruled(self, instr: Instr, rule: Callable[..., Any], operands: list[Any], outs: list[Any]) -> Sequence[Any]:
+        """The rule's symbols. Half precision is computed with in float32 where wengert does so, and rounded once."""
+        primitive, params = instr.primitive, {key: self._number(each) for key, each in instr.params.items()}
+        operands = [self._number(each) for each in operands]
+        for dtype in [x.dtype for x in operands if isinstance(x, Symbol)]:
+            if dtype.name not in ELEMENTS:
+                raise NoFormError(f"ONNX has no {dtype.name} that runtimes compute with")
+        is_half = primitive.widens and any(isinstance(x, Symbol) and x.dtype.name in ("float16", "bfloat16")
+                                           for x in operands)
+        if is_half:
+            operands = [self._wide(x) for x in operands]
+            outs = [out if out is None or out.dtype.name not in ("float16", "bfloat16") else
+                    out._replace(dtype=float32) for out in outs]
+        found = rule(self.writer, outs, *operands, **params)
+        found = found if primitive.multiple else [found]
+        self._note(found[0], primitive.name, operands)
+        return found
+
+    def _note(self, found: Any, name: str, operands: Sequence[Any]) -> None:
+        if found is not None:
+            self.writer.producers[found.name] = (name, operands)
+
+    def _wide(self, x: Any) -> Any:
+        if not isinstance(x, Symbol) or x.dtype.name not in ("float16", "bfloat16"):
+            return x
+        found = self.writer.cast(x, float32)
+        found.shape = x.shape
+        return found
+
+    def _number(self, value: Any) -> Any:
+        """A float that depends on a size as a symbol without dimensions; everything else as it is."""
+        if not isinstance(value, Scaled):
+            return value
+        found = self.writer.number(value, float32)
+        found.shape = ()
+        return found
+
+    def _finished(self, symbol: Symbol, result: Value) -> Symbol:
+        writer, spec = self.writer, result.spec
+        if symbol.dtype is not spec.dtype:
+            symbol = writer.cast(symbol, spec.dtype)
+        return writer.measured(Symbol(writer, symbol.name, spec.dtype, tuple(spec.shape), symbol.array))
+
+    def _fold(self, instr: Instr, operands: Sequence[Any]) -> bool:
+        """Computes what depends on constants alone; True where that is done."""
+        arrays = [x.array if isinstance(x, Symbol) else x for x in operands]
+        if instr.primitive.kind == "random" or any(each is None and isinstance(x, Symbol)
+                                                   for each, x in zip(arrays, operands, strict=True)):
+            return False
+        if _varies((instr.params, arrays, [result.spec.shape for result in instr.results])):
+            return False
+        sizes = [int(np.prod(result.spec.shape)) for result in instr.results]
+        if max(sizes, default=0) > max(FOLDED, *[x.size for x in arrays if isinstance(x, np.ndarray)], 0):
+            return False
+        found = evaluate(instr.primitive, arrays, instr.params)
+        for result, array in zip(instr.results, found if instr.primitive.multiple else (found,), strict=True):
+            if result in self._needed:
+                known = self.writer.constant(in_numpy(np.asarray(array)), result.spec.dtype)
+                self._symbols[result] = Symbol(self.writer, known.name, result.spec.dtype, tuple(result.spec.shape),
+                                               known.array)
+        return True
+
+
+def _varies(thing: Any) -> bool:
+    if isinstance(thing, (Extent, Scaled, Steps)):
+        return True
+    if isinstance(thing, (tuple, list)):
+        return any(map(_varies, thing))
+    if isinstance(thing, dict):
+        return any(map(_varies, thing.values()))
+    if isinstance(thing, slice):
+        return _varies((thing.start, thing.stop, thing.step))
+    return False
+
+
+def needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+    """The nodes that outputs need, in their order."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]
+
+
