@@ -7,8 +7,15 @@ which is imported where it is used.
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from .._public import publish as _publish
+
+if TYPE_CHECKING:
+    from . import errors as errors
+    from .errors import OnnxExporterError as OnnxExporterError
+    from .exporting import export as export, is_in_onnx_export as is_in_onnx_export
+    from .program import ONNXProgram as ONNXProgram
 
 
 class TrainingMode(enum.Enum):
