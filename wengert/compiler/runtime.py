@@ -3,9 +3,10 @@
 A job is a kernel, its operands and a number of elements, cut into chunks. The first chunk may be shorter (its
 ``lead``), so that the others begin where the output is aligned. The chunks are dealt out in as many segments as there
 may be threads; a thread takes chunks of its own segment first (so that it meets the same part of an array again in its
-own cache) and then of the others. The calling thread is one of them. It never waits for a worker to come: if none
-does, it computes everything itself; it waits only for those that have taken a chunk. Which thread computes a chunk
-never changes a result.
+own cache) and then of the others. Of two jobs one after the other, one takes the chunks of a segment from the first to
+the last and the other from the last to the first: so it begins with what the cache has just been left with. The calling
+thread is one of them. It never waits for a worker to come: if none does, it computes everything itself; it waits only
+for those that have taken a chunk. Which thread computes a chunk never changes a result.
 
 The control block is a table of 8-byte slots, what different threads write on different cache lines. A kernel's
 descriptor is another such table.
@@ -111,6 +112,7 @@ def _work() -> Code:
     kernel = code.address(control, KERNEL)
     count, size, back, chunks, segments = (code.word(control, slot) for slot in (COUNT, CHUNK, BACK, CHUNKS, SEGMENTS))
     table = code.at(WORD, control, OPERAND)
+    turned = code.compare("ne", code.binary("and", code.word(control, LAST_TICKET), 1), 0)
     each = code.div(code.sub(code.add(chunks, segments), 1), segments)
     with code.loop(segments) as turn:
         segment = code.rest(code.add(me, turn.index), segments)
@@ -118,9 +120,11 @@ def _work() -> Code:
         end = _lower(code, code.add(first, each), chunks)
         counter = _counter(code, control, segment)
         code.fall("claim")
-        chunk = code.add(first, code.atomic_update("add", counter, 1, "monotonic"))
-        code.branch(code.compare("ult", chunk, end), "run", "exhausted")
+        number = code.atomic_update("add", counter, 1, "monotonic")
+        forth = code.add(first, number)
+        code.branch(code.compare("ult", forth, end), "run", "exhausted")
         code.label("run")
+        chunk = code.select(turned, code.sub(code.sub(end, number), 1), forth)
         start = code.sub(code.mul(chunk, size), back)
         stop = _lower(code, code.add(start, size), count)
         code.call("void", kernel, table, code.call(WORD, "llvm.smax.i64", start, word(0)), stop)

@@ -364,6 +364,8 @@ def _product(t: Translation, x: Expr, y: Expr) -> Expr:
         raise NotImplementedError("a product that numpy computes")
     lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
+    if depth == 1:  # nothing is summed: what follows goes along, and a large result is stored once
+        return t.apply("mul", x, y)
     if prod(lead) * rows * depth * columns <= SMALL_PRODUCT:
         return _loops(t, x, y, lead)
     if len(y.shape) == 2 and len(x.shape) > 2:
