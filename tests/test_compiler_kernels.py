@@ -82,7 +82,7 @@ FUNCTIONS: dict[str, tuple[Callable, float, float | None]] = {
     "log2": (np.log2, 2.0, 2.0),
     "log10": (np.log10, 2.25, 2.0),
     "log1p": (np.log1p, 1.5, 1.6),
-    "tanh": (np.tanh, 2.6, 2.5),
+    "tanh": (np.tanh, 4.8, 2.5),
     "sigmoid": (sigmoid, 4.5, 2.0),
     "erf": (erf, 5.0, 6.0),
     "erfc": (erfc, 5.0, 7.0),

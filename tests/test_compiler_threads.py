@@ -19,6 +19,7 @@ import pytest
 
 import wengert as torch
 from wengert.compiler import blas, runtime, threads
+from wengert.compiler.code import WORD, Code, module
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,6 +56,25 @@ def ends(function: Any) -> None:
     worker.start()
     worker.join(20)
     assert not worker.is_alive()
+
+
+def test_of_two_jobs_one_goes_through_a_segment_the_other_way() -> None:
+    """What one has left in a thread's cache, the next begins with."""
+    code = Code()
+    operands, start, stop = code.parameters
+    table = code.address(operands, 0)
+    with code.loop(stop, start=start) as part:
+        number = code.atomic_update("add", table, 1, "monotonic")
+        code.store(part.index, code.at(WORD, table, code.add(number, 1)), align=8)
+    code.done()
+    threads.set_num_threads(2)
+    kernel, words, found = threads.Parts(module(code)), threads.table(9), []
+    for _ in range(4):  # too small to start a worker for
+        words[0] = 0
+        kernel.run(8, 0, words)
+        found.append(words[1:].tolist())
+    forth, back = [0, 1, 2, 3, 4, 5, 6, 7], [3, 2, 1, 0, 7, 6, 5, 4]
+    assert found in ([forth, back] * 2, [back, forth] * 2)
 
 
 def test_a_worker_that_naps_joins_a_job_without_being_rung(monkeypatch: pytest.MonkeyPatch) -> None:

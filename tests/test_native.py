@@ -35,6 +35,7 @@ from wengert.native.loops import (
 )
 from wengert.native.modules import modules_of
 from wengert.native.plan import row_major
+from wengert.native.steps import Product
 from wengert.nn import functional as F
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -372,6 +373,36 @@ def test_every_dtype_computes_what_it_does_in_eager_mode(dtype: Any) -> None:
 def test_a_step_may_be_a_product_and_nothing_else() -> None:
     x, w = torch.rand(300, 40), torch.rand(300, 50)
     close(torch.compile(lambda x: x.t() @ w, fullgraph="native")(x), x.t() @ w)
+
+
+def test_columns_by_rows_are_multiplications_and_what_follows_goes_along() -> None:
+    """A product of depth one sums nothing: its result is stored once, by the pass that also does what follows."""
+
+    def run(x: Any, y: Any, scale: Any) -> tuple[Any, Any]:
+        outer = x[:, :, None] @ y[:, None, :]
+        return outer, (outer * scale[:, None, None]).relu()
+
+    compiled = torch.compile(run, fullgraph="native")
+    x, y, scale = torch.randn(20, 30), torch.randn(20, 77), torch.randn(20)
+    for got, wanted in zip(compiled(x, y, scale), run(x, y, scale), strict=True):
+        assert torch.equal(got, wanted)
+    steps = compiled.programs[0]._run.program.schedule.steps
+    assert [type(step) for step in steps] == [Nest] and len(steps[0].roots) == 2
+
+
+def test_gradients_example_by_example_multiply_no_columns_by_rows() -> None:
+    weight, bias = torch.randn(16, 40), torch.randn(16)
+    x, y = torch.randn(24, 40), torch.randint(0, 16, (24,))
+
+    def loss(weight: Any, bias: Any, x: Any, y: Any) -> Any:
+        return torch.nn.functional.cross_entropy((weight @ x + bias)[None], y[None])
+
+    gradients = torch.func.vmap(torch.func.grad(loss, argnums=(0, 1)), in_dims=(None, None, 0, 0))
+    compiled = torch.compile(lambda: gradients(weight, bias, x, y), fullgraph="native")
+    for got, wanted in zip(compiled(), gradients(weight, bias, x, y), strict=True):
+        assert torch.allclose(got, wanted, atol=1e-5)
+    steps = compiled.programs[0]._run.program.schedule.steps
+    assert all(step.left.shape[-1] > 1 for step in steps if isinstance(step, Product))
 
 
 def test_what_numpy_computes_can_be_refused() -> None:

@@ -302,16 +302,32 @@ def _inverse(function: Function, x: Decimal) -> Decimal:
     return 1 / function(x)
 
 
+@cache
+def tanh_over_x(t: Decimal) -> Decimal:
+    """tanh(x) / x with t = x**2."""
+    growth = (2 * t.sqrt()).exp()
+    return (growth - 1) / (growth + 1) / t.sqrt() if t else ONE
+
+
+def show_tanh() -> None:
+    """Prints the table of the hyperbolic tangent, both constant terms 1, so that tiny arguments stay what they are; and
+    the end, from which on the quotient stays as it is."""
+    high = Decimal(78)
+    show("TANH", f"tanh(x) / x in x**2 up to {high}, relative",
+         quotient(tanh_over_x, partial(_inverse, tanh_over_x), Decimal(0), high, 4, 4), True)
+    print(f"TANH_END_32 = {float(high)}\n")
+
+
 def show_normal() -> None:
-    """Prints the table of the normal distribution function, and where the quotient times x is largest: at the last
-    swing of its error, which is upwards, so that what is cut off at 1/2 there is exactly 1/2."""
+    """Prints the table of the normal distribution function, and up to which x**2 the quotients count: where the quotient
+    times x is largest, at the last swing of its error, which is upwards: what is cut off at 1/2 there is 1/2."""
     high = Decimal("29.6")
     found = quotient(normal_over_x, lambda t: (t + Decimal("1e-6")).sqrt(), Decimal(0), high, 4, 5)
     top, bottom, worst = well_rounded(found, normal_over_x, Decimal(0), high)
     show("NORMAL", f"(Phi(x) - 1/2) / x in x**2 up to {high}, times x", (top, bottom, worst), True)
     points = [Decimal(k) / 1000 for k in range(5000, 5500)]
     end = max(points, key=lambda x: x * evaluate(top, x * x) / evaluate(bottom, x * x))
-    print(f"NORMAL_END_32 = {rounded(end, True)}\n")
+    print(f"NORMAL_END_32 = {rounded(end * end, True)}\n")
 
 
 def main() -> None:
@@ -332,9 +348,9 @@ def main() -> None:
         if single:
             show("EXP_SHORT", "the same, one degree less",
                  polynomial(exp_tail, lambda r: (r * r + nearly_zero**4) / r.exp(), -half_log2, half_log2, 3), single)
-            show("LOG", "(log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= sqrt(2), relative to log(1 + f)",
+            show("LOG", "(log(1 + f) - f + f**2/2) / f**3 on sqrt(1/2) <= 1 + f <= 3/2, relative to log(1 + f)",
                  polynomial(log_tail, lambda f: abs(f) ** 3 / abs((1 + f).ln()) if f else nearly_zero**4,
-                            1 / root - 1, root - 1, 8), single)
+                            1 / root - 1, ONE / 2, 8), single)
             show("SIN", "(sin(r)/r - 1) / r**2 in r**2, for |r| <= pi/4, relative to sin(r)/r",
                  polynomial(sin_tail, lambda t: t / (1 + t * sin_tail(t)), nearly_zero, eighth_turn, 2), single)
             show("COS", "(cos(r) - 1 + r**2/2) / r**4 in r**2, for |r| <= pi/4",
@@ -344,6 +360,7 @@ def main() -> None:
                  polynomial(atanh_tail, lambda t: t / 2, nearly_zero, atanh_end, 6), single)
         if single:
             show_normal()
+            show_tanh()
         for name, what, function, high, degrees in (
             ("ERF", "erf(x) / x in x**2", erf_over_x, fit("15.4", "35.2"), fit((5, 5), (12, 12))),
             ("ERFCX", "exp(x**2) * erfc(x)", scaled_erfc, fit("10.1", "27.3"), fit((4, 5), (9, 10))),

@@ -155,7 +155,11 @@ class MathBuilder(Vectors):
         return k, self.integer_op("sub", bits, self.integer_op("shl", k, self.fraction_bits))
 
     def _split(self, x: Operand) -> tuple[Operand, Operand]:
-        """(k, f) with x = (1 + f) * 2**k and sqrt(1/2) <= 1 + f < sqrt(2), for a positive x, subnormal ones too."""
+        """(k, f) with x = (1 + f) * 2**k and sqrt(1/2) <= 1 + f < sqrt(2) (float32 with AVX-512: 3/4 <= 1 + f < 3/2), for
+        a positive x, subnormal ones too."""
+        if self.machine.avx512 and self.single:
+            m = self.mantissa(x)
+            return self.sub(self.exponent(x), self.exponent(m)), self.sub(m, 1.0)
         smallest, shift = (2.0**-126, 25) if self.single else (2.0**-1022, 54)
         tiny = self.lt(x, smallest)
         k, m = self._exponent(self.to_bits(self.select(tiny, self.mul(x, 2.0**shift), x)))
@@ -183,18 +187,27 @@ class MathBuilder(Vectors):
 
     def _log_edges(self, x: Operand, result: Operand) -> Operand:
         """The result for positive finite x; infinity there, minus infinity at 0, NaN below 0 and for NaN."""
+        if self.machine.avx512:
+            return self.logarithm_of_edges(result, x)
         result = self.select(self.lt(x, INFINITY), result, x)
         return self.select(self.gt(x, 0.0), result, self.select(self.eq(x, 0.0), -INFINITY, NAN))
 
     # --- sigmoids -----------------------------------------------------------------------------------------------------
 
     def tanh(self, x: Term) -> Operand:
-        """The hyperbolic tangent. float32: 2.6 ulp; float64: 2.5 ulp."""
+        """The hyperbolic tangent. float32: relative error 2.9e-7 (4.8 ulp just above a power of two); float64: 2.5 ulp.
+
+        float32: a quotient of two polynomials in x**2, which takes two thirds of the instructions of an exponential.
+        """
         x = self._real(x)
-        shifted, _, r = self._reduce_exp(self.min(self.abs(x), 10.0 if self.single else 20.0), 2.0)
-        tail = tables.EXP_32 if self.single else tables.EXP_64
+        if self.single:
+            t = self.min(self.mul(x, x), tables.TANH_END_32)
+            top, bottom = self.polynomial(t, tables.TANH_TOP_32), self.polynomial(t, tables.TANH_BOTTOM_32)
+            return self._between(self.div(self.mul(x, top), bottom), -1.0, 1.0)
+        shifted, _, r = self._reduce_exp(self.min(self.abs(x), 20.0), 2.0)
         # (e**(2 r) - 1) / 2 and (e**(2 |x|) - 1) / 2, in this order.
-        small = self.fma(self.mul(r, r), self.polynomial(r, [c * 2.0**(k + 1) for k, c in enumerate(tail)]), r)
+        doubled = [c * 2.0**(k + 1) for k, c in enumerate(tables.EXP_64)]
+        small = self.fma(self.mul(r, r), self.polynomial(r, doubled), r)
         power = self._power(shifted)
         growth = self.fma(power, small, self.fma(power, 0.5, -0.5))
         return self.copysign(self.div(growth, self.add(growth, 1.0)), x)
@@ -232,8 +245,8 @@ class MathBuilder(Vectors):
         float64 5e-16; like erf, it does not keep its relative accuracy where it vanishes."""
         if not self.single:
             return self.fma(self.erf(self.mul(x, 0.7071067811865476)), 0.5, 0.5)
-        x = self._between(x, -tables.NORMAL_END_32, tables.NORMAL_END_32)
-        t = self.mul(x, x)
+        x = self._real(x)
+        t = self.min(self.mul(x, x), tables.NORMAL_END_32)
         top, bottom = self.polynomial(t, tables.NORMAL_TOP_32), self.polynomial(t, tables.NORMAL_BOTTOM_32)
         half = self._between(self.div(self.mul(x, top), bottom), -0.5, 0.5)
         return self.add(half, 0.5)

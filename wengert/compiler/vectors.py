@@ -269,6 +269,26 @@ class Vectors:
             x = self.mul(x, self.from_bits(part))
         return x if there is None else self.select(there, x, 0.0)
 
+    def exponent(self, x: Operand) -> Operand:
+        """With AVX-512: the largest k with 2**k <= |x|, as a real."""
+        return self._wide("getexp", x, self.zero)
+
+    def mantissa(self, x: Operand) -> Operand:
+        """With AVX-512: x divided by a power of two so that it lies between 3/4 and 3/2."""
+        return self._wide("getmant", x, Operand("3", "i32"), self.zero)
+
+    def logarithm_of_edges(self, result: Operand, x: Operand) -> Operand:
+        """With AVX-512: ``result`` for a positive finite x; x where that is infinite or NaN, minus infinity where it is
+        0, NaN below. One instruction looks up for each sort of number what to do (4 bits, from the right: NaN, NaN, 0,
+        1, minus infinity, infinity, below, above)."""
+        return self._wide("fixupimm", result, x, self.integer(0x03530422), Operand("0", "i32"))
+
+    def _wide(self, name: str, *operands: Operand) -> Operand:
+        """Calls an instruction of AVX-512 on all lanes, rounding as usual."""
+        suffix, mask = ("ps", "i16") if self.single else ("pd", "i8")
+        return self.code.call(self.real_type, f"llvm.x86.avx512.mask.{name}.{suffix}.512", *operands,
+                              Operand("-1", mask), Operand("4", "i32"))
+
     @property
     def rounder(self) -> float:
         """1.5 * 2**fraction_bits: adding it to a real not too large leaves the nearest integer in the low bits."""
