@@ -319,8 +319,8 @@ def show_tanh() -> None:
 
 
 def show_normal() -> None:
-    """Prints the table of the normal distribution function, and up to which x**2 the quotients count: where the quotient
-    times x is largest, at the last swing of its error, which is upwards: what is cut off at 1/2 there is 1/2."""
+    """Prints the table of the normal distribution function, and up to which x**2 the quotient counts: where x times it
+    is largest, at the last swing of its error, which is upwards, so that what is cut off at 1/2 there is 1/2."""
     high = Decimal("29.6")
     found = quotient(normal_over_x, lambda t: (t + Decimal("1e-6")).sqrt(), Decimal(0), high, 4, 5)
     top, bottom, worst = well_rounded(found, normal_over_x, Decimal(0), high)

@@ -155,8 +155,8 @@ class MathBuilder(Vectors):
         return k, self.integer_op("sub", bits, self.integer_op("shl", k, self.fraction_bits))
 
     def _split(self, x: Operand) -> tuple[Operand, Operand]:
-        """(k, f) with x = (1 + f) * 2**k and sqrt(1/2) <= 1 + f < sqrt(2) (float32 with AVX-512: 3/4 <= 1 + f < 3/2), for
-        a positive x, subnormal ones too."""
+        """(k, f) with x = (1 + f) * 2**k and sqrt(1/2) <= 1 + f < sqrt(2) (float32 with AVX-512: 3/4 and 3/2), for a
+        positive x, subnormal ones too."""
         if self.machine.avx512 and self.single:
             m = self.mantissa(x)
             return self.sub(self.exponent(x), self.exponent(m)), self.sub(m, 1.0)
